@@ -1,0 +1,1 @@
+//! The Kconfig language of the Linux kernel.

@@ -1,0 +1,2 @@
+//! What CI runs, as commands that anyone can run.
+fn main() {}
