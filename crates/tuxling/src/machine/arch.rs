@@ -1,0 +1,96 @@
+//! The one table of what differs between architectures in terms of QEMU,
+//! Kbuild and user land. (What differs in ELF terms stands in
+//! `vmlinux::arch`.)
+
+use serde::Serialize;
+
+/// A processor architecture, an index into [`Arch::facts`]'s table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arch {
+    /// 32-bit x86.
+    I386,
+}
+
+/// What one architecture needs.
+#[derive(Debug)]
+pub struct ArchFacts {
+    /// The architecture.
+    pub arch: Arch,
+    /// Its name in a board file.
+    pub name: &'static str,
+    /// The kernel's `ARCH=`.
+    pub kernel_arch: &'static str,
+    /// The `make` target that gives the boot image.
+    pub image_target: &'static str,
+    /// The boot image, below the object tree.
+    pub image_path: &'static str,
+    /// QEMU's program.
+    pub qemu: &'static str,
+    /// The Debian package that has it.
+    pub qemu_package: &'static str,
+    /// Prefixes of cross compilers to try when this machine isn't of the
+    /// architecture and `CROSS_COMPILE` isn't set; the empty prefix is the
+    /// native compiler.
+    pub cross_prefixes: &'static [&'static str],
+    /// Flags that make a compiler produce user programs of this architecture.
+    pub user_cflags: &'static [&'static str],
+    /// The linker's emulation, where the compiler's own isn't right.
+    pub ld_emulation: Option<&'static str>,
+    /// musl's `--target`.
+    pub musl_target: &'static str,
+    /// Machines (`uname -m`) whose `/dev/kvm` can run it.
+    pub kvm_hosts: &'static [&'static str],
+}
+
+const ARCHITECTURES: &[ArchFacts] = &[ArchFacts {
+    arch: Arch::I386,
+    name: "i386",
+    kernel_arch: "i386",
+    image_target: "bzImage",
+    image_path: "arch/x86/boot/bzImage",
+    qemu: "qemu-system-i386",
+    qemu_package: "qemu-system-x86",
+    cross_prefixes: &["", "i686-linux-gnu-"],
+    user_cflags: &["-m32", "-march=i686"],
+    ld_emulation: Some("elf_i386"),
+    musl_target: "i386",
+    kvm_hosts: &["x86_64", "i686"],
+}];
+
+impl Arch {
+    /// The architecture of this name in a board file.
+    pub fn from_name(name: &str) -> Option<Arch> {
+        ARCHITECTURES
+            .iter()
+            .find(|facts| facts.name == name)
+            .map(|facts| facts.arch)
+    }
+
+    /// The names of all architectures.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        ARCHITECTURES.iter().map(|facts| facts.name)
+    }
+
+    /// Its row of the table.
+    pub fn facts(self) -> &'static ArchFacts {
+        // Every variant has a row: a test holds it.
+        ARCHITECTURES
+            .iter()
+            .find(|facts| facts.arch == self)
+            .unwrap_or(&ARCHITECTURES[0])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_architecture_has_its_own_row() {
+        for arch in [Arch::I386] {
+            assert_eq!(arch.facts().arch, arch);
+            assert_eq!(Arch::from_name(arch.facts().name), Some(arch));
+        }
+    }
+}

@@ -1,0 +1,691 @@
+//! The only place that starts processes; nothing it starts outlives tuxling.
+//!
+//! Every command runs below a supervisor: tuxling's own executable, started
+//! again as `tuxling __supervise`. The supervisor's standard input is the
+//! read end of a pipe whose write end only tuxling holds. When tuxling ends
+//! in whatever way, kill -9 included, the pipe closes and the supervisor kills
+//! everything below it. Being a child subreaper (prctl(2),
+//! `PR_SET_CHILD_SUBREAPER`), it inherits grandchildren whose parents are gone,
+//! so that daemons don't escape it either. It stands in a process group of its
+//! own: Ctrl-C reaches tuxling, which ends its children itself.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, PipeWriter, Read, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
+
+/// The hidden subcommand that turns tuxling into a supervisor.
+pub const SUPERVISE: &str = "__supervise";
+
+/// How much of a command's output is kept in memory.
+const CAPTURE_LIMIT: u64 = 64 << 20;
+
+/// How many of the last lines a failure shows.
+const TAIL_LINES: usize = 25;
+
+/// A command to run: a program and its arguments, never a shell's text.
+#[derive(Clone, Debug)]
+pub struct Cmd {
+    program: OsString,
+    args: Vec<OsString>,
+    dir: Option<PathBuf>,
+    env: BTreeMap<OsString, OsString>,
+    limit: Option<Duration>,
+    terminal: bool,
+}
+
+impl Cmd {
+    /// A command without arguments. The program is looked up in `PATH`.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        Cmd {
+            program: program.as_ref().into(),
+            args: Vec::new(),
+            dir: None,
+            env: BTreeMap::new(),
+            limit: None,
+            terminal: false,
+        }
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().into());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args
+            .extend(args.into_iter().map(|a| a.as_ref().into()));
+        self
+    }
+
+    /// Runs in this folder.
+    pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.dir = Some(dir.as_ref().into());
+        self
+    }
+
+    /// Sets an environment variable. Besides these a command sees only
+    /// [`PASSED_ON`] and `LC_ALL=C`, so that what is built doesn't depend on
+    /// the user's environment.
+    pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.insert(key.as_ref().into(), value.as_ref().into());
+        self
+    }
+
+    /// Ends the command after this time.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Gives the command tuxling's own standard streams and lets it stand in
+    /// the terminal's foreground: for an interactive console.
+    pub fn on_terminal(mut self) -> Self {
+        self.terminal = true;
+        self
+    }
+
+    /// The program and its arguments, as the record keeps them.
+    pub fn to_list(&self) -> Vec<String> {
+        std::iter::once(&self.program)
+            .chain(&self.args)
+            .map(|a| a.to_string_lossy().into_owned())
+            .collect()
+    }
+
+    /// The command as a line for a shell: to be read, copied and run again.
+    pub fn to_line(&self) -> String {
+        let mut line = String::new();
+        if let Some(dir) = &self.dir {
+            line.push_str(&format!("cd {} && ", quote(&dir.to_string_lossy())));
+        }
+        for (key, value) in &self.env {
+            line.push_str(&format!(
+                "{}={} ",
+                key.to_string_lossy(),
+                quote(&value.to_string_lossy())
+            ));
+        }
+        line.push_str(&shell_line(&self.to_list()));
+        line
+    }
+}
+
+/// Variables of the user's environment that commands see.
+pub const PASSED_ON: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "TMPDIR",
+    "TERM",
+    "XDG_CACHE_HOME",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CCACHE_DIR",
+];
+
+/// A list of words as one line that a POSIX shell reads as the same words.
+pub fn shell_line(words: &[String]) -> String {
+    words.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ")
+}
+
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Why a command did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// The program is not installed.
+    #[error("{program} is not installed (looked for it in PATH)")]
+    Missing {
+        /// Its name.
+        program: String,
+    },
+    /// It could not be started.
+    #[error("can't start {line}: {error}")]
+    NotStarted {
+        /// The command line.
+        line: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// It ended with another status than 0.
+    #[error("{line}\nended with {status}")]
+    Failed {
+        /// The command line.
+        line: String,
+        /// How it ended.
+        status: ExitStatus,
+        /// Its last lines of output.
+        tail: String,
+    },
+    /// It took longer than it may.
+    #[error("{line}\ntook longer than {limit:?} and was ended")]
+    TimedOut {
+        /// The command line.
+        line: String,
+        /// The limit.
+        limit: Duration,
+        /// Its last lines of output.
+        tail: String,
+    },
+    /// The user ended tuxling by a signal.
+    #[error("interrupted by signal {signal}")]
+    Interrupted {
+        /// Which.
+        signal: i32,
+    },
+}
+
+/// Whether the user asked to stop (Ctrl-C, SIGTERM, SIGHUP). Shared by all that
+/// take long.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicI32>);
+
+impl Cancel {
+    /// Stops on SIGINT, SIGTERM and SIGHUP from now on.
+    pub fn on_signals() -> io::Result<Self> {
+        let cancel = Cancel::default();
+        let mut signals = signal_hook::iterator::Signals::new([
+            signal_hook::consts::SIGINT,
+            signal_hook::consts::SIGTERM,
+            signal_hook::consts::SIGHUP,
+        ])?;
+        let flag = cancel.clone();
+        std::thread::spawn(move || {
+            for signal in signals.forever() {
+                flag.0.store(signal, Ordering::SeqCst);
+            }
+        });
+        Ok(cancel)
+    }
+
+    /// The signal that asked to stop.
+    pub fn signal(&self) -> Option<i32> {
+        match self.0.load(Ordering::SeqCst) {
+            0 => None,
+            signal => Some(signal),
+        }
+    }
+
+    /// Asks to stop.
+    pub fn cancel(&self, signal: i32) {
+        self.0.store(signal, Ordering::SeqCst);
+    }
+}
+
+/// What a command printed and how it ended.
+#[derive(Debug)]
+pub struct Output {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    /// Standard output as text, without the white space at its end.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).trim_end().to_owned()
+    }
+}
+
+/// A running command; dropping it ends it with all that it started.
+#[derive(Debug)]
+pub struct Running {
+    supervisor: Child,
+    lifeline: Option<PipeWriter>,
+    line: String,
+}
+
+impl Running {
+    /// How it ended, or `None` while it runs.
+    pub fn poll(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.supervisor.try_wait()
+    }
+
+    /// Ends it and everything that it started, and waits until all is gone.
+    pub fn end(&mut self) -> io::Result<ExitStatus> {
+        drop(self.lifeline.take());
+        self.supervisor.wait()
+    }
+
+    /// Waits until it ends; ends it when the user cancels or the time is up.
+    fn wait(
+        &mut self,
+        cancel: &Cancel,
+        limit: Option<Duration>,
+    ) -> Result<ExitStatus, ProcessError> {
+        let started = Instant::now();
+        let mut pause = Duration::from_micros(200);
+        loop {
+            let polled = self.poll().map_err(|error| self.not_started(error))?;
+            if let Some(status) = polled {
+                return Ok(status);
+            }
+            if let Some(signal) = cancel.signal() {
+                self.end().map_err(|error| self.not_started(error))?;
+                return Err(ProcessError::Interrupted { signal });
+            }
+            if let Some(limit) = limit.filter(|limit| started.elapsed() >= *limit) {
+                self.end().map_err(|error| self.not_started(error))?;
+                return Err(ProcessError::TimedOut {
+                    line: self.line.clone(),
+                    limit,
+                    tail: String::new(),
+                });
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(20));
+        }
+    }
+
+    fn not_started(&self, error: io::Error) -> ProcessError {
+        ProcessError::NotStarted {
+            line: self.line.clone(),
+            error,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Nothing can be done about a failed wait here: the supervisor has lost
+        // its lifeline and ends all the same.
+        let _ = self.end();
+    }
+}
+
+/// Starts commands below supervisors.
+#[derive(Clone, Debug)]
+pub struct Processes {
+    supervisor: PathBuf,
+    cancel: Cancel,
+}
+
+impl Processes {
+    /// `supervisor` is tuxling's executable.
+    pub fn new(supervisor: impl Into<PathBuf>, cancel: Cancel) -> Self {
+        Processes {
+            supervisor: supervisor.into(),
+            cancel,
+        }
+    }
+
+    /// What the user's wish to stop is read from.
+    pub fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
+    /// Where a program stands, as `execvp(3)` would find it.
+    pub fn find(&self, program: impl AsRef<OsStr>) -> Option<PathBuf> {
+        find_program(program.as_ref())
+    }
+
+    /// Runs a command, keeps what it prints, and fails unless it ends with 0.
+    pub fn run(&self, cmd: &Cmd) -> Result<Output, ProcessError> {
+        let output = self.run_any_status(cmd)?;
+        if output.status.success() {
+            return Ok(output);
+        }
+        let mut both = output.stdout;
+        both.extend_from_slice(&output.stderr);
+        Err(ProcessError::Failed {
+            line: cmd.to_line(),
+            status: output.status,
+            tail: tail(&String::from_utf8_lossy(&both)),
+        })
+    }
+
+    /// Runs a command and keeps what it prints, however it ends.
+    pub fn run_any_status(&self, cmd: &Cmd) -> Result<Output, ProcessError> {
+        let broken = |error| ProcessError::NotStarted {
+            line: cmd.to_line(),
+            error,
+        };
+        let (out_read, out_write) = io::pipe().map_err(broken)?;
+        let (err_read, err_write) = io::pipe().map_err(broken)?;
+        let mut running = self.spawn(cmd, out_write.into(), err_write.into())?;
+        std::thread::scope(|scope| {
+            let stdout = scope.spawn(move || read_bounded(out_read));
+            let stderr = scope.spawn(move || read_bounded(err_read));
+            let status = running.wait(&self.cancel, cmd.limit);
+            let stdout = stdout.join().unwrap_or_default();
+            let stderr = stderr.join().unwrap_or_default();
+            Ok(Output {
+                status: status?,
+                stdout,
+                stderr,
+            })
+        })
+    }
+
+    /// Runs a command whose output goes to a log file, and line by line to
+    /// `on_line`; fails with its last lines unless it ends with 0.
+    pub fn run_logged(
+        &self,
+        cmd: &Cmd,
+        log: &Path,
+        on_line: &(dyn Fn(&str) + Sync),
+    ) -> Result<(), ProcessError> {
+        let line = cmd.to_line();
+        let broken = |error| ProcessError::NotStarted {
+            line: line.clone(),
+            error,
+        };
+        let mut file = File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .map_err(broken)?;
+        writeln!(file, "$ {line}").map_err(broken)?;
+        let (read, write) = io::pipe().map_err(broken)?;
+        let again = write.try_clone().map_err(broken)?;
+        let mut running = self.spawn(cmd, write.into(), again.into())?;
+        let (status, last) = std::thread::scope(|scope| {
+            let reader = scope.spawn(move || copy_lines(read, file, on_line));
+            let status = running.wait(&self.cancel, cmd.limit);
+            (status, reader.join().unwrap_or_default())
+        });
+        match status {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(ProcessError::Failed {
+                line,
+                status,
+                tail: tail(&last),
+            }),
+            Err(ProcessError::TimedOut { line, limit, .. }) => Err(ProcessError::TimedOut {
+                line,
+                limit,
+                tail: tail(&last),
+            }),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Runs a command on tuxling's own terminal and gives back how it ended.
+    pub fn run_on_terminal(&self, cmd: &Cmd) -> Result<ExitStatus, ProcessError> {
+        let cmd = cmd.clone().on_terminal();
+        let mut running = self.spawn(&cmd, Stdio::inherit(), Stdio::inherit())?;
+        running.wait(&self.cancel, cmd.limit)
+    }
+
+    /// Starts a command below a supervisor. Its standard input is empty unless
+    /// it runs on the terminal.
+    pub fn spawn(&self, cmd: &Cmd, stdout: Stdio, stderr: Stdio) -> Result<Running, ProcessError> {
+        let program = find_program(&cmd.program).ok_or_else(|| ProcessError::Missing {
+            program: cmd.program.to_string_lossy().into_owned(),
+        })?;
+        let line = cmd.to_line();
+        let broken = |error| ProcessError::NotStarted {
+            line: line.clone(),
+            error,
+        };
+        let (read, lifeline) = io::pipe().map_err(broken)?;
+        // The one allowed use: see the head of this file.
+        #[allow(clippy::disallowed_methods)]
+        let mut supervisor = Command::new(&self.supervisor);
+        supervisor.arg(SUPERVISE);
+        if cmd.terminal {
+            supervisor.arg(format!("/proc/{}/fd/0", std::process::id()));
+        } else {
+            supervisor.arg("/dev/null").process_group(0);
+        }
+        supervisor.arg(program).args(&cmd.args);
+        supervisor.env_clear().env("LC_ALL", "C");
+        for key in PASSED_ON {
+            if let Some(value) = std::env::var_os(key) {
+                supervisor.env(key, value);
+            }
+        }
+        supervisor
+            .envs(&cmd.env)
+            .stdin(read)
+            .stdout(stdout)
+            .stderr(stderr);
+        if let Some(dir) = &cmd.dir {
+            supervisor.current_dir(dir);
+        }
+        let supervisor = supervisor.spawn().map_err(broken)?;
+        Ok(Running {
+            supervisor,
+            lifeline: Some(lifeline),
+            line: cmd.to_line(),
+        })
+    }
+}
+
+fn find_program(program: &OsStr) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let runnable = |path: &Path| {
+        path.metadata()
+            .is_ok_and(|m| m.is_file() && m.permissions().mode() & 0o111 != 0)
+    };
+    let path = Path::new(program);
+    if path.components().count() > 1 {
+        return runnable(path).then(|| path.to_owned());
+    }
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|dir| dir.join(path))
+        .find(|p| runnable(p))
+}
+
+fn read_bounded(read: impl Read) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut read = read.take(CAPTURE_LIMIT);
+    // What could be read before an error is still worth showing.
+    let _ = read.read_to_end(&mut bytes);
+    let _ = io::copy(&mut read.into_inner(), &mut io::sink());
+    bytes
+}
+
+/// Copies lines to a log and to `on_line`; gives back the last ones.
+fn copy_lines(read: impl Read, mut log: File, on_line: &(dyn Fn(&str) + Sync)) -> String {
+    let mut last: std::collections::VecDeque<String> = Default::default();
+    let mut read = BufReader::new(read);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match read.read_until(b'\n', &mut line) {
+            Ok(0) | Err(_) => break,
+            Ok(_) => {}
+        }
+        // A full disk must not stop the reading: the command would block.
+        let _ = log.write_all(&line);
+        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+        on_line(&text);
+        if last.len() == TAIL_LINES * 4 {
+            last.pop_front();
+        }
+        last.push_back(text);
+    }
+    last.into_iter().collect::<Vec<_>>().join("\n")
+}
+
+/// The last lines of a text; the lines from the first error on when there is
+/// one among them.
+fn tail(text: &str) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines.len().saturating_sub(TAIL_LINES);
+    let error = lines
+        .iter()
+        .position(|l| l.contains("error:") || l.contains("Error "));
+    let from = error.filter(|at| *at < last).unwrap_or(last);
+    lines[from..lines.len().min(from + TAIL_LINES)].join("\n")
+}
+
+/// The supervisor: runs the command given after the path of its standard input,
+/// and kills everything below itself when its own standard input closes or the
+/// command ends. Gives back the exit code for `main`.
+pub fn supervise(args: &[OsString]) -> u8 {
+    match try_supervise(args) {
+        Ok(code) => code,
+        Err(error) => {
+            // The supervisor is a process of its own whose standard error is
+            // the command's: this is the one message that it has to give.
+            let _ = writeln!(io::stderr(), "tuxling: can't supervise {args:?}: {error}");
+            126
+        }
+    }
+}
+
+fn try_supervise(args: &[OsString]) -> io::Result<u8> {
+    let [stdin, program, args @ ..] = args else {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "usage: STDIN PROGRAM [ARG…]",
+        ));
+    };
+    // Handlers, not "ignore": a handler is reset in the child by exec.
+    let ignored = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    for signal in [
+        signal_hook::consts::SIGINT,
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGHUP,
+    ] {
+        signal_hook::flag::register(signal, ignored.clone())?;
+    }
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let lifeline = rustix::io::dup(rustix::stdio::stdin())?;
+    #[allow(clippy::disallowed_methods)] // this file is where processes start
+    let mut child = Command::new(program)
+        .args(args)
+        .stdin(File::open(stdin)?)
+        .spawn()?;
+    std::thread::spawn(move || {
+        let mut byte = [0u8];
+        while rustix::io::retry_on_intr(|| rustix::io::read(&lifeline, &mut byte))
+            .is_ok_and(|n| n > 0)
+        {}
+        end_descendants();
+        std::process::exit(137);
+    });
+    let status = child.wait()?;
+    end_descendants();
+    Ok(status
+        .code()
+        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+        .clamp(0, 255) as u8)
+}
+
+/// Kills all processes below this one, again and again until none is left:
+/// those that forked in between become children of this process and are found
+/// the next time.
+fn end_descendants() {
+    use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+    loop {
+        while let Ok(Some(_)) = waitpid(None, WaitOptions::NOHANG) {}
+        let below = descendants(std::process::id());
+        if below.is_empty() {
+            return;
+        }
+        for pid in below {
+            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The processes below `root`, by /proc/PID/stat (proc(5)). Zombies count:
+/// they go when they are reaped.
+fn descendants(root: u32) -> Vec<u32> {
+    let mut parents = BTreeMap::new();
+    let Ok(proc) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    for entry in proc.flatten() {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|n| n.parse::<u32>().ok())
+        else {
+            continue;
+        };
+        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else {
+            continue;
+        };
+        // The name in parentheses may hold anything: the fields follow its last ')'.
+        let parent = stat
+            .rsplit(')')
+            .next()
+            .and_then(|rest| rest.split_whitespace().nth(1)?.parse().ok());
+        if let Some(parent) = parent {
+            parents.insert(pid, parent);
+        }
+    }
+    let is_below = |mut pid: u32| {
+        for _ in 0..parents.len() {
+            match parents.get(&pid) {
+                Some(&parent) if parent == root => return true,
+                Some(&parent) => pid = parent,
+                None => return false,
+            }
+        }
+        false
+    };
+    parents
+        .keys()
+        .copied()
+        .filter(|pid| is_below(*pid))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        let words: Vec<String> = ["qemu", "-append", "console=ttyS0 panic=-1", "it's"]
+            .map(String::from)
+            .into();
+        assert_eq!(
+            shell_line(&words),
+            r"qemu -append 'console=ttyS0 panic=-1' 'it'\''s'"
+        );
+    }
+
+    #[test]
+    fn the_tail_starts_at_the_first_error() {
+        let mut text = String::from("CC a.o\nfoo.c:1: error: no\n");
+        text.push_str(&"  CC x.o\n".repeat(100));
+        assert!(tail(&text).starts_with("foo.c:1: error: no"));
+        assert_eq!(tail("one\ntwo"), "one\ntwo");
+    }
+
+    #[test]
+    fn a_missing_program_is_told_by_name() {
+        let processes = Processes::new("/nonexistent", Cancel::default());
+        let error = processes
+            .run(&Cmd::new("no-such-program-here"))
+            .expect_err("must fail");
+        assert!(
+            matches!(error, ProcessError::Missing { program } if program == "no-such-program-here")
+        );
+    }
+}

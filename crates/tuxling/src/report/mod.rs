@@ -1,0 +1,6 @@
+//! Records (what was measured) and what is shown of them. Pure: a report is a
+//! function of records.
+
+pub mod record;
+
+pub use record::Record;

@@ -1,0 +1,177 @@
+//! The user's cache folder, and how its folders are filled: aside, synced,
+//! renamed, under a lock.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Failure, Kind, Result};
+
+/// The cache folder: `$TUXLING_CACHE`, or `tuxling` in `$XDG_CACHE_HOME`
+/// (`~/.cache` when that is unset).
+#[derive(Clone, Debug)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+/// A lock on a folder of the cache, held until it is dropped. The system
+/// releases it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Cache {
+    /// The cache of this user; the folder is made when it is missing.
+    pub fn of_user() -> Result<Cache> {
+        let set = |key: &str| {
+            std::env::var_os(key)
+                .filter(|v| !v.is_empty())
+                .map(PathBuf::from)
+        };
+        let root = set("TUXLING_CACHE")
+            .or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("tuxling")))
+            .or_else(|| set("HOME").map(|dir| dir.join(".cache/tuxling")))
+            .ok_or_else(|| {
+                Failure::new(Kind::Machine, "no folder for the cache: HOME is not set")
+                    .help("set TUXLING_CACHE to a folder with some GiB of space")
+            })?;
+        Cache::at(&root)
+    }
+
+    /// A cache at this path; the folder is made when it is missing.
+    pub fn at(root: &Path) -> Result<Cache> {
+        fs::create_dir_all(root).map_err(|e| Failure::io("make the cache folder", root, &e))?;
+        let root = root
+            .canonicalize()
+            .map_err(|e| Failure::io("find the cache folder", root, &e))?;
+        Ok(Cache { root })
+    }
+
+    /// The cache folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A folder of the cache by topic (`sources`, `kernels`, …), made when it
+    /// is missing.
+    pub fn folder(&self, topic: &str) -> Result<PathBuf> {
+        let path = self.root.join(topic);
+        fs::create_dir_all(&path).map_err(|e| Failure::io("make the folder", &path, &e))?;
+        Ok(path)
+    }
+
+    /// Locks `path` against other tuxlings by a file beside it. When another
+    /// one holds the lock, says so by `waiting` with the holder's process id
+    /// and command, and waits.
+    pub fn lock(&self, path: &Path, waiting: &dyn Fn(&str)) -> Result<Lock> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".lock");
+        let name = PathBuf::from(name);
+        if let Some(parent) = name.parent() {
+            fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))?;
+        }
+        let open = || {
+            File::options()
+                .create(true)
+                .truncate(false)
+                .read(true)
+                .write(true)
+                .open(&name)
+        };
+        let mut file = open().map_err(|e| Failure::io("open the lock", &name, &e))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => {
+                let holder = fs::read_to_string(&name).unwrap_or_default();
+                waiting(&format!("waiting for another tuxling ({})", holder.trim()));
+                file.lock().map_err(|e| Failure::io("lock", &name, &e))?;
+            }
+            Err(fs::TryLockError::Error(e)) => return Err(Failure::io("lock", &name, &e)),
+        }
+        let command: Vec<_> = std::env::args().skip(1).collect();
+        let line = format!(
+            "process {}: tuxling {}",
+            std::process::id(),
+            command.join(" ")
+        );
+        // Who holds the lock is a courtesy: failing to say so must not fail.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.write_all(line.as_bytes()));
+        Ok(Lock { _file: file })
+    }
+}
+
+/// Writes a file as a whole or not at all: aside, synced, renamed.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(dir).map_err(|e| Failure::io("make the folder", dir, &e))?;
+    let failed = |e: &std::io::Error| Failure::io("write", path, e);
+    let mut file = tempfile::Builder::new()
+        .prefix(".tuxling-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
+        .tempfile_in(dir)
+        .map_err(|e| failed(&e))?;
+    file.write_all(content)
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(|e| failed(&e))?;
+    file.persist(path).map_err(|e| failed(&e.error))?;
+    Ok(())
+}
+
+/// Fills a folder as a whole or not at all: `fill` is given a fresh folder
+/// beside it, which takes its place when all went well.
+pub fn fill_folder<T>(path: &Path, fill: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(dir).map_err(|e| Failure::io("make the folder", dir, &e))?;
+    let aside = tempfile::Builder::new()
+        .prefix(".tuxling-")
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .tempdir_in(dir)
+        .map_err(|e| Failure::io("make a folder in", dir, &e))?;
+    let value = fill(aside.path())?;
+    let failed = |e: &std::io::Error| Failure::io("put in place", path, e);
+    if path.exists() {
+        fs::remove_dir_all(path).map_err(|e| failed(&e))?;
+    }
+    // What was written must be on the disk before its name says that it is whole.
+    File::open(dir)
+        .and_then(|d| rustix::fs::syncfs(&d).map_err(Into::into))
+        .map_err(|e| failed(&e))?;
+    fs::rename(aside.keep(), path).map_err(|e| failed(&e))?;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_whose_filling_failed_leaves_what_was_there() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("kept");
+        fill_folder(&path, |p| write_whole(&p.join("a"), b"1")).expect("fills");
+        let failed = fill_folder(&path, |p| {
+            write_whole(&p.join("a"), b"2")?;
+            Err::<(), _>(Failure::new(Kind::Build, "no"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read(path.join("a")).expect("still there"), b"1");
+        assert_eq!(
+            fs::read_dir(dir.path()).expect("readable").count(),
+            1,
+            "nothing half written is left"
+        );
+    }
+
+    #[test]
+    fn a_lock_is_free_again_when_dropped() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let cache = Cache::at(dir.path()).expect("a cache");
+        let path = cache.root().join("thing");
+        let never = |_: &str| panic!("must not wait");
+        drop(cache.lock(&path, &never).expect("locks"));
+        drop(cache.lock(&path, &never).expect("locks again"));
+    }
+}

@@ -1,0 +1,8 @@
+//! What is kept: the cache folder, its locks, the identities, and the database
+//! of attempts and records.
+
+pub mod cache;
+pub mod id;
+
+pub use cache::Cache;
+pub use id::Id;
