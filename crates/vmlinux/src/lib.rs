@@ -1,1 +1,11 @@
-//! What a Linux kernel consists of.
+//! What a Linux kernel consists of: its linked ELF file and its boot image.
+//!
+//! Bytes in, values out: this crate opens no file, starts no process and
+//! prints nothing. Whatever the bytes are, it gives a value or an error that
+//! says where, and never panics.
+
+pub mod boot_image;
+pub mod sections;
+
+pub use boot_image::BootImage;
+pub use sections::{SectionSizes, Sections};
