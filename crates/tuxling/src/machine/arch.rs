@@ -21,6 +21,8 @@ pub struct ArchFacts {
     pub name: &'static str,
     /// The kernel's `ARCH=`.
     pub kernel_arch: &'static str,
+    /// The folder below the kernel's `arch/`.
+    pub source_arch: &'static str,
     /// The `make` target that gives the boot image.
     pub image_target: &'static str,
     /// The boot image, below the object tree.
@@ -33,6 +35,8 @@ pub struct ArchFacts {
     /// architecture and `CROSS_COMPILE` isn't set; the empty prefix is the
     /// native compiler.
     pub cross_prefixes: &'static [&'static str],
+    /// Machines (Rust's names) whose native compiler builds for it.
+    pub native_hosts: &'static [&'static str],
     /// Flags that make a compiler produce user programs of this architecture.
     pub user_cflags: &'static [&'static str],
     /// The linker's emulation, where the compiler's own isn't right.
@@ -47,11 +51,13 @@ const ARCHITECTURES: &[ArchFacts] = &[ArchFacts {
     arch: Arch::I386,
     name: "i386",
     kernel_arch: "i386",
+    source_arch: "x86",
     image_target: "bzImage",
     image_path: "arch/x86/boot/bzImage",
     qemu: "qemu-system-i386",
     qemu_package: "qemu-system-x86",
     cross_prefixes: &["", "i686-linux-gnu-"],
+    native_hosts: &["x86_64", "x86"],
     user_cflags: &["-m32", "-march=i686"],
     ld_emulation: Some("elf_i386"),
     musl_target: "i386",

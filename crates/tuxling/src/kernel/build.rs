@@ -1,0 +1,184 @@
+//! Building the kernel, out of tree, in an object tree that is kept: the next
+//! configuration compiles only what it changes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::config::{self, Resolved};
+use super::toolchain::{Tools, Versions};
+use crate::error::{Failure, Kind, Result};
+use crate::machine::Arch;
+use crate::process::Cmd;
+use crate::session::{Cached, Session, process_failure};
+use crate::source::Source;
+use crate::store::cache::{fill_folder, write_whole};
+use crate::store::id::Id;
+
+/// A kernel that was built: files that stay as they are.
+#[derive(Clone, Debug)]
+pub struct Kernel {
+    /// The identity of what it was built from.
+    pub build_id: Id,
+    /// The folder that holds it.
+    pub dir: PathBuf,
+}
+
+impl Kernel {
+    /// The image that a boot loader loads.
+    pub fn image(&self) -> PathBuf {
+        self.dir.join("image")
+    }
+
+    /// The linked kernel before compression.
+    pub fn vmlinux(&self) -> PathBuf {
+        self.dir.join("vmlinux")
+    }
+
+    /// The addresses of its symbols.
+    pub fn system_map(&self) -> PathBuf {
+        self.dir.join("System.map")
+    }
+
+    /// Its resolved configuration.
+    pub fn config(&self) -> PathBuf {
+        self.dir.join("config")
+    }
+}
+
+/// A ramdisk that is linked into the kernel: its bytes and the name that tells
+/// the kernel's build how it is compressed (`initramfs.cpio.xz`).
+#[derive(Clone, Copy, Debug)]
+pub struct BuiltinRamdisk<'a> {
+    /// The name that `CONFIG_INITRAMFS_SOURCE` has, relative to the object tree.
+    pub name: &'a str,
+    /// The packed ramdisk.
+    pub bytes: &'a [u8],
+}
+
+/// What a kernel is built from.
+#[derive(Serialize)]
+struct BuildKey<'a> {
+    source: &'a Id,
+    config: Id,
+    arch: Arch,
+    cflags: &'a [String],
+    versions: &'a Versions,
+    ramdisk: Option<Id>,
+}
+
+/// What goes into a kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct BuildInput<'a> {
+    /// The sources, patches applied.
+    pub source: &'a Source,
+    /// The configuration.
+    pub config: &'a Resolved,
+    /// The architecture.
+    pub arch: Arch,
+    /// The compiler and its helpers.
+    pub tools: &'a Tools,
+    /// Further flags for the compiler (`KCFLAGS`).
+    pub cflags: &'a [String],
+    /// A ramdisk to link in.
+    pub ramdisk: Option<BuiltinRamdisk<'a>>,
+}
+
+impl BuildInput<'_> {
+    /// The identity of the build.
+    pub fn build_id(&self) -> Result<Id> {
+        let key = BuildKey {
+            source: &self.source.digest,
+            config: self.config.id(),
+            arch: self.arch,
+            cflags: self.cflags,
+            versions: &self.tools.versions,
+            ramdisk: self.ramdisk.map(|r| Id::of_bytes(r.bytes)),
+        };
+        Id::of("build/1", &key).map_err(|e| Failure::new(Kind::Build, e.to_string()))
+    }
+
+    /// Kernels of the same source and tools share one object tree; flags change
+    /// every object, so each set has a tree of its own.
+    fn objects_folder(&self) -> Result<String> {
+        let flags = (self.cflags, &self.tools.cc, &self.tools.versions);
+        let id = Id::of("objects/1", &flags).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+        Ok(format!("linux-{}-{}-{}", self.source.digest.short(), self.arch.facts().name, id.short()))
+    }
+}
+
+/// Builds the kernel, or gives back the one that was built from the same.
+pub fn build(input: &BuildInput, session: &Session) -> Result<Cached<Kernel>> {
+    let build_id = input.build_id()?;
+    let dir = session.cache.folder("kernels")?.join(build_id.short());
+    let kernel = Kernel { build_id, dir };
+    if kernel.image().exists() {
+        return Ok(Cached::hit(kernel));
+    }
+    let objects = session.cache.folder("objects")?.join(input.objects_folder()?);
+    let _lock = session.cache.lock(&objects, &|text| session.progress.note(text))?;
+    if kernel.image().exists() {
+        return Ok(Cached::hit(kernel)); // built by the one we waited for
+    }
+    fs::create_dir_all(&objects).map_err(|e| Failure::io("make the folder", &objects, &e))?;
+    compile(input, &objects, session)?;
+    fill_folder(&kernel.dir, |dir| keep(input.arch, &objects, dir))?;
+    Ok(Cached::fresh(kernel))
+}
+
+fn compile(input: &BuildInput, objects: &Path, session: &Session) -> Result<()> {
+    if let Some(ramdisk) = input.ramdisk {
+        write_if_changed(&objects.join(ramdisk.name), ramdisk.bytes)?;
+    }
+    write_if_changed(&objects.join(".config"), input.config.text.as_bytes())?;
+    let log = objects.join("tuxling.log");
+    let _ = fs::remove_file(&log); // the last build's; a new one is begun
+    let cmd = command(input.source, objects, input.arch, input.tools, input.cflags, session.jobs);
+    session
+        .processes
+        .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))
+        .map_err(|e| process_failure(Kind::Build, "build the kernel", e))
+        .map_err(|failure| match failure.kind {
+            Kind::Build => failure.help(format!("the whole log: {}", log.display())),
+            _ => failure,
+        })
+}
+
+/// The command that builds the kernel in an object tree with its `.config`.
+pub fn command(
+    source: &Source,
+    objects: &Path,
+    arch: Arch,
+    tools: &Tools,
+    cflags: &[String],
+    jobs: usize,
+) -> Cmd {
+    config::make(source, objects, arch, tools)
+        .arg(format!("-j{jobs}"))
+        .arg(format!("KCFLAGS={}", cflags.join(" ")))
+        .arg(arch.facts().image_target)
+}
+
+/// `make` compares times: a file that doesn't change keeps its own.
+fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|there| there == content) {
+        return Ok(());
+    }
+    write_whole(path, content)
+}
+
+fn keep(arch: Arch, objects: &Path, dir: &Path) -> Result<()> {
+    let files = [
+        (arch.facts().image_path, "image"),
+        ("vmlinux", "vmlinux"),
+        ("System.map", "System.map"),
+        (".config", "config"),
+        ("tuxling.log", "build.log"),
+    ];
+    for (from, to) in files {
+        let from = objects.join(from);
+        fs::copy(&from, dir.join(to)).map_err(|e| Failure::io("copy", &from, &e))?;
+    }
+    Ok(())
+}

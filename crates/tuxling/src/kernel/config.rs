@@ -1,0 +1,224 @@
+//! From a base configuration and what the recipe asks for to the `.config`
+//! that the kernel's own tools make of it, and the requests that it doesn't
+//! fulfil.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::dropped::{self, Dropped};
+use super::toolchain::{Tools, Versions};
+use crate::error::{Failure, Kind, Result};
+use crate::machine::Arch;
+use crate::process::Cmd;
+use crate::recipe::plan::{BaseConfig, KernelPlan, Request, Toolchain};
+use crate::session::{Cached, Session, process_failure};
+use crate::source::Source;
+use crate::store::cache::write_whole;
+use crate::store::id::Id;
+
+/// A configuration that the kernel's own tools have completed.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The whole text of `.config`.
+    pub text: String,
+    /// The requests that it doesn't fulfil.
+    pub dropped: Vec<Dropped>,
+}
+
+impl Resolved {
+    /// The identity of the configuration: of its values, not of the comments
+    /// around them.
+    pub fn id(&self) -> Id {
+        let values = parse(&self.text).values;
+        Id::of_bytes(values.iter().map(|(k, v)| format!("{k}={v}\n")).collect::<String>().as_bytes())
+    }
+}
+
+/// The values of a `.config`: `n` for what is not set, texts with their quotes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Values {
+    /// By symbol, without `CONFIG_`.
+    pub values: BTreeMap<String, String>,
+}
+
+impl Values {
+    /// A symbol's value; `n` when the file says nothing of it, as
+    /// scripts/kconfig/confdata.c reads it.
+    pub fn get(&self, symbol: &str) -> &str {
+        self.values.get(symbol).map_or("n", String::as_str)
+    }
+}
+
+/// Reads a `.config` that the kernel's tools wrote.
+pub fn parse(text: &str) -> Values {
+    let mut values = BTreeMap::new();
+    for line in text.lines() {
+        if let Some(symbol) = line.strip_prefix("# CONFIG_").and_then(|l| l.strip_suffix(" is not set")) {
+            values.insert(symbol.to_owned(), "n".to_owned());
+        } else if let Some((symbol, value)) = line.strip_prefix("CONFIG_").and_then(|l| l.split_once('=')) {
+            values.insert(symbol.to_owned(), value.to_owned());
+        }
+    }
+    Values { values }
+}
+
+/// What a resolution depends on.
+#[derive(Serialize)]
+struct RequestKey<'a> {
+    source: &'a Id,
+    arch: Arch,
+    base: &'a BaseConfig,
+    requests: Vec<(&'a str, &'a str, bool)>,
+    versions: &'a Versions,
+}
+
+/// Arguments that every `make` in the kernel's tree needs.
+pub fn make(source: &Source, objects: &Path, arch: Arch, tools: &Tools) -> Cmd {
+    let cmd = Cmd::new("make")
+        .arg("-C")
+        .arg(&source.tree)
+        .arg(format!("O={}", objects.display()))
+        .arg(format!("ARCH={}", arch.facts().kernel_arch))
+        .arg(format!("CC={}", tools.make_cc()))
+        .env("KBUILD_BUILD_TIMESTAMP", "1970-01-01 00:00:00 UTC")
+        .env("KBUILD_BUILD_USER", "tuxling")
+        .env("KBUILD_BUILD_HOST", "tuxling")
+        .env("KBUILD_BUILD_VERSION", "1");
+    match tools.kind {
+        Toolchain::Llvm => cmd.arg("LLVM=1"),
+        Toolchain::Gcc => cmd.arg(format!("CROSS_COMPILE={}", tools.cross)),
+    }
+}
+
+/// Completes the base configuration and the requests, and compares.
+pub fn resolve(
+    plan: &KernelPlan,
+    source: &Source,
+    arch: Arch,
+    tools: &Tools,
+    session: &Session,
+) -> Result<Cached<Resolved>> {
+    let key = RequestKey {
+        source: &source.digest,
+        arch,
+        base: &plan.base,
+        requests: plan.requests.iter().map(|r| (&*r.symbol, &*r.value, r.quoted)).collect(),
+        versions: &tools.versions,
+    };
+    let id = Id::of("config/1", &key).map_err(|e| Failure::new(Kind::Config, e.to_string()))?;
+    let kept = session.cache.folder("configs")?.join(format!("{}.config", id.short()));
+    let (text, cached) = match fs::read_to_string(&kept) {
+        Ok(text) => (text, true),
+        Err(_) => {
+            let text = run_conf(plan, source, arch, tools, session)?;
+            write_whole(&kept, text.as_bytes())?;
+            (text, false)
+        }
+    };
+    let values = parse(&text);
+    let unmet: Vec<&Request> = effective(&plan.requests)
+        .into_iter()
+        .filter(|request| values.get(&request.symbol) != spelled(request))
+        .collect();
+    let dropped = dropped::explain(&unmet, &values, &source.tree, arch)?;
+    Ok(Cached { value: Resolved { text, dropped }, cached })
+}
+
+/// The requests that count: of several for one symbol, the last.
+fn effective(requests: &[Request]) -> Vec<&Request> {
+    let mut last: BTreeMap<&str, (usize, &Request)> = BTreeMap::new();
+    for (at, request) in requests.iter().enumerate() {
+        last.insert(&request.symbol, (at, request));
+    }
+    let mut kept: Vec<_> = last.into_values().collect();
+    kept.sort_by_key(|(at, _)| *at);
+    kept.into_iter().map(|(_, request)| request).collect()
+}
+
+/// A request's value as `.config` spells it.
+fn spelled(request: &Request) -> String {
+    if request.quoted {
+        format!("\"{}\"", request.value.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        request.value.clone()
+    }
+}
+
+/// Lets the kernel's own tools complete the configuration, in a folder of its
+/// own that keeps the built `conf`.
+fn run_conf(
+    plan: &KernelPlan,
+    source: &Source,
+    arch: Arch,
+    tools: &Tools,
+    session: &Session,
+) -> Result<String> {
+    let doing = "resolve the kernel's configuration";
+    let folder = format!("kconfig-{}-{}", source.digest.short(), arch.facts().name);
+    let objects = session.cache.folder("objects")?.join(folder);
+    let _lock = session.cache.lock(&objects, &|text| session.progress.note(text))?;
+    fs::create_dir_all(&objects).map_err(|e| Failure::io("make the folder", &objects, &e))?;
+    let log = objects.join("tuxling.log");
+    let run = |target: &str| {
+        let cmd = make(source, &objects, arch, tools).arg(target);
+        session
+            .processes
+            .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))
+            .map_err(|e| process_failure(Kind::Config, doing, e))
+    };
+    let config = objects.join(".config");
+    match &plan.base {
+        BaseConfig::Target(target) => run(target)?,
+        BaseConfig::File { text, .. } => write_whole(&config, text.as_bytes())?,
+    }
+    let mut text = read(&config)?;
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    for request in effective(&plan.requests) {
+        if request.value == "n" && !request.quoted {
+            text.push_str(&format!("# CONFIG_{} is not set\n", request.symbol));
+        } else {
+            text.push_str(&format!("CONFIG_{}={}\n", request.symbol, spelled(request)));
+        }
+    }
+    write_whole(&config, text.as_bytes())?;
+    run("olddefconfig")?;
+    read(&config)
+}
+
+fn read(path: &PathBuf) -> Result<String> {
+    fs::read_to_string(path).map_err(|e| Failure::io("read", path, &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(symbol: &str, value: &str, quoted: bool) -> Request {
+        Request { symbol: symbol.into(), value: value.into(), quoted, by: "test".into() }
+    }
+
+    #[test]
+    fn what_a_config_does_not_mention_is_n() {
+        let values = parse("# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=\"a b\"\n# a comment\n");
+        assert_eq!((values.get("A"), values.get("B"), values.get("D")), ("n", "y", "n"));
+        assert_eq!(values.get("C"), "\"a b\"");
+    }
+
+    #[test]
+    fn the_last_request_for_a_symbol_counts() {
+        let requests = [request("A", "y", false), request("B", "y", false), request("A", "n", false)];
+        let kept: Vec<_> = effective(&requests).iter().map(|r| (&*r.symbol, &*r.value)).collect();
+        assert_eq!(kept, [("B", "y"), ("A", "n")]);
+    }
+
+    #[test]
+    fn texts_are_quoted_as_the_kernel_quotes_them() {
+        assert_eq!(spelled(&request("A", "say \"hi\"", true)), r#""say \"hi\"""#);
+        assert_eq!(spelled(&request("A", "17", false)), "17");
+    }
+}

@@ -1,0 +1,10 @@
+//! The kernel: its configuration, its build, its image.
+
+pub mod build;
+pub mod config;
+pub mod dropped;
+pub mod toolchain;
+
+pub use build::{Kernel, build};
+pub use config::{Resolved, resolve};
+pub use toolchain::Tools;

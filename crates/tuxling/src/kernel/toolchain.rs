@@ -1,0 +1,99 @@
+//! The compiler and its helpers on this machine, and what identifies them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::error::{Kind, Result};
+use crate::machine::Arch;
+use crate::process::{Cmd, Processes};
+use crate::recipe::plan::Toolchain;
+use crate::session::{missing_tool, process_failure};
+
+/// The tools that build for one architecture.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    /// GNU or LLVM.
+    pub kind: Toolchain,
+    /// Prefix of the compiler and binutils (`CROSS_COMPILE`).
+    pub cross: String,
+    /// The C compiler of the kernel.
+    pub cc: String,
+    /// The C compiler of the user land: GCC, which takes specs files.
+    pub user_cc: String,
+    /// Whether `ccache` stands before the compiler.
+    pub ccache: bool,
+    /// Version texts of all tools whose output depends on their version.
+    pub versions: Versions,
+}
+
+/// Version texts by tool: `cc`, `ld`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Versions(pub BTreeMap<String, String>);
+
+impl Tools {
+    /// Finds the tools for this architecture. `CROSS_COMPILE` in the
+    /// environment wins over the architecture's own prefixes, and `LLVM=1`
+    /// over the recipe's tool chain, as in a build by hand.
+    pub fn find(wished: Toolchain, arch: Arch, processes: &Processes) -> Result<Tools> {
+        let set = |key: &str| std::env::var(key).ok().filter(|v| !v.is_empty());
+        let kind = if set("LLVM").is_some_and(|v| v != "0") { Toolchain::Llvm } else { wished };
+        let doing = "build for this board";
+        let cross = match set("CROSS_COMPILE") {
+            Some(prefix) => prefix,
+            None => native_or_cross(arch, processes)?,
+        };
+        let user_cc = format!("{cross}gcc");
+        let (cc, ld) = match kind {
+            Toolchain::Llvm => ("clang".to_owned(), "ld.lld".to_owned()),
+            Toolchain::Gcc => (user_cc.clone(), format!("{cross}ld")),
+        };
+        let mut versions = BTreeMap::new();
+        for (name, program) in [("cc", &cc), ("ld", &ld), ("user_cc", &user_cc)] {
+            if processes.find(program).is_none() {
+                return Err(missing_tool(program, doing));
+            }
+            let output = processes
+                .run(&Cmd::new(program).arg("--version"))
+                .map_err(|e| process_failure(Kind::Machine, doing, e))?;
+            let text = output.text();
+            versions.insert(name.to_owned(), text.lines().next().unwrap_or_default().to_owned());
+        }
+        if user_cc == cc {
+            versions.remove("user_cc"); // one compiler, told once
+        }
+        let ccache = processes.find("ccache").is_some();
+        Ok(Tools { kind, cross, cc, user_cc, ccache, versions: Versions(versions) })
+    }
+
+    /// The compiler as `make CC=…` takes it.
+    pub fn make_cc(&self) -> String {
+        if self.ccache { format!("ccache {}", self.cc) } else { self.cc.clone() }
+    }
+
+    /// A binutils program: `ar`, `ranlib`, `strip`, … of this tool chain.
+    pub fn binutil(&self, name: &str) -> String {
+        match self.kind {
+            Toolchain::Llvm => format!("llvm-{name}"),
+            Toolchain::Gcc => format!("{}{name}", self.cross),
+        }
+    }
+}
+
+/// The empty prefix when this machine's own compiler can build for `arch`,
+/// else the first of the architecture's prefixes that is installed.
+fn native_or_cross(arch: Arch, processes: &Processes) -> Result<String> {
+    let facts = arch.facts();
+    let found = facts.cross_prefixes.iter().find(|prefix| {
+        processes.find(format!("{prefix}gcc")).is_some()
+            && (!prefix.is_empty() || facts.native_hosts.contains(&std::env::consts::ARCH))
+    });
+    match found {
+        Some(prefix) => Ok((*prefix).to_owned()),
+        None => {
+            let last = facts.cross_prefixes.last().copied().unwrap_or_default();
+            Err(missing_tool(&format!("{last}gcc"), "build for this board"))
+        }
+    }
+}
