@@ -1,6 +1,8 @@
 //! Records (what was measured) and what is shown of them. Pure: a report is a
 //! function of records.
 
+pub mod card;
+pub mod diff;
 pub mod record;
 
 pub use record::Record;

@@ -2,7 +2,9 @@
 //! of attempts and records.
 
 pub mod cache;
+pub mod database;
 pub mod id;
 
 pub use cache::Cache;
+pub use database::Database;
 pub use id::Id;

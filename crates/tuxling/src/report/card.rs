@@ -1,0 +1,129 @@
+//! The card: a record on one screen.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use super::record::Record;
+use crate::process::shell_line;
+use crate::trial::CheckOutcome;
+use crate::units::{grouped, show_duration};
+
+/// The card of a record, in plain text. `interactive` is the command that boots
+/// the system with its console on the terminal.
+pub fn card(record: &Record, interactive: Option<&str>) -> String {
+    let mut out = String::new();
+    // Writing to a String can't fail.
+    let _ = write_card(&mut out, record, interactive);
+    out
+}
+
+fn write_card(out: &mut String, record: &Record, interactive: Option<&str>) -> std::fmt::Result {
+    let verdict = record.outcome.map_or("built", |outcome| outcome.words());
+    writeln!(out, "{} on {}: {}", record.recipe, record.board, verdict)?;
+    if let Some(reason) = record.reason.as_deref().filter(|r| !r.is_empty()) {
+        writeln!(out, "  {}", reason.trim().replace('\n', "\n  "))?;
+    }
+    sizes(out, record)?;
+    if !record.checks.is_empty() {
+        checks(out, record)?;
+    }
+    if record.ram.total_kib.is_some() {
+        ram(out, record)?;
+    }
+    if record.boot.seconds.is_some() || record.boot.instructions.is_some() {
+        boot(out, record)?;
+    }
+    phases(out, record)?;
+    if let Some(command) = interactive {
+        writeln!(out, "\nBoot it (Ctrl-A X leaves)\n  {command}")?;
+    } else if !record.qemu.is_empty() {
+        writeln!(out, "\nBooted by\n  {}", shell_line(&record.qemu))?;
+    }
+    Ok(())
+}
+
+fn row(out: &mut String, name: &str, bytes: u64, remark: &str) -> std::fmt::Result {
+    let line = format!("  {name:<26}{:>13} B  {remark}", grouped(bytes));
+    writeln!(out, "{}", line.trim_end())
+}
+
+fn sizes(out: &mut String, record: &Record) -> std::fmt::Result {
+    let image = &record.image;
+    writeln!(out, "\nImage")?;
+    row(out, "kernel", image.kernel_bytes, "")?;
+    if let Some(payload) = image.payload_bytes {
+        row(out, "  compressed payload", payload, "")?;
+        row(out, "  setup, header, padding", image.kernel_bytes - payload, "")?;
+    }
+    let vmlinux = &record.vmlinux;
+    row(out, "  text (uncompressed)", vmlinux.text_bytes, "")?;
+    row(out, "  data", vmlinux.data_bytes, "read-only data included")?;
+    row(out, "  bss", vmlinux.bss_bytes, "")?;
+    row(out, "  init", vmlinux.init_bytes, "freed after boot")?;
+    let remark = match record.ramdisk.compression.as_str() {
+        "none" => "not compressed".to_owned(),
+        compression => format!("{compression}, {} B unpacked", grouped(record.ramdisk.archive_bytes)),
+    };
+    row(out, "ramdisk", image.ramdisk_bytes, &remark)?;
+    let mut files: Vec<_> = record.ramdisk.files.iter().filter(|(_, bytes)| **bytes > 0).collect();
+    files.sort_by_key(|(path, bytes)| (std::cmp::Reverse(**bytes), *path));
+    for (path, bytes) in files.iter().take(3) {
+        row(out, &format!("  {path}"), **bytes, "")?;
+    }
+    if files.len() > 3 {
+        let rest: u64 = files[3..].iter().map(|(_, bytes)| **bytes).sum();
+        row(out, &format!("  {} other files", files.len() - 3), rest, "")?;
+    }
+    row(out, "together", image.total_bytes, "")
+}
+
+fn checks(out: &mut String, record: &Record) -> std::fmt::Result {
+    writeln!(out, "\nChecks")?;
+    for check in &record.checks {
+        let took = check.seconds.map_or("-".to_owned(), |s| show_duration(Duration::from_secs_f64(s.max(0.0))));
+        let mark = if check.outcome == CheckOutcome::Passed { "ok" } else { "!!" };
+        let detail = check.detail.lines().next().unwrap_or_default();
+        writeln!(out, "  {mark} {:<14}{:<11}{took:>9}  {detail}", check.name, check.outcome.words())?;
+    }
+    Ok(())
+}
+
+fn ram(out: &mut String, record: &Record) -> std::fmt::Result {
+    let ram = &record.ram;
+    writeln!(out, "\nRAM (KiB)")?;
+    let mut row = |name: &str, kib: Option<u64>, remark: &str| match kib {
+        Some(kib) => writeln!(out, "{}", format!("  {name:<26}{:>13}    {remark}", grouped(kib)).trim_end()),
+        None => Ok(()),
+    };
+    row("machine", Some(ram.machine_kib), "")?;
+    row("managed by the kernel", ram.total_kib, "MemTotal")?;
+    row("used", ram.used_kib, "after the last check, caches included")?;
+    row("  page cache", ram.cache_kib, "the unpacked ramdisk included")?;
+    row("  the checks' own agent", ram.agent_kib, "not part of the shipped system")?;
+    row("free", ram.free_kib, "")
+}
+
+fn boot(out: &mut String, record: &Record) -> std::fmt::Result {
+    let accelerator = record.accelerator.as_deref().unwrap_or("?");
+    writeln!(out, "\nBoot until the first check passed")?;
+    if let Some(seconds) = record.boot.seconds {
+        let took = show_duration(Duration::from_secs_f64(seconds.max(0.0)));
+        writeln!(out, "  {:<26}{took:>13}    {accelerator}", "wall clock")?;
+    }
+    if let Some(instructions) = record.boot.instructions {
+        writeln!(out, "  {:<26}{:>13}    icount, a boot of its own", "instructions", grouped(instructions))?;
+    }
+    Ok(())
+}
+
+fn phases(out: &mut String, record: &Record) -> std::fmt::Result {
+    writeln!(out, "\nPhases")?;
+    let mut sum = 0.0;
+    for phase in &record.phases {
+        sum += phase.seconds;
+        let cached = if phase.cached { "was there already" } else { "" };
+        let took = show_duration(Duration::from_secs_f64(phase.seconds.max(0.0)));
+        writeln!(out, "{}", format!("  {:<26}{took:>13}    {cached}", phase.name).trim_end())?;
+    }
+    writeln!(out, "  {:<26}{:>13}", "together", show_duration(Duration::from_secs_f64(sum)))
+}

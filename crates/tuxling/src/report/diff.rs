@@ -1,0 +1,244 @@
+//! Two records side by side: what grew, what shrank, what changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::record::Record;
+use crate::units::grouped;
+
+/// The version of the difference's format.
+pub const SCHEMA: &str = "tuxling.diff/1";
+
+/// What differs between two records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Diff {
+    /// Always `tuxling.diff/1`.
+    pub schema: String,
+    /// The first record's recipe.
+    pub a: String,
+    /// The second record's recipe.
+    pub b: String,
+    /// Figures, those that don't differ included.
+    pub figures: Vec<Figure>,
+    /// Sections of the kernel whose sizes differ.
+    pub sections: Vec<Figure>,
+    /// Files of the ramdisk whose sizes differ.
+    pub files: Vec<Figure>,
+    /// Checks by name, with both outcomes.
+    pub checks: Vec<CheckPair>,
+    /// Inputs that differ.
+    pub inputs: Vec<InputPair>,
+}
+
+/// One figure of two records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Figure {
+    /// What it is.
+    pub name: String,
+    /// Its unit: `B`, `KiB`, `instructions`.
+    pub unit: String,
+    /// In the first record; `null` when it was not measured or isn't there.
+    pub a: Option<i64>,
+    /// In the second record.
+    pub b: Option<i64>,
+}
+
+/// One check of two records.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckPair {
+    /// Its name.
+    pub name: String,
+    /// Its outcome in the first record.
+    pub a: Option<String>,
+    /// Its outcome in the second record.
+    pub b: Option<String>,
+}
+
+/// One input that differs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct InputPair {
+    /// Which.
+    pub name: String,
+    /// In the first record.
+    pub a: Option<String>,
+    /// In the second record.
+    pub b: Option<String>,
+}
+
+impl Figure {
+    /// The second less the first, when both are there.
+    pub fn delta(&self) -> Option<i64> {
+        Some(self.b?.saturating_sub(self.a?))
+    }
+}
+
+/// Compares two records.
+pub fn diff(a: &Record, b: &Record) -> Diff {
+    Diff {
+        schema: SCHEMA.to_owned(),
+        a: a.recipe.clone(),
+        b: b.recipe.clone(),
+        figures: figures(a, b),
+        sections: changed(&a.vmlinux.sections, &b.vmlinux.sections),
+        files: changed(&a.ramdisk.files, &b.ramdisk.files),
+        checks: checks(a, b),
+        inputs: inputs(a, b),
+    }
+}
+
+fn figures(a: &Record, b: &Record) -> Vec<Figure> {
+    type Read = fn(&Record) -> Option<u64>;
+    let rows: [(&str, &str, Read); 15] = [
+        ("kernel", "B", |r| Some(r.image.kernel_bytes)),
+        ("kernel payload", "B", |r| r.image.payload_bytes),
+        ("ramdisk", "B", |r| Some(r.image.ramdisk_bytes)),
+        ("together", "B", |r| Some(r.image.total_bytes)),
+        ("text", "B", |r| Some(r.vmlinux.text_bytes)),
+        ("data", "B", |r| Some(r.vmlinux.data_bytes)),
+        ("bss", "B", |r| Some(r.vmlinux.bss_bytes)),
+        ("init", "B", |r| Some(r.vmlinux.init_bytes)),
+        ("RAM total", "KiB", |r| r.ram.total_kib),
+        ("RAM used", "KiB", |r| r.ram.used_kib),
+        ("RAM free", "KiB", |r| r.ram.free_kib),
+        ("page cache", "KiB", |r| r.ram.cache_kib),
+        ("smallest RAM", "KiB", |r| r.ram.smallest_kib),
+        ("one download", "KiB", |r| r.ram.download_kib.and_then(|kib| u64::try_from(kib).ok())),
+        ("boot", "instructions", |r| r.boot.instructions),
+    ];
+    let signed = |value: Option<u64>| value.and_then(|v| i64::try_from(v).ok());
+    rows.iter()
+        .map(|(name, unit, read)| Figure {
+            name: (*name).to_owned(),
+            unit: (*unit).to_owned(),
+            a: signed(read(a)),
+            b: signed(read(b)),
+        })
+        .collect()
+}
+
+/// The entries whose sizes differ, the largest change first.
+fn changed(a: &BTreeMap<String, u64>, b: &BTreeMap<String, u64>) -> Vec<Figure> {
+    let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    let signed = |value: Option<&u64>| value.and_then(|v| i64::try_from(*v).ok());
+    let mut figures: Vec<Figure> = names
+        .into_iter()
+        .map(|name| Figure {
+            name: name.clone(),
+            unit: "B".to_owned(),
+            a: signed(a.get(name)),
+            b: signed(b.get(name)),
+        })
+        .filter(|figure| figure.a != figure.b)
+        .collect();
+    let size = |f: &Figure| f.b.unwrap_or(0).saturating_sub(f.a.unwrap_or(0)).unsigned_abs();
+    figures.sort_by_key(|figure| (std::cmp::Reverse(size(figure)), figure.name.clone()));
+    figures
+}
+
+fn checks(a: &Record, b: &Record) -> Vec<CheckPair> {
+    let outcome = |record: &Record, name: &str| {
+        record.checks.iter().find(|c| c.name == name).map(|c| c.outcome.words().to_owned())
+    };
+    let mut names: Vec<&str> = a.checks.iter().map(|c| &*c.name).collect();
+    names.extend(b.checks.iter().map(|c| &*c.name).filter(|name| a.checks.iter().all(|c| c.name != *name)));
+    names
+        .into_iter()
+        .map(|name| CheckPair { name: name.to_owned(), a: outcome(a, name), b: outcome(b, name) })
+        .collect()
+}
+
+fn inputs(a: &Record, b: &Record) -> Vec<InputPair> {
+    let told = |record: &Record| {
+        let mut told: BTreeMap<String, String> = BTreeMap::new();
+        for (name, source) in &record.inputs.sources {
+            told.insert(name.clone(), format!("{} {}", source.version, source.origin));
+        }
+        for (name, id) in &record.inputs.patches {
+            told.insert(format!("patch {name}"), id.short().to_owned());
+        }
+        told.extend(record.inputs.toolchain.clone());
+        if let Some(id) = &record.inputs.config {
+            told.insert("configuration".to_owned(), id.short().to_owned());
+        }
+        told
+    };
+    let (a, b) = (told(a), told(b));
+    let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    names
+        .into_iter()
+        .filter(|name| a.get(*name) != b.get(*name))
+        .map(|name| InputPair { name: name.clone(), a: a.get(name).cloned(), b: b.get(name).cloned() })
+        .collect()
+}
+
+/// The difference as a table in plain text.
+pub fn table(diff: &Diff) -> String {
+    let mut out = String::new();
+    let _ = write_table(&mut out, diff);
+    out
+}
+
+fn write_table(out: &mut String, diff: &Diff) -> std::fmt::Result {
+    writeln!(out, "{:<28}{:>16}{:>16}{:>16}", "", short(&diff.a), short(&diff.b), "change")?;
+    for figure in diff.figures.iter().filter(|f| f.a.is_some() || f.b.is_some()) {
+        figure_row(out, figure)?;
+    }
+    for (title, figures) in [("Kernel sections", &diff.sections), ("Ramdisk files", &diff.files)] {
+        if !figures.is_empty() {
+            writeln!(out, "\n{title} that differ")?;
+            for figure in figures {
+                figure_row(out, figure)?;
+            }
+        }
+    }
+    if !diff.checks.is_empty() {
+        writeln!(out, "\nChecks")?;
+        for check in &diff.checks {
+            let told = |outcome: &Option<String>| outcome.clone().unwrap_or_else(|| "-".to_owned());
+            writeln!(out, "{:<28}{:>16}{:>16}", short(&check.name), told(&check.a), told(&check.b))?;
+        }
+    }
+    if !diff.inputs.is_empty() {
+        writeln!(out, "\nInputs that differ")?;
+        for input in &diff.inputs {
+            let told = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+            writeln!(out, "  {}: {} -> {}", input.name, told(&input.a), told(&input.b))?;
+        }
+    }
+    Ok(())
+}
+
+fn short(name: &str) -> String {
+    if name.chars().count() <= 27 {
+        return name.to_owned();
+    }
+    let end: Vec<char> = name.chars().rev().take(24).collect();
+    format!("...{}", end.into_iter().rev().collect::<String>())
+}
+
+fn figure_row(out: &mut String, figure: &Figure) -> std::fmt::Result {
+    let told = |value: Option<i64>| value.map_or("-".to_owned(), |v| signed(v, false));
+    let delta = match (figure.a, figure.b) {
+        (Some(a), Some(b)) => signed(b.saturating_sub(a), true),
+        (None, Some(b)) => signed(b, true),
+        (Some(a), None) => signed(a.saturating_neg(), true),
+        (None, None) => String::new(),
+    };
+    let unit = if figure.unit == "B" { String::new() } else { format!(" {}", figure.unit) };
+    let name = format!("{}{unit}", figure.name);
+    writeln!(out, "{:<28}{:>16}{:>16}{:>16}", short(&name), told(figure.a), told(figure.b), delta)
+}
+
+fn signed(value: i64, plus: bool) -> String {
+    let sign = if value < 0 {
+        "-"
+    } else if plus && value > 0 {
+        "+"
+    } else {
+        ""
+    };
+    format!("{sign}{}", grouped(value.unsigned_abs()))
+}

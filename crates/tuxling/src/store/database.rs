@@ -1,0 +1,111 @@
+//! `store.sqlite`: every attempt with its record. Attempts are only ever
+//! added; a verdict is computed from them.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::id::Id;
+use crate::error::{Failure, Kind, Result};
+use crate::report::Record;
+
+/// The database of attempts.
+#[derive(Debug)]
+pub struct Database {
+    connection: Connection,
+}
+
+/// One attempt as it was kept.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// When it ended, in seconds since 1970.
+    pub at: i64,
+    /// Everything that was measured.
+    pub record: Record,
+}
+
+/// An attempt's identity is the hash of its record and its time, so that
+/// importing another machine's store is a set union.
+const TABLES: &str = "
+    CREATE TABLE IF NOT EXISTS attempt (
+        id       TEXT PRIMARY KEY,
+        at       INTEGER NOT NULL,
+        recipe   TEXT NOT NULL,
+        trial_id TEXT,
+        image_id TEXT,
+        outcome  TEXT,
+        record   TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS attempt_by_trial ON attempt (trial_id);
+    CREATE INDEX IF NOT EXISTS attempt_by_recipe ON attempt (recipe, at);
+";
+
+impl Database {
+    /// Opens the database; it is made when it is missing.
+    pub fn open(path: &Path) -> Result<Database> {
+        let connection = Connection::open(path).map_err(|e| broken("open the store", &e))?;
+        connection
+            .busy_timeout(std::time::Duration::from_secs(30))
+            .and_then(|()| connection.pragma_update(None, "journal_mode", "WAL"))
+            .and_then(|()| connection.execute_batch(TABLES))
+            .map_err(|e| broken("prepare the store", &e))?;
+        Ok(Database { connection })
+    }
+
+    /// Adds one attempt; one that is there already is left alone.
+    pub fn add(&self, at: i64, record: &Record) -> Result<()> {
+        let json = serde_json::to_string(record)
+            .map_err(|e| Failure::new(Kind::Machine, format!("can't write the record: {e}")))?;
+        let id = Id::of_bytes(format!("{at}\n{json}").as_bytes());
+        let outcome = record.outcome.and_then(|o| Some(serde_json::to_value(o).ok()?.as_str()?.to_owned()));
+        let text = |id: &Option<Id>| id.as_ref().map(|id| id.as_str().to_owned());
+        self.connection
+            .execute(
+                "INSERT OR IGNORE INTO attempt (id, at, recipe, trial_id, image_id, outcome, record)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                params![
+                    id.as_str(),
+                    at,
+                    record.recipe,
+                    text(&record.ids.trial_id),
+                    text(&record.ids.image_id),
+                    outcome,
+                    json
+                ],
+            )
+            .map_err(|e| broken("add to the store", &e))?;
+        Ok(())
+    }
+
+    /// The newest attempt of a recipe.
+    pub fn newest(&self, recipe: &str) -> Result<Option<Attempt>> {
+        let found: Option<(i64, String)> = self
+            .connection
+            .query_row(
+                "SELECT at, record FROM attempt WHERE recipe = ?1 ORDER BY at DESC, rowid DESC LIMIT 1",
+                [recipe],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()
+            .map_err(|e| broken("read the store", &e))?;
+        let Some((at, json)) = found else { return Ok(None) };
+        let record = serde_json::from_str(&json)
+            .map_err(|e| Failure::new(Kind::Machine, format!("the store holds an unreadable record: {e}")))?;
+        Ok(Some(Attempt { at, record }))
+    }
+
+    /// How many attempts of a trial there are.
+    pub fn attempts(&self, trial: &Id) -> Result<u64> {
+        self.connection
+            .query_row("SELECT count(*) FROM attempt WHERE trial_id = ?1", [trial.as_str()], |row| row.get(0))
+            .map_err(|e| broken("read the store", &e))
+    }
+}
+
+fn broken(doing: &str, error: &rusqlite::Error) -> Failure {
+    let failure = Failure::new(Kind::Machine, format!("can't {doing}: {error}"));
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => failure.help("free some disk space"),
+        _ => failure,
+    }
+}
