@@ -1,6 +1,7 @@
 //! Tuxling: from one recipe to a tiny Linux that is built, booted, checked and
 //! measured. See ARCHITECTURE.md for the way of the data.
 
+pub mod cli;
 pub mod error;
 pub mod initramfs;
 pub mod machine;
@@ -10,3 +11,8 @@ pub mod report;
 pub mod store;
 pub mod trial;
 pub mod units;
+pub mod kernel;
+pub mod session;
+pub mod source;
+pub mod userland;
+pub mod measure;

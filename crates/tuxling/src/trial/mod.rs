@@ -1,8 +1,25 @@
 //! Trials: one candidate, built, booted, checked and measured; and what came
 //! out.
 
+pub mod system;
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Failure, Kind, Result};
+use crate::recipe::Plan;
+use crate::recipe::plan::BudgetPlan;
+use crate::report::Record;
+use crate::report::record::{BootRecord, Ids, RamRecord, SCHEMA};
+use crate::session::Session;
+use crate::store::cache::write_whole;
+use crate::store::{Cache, Database};
+use crate::units::Bytes;
+
+pub use system::System;
 
 /// How a trial, or one attempt at it, ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -72,4 +89,68 @@ impl CheckOutcome {
             CheckOutcome::Skipped => "skipped",
         }
     }
+}
+
+/// Where the database of attempts stands.
+pub fn store_path(cache: &Cache) -> PathBuf {
+    cache.root().join("store.sqlite")
+}
+
+/// The record of a system that was built and not booted.
+pub fn built_record(plan: &Plan, system: &System, session: &Session) -> Record {
+    Record {
+        schema: SCHEMA.to_owned(),
+        recipe: plan.name.clone(),
+        board: plan.board.name.clone(),
+        outcome: None,
+        reason: None,
+        image: system.image,
+        vmlinux: system.vmlinux.clone(),
+        ramdisk: system.contents.clone(),
+        checks: Vec::new(),
+        exercises: Vec::new(),
+        ram: RamRecord { machine_kib: plan.machine.memory.as_kib(), ..RamRecord::default() },
+        boot: BootRecord::default(),
+        phases: session.phases(),
+        inputs: system.inputs.clone(),
+        qemu: Vec::new(),
+        accelerator: None,
+        qemu_version: None,
+        ids: Ids {
+            build_id: Some(system.kernel.build_id.clone()),
+            image_id: Some(system.image_id.clone()),
+            trial_id: None,
+        },
+    }
+}
+
+/// Writes a record as `record.json` into the output folder.
+pub fn keep(record: &Record, output: &Path) -> Result<()> {
+    let json = serde_json::to_vec_pretty(record)
+        .map_err(|e| Failure::new(Kind::Machine, format!("can't write the record: {e}")))?;
+    write_whole(&output.join("record.json"), &json)
+}
+
+/// Adds an attempt's record to the store.
+pub fn remember(record: &Record, cache: &Cache) -> Result<()> {
+    let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    Database::open(&store_path(cache))?.add(i64::try_from(at).unwrap_or(i64::MAX), record)
+}
+
+/// What of a record is over the budget, a line each.
+pub fn over_budget(budget: &BudgetPlan, record: &Record) -> Vec<String> {
+    let image = &record.image;
+    let rows = [
+        ("the kernel's image", budget.image, Some(Bytes(image.kernel_bytes))),
+        ("the ramdisk", budget.ramdisk, Some(Bytes(image.ramdisk_bytes))),
+        ("kernel and ramdisk together", budget.total, Some(Bytes(image.total_bytes))),
+        ("used RAM", budget.ram, record.ram.used_kib.map(Bytes::kib)),
+    ];
+    rows.into_iter()
+        .filter_map(|(name, limit, is)| {
+            let (limit, is) = (limit?, is?);
+            let over = is.0.checked_sub(limit.0).filter(|over| *over > 0)?;
+            Some(format!("{name}: {is}, {} more than {limit}", Bytes(over)))
+        })
+        .collect()
 }

@@ -1,0 +1,165 @@
+//! What was typed.
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Grows the smallest Linux that still does your job.
+///
+/// A recipe says what the system must do; tuxling builds a kernel and a
+/// ramdisk from source, boots them in QEMU, proves by the recipe's own checks
+/// that they do it, and says where every byte goes.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tuxling",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Begin here:
+  tuxling check pc-net       build, boot, prove and measure a built-in recipe
+  tuxling new mine           write a recipe of your own
+  tuxling boot mine.toml     its console in this terminal; Ctrl-A X leaves
+
+Exit codes: 0 fine, 1 usage or recipe, 2 a source could not be had, 3 the
+configuration doesn't resolve as asked, 4 the build failed, 5 the boot or a
+check failed, 6 over budget, 7 this machine lacks something."
+)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a recipe to start from
+    New(New),
+    /// Build the kernel and the ramdisk
+    Build(Build),
+    /// Boot the system with its console in this terminal; Ctrl-A X leaves
+    Boot(Boot),
+    /// Build, boot, run the checks, measure
+    Check(Check),
+    /// Compare two systems side by side
+    Diff(Diff),
+    /// Print the JSON schema of a record
+    Schema,
+    /// Print completions for a shell
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What every command that builds takes.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Common {
+    /// A recipe: a path, or the name of a built-in one (pc-net, pc-shell)
+    pub recipe: String,
+    /// Print the record as JSON (see `tuxling schema`)
+    #[arg(long)]
+    pub json: bool,
+    /// Print the commands that would run, and run none
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Show the tools' output
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// How many jobs a build may run at once [default: this machine's processors]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZeroU16>,
+    /// Refuse any source that the lock file doesn't name
+    #[arg(long, conflicts_with = "update")]
+    pub locked: bool,
+    /// Look for newer sources of the same series
+    #[arg(long)]
+    pub update: bool,
+    /// Go on when the configuration drops what the recipe asks for
+    #[arg(long)]
+    pub allow_dropped: bool,
+    /// Where the outputs go [default: build/NAME beside the recipe]
+    #[arg(short = 'O', long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+/// `tuxling new`
+#[derive(Debug, clap::Args)]
+pub struct New {
+    /// The recipe's name; NAME.toml is written to the current folder
+    pub name: String,
+    /// The board
+    #[arg(long, default_value = "pc")]
+    pub board: String,
+    /// How the system is connected: dhcp, static, none
+    #[arg(long, default_value = "dhcp")]
+    pub network: String,
+}
+
+/// `tuxling build`
+#[derive(Debug, clap::Args)]
+pub struct Build {
+    /// What every command that builds takes.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `tuxling boot`
+#[derive(Debug, clap::Args)]
+pub struct Boot {
+    /// What every command that builds takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// One further argument for QEMU; may be given several times
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub qemu_arg: Vec<String>,
+}
+
+/// `tuxling check`
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// What every command that builds takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// One further argument for QEMU; may be given several times
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub qemu_arg: Vec<String>,
+    /// Don't count the boot's instructions in a second boot
+    #[arg(long)]
+    pub no_boot_cost: bool,
+}
+
+/// `tuxling diff`
+#[derive(Debug, clap::Args)]
+pub struct Diff {
+    /// A recipe (its newest record) or a record's JSON file
+    pub a: String,
+    /// What it is compared with
+    pub b: String,
+    /// Print the difference as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Command {
+    /// What every command that builds takes, where this is one.
+    pub fn common(&self) -> Option<&Common> {
+        match self {
+            Command::Build(build) => Some(&build.common),
+            Command::Boot(boot) => Some(&boot.common),
+            Command::Check(check) => Some(&check.common),
+            Command::New(_) | Command::Diff(_) | Command::Schema | Command::Completions { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Args::command().debug_assert();
+    }
+}

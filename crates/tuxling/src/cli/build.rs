@@ -1,0 +1,68 @@
+//! `tuxling build`: the kernel and the ramdisk.
+
+use super::args::{Build, Common};
+use super::progress::Terminal;
+use super::{cwd, dry_run, load, print, print_json, session};
+use crate::error::{Failure, Kind, Result};
+use crate::recipe::Plan;
+use crate::report::{Record, card};
+use crate::session::Session;
+use crate::source;
+use crate::trial::system::BuildOptions;
+use crate::trial::{self, System};
+
+/// Builds, and prints the sizes.
+pub fn run(args: &Build) -> Result<()> {
+    let common = &args.common;
+    let plan = load(&common.recipe)?;
+    let terminal = Terminal::new(common.verbose);
+    let session = session(common, &terminal)?;
+    let options = options(common)?;
+    if common.dry_run {
+        return print(&dry_run::build(&plan, &options, &session)?);
+    }
+    let system = build(&plan, &options, &session)?;
+    let record = trial::built_record(&plan, &system, &session);
+    trial::keep(&record, &system.output)?;
+    if common.json {
+        print_json(&record)?;
+    } else {
+        let outputs = format!("\nOutputs in {}\n", system.output.display());
+        print(&format!("{}{outputs}", card::card(&record, None)))?;
+    }
+    within_budget(&plan, &record)
+}
+
+/// How the command line asks for a build.
+pub fn options(common: &Common) -> Result<BuildOptions> {
+    let sources = match (common.locked, common.update) {
+        (true, _) => source::Mode::Locked,
+        (_, true) => source::Mode::Update,
+        _ => source::Mode::Normal,
+    };
+    let output = match &common.output {
+        Some(dir) => Some(cwd()?.join(dir)),
+        None => None,
+    };
+    Ok(BuildOptions { allow_dropped: common.allow_dropped, sources, output })
+}
+
+/// Builds under the lock of the output folder.
+pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<System> {
+    let output = trial::system::output_folder(plan, options);
+    let _lock = session.cache.lock(&output.join("output"), &|text| {
+        session.progress.note(text);
+    })?;
+    trial::system::build(plan, options, session)
+}
+
+/// Fails when the record is over the recipe's budget.
+pub fn within_budget(plan: &Plan, record: &Record) -> Result<()> {
+    let over = trial::over_budget(&plan.budget, record);
+    if over.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(Kind::Budget, format!("{} is over its budget", record.recipe))
+        .detail(over.join("\n"))
+        .help("see what takes the room above; raise [budget] in the recipe if it is worth it"))
+}

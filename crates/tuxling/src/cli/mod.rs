@@ -1,0 +1,137 @@
+//! The command line: what was typed, the commands, and all that is printed.
+//! Standard output is data, standard error is progress.
+
+pub mod args;
+mod boot;
+mod build;
+mod check;
+mod diff;
+mod dry_run;
+mod new;
+mod progress;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Parser;
+use serde::Serialize;
+
+use crate::error::{Failure, Kind, Result};
+use crate::process::{Cancel, Processes};
+use crate::recipe::{self, Plan};
+use crate::session::Session;
+use crate::store::Cache;
+use args::{Args, Command, Common};
+use progress::Terminal;
+
+/// Runs the command that these arguments ask for; gives back the exit code.
+pub fn run(args: &[OsString]) -> u8 {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are no errors, and go to standard output.
+            let _ = error.print();
+            return if error.use_stderr() { Kind::Usage.exit_code() } else { 0 };
+        }
+    };
+    let json = args.command.common().is_some_and(|common| common.json);
+    let result = match &args.command {
+        Command::New(new) => new::run(new),
+        Command::Build(build) => build::run(build),
+        Command::Boot(boot) => boot::run(boot),
+        Command::Check(check) => check::run(check),
+        Command::Diff(diff) => diff::run(diff),
+        Command::Schema => schema(),
+        Command::Completions { shell } => completions(*shell),
+    };
+    match result {
+        Ok(()) => 0,
+        Err(failure) => {
+            report_failure(&failure, json);
+            failure.kind.exit_code()
+        }
+    }
+}
+
+fn report_failure(failure: &Failure, json: bool) {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        schema: &'static str,
+        exit_code: u8,
+        error: &'a str,
+        detail: Option<&'a str>,
+        help: Option<&'a str>,
+    }
+    let told = Told {
+        schema: "tuxling.error/1",
+        exit_code: failure.kind.exit_code(),
+        error: &failure.message,
+        detail: failure.detail.as_deref(),
+        help: failure.help.as_deref(),
+    };
+    // Where a record was printed already, the failure only goes to standard error.
+    if json && failure.kind != Kind::Check && failure.kind != Kind::Budget {
+        let _ = print_json(&told);
+    }
+    let _ = writeln!(std::io::stderr(), "{failure}");
+}
+
+/// Prints one JSON value to standard output.
+fn print_json<T: Serialize>(value: &T) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))?;
+    print(&format!("{text}\n"))
+}
+
+/// Prints to standard output. A closed pipe (`| head`) is no failure.
+fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::new(Kind::Machine, format!("can't write to standard output: {e}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn schema() -> Result<()> {
+    print_json(&schemars::schema_for!(crate::report::Record))
+}
+
+fn completions(shell: clap_complete::Shell) -> Result<()> {
+    let mut command = <Args as clap::CommandFactory>::command();
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut command, "tuxling", &mut text);
+    print(&String::from_utf8_lossy(&text))
+}
+
+/// The current folder.
+fn cwd() -> Result<PathBuf> {
+    std::env::current_dir().map_err(|e| {
+        Failure::new(Kind::Machine, format!("can't tell the current folder: {e}")).help("cd somewhere else")
+    })
+}
+
+/// Reads a recipe.
+fn load(recipe: &str) -> Result<Plan> {
+    use std::io::IsTerminal;
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    recipe::load(recipe, &cwd()?).map_err(|errors| errors.into_failure(colour))
+}
+
+/// What starts processes, with tuxling itself as the supervisor.
+fn processes() -> Result<Processes> {
+    let broken = |e: std::io::Error| Failure::new(Kind::Machine, format!("can't find tuxling itself: {e}"));
+    let supervisor = std::env::current_exe().map_err(broken)?;
+    Ok(Processes::new(supervisor, Cancel::on_signals().map_err(broken)?))
+}
+
+/// Everything that the phases need.
+fn session<'a>(common: &Common, progress: &'a Terminal) -> Result<Session<'a>> {
+    let jobs = common.jobs.map_or_else(
+        || std::thread::available_parallelism().map_or(1, usize::from),
+        |jobs| usize::from(jobs.get()),
+    );
+    Ok(Session::new(processes()?, Cache::of_user()?, progress, jobs))
+}

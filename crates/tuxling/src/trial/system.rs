@@ -1,0 +1,260 @@
+//! From a plan to a built system: sources, configuration, user land, ramdisk,
+//! kernel. Each step is given what the steps before it made.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Failure, Kind, Result};
+use crate::initramfs::Compression;
+use crate::kernel::build::{BuildInput, BuiltinRamdisk, Kernel};
+use crate::kernel::{self, Resolved, Tools};
+use crate::measure;
+use crate::recipe::plan::{Placement, Plan};
+use crate::report::record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
+use crate::session::{Cached, Session};
+use crate::source::{self, LockFile, Package, Source};
+use crate::store::cache::write_whole;
+use crate::store::id::Id;
+use crate::userland::busybox::{self, BusyboxInput};
+use crate::userland::musl::UserCompiler;
+use crate::userland::ramdisk::Ramdisk;
+use crate::userland::{headers, musl, ramdisk, tree};
+
+/// How a build is asked for.
+#[derive(Clone, Debug)]
+pub struct BuildOptions {
+    /// Requests that the configuration drops are told, not refused.
+    pub allow_dropped: bool,
+    /// How far the lock file is followed.
+    pub sources: source::Mode,
+    /// Where outputs go; `build/NAME` beside the recipe when `None`.
+    pub output: Option<PathBuf>,
+}
+
+/// A built system.
+#[derive(Clone, Debug)]
+pub struct System {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// The ramdisk, also when it is linked into the kernel.
+    pub ramdisk: Ramdisk,
+    /// The compiler of its user land: the checks' agent is compiled with it.
+    pub compiler: UserCompiler,
+    /// The folder of its outputs.
+    pub output: PathBuf,
+    /// Sizes of what a boot loader loads.
+    pub image: ImageSizes,
+    /// Sizes inside the kernel.
+    pub vmlinux: VmlinuxSizes,
+    /// What the ramdisk holds.
+    pub contents: RamdiskSizes,
+    /// What went in.
+    pub inputs: Inputs,
+    /// The bytes that came out.
+    pub image_id: Id,
+}
+
+impl System {
+    /// The file that the boot loader loads as the ramdisk; `None` when it is
+    /// linked into the kernel.
+    pub fn initrd(&self) -> Option<&Path> {
+        (self.image.ramdisk_bytes > 0).then_some(self.ramdisk.image.as_path())
+    }
+}
+
+/// All sources of a plan.
+struct Sources {
+    linux: Source,
+    musl: Source,
+    busybox: Option<Source>,
+}
+
+impl Sources {
+    fn all(&self) -> impl Iterator<Item = &Source> {
+        [&self.linux, &self.musl].into_iter().chain(&self.busybox)
+    }
+}
+
+/// Where the outputs of a plan go.
+pub fn output_folder(plan: &Plan, options: &BuildOptions) -> PathBuf {
+    options.output.clone().unwrap_or_else(|| plan.base.join("build").join(&plan.name))
+}
+
+/// Builds the system of a plan; whatever was built from the same is taken as
+/// it is.
+pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<System> {
+    let arch = plan.board.arch;
+    let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
+    let sources = session.phase("sources", || obtain(plan, options, session))?;
+    let config = session.phase("configuration", || {
+        kernel::resolve(&plan.kernel, &sources.linux, arch, &tools, session)
+    })?;
+    refuse_dropped(&config, options, session)?;
+    let compiler = session.phase("C library", || musl::build(&sources.musl, arch, &tools, session))?;
+    let busybox = match (&plan.userland.busybox, &sources.busybox) {
+        (Some(wanted), Some(source)) => {
+            let headers =
+                session.phase("kernel headers", || headers::build(&sources.linux, arch, &tools, session))?;
+            let input =
+                BusyboxInput { source, plan: wanted, headers: &headers, compiler: &compiler, tools: &tools };
+            Some(session.phase("BusyBox", || busybox::build(&input, session))?)
+        }
+        _ => None,
+    };
+    let ramdisk = session.phase("ramdisk", || {
+        let tree = tree::tree(&plan.userland, busybox.as_ref())?;
+        ramdisk::build(&tree, plan.ramdisk.compress, plan.machine.memory, session)
+    })?;
+    let kernel = session.phase("kernel", || {
+        let bytes = match plan.ramdisk.placement {
+            Placement::Separate => None,
+            Placement::Builtin => Some(read(&ramdisk.image)?),
+        };
+        let name = builtin_name(plan.ramdisk.compress);
+        let builtin = bytes.as_deref().map(|bytes| BuiltinRamdisk { name: &name, bytes });
+        let input = BuildInput {
+            source: &sources.linux,
+            config: &config,
+            arch,
+            tools: &tools,
+            cflags: &plan.kernel.cflags,
+            ramdisk: builtin,
+        };
+        kernel::build(&input, session)
+    })?;
+    let inputs = inputs(plan, &sources, &tools, &config);
+    finish(plan, options, kernel, ramdisk, compiler, inputs)
+}
+
+/// The name by which the kernel's build knows how a ramdisk is compressed
+/// (usr/Makefile).
+pub fn builtin_name(compression: Compression) -> String {
+    let ending = match compression {
+        Compression::None => "",
+        Compression::Gzip => ".gz",
+        Compression::Xz => ".xz",
+        Compression::Lzma => ".lzma",
+        Compression::Zstd => ".zst",
+        Compression::Lz4 => ".lz4",
+    };
+    format!("tuxling-initramfs.cpio{ending}")
+}
+
+fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cached<Sources>> {
+    let name = format!("{}.lock", plan.name);
+    let path = plan.base.join(&name);
+    let lock = if path.exists() { LockFile::read(&path)? } else { LockFile::empty(&name) };
+    let note = |text: &str| session.progress.note(text);
+    let context = source::Context {
+        cache: &session.cache,
+        processes: &session.processes,
+        progress: &note,
+        debian: &source::DebianSources::System,
+    };
+    let one = |package, wish, patches| {
+        let request = source::Request { package, wish, patches, lock: &lock, mode: options.sources };
+        source::obtain(&request, &context)
+    };
+    let linux = one(Package::Linux, &plan.kernel.source, &plan.kernel.patches)?;
+    let musl = one(Package::Musl, &plan.userland.libc.source, &[])?;
+    let busybox = match &plan.userland.busybox {
+        Some(wanted) => Some(one(Package::BusyBox, &wanted.source, &[])?),
+        None => None,
+    };
+    let sources = Sources { linux, musl, busybox };
+    if options.sources != source::Mode::Locked {
+        LockFile::of(&name, sources.all()).save(&path)?;
+    }
+    let cached = sources.all().all(|source| source.cached);
+    Ok(Cached { value: sources, cached })
+}
+
+fn refuse_dropped(config: &Resolved, options: &BuildOptions, session: &Session) -> Result<()> {
+    if config.dropped.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = config.dropped.iter().map(|d| d.to_string()).collect();
+    let told = told.join("\n");
+    if options.allow_dropped {
+        session.progress.note(&format!("the configuration drops what was asked for:\n{told}"));
+        return Ok(());
+    }
+    let count = match config.dropped.len() {
+        1 => "1 request".to_owned(),
+        n => format!("{n} requests"),
+    };
+    Err(Failure::new(Kind::Config, format!("the configuration drops {count} of the recipe's"))
+        .detail(told)
+        .help("ask for what is missing, too, or leave the request out; --allow-dropped goes on all the same"))
+}
+
+fn inputs(plan: &Plan, sources: &Sources, tools: &Tools, config: &Resolved) -> Inputs {
+    Inputs {
+        sources: sources.all().map(|s| (s.name.clone(), s.record())).collect(),
+        patches: plan.kernel.patches.iter().map(|p| (p.name.clone(), Id::of_bytes(&p.content))).collect(),
+        toolchain: tools.versions.0.clone(),
+        config: Some(config.id()),
+        tuxling: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// Measures, and puts the outputs where the user finds them.
+fn finish(
+    plan: &Plan,
+    options: &BuildOptions,
+    kernel: Kernel,
+    ramdisk: Ramdisk,
+    compiler: UserCompiler,
+    inputs: Inputs,
+) -> Result<System> {
+    let image_bytes = read(&kernel.image())?;
+    let vmlinux_bytes = read(&kernel.vmlinux())?;
+    let separate = plan.ramdisk.placement == Placement::Separate;
+    let ramdisk_bytes = if separate { Some(read(&ramdisk.image)?) } else { None };
+    let image = measure::image_sizes(&image_bytes, ramdisk_bytes.as_deref());
+    let vmlinux = measure::vmlinux_sizes(&vmlinux_bytes)?;
+    let contents = RamdiskSizes {
+        archive_bytes: ramdisk.summary.archive_bytes,
+        compression: compression_name(plan.ramdisk.compress),
+        files: ramdisk.summary.files.clone(),
+    };
+    let hashes: BTreeMap<&str, Id> = [("kernel", Some(&image_bytes)), ("ramdisk", ramdisk_bytes.as_ref())]
+        .into_iter()
+        .filter_map(|(name, bytes)| Some((name, Id::of_bytes(bytes?))))
+        .collect();
+    let image_id = Id::of("image/1", &hashes).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let output = output_folder(plan, options);
+    place(&output.join("kernel"), &image_bytes)?;
+    place(&output.join("vmlinux"), &vmlinux_bytes)?;
+    place(&output.join("System.map"), &read(&kernel.system_map())?)?;
+    place(&output.join("config"), &read(&kernel.config())?)?;
+    match &ramdisk_bytes {
+        Some(bytes) => place(&output.join("ramdisk"), bytes)?,
+        None => remove(&output.join("ramdisk"))?,
+    }
+    Ok(System { kernel, ramdisk, compiler, output, image, vmlinux, contents, inputs, image_id })
+}
+
+fn compression_name(compression: Compression) -> String {
+    serde_json::to_value(compression).ok().and_then(|v| Some(v.as_str()?.to_owned())).unwrap_or_default()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|e| Failure::io("read", path, &e))
+}
+
+/// Writes an output unless it is there already.
+fn place(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    write_whole(path, bytes)
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Failure::io("remove", path, &e)),
+        _ => Ok(()),
+    }
+}
