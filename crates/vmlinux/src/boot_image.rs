@@ -47,7 +47,12 @@ impl BootImage {
     pub fn parse(file: &[u8]) -> Result<BootImage, BootImageError> {
         let field = |at: usize, len: usize| -> Option<u64> {
             let bytes = file.get(at..at + len)?;
-            Some(bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+            Some(
+                bytes
+                    .iter()
+                    .rev()
+                    .fold(0, |value, byte| value << 8 | u64::from(*byte)),
+            )
         };
         if file.get(0x202..0x206) != Some(b"HdrS") {
             return Err(BootImageError::UnknownFormat);
@@ -67,9 +72,17 @@ impl BootImage {
         let bytes = field(0x24c, 4).ok_or(unreadable)?;
         let file = file.len() as u64;
         if bytes == 0 || offset + bytes > file {
-            return Err(BootImageError::OutOfBounds { offset, bytes, file });
+            return Err(BootImageError::OutOfBounds {
+                offset,
+                bytes,
+                file,
+            });
         }
-        Ok(BootImage { file_bytes: file, payload_offset: offset, payload_bytes: bytes })
+        Ok(BootImage {
+            file_bytes: file,
+            payload_offset: offset,
+            payload_bytes: bytes,
+        })
     }
 }
 
@@ -91,7 +104,14 @@ mod tests {
     #[test]
     fn the_payload_is_where_the_header_says() {
         let read = BootImage::parse(&image()).expect("a good image");
-        assert_eq!(read, BootImage { file_bytes: 4096, payload_offset: 1124, payload_bytes: 2000 });
+        assert_eq!(
+            read,
+            BootImage {
+                file_bytes: 4096,
+                payload_offset: 1124,
+                payload_bytes: 2000
+            }
+        );
     }
 
     #[test]

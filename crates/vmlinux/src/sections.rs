@@ -64,7 +64,9 @@ impl Sections {
         let init = init_range(&elf);
         let mut loaded = Vec::new();
         for section in elf.sections() {
-            let SectionFlags::Elf { sh_type, sh_flags } = section.flags() else { continue };
+            let SectionFlags::Elf { sh_type, sh_flags } = section.flags() else {
+                continue;
+            };
             if sh_flags.0 & elf::SHF_ALLOC.0 == 0 || section.size() == 0 {
                 continue;
             }
@@ -80,7 +82,8 @@ impl Sections {
                 address: section.address(),
                 bytes: section.size(),
                 kind,
-                init: init.is_some_and(|(from, to)| from <= section.address() && section.address() < to),
+                init: init
+                    .is_some_and(|(from, to)| from <= section.address() && section.address() < to),
             });
         }
         Ok(Sections { loaded })
@@ -113,7 +116,11 @@ impl Sections {
 }
 
 fn init_range(elf: &object::File) -> Option<(u64, u64)> {
-    let address = |name: &str| elf.symbols().find(|s| s.name() == Ok(name)).map(|s| s.address());
+    let address = |name: &str| {
+        elf.symbols()
+            .find(|s| s.name() == Ok(name))
+            .map(|s| s.address())
+    };
     Some((address("__init_begin")?, address("__init_end")?))
 }
 
@@ -127,9 +134,16 @@ mod tests {
         let file = std::fs::read(std::env::current_exe().expect("has a path")).expect("readable");
         let sections = Sections::parse(&file).expect("an ELF file");
         let sizes = sections.sizes();
-        assert!(sizes.text > 10_000 && sizes.data > 1_000 && sizes.bss > 0, "{sizes:?}");
+        assert!(
+            sizes.text > 10_000 && sizes.data > 1_000 && sizes.bss > 0,
+            "{sizes:?}"
+        );
         let total: u64 = sections.loaded.iter().map(|s| s.bytes).sum();
-        assert_eq!(sizes.text + sizes.data + sizes.bss + sizes.init, total, "every section counts once");
+        assert_eq!(
+            sizes.text + sizes.data + sizes.bss + sizes.init,
+            total,
+            "every section counts once"
+        );
         assert_eq!(sections.by_name().values().sum::<u64>(), total);
     }
 

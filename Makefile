@@ -1,0 +1,34 @@
+# The ways in. `make demo` shows what tuxling does; `make test` is all that CI
+# runs. TUXLING_NO_INSTALL=1 prints what would be installed, and stops.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test demo test test-long bench clean
+
+help:
+	@echo 'make demo       install what is missing, build tuxling, check the recipe pc-net'
+	@echo 'make test       everything that CI runs'
+	@echo 'make test-long  the long suite: more kernels, more boots (an hour or more)'
+	@echo 'make bench      the comparisons that the speed claims rest on'
+
+setup:
+	@scripts/setup.sh demo
+
+setup-test:
+	@scripts/setup.sh demo test
+
+demo: setup
+	@cargo build --quiet --release --package tuxling
+	@target/release/tuxling check pc-net
+
+test: setup-test
+	@cargo xtask test
+
+test-long: setup-test
+	@cargo xtask test-long
+
+bench: setup-test
+	@cargo bench --package tuxling
+
+clean:
+	cargo clean
+	rm -rf build

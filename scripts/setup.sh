@@ -1,0 +1,58 @@
+#!/bin/sh
+# Installs the Debian packages that the named purposes need and that are
+# missing. TUXLING_NO_INSTALL=1 prints them and stops.
+set -eu
+
+gcc_version=$(gcc -dumpversion 2>/dev/null | cut -d. -f1)
+
+packages_for() {
+    case $1 in
+    demo)
+        # The compiler, with the 32-bit part of its own library (no C library).
+        echo gcc libc6-dev "lib32gcc-${gcc_version:-12}-dev" binutils make
+        # What the kernel's and BusyBox's builds call.
+        echo flex bison bc perl patch xz-utils bzip2 libelf-dev
+        # Makes the second build short.
+        echo ccache
+        # Boots what was built.
+        echo qemu-system-x86
+        ;;
+    test)
+        # The tools that the tests compare with.
+        echo cpio gzip xz-utils lz4 zstd dpkg-dev apt-utils
+        ;;
+    *)
+        echo "setup.sh: unknown purpose $1" >&2
+        exit 1
+        ;;
+    esac
+}
+
+missing=
+for purpose in "$@"; do
+    for package in $(packages_for "$purpose"); do
+        status=$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null || true)
+        case "$status" in
+        "install ok installed") ;;
+        *) case " $missing " in *" $package "*) ;; *) missing="$missing $package" ;; esac ;;
+        esac
+    done
+done
+
+if [ -z "$missing" ]; then
+    [ "${TUXLING_NO_INSTALL:-0}" = 0 ] || { echo "Nothing is missing."; exit 1; }
+    exit 0
+fi
+
+echo "These Debian packages are missing and will be installed:$missing"
+if [ "${TUXLING_NO_INSTALL:-0}" != 0 ]; then
+    echo "TUXLING_NO_INSTALL is set: nothing was installed. Install them by"
+    echo "    apt-get install --no-install-recommends$missing"
+    exit 1
+fi
+
+as_root=
+[ "$(id -u)" = 0 ] || as_root=sudo
+$as_root apt-get update -qq
+# shellcheck disable=SC2086 # the list is made of words
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
