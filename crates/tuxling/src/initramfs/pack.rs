@@ -146,3 +146,114 @@ impl<W: Write> Write for Counted<W> {
         self.output.flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::image;
+    use super::super::{ArchivePath, Content, Entry, EntryKind};
+    use super::*;
+
+    const SETTINGS: Settings = Settings {
+        machine_ram: 32 << 20,
+        bcj: None,
+    };
+
+    fn tree() -> Tree {
+        let mut tree = Tree::new();
+        for number in 0..300u32 {
+            let path = ArchivePath::new(format!("d{}/f{number}", number % 7)).unwrap();
+            let bytes: Vec<u8> = (0..number * 40)
+                .map(|at| (at * number >> 5) as u8)
+                .collect();
+            tree.insert(Entry::file(path, bytes)).unwrap();
+        }
+        tree
+    }
+
+    #[test]
+    fn streaming_gives_the_same_image_as_the_two_steps() {
+        let tree = tree();
+        let options = CpioOptions { mtime: 1 };
+        let mut archive = Vec::new();
+        let summary = cpio::write(&tree, &options, &mut archive).unwrap();
+        let entries: Vec<_> = tree.entries().cloned().collect();
+        for kind in Compression::ALL {
+            for bcj in [None, Some(compress::Bcj::X86)] {
+                let settings = Settings { bcj, ..SETTINGS };
+                let mut image = Vec::new();
+                let packed = pack(&tree, kind, &settings, &options, &mut image).unwrap();
+                assert!(image == compress::compress(kind, &archive, &settings).unwrap());
+                assert_eq!(packed.archive, summary);
+                assert_eq!(packed.image_bytes, image.len() as u64);
+                assert_eq!(
+                    image::unpack(&image, archive.len()).unwrap(),
+                    entries,
+                    "{kind:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn images_can_be_appended_to_each_other() {
+        let (first, second) = (tree(), tree());
+        for kind in Compression::ALL {
+            for next in Compression::ALL {
+                let (mut image, mut more) = (Vec::new(), Vec::new());
+                let options = CpioOptions::default();
+                pack(&first, kind, &SETTINGS, &options, &mut image).unwrap();
+                pack(&second, next, &SETTINGS, &options, &mut more).unwrap();
+                image::append(&mut image, &more);
+                let entries = image::unpack(&image, 1 << 24).unwrap();
+                assert_eq!(entries.len(), first.len() * 2, "{kind:?} then {next:?}");
+            }
+        }
+    }
+
+    /// An output that takes `left` bytes, as a full disk does.
+    struct Full {
+        left: usize,
+    }
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = bytes.len().min(self.left);
+            self.left -= count;
+            if count == 0 {
+                Err(io::ErrorKind::StorageFull.into())
+            } else {
+                Ok(count)
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_and_a_missing_file_are_told_apart_and_end_it() {
+        let options = CpioOptions::default();
+        let mut tree = tree();
+        let large = ArchivePath::new("zzz").unwrap();
+        tree.insert(Entry::file(large.clone(), vec![7; 20 << 20]))
+            .unwrap();
+        for left in [0, 100, 5000] {
+            let error = pack(&tree, Compression::None, &SETTINGS, &options, Full { left });
+            let Err(PackError::Image(source)) = error else {
+                panic!("{error:?}")
+            };
+            assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+        }
+        let missing = EntryKind::File(Content::Path("/nowhere/at/all".into()));
+        tree.insert(Entry::new(large, missing)).unwrap();
+        let error = pack(&tree, Compression::Xz, &SETTINGS, &options, io::sink()).unwrap_err();
+        let PackError::Archive(source) = error else {
+            panic!("{error}")
+        };
+        assert_eq!(
+            source.to_string(),
+            "can't read /nowhere/at/all for the ramdisk's zzz"
+        );
+    }
+}

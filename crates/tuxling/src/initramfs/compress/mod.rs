@@ -17,6 +17,8 @@
 mod decode;
 mod encode;
 mod lz4_legacy;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Write};
 

@@ -21,6 +21,9 @@
 mod read;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use read::{CpioError, CpioErrorKind, read};
 pub use write::{CpioOptions, EntrySize, Summary, WriteError, archive_bytes, write};
 
