@@ -1,18 +1,19 @@
 //! Tuxling: from one recipe to a tiny Linux that is built, booted, checked and
 //! measured. See ARCHITECTURE.md for the way of the data.
 
+pub mod check;
 pub mod cli;
 pub mod error;
 pub mod initramfs;
+pub mod kernel;
 pub mod machine;
+pub mod measure;
 pub mod process;
 pub mod recipe;
 pub mod report;
+pub mod session;
+pub mod source;
 pub mod store;
 pub mod trial;
 pub mod units;
-pub mod kernel;
-pub mod session;
-pub mod source;
 pub mod userland;
-pub mod measure;
