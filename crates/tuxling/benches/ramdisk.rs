@@ -230,8 +230,8 @@ fn make_folder(folder: &Path, files: usize, bytes: usize) -> Result<()> {
     let mut random = Random(0x7475_786c_696e_6701);
     let weights: Vec<usize> = (0..files).map(|_| 1 << random.below(11)).collect();
     let total: usize = weights.iter().sum();
-    let words: Vec<Vec<u8>> = (0..4000).map(|_| word(&mut random)).collect();
-    let code: Vec<Vec<u8>> = (0..6000).map(|_| instruction(&mut random)).collect();
+    let words = with_phrases(&mut random, word);
+    let code = with_phrases(&mut random, instruction);
     for (number, weight) in weights.iter().enumerate() {
         let size = weight * bytes / total + random.below(16);
         let content = match number % 12 {
@@ -245,6 +245,25 @@ fn make_folder(folder: &Path, files: usize, bytes: usize) -> Result<()> {
         fs::write(directory.join(format!("file-{number:04}")), content)?;
     }
     Ok(())
+}
+
+/// 4,000 pieces and as many sequences of them, as the same phrases and the
+/// same inlined functions come again in real files.
+fn with_phrases(random: &mut Random, piece: fn(&mut Random) -> Vec<u8>) -> Vec<Vec<u8>> {
+    let pieces: Vec<Vec<u8>> = (0..4000).map(|_| piece(random)).collect();
+    let phrases: Vec<Vec<u8>> = (0..4000)
+        .map(|_| {
+            let count = 2 + random.skewed(40);
+            (0..count)
+                .flat_map(|_| pieces[random.skewed(4000)].clone())
+                .collect()
+        })
+        .collect();
+    pieces
+        .into_iter()
+        .zip(phrases)
+        .flat_map(|(piece, phrase)| [piece, phrase])
+        .collect()
 }
 
 fn word(random: &mut Random) -> Vec<u8> {

@@ -160,10 +160,10 @@ mod tests {
 
     fn tree() -> Tree {
         let mut tree = Tree::new();
-        for number in 0..300u32 {
+        for number in 0..150u32 {
             let path = ArchivePath::new(format!("d{}/f{number}", number % 7)).unwrap();
             let bytes: Vec<u8> = (0..number * 40)
-                .map(|at| (at * number >> 5) as u8)
+                .map(|at| ((at * number) >> 5) as u8)
                 .collect();
             tree.insert(Entry::file(path, bytes)).unwrap();
         }
@@ -196,16 +196,26 @@ mod tests {
 
     #[test]
     fn images_can_be_appended_to_each_other() {
-        let (first, second) = (tree(), tree());
-        for kind in Compression::ALL {
-            for next in Compression::ALL {
-                let (mut image, mut more) = (Vec::new(), Vec::new());
-                let options = CpioOptions::default();
-                pack(&first, kind, &SETTINGS, &options, &mut image).unwrap();
-                pack(&second, next, &SETTINGS, &options, &mut more).unwrap();
-                image::append(&mut image, &more);
+        let mut tree = Tree::new();
+        let path = ArchivePath::new("etc/motd").unwrap();
+        tree.insert(Entry::file(path, *b"tiny")).unwrap();
+        let images = Compression::ALL.map(|kind| {
+            let mut image = Vec::new();
+            pack(&tree, kind, &SETTINGS, &CpioOptions::default(), &mut image).unwrap();
+            image
+        });
+        for first in &images {
+            for next in &images {
+                let mut image = first.clone();
+                image::append(&mut image, next);
                 let entries = image::unpack(&image, 1 << 24).unwrap();
-                assert_eq!(entries.len(), first.len() * 2, "{kind:?} then {next:?}");
+                assert_eq!(
+                    entries.len(),
+                    4,
+                    "{:x?} then {:x?}",
+                    &first[..2],
+                    &next[..2]
+                );
             }
         }
     }

@@ -68,8 +68,8 @@ impl<W: Write> Write for LegacyEncoder<W> {
 }
 
 /// Unpacks the frame at the start of `input` as the kernel does; gives the
-/// data and how much of `input` it took. `None` when it is broken or when
-/// there would be more than `limit` bytes.
+/// data and how much of `input` it took. An error of the kind `FileTooLarge`
+/// says that there are more than `limit` bytes.
 pub fn decode(input: &[u8], limit: usize) -> io::Result<(Vec<u8>, usize)> {
     let invalid = |what| io::Error::new(io::ErrorKind::InvalidData, what);
     let mut output = Vec::new();

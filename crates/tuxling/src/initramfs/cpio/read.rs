@@ -189,8 +189,8 @@ impl<'a> Reader<'a> {
     /// The name without its NUL.
     fn name(&mut self, header: &Header) -> Result<&'a [u8], CpioError> {
         let offset = self.offset;
-        // Two more for the "./" that cpio may leave in front.
-        if header.name_size as usize > MAX_PATH_BYTES + 3 {
+        // The kernel skips such an entry without a word (`do_header`).
+        if header.name_size as usize > MAX_PATH_BYTES + 1 {
             let path = format!("with {} bytes", header.name_size);
             let bytes = header.name_size as usize;
             let kind = CpioErrorKind::Path(PathError::TooLong { path, bytes });
@@ -371,6 +371,9 @@ impl Header {
 
     fn kind(&self, data: &[u8]) -> Result<EntryKind, CpioErrorKind> {
         let (major, minor) = self.device;
+        if self.mode > file_type::MASK | 0o7777 {
+            return Err(CpioErrorKind::FileType { mode: self.mode });
+        }
         let kind = match self.mode & file_type::MASK {
             file_type::REGULAR => return Ok(EntryKind::File(Content::Bytes(Arc::from(data)))),
             file_type::SYMLINK => return Ok(EntryKind::Symlink(LinkTarget::new(data)?)),
