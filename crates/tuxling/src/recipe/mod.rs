@@ -12,7 +12,7 @@ pub mod init;
 pub mod plan;
 pub mod raw;
 pub mod resolve;
-
+pub mod scaffold;
 pub mod table;
 pub mod words;
 
@@ -105,4 +105,3 @@ fn home_of(path: PathBuf) -> Home {
         base,
     }
 }
-
