@@ -105,3 +105,6 @@ fn home_of(path: PathBuf) -> Home {
         base,
     }
 }
+
+#[cfg(test)]
+mod tests;
