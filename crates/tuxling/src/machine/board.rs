@@ -1,9 +1,44 @@
 //! Boards: one TOML file each, built in or the user's own.
+//!
+//! docs/recipe.md describes the file's keys.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::arch::Arch;
+use crate::recipe::diagnostic::{Place, Placed, Problem, Problems};
+use crate::recipe::files::Files;
+use crate::recipe::table::{self, Family, Schema, Table};
+use crate::recipe::{fragment, words};
 use crate::units::Bytes;
+
+/// The boards that come with tuxling.
+const BUILT_IN: &[(&str, &str)] = &[("pc", include_str!("../../boards/pc.toml"))];
+
+static BOARD: Schema = Schema {
+    header: "",
+    keys: &[
+        "description",
+        "arch",
+        "machine",
+        "qemu-args",
+        "console",
+        "memory",
+        "options",
+        "channel",
+        "nic",
+    ],
+};
+static CHANNEL: Schema = Schema {
+    header: "[channel]",
+    keys: &["serial", "major", "minor"],
+};
+static NIC: Schema = Schema {
+    header: "[[nic]]",
+    keys: &["model", "options"],
+};
+
+/// All kinds of tables of a board's file.
+pub static SCHEMAS: Family = &[&BOARD, &CHANNEL, &NIC];
 
 /// One machine that QEMU boots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,8 +68,7 @@ pub struct Board {
 /// A serial port of the guest's that belongs to the checks alone: nothing that
 /// a system prints can be taken for a result, and no result shows up on the
 /// console.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Channel {
     /// Which of QEMU's `-serial` arguments it is, from 0; the console is 0.
     pub serial: u32,
@@ -45,12 +79,143 @@ pub struct Channel {
 }
 
 /// A model of network card.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Nic {
     /// QEMU's name of it: `e1000`.
     pub model: String,
     /// Kconfig symbols that drive it, as fragment lines.
-    #[serde(default)]
     pub options: String,
+}
+
+/// The names of the built-in boards.
+pub fn names() -> Vec<&'static str> {
+    BUILT_IN.iter().map(|(name, _)| *name).collect()
+}
+
+/// The board that a recipe names: a built-in one, or the path of a file.
+/// `None` when it can't be used; why is among the problems.
+pub fn load(problems: &Problems, files: &Files, wanted: &Placed<String>) -> Option<Board> {
+    let name = wanted.value.as_str();
+    let built_in = BUILT_IN.iter().find(|(board, _)| *board == name);
+    if let Some((name, text)) = built_in {
+        return read(problems, name, &format!("{name}.toml"), text);
+    }
+    if !name.contains('/') && !name.ends_with(".toml") {
+        let help = match words::nearest(name, names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "known are {}; a path ends in .toml or has a `/`",
+                words::list(&names())
+            ),
+        };
+        let message = format!("there is no board `{name}`");
+        problems.push(Problem::at(&wanted.place, message).help(help));
+        return None;
+    }
+    let text = problems.take(&wanted.place, files.text(name))?;
+    let stem = std::path::Path::new(name).file_stem().unwrap_or_default();
+    read(problems, &stem.to_string_lossy(), name, &text)
+}
+
+/// A board from its text. `name` is the board's, `shown` the file's.
+fn read(problems: &Problems, name: &str, shown: &str, text: &str) -> Option<Board> {
+    let source = problems.add_source(shown, text);
+    let board = table::parse(problems, source, text, |problems, entries| {
+        let place = Place::start_of(source);
+        let top = Table::new(problems, &BOARD, SCHEMAS, place, entries);
+        read_top(problems, &top, name)
+    });
+    board.flatten()
+}
+
+fn read_top(problems: &Problems, top: &Table<'_>, name: &str) -> Option<Board> {
+    let architectures: Vec<(&str, Arch)> = Arch::names()
+        .filter_map(|name| Some((name, Arch::from_name(name)?)))
+        .collect();
+    require(
+        problems,
+        top,
+        &["arch", "machine", "console", "memory", "channel"],
+    );
+    let nics = top.tables("nic", &NIC);
+    let nics: Vec<Option<Nic>> = nics.iter().map(|t| read_nic(problems, t)).collect();
+    let text = |key| top.text(key).map(|t| t.value);
+    let arguments = top
+        .texts("qemu-args")
+        .map_or_else(Vec::new, |list| list.value);
+    let (arch, machine, console) = (
+        top.word("arch", &architectures),
+        text("machine"),
+        text("console"),
+    );
+    let memory = top.parsed("memory", words::bytes);
+    let channel = top.table("channel", &CHANNEL);
+    let channel = channel.and_then(|t| read_channel(problems, &t));
+    Some(Board {
+        name: name.to_owned(),
+        description: text("description").unwrap_or_default(),
+        options: options(problems, top),
+        arch: arch?.value,
+        machine: machine?,
+        qemu_args: arguments.into_iter().map(|a| a.value).collect(),
+        console: console?,
+        channel: channel?,
+        nics: nics.into_iter().collect::<Option<_>>()?,
+        memory: memory?.value,
+    })
+}
+
+fn require(problems: &Problems, table: &Table<'_>, keys: &[&str]) {
+    for key in keys {
+        if !table.has(key) {
+            let message = format!("`{key}` is missing");
+            let help = "docs/recipe.md has a whole board to begin with";
+            problems.push(Problem::at(&table.place(), message).help(help));
+        }
+    }
+}
+
+/// The Kconfig lines of a table; those that are none are problems.
+fn options(problems: &Problems, table: &Table<'_>) -> String {
+    let Some(options) = table.text("options") else {
+        return String::new();
+    };
+    fragment::of_text(problems, &options, "options");
+    options.value
+}
+
+fn read_channel(problems: &Problems, table: &Table<'_>) -> Option<Channel> {
+    require(problems, table, &["serial", "major", "minor"]);
+    let serial = table.integer("serial", 1..16);
+    let major = table.integer("major", 1..4096);
+    let minor = table.integer("minor", 0..1_048_576);
+    Some(Channel {
+        serial: serial?.value,
+        major: major?.value,
+        minor: minor?.value,
+    })
+}
+
+fn read_nic(problems: &Problems, table: &Table<'_>) -> Option<Nic> {
+    require(problems, table, &["model"]);
+    let options = options(problems, table);
+    Some(Nic {
+        model: table.text("model")?.value,
+        options,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_board_can_be_used() {
+        for (name, text) in BUILT_IN {
+            let problems = Problems::default();
+            let board = read(&problems, name, name, text);
+            assert_eq!(problems.into_errors(name).to_string(), "");
+            assert!(board.is_some_and(|b| !b.nics.is_empty()), "{name}");
+        }
+    }
 }

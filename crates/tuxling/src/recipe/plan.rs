@@ -41,6 +41,33 @@ pub struct Plan {
     pub exercises: Vec<ExercisePlan>,
     /// How large it may be.
     pub budget: BudgetPlan,
+    /// How the checks get into the system.
+    pub checks_via: ChecksVia,
+    /// What pruning may rely on; `None` where the recipe says nothing.
+    pub prune_level: Option<PruneLevel>,
+}
+
+/// How the checks get into the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChecksVia {
+    /// From a second cpio that is appended for this boot, beside the system's
+    /// own init.
+    Ramdisk,
+    /// Typed at the shell on the console.
+    Console,
+}
+
+/// What pruning may rely on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PruneLevel {
+    /// Keeps whatever anything may need.
+    Safe,
+    /// Keeps what ran and what its features may need.
+    Balanced,
+    /// Keeps what ran.
+    Tight,
 }
 
 /// Where a recipe came from.
@@ -105,7 +132,7 @@ pub enum BaseConfig {
 pub struct Request {
     /// Without `CONFIG_`.
     pub symbol: String,
-    /// `y`, `m`, `n`, a number, or a text without its quotes.
+    /// `y`, `m`, `n`, a number, or a text without its quotes and escapes.
     pub value: String,
     /// Whether `value` is a text (and quoted in `.config`).
     pub quoted: bool,

@@ -1,0 +1,93 @@
+//! Where the files that a recipe names are read from: beside the recipe, or
+//! out of tuxling itself.
+
+use std::path::{Path, PathBuf};
+
+use super::builtin;
+use super::diagnostic::Wrong;
+
+/// A text larger than this is not a recipe, fragment or patch.
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+/// Where files are looked for.
+#[derive(Clone, Debug)]
+pub enum Files {
+    /// In this folder. Absolute.
+    Folder(PathBuf),
+    /// Among those that are compiled in.
+    BuiltIn,
+}
+
+impl Files {
+    /// The absolute path of a name; it need not exist.
+    pub fn path(&self, name: &str) -> Result<PathBuf, Wrong> {
+        match self {
+            _ if name.is_empty() => Err(Wrong::new("the path is empty")),
+            Files::Folder(folder) => Ok(folder.join(name)),
+            Files::BuiltIn if Path::new(name).is_absolute() => Ok(PathBuf::from(name)),
+            Files::BuiltIn => Err(Wrong::new("a built-in recipe has no folder")),
+        }
+    }
+
+    /// The path of a file that is there.
+    pub fn file(&self, name: &str) -> Result<PathBuf, Wrong> {
+        let path = self.path(name)?;
+        match path.metadata() {
+            Ok(meta) if meta.is_file() => Ok(path),
+            Ok(_) => Err(Wrong::new(format!("{} is not a file", path.display()))),
+            Err(error) => Err(unreadable(&path, &error)),
+        }
+    }
+
+    /// The path of a folder that is there.
+    pub fn folder(&self, name: &str) -> Result<PathBuf, Wrong> {
+        let path = self.path(name)?;
+        match path.metadata() {
+            Ok(meta) if meta.is_dir() => Ok(path),
+            Ok(_) => Err(Wrong::new(format!("{} is not a folder", path.display()))),
+            Err(error) => Err(unreadable(&path, &error)),
+        }
+    }
+
+    /// The content of a file.
+    pub fn bytes(&self, name: &str) -> Result<Vec<u8>, Wrong> {
+        let embedded = match self {
+            Files::BuiltIn => Some(name.strip_prefix("builtin:").unwrap_or(name)),
+            Files::Folder(_) => name.strip_prefix("builtin:"),
+        };
+        if let Some(name) = embedded {
+            return match builtin::file(name) {
+                Some(text) => Ok(text.as_bytes().to_vec()),
+                None => Err(Wrong::new(format!("there is no built-in file `{name}`"))
+                    .help(super::words::suggestion(name, &builtin::file_names()))),
+            };
+        }
+        read(&self.file(name)?)
+    }
+
+    /// The content of a file that is a text.
+    pub fn text(&self, name: &str) -> Result<String, Wrong> {
+        String::from_utf8(self.bytes(name)?)
+            .map_err(|_| Wrong::new(format!("{name} is not a text (not UTF-8)")))
+    }
+}
+
+/// The content of a file of reasonable size.
+pub fn read(path: &Path) -> Result<Vec<u8>, Wrong> {
+    let size = path.metadata().map_err(|e| unreadable(path, &e))?.len();
+    if size > LARGEST {
+        return Err(Wrong::new(format!("{} is too large", path.display())));
+    }
+    std::fs::read(path).map_err(|e| unreadable(path, &e))
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Wrong {
+    let wrong = Wrong::new(format!("can't read {}: {error}", path.display()));
+    match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            wrong.help("paths are relative to the file that names them")
+        }
+        std::io::ErrorKind::PermissionDenied => wrong.help("check its owner and permissions"),
+        _ => wrong,
+    }
+}

@@ -1,0 +1,197 @@
+//! From what was typed to what it means: files are read, defaults filled in,
+//! contradictions found.
+//!
+//! Every section is resolved even when another one is wrong, so that all
+//! problems are told at once; a plan comes out only when there are none.
+
+mod checks;
+mod implied;
+mod kernel;
+mod userland;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::diagnostic::{Place, Problem, Problems, Wrong};
+use super::files::Files;
+use super::plan::{
+    BudgetPlan, ChecksVia, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, RamdiskPlan,
+    RecipeOrigin,
+};
+use super::raw;
+use super::words;
+use crate::initramfs::Compression;
+use crate::machine::{Board, board};
+use crate::units::Bytes;
+
+/// The wall-clock limit of a boot where the recipe sets none: generous, since
+/// without KVM and on a busy machine a boot takes many times what it should.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a boot may be silent where the recipe doesn't say.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// What all sections need to be resolved.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// Where problems go.
+    pub problems: &'a Problems,
+    /// Where the recipe's files are.
+    pub files: &'a Files,
+}
+
+/// Where a recipe stands.
+#[derive(Debug)]
+pub struct Home {
+    /// Its name, when it doesn't give itself one.
+    pub name: String,
+    /// The file, or built in.
+    pub origin: RecipeOrigin,
+    /// The folder for its lock file and its outputs. Absolute.
+    pub base: PathBuf,
+    /// The folder that user's boards are relative to.
+    pub files: Files,
+}
+
+impl Context<'_> {
+    fn problem(&self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    /// Takes what a typed value means, or adds the problem at its place.
+    fn take<T>(&self, place: &Place, result: Result<T, Wrong>) -> Option<T> {
+        self.problems.take(place, result)
+    }
+}
+
+/// The plan of a recipe; `None` when there are problems, which have been added.
+pub fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<Plan> {
+    let context = Context {
+        problems,
+        files: &home.files,
+    };
+    let name = name(&context, &raw, &home);
+    let board = board(&context, &raw);
+    let network = network(&context, &raw.network, board.as_ref());
+    let ramdisk = ramdisk(&raw);
+    let (userland, needs) = userland::plan(&context, &raw, &network.mode);
+    let machine = machine(&raw.machine, board.as_ref());
+    let checks = checks::plan(&context, &raw, &network.mode, &userland, machine.memory);
+    let exercises = checks::exercises(&raw.exercises);
+    let requests = implied::requests(&implied::Wishes {
+        raw: &raw,
+        board: board.as_ref(),
+        network: &network,
+        ramdisk: &ramdisk,
+        userland: &needs,
+    });
+    let console = board.as_ref().map_or("", |b| &b.console);
+    let kernel = kernel::plan(&context, raw.kernel, console, requests);
+    let plan = Plan {
+        name: name?,
+        origin: home.origin,
+        base: home.base,
+        board: board?,
+        kernel,
+        userland,
+        ramdisk,
+        network,
+        machine,
+        checks,
+        exercises,
+        budget: budget(&raw.budget),
+        checks_via: raw.machine.via.map_or(ChecksVia::Ramdisk, |v| v.value),
+        prune_level: raw.prune_level.map(|l| l.value),
+    };
+    problems.is_empty().then_some(plan)
+}
+
+fn name(context: &Context<'_>, raw: &raw::Recipe, home: &Home) -> Option<String> {
+    match &raw.name {
+        Some(name) => Some(name.value.clone()),
+        None => words::file_name(&home.name)
+            .map_err(|_| {
+                let message = format!("the file's name `{}` can't name the system", home.name);
+                let help = "add name = \"NAME\" at the top";
+                context.problem(Problem::at(&raw.place, message).help(help));
+            })
+            .ok(),
+    }
+}
+
+fn board(context: &Context<'_>, raw: &raw::Recipe) -> Option<Board> {
+    let Some(board) = &raw.board else {
+        let names = words::list(&board::names());
+        let help = format!("add board = \"NAME\" at the top; known are {names}");
+        context.problem(Problem::at(&raw.place, "`board` is missing").help(help));
+        return None;
+    };
+    board::load(context.problems, context.files, board)
+}
+
+fn network(context: &Context<'_>, raw: &raw::Network, board: Option<&Board>) -> NetworkPlan {
+    let mode = match raw.mode.as_ref().map(|m| m.value) {
+        None | Some(raw::Mode::None) => NetworkMode::None,
+        Some(raw::Mode::Dhcp) => NetworkMode::Dhcp,
+        Some(raw::Mode::Static) => NetworkMode::Static,
+    };
+    let nics: Vec<&str> = board.map_or_else(Vec::new, |b| {
+        b.nics.iter().map(|nic| nic.model.as_str()).collect()
+    });
+    let nic = match (&raw.nic, &mode) {
+        (Some(nic), NetworkMode::None) => {
+            let help = "remove `nic`, or set mode = \"dhcp\"";
+            let message = "a network card without a network";
+            context.problem(Problem::at(&nic.place, message).help(help));
+            None
+        }
+        (Some(nic), _) if board.is_some() && !nics.contains(&nic.value.as_str()) => {
+            let message = format!("the board has no network card `{}`", nic.value);
+            let help = match nics.is_empty() {
+                true => "the board has none at all".to_owned(),
+                false => words::suggestion(&nic.value, &nics),
+            };
+            context.problem(Problem::at(&nic.place, message).help(help));
+            None
+        }
+        (Some(nic), _) => Some(nic.value.clone()),
+        (None, NetworkMode::None) => None,
+        (None, _) => nics.first().map(|nic| (*nic).to_owned()),
+    };
+    if let (Some(given), Some(board), true) = (&raw.mode, board, nics.is_empty())
+        && mode != NetworkMode::None
+    {
+        let message = format!("the board {} has no network card", board.name);
+        let help = "set mode = \"none\", or take another board";
+        context.problem(Problem::at(&given.place, message).help(help));
+    }
+    NetworkPlan { mode, nic }
+}
+
+fn machine(raw: &raw::Machine, board: Option<&Board>) -> MachinePlan {
+    let memory = board.map_or(Bytes::mib(32), |b| b.memory);
+    MachinePlan {
+        memory: raw.memory.as_ref().map_or(memory, |m| m.value),
+        timeout: raw.timeout.as_ref().map_or(TIMEOUT, |t| t.value),
+        silence: raw.silence.as_ref().map_or(SILENCE, |s| s.value),
+        cpu: raw.cpu.as_ref().map(|c| c.value.clone()),
+    }
+}
+
+fn ramdisk(raw: &raw::Recipe) -> RamdiskPlan {
+    let compress = raw.ramdisk_compress.as_ref();
+    let placement = raw.placement.as_ref();
+    RamdiskPlan {
+        compress: compress.map_or(Compression::Xz, |c| c.value),
+        placement: placement.map_or(Placement::Separate, |p| p.value),
+    }
+}
+
+fn budget(raw: &raw::Budget) -> BudgetPlan {
+    let size = |given: &raw::Given<Bytes>| given.as_ref().map(|g| g.value);
+    BudgetPlan {
+        image: size(&raw.image),
+        ramdisk: size(&raw.ramdisk),
+        total: size(&raw.total),
+        ram: size(&raw.ram),
+    }
+}

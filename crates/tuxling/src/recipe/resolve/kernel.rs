@@ -1,0 +1,149 @@
+//! The kernel's part of a recipe.
+
+use super::Context;
+use crate::initramfs::Compression;
+use crate::recipe::diagnostic::{Placed, Problem, Wrong};
+use crate::recipe::fragment;
+use crate::recipe::plan::{BaseConfig, KernelPlan, PatchFile, Request, SourceWish, Toolchain};
+use crate::recipe::raw::{self, Given};
+use crate::recipe::words;
+
+/// The series that is built where the recipe names none: the one that the
+/// built-in recipes are proven with.
+pub const SERIES: &str = "6.12";
+
+/// The kernel as asked for: the implied requests first, so that the recipe's
+/// own win.
+pub fn plan(
+    context: &Context<'_>,
+    raw: raw::Kernel,
+    console: &str,
+    implied: Vec<Request>,
+) -> KernelPlan {
+    let mut requests = implied;
+    for name in &raw.fragments {
+        requests.extend(fragment_file(context, name));
+    }
+    if let Some(options) = &raw.options {
+        let own = fragment::of_text(context.problems, options, "kernel.options");
+        requests.extend(own);
+    }
+    let cmdline = || format!("console={console} panic=-1");
+    KernelPlan {
+        source: source(context, "version", raw.version, raw.path, SERIES),
+        base: base(context, raw.config),
+        requests,
+        patches: patches(context, &raw.patches),
+        toolchain: raw.toolchain.map_or(Toolchain::Gcc, |t| t.value),
+        cflags: raw.cflags,
+        compress: raw.compress.map_or(Compression::Xz, |c| c.value),
+        cmdline: raw.cmdline.map_or_else(cmdline, |c| c.value),
+    }
+}
+
+/// A version or a path, not both.
+pub fn source(
+    context: &Context<'_>,
+    key: &str,
+    version: Given<String>,
+    path: Given<String>,
+    default: &str,
+) -> SourceWish {
+    let series = |v: Given<String>| v.map_or_else(|| default.to_owned(), |v| v.value);
+    let Some(path) = path else {
+        return SourceWish::Series(series(version));
+    };
+    if version.is_some() {
+        let message = "both a version and a path of the same source are given";
+        let help = format!("keep one: with a path, the sources there decide; remove `{key}`");
+        context.problem(Problem::at(&path.place, message).help(help));
+    }
+    match context.take(&path.place, context.files.folder(&path.value)) {
+        Some(folder) => SourceWish::Path(folder),
+        None => SourceWish::Series(series(version)),
+    }
+}
+
+fn fragment_file(context: &Context<'_>, name: &Placed<String>) -> Vec<Request> {
+    let text = context.take(&name.place, context.files.text(&name.value));
+    text.map_or_else(Vec::new, |text| {
+        let shown = name.value.strip_prefix("builtin:").unwrap_or(&name.value);
+        let source = context.problems.add_source(shown, &text);
+        fragment::of_file(context.problems, source, &text)
+    })
+}
+
+fn patches(context: &Context<'_>, names: &[Placed<String>]) -> Vec<PatchFile> {
+    let read = |name: &Placed<String>| {
+        let content = context.take(&name.place, context.files.bytes(&name.value))?;
+        Some(PatchFile {
+            name: name.value.clone(),
+            content,
+        })
+    };
+    names.iter().filter_map(read).collect()
+}
+
+fn base(context: &Context<'_>, config: Given<String>) -> BaseConfig {
+    let default = || BaseConfig::Target("tinyconfig".to_owned());
+    let Some(config) = config else {
+        return default();
+    };
+    let base = match config.value.strip_prefix("file:") {
+        Some(path) => context.files.text(path).map(|text| BaseConfig::File {
+            name: path.to_owned(),
+            text,
+        }),
+        None => target(&config.value).map(BaseConfig::Target),
+    };
+    context.take(&config.place, base).unwrap_or_else(default)
+}
+
+fn target(typed: &str) -> Result<String, Wrong> {
+    let plain = ["tinyconfig", "defconfig", "allnoconfig"];
+    if plain.contains(&typed) {
+        return Ok(typed.to_owned());
+    }
+    let name = typed.strip_prefix("defconfig:").unwrap_or(typed);
+    let stem = name.strip_suffix("_defconfig").unwrap_or(name);
+    let is_defconfig = stem.len() < name.len() || name.len() < typed.len();
+    if is_defconfig && words::file_name(stem).is_ok() {
+        return Ok(format!("{stem}_defconfig"));
+    }
+    let help = match words::nearest(typed, plain) {
+        Some(near) => format!("did you mean \"{near}\"?"),
+        None => "known are \"tinyconfig\", \"allnoconfig\", \"defconfig\", \"defconfig:NAME\", \
+                 \"NAME_defconfig\" and \"file:PATH\""
+            .to_owned(),
+    };
+    Err(Wrong::new(format!("`{typed}` is not a base configuration")).help(help))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_configurations_are_targets_of_the_kernels_makefile() {
+        for (typed, made) in [
+            ("tinyconfig", "tinyconfig"),
+            ("defconfig", "defconfig"),
+            ("allnoconfig", "allnoconfig"),
+            ("defconfig:versatile", "versatile_defconfig"),
+            ("defconfig:versatile_defconfig", "versatile_defconfig"),
+            ("i386_defconfig", "i386_defconfig"),
+        ] {
+            assert_eq!(target(typed), Ok(made.to_owned()), "{typed}");
+        }
+        for typed in [
+            "",
+            "tiny",
+            "_defconfig",
+            "defconfig:",
+            "a b_defconfig",
+            "clean",
+        ] {
+            assert!(target(typed).is_err(), "{typed}");
+        }
+    }
+}
