@@ -92,9 +92,18 @@ pub struct New {
     /// The board
     #[arg(long, default_value = "pc")]
     pub board: String,
-    /// How the system is connected: dhcp, static, none
+    /// How the system is connected
     #[arg(long, default_value = "dhcp")]
-    pub network: String,
+    pub network: Network,
+}
+
+/// How a new system is connected.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Network {
+    /// One card, its address by DHCP.
+    Dhcp,
+    /// No card.
+    None,
 }
 
 /// `tuxling build`
