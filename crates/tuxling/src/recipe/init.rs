@@ -167,7 +167,8 @@ fn rc_s(network: &NetworkMode) -> String {
 }
 
 /// The BusyBox options without which an applet doesn't do its plain work, as
-/// lines of its configuration. They start from everything off.
+/// lines of its configuration. They start from `allnoconfig`, which leaves
+/// texts empty and numbers 0.
 pub fn applet_options(applet: &str) -> &'static str {
     match applet {
         // With musl's own glob() ash breaks (the help text of
@@ -184,12 +185,17 @@ pub fn applet_options(applet: &str) -> &'static str {
         "init" => {
             "CONFIG_FEATURE_USE_INITTAB=y\n\
              CONFIG_FEATURE_INIT_SCTTY=y\n\
-             CONFIG_FEATURE_INIT_QUIET=y\n"
+             CONFIG_FEATURE_INIT_QUIET=y\n\
+             CONFIG_INIT_TERMINAL_TYPE=\"linux\"\n"
         }
         "mount" => "CONFIG_FEATURE_MOUNT_FSTAB=y\n",
         // The plain ping takes no options, not even a count.
         "ping" => "CONFIG_FEATURE_FANCY_PING=y\n",
         "ifconfig" => "CONFIG_FEATURE_IFCONFIG_STATUS=y\n",
+        "udhcpc" => {
+            "CONFIG_UDHCPC_DEFAULT_SCRIPT=\"/usr/share/udhcpc/default.script\"\n\
+             CONFIG_UDHCPC_DEFAULT_INTERFACE=\"eth0\"\n"
+        }
         _ => "",
     }
 }
@@ -234,7 +240,7 @@ mod tests {
 
     #[test]
     fn the_options_of_applets_are_lines_of_a_config() {
-        for applet in ["sh", "init", "mount", "ping", "ifconfig", "cat"] {
+        for applet in ["sh", "init", "mount", "ping", "ifconfig", "udhcpc", "cat"] {
             let (_, wrong) = super::super::fragment::parse(applet_options(applet));
             assert!(wrong.is_empty(), "{applet}: {wrong:?}");
         }
