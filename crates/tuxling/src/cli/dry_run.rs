@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use crate::error::Result;
 use crate::kernel::{Tools, build, config};
 use crate::recipe::Plan;
-use crate::recipe::plan::{BaseConfig, SourceWish};
+use crate::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
+use crate::recipe::plan::{BaseConfig, Placement, SourceWish};
 use crate::session::Session;
 use crate::source::{LockFile, Package, Source};
 use crate::store::Id;
@@ -55,6 +56,25 @@ fn write_build(out: &mut String, plan: &Plan, options: &BuildOptions, session: &
         say("outputs", vec![format!("# {}", output_folder(plan, options).display())])
     };
     Ok(all())
+}
+
+/// The command that boots the system, as a line.
+pub fn boot(plan: &Plan, options: &BuildOptions, qemu_args: &[String]) -> String {
+    let output = output_folder(plan, options);
+    let separate = plan.ramdisk.placement == Placement::Separate;
+    let machine = Machine {
+        board: plan.board.clone(),
+        kernel: output.join("kernel"),
+        initrd: separate.then(|| output.join("ramdisk")),
+        cmdline: plan.kernel.cmdline.clone(),
+        memory: plan.machine.memory,
+        cpu: plan.machine.cpu.clone(),
+        nic: plan.network.nic.clone(),
+        accelerator: Accelerator::best(plan.board.arch),
+        extra: qemu_args.to_vec(),
+    };
+    let line = qemu::command(&machine, Wiring::Terminal, Clock::Host).to_line();
+    format!("# boot (the checks add an archive with their agent, and log files)\n{line}\n")
 }
 
 fn source_lines(plan: &Plan) -> Vec<String> {

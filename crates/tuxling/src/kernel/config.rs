@@ -139,7 +139,7 @@ fn effective(requests: &[Request]) -> Vec<&Request> {
 }
 
 /// A request's value as `.config` spells it.
-fn spelled(request: &Request) -> String {
+pub fn spelled(request: &Request) -> String {
     if request.quoted {
         format!("\"{}\"", request.value.replace('\\', "\\\\").replace('"', "\\\""))
     } else {

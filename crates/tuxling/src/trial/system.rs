@@ -97,7 +97,7 @@ pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<S
             let headers =
                 session.phase("kernel headers", || headers::build(&sources.linux, arch, &tools, session))?;
             let input =
-                BusyboxInput { source, plan: wanted, headers: &headers, compiler: &compiler, tools: &tools };
+                BusyboxInput { source, plan: wanted, headers: &headers, compiler: &compiler, arch, tools: &tools };
             Some(session.phase("BusyBox", || busybox::build(&input, session))?)
         }
         _ => None,

@@ -15,8 +15,9 @@ use serde::Serialize;
 use super::headers::Headers;
 use super::musl::UserCompiler;
 use crate::error::{Failure, Kind, Result};
-use crate::kernel::config::parse;
+use crate::kernel::config::{parse, spelled};
 use crate::kernel::toolchain::Tools;
+use crate::machine::Arch;
 use crate::process::Cmd;
 use crate::recipe::plan::{BusyboxPlan, Request};
 use crate::session::{Cached, Session, process_failure};
@@ -64,6 +65,8 @@ pub struct BusyboxInput<'a> {
     pub headers: &'a Headers,
     /// The compiler, with the C library.
     pub compiler: &'a UserCompiler,
+    /// The architecture.
+    pub arch: Arch,
     /// The helpers.
     pub tools: &'a Tools,
 }
@@ -220,8 +223,7 @@ fn seed(wanted: &[Applet], known: &Declared, requests: &[Request]) -> String {
         values.insert(symbol, "y".to_owned());
     }
     for request in requests {
-        let value = if request.quoted { format!("\"{}\"", request.value) } else { request.value.clone() };
-        values.insert(&request.symbol, value);
+        values.insert(&request.symbol, spelled(request));
     }
     values
         .iter()
@@ -244,6 +246,7 @@ fn compile(
     cc.extend(input.compiler.cc.iter().cloned());
     cc.push(format!("-isystem {}", input.headers.dir.display()));
     cc.push(format!("-ffile-prefix-map={}=busybox", input.source.tree.display()));
+    let emulation = input.arch.facts().ld_emulation.map_or(String::new(), |e| format!(" -m {e}"));
     let make = || {
         Cmd::new("make")
             .arg("-C")
@@ -251,6 +254,7 @@ fn compile(
             .arg(format!("O={}", objects.display()))
             .arg(format!("CROSS_COMPILE={}", input.compiler.cross))
             .arg(format!("CC={}", cc.join(" ")))
+            .arg(format!("LD={}ld{emulation}", input.compiler.cross))
             .env("SOURCE_DATE_EPOCH", "0")
     };
     let run = |cmd: Cmd| {
@@ -287,8 +291,8 @@ fn verify(
         wrong.push(format!("applet {} came in unasked: CONFIG_{}=y", applet.name, applet.symbol));
     }
     for request in requests {
-        let value = values.get(&request.symbol).trim_matches('"');
-        if value != request.value {
+        let value = values.get(&request.symbol);
+        if value != spelled(request) {
             wrong.push(format!(
                 "CONFIG_{}={} (asked for by {}) is {value} after all",
                 request.symbol, request.value, request.by

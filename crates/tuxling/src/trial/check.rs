@@ -1,0 +1,163 @@
+//! From a built system to a record: boot, checks, measurements.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::system::System;
+use super::{Outcome, built_record};
+use crate::check::agent::{self, GuestCompiler};
+use crate::error::{Failure, Kind, Result};
+use crate::machine::boot::{self, BootReport, BootRequest};
+use crate::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
+use crate::process::Cmd;
+use crate::recipe::Plan;
+use crate::recipe::plan::{CheckPlan, ExercisePlan, MachinePlan, NetworkPlan};
+use crate::report::Record;
+use crate::report::record::{BootRecord, RamRecord};
+use crate::session::{Cached, Session, missing_tool, process_failure};
+use crate::store::cache::fill_folder;
+use crate::store::id::Id;
+
+/// How checks are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct CheckOptions {
+    /// Further arguments for QEMU.
+    pub qemu_args: Vec<String>,
+    /// Whether the boot's instructions are counted in a second boot.
+    pub boot_cost: bool,
+}
+
+/// A record, and what to tell the user when the system did not pass.
+#[derive(Debug)]
+pub struct Verdict {
+    /// Everything that was measured.
+    pub record: Record,
+    /// Why it did not pass.
+    pub failure: Option<Failure>,
+}
+
+/// What a trial's identity is made of.
+#[derive(Serialize)]
+struct TrialKey<'a> {
+    image: &'a Id,
+    board: &'a crate::machine::Board,
+    cmdline: &'a str,
+    machine: &'a MachinePlan,
+    network: &'a NetworkPlan,
+    qemu_args: &'a [String],
+    checks: &'a [CheckPlan],
+    exercises: &'a [ExercisePlan],
+    qemu_version: &'a str,
+    accelerator: &'a str,
+}
+
+/// The machine of a plan, with the outputs of a build.
+pub fn machine(plan: &Plan, system: &System, qemu_args: &[String]) -> Machine {
+    Machine {
+        board: plan.board.clone(),
+        kernel: system.output.join("kernel"),
+        initrd: system.initrd().map(|_| system.output.join("ramdisk")),
+        cmdline: plan.kernel.cmdline.clone(),
+        memory: plan.machine.memory,
+        cpu: plan.machine.cpu.clone(),
+        nic: plan.network.nic.clone(),
+        accelerator: Accelerator::best(plan.board.arch),
+        extra: qemu_args.to_vec(),
+    }
+}
+
+/// The command that boots a machine with its console on the terminal.
+pub fn interactive(machine: &Machine) -> Cmd {
+    qemu::command(machine, Wiring::Terminal, Clock::Host)
+}
+
+/// Boots a system, runs its checks, and records what came out.
+pub fn check(plan: &Plan, system: &System, options: &CheckOptions, session: &Session) -> Result<Verdict> {
+    let version = qemu_version(plan, session)?;
+    let agent = session.phase("agent", || build_agent(system, session))?;
+    let machine = machine(plan, system, &options.qemu_args);
+    let request = BootRequest {
+        machine: machine.clone(),
+        checks: &plan.checks,
+        exercises: &plan.exercises,
+        agent: &agent,
+        timeout: plan.machine.timeout,
+        silence: plan.machine.silence,
+        dir: system.output.join("boot"),
+    };
+    let report = session.phase("boot and checks", || {
+        let mut told = |progress: crate::machine::watch::Progress<'_>| {
+            session.progress.tool_line(&progress.to_string());
+        };
+        boot::boot(&session.processes, &request, &mut told).map(Cached::fresh)
+    })?;
+    let instructions = match options.boot_cost && report.outcome == Outcome::Passed {
+        true => session.phase("boot cost", || {
+            let dir = system.output.join("boot-cost");
+            let request = BootRequest { dir, ..request.clone() };
+            boot::count_instructions(&session.processes, &request).map(Cached::fresh)
+        })?,
+        false => None,
+    };
+    let key = TrialKey {
+        image: &system.image_id,
+        board: &plan.board,
+        cmdline: &plan.kernel.cmdline,
+        machine: &plan.machine,
+        network: &plan.network,
+        qemu_args: &options.qemu_args,
+        checks: &plan.checks,
+        exercises: &plan.exercises,
+        qemu_version: &version,
+        accelerator: report.accelerator.name(),
+    };
+    let trial_id = Id::of("trial/1", &key).map_err(|e| Failure::new(Kind::Check, e.to_string()))?;
+    let mut record = built_record(plan, system, session);
+    fill(&mut record, &report, instructions);
+    record.qemu_version = Some(version);
+    record.ids.trial_id = Some(trial_id);
+    Ok(Verdict { record, failure: report.failure() })
+}
+
+/// What a boot adds to the record of a build.
+fn fill(record: &mut Record, report: &BootReport, instructions: Option<u64>) {
+    record.outcome = Some(report.outcome);
+    record.reason = Some(report.reason.clone()).filter(|_| report.outcome != Outcome::Passed);
+    record.checks = report.checks.clone();
+    record.exercises = report.exercises.clone();
+    record.ram = RamRecord { machine_kib: record.ram.machine_kib, ..report.ram };
+    let seconds = report.first_pass.as_ref().map(|pass| pass.after.as_secs_f64());
+    record.boot = BootRecord { instructions, seconds };
+    record.qemu = report.command.to_list();
+    record.accelerator = Some(report.accelerator.name().to_owned());
+}
+
+fn qemu_version(plan: &Plan, session: &Session) -> Result<String> {
+    let facts = plan.board.arch.facts();
+    if session.processes.find(facts.qemu).is_none() {
+        return Err(missing_tool(facts.qemu, "boot this board"));
+    }
+    qemu::version(&session.processes, plan.board.arch)
+        .map_err(|e| process_failure(Kind::Machine, "ask QEMU for its version", e))
+}
+
+/// The checks' agent, kept by its source and the compiler.
+fn build_agent(system: &System, session: &Session) -> Result<Cached<PathBuf>> {
+    let id = Id::of("agent/1", &(agent::SOURCE, &system.compiler.id))
+        .map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let dir = session.cache.folder("agent")?.join(id.short());
+    let program = dir.join("agent");
+    if program.exists() {
+        return Ok(Cached::hit(program));
+    }
+    let _lock = session.cache.lock(&dir, &|text| session.progress.note(text))?;
+    let compiler = GuestCompiler { cc: system.compiler.cc.clone(), cflags: Vec::new(), ldflags: Vec::new() };
+    fill_folder(&dir, |fresh| {
+        agent::build(&session.processes, &compiler, fresh)?;
+        let source = fresh.join("agent.c");
+        fs::metadata(fresh.join("agent")).map_err(|e| Failure::io("find", &source, &e))
+    })?;
+    Ok(Cached::fresh(program))
+}
