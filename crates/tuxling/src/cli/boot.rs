@@ -23,7 +23,7 @@ pub fn run(args: &Boot) -> Result<()> {
     if common.json {
         print_json(&trial::built_record(&plan, &system, &session))?;
     }
-    let command = check::interactive(&check::machine(&plan, &system, &args.qemu_arg));
+    let command = check::interactive(&check::machine(&plan, &system.output, &args.qemu_arg));
     terminal.note(&format!("Ctrl-A X leaves\n{}", command.to_line()));
     let status = session
         .processes

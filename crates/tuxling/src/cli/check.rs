@@ -30,7 +30,7 @@ pub fn run(args: &Check) -> Result<()> {
     if common.json {
         print_json(record)?;
     } else {
-        let interactive = check::interactive(&check::machine(&plan, &system, &args.qemu_arg));
+        let interactive = check::interactive(&check::machine(&plan, &system.output, &args.qemu_arg));
         print(&card::card(record, Some(&interactive.to_line())))?;
     }
     match verdict.failure {

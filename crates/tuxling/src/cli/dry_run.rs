@@ -5,13 +5,13 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use crate::error::Result;
-use crate::kernel::{Tools, build, config};
+use crate::kernel::{self, Tools, config};
 use crate::recipe::Plan;
-use crate::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
-use crate::recipe::plan::{BaseConfig, Placement, SourceWish};
+use crate::recipe::plan::{BaseConfig, SourceWish};
 use crate::session::Session;
 use crate::source::{LockFile, Package, Source};
 use crate::store::Id;
+use crate::trial::check;
 use crate::trial::system::{BuildOptions, output_folder};
 use crate::userland::{headers, musl};
 
@@ -51,7 +51,7 @@ fn write_build(out: &mut String, plan: &Plan, options: &BuildOptions, session: &
             say("BusyBox", vec!["make -C <busybox> O=<objects> CC='<the compiler, with musl>' busybox".to_owned()])?;
         }
         say("ramdisk", vec!["# written by tuxling itself".to_owned()])?;
-        let compile = build::command(&linux, &objects, arch, &tools, &plan.kernel.cflags, session.jobs);
+        let compile = kernel::build::command(&linux, &objects, arch, &tools, &plan.kernel.cflags, session.jobs);
         say("kernel", vec![compile.to_line()])?;
         say("outputs", vec![format!("# {}", output_folder(plan, options).display())])
     };
@@ -61,19 +61,7 @@ fn write_build(out: &mut String, plan: &Plan, options: &BuildOptions, session: &
 /// The command that boots the system, as a line.
 pub fn boot(plan: &Plan, options: &BuildOptions, qemu_args: &[String]) -> String {
     let output = output_folder(plan, options);
-    let separate = plan.ramdisk.placement == Placement::Separate;
-    let machine = Machine {
-        board: plan.board.clone(),
-        kernel: output.join("kernel"),
-        initrd: separate.then(|| output.join("ramdisk")),
-        cmdline: plan.kernel.cmdline.clone(),
-        memory: plan.machine.memory,
-        cpu: plan.machine.cpu.clone(),
-        nic: plan.network.nic.clone(),
-        accelerator: Accelerator::best(plan.board.arch),
-        extra: qemu_args.to_vec(),
-    };
-    let line = qemu::command(&machine, Wiring::Terminal, Clock::Host).to_line();
+    let line = check::interactive(&check::machine(plan, &output, qemu_args)).to_line();
     format!("# boot (the checks add an archive with their agent, and log files)\n{line}\n")
 }
 

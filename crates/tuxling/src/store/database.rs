@@ -95,7 +95,7 @@ impl Database {
     }
 
     /// How many attempts of a trial there are.
-    pub fn attempts(&self, trial: &Id) -> Result<u64> {
+    pub fn attempts(&self, trial: &Id) -> Result<i64> {
         self.connection
             .query_row("SELECT count(*) FROM attempt WHERE trial_id = ?1", [trial.as_str()], |row| row.get(0))
             .map_err(|e| broken("read the store", &e))

@@ -1,7 +1,7 @@
 //! From a built system to a record: boot, checks, measurements.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -11,9 +11,10 @@ use crate::check::agent::{self, GuestCompiler};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::boot::{self, BootReport, BootRequest};
 use crate::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
+use crate::machine::watch::Progress;
 use crate::process::Cmd;
 use crate::recipe::Plan;
-use crate::recipe::plan::{CheckPlan, ExercisePlan, MachinePlan, NetworkPlan};
+use crate::recipe::plan::{CheckPlan, ExercisePlan, MachinePlan, NetworkPlan, Placement};
 use crate::report::Record;
 use crate::report::record::{BootRecord, RamRecord};
 use crate::session::{Cached, Session, missing_tool, process_failure};
@@ -53,12 +54,13 @@ struct TrialKey<'a> {
     accelerator: &'a str,
 }
 
-/// The machine of a plan, with the outputs of a build.
-pub fn machine(plan: &Plan, system: &System, qemu_args: &[String]) -> Machine {
+/// The machine of a plan that boots what stands in the folder `output`.
+pub fn machine(plan: &Plan, output: &Path, qemu_args: &[String]) -> Machine {
+    let separate = plan.ramdisk.placement == Placement::Separate;
     Machine {
         board: plan.board.clone(),
-        kernel: system.output.join("kernel"),
-        initrd: system.initrd().map(|_| system.output.join("ramdisk")),
+        kernel: output.join("kernel"),
+        initrd: separate.then(|| output.join("ramdisk")),
         cmdline: plan.kernel.cmdline.clone(),
         memory: plan.machine.memory,
         cpu: plan.machine.cpu.clone(),
@@ -77,7 +79,7 @@ pub fn interactive(machine: &Machine) -> Cmd {
 pub fn check(plan: &Plan, system: &System, options: &CheckOptions, session: &Session) -> Result<Verdict> {
     let version = qemu_version(plan, session)?;
     let agent = session.phase("agent", || build_agent(system, session))?;
-    let machine = machine(plan, system, &options.qemu_args);
+    let machine = machine(plan, &system.output, &options.qemu_args);
     let request = BootRequest {
         machine: machine.clone(),
         checks: &plan.checks,
@@ -88,9 +90,7 @@ pub fn check(plan: &Plan, system: &System, options: &CheckOptions, session: &Ses
         dir: system.output.join("boot"),
     };
     let report = session.phase("boot and checks", || {
-        let mut told = |progress: crate::machine::watch::Progress<'_>| {
-            session.progress.tool_line(&progress.to_string());
-        };
+        let mut told = |progress: Progress<'_>| tell(session, &progress);
         boot::boot(&session.processes, &request, &mut told).map(Cached::fresh)
     })?;
     let instructions = match options.boot_cost && report.outcome == Outcome::Passed {
@@ -119,6 +119,22 @@ pub fn check(plan: &Plan, system: &System, options: &CheckOptions, session: &Ses
     record.qemu_version = Some(version);
     record.ids.trial_id = Some(trial_id);
     Ok(Verdict { record, failure: report.failure() })
+}
+
+/// The console's lines are a tool's output; so are the checks' names.
+fn tell(session: &Session, progress: &Progress<'_>) {
+    match progress {
+        Progress::Console(bytes) => {
+            for line in String::from_utf8_lossy(bytes).lines() {
+                session.progress.tool_line(line);
+            }
+        }
+        Progress::CheckStarted(check) => session.progress.tool_line(&format!("check {}", check.name)),
+        Progress::CheckEnded(check) => {
+            let line = format!("check {}: {}", check.name, check.outcome.words());
+            session.progress.tool_line(&line);
+        }
+    }
 }
 
 /// What a boot adds to the record of a build.

@@ -55,14 +55,6 @@ pub struct System {
     pub image_id: Id,
 }
 
-impl System {
-    /// The file that the boot loader loads as the ramdisk; `None` when it is
-    /// linked into the kernel.
-    pub fn initrd(&self) -> Option<&Path> {
-        (self.image.ramdisk_bytes > 0).then_some(self.ramdisk.image.as_path())
-    }
-}
-
 /// All sources of a plan.
 struct Sources {
     linux: Source,

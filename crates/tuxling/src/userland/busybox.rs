@@ -309,7 +309,7 @@ fn verify(
 mod tests {
     use super::*;
 
-    const SOURCE: &str = "\
+    const SOURCE: &str = r#"
 //config:config CAT
 //config:	bool "cat (5.9 kb)"
 //config:	default y
@@ -322,7 +322,7 @@ mod tests {
 //applet:IF_TEST1(APPLET_NOFORK([,   test, BB_DIR_USR_BIN, BB_SUID_DROP, test))
 //applet:IF_LINUXRC(APPLET_ODDNAME(linuxrc, init, BB_DIR_ROOT, BB_SUID_DROP, linuxrc))
 // not an applet: IF_X(APPLET(x, BB_DIR_BIN
-";
+"#;
 
     fn known() -> BTreeMap<String, Applet> {
         applets_in(SOURCE).into_iter().map(|a| (a.name.clone(), a)).collect()
