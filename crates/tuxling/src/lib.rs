@@ -7,6 +7,7 @@ pub mod machine;
 pub mod process;
 pub mod recipe;
 pub mod report;
+pub mod source;
 pub mod store;
 pub mod trial;
 pub mod units;
