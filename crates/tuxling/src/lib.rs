@@ -11,7 +11,10 @@ pub mod measure;
 pub mod process;
 pub mod recipe;
 pub mod report;
+<<<<<<< HEAD
 pub mod session;
+=======
+>>>>>>> source
 pub mod source;
 pub mod store;
 pub mod trial;

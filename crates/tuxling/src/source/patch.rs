@@ -1,0 +1,221 @@
+//! Patches, applied by patch(1) to a copy of a tree.
+//!
+//! The copy shares its files with the original by hard links, except those
+//! that a patch names: a kernel's tree has 85,000 files, a patch touches a
+//! few. That the original was not written to is looked at afterwards.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use super::{Context, Request, Source, archive, command_failed, tree};
+use crate::error::{Failure, Kind, Result};
+use crate::process::Cmd;
+use crate::recipe::plan::PatchFile;
+use crate::store::cache::fill_folder;
+
+/// Makes `source` a copy with the request's patches applied.
+pub fn apply(source: &mut Source, request: &Request, context: &Context) -> Result<()> {
+    let mut name =
+        archive::tree_path(&source.name, &source.lock_entry(), context)?.into_os_string();
+    name.push(format!("+patches-{}", source.digest.short()));
+    let patched = PathBuf::from(name);
+    let original = std::mem::replace(&mut source.tree, patched.clone());
+    if patched.is_dir() {
+        return Ok(());
+    }
+    let _lock = context.cache.lock(&patched, context.progress)?;
+    if patched.is_dir() {
+        return Ok(());
+    }
+    source.cached = false;
+    if context.processes.find("patch").is_none() {
+        return Err(Failure::new(
+            Kind::Machine,
+            "the recipe has patches, but patch is not installed",
+        )
+        .help("install it: apt-get install patch"));
+    }
+    // A tree of the user's may be written to at any time: nothing is shared.
+    let share = source.origin != "path";
+    let before = share.then(|| tree::written_state(&original)).transpose()?;
+    let filled = fill_folder(&patched, |aside| {
+        copy_tree(&original, aside, share)?;
+        for patch in request.patches {
+            (context.progress)(&format!("{}: applying {}", source.name, patch.name));
+            for path in touched(&patch.content) {
+                own(&aside.join(path))?;
+            }
+            run_patch(patch, aside, source, context)?;
+        }
+        Ok(())
+    });
+    if before != share.then(|| tree::written_state(&original)).transpose()? {
+        return Err(spoiled(&original, &patched));
+    }
+    filled
+}
+
+/// A patch has written through a hard link: both trees go.
+fn spoiled(original: &Path, patched: &Path) -> Failure {
+    let removed = fs::remove_dir_all(original).and_then(|()| match patched.exists() {
+        true => fs::remove_dir_all(patched),
+        false => Ok(()),
+    });
+    let failure = Failure::new(
+        Kind::Build,
+        "a patch changed a file that it doesn't name; the sources were removed",
+    );
+    match removed {
+        Ok(()) => {
+            failure.help("check the patches' file names; the next call unpacks the sources anew")
+        }
+        Err(e) => Failure::io("remove the spoiled sources", original, &e),
+    }
+}
+
+/// `--fuzz=0`: a hunk whose context doesn't match is an error, as for `git
+/// apply`, quilt's packages and Buildroot; other line numbers are fine.
+/// `--unified`: patch would start an editor for an ed script.
+fn run_patch(patch: &PatchFile, tree: &Path, source: &Source, context: &Context) -> Result<()> {
+    let io = |e: std::io::Error| Failure::io("write the patch beside", tree, &e);
+    let file = tempfile::NamedTempFile::new().map_err(io)?;
+    fs::write(file.path(), &patch.content).map_err(io)?;
+    let cmd = Cmd::new("patch")
+        .args([
+            "-p1",
+            "--unified",
+            "--fuzz=0",
+            "--forward",
+            "--batch",
+            "--get=0",
+        ])
+        .args(["--remove-empty-files", "--no-backup-if-mismatch"])
+        .arg("--reject-file=-")
+        .arg(format!("--input={}", file.path().display()))
+        .dir(tree);
+    let message = format!(
+        "the patch {} does not apply to {} {}",
+        patch.name, source.name, source.version
+    );
+    match context.processes.run(&cmd) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(command_failed(Kind::Build, message, e).help(
+            "refresh the patch against this version; its paths need one leading folder (-p1)",
+        )),
+    }
+}
+
+/// The files that a patch names, relative to the tree, with and without their
+/// leading folder. Too many do no harm.
+fn touched(patch: &[u8]) -> BTreeSet<PathBuf> {
+    const HEADS: &[&str] = &[
+        "--- ",
+        "+++ ",
+        "*** ",
+        "Index: ",
+        "diff --git ",
+        "rename from ",
+        "rename to ",
+        "copy from ",
+        "copy to ",
+    ];
+    let text = String::from_utf8_lossy(patch);
+    let mut paths = BTreeSet::new();
+    for line in text.lines() {
+        let Some(rest) = HEADS.iter().find_map(|head| line.strip_prefix(head)) else {
+            continue;
+        };
+        // A name ends at a tab (a time follows), or at the end of the line; in
+        // a `diff --git` line there are two.
+        let whole = rest.split('\t').next().unwrap_or_default().trim();
+        for name in std::iter::once(whole).chain(rest.split_whitespace()) {
+            let path = Path::new(name.trim_matches('"'));
+            let plain = |c: Component| matches!(c, Component::Normal(_));
+            if path.components().all(plain) {
+                paths.insert(path.to_owned());
+                paths.insert(path.components().skip(1).collect());
+            }
+        }
+    }
+    paths
+}
+
+/// Gives a file, if it is one, an inode of its own.
+fn own(path: &Path) -> Result<()> {
+    let Ok(meta) = fs::symlink_metadata(path) else {
+        return Ok(()); // the patch makes it
+    };
+    if !meta.is_file() {
+        return Ok(());
+    }
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".tuxling");
+    let aside = PathBuf::from(aside);
+    copy_file(path, &aside)?;
+    fs::rename(&aside, path).map_err(|e| Failure::io("copy", path, &e))
+}
+
+/// Copies a file with its mode and time.
+fn copy_file(from: &Path, to: &Path) -> Result<()> {
+    let copy = || {
+        fs::copy(from, to)?;
+        let time = fs::metadata(from)?.modified()?;
+        fs::File::options()
+            .append(true)
+            .open(to)?
+            .set_modified(time)
+    };
+    copy().map_err(|e| Failure::io("copy to", to, &e))
+}
+
+/// Copies a tree without the `.git` at its top; shares its files when `share`
+/// says so and the file system can.
+fn copy_tree(from: &Path, to: &Path, share: bool) -> Result<()> {
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        let source = from.join(&folder);
+        let failed = |e: &std::io::Error| Failure::io("copy", &source, e);
+        for entry in fs::read_dir(&source).map_err(|e| failed(&e))? {
+            let entry = entry.map_err(|e| failed(&e))?;
+            let kind = entry.file_type().map_err(|e| failed(&e))?;
+            let path = folder.join(entry.file_name());
+            let target = to.join(&path);
+            let put = |e: std::io::Error| Failure::io("copy to", &target, &e);
+            if kind.is_dir() && path != Path::new(".git") {
+                fs::create_dir(&target).map_err(put)?;
+                folders.push(path);
+            } else if kind.is_symlink() {
+                fs::read_link(entry.path())
+                    .and_then(|link| std::os::unix::fs::symlink(link, &target))
+                    .map_err(put)?;
+            } else if kind.is_file() && !(share && fs::hard_link(entry.path(), &target).is_ok()) {
+                copy_file(&entry.path(), &target)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_that_a_patch_names_are_found() {
+        let patch = b"From 12\n---\n a.c | 2\n\ndiff --git a/old.sh b/run me.sh\nold mode 100644\n\
+            new mode 100755\nrename from kernel/old.c\nrename to kernel/new.c\n\
+            --- a/mm/slub.c\t2026-01-01\n+++ b/mm/slub.c\t2026-01-02\n@@ -1 +1 @@\n-a\n+b\n\
+            --- /dev/null\n+++ b/../../etc/passwd\n";
+        let paths = touched(patch);
+        for path in ["old.sh", "kernel/old.c", "mm/slub.c"] {
+            assert!(paths.contains(Path::new(path)), "{path}");
+        }
+        assert!(
+            paths
+                .iter()
+                .all(|p| !p.starts_with("..") && p.is_relative())
+        );
+        assert!(touched(&[0xff, b'-', 0, b'\n']).is_empty());
+    }
+}
