@@ -11,10 +11,7 @@ pub mod measure;
 pub mod process;
 pub mod recipe;
 pub mod report;
-<<<<<<< HEAD
 pub mod session;
-=======
->>>>>>> source
 pub mod source;
 pub mod store;
 pub mod trial;
