@@ -313,7 +313,7 @@ fn shared_out<T: Send>(count: usize, work: impl Fn(usize) -> Result<T> + Sync) -
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             if at >= count {
-                return Ok(done);
+                return Ok::<_, Failure>(done);
             }
             done.push((at, work(at)?));
         }
@@ -327,7 +327,7 @@ fn shared_out<T: Send>(count: usize, work: impl Fn(usize) -> Result<T> + Sync) -
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        Ok(all)
+        Ok::<_, Failure>(all)
     })?;
     all.sort_by_key(|(at, _)| *at);
     Ok(all.into_iter().map(|(_, value)| value).collect())
