@@ -1,0 +1,715 @@
+/*
+ * The checks' agent: what runs inside the guest at check time, and never in
+ * a shipped ramdisk.
+ *
+ * The kernel starts it as pid 1 (rdinit=/.tuxling/init). It opens its channel,
+ * a serial port of its own, forks, and becomes the system's real init by
+ * execve(2); the child runs the checks beside it and writes what it sees to
+ * the channel. It judges nothing: the host does.
+ *
+ * It must run on the smallest kernels: it needs no /proc, /sys, /dev, no
+ * futexes, timers, signal handlers or locales, it waits with poll(2) only
+ * (whose timeout is in milliseconds: 32-bit kernels without COMPAT_32BIT_TIME
+ * lack the other calls), and everything has a fixed size.
+ *
+ * The plan (/.tuxling/plan) and the messages are described in
+ * src/check/agent.rs and src/check/protocol.rs.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HOME "/.tuxling"
+#define OUTPUT_MAX 16384 /* of one check's output; the rest is counted */
+#define CHUNK 384        /* bytes of text in one message */
+#define LINE_MAX_ 2048   /* one message, escapes included */
+#define WORDS_MAX 64     /* of one line of the plan */
+#define RETRY_MS 50
+
+typedef uint64_t u64;
+typedef uint32_t u32;
+
+static int channel = -1;
+static char plan[65536];
+static char output[OUTPUT_MAX];
+static size_t output_len;
+static u64 output_lost;
+static const char *nonce = "0";
+static unsigned long sequence;
+static char stream = 'a';
+static u64 started_ns;
+static u64 settle_ns;
+
+/* ---- time ---- */
+
+static u64 now_ns(void)
+{
+	struct timespec t = { 0, 0 };
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (u64)t.tv_sec * 1000000000u + (u64)t.tv_nsec;
+}
+
+static void wait_ms(int ms)
+{
+	poll(NULL, 0, ms);
+}
+
+/* The processor's cycle counter: under QEMU's -icount shift=0 the number of
+ * instructions since reset. 0 where there is none to read. */
+static u64 ticks(void)
+{
+#if defined(__i386__) || defined(__x86_64__)
+	u32 low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (u64)high << 32 | low;
+#else
+	return 0;
+#endif
+}
+
+/* ---- messages ---- */
+
+/* CRC-32 as in IEEE 802.3, bit by bit: messages are few and short. */
+static u32 crc32(const char *bytes, size_t n)
+{
+	u32 crc = ~0u;
+
+	while (n--) {
+		crc ^= (unsigned char)*bytes++;
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+	}
+	return ~crc;
+}
+
+static void write_all(int fd, const char *bytes, size_t n)
+{
+	while (n) {
+		ssize_t wrote = write(fd, bytes, n);
+
+		if (wrote < 0 && errno != EINTR && errno != EAGAIN)
+			return;
+		if (wrote <= 0) {
+			wait_ms(1);
+			continue;
+		}
+		bytes += wrote;
+		n -= (size_t)wrote;
+	}
+}
+
+/* One message, one write: two processes' lines don't mix. */
+static void say(const char *format, ...)
+{
+	char line[LINE_MAX_];
+	va_list args;
+	int head, n;
+
+	head = snprintf(line, sizeof line, "tuxling1 %s %c%lu ", nonce, stream,
+			sequence++);
+	va_start(args, format);
+	n = vsnprintf(line + head, sizeof line - 16 - (size_t)head, format, args);
+	va_end(args);
+	if (n < 0 || n >= (int)sizeof line - 16 - head)
+		return; /* can't be: texts are cut into chunks. The gap tells. */
+	n += head;
+	n += snprintf(line + n, 16, " %08lx\n", (unsigned long)crc32(line, (size_t)n));
+	write_all(channel, line, (size_t)n);
+}
+
+/* Printable ASCII but blank and '%' as it is, all else as %XX. */
+static void escape(char *out, const char *in, size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	while (n--) {
+		unsigned char c = (unsigned char)*in++;
+
+		if (c > ' ' && c < 127 && c != '%') {
+			*out++ = (char)c;
+		} else {
+			*out++ = '%';
+			*out++ = hex[c >> 4];
+			*out++ = hex[c & 15];
+		}
+	}
+	*out = 0;
+}
+
+static void say_text(const char *kind, const char *of, const char *text, size_t n)
+{
+	char escaped[3 * CHUNK + 1];
+
+	while (n) {
+		size_t part = n < CHUNK ? n : CHUNK;
+
+		escape(escaped, text, part);
+		say("%s %s %s", kind, of, escaped);
+		text += part;
+		n -= part;
+	}
+}
+
+/* ---- SHA-256 (FIPS 180-4) ---- */
+
+struct sha256 {
+	u32 state[8];
+	u64 length;
+	unsigned char block[64];
+};
+
+static const u32 round_constants[64] = {
+	0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1,
+	0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3,
+	0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786,
+	0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
+	0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147,
+	0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13,
+	0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
+	0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
+	0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a,
+	0x5b9cca4f, 0x682e6ff3, 0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208,
+	0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+};
+
+static u32 rotate(u32 x, int n)
+{
+	return x >> n | x << (32 - n);
+}
+
+static void sha256_block(struct sha256 *sha)
+{
+	u32 w[64], s[8];
+
+	for (int i = 0; i < 16; i++)
+		w[i] = (u32)sha->block[4 * i] << 24 | (u32)sha->block[4 * i + 1] << 16 |
+		       (u32)sha->block[4 * i + 2] << 8 | sha->block[4 * i + 3];
+	for (int i = 16; i < 64; i++)
+		w[i] = w[i - 16] + w[i - 7] +
+		       (rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3) +
+		       (rotate(w[i - 2], 17) ^ rotate(w[i - 2], 19) ^ w[i - 2] >> 10);
+	memcpy(s, sha->state, sizeof s);
+	for (int i = 0; i < 64; i++) {
+		u32 t1 = s[7] + (rotate(s[4], 6) ^ rotate(s[4], 11) ^ rotate(s[4], 25)) +
+			 ((s[4] & s[5]) ^ (~s[4] & s[6])) + round_constants[i] + w[i];
+		u32 t2 = (rotate(s[0], 2) ^ rotate(s[0], 13) ^ rotate(s[0], 22)) +
+			 ((s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]));
+
+		memmove(s + 1, s, 7 * sizeof *s);
+		s[4] += t1;
+		s[0] = t1 + t2;
+	}
+	for (int i = 0; i < 8; i++)
+		sha->state[i] += s[i];
+}
+
+static void sha256_start(struct sha256 *sha)
+{
+	static const u32 start[8] = {
+		0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+		0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
+	};
+
+	memcpy(sha->state, start, sizeof start);
+	sha->length = 0;
+}
+
+static void sha256_add(struct sha256 *sha, const unsigned char *bytes, size_t n)
+{
+	while (n--) {
+		sha->block[sha->length++ % 64] = *bytes++;
+		if (sha->length % 64 == 0)
+			sha256_block(sha);
+	}
+}
+
+static void sha256_end(struct sha256 *sha, char hex[65])
+{
+	u64 bits = sha->length * 8;
+	unsigned char byte = 0x80;
+
+	sha256_add(sha, &byte, 1);
+	byte = 0;
+	while (sha->length % 64 != 56)
+		sha256_add(sha, &byte, 1);
+	for (int i = 7; i >= 0; i--) {
+		byte = (unsigned char)(bits >> 8 * i);
+		sha256_add(sha, &byte, 1);
+	}
+	for (int i = 0; i < 8; i++)
+		snprintf(hex + 8 * i, 9, "%08lx", (unsigned long)sha->state[i]);
+}
+
+/* Says the size and the SHA-256 of a file, and removes it. */
+static void say_digest(const char *id, const char *path)
+{
+	static unsigned char bytes[4096];
+	struct sha256 sha;
+	char hex[65];
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		say("digest %s error %d", id, errno);
+		return;
+	}
+	sha256_start(&sha);
+	while ((n = read(fd, bytes, sizeof bytes)) > 0)
+		sha256_add(&sha, bytes, (size_t)n);
+	if (n < 0) {
+		say("digest %s error %d", id, errno);
+	} else {
+		unsigned long long size = sha.length;
+
+		sha256_end(&sha, hex);
+		say("digest %s %llu %s", id, size, hex);
+	}
+	close(fd);
+	unlink(path);
+}
+
+/* ---- running commands ---- */
+
+struct ended {
+	const char *how; /* status, signal, timeout, error */
+	int value;
+	u64 last_ns; /* how long the last attempt took */
+};
+
+static void run_child(char **argv, int in, int out)
+{
+	static char *env[] = {
+		"PATH=/sbin:/usr/sbin:/bin:/usr/bin", "HOME=/", "TERM=linux", NULL,
+	};
+
+	setsid();
+	dup2(in, 0);
+	dup2(out, 1);
+	dup2(out, 2);
+	environ = env;
+	execvp(argv[0], argv);
+	dprintf(2, "can't execute %s: %s\n", argv[0], strerror(errno));
+	_exit(127);
+}
+
+/* Keeps what there is to read; 0 at the end of it. */
+static int keep_output(int fd)
+{
+	char bytes[512];
+	ssize_t n = read(fd, bytes, sizeof bytes);
+	size_t fits;
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR;
+	fits = OUTPUT_MAX - output_len;
+	if (fits > (size_t)n)
+		fits = (size_t)n;
+	memcpy(output + output_len, bytes, fits);
+	output_len += fits;
+	output_lost += (size_t)n - fits;
+	return n > 0;
+}
+
+static struct ended ended_by(int status, u64 since)
+{
+	struct ended ended = { "status", WEXITSTATUS(status), now_ns() - since };
+
+	if (WIFSIGNALED(status)) {
+		ended.how = "signal";
+		ended.value = WTERMSIG(status);
+	}
+	return ended;
+}
+
+/* Waits for the child and keeps its output, until it ends or the time is up. */
+static struct ended wait_for(pid_t pid, int out, u64 since, u64 until)
+{
+	int open_ = 1, status;
+
+	for (;;) {
+		struct pollfd p = { .fd = open_ ? out : -1, .events = POLLIN };
+		u64 now = now_ns();
+
+		if (now >= until)
+			break;
+		poll(&p, 1, open_ ? 10 : 1);
+		if (p.revents)
+			open_ = keep_output(out);
+		if (waitpid(pid, &status, WNOHANG) == pid) {
+			struct ended ended = ended_by(status, since);
+
+			for (int i = 0; i < 256 && open_; i++) {
+				struct pollfd rest = { .fd = out, .events = POLLIN };
+
+				if (poll(&rest, 1, 0) <= 0)
+					break;
+				open_ = keep_output(out);
+			}
+			return ended;
+		}
+	}
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+	for (int i = 0; i < 200 && waitpid(pid, &status, WNOHANG) != pid; i++)
+		wait_ms(10);
+	return (struct ended){ "timeout", 0, now_ns() - since };
+}
+
+/* Runs a command once; its output is in `output`. */
+static struct ended run_once(char **argv, u64 until)
+{
+	int in[2], out[2];
+	u64 since = now_ns();
+	struct ended ended = { "error", 0, 0 };
+	pid_t pid;
+
+	output_len = 0;
+	output_lost = 0;
+	if (pipe2(in, O_CLOEXEC) < 0) {
+		ended.value = errno;
+		return ended;
+	}
+	if (pipe2(out, O_CLOEXEC) < 0) {
+		ended.value = errno;
+		close(in[0]);
+		close(in[1]);
+		return ended;
+	}
+	pid = fork();
+	if (pid == 0)
+		run_child(argv, in[0], out[1]);
+	ended.value = errno;
+	close(in[0]);
+	close(in[1]); /* standard input is at its end from the start */
+	close(out[1]);
+	if (pid > 0) {
+		fcntl(out[0], F_SETFL, O_NONBLOCK);
+		ended = wait_for(pid, out[0], since, until);
+	}
+	close(out[0]);
+	return ended;
+}
+
+/* Runs a command. A system needs a moment to come up: within the settling time
+ * a command that fails, or that doesn't print what is wanted, is run again. */
+static struct ended run(char **argv, const char *want, u64 until, int *attempts)
+{
+	for (;;) {
+		struct ended ended = run_once(argv, until);
+		u64 now = now_ns();
+
+		++*attempts;
+		if (!strcmp(ended.how, "status") && ended.value == 0 &&
+		    (!want || memmem(output, output_len, want, strlen(want))))
+			return ended;
+		if (now - started_ns > settle_ns || now + RETRY_MS * 1000000ull >= until)
+			return ended;
+		wait_ms(RETRY_MS);
+	}
+}
+
+/* ---- what is not a command ---- */
+
+/* Waits until the interface has an IPv4 address and says which. */
+static struct ended wait_for_address(const char *id, const char *interface, u64 until)
+{
+	u64 since = now_ns();
+	int error = ENODEV;
+
+	do {
+		struct ifreq request;
+		int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		int found = -1;
+
+		memset(&request, 0, sizeof request);
+		strncpy(request.ifr_name, interface, IFNAMSIZ - 1);
+		if (fd >= 0)
+			found = ioctl(fd, SIOCGIFADDR, &request);
+		error = errno;
+		if (fd >= 0)
+			close(fd);
+		if (found == 0) {
+			u32 a = ntohl(((struct sockaddr_in *)&request.ifr_addr)->sin_addr.s_addr);
+
+			say("address %s %u.%u.%u.%u", id, (unsigned)(a >> 24),
+			    (unsigned)(a >> 16 & 255), (unsigned)(a >> 8 & 255),
+			    (unsigned)(a & 255));
+			return (struct ended){ "status", 0, now_ns() - since };
+		}
+		wait_ms(RETRY_MS);
+	} while (now_ns() < until);
+	say("address %s error %d", id, error);
+	return (struct ended){ "timeout", 0, now_ns() - since };
+}
+
+/* Reads a file of the proc file system into `output`, which mounts it for the
+ * moment when the system hasn't. */
+static size_t read_proc(const char *name)
+{
+	char path[64];
+	int mounted = 0, fd;
+	ssize_t n = 0;
+	size_t have = 0;
+
+	snprintf(path, sizeof path, "/proc/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		mkdir(HOME "/proc", 0700);
+		mounted = mount("proc", HOME "/proc", "proc", 0, NULL) == 0;
+		snprintf(path, sizeof path, HOME "/proc/%s", name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	while (fd >= 0 && have < OUTPUT_MAX - 1 &&
+	       (n = read(fd, output + have, OUTPUT_MAX - 1 - have)) > 0)
+		have += (size_t)n;
+	output[have] = 0;
+	if (fd >= 0)
+		close(fd);
+	if (mounted)
+		umount(HOME "/proc");
+	return have;
+}
+
+static void say_memory(const char *when)
+{
+	struct sysinfo info;
+
+	if (sysinfo(&info) == 0) {
+		u64 unit = info.mem_unit ? info.mem_unit : 1;
+
+		say("memory %s %llu %llu %llu", when,
+		    (unsigned long long)(info.totalram * unit / 1024),
+		    (unsigned long long)(info.freeram * unit / 1024),
+		    (unsigned long long)(info.bufferram * unit / 1024));
+	}
+	say_text("meminfo", when, output, read_proc("meminfo"));
+}
+
+/* What the agent itself costs: its files' pages, and its anonymous memory. */
+static void say_own_cost(void)
+{
+	static const char *const files[] = { HOME "/init", HOME "/plan" };
+	unsigned long page = (unsigned long)sysconf(_SC_PAGESIZE);
+	unsigned long file_pages = 0, resident = 0, shared = 0;
+	struct rusage usage;
+	struct stat st;
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		if (stat(files[i], &st) == 0)
+			file_pages += ((unsigned long)st.st_size + page - 1) / page;
+	if (read_proc("self/statm") == 0 ||
+	    sscanf(output, "%*u %lu %lu", &resident, &shared) != 2) {
+		shared = 0;
+		resident = 0;
+		if (getrusage(RUSAGE_SELF, &usage) == 0)
+			resident = (unsigned long)usage.ru_maxrss * 1024 / page;
+	}
+	say("agent %lu %lu", file_pages * page / 1024,
+	    (resident - shared) * page / 1024);
+}
+
+/* ---- the plan ---- */
+
+/* Undoes escape(), in place. */
+static void unescape(char *word)
+{
+	char *out = word;
+
+	for (char *in = word; *in; in++) {
+		unsigned value;
+
+		if (*in == '%' && in[1] && in[2] && sscanf(in + 1, "%2x", &value) == 1) {
+			*out++ = (char)value;
+			in += 2;
+		} else {
+			*out++ = *in;
+		}
+	}
+	*out = 0;
+}
+
+/* Splits the next line into words ("-" is the empty one); 0 at the end of the
+ * plan. */
+static int next_line(char **at, char *words[WORDS_MAX + 1])
+{
+	char *line = *at, *end = strchr(line, '\n');
+	int n = 0;
+
+	if (!*line)
+		return 0;
+	if (end)
+		*end = 0;
+	*at = end ? end + 1 : line + strlen(line);
+	for (char *word = strtok(line, " "); word && n < WORDS_MAX; word = strtok(NULL, " "))
+		words[n++] = word;
+	for (int i = 0; i < n; i++) {
+		if (!strcmp(words[i], "-"))
+			words[i][0] = 0;
+		else
+			unescape(words[i]);
+	}
+	words[n] = NULL;
+	return n;
+}
+
+static int read_plan(void)
+{
+	int fd = open(HOME "/plan", O_RDONLY | O_CLOEXEC);
+	size_t have = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	while (have < sizeof plan - 1 &&
+	       (n = read(fd, plan + have, sizeof plan - 1 - have)) > 0)
+		have += (size_t)n;
+	close(fd);
+	return have > 0;
+}
+
+/* One line: KIND LIMIT_MS WANT ARG... */
+static void run_line(char **words, int n, int *checks, int *exercises)
+{
+	int exercise = !strcmp(words[0], "exercise"), attempts = 0;
+	char id[16];
+	u64 since = now_ns();
+	u64 until = since + strtoull(words[1], NULL, 10) * 1000000u;
+	struct ended ended;
+
+	if (n < 4)
+		return;
+	snprintf(id, sizeof id, "%c%d", exercise ? 'x' : 'c',
+		 exercise ? (*exercises)++ : (*checks)++);
+	say("start %s", id);
+	if (!strcmp(words[0], "address")) {
+		output_len = 0;
+		ended = wait_for_address(id, words[3], until);
+		attempts = 1;
+	} else if (exercise) {
+		ended = run_once(words + 3, until);
+		attempts = 1;
+	} else {
+		int fetch = !strcmp(words[0], "fetch");
+
+		ended = run(words + 3, fetch || !*words[2] ? NULL : words[2], until,
+			    &attempts);
+	}
+	u64 total = now_ns() - since, at = ticks();
+
+	if (!exercise)
+		say_text("output", id, output, output_len);
+	if (!strcmp(words[0], "fetch"))
+		say_digest(id, words[2]);
+	say("end %s %s %d %d %llu %llu %llu %llu", id, ended.how, ended.value,
+	    attempts, (unsigned long long)total, (unsigned long long)ended.last_ns,
+	    (unsigned long long)at, (unsigned long long)output_lost);
+}
+
+static void run_plan(char *at)
+{
+	char *words[WORDS_MAX + 1];
+	int n, checks = 0, exercises = 0, measured = 0;
+
+	started_ns = now_ns();
+	say_memory("before");
+	while ((n = next_line(&at, words)) > 0) {
+		if (!measured && !strcmp(words[0], "exercise")) {
+			say_memory("after");
+			measured = 1;
+		}
+		if (n > 1)
+			run_line(words, n, &checks, &exercises);
+	}
+	if (!measured)
+		say_memory("after");
+	say_own_cost();
+	say("done");
+	tcdrain(channel);
+}
+
+static void open_channel(void)
+{
+	struct termios t;
+
+	channel = open(HOME "/channel", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	if (channel < 0) {
+		dprintf(2, "tuxling-agent: can't open the checks' channel: %s\n",
+			strerror(errno));
+		return;
+	}
+	if (tcgetattr(channel, &t) < 0)
+		return; /* not a terminal: it passes bytes as they are */
+	cfmakeraw(&t);
+	t.c_cflag |= CLOCAL | CS8;
+	cfsetospeed(&t, B115200);
+	cfsetispeed(&t, B115200);
+	tcsetattr(channel, TCSANOW, &t);
+}
+
+/* The plan's head: "plan1" NONCE INIT SETTLE_MS. */
+static char *read_head(const char **init)
+{
+	char *at = plan, *words[WORDS_MAX + 1];
+
+	if (!read_plan() || next_line(&at, words) != 4)
+		return NULL;
+	nonce = words[1];
+	*init = words[2];
+	settle_ns = strtoull(words[3], NULL, 10) * 1000000u;
+	return at;
+}
+
+int main(int argc, char **argv)
+{
+	const char *init = "/init";
+	char *checks;
+
+	(void)argc;
+	open_channel();
+	checks = read_head(&init);
+	if (!checks)
+		dprintf(2, "tuxling-agent: can't read the checks' plan\n");
+	if (channel >= 0 && checks) {
+		pid_t pid = fork();
+
+		if (pid == 0) {
+			setsid();
+			say("hello 1");
+			run_plan(checks);
+			for (;;)
+				wait_ms(-1);
+		}
+		if (pid < 0)
+			dprintf(2, "tuxling-agent: can't fork: %s\n", strerror(errno));
+	}
+	argv[0] = (char *)init;
+	execve(init, argv, environ);
+	stream = 'i';
+	sequence = 0;
+	if (channel >= 0) {
+		say("noinit %d", errno);
+		tcdrain(channel);
+	}
+	return 1;
+}

@@ -1,0 +1,399 @@
+//! The agent: the program that runs the checks inside the guest, and the
+//! archive that brings it there for one boot.
+//!
+//! The archive is a cpio of its own that stands *before* the shipped ramdisk in
+//! the file that QEMU loads: the kernel unpacks one archive after the other
+//! (Documentation/driver-api/early-userspace/buffer-format.rst), every
+//! distribution's boot puts an uncompressed archive first, and some
+//! decompressors don't take kindly to bytes behind their data. The shipped
+//! ramdisk's own bytes stay as they are.
+//!
+//! The plan, `/.tuxling/plan`, is lines of words with single blanks, escaped as
+//! in [`super::protocol`]; `-` is the empty word:
+//!
+//! ```text
+//! plan1 NONCE INIT SETTLE_MS
+//! run      LIMIT_MS WANT ARG…      run until status 0 and WANT printed
+//! fetch    LIMIT_MS FILE ARG…      the same, then size and SHA-256 of FILE
+//! address  LIMIT_MS -    INTERFACE wait for its IPv4 address
+//! exercise LIMIT_MS -    ARG…      run once
+//! ```
+//!
+//! A system needs a moment to come up, and the agent starts together with its
+//! init: within the first `SETTLE_MS` a command that fails is run again; after
+//! that, one failure decides.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::http::FileServer;
+use super::protocol::escape;
+use crate::error::{Failure, Kind, Result};
+use crate::machine::board::Channel;
+use crate::process::{Cmd, Processes};
+use crate::recipe::plan::{CheckKind, CheckPlan, ExercisePlan, Expectation, GuestCommand};
+
+/// The agent's source.
+pub const SOURCE: &str = include_str!("../../guest/agent.c");
+
+/// What the kernel is told to start (`rdinit=`).
+pub const INIT: &str = "/.tuxling/init";
+
+/// Where a fetched file goes.
+const FETCHED: &str = "/.tuxling/fetched";
+
+/// During so much guest time after its start a system may still be coming up.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// What the agent's buffer for the plan holds (guest/agent.c).
+const PLAN_LIMIT: usize = 65535;
+
+/// What one line of the plan holds (guest/agent.c), without its first words.
+const WORDS_LIMIT: usize = 60;
+
+/// A compiler for programs of the guest's, linked statically.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestCompiler {
+    /// The compiler and its first arguments: `musl-gcc`, or `gcc -m32`.
+    pub cc: Vec<String>,
+    /// Flags before the source.
+    pub cflags: Vec<String>,
+    /// Flags and libraries behind it.
+    pub ldflags: Vec<String>,
+}
+
+impl GuestCompiler {
+    /// The command that makes `agent` from `source`.
+    pub fn command(&self, source: &Path, agent: &Path) -> Cmd {
+        let mut words = self.cc.iter();
+        Cmd::new(words.next().map_or("cc", String::as_str))
+            .args(words)
+            .args(["-std=gnu11", "-Os", "-Wall", "-s", "-static"])
+            .args(&self.cflags)
+            .arg("-o")
+            .arg(agent)
+            .arg(source)
+            .args(&self.ldflags)
+    }
+}
+
+/// Compiles the agent in `dir` and gives its path. Takes about a second: the
+/// caller keeps the result by [`SOURCE`] and the compiler's identity.
+pub fn build(processes: &Processes, compiler: &GuestCompiler, dir: &Path) -> Result<PathBuf> {
+    let (source, agent) = (dir.join("agent.c"), dir.join("agent"));
+    std::fs::create_dir_all(dir).map_err(|e| Failure::io("create", dir, &e))?;
+    std::fs::write(&source, SOURCE).map_err(|e| Failure::io("write", &source, &e))?;
+    processes
+        .run(&compiler.command(&source, &agent))
+        .map_err(|error| {
+            Failure::new(Kind::Build, "can't compile the checks' agent").detail(match &error {
+                crate::process::ProcessError::Failed { tail, .. } => format!("{error}\n{tail}"),
+                _ => error.to_string(),
+            })
+        })?;
+    Ok(agent)
+}
+
+/// The init that the kernel would have started: what the last `rdinit=` of the
+/// command line says, or `/init`.
+pub fn real_init(cmdline: &str) -> &str {
+    parameters(cmdline)
+        .filter_map(|word| word.strip_prefix("rdinit="))
+        .last()
+        .unwrap_or("/init")
+}
+
+/// The command line with the agent as the init. Where the recipe names an init,
+/// the agent's takes its place; else it stands first, because the kernel drops
+/// what stands before `rdinit=` from its init's arguments (init/main.c,
+/// rdinit_setup()).
+pub fn cmdline_with_agent(cmdline: &str) -> String {
+    let ours = format!("rdinit={INIT}");
+    let parameters = parameters(cmdline).count();
+    let mut replaced = false;
+    let mut words: Vec<&str> = Vec::new();
+    for (at, word) in cmdline.split_whitespace().enumerate() {
+        if at < parameters && word.starts_with("rdinit=") {
+            replaced = true;
+            words.push(&ours);
+        } else {
+            words.push(word);
+        }
+    }
+    if !replaced {
+        words.insert(0, &ours);
+    }
+    words.join(" ")
+}
+
+/// The words of a command line that are the kernel's: those before `--`.
+fn parameters(cmdline: &str) -> impl Iterator<Item = &str> {
+    cmdline.split_whitespace().take_while(|word| *word != "--")
+}
+
+/// What the plan is made from.
+#[derive(Debug)]
+pub struct PlanInput<'a> {
+    /// Fresh for each boot.
+    pub nonce: &'a str,
+    /// The system's own init.
+    pub init: &'a str,
+    /// The checks, in order.
+    pub checks: &'a [CheckPlan],
+    /// What is run behind them.
+    pub exercises: &'a [ExercisePlan],
+}
+
+/// The plan's text. `server` serves one file for each fetch, in order.
+pub fn plan(input: &PlanInput<'_>, server: &FileServer) -> Result<String> {
+    let mut text = format!(
+        "plan1 {} {} {}\n",
+        input.nonce,
+        word(input.init),
+        SETTLE.as_millis()
+    );
+    let mut files = server.files().iter();
+    for check in input.checks {
+        let url = match check.kind {
+            CheckKind::Fetch { .. } => files.next().map(|file| server.guest_url(file)),
+            _ => None,
+        };
+        text.push_str(&check_line(check, &url.unwrap_or_default())?);
+    }
+    for exercise in input.exercises {
+        let arguments = arguments(&exercise.command);
+        text.push_str(&line("exercise", exercise.timeout, "", &arguments)?);
+    }
+    if text.len() > PLAN_LIMIT {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("the checks and exercises are too long: {} bytes", text.len()),
+        )
+        .help(format!("shorten the commands to {PLAN_LIMIT} bytes in all, or put them into a file of the user land")));
+    }
+    Ok(text)
+}
+
+fn check_line(check: &CheckPlan, url: &str) -> Result<String> {
+    let limit = check.timeout;
+    match &check.kind {
+        CheckKind::Run { command, expect } => {
+            let want = match expect {
+                Some(Expectation::Contains(text)) => text,
+                _ => "",
+            };
+            line("run", limit, want, &arguments(command))
+        }
+        CheckKind::Fetch { command, .. } => {
+            let command = command.replace("{url}", url).replace("{file}", FETCHED);
+            line("fetch", limit, FETCHED, &shell(&command))
+        }
+        CheckKind::Dhcp { interface } => {
+            line("address", limit, "", std::slice::from_ref(interface))
+        }
+        CheckKind::Ping { to, count, command } => {
+            let command = command
+                .replace("{to}", &to.to_string())
+                .replace("{count}", &count.to_string());
+            line("run", limit, "", &shell(&command))
+        }
+        CheckKind::Sleep { command, .. } => line("run", limit, "", &arguments(command)),
+    }
+}
+
+fn shell(command: &str) -> Vec<String> {
+    ["/bin/sh", "-c", command].map(str::to_owned).to_vec()
+}
+
+fn arguments(command: &GuestCommand) -> Vec<String> {
+    match command {
+        GuestCommand::Shell(line) => shell(line),
+        GuestCommand::Argv(words) => words.clone(),
+    }
+}
+
+fn line(kind: &str, limit: Duration, want: &str, arguments: &[String]) -> Result<String> {
+    if arguments.is_empty() || arguments.len() > WORDS_LIMIT {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!(
+                "a command in the guest has 1 to {WORDS_LIMIT} words, this one {}: {}",
+                arguments.len(),
+                crate::process::shell_line(arguments)
+            ),
+        ));
+    }
+    let words: Vec<String> = arguments.iter().map(|argument| word(argument)).collect();
+    Ok(format!(
+        "{kind} {} {} {}\n",
+        limit.as_millis(),
+        word(want),
+        words.join(" ")
+    ))
+}
+
+fn word(text: &str) -> String {
+    match text {
+        "" => "-".to_owned(),
+        "-" => "%2d".to_owned(),
+        _ => escape(text.as_bytes()),
+    }
+}
+
+/// The archive that brings the agent into the guest.
+pub fn archive(agent: &[u8], plan: &str, channel: &Channel) -> Vec<u8> {
+    let entries = [
+        Entry::new(".tuxling", 0o040_700, &[]),
+        Entry {
+            device: (channel.major, channel.minor),
+            ..Entry::new(".tuxling/channel", 0o020_600, &[])
+        },
+        Entry::new(".tuxling/init", 0o100_700, agent),
+        Entry::new(".tuxling/plan", 0o100_600, plan.as_bytes()),
+    ];
+    write_newc(&entries)
+}
+
+/// One entry of the archive.
+struct Entry<'a> {
+    name: &'a str,
+    mode: u32,
+    device: (u32, u32),
+    content: &'a [u8],
+}
+
+impl<'a> Entry<'a> {
+    fn new(name: &'a str, mode: u32, content: &'a [u8]) -> Self {
+        Entry {
+            name,
+            mode,
+            device: (0, 0),
+            content,
+        }
+    }
+}
+
+/// A newc archive (the kernel's buffer-format.rst), padded to 512 bytes.
+fn write_newc(entries: &[Entry<'_>]) -> Vec<u8> {
+    let mut archive = Vec::new();
+    let trailer = Entry::new("TRAILER!!!", 0, &[]);
+    for (inode, entry) in entries.iter().chain([&trailer]).enumerate() {
+        let (major, minor) = entry.device;
+        let fields = [
+            inode as u32 + 1,
+            entry.mode,
+            0,
+            0,
+            1,
+            0,
+            entry.content.len() as u32,
+            0,
+            0,
+            major,
+            minor,
+            entry.name.len() as u32 + 1,
+            0,
+        ];
+        archive.extend_from_slice(b"070701");
+        for field in fields {
+            archive.extend_from_slice(format!("{field:08X}").as_bytes());
+        }
+        archive.extend_from_slice(entry.name.as_bytes());
+        archive.push(0);
+        pad(&mut archive, 4);
+        archive.extend_from_slice(entry.content);
+        pad(&mut archive, 4);
+    }
+    pad(&mut archive, 512);
+    archive
+}
+
+fn pad(bytes: &mut Vec<u8>, to: usize) {
+    bytes.resize(bytes.len().next_multiple_of(to), 0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Bytes;
+
+    #[test]
+    fn the_agent_stands_before_what_init_is_told() {
+        let with = cmdline_with_agent;
+        assert_eq!(
+            with("console=ttyS0 single"),
+            "rdinit=/.tuxling/init console=ttyS0 single"
+        );
+        assert_eq!(
+            with("a rdinit=/my b -- rdinit=x"),
+            "a rdinit=/.tuxling/init b -- rdinit=x"
+        );
+        assert_eq!(real_init("a rdinit=/my b -- rdinit=x"), "/my");
+        assert_eq!(real_init("init=/sbin/init"), "/init");
+    }
+
+    #[test]
+    fn a_plan_is_lines_of_escaped_words() {
+        let server = FileServer::start(&[Bytes(10)]).expect("starts");
+        let check = |kind| CheckPlan {
+            name: "x".to_owned(),
+            kind,
+            timeout: Duration::from_secs(2),
+        };
+        let checks = [
+            check(CheckKind::Run {
+                command: GuestCommand::Shell("echo 'a b'".to_owned()),
+                expect: Some(Expectation::Contains("a b".to_owned())),
+            }),
+            check(CheckKind::Fetch {
+                size: Bytes(10),
+                command: "wget -O {file} {url}".to_owned(),
+            }),
+            check(CheckKind::Dhcp {
+                interface: "eth0".to_owned(),
+            }),
+        ];
+        let exercises = [ExercisePlan {
+            command: GuestCommand::Argv(vec!["cat".to_owned(), "-".to_owned(), String::new()]),
+            timeout: Duration::from_millis(1500),
+        }];
+        let input = PlanInput {
+            nonce: "n1",
+            init: "/init",
+            checks: &checks,
+            exercises: &exercises,
+        };
+        let url = server.guest_url(&server.files()[0]);
+        assert_eq!(
+            plan(&input, &server).expect("fits"),
+            format!(
+                "plan1 n1 /init 3000\n\
+                 run 2000 a%20b /bin/sh -c echo%20'a%20b'\n\
+                 fetch 2000 /.tuxling/fetched /bin/sh -c wget%20-O%20/.tuxling/fetched%20{url}\n\
+                 address 2000 - eth0\n\
+                 exercise 1500 - cat %2d -\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_command_of_too_many_words_is_refused() {
+        let words = vec!["x".to_owned(); 61];
+        let failure = line("run", Duration::ZERO, "", &words).expect_err("too long");
+        assert!(failure.message.contains("1 to 60 words, this one 61"));
+    }
+
+    #[test]
+    fn the_archive_is_whole_blocks_and_ends_with_the_trailer() {
+        let channel = Channel {
+            serial: 1,
+            major: 4,
+            minor: 65,
+        };
+        let archive = archive(b"ELF", "plan1\n", &channel);
+        assert_eq!(archive.len() % 512, 0);
+        let text = String::from_utf8_lossy(&archive);
+        assert_eq!(text.matches("070701").count(), 5);
+        assert!(text.contains("TRAILER!!!"));
+    }
+}

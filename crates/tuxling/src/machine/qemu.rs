@@ -1,0 +1,284 @@
+//! QEMU's command line, as a pure function of the machine.
+//!
+//! Headless and interactive boots get the same machine: `-nodefaults` leaves
+//! out all that nobody asked for (a display, a floppy drive, a CD-ROM), and a
+//! user's own copy of the command has nothing else either.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::arch::Arch;
+use super::board::Board;
+use crate::check::wire::Mac;
+use crate::process::{Cmd, ProcessError, Processes};
+use crate::units::Bytes;
+
+/// The address of the guest's network card: QEMU's own default.
+pub const GUEST_MAC: Mac = Mac([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
+
+/// What runs the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Accelerator {
+    /// QEMU's translator.
+    Tcg,
+    /// The host's processor.
+    Kvm,
+}
+
+impl Accelerator {
+    /// Its name on QEMU's command line and in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Accelerator::Tcg => "tcg",
+            Accelerator::Kvm => "kvm",
+        }
+    }
+
+    /// KVM where this host can run the architecture with it and `/dev/kvm` can
+    /// be opened, else TCG.
+    pub fn best(arch: Arch) -> Self {
+        let uname = rustix::system::uname();
+        let host = uname.machine().to_string_lossy();
+        let fits = arch.facts().kvm_hosts.contains(&host.as_ref());
+        let device = std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/kvm");
+        if fits && device.is_ok() {
+            Accelerator::Kvm
+        } else {
+            Accelerator::Tcg
+        }
+    }
+}
+
+/// A machine with what it boots.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The board.
+    pub board: Board,
+    /// The kernel's image.
+    pub kernel: PathBuf,
+    /// The file that is loaded as the initial ramdisk, if any.
+    pub initrd: Option<PathBuf>,
+    /// The kernel's command line.
+    pub cmdline: String,
+    /// RAM.
+    pub memory: Bytes,
+    /// The CPU model; QEMU's default for the board when `None`.
+    pub cpu: Option<String>,
+    /// The network card's model; no network when `None`.
+    pub nic: Option<String>,
+    /// What runs it.
+    pub accelerator: Accelerator,
+    /// Further arguments, at the end.
+    pub extra: Vec<String>,
+}
+
+/// Where a machine's serial ports and network go.
+#[derive(Clone, Copy, Debug)]
+pub enum Wiring<'a> {
+    /// Into files.
+    Headless(&'a Files),
+    /// The console is the terminal; Ctrl-A X leaves.
+    Terminal,
+}
+
+/// The files of a headless boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// What the console prints.
+    pub console: PathBuf,
+    /// What the checks' agent says.
+    pub channel: PathBuf,
+    /// What goes over the wire.
+    pub wire: PathBuf,
+}
+
+/// How time passes in the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// As on the host.
+    Host,
+    /// One nanosecond for each instruction, idle time skipped, the date fixed,
+    /// random numbers from a fixed seed: two boots are equal, instruction by
+    /// instruction, as long as nothing comes from outside. TCG only.
+    Instructions,
+}
+
+/// The command that boots the machine.
+pub fn command(machine: &Machine, wiring: Wiring<'_>, clock: Clock) -> Cmd {
+    let board = &machine.board;
+    let accelerator = match clock {
+        Clock::Host => machine.accelerator,
+        Clock::Instructions => Accelerator::Tcg,
+    };
+    let mut cmd = Cmd::new(board.arch.facts().qemu)
+        .args(["-nodefaults", "-no-user-config", "-no-reboot"])
+        .args(["-machine", &board.machine])
+        .args(["-accel", accelerator.name()])
+        .args(["-m", &memory_argument(machine.memory)]);
+    if let Some(cpu) = &machine.cpu {
+        cmd = cmd.args(["-cpu", cpu]);
+    }
+    cmd = cmd.args(&board.qemu_args);
+    cmd = cmd.arg("-kernel").arg(&machine.kernel);
+    if let Some(initrd) = &machine.initrd {
+        cmd = cmd.arg("-initrd").arg(initrd);
+    }
+    cmd = cmd.args(["-append", &machine.cmdline, "-display", "none"]);
+    cmd = network(cmd, machine);
+    cmd = match wiring {
+        Wiring::Headless(files) => headless(cmd, machine, files),
+        Wiring::Terminal => cmd.args(["-serial", "mon:stdio"]),
+    };
+    if clock == Clock::Instructions {
+        cmd = cmd
+            .args(["-icount", "shift=0,sleep=off"])
+            .args(["-rtc", "base=2000-01-01T00:00:00,clock=vm"])
+            .args(["-seed", "1"]);
+    }
+    cmd.args(&machine.extra)
+}
+
+/// A size as QEMU takes it: exact, and short where that is possible.
+fn memory_argument(memory: Bytes) -> String {
+    let kib = memory.as_kib();
+    if kib.is_multiple_of(1024) {
+        format!("{}M", kib / 1024)
+    } else {
+        format!("{kib}K")
+    }
+}
+
+fn network(cmd: Cmd, machine: &Machine) -> Cmd {
+    let Some(model) = &machine.nic else {
+        return cmd.args(["-nic", "none"]);
+    };
+    let mac: Vec<String> = GUEST_MAC.0.iter().map(|b| format!("{b:02x}")).collect();
+    let mac = mac.join(":");
+    cmd.args(["-nic", &format!("user,id=net0,model={model},mac={mac}")])
+}
+
+fn headless(cmd: Cmd, machine: &Machine, files: &Files) -> Cmd {
+    let mut cmd = cmd
+        .args(["-monitor", "none", "-serial"])
+        .arg(format!("file:{}", option_value(&files.console)));
+    for _ in 1..machine.board.channel.serial {
+        cmd = cmd.args(["-serial", "null"]);
+    }
+    cmd = cmd
+        .arg("-serial")
+        .arg(format!("file:{}", option_value(&files.channel)));
+    if machine.nic.is_some() {
+        cmd = cmd.arg("-object").arg(format!(
+            "filter-dump,id=wire,netdev=net0,file={}",
+            option_value(&files.wire)
+        ));
+    }
+    cmd
+}
+
+/// A path inside one of QEMU's options, where a comma is written twice.
+fn option_value(path: &Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
+}
+
+/// QEMU's version: `7.2.22`.
+pub fn version(processes: &Processes, arch: Arch) -> Result<String, ProcessError> {
+    let output = processes.run(&Cmd::new(arch.facts().qemu).arg("--version"))?;
+    Ok(read_version(&output.text()))
+}
+
+fn read_version(text: &str) -> String {
+    let first = text.lines().next().unwrap_or_default();
+    first
+        .split_once("version ")
+        .and_then(|(_, rest)| rest.split_whitespace().next())
+        .unwrap_or(first)
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::board::Channel;
+
+    pub(crate) fn machine() -> Machine {
+        Machine {
+            board: Board {
+                name: "pc".to_owned(),
+                description: String::new(),
+                arch: Arch::I386,
+                machine: "pc".to_owned(),
+                qemu_args: Vec::new(),
+                console: "ttyS0".to_owned(),
+                channel: Channel {
+                    serial: 1,
+                    major: 4,
+                    minor: 65,
+                },
+                nics: Vec::new(),
+                memory: Bytes::mib(32),
+                options: String::new(),
+            },
+            kernel: "/k/bzImage".into(),
+            initrd: Some("/k/initrd".into()),
+            cmdline: "console=ttyS0 panic=-1".to_owned(),
+            memory: Bytes::mib(32),
+            cpu: None,
+            nic: Some("e1000".to_owned()),
+            accelerator: Accelerator::Tcg,
+            extra: vec!["-S".to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_headless_boot_goes_into_files() {
+        let files = Files {
+            console: "/b/console.log".into(),
+            channel: "/b/a,b".into(),
+            wire: "/b/wire.pcap".into(),
+        };
+        let cmd = command(&machine(), Wiring::Headless(&files), Clock::Host);
+        assert_eq!(
+            cmd.to_line(),
+            "qemu-system-i386 -nodefaults -no-user-config -no-reboot -machine pc -accel tcg -m 32M \
+             -kernel /k/bzImage -initrd /k/initrd -append 'console=ttyS0 panic=-1' -display none \
+             -nic user,id=net0,model=e1000,mac=52:54:00:12:34:56 -monitor none \
+             -serial file:/b/console.log -serial file:/b/a,,b \
+             -object filter-dump,id=wire,netdev=net0,file=/b/wire.pcap -S"
+        );
+    }
+
+    #[test]
+    fn an_interactive_boot_has_the_same_machine_on_the_terminal() {
+        let mut machine = machine();
+        machine.nic = None;
+        machine.memory = Bytes::kib(6116);
+        machine.accelerator = Accelerator::Kvm;
+        machine.extra.clear();
+        assert_eq!(
+            command(&machine, Wiring::Terminal, Clock::Host).to_line(),
+            "qemu-system-i386 -nodefaults -no-user-config -no-reboot -machine pc -accel kvm -m 6116K \
+             -kernel /k/bzImage -initrd /k/initrd -append 'console=ttyS0 panic=-1' -display none \
+             -nic none -serial mon:stdio"
+        );
+    }
+
+    #[test]
+    fn counting_instructions_needs_tcg() {
+        let mut machine = machine();
+        machine.accelerator = Accelerator::Kvm;
+        let line = command(&machine, Wiring::Terminal, Clock::Instructions).to_line();
+        assert!(line.contains("-accel tcg") && line.contains("-icount shift=0"));
+    }
+
+    #[test]
+    fn the_version_is_read_without_the_distributions_addition() {
+        let text = "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)\nCopyright";
+        assert_eq!(read_version(text), "7.2.22");
+    }
+}

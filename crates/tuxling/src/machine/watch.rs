@@ -1,0 +1,423 @@
+//! Watches a headless boot through the files that QEMU writes.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::console::{Scanner, Trouble};
+use super::qemu::{Files, GUEST_MAC};
+use crate::check::http::FileServer;
+use crate::check::protocol::{self, Ended, Message, Subject, When};
+use crate::check::verdict::{self, Outside, Seen, ServedFile};
+use crate::check::wire;
+use crate::recipe::plan::{CheckKind, CheckPlan, ExercisePlan, GuestCommand};
+use crate::report::record::{CheckRecord, ExerciseRecord, RamRecord};
+use crate::trial::CheckOutcome;
+
+/// So much is read of a file at a time.
+const PIECE: usize = 1 << 16;
+
+/// /proc/meminfo is shorter.
+const MEMINFO_LIMIT: usize = 1 << 14;
+
+/// What happens during a boot, for those who look on.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// The console printed this.
+    Console(&'a [u8]),
+    /// This check was started.
+    CheckStarted(&'a CheckPlan),
+    /// This check has ended.
+    CheckEnded(&'a CheckRecord),
+}
+
+/// A file that is read as it grows.
+#[derive(Debug)]
+struct Tail {
+    path: PathBuf,
+    file: Option<File>,
+    read: u64,
+}
+
+impl Tail {
+    fn new(path: &Path) -> Self {
+        Tail {
+            path: path.to_owned(),
+            file: None,
+            read: 0,
+        }
+    }
+
+    /// What was added since the last call, up to a limit.
+    fn more(&mut self, limit: usize) -> io::Result<Vec<u8>> {
+        if self.file.is_none() {
+            self.file = match File::open(&self.path) {
+                Ok(file) => Some(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            };
+        }
+        let mut bytes = Vec::new();
+        if let Some(file) = &self.file {
+            file.take(limit as u64).read_to_end(&mut bytes)?;
+        }
+        self.read += bytes.len() as u64;
+        Ok(bytes)
+    }
+}
+
+/// The first check that passed, and when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FirstPass {
+    /// Wall-clock time since QEMU was started.
+    pub after: Duration,
+    /// The guest's cycle counter; `None` where there is none.
+    pub ticks: Option<u64>,
+}
+
+/// All that is known of a boot while it runs.
+#[derive(Debug)]
+pub struct Watch<'a> {
+    checks: &'a [CheckPlan],
+    exercises: &'a [ExercisePlan],
+    server: &'a FileServer,
+    started: Instant,
+    console: Tail,
+    channel: Tail,
+    capture: Tail,
+    scanner: Scanner,
+    messages: protocol::Reader,
+    wire: wire::Reader,
+    /// Where the wire's capture ended before the channel was last read.
+    wire_before: u64,
+    seen: Vec<Seen>,
+    begun: Option<Subject>,
+    records: Vec<Option<CheckRecord>>,
+    statuses: Vec<Option<i32>>,
+    memory: Option<(u64, u64)>,
+    meminfo: Vec<u8>,
+    agent_kib: Option<u64>,
+    hello: bool,
+    no_init: Option<i32>,
+    done: bool,
+    first_pass: Option<FirstPass>,
+}
+
+impl<'a> Watch<'a> {
+    /// Starts to watch, just before QEMU starts. `server` serves one file for
+    /// each fetch among the checks, in order.
+    pub fn new(
+        files: &Files,
+        nonce: &str,
+        checks: &'a [CheckPlan],
+        exercises: &'a [ExercisePlan],
+        server: &'a FileServer,
+    ) -> Self {
+        Watch {
+            checks,
+            exercises,
+            server,
+            started: Instant::now(),
+            console: Tail::new(&files.console),
+            channel: Tail::new(&files.channel),
+            capture: Tail::new(&files.wire),
+            scanner: Scanner::default(),
+            messages: protocol::Reader::new(nonce),
+            wire: wire::Reader::default(),
+            wire_before: 0,
+            seen: vec![Seen::default(); checks.len()],
+            begun: None,
+            records: vec![None; checks.len()],
+            statuses: vec![None; exercises.len()],
+            memory: None,
+            meminfo: Vec::new(),
+            agent_kib: None,
+            hello: false,
+            no_init: None,
+            done: false,
+            first_pass: None,
+        }
+    }
+
+    /// Reads what is new. Gives whether the console or the agent said anything.
+    pub fn poll(&mut self, on_progress: &mut dyn FnMut(Progress<'_>)) -> io::Result<bool> {
+        let printed = self.console.more(PIECE)?;
+        if !printed.is_empty() {
+            self.scanner.push(&printed);
+            on_progress(Progress::Console(&printed));
+        }
+        // A packet of a check that has ended is in the capture before its end
+        // is in the channel, and one of a check that starts is not in there
+        // before its start: the capture is read on both sides of the channel.
+        self.read_wire()?;
+        let wire_before = self.wire.offset();
+        let said = self.channel.more(PIECE)?;
+        self.read_wire()?;
+        for message in self.messages.push(&said) {
+            self.take(message, on_progress);
+        }
+        self.wire_before = wire_before;
+        Ok(!printed.is_empty() || !said.is_empty())
+    }
+
+    /// The machine has stopped: reads all that is left.
+    pub fn finish(&mut self, on_progress: &mut dyn FnMut(Progress<'_>)) -> io::Result<()> {
+        while self.poll(on_progress)? {}
+        self.scanner.finish();
+        Ok(())
+    }
+
+    fn read_wire(&mut self) -> io::Result<()> {
+        loop {
+            let bytes = self.capture.more(PIECE)?;
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            self.wire.push(&bytes);
+        }
+    }
+
+    fn take(&mut self, message: Message, on_progress: &mut dyn FnMut(Progress<'_>)) {
+        match message {
+            Message::Hello => self.hello = true,
+            Message::NoInit(errno) => self.no_init = Some(errno),
+            Message::Memory {
+                when: When::After,
+                total,
+                free,
+            } => self.memory = Some((total, free)),
+            Message::Meminfo {
+                when: When::After,
+                text,
+            } if self.meminfo.len() < MEMINFO_LIMIT => self.meminfo.extend(text),
+            Message::Memory { .. } | Message::Meminfo { .. } => {}
+            Message::Agent { files, anonymous } => {
+                self.agent_kib = Some(files.saturating_add(anonymous));
+            }
+            Message::Done => self.done = true,
+            Message::Start(subject) => self.take_start(subject, on_progress),
+            Message::Output(subject, text) => {
+                if let Some(seen) = self.seen_of(subject) {
+                    seen.output.extend(text);
+                }
+            }
+            Message::Address(subject, address) => {
+                if let Some(seen) = self.seen_of(subject) {
+                    seen.address = Some(address);
+                }
+            }
+            Message::Digest(subject, digest) => {
+                if let Some(seen) = self.seen_of(subject) {
+                    seen.digest = Some(digest);
+                }
+            }
+            Message::End(Subject::Exercise(at), end) => {
+                self.begun = None;
+                if let (Some(status), Ended::Status(value)) = (self.statuses.get_mut(at), end.how) {
+                    *status = Some(value);
+                }
+            }
+            Message::End(Subject::Check(at), end) => {
+                self.begun = None;
+                self.take_end(at, end, on_progress);
+            }
+        }
+    }
+
+    fn seen_of(&mut self, subject: Subject) -> Option<&mut Seen> {
+        match subject {
+            Subject::Check(at) => self.seen.get_mut(at),
+            Subject::Exercise(_) => None,
+        }
+    }
+
+    fn take_start(&mut self, subject: Subject, on_progress: &mut dyn FnMut(Progress<'_>)) {
+        self.begun = Some(subject);
+        let start = self.wire_before;
+        if let Subject::Check(at) = subject
+            && let (Some(seen), Some(check)) = (self.seen.get_mut(at), self.checks.get(at))
+        {
+            seen.window.0 = start;
+            on_progress(Progress::CheckStarted(check));
+        }
+    }
+
+    fn take_end(
+        &mut self,
+        at: usize,
+        end: protocol::End,
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) {
+        let served = self.served(at);
+        let window_end = self.wire.offset();
+        let (Some(check), Some(seen)) = (self.checks.get(at), self.seen.get_mut(at)) else {
+            return;
+        };
+        seen.end = Some(end);
+        seen.window.1 = window_end;
+        let outside = Outside {
+            wire: &self.wire,
+            guest: GUEST_MAC,
+            served,
+        };
+        let record = verdict::judge(check, seen, &outside);
+        on_progress(Progress::CheckEnded(&record));
+        if record.outcome == CheckOutcome::Passed && self.first_pass.is_none() {
+            self.first_pass = Some(FirstPass {
+                after: self.started.elapsed(),
+                ticks: (end.ticks > 0).then_some(end.ticks),
+            });
+        }
+        self.records[at] = Some(record);
+    }
+
+    /// The file that belongs to a check: the files are in the fetches' order.
+    fn served(&self, at: usize) -> Option<ServedFile> {
+        let is_fetch = |check: &&CheckPlan| matches!(check.kind, CheckKind::Fetch { .. });
+        self.checks.get(at).filter(is_fetch)?;
+        let before = self.checks[..at].iter().filter(is_fetch).count();
+        let file = self.server.files().get(before)?;
+        Some(ServedFile {
+            size: file.size(),
+            sha256: file.sha256(),
+            requests: file.requests(),
+        })
+    }
+
+    /// How long the check or exercise that runs now may take, in guest time.
+    pub fn running_limit(&self) -> Option<Duration> {
+        match self.begun? {
+            Subject::Check(at) => self.checks.get(at).map(|check| check.timeout),
+            Subject::Exercise(at) => self.exercises.get(at).map(|exercise| exercise.timeout),
+        }
+    }
+
+    /// Whether the agent said that it is done.
+    pub fn done(&self) -> bool {
+        self.done
+    }
+
+    /// Whether it is of no use to go on: the kernel has panicked or oopsed, the
+    /// system has no init, or the agent can't work.
+    pub fn hopeless(&self) -> bool {
+        self.no_init.is_some()
+            || self.scanner.first(Trouble::Panic).is_some()
+            || self.scanner.first(Trouble::Oops).is_some()
+            || self
+                .scanner
+                .hints()
+                .any(|hint| hint.starts_with("tuxling-agent: "))
+    }
+
+    /// Bytes that the console has printed, and that the agent has written.
+    pub fn volume(&self) -> (u64, u64) {
+        (self.console.read, self.channel.read)
+    }
+
+    /// The first check that passed.
+    pub fn first_pass(&self) -> Option<FirstPass> {
+        self.first_pass
+    }
+
+    /// What the console said of trouble.
+    pub fn console(&self) -> &Scanner {
+        &self.scanner
+    }
+
+    /// Whether the agent said anything.
+    pub fn agent_spoke(&self) -> bool {
+        self.hello
+    }
+
+    /// Why the system's init could not be executed.
+    pub fn no_init(&self) -> Option<i32> {
+        self.no_init
+    }
+
+    /// Messages of the agent's that were lost or spoiled on the way.
+    pub fn lost_messages(&self) -> u64 {
+        self.messages.missing
+    }
+
+    /// All checks, those that didn't end included.
+    pub fn records(&self) -> Vec<CheckRecord> {
+        let running = self.begun;
+        let unfinished = |at: usize, check: &CheckPlan| {
+            if running == Some(Subject::Check(at)) {
+                verdict::not_ended(
+                    check,
+                    CheckOutcome::Failed,
+                    "had not ended when the boot ended",
+                )
+            } else if self.done && self.messages.missing > 0 {
+                verdict::not_ended(
+                    check,
+                    CheckOutcome::Failed,
+                    "its result did not arrive whole",
+                )
+            } else {
+                verdict::not_ended(check, CheckOutcome::Skipped, "was not reached")
+            }
+        };
+        self.records
+            .iter()
+            .zip(self.checks)
+            .enumerate()
+            .map(|(at, (record, check))| record.clone().unwrap_or_else(|| unfinished(at, check)))
+            .collect()
+    }
+
+    /// All exercises.
+    pub fn exercises(&self) -> Vec<ExerciseRecord> {
+        let text = |command: &GuestCommand| match command {
+            GuestCommand::Shell(line) => line.clone(),
+            GuestCommand::Argv(words) => crate::process::shell_line(words),
+        };
+        self.exercises
+            .iter()
+            .zip(&self.statuses)
+            .map(|(exercise, status)| ExerciseRecord {
+                command: text(&exercise.command),
+                status: *status,
+            })
+            .collect()
+    }
+
+    /// RAM after the last check, as the guest counts it.
+    pub fn ram(&self, machine_kib: u64) -> RamRecord {
+        RamRecord {
+            machine_kib,
+            total_kib: self.memory.map(|(total, _)| total),
+            used_kib: self.memory.map(|(total, free)| total.saturating_sub(free)),
+            free_kib: self.memory.map(|(_, free)| free),
+            cache_kib: meminfo_value(&self.meminfo, "Cached:"),
+            agent_kib: self.agent_kib,
+            smallest_kib: None,
+            download_kib: None,
+        }
+    }
+}
+
+/// A line's value in /proc/meminfo (proc(5)), in KiB.
+fn meminfo_value(text: &[u8], key: &str) -> Option<u64> {
+    String::from_utf8_lossy(text).lines().find_map(|line| {
+        line.strip_prefix(key)?
+            .split_whitespace()
+            .next()?
+            .parse()
+            .ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_cache_is_read_from_meminfo() {
+        let text = b"MemTotal:   27000 kB\nSwapCached:  7 kB\nCached:      1234 kB\n";
+        assert_eq!(meminfo_value(text, "Cached:"), Some(1234));
+        assert_eq!(meminfo_value(b"", "Cached:"), None);
+    }
+}
