@@ -16,14 +16,16 @@ pub fn run(args: &Boot) -> Result<()> {
     let session = session(common, &terminal)?;
     let options = options(common)?;
     if common.dry_run {
-        let boot = dry_run::boot(&plan, &options, &args.qemu_arg);
+        let boot = dry_run::boot(&plan, &options, &args.qemu_arg, &session)?;
         return print(&format!("{}{boot}", dry_run::build(&plan, &options, &session)?));
     }
     let system = build(&plan, &options, &session)?;
     if common.json {
         print_json(&trial::built_record(&plan, &system, &session))?;
     }
-    let command = check::interactive(&check::machine(&plan, &system.output, &args.qemu_arg));
+    let version = check::qemu_version(&plan, &session)?;
+    let accelerator = check::accelerator(plan.board.arch, &version, &session)?;
+    let command = check::interactive(&check::machine(&plan, &system.output, accelerator, &args.qemu_arg));
     terminal.note(&format!("Ctrl-A X leaves\n{}", command.to_line()));
     let status = session
         .processes

@@ -16,7 +16,7 @@ pub fn run(args: &Check) -> Result<()> {
     let session = session(common, &terminal)?;
     let options = options(common)?;
     if common.dry_run {
-        let boot = dry_run::boot(&plan, &options, &args.qemu_arg);
+        let boot = dry_run::boot(&plan, &options, &args.qemu_arg, &session)?;
         return print(&format!("{}{boot}", dry_run::build(&plan, &options, &session)?));
     }
     let system = build(&plan, &options, &session)?;
@@ -30,7 +30,7 @@ pub fn run(args: &Check) -> Result<()> {
     if common.json {
         print_json(record)?;
     } else {
-        let interactive = check::interactive(&check::machine(&plan, &system.output, &args.qemu_arg));
+        let interactive = check::interactive(&verdict.machine);
         print(&card::card(record, Some(&interactive.to_line())))?;
     }
     match verdict.failure {

@@ -59,10 +59,12 @@ fn write_build(out: &mut String, plan: &Plan, options: &BuildOptions, session: &
 }
 
 /// The command that boots the system, as a line.
-pub fn boot(plan: &Plan, options: &BuildOptions, qemu_args: &[String]) -> String {
+pub fn boot(plan: &Plan, options: &BuildOptions, qemu_args: &[String], session: &Session) -> Result<String> {
     let output = output_folder(plan, options);
-    let line = check::interactive(&check::machine(plan, &output, qemu_args)).to_line();
-    format!("# boot (the checks add an archive with their agent, and log files)\n{line}\n")
+    let version = check::qemu_version(plan, session)?;
+    let accelerator = check::accelerator(plan.board.arch, &version, session)?;
+    let line = check::interactive(&check::machine(plan, &output, accelerator, qemu_args)).to_line();
+    Ok(format!("# boot (the checks add an archive with their agent, and log files)\n{line}\n"))
 }
 
 fn source_lines(plan: &Plan) -> Vec<String> {

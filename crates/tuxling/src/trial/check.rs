@@ -9,6 +9,7 @@ use super::system::System;
 use super::{Outcome, built_record};
 use crate::check::agent::{self, GuestCompiler};
 use crate::error::{Failure, Kind, Result};
+use crate::machine::Arch;
 use crate::machine::boot::{self, BootReport, BootRequest};
 use crate::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
 use crate::machine::watch::Progress;
@@ -18,7 +19,7 @@ use crate::recipe::plan::{CheckPlan, ExercisePlan, MachinePlan, NetworkPlan, Pla
 use crate::report::Record;
 use crate::report::record::{BootRecord, RamRecord};
 use crate::session::{Cached, Session, missing_tool, process_failure};
-use crate::store::cache::fill_folder;
+use crate::store::cache::{fill_folder, write_whole};
 use crate::store::id::Id;
 
 /// How checks are asked for.
@@ -35,6 +36,8 @@ pub struct CheckOptions {
 pub struct Verdict {
     /// Everything that was measured.
     pub record: Record,
+    /// The machine that was booted, without the checks' agent.
+    pub machine: Machine,
     /// Why it did not pass.
     pub failure: Option<Failure>,
 }
@@ -55,7 +58,7 @@ struct TrialKey<'a> {
 }
 
 /// The machine of a plan that boots what stands in the folder `output`.
-pub fn machine(plan: &Plan, output: &Path, qemu_args: &[String]) -> Machine {
+pub fn machine(plan: &Plan, output: &Path, accelerator: Accelerator, qemu_args: &[String]) -> Machine {
     let separate = plan.ramdisk.placement == Placement::Separate;
     Machine {
         board: plan.board.clone(),
@@ -65,7 +68,7 @@ pub fn machine(plan: &Plan, output: &Path, qemu_args: &[String]) -> Machine {
         memory: plan.machine.memory,
         cpu: plan.machine.cpu.clone(),
         nic: plan.network.nic.clone(),
-        accelerator: Accelerator::best(plan.board.arch),
+        accelerator,
         extra: qemu_args.to_vec(),
     }
 }
@@ -78,8 +81,9 @@ pub fn interactive(machine: &Machine) -> Cmd {
 /// Boots a system, runs its checks, and records what came out.
 pub fn check(plan: &Plan, system: &System, options: &CheckOptions, session: &Session) -> Result<Verdict> {
     let version = qemu_version(plan, session)?;
+    let accelerator = accelerator(plan.board.arch, &version, session)?;
     let agent = session.phase("agent", || build_agent(system, session))?;
-    let machine = machine(plan, &system.output, &options.qemu_args);
+    let machine = machine(plan, &system.output, accelerator, &options.qemu_args);
     let request = BootRequest {
         machine: machine.clone(),
         checks: &plan.checks,
@@ -118,7 +122,7 @@ pub fn check(plan: &Plan, system: &System, options: &CheckOptions, session: &Ses
     fill(&mut record, &report, instructions);
     record.qemu_version = Some(version);
     record.ids.trial_id = Some(trial_id);
-    Ok(Verdict { record, failure: report.failure() })
+    Ok(Verdict { record, machine, failure: report.failure() })
 }
 
 /// The console's lines are a tool's output; so are the checks' names.
@@ -150,13 +154,34 @@ fn fill(record: &mut Record, report: &BootReport, instructions: Option<u64>) {
     record.accelerator = Some(report.accelerator.name().to_owned());
 }
 
-fn qemu_version(plan: &Plan, session: &Session) -> Result<String> {
+/// QEMU's version for the board of a plan.
+///
+/// # Errors
+/// When QEMU is not installed.
+pub fn qemu_version(plan: &Plan, session: &Session) -> Result<String> {
     let facts = plan.board.arch.facts();
     if session.processes.find(facts.qemu).is_none() {
         return Err(missing_tool(facts.qemu, "boot this board"));
     }
     qemu::version(&session.processes, plan.board.arch)
         .map_err(|e| process_failure(Kind::Machine, "ask QEMU for its version", e))
+}
+
+/// What runs a machine of this architecture here. Whether KVM is of use is
+/// tried once for each boot of the host.
+pub fn accelerator(arch: Arch, qemu_version: &str, session: &Session) -> Result<Accelerator> {
+    let host_boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let id = Id::of("accelerator/1", &(host_boot.trim(), arch, qemu_version))
+        .map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
+    let folder = session.cache.folder("accelerator")?;
+    let kept = folder.join(id.short());
+    if let Some(known) = fs::read(&kept).ok().and_then(|json| serde_json::from_slice(&json).ok()) {
+        return Ok(known);
+    }
+    let found = Accelerator::probe(&session.processes, arch, &folder)?;
+    let json = serde_json::to_vec(&found).map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
+    write_whole(&kept, &json)?;
+    Ok(found)
 }
 
 /// The checks' agent, kept by its source and the compiler.
