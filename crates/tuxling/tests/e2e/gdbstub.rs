@@ -51,11 +51,20 @@ impl Gdb {
         self.ask("D").map(|_| ())
     }
 
+    /// Stops are told whenever they happen: they are no answers.
     fn ask(&mut self, command: &str) -> io::Result<String> {
+        self.send(command)?;
+        loop {
+            let answer = self.answer()?;
+            if !is_stop(&answer) {
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn send(&mut self, command: &str) -> io::Result<()> {
         let sum = command.bytes().fold(0u8, u8::wrapping_add);
-        self.0
-            .write_all(format!("${command}#{sum:02x}").as_bytes())?;
-        self.answer()
+        self.0.write_all(format!("${command}#{sum:02x}").as_bytes())
     }
 
     fn answer(&mut self) -> io::Result<String> {
