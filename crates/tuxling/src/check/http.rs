@@ -145,7 +145,9 @@ fn answer(files: &[Served], request: Request) {
     let _ = match served {
         Some(file) => {
             file.requests.fetch_add(1, Ordering::SeqCst);
-            request.respond(Response::from_data(file.content.as_slice()))
+            // With a length, never in chunks: the smallest clients can't do more.
+            let response = Response::from_data(file.content.as_slice());
+            request.respond(response.with_chunked_threshold(usize::MAX))
         }
         None => request.respond(Response::empty(404)),
     };

@@ -162,18 +162,18 @@ fn judge_file(end: &End, seen: &Seen, outside: &Outside<'_>) -> Judged {
         return failed("no file was served");
     };
     let (size, sha256) = match &seen.digest {
-        Some(Ok(digest)) => digest,
+        Some(Ok(digest)) if served.requests > 0 => digest,
+        _ if served.requests == 0 => {
+            return failed(with_output("the file was never asked for", seen));
+        }
         Some(Err(errno)) => {
             return failed(with_output(
                 &format!("left no file to read: {}", errno_text(*errno)),
                 seen,
             ));
         }
-        None => return failed("its result did not arrive"),
+        _ => return failed("its result did not arrive"),
     };
-    if served.requests == 0 {
-        return failed("the file was never asked for");
-    }
     if *size != served.size {
         let (got, all) = (grouped(*size), grouped(served.size));
         return failed(with_output(&format!("{got} of {all} B arrived"), seen));
@@ -282,11 +282,11 @@ fn with_output(what: &str, seen: &Seen) -> String {
     }
 }
 
-/// The last part of an output, as text.
+/// The last part of an output, as text in one line.
 fn shown(output: &[u8]) -> String {
     let output = output.trim_ascii();
     let from = output.len().saturating_sub(SHOWN);
-    let text = String::from_utf8_lossy(&output[from..]).into_owned();
+    let text = String::from_utf8_lossy(&output[from..]).replace('\n', " | ");
     if from > 0 { format!("…{text}") } else { text }
 }
 
@@ -477,10 +477,9 @@ mod tests {
             end: 100 * (at as u64 + 1),
             packet: *packet,
         };
-        wire::Reader {
-            packets: packets.iter().enumerate().map(captured).collect(),
-            ..wire::Reader::default()
-        }
+        let mut reader = wire::Reader::default();
+        reader.packets = packets.iter().enumerate().map(captured).collect();
+        reader
     }
 
     fn judged(check: &CheckPlan, seen: &Seen, packets: &[Packet]) -> (CheckOutcome, String) {

@@ -45,7 +45,41 @@ pub struct ArchFacts {
     pub musl_target: &'static str,
     /// Machines (`uname -m`) whose `/dev/kvm` can run it.
     pub kvm_hosts: &'static [&'static str],
+    /// How to find out whether KVM really runs such a machine; it is taken for
+    /// usable where it can't be tried.
+    pub kvm_probe: Option<KvmProbe>,
 }
+
+/// The smallest machine that ends by itself: its status shows that firmware and
+/// processor work.
+#[derive(Clone, Copy, Debug)]
+pub struct KvmProbe {
+    /// What is booted.
+    pub kernel: &'static [u8],
+    /// QEMU's arguments besides.
+    pub args: &'static [&'static str],
+    /// The status that QEMU then ends with.
+    pub status: i32,
+}
+
+/// A kernel by the Multiboot specification (version 0.6.96, 3.1.1 and 3.1.4):
+/// the header with its own load addresses, then 32-bit code that writes 0x10 to
+/// port 0x501, where the board's `isa-debug-exit` makes it status 0x21.
+const MULTIBOOT_EXIT: &[u8] = &[
+    0x02, 0xb0, 0xad, 0x1b, // magic
+    0x00, 0x00, 0x01, 0x00, // flags: addresses follow
+    0xfe, 0x4f, 0x51, 0xe4, // the three add up to 0
+    0x00, 0x00, 0x10, 0x00, // header at 1 MiB
+    0x00, 0x00, 0x10, 0x00, // load there
+    0x00, 0x00, 0x00, 0x00, // all of the file
+    0x00, 0x00, 0x00, 0x00, // no bss
+    0x20, 0x00, 0x10, 0x00, // entry, behind the header
+    0xb0, 0x10, // mov $0x10, %al
+    0x66, 0xba, 0x01, 0x05, // mov $0x501, %dx
+    0xee, // out %al, (%dx)
+    0xf4, // hlt
+    0xeb, 0xfd, // jmp to the hlt
+];
 
 const ARCHITECTURES: &[ArchFacts] = &[ArchFacts {
     arch: Arch::I386,
@@ -62,6 +96,16 @@ const ARCHITECTURES: &[ArchFacts] = &[ArchFacts {
     ld_emulation: Some("elf_i386"),
     musl_target: "i386",
     kvm_hosts: &["x86_64", "i686"],
+    kvm_probe: Some(KvmProbe {
+        kernel: MULTIBOOT_EXIT,
+        args: &[
+            "-machine",
+            "pc",
+            "-device",
+            "isa-debug-exit,iobase=0x501,iosize=1",
+        ],
+        status: 0x21,
+    }),
 }];
 
 impl Arch {

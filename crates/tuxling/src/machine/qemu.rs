@@ -5,17 +5,22 @@
 //! user's own copy of the command has nothing else either.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::arch::Arch;
 use super::board::Board;
 use crate::check::wire::Mac;
+use crate::error::{Failure, Kind, Result};
 use crate::process::{Cmd, ProcessError, Processes};
 use crate::units::Bytes;
 
 /// The address of the guest's network card: QEMU's own default.
 pub const GUEST_MAC: Mac = Mac([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
+
+/// A probe of KVM that takes longer has failed.
+pub const PROBE_LIMIT: Duration = Duration::from_secs(5);
 
 /// What runs the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -36,22 +41,53 @@ impl Accelerator {
         }
     }
 
-    /// KVM where this host can run the architecture with it and `/dev/kvm` can
-    /// be opened, else TCG.
-    pub fn best(arch: Arch) -> Self {
-        let uname = rustix::system::uname();
-        let host = uname.machine().to_string_lossy();
-        let fits = arch.facts().kvm_hosts.contains(&host.as_ref());
-        let device = std::fs::File::options()
-            .read(true)
-            .write(true)
-            .open("/dev/kvm");
-        if fits && device.is_ok() {
-            Accelerator::Kvm
-        } else {
-            Accelerator::Tcg
+    /// KVM where it really runs a machine of the architecture, else TCG.
+    ///
+    /// `/dev/kvm` can be there and open and yet be of no use: in some
+    /// containers the firmware never gets past its timers. So the smallest
+    /// machine is booted, which takes about 0.2 s where KVM works and
+    /// [`PROBE_LIMIT`] where it doesn't. The answer holds until the host is
+    /// booted again or QEMU changes; it is the caller's to keep. `dir` is a
+    /// folder for the probe's file.
+    pub fn probe(processes: &Processes, arch: Arch, dir: &Path) -> Result<Self> {
+        let facts = arch.facts();
+        if !kvm_opens(arch) {
+            return Ok(Accelerator::Tcg);
+        }
+        let Some(probe) = facts.kvm_probe else {
+            return Ok(Accelerator::Kvm);
+        };
+        let kernel = dir.join("kvm-probe");
+        std::fs::create_dir_all(dir).map_err(|e| Failure::io("create", dir, &e))?;
+        std::fs::write(&kernel, probe.kernel).map_err(|e| Failure::io("write", &kernel, &e))?;
+        let cmd = Cmd::new(facts.qemu)
+            .args(["-nodefaults", "-no-user-config", "-display", "none"])
+            .args(["-accel", "kvm", "-m", "16M"])
+            .args(probe.args)
+            .arg("-kernel")
+            .arg(&kernel)
+            .limit(PROBE_LIMIT);
+        match processes.run_any_status(&cmd) {
+            Ok(output) if output.status.code() == Some(probe.status) => Ok(Accelerator::Kvm),
+            Ok(_) | Err(ProcessError::TimedOut { .. }) => Ok(Accelerator::Tcg),
+            Err(ProcessError::Interrupted { signal }) => {
+                Err(Failure::new(Kind::Interrupted(signal), "interrupted"))
+            }
+            Err(error) => Err(Failure::new(Kind::Machine, error.to_string())),
         }
     }
+}
+
+/// Whether this host's processor fits and `/dev/kvm` can be opened.
+fn kvm_opens(arch: Arch) -> bool {
+    let uname = rustix::system::uname();
+    let host = uname.machine().to_string_lossy();
+    arch.facts().kvm_hosts.contains(&host.as_ref())
+        && std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/kvm")
+            .is_ok()
 }
 
 /// A machine with what it boots.
@@ -187,7 +223,7 @@ fn option_value(path: &Path) -> String {
 }
 
 /// QEMU's version: `7.2.22`.
-pub fn version(processes: &Processes, arch: Arch) -> Result<String, ProcessError> {
+pub fn version(processes: &Processes, arch: Arch) -> std::result::Result<String, ProcessError> {
     let output = processes.run(&Cmd::new(arch.facts().qemu).arg("--version"))?;
     Ok(read_version(&output.text()))
 }

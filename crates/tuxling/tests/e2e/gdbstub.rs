@@ -31,7 +31,8 @@ impl Gdb {
         };
         stream.set_read_timeout(Some(limit))?;
         let mut gdb = Gdb(stream);
-        gdb.ask("?")?;
+        gdb.send("?")?;
+        while !is_stop(&gdb.answer()?) {}
         Ok(gdb)
     }
 
@@ -50,10 +51,20 @@ impl Gdb {
         self.ask("D").map(|_| ())
     }
 
+    /// Stops are told whenever they happen: they are no answers.
     fn ask(&mut self, command: &str) -> io::Result<String> {
+        self.send(command)?;
+        loop {
+            let answer = self.answer()?;
+            if !is_stop(&answer) {
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn send(&mut self, command: &str) -> io::Result<()> {
         let sum = command.bytes().fold(0u8, u8::wrapping_add);
-        self.0.write_all(format!("${command}#{sum:02x}").as_bytes())?;
-        self.answer()
+        self.0.write_all(format!("${command}#{sum:02x}").as_bytes())
     }
 
     fn answer(&mut self) -> io::Result<String> {
@@ -76,6 +87,10 @@ impl Gdb {
         self.0.read_exact(&mut byte)?;
         Ok(byte[0])
     }
+}
+
+fn is_stop(answer: &str) -> bool {
+    answer.starts_with(['S', 'T'])
 }
 
 /// A symbol's address by the kernel's `System.map`.
