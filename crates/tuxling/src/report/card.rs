@@ -127,3 +127,26 @@ fn phases(out: &mut String, record: &Record) -> std::fmt::Result {
     }
     writeln!(out, "  {:<26}{:>13}", "together", show_duration(Duration::from_secs_f64(sum)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::record::tests::record;
+    use crate::report::record::CheckRecord;
+
+    #[test]
+    fn sizes_checks_and_the_way_to_boot_are_on_the_card() {
+        let mut record = record();
+        record.checks.push(CheckRecord {
+            name: "shell".to_owned(),
+            outcome: CheckOutcome::TimedOut,
+            seconds: None,
+            detail: "no answer".to_owned(),
+        });
+        let card = card(&record, Some("qemu-system-i386 -kernel k"));
+        assert!(card.starts_with("tiny on pc: passed\n"), "{card}");
+        assert!(card.contains("  kernel                            1,000 B\n"), "{card}");
+        assert!(card.contains("!! shell         timed out          -  no answer\n"), "{card}");
+        assert!(card.ends_with("  qemu-system-i386 -kernel k\n"), "{card}");
+    }
+}

@@ -242,3 +242,28 @@ fn signed(value: i64, plus: bool) -> String {
     };
     format!("{sign}{}", grouped(value.unsigned_abs()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::record::tests::record;
+
+    #[test]
+    fn figures_stand_side_by_side_with_their_change() {
+        let (normal, mut diet) = (record(), record());
+        diet.image.kernel_bytes = 600;
+        diet.ramdisk.files.insert("/bin/busybox".to_owned(), 30);
+        let diff = diff(&normal, &diet);
+        assert_eq!(diff.figures[0].delta(), Some(-400));
+        assert_eq!(diff.files.len(), 1);
+        let table = table(&diff);
+        let kernel = table.lines().nth(1).expect("a first row");
+        assert_eq!(kernel.split_whitespace().collect::<Vec<_>>(), ["kernel", "1,000", "600", "-400"]);
+        assert!(table.contains("/bin/busybox"));
+    }
+
+    #[test]
+    fn what_neither_record_measured_has_no_row() {
+        assert!(!table(&diff(&record(), &record())).contains("RAM used"));
+    }
+}

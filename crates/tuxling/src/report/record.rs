@@ -197,3 +197,49 @@ pub struct Ids {
     /// The image, the machine, checks, exercises, QEMU's version, accelerator.
     pub trial_id: Option<Id>,
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A record with the fewest values.
+    pub(crate) fn record() -> Record {
+        Record {
+            schema: SCHEMA.to_owned(),
+            recipe: "tiny".to_owned(),
+            board: "pc".to_owned(),
+            outcome: Some(Outcome::Passed),
+            reason: None,
+            image: ImageSizes { kernel_bytes: 1000, payload_bytes: Some(900), ramdisk_bytes: 50, total_bytes: 1050 },
+            vmlinux: VmlinuxSizes::default(),
+            ramdisk: RamdiskSizes::default(),
+            checks: Vec::new(),
+            exercises: Vec::new(),
+            ram: RamRecord::default(),
+            boot: BootRecord::default(),
+            phases: Vec::new(),
+            inputs: Inputs::default(),
+            qemu: Vec::new(),
+            accelerator: None,
+            qemu_version: None,
+            ids: Ids::default(),
+        }
+    }
+
+    #[test]
+    fn what_was_not_measured_is_null_not_absent() {
+        let json = serde_json::to_value(record()).expect("is JSON");
+        for pointer in ["/ram/smallest_kib", "/ram/download_kib", "/boot/instructions", "/ids/build_id"] {
+            assert_eq!(json.pointer(pointer), Some(&serde_json::Value::Null), "{pointer}");
+        }
+        assert_eq!(json["schema"], "tuxling.record/1");
+        assert_eq!(json["outcome"], "passed");
+    }
+
+    #[test]
+    fn the_documented_schema_is_the_one_of_the_types() {
+        let schema = serde_json::to_string_pretty(&schemars::schema_for!(Record)).expect("is JSON");
+        let kept = include_str!("../../../../docs/record.schema.json");
+        assert!(schema.trim() == kept.trim(), "run: tuxling schema > docs/record.schema.json");
+    }
+}

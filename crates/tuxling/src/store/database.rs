@@ -94,6 +94,22 @@ impl Database {
         Ok(Some(Attempt { at, record }))
     }
 
+    /// The instructions that booting a trial takes, when they were counted
+    /// before: they are the same each time.
+    pub fn boot_instructions(&self, trial: &Id) -> Result<Option<u64>> {
+        let found: Option<i64> = self
+            .connection
+            .query_row(
+                "SELECT record ->> '$.boot.instructions' FROM attempt
+                 WHERE trial_id = ?1 AND record ->> '$.boot.instructions' IS NOT NULL LIMIT 1",
+                [trial.as_str()],
+                |row| row.get(0),
+            )
+            .optional()
+            .map_err(|e| broken("read the store", &e))?;
+        Ok(found.and_then(|n| u64::try_from(n).ok()))
+    }
+
     /// How many attempts of a trial there are.
     pub fn attempts(&self, trial: &Id) -> Result<i64> {
         self.connection
@@ -107,5 +123,31 @@ fn broken(doing: &str, error: &rusqlite::Error) -> Failure {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DiskFull) => failure.help("free some disk space"),
         _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::record::tests::record;
+
+    #[test]
+    fn attempts_are_added_once_and_the_newest_is_found() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let store = Database::open(&dir.path().join("store.sqlite")).expect("opens");
+        let mut first = record();
+        let trial = Id::of_bytes(b"trial");
+        first.ids.trial_id = Some(trial.clone());
+        store.add(1, &first).expect("adds");
+        store.add(1, &first).expect("adds the same again");
+        assert_eq!(store.attempts(&trial).expect("counts"), 1);
+        assert_eq!(store.boot_instructions(&trial).expect("reads"), None);
+        let mut second = first.clone();
+        second.boot.instructions = Some(1_003_333_849);
+        store.add(2, &second).expect("adds");
+        assert_eq!(store.boot_instructions(&trial).expect("reads"), Some(1_003_333_849));
+        let newest = store.newest(&first.recipe).expect("reads").expect("there is one");
+        assert_eq!((newest.at, newest.record), (2, second));
+        assert!(store.newest("another").expect("reads").is_none());
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::system::System;
-use super::{Outcome, built_record};
+use super::{Outcome, built_record, store_path};
 use crate::check::agent::{self, GuestCompiler};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
@@ -20,6 +20,7 @@ use crate::report::Record;
 use crate::report::record::{BootRecord, RamRecord};
 use crate::session::{Cached, Session, missing_tool, process_failure};
 use crate::store::cache::{fill_folder, write_whole};
+use crate::store::Database;
 use crate::store::id::Id;
 
 /// How checks are asked for.
@@ -97,14 +98,6 @@ pub fn check(plan: &Plan, system: &System, options: &CheckOptions, session: &Ses
         let mut told = |progress: Progress<'_>| tell(session, &progress);
         boot::boot(&session.processes, &request, &mut told).map(Cached::fresh)
     })?;
-    let instructions = match options.boot_cost && report.outcome == Outcome::Passed {
-        true => session.phase("boot cost", || {
-            let dir = system.output.join("boot-cost");
-            let request = BootRequest { dir, ..request.clone() };
-            boot::count_instructions(&session.processes, &request).map(Cached::fresh)
-        })?,
-        false => None,
-    };
     let key = TrialKey {
         image: &system.image_id,
         board: &plan.board,
@@ -118,11 +111,31 @@ pub fn check(plan: &Plan, system: &System, options: &CheckOptions, session: &Ses
         accelerator: report.accelerator.name(),
     };
     let trial_id = Id::of("trial/1", &key).map_err(|e| Failure::new(Kind::Check, e.to_string()))?;
+    let instructions = match options.boot_cost && report.outcome == Outcome::Passed {
+        true => session.phase("boot cost", || boot_cost(&trial_id, &request, system, session))?,
+        false => None,
+    };
     let mut record = built_record(plan, system, session);
     fill(&mut record, &report, instructions);
     record.qemu_version = Some(version);
     record.ids.trial_id = Some(trial_id);
     Ok(Verdict { record, machine, failure: report.failure() })
+}
+
+/// The instructions of the boot: counted in a boot of its own, or remembered
+/// from an earlier attempt at the same trial.
+fn boot_cost(
+    trial: &Id,
+    request: &BootRequest,
+    system: &System,
+    session: &Session,
+) -> Result<Cached<Option<u64>>> {
+    let store = Database::open(&store_path(&session.cache))?;
+    if let Some(known) = store.boot_instructions(trial)? {
+        return Ok(Cached::hit(Some(known)));
+    }
+    let request = BootRequest { dir: system.output.join("boot-cost"), ..request.clone() };
+    boot::count_instructions(&session.processes, &request).map(Cached::fresh)
 }
 
 /// The console's lines are a tool's output; so are the checks' names.
