@@ -29,6 +29,8 @@ use std::time::Duration;
 use super::http::FileServer;
 use super::protocol::escape;
 use crate::error::{Failure, Kind, Result};
+use crate::initramfs::cpio::{self, CpioOptions};
+use crate::initramfs::{ArchivePath, Content, Entry, EntryKind, Mode, Tree};
 use crate::machine::board::Channel;
 use crate::process::{Cmd, Processes};
 use crate::recipe::plan::{CheckKind, CheckPlan, ExercisePlan, Expectation, GuestCommand};
@@ -241,75 +243,27 @@ fn word(text: &str) -> String {
 }
 
 /// The archive that brings the agent into the guest.
-pub fn archive(agent: &[u8], plan: &str, channel: &Channel) -> Vec<u8> {
+pub fn archive(agent: &[u8], plan: &str, channel: &Channel) -> Result<Vec<u8>> {
+    let (major, minor) = (channel.major, channel.minor);
+    let file = |bytes: &[u8]| EntryKind::File(Content::Bytes(bytes.into()));
     let entries = [
-        Entry::new(".tuxling", 0o040_700, &[]),
-        Entry {
-            device: (channel.major, channel.minor),
-            ..Entry::new(".tuxling/channel", 0o020_600, &[])
-        },
-        Entry::new(".tuxling/init", 0o100_700, agent),
-        Entry::new(".tuxling/plan", 0o100_600, plan.as_bytes()),
+        (".tuxling", EntryKind::Directory, 0o700),
+        (".tuxling/channel", EntryKind::CharDevice { major, minor }, 0o600),
+        (".tuxling/init", file(agent), 0o700),
+        (".tuxling/plan", file(plan.as_bytes()), 0o600),
     ];
-    write_newc(&entries)
-}
-
-/// One entry of the archive.
-struct Entry<'a> {
-    name: &'a str,
-    mode: u32,
-    device: (u32, u32),
-    content: &'a [u8],
-}
-
-impl<'a> Entry<'a> {
-    fn new(name: &'a str, mode: u32, content: &'a [u8]) -> Self {
-        Entry {
-            name,
-            mode,
-            device: (0, 0),
-            content,
-        }
+    let broken = |e: &dyn std::fmt::Display| {
+        Failure::new(Kind::Build, format!("can't pack the checks' agent: {e}"))
+    };
+    let mut tree = Tree::new();
+    for (path, kind, mode) in entries {
+        let path = ArchivePath::new(path).map_err(|e| broken(&e))?;
+        let mode = Mode::new(mode).map_err(|e| broken(&e))?;
+        tree.insert(Entry::new(path, kind).with_mode(mode)).map_err(|e| broken(&e))?;
     }
-}
-
-/// A newc archive (the kernel's buffer-format.rst), padded to 512 bytes.
-fn write_newc(entries: &[Entry<'_>]) -> Vec<u8> {
     let mut archive = Vec::new();
-    let trailer = Entry::new("TRAILER!!!", 0, &[]);
-    for (inode, entry) in entries.iter().chain([&trailer]).enumerate() {
-        let (major, minor) = entry.device;
-        let fields = [
-            inode as u32 + 1,
-            entry.mode,
-            0,
-            0,
-            1,
-            0,
-            entry.content.len() as u32,
-            0,
-            0,
-            major,
-            minor,
-            entry.name.len() as u32 + 1,
-            0,
-        ];
-        archive.extend_from_slice(b"070701");
-        for field in fields {
-            archive.extend_from_slice(format!("{field:08X}").as_bytes());
-        }
-        archive.extend_from_slice(entry.name.as_bytes());
-        archive.push(0);
-        pad(&mut archive, 4);
-        archive.extend_from_slice(entry.content);
-        pad(&mut archive, 4);
-    }
-    pad(&mut archive, 512);
-    archive
-}
-
-fn pad(bytes: &mut Vec<u8>, to: usize) {
-    bytes.resize(bytes.len().next_multiple_of(to), 0);
+    cpio::write(&tree, &CpioOptions { mtime: 0 }, &mut archive).map_err(|e| broken(&e))?;
+    Ok(archive)
 }
 
 #[cfg(test)]
@@ -384,16 +338,13 @@ mod tests {
     }
 
     #[test]
-    fn the_archive_is_whole_blocks_and_ends_with_the_trailer() {
-        let channel = Channel {
-            serial: 1,
-            major: 4,
-            minor: 65,
-        };
-        let archive = archive(b"ELF", "plan1\n", &channel);
-        assert_eq!(archive.len() % 512, 0);
-        let text = String::from_utf8_lossy(&archive);
-        assert_eq!(text.matches("070701").count(), 5);
-        assert!(text.contains("TRAILER!!!"));
+    fn the_archive_holds_the_agent_its_plan_and_its_device() {
+        let channel = Channel { serial: 1, major: 4, minor: 65 };
+        let archive = archive(b"ELF", "plan1\n", &channel).expect("packs");
+        assert_eq!(archive.len() % 4, 0, "the next archive follows aligned");
+        let entries = cpio::read(&archive).expect("reads back");
+        let paths: Vec<_> = entries.iter().map(|e| e.path.to_string()).collect();
+        assert_eq!(paths, [".tuxling", ".tuxling/channel", ".tuxling/init", ".tuxling/plan"]);
+        assert_eq!(entries[1].kind, EntryKind::CharDevice { major: 4, minor: 65 });
     }
 }

@@ -369,7 +369,7 @@ fn fetched(check: &CheckPlan) -> Option<Bytes> {
 fn write_initrd(request: &BootRequest<'_>, plan: &str, initrd: &Path) -> Result<()> {
     let read = |path: &Path| std::fs::read(path).map_err(|e| Failure::io("read", path, &e));
     let agent = read(request.agent)?;
-    let mut bytes = agent::archive(&agent, plan, &request.machine.board.channel);
+    let mut bytes = agent::archive(&agent, plan, &request.machine.board.channel)?;
     if let Some(ramdisk) = &request.machine.initrd {
         bytes.extend(read(ramdisk)?);
     }
