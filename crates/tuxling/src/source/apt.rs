@@ -9,13 +9,31 @@ use std::time::{Duration, SystemTime};
 
 use super::{Context, DebianSources, Offer, Origin, Package, command_failed, debsources, version};
 use crate::error::{Failure, Kind, Result};
-use crate::process::Cmd;
+use crate::process::{Cmd, ProcessError};
 use crate::store::Id;
 use crate::store::cache::write_whole;
 use crate::units::Bytes;
 
 /// For so long an index is new enough to look up what is on offer.
 const INDEX_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// What of the system's apt configuration doesn't hold: hooks, foreign
+/// architectures, and indexes that no source stands in.
+const CLEARED: &[&str] = &[
+    "APT::Update",
+    "APT::Architectures",
+    "DPkg",
+    "Acquire::IndexTargets::deb::DEP-11",
+    "Acquire::IndexTargets::deb::DEP-11-icons",
+    "Acquire::IndexTargets::deb::DEP-11-icons-small",
+    "Acquire::IndexTargets::deb::DEP-11-icons-large",
+    "Acquire::IndexTargets::deb::DEP-11-icons-hidpi",
+    "Acquire::IndexTargets::deb::DEP-11-icons-large-hidpi",
+    "Acquire::IndexTargets::deb::CNF",
+    "Acquire::IndexTargets::deb::Contents-deb",
+    "Acquire::IndexTargets::deb::Contents-udeb",
+    "Acquire::IndexTargets::deb-src::Contents-dsc",
+];
 
 /// How often a download's progress is looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -91,21 +109,7 @@ impl<'a> Apt<'a> {
         if Path::new("/etc/apt/apt.conf").exists() {
             text.push_str("#include \"/etc/apt/apt.conf\";\n");
         }
-        for cleared in [
-            "APT::Update",
-            "APT::Architectures",
-            "DPkg",
-            "Acquire::IndexTargets::deb::DEP-11",
-            "Acquire::IndexTargets::deb::DEP-11-icons",
-            "Acquire::IndexTargets::deb::DEP-11-icons-small",
-            "Acquire::IndexTargets::deb::DEP-11-icons-large",
-            "Acquire::IndexTargets::deb::DEP-11-icons-hidpi",
-            "Acquire::IndexTargets::deb::DEP-11-icons-large-hidpi",
-            "Acquire::IndexTargets::deb::CNF",
-            "Acquire::IndexTargets::deb::Contents-deb",
-            "Acquire::IndexTargets::deb::Contents-udeb",
-            "Acquire::IndexTargets::deb-src::Contents-dsc",
-        ] {
+        for cleared in CLEARED {
             text.push_str(&format!("#clear {cleared};\n"));
         }
         for (key, value) in [
@@ -265,12 +269,27 @@ impl Origin for Apt<'_> {
             command_failed(Kind::Source, message, e)
                 .help("call again when the network is there; nothing half downloaded is kept")
         };
-        let done = std::thread::scope(|scope| {
-            let download = scope.spawn(|| self.context.processes.run(&cmd));
+        self.run_watched(&cmd, name, into, offer.size)
+            .map_err(failed)
+    }
+}
+
+impl Apt<'_> {
+    /// Runs a download and says now and then how far it is, by the size of
+    /// what lies in its folder.
+    fn run_watched(
+        &self,
+        cmd: &Cmd,
+        name: &str,
+        into: &Path,
+        size: u64,
+    ) -> std::result::Result<(), ProcessError> {
+        let ended = std::thread::scope(|scope| {
+            let download = scope.spawn(|| self.context.processes.run(cmd));
             let mut told = 0;
             while !download.is_finished() {
                 std::thread::sleep(LOOK);
-                let percent = bytes_in(into).min(offer.size) * 100 / offer.size.max(1);
+                let percent = bytes_in(into).min(size) * 100 / size.max(1);
                 if percent / 10 > told / 10 && percent < 100 {
                     (self.context.progress)(&format!("{name}: {percent} % downloaded"));
                     told = percent;
@@ -278,8 +297,8 @@ impl Origin for Apt<'_> {
             }
             download.join()
         });
-        match done {
-            Ok(result) => result.map(drop).map_err(failed),
+        match ended {
+            Ok(result) => result.map(drop),
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }

@@ -252,45 +252,45 @@ fn choose(
 ) -> Result<Offer> {
     let name = request.package.name();
     let locked = locked_entry(request, series)?;
-    let find = |offers: &[Offer]| {
-        let version = &locked?.version;
-        offers.iter().find(|o| o.version == *version).cloned()
-    };
+    let is_locked = |offer: &&Offer| locked.is_some_and(|entry| entry.version == offer.version);
     let mut offers = origin.offers(request.package, series, request.mode == Mode::Update)?;
     // What the lock names may be newer than the index that is remembered.
-    if locked.is_some() && find(&offers).is_none() {
+    if locked.is_some() && !offers.iter().any(|offer| is_locked(&offer)) {
         offers = origin.offers(request.package, series, true)?;
     }
+    let same = offers.iter().find(is_locked);
     let newest = offers
         .iter()
         .max_by(|a, b| version::compare(&a.version, &b.version))
-        .cloned()
-        .ok_or_else(|| {
-            Failure::new(
-                Kind::Source,
-                format!("no {name} of series {series:?} is offered"),
-            )
-        })?;
-    let Some(entry) = locked else {
-        return Ok(newest);
-    };
-    if let Some(offer) = find(&offers) {
-        return match offer.sha256 == entry.sha256 {
-            true => Ok(offer),
-            false => Err(other_bytes(request, &offer, entry)),
-        };
+        .ok_or_else(|| Failure::new(Kind::Source, format!("no {name} {series} is offered")))?;
+    match (locked, same) {
+        (None, _) => Ok(newest.clone()),
+        (Some(entry), Some(offer)) if offer.sha256 == entry.sha256 => Ok(offer.clone()),
+        (Some(entry), Some(offer)) => Err(other_bytes(request, offer, entry)),
+        (Some(entry), None) if request.mode == Mode::Locked => Err(gone(request, entry, newest)),
+        (Some(entry), None) => {
+            progress(&format!(
+                "{name}: {} is no longer offered; using {}",
+                entry.version, newest.version
+            ));
+            Ok(newest.clone())
+        }
     }
-    if request.mode == Mode::Locked {
-        let what = format!("{}, but only {} is offered", entry.version, newest.version);
-        let message = format!("{} names {name} {what}", request.lock.name());
-        return Err(Failure::new(Kind::Source, message)
-            .help("leave out --locked to take the newer one, or put the archive back into tuxling's cache"));
-    }
-    progress(&format!(
-        "{name}: {} is no longer offered; using {}",
-        entry.version, newest.version
-    ));
-    Ok(newest)
+}
+
+/// `--locked`, and what the lock file names can't be had any more.
+fn gone(request: &Request, entry: &LockEntry, newest: &Offer) -> Failure {
+    let message = format!(
+        "{} names {} {}, but only {} is offered",
+        request.lock.name(),
+        request.package.name(),
+        entry.version,
+        newest.version
+    );
+    Failure::new(Kind::Source, message).help(
+        "leave out --locked to take the newer one, or put the archive back into tuxling's cache \
+         (archives/SHA256/FILE)",
+    )
 }
 
 /// The archive that is offered is not the one that the lock file knows under

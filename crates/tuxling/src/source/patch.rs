@@ -1,14 +1,16 @@
 //! Patches, applied by patch(1) to a copy of a tree.
 //!
-//! The copy shares its files with the original by hard links, except those
-//! that a patch names: a kernel's tree has 85,000 files, a patch touches a
-//! few. That the original was not written to is looked at afterwards.
+//! patch sees a folder that holds nothing but copies of the files that the
+//! patches name; the rest of the tree is put beside them when all have been
+//! applied, by hard links: a kernel's tree has 85,000 files, a patch touches a
+//! few. So patch can't write to the original, and one that doesn't apply is
+//! told at once.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use super::{Context, Request, Source, archive, command_failed, tree};
+use super::{Context, Request, Source, archive, command_failed};
 use crate::error::{Failure, Kind, Result};
 use crate::process::Cmd;
 use crate::recipe::plan::PatchFile;
@@ -36,42 +38,38 @@ pub fn apply(source: &mut Source, request: &Request, context: &Context) -> Resul
         )
         .help("install it: apt-get install patch"));
     }
-    // A tree of the user's may be written to at any time: nothing is shared.
-    let share = source.origin != "path";
-    let before = share.then(|| tree::written_state(&original)).transpose()?;
-    let filled = fill_folder(&patched, |aside| {
-        copy_tree(&original, aside, share)?;
-        for patch in request.patches {
-            (context.progress)(&format!("{}: applying {}", source.name, patch.name));
-            for path in touched(&patch.content) {
-                own(&aside.join(path))?;
-            }
-            run_patch(patch, aside, source, context)?;
-        }
-        Ok(())
-    });
-    if before != share.then(|| tree::written_state(&original)).transpose()? {
-        return Err(spoiled(&original, &patched));
-    }
-    filled
+    fill_folder(&patched, |aside| {
+        fill(&original, aside, source, request, context)
+    })
 }
 
-/// A patch has written through a hard link: both trees go.
-fn spoiled(original: &Path, patched: &Path) -> Failure {
-    let removed = fs::remove_dir_all(original).and_then(|()| match patched.exists() {
-        true => fs::remove_dir_all(patched),
-        false => Ok(()),
-    });
-    let failure = Failure::new(
-        Kind::Build,
-        "a patch changed a file that it doesn't name; the sources were removed",
-    );
-    match removed {
-        Ok(()) => {
-            failure.help("check the patches' file names; the next call unpacks the sources anew")
-        }
-        Err(e) => Failure::io("remove the spoiled sources", original, &e),
+/// Fills a folder with the tree, patched.
+fn fill(
+    original: &Path,
+    aside: &Path,
+    source: &Source,
+    request: &Request,
+    context: &Context,
+) -> Result<()> {
+    let patches = request.patches;
+    let named: BTreeSet<PathBuf> = patches
+        .iter()
+        .flat_map(|patch| named_by(&patch.content))
+        .filter(|path| is_plain_file(original, path))
+        .collect();
+    for path in &named {
+        let to = aside.join(path);
+        let parent = to.parent().unwrap_or(aside);
+        fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))?;
+        copy_file(&original.join(path), &to)?;
     }
+    for patch in patches {
+        (context.progress)(&format!("{}: applying {}", source.name, patch.name));
+        run_patch(patch, aside, source, context)?;
+    }
+    // A tree of the user's may be written to at any time: nothing is shared.
+    let share = source.origin != "path";
+    add_the_rest(original, aside, &named, share)
 }
 
 /// `--fuzz=0`: a hunk whose context doesn't match is an error, as for `git
@@ -90,8 +88,7 @@ fn run_patch(patch: &PatchFile, tree: &Path, source: &Source, context: &Context)
             "--batch",
             "--get=0",
         ])
-        .args(["--remove-empty-files", "--no-backup-if-mismatch"])
-        .arg("--reject-file=-")
+        .args(["--no-backup-if-mismatch", "--reject-file=-"])
         .arg(format!("--input={}", file.path().display()))
         .dir(tree);
     let message = format!(
@@ -108,7 +105,7 @@ fn run_patch(patch: &PatchFile, tree: &Path, source: &Source, context: &Context)
 
 /// The files that a patch names, relative to the tree, with and without their
 /// leading folder. Too many do no harm.
-fn touched(patch: &[u8]) -> BTreeSet<PathBuf> {
+fn named_by(patch: &[u8]) -> BTreeSet<PathBuf> {
     const HEADS: &[&str] = &[
         "--- ",
         "+++ ",
@@ -141,19 +138,13 @@ fn touched(patch: &[u8]) -> BTreeSet<PathBuf> {
     paths
 }
 
-/// Gives a file, if it is one, an inode of its own.
-fn own(path: &Path) -> Result<()> {
-    let Ok(meta) = fs::symlink_metadata(path) else {
-        return Ok(()); // the patch makes it
+/// Whether a path is a regular file that no symbolic link leads to.
+fn is_plain_file(tree: &Path, path: &Path) -> bool {
+    let is = |path: &Path, wanted: fn(&fs::Metadata) -> bool| {
+        fs::symlink_metadata(tree.join(path)).is_ok_and(|m| wanted(&m))
     };
-    if !meta.is_file() {
-        return Ok(());
-    }
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".tuxling");
-    let aside = PathBuf::from(aside);
-    copy_file(path, &aside)?;
-    fs::rename(&aside, path).map_err(|e| Failure::io("copy", path, &e))
+    let mut above = path.ancestors().skip(1);
+    is(path, fs::Metadata::is_file) && above.all(|folder| is(folder, fs::Metadata::is_dir))
 }
 
 /// Copies a file with its mode and time.
@@ -169,9 +160,10 @@ fn copy_file(from: &Path, to: &Path) -> Result<()> {
     copy().map_err(|e| Failure::io("copy to", to, &e))
 }
 
-/// Copies a tree without the `.git` at its top; shares its files when `share`
-/// says so and the file system can.
-fn copy_tree(from: &Path, to: &Path, share: bool) -> Result<()> {
+/// Puts a tree's files beside the patched ones, without those that the patches
+/// name (they may be gone on purpose) and without the `.git` at its top; shares
+/// them when `share` says so and the file system can.
+fn add_the_rest(from: &Path, to: &Path, named: &BTreeSet<PathBuf>, share: bool) -> Result<()> {
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         let source = from.join(&folder);
@@ -182,8 +174,10 @@ fn copy_tree(from: &Path, to: &Path, share: bool) -> Result<()> {
             let path = folder.join(entry.file_name());
             let target = to.join(&path);
             let put = |e: std::io::Error| Failure::io("copy to", &target, &e);
-            if kind.is_dir() && path != Path::new(".git") {
-                fs::create_dir(&target).map_err(put)?;
+            if path == Path::new(".git") || named.contains(&path) {
+                continue;
+            } else if kind.is_dir() {
+                fs::create_dir_all(&target).map_err(put)?;
                 folders.push(path);
             } else if kind.is_symlink() {
                 fs::read_link(entry.path())
@@ -207,7 +201,7 @@ mod tests {
             new mode 100755\nrename from kernel/old.c\nrename to kernel/new.c\n\
             --- a/mm/slub.c\t2026-01-01\n+++ b/mm/slub.c\t2026-01-02\n@@ -1 +1 @@\n-a\n+b\n\
             --- /dev/null\n+++ b/../../etc/passwd\n";
-        let paths = touched(patch);
+        let paths = named_by(patch);
         for path in ["old.sh", "kernel/old.c", "mm/slub.c"] {
             assert!(paths.contains(Path::new(path)), "{path}");
         }
@@ -216,6 +210,6 @@ mod tests {
                 .iter()
                 .all(|p| !p.starts_with("..") && p.is_relative())
         );
-        assert!(touched(&[0xff, b'-', 0, b'\n']).is_empty());
+        assert!(named_by(&[0xff, b'-', 0, b'\n']).is_empty());
     }
 }

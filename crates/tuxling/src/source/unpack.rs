@@ -381,15 +381,7 @@ impl<'a> Tree<'a> {
             .mode(mode)
             .open(&path)
             .map_err(disk)?;
-        let mut copied = 0;
-        loop {
-            let n = entry.read(&mut self.buffer).map_err(UnpackError::Damaged)?;
-            if n == 0 {
-                break;
-            }
-            file.write_all(&self.buffer[..n]).map_err(disk)?;
-            copied += n as u64;
-        }
+        let copied = self.copy(entry, &mut file, &path)?;
         if copied != size {
             let what = format!("{} is cut off", show(name));
             let error = io::Error::new(io::ErrorKind::UnexpectedEof, what);
@@ -398,6 +390,29 @@ impl<'a> Tree<'a> {
         file.set_permissions(fs::Permissions::from_mode(mode))
             .and_then(|()| file.set_modified(UNIX_EPOCH + Duration::from_secs(time.min(FAR))))
             .map_err(disk)
+    }
+
+    /// Copies an entry's content; a failure to read and one to write are two
+    /// different things.
+    fn copy(
+        &mut self,
+        from: &mut impl Read,
+        to: &mut File,
+        path: &Path,
+    ) -> Result<u64, UnpackError> {
+        let mut copied = 0;
+        loop {
+            let n = from.read(&mut self.buffer).map_err(UnpackError::Damaged)?;
+            if n == 0 {
+                return Ok(copied);
+            }
+            to.write_all(&self.buffer[..n])
+                .map_err(|error| UnpackError::Disk {
+                    path: path.to_owned(),
+                    error,
+                })?;
+            copied += n as u64;
+        }
     }
 
     fn add_hard_link(
