@@ -57,8 +57,19 @@ pub struct Cached<T> {
 
 impl<'a> Session<'a> {
     /// A session with no phases yet.
-    pub fn new(processes: Processes, cache: Cache, progress: &'a dyn Progress, jobs: usize) -> Self {
-        Session { processes, cache, progress, jobs, phases: Mutex::default() }
+    pub fn new(
+        processes: Processes,
+        cache: Cache,
+        progress: &'a dyn Progress,
+        jobs: usize,
+    ) -> Self {
+        Session {
+            processes,
+            cache,
+            progress,
+            jobs,
+            phases: Mutex::default(),
+        }
     }
 
     /// Does one phase of the work: tells its begin and its end, and remembers
@@ -69,26 +80,42 @@ impl<'a> Session<'a> {
         let Cached { value, cached } = work()?;
         let took = started.elapsed();
         self.progress.end(name, took, cached);
-        let record = PhaseRecord { name: name.to_owned(), seconds: took.as_secs_f64(), cached };
-        self.phases.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).push(record);
+        let record = PhaseRecord {
+            name: name.to_owned(),
+            seconds: took.as_secs_f64(),
+            cached,
+        };
+        self.phases
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(record);
         Ok(value)
     }
 
     /// The phases so far.
     pub fn phases(&self) -> Vec<PhaseRecord> {
-        self.phases.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+        self.phases
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone()
     }
 }
 
 impl<T> Cached<T> {
     /// A result that was there already.
     pub fn hit(value: T) -> Self {
-        Cached { value, cached: true }
+        Cached {
+            value,
+            cached: true,
+        }
     }
 
     /// A result that was just made.
     pub fn fresh(value: T) -> Self {
-        Cached { value, cached: false }
+        Cached {
+            value,
+            cached: false,
+        }
     }
 }
 
@@ -96,23 +123,33 @@ impl<T> Cached<T> {
 pub fn process_failure(kind: Kind, doing: &str, error: ProcessError) -> Failure {
     match error {
         ProcessError::Missing { program } => missing_tool(&program, doing),
-        ProcessError::Interrupted { signal } => {
-            Failure::new(Kind::Interrupted(signal), "interrupted; what was finished is kept")
-        }
+        ProcessError::Interrupted { signal } => Failure::new(
+            Kind::Interrupted(signal),
+            "interrupted; what was finished is kept",
+        ),
         ProcessError::Failed { line, status, tail } => {
-            let full = ["No space left on device", "Disk quota exceeded"].iter().any(|m| tail.contains(m));
+            let full = ["No space left on device", "Disk quota exceeded"]
+                .iter()
+                .any(|m| tail.contains(m));
             if full {
-                return Failure::new(Kind::Machine, format!("can't {doing}: no space left on the disk"))
-                    .detail(tail)
-                    .help("free some disk space; what was finished is kept");
+                return Failure::new(
+                    Kind::Machine,
+                    format!("can't {doing}: no space left on the disk"),
+                )
+                .detail(tail)
+                .help("free some disk space; what was finished is kept");
             }
-            Failure::new(kind, format!("can't {doing}: a command ended with {status}"))
-                .detail(format!("$ {line}\n{tail}"))
+            Failure::new(
+                kind,
+                format!("can't {doing}: a command ended with {status}"),
+            )
+            .detail(format!("$ {line}\n{tail}"))
         }
-        ProcessError::TimedOut { line, limit, tail } => {
-            Failure::new(kind, format!("can't {doing}: a command took longer than {limit:?}"))
-                .detail(format!("$ {line}\n{tail}"))
-        }
+        ProcessError::TimedOut { line, limit, tail } => Failure::new(
+            kind,
+            format!("can't {doing}: a command took longer than {limit:?}"),
+        )
+        .detail(format!("$ {line}\n{tail}")),
         error @ ProcessError::NotStarted { .. } => {
             Failure::new(Kind::Machine, format!("can't {doing}: {error}"))
         }
@@ -137,7 +174,13 @@ const PACKAGES: &[(&str, &str)] = &[
 
 /// The failure that a program is not installed, with the mend.
 pub fn missing_tool(program: &str, doing: &str) -> Failure {
-    let package = PACKAGES.iter().find(|(p, _)| *p == program).map_or(program, |(_, package)| package);
-    Failure::new(Kind::Machine, format!("can't {doing}: {program} is not installed"))
-        .help(format!("apt-get install {package}"))
+    let package = PACKAGES
+        .iter()
+        .find(|(p, _)| *p == program)
+        .map_or(program, |(_, package)| package);
+    Failure::new(
+        Kind::Machine,
+        format!("can't {doing}: {program} is not installed"),
+    )
+    .help(format!("apt-get install {package}"))
 }

@@ -248,7 +248,11 @@ pub fn archive(agent: &[u8], plan: &str, channel: &Channel) -> Result<Vec<u8>> {
     let file = |bytes: &[u8]| EntryKind::File(Content::Bytes(bytes.into()));
     let entries = [
         (".tuxling", EntryKind::Directory, 0o700),
-        (".tuxling/channel", EntryKind::CharDevice { major, minor }, 0o600),
+        (
+            ".tuxling/channel",
+            EntryKind::CharDevice { major, minor },
+            0o600,
+        ),
         (".tuxling/init", file(agent), 0o700),
         (".tuxling/plan", file(plan.as_bytes()), 0o600),
     ];
@@ -259,7 +263,8 @@ pub fn archive(agent: &[u8], plan: &str, channel: &Channel) -> Result<Vec<u8>> {
     for (path, kind, mode) in entries {
         let path = ArchivePath::new(path).map_err(|e| broken(&e))?;
         let mode = Mode::new(mode).map_err(|e| broken(&e))?;
-        tree.insert(Entry::new(path, kind).with_mode(mode)).map_err(|e| broken(&e))?;
+        tree.insert(Entry::new(path, kind).with_mode(mode))
+            .map_err(|e| broken(&e))?;
     }
     let mut archive = Vec::new();
     cpio::write(&tree, &CpioOptions { mtime: 0 }, &mut archive).map_err(|e| broken(&e))?;
@@ -339,12 +344,30 @@ mod tests {
 
     #[test]
     fn the_archive_holds_the_agent_its_plan_and_its_device() {
-        let channel = Channel { serial: 1, major: 4, minor: 65 };
+        let channel = Channel {
+            serial: 1,
+            major: 4,
+            minor: 65,
+        };
         let archive = archive(b"ELF", "plan1\n", &channel).expect("packs");
         assert_eq!(archive.len() % 4, 0, "the next archive follows aligned");
         let entries = cpio::read(&archive).expect("reads back");
         let paths: Vec<_> = entries.iter().map(|e| e.path.to_string()).collect();
-        assert_eq!(paths, [".tuxling", ".tuxling/channel", ".tuxling/init", ".tuxling/plan"]);
-        assert_eq!(entries[1].kind, EntryKind::CharDevice { major: 4, minor: 65 });
+        assert_eq!(
+            paths,
+            [
+                ".tuxling",
+                ".tuxling/channel",
+                ".tuxling/init",
+                ".tuxling/plan"
+            ]
+        );
+        assert_eq!(
+            entries[1].kind,
+            EntryKind::CharDevice {
+                major: 4,
+                minor: 65
+            }
+        );
     }
 }

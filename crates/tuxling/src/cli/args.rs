@@ -134,9 +134,21 @@ pub struct Check {
     /// One further argument for QEMU; may be given several times
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub qemu_arg: Vec<String>,
+    /// What runs the machine [default: KVM where it works, else TCG]
+    #[arg(long, value_name = "NAME")]
+    pub accel: Option<Accel>,
     /// Don't count the boot's instructions in a second boot
     #[arg(long)]
     pub no_boot_cost: bool,
+}
+
+/// What runs a machine.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Accel {
+    /// QEMU's translator.
+    Tcg,
+    /// The host's processor.
+    Kvm,
 }
 
 /// `tuxling diff`
@@ -158,7 +170,9 @@ impl Command {
             Command::Build(build) => Some(&build.common),
             Command::Boot(boot) => Some(&boot.common),
             Command::Check(check) => Some(&check.common),
-            Command::New(_) | Command::Diff(_) | Command::Schema | Command::Completions { .. } => None,
+            Command::New(_) | Command::Diff(_) | Command::Schema | Command::Completions { .. } => {
+                None
+            }
         }
     }
 }

@@ -17,7 +17,10 @@ pub fn run(args: &Boot) -> Result<()> {
     let options = options(common)?;
     if common.dry_run {
         let boot = dry_run::boot(&plan, &options, &args.qemu_arg, &session)?;
-        return print(&format!("{}{boot}", dry_run::build(&plan, &options, &session)?));
+        return print(&format!(
+            "{}{boot}",
+            dry_run::build(&plan, &options, &session)?
+        ));
     }
     let system = build(&plan, &options, &session)?;
     if common.json {
@@ -25,7 +28,12 @@ pub fn run(args: &Boot) -> Result<()> {
     }
     let version = check::qemu_version(&plan, &session)?;
     let accelerator = check::accelerator(plan.board.arch, &version, &session)?;
-    let command = check::interactive(&check::machine(&plan, &system.output, accelerator, &args.qemu_arg));
+    let command = check::interactive(&check::machine(
+        &plan,
+        &system.output,
+        accelerator,
+        &args.qemu_arg,
+    ));
     terminal.note(&format!("Ctrl-A X leaves\n{}", command.to_line()));
     let status = session
         .processes

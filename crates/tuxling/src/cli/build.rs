@@ -44,7 +44,11 @@ pub fn options(common: &Common) -> Result<BuildOptions> {
         Some(dir) => Some(cwd()?.join(dir)),
         None => None,
     };
-    Ok(BuildOptions { allow_dropped: common.allow_dropped, sources, output })
+    Ok(BuildOptions {
+        allow_dropped: common.allow_dropped,
+        sources,
+        output,
+    })
 }
 
 /// Builds under the lock of the output folder.
@@ -62,7 +66,10 @@ pub fn within_budget(plan: &Plan, record: &Record) -> Result<()> {
     if over.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(Kind::Budget, format!("{} is over its budget", record.recipe))
-        .detail(over.join("\n"))
-        .help("see what takes the room above; raise [budget] in the recipe if it is worth it"))
+    Err(Failure::new(
+        Kind::Budget,
+        format!("{} is over its budget", record.recipe),
+    )
+    .detail(over.join("\n"))
+    .help("see what takes the room above; raise [budget] in the recipe if it is worth it"))
 }

@@ -1,10 +1,11 @@
 //! `tuxling check`: build, boot, prove, measure.
 
-use super::args::Check;
+use super::args::{Accel, Check};
 use super::build::{build, options, within_budget};
 use super::progress::Terminal;
 use super::{dry_run, load, print, print_json, session};
 use crate::error::Result;
+use crate::machine::qemu::Accelerator;
 use crate::report::card;
 use crate::trial::{self, check};
 
@@ -17,11 +18,21 @@ pub fn run(args: &Check) -> Result<()> {
     let options = options(common)?;
     if common.dry_run {
         let boot = dry_run::boot(&plan, &options, &args.qemu_arg, &session)?;
-        return print(&format!("{}{boot}", dry_run::build(&plan, &options, &session)?));
+        return print(&format!(
+            "{}{boot}",
+            dry_run::build(&plan, &options, &session)?
+        ));
     }
     let system = build(&plan, &options, &session)?;
-    let wanted =
-        check::CheckOptions { qemu_args: args.qemu_arg.clone(), boot_cost: !args.no_boot_cost };
+    let accelerator = args.accel.map(|accel| match accel {
+        Accel::Tcg => Accelerator::Tcg,
+        Accel::Kvm => Accelerator::Kvm,
+    });
+    let wanted = check::CheckOptions {
+        qemu_args: args.qemu_arg.clone(),
+        accelerator,
+        boot_cost: !args.no_boot_cost,
+    };
     let verdict = check::check(&plan, &system, &wanted, &session)?;
     let record = &verdict.record;
     trial::keep(record, &system.output)?;

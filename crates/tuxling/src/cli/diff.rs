@@ -14,14 +14,22 @@ use crate::trial;
 pub fn run(args: &Diff) -> Result<()> {
     let (a, b) = (record(&args.a)?, record(&args.b)?);
     let difference = diff::diff(&a, &b);
-    if args.json { print_json(&difference) } else { print(&diff::table(&difference)) }
+    if args.json {
+        print_json(&difference)
+    } else {
+        print(&diff::table(&difference))
+    }
 }
 
 /// A record's file, or the newest record of a recipe.
 fn record(name: &str) -> Result<Record> {
     let path = cwd()?.join(name);
     if name.ends_with(".json") || path.is_dir() {
-        let path = if path.is_dir() { path.join("record.json") } else { path };
+        let path = if path.is_dir() {
+            path.join("record.json")
+        } else {
+            path
+        };
         return read(&path);
     }
     let plan = load(name)?;
@@ -41,7 +49,10 @@ fn read(path: &Path) -> Result<Record> {
     let text = fs::read_to_string(path)
         .map_err(|e| Failure::new(Kind::Usage, format!("can't read {}: {e}", path.display())))?;
     serde_json::from_str(&text).map_err(|e| {
-        Failure::new(Kind::Usage, format!("{} is not a record: {e}", path.display()))
-            .help("a record is what tuxling writes to build/NAME/record.json or prints with --json")
+        Failure::new(
+            Kind::Usage,
+            format!("{} is not a record: {e}", path.display()),
+        )
+        .help("a record is what tuxling writes to build/NAME/record.json or prints with --json")
     })
 }

@@ -24,7 +24,12 @@ pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<S
     Ok(out)
 }
 
-fn write_build(out: &mut String, plan: &Plan, options: &BuildOptions, session: &Session) -> Result<std::fmt::Result> {
+fn write_build(
+    out: &mut String,
+    plan: &Plan,
+    options: &BuildOptions,
+    session: &Session,
+) -> Result<std::fmt::Result> {
     let arch = plan.board.arch;
     let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
     let linux = source(plan, Package::Linux, &plan.kernel.source);
@@ -35,41 +40,82 @@ fn write_build(out: &mut String, plan: &Plan, options: &BuildOptions, session: &
     };
     let mut all = || -> std::fmt::Result {
         say("sources", source_lines(plan))?;
-        let make = |target: &str| config::make(&linux, &objects, arch, &tools).arg(target).to_line();
+        let make = |target: &str| {
+            config::make(&linux, &objects, arch, &tools)
+                .arg(target)
+                .to_line()
+        };
         let mut lines = match &plan.kernel.base {
             BaseConfig::Target(target) => vec![make(target)],
             BaseConfig::File { name, .. } => vec![format!("cp {name} <objects>/.config")],
         };
-        lines.push(format!("# {} requests are appended to <objects>/.config", plan.kernel.requests.len()));
+        lines.push(format!(
+            "# {} requests are appended to <objects>/.config",
+            plan.kernel.requests.len()
+        ));
         lines.push(make("olddefconfig"));
         say("configuration", lines)?;
         let musl_source = source(plan, Package::Musl, &plan.userland.libc.source);
         let folder = PathBuf::from("<musl>");
-        say("C library", musl::commands(&musl_source, arch, &tools, &folder, session.jobs).iter().map(|c| c.to_line()).collect())?;
+        say(
+            "C library",
+            musl::commands(&musl_source, arch, &tools, &folder, session.jobs)
+                .iter()
+                .map(|c| c.to_line())
+                .collect(),
+        )?;
         if plan.userland.busybox.is_some() {
-            say("kernel headers", vec![headers::command(&linux, &objects, arch, &tools, session.jobs).to_line()])?;
-            say("BusyBox", vec!["make -C <busybox> O=<objects> CC='<the compiler, with musl>' busybox".to_owned()])?;
+            say(
+                "kernel headers",
+                vec![headers::command(&linux, &objects, arch, &tools, session.jobs).to_line()],
+            )?;
+            say(
+                "BusyBox",
+                vec![
+                    "make -C <busybox> O=<objects> CC='<the compiler, with musl>' busybox"
+                        .to_owned(),
+                ],
+            )?;
         }
         say("ramdisk", vec!["# written by tuxling itself".to_owned()])?;
-        let compile = kernel::build::command(&linux, &objects, arch, &tools, &plan.kernel.cflags, session.jobs);
+        let compile = kernel::build::command(
+            &linux,
+            &objects,
+            arch,
+            &tools,
+            &plan.kernel.cflags,
+            session.jobs,
+        );
         say("kernel", vec![compile.to_line()])?;
-        say("outputs", vec![format!("# {}", output_folder(plan, options).display())])
+        say(
+            "outputs",
+            vec![format!("# {}", output_folder(plan, options).display())],
+        )
     };
     Ok(all())
 }
 
 /// The command that boots the system, as a line.
-pub fn boot(plan: &Plan, options: &BuildOptions, qemu_args: &[String], session: &Session) -> Result<String> {
+pub fn boot(
+    plan: &Plan,
+    options: &BuildOptions,
+    qemu_args: &[String],
+    session: &Session,
+) -> Result<String> {
     let output = output_folder(plan, options);
     let version = check::qemu_version(plan, session)?;
     let accelerator = check::accelerator(plan.board.arch, &version, session)?;
     let line = check::interactive(&check::machine(plan, &output, accelerator, qemu_args)).to_line();
-    Ok(format!("# boot (the checks add an archive with their agent, and log files)\n{line}\n"))
+    Ok(format!(
+        "# boot (the checks add an archive with their agent, and log files)\n{line}\n"
+    ))
 }
 
 fn source_lines(plan: &Plan) -> Vec<String> {
     let line = |package: &str, debian: &str, wish: &SourceWish| match wish {
-        SourceWish::Series(_) => format!("apt-get {debian}  # in a private state folder, verified by apt"),
+        SourceWish::Series(_) => {
+            format!("apt-get {debian}  # in a private state folder, verified by apt")
+        }
         SourceWish::Path(path) => format!("# {package} from {}", path.display()),
     };
     let series = |wish: &SourceWish| match wish {
@@ -79,10 +125,18 @@ fn source_lines(plan: &Plan) -> Vec<String> {
     let linux = format!("download linux-source-{}", series(&plan.kernel.source));
     let mut lines = vec![
         line("linux", &linux, &plan.kernel.source),
-        line("musl", "source --download-only --tar-only musl", &plan.userland.libc.source),
+        line(
+            "musl",
+            "source --download-only --tar-only musl",
+            &plan.userland.libc.source,
+        ),
     ];
     if let Some(busybox) = &plan.userland.busybox {
-        lines.push(line("busybox", "source --download-only --tar-only busybox", &busybox.source));
+        lines.push(line(
+            "busybox",
+            "source --download-only --tar-only busybox",
+            &busybox.source,
+        ));
     }
     lines
 }
@@ -99,5 +153,13 @@ fn source(plan: &Plan, package: Package, wish: &SourceWish) -> Source {
     };
     let id = Id::of_bytes(version.as_bytes());
     let origin = String::new();
-    Source { name, version, origin, sha256: id.clone(), tree, digest: id, cached: false }
+    Source {
+        name,
+        version,
+        origin,
+        sha256: id.clone(),
+        tree,
+        digest: id,
+        cached: false,
+    }
 }

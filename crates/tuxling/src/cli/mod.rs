@@ -32,7 +32,11 @@ pub fn run(args: &[OsString]) -> u8 {
         Err(error) => {
             // Help and version are no errors, and go to standard output.
             let _ = error.print();
-            return if error.use_stderr() { Kind::Usage.exit_code() } else { 0 };
+            return if error.use_stderr() {
+                Kind::Usage.exit_code()
+            } else {
+                0
+            };
         }
     };
     let json = args.command.common().is_some_and(|common| common.json);
@@ -88,9 +92,10 @@ fn print_json<T: Serialize>(value: &T) -> Result<()> {
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(Kind::Machine, format!("can't write to standard output: {e}")))
-        }
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(
+            Kind::Machine,
+            format!("can't write to standard output: {e}"),
+        )),
         _ => Ok(()),
     }
 }
@@ -109,7 +114,8 @@ fn completions(shell: clap_complete::Shell) -> Result<()> {
 /// The current folder.
 fn cwd() -> Result<PathBuf> {
     std::env::current_dir().map_err(|e| {
-        Failure::new(Kind::Machine, format!("can't tell the current folder: {e}")).help("cd somewhere else")
+        Failure::new(Kind::Machine, format!("can't tell the current folder: {e}"))
+            .help("cd somewhere else")
     })
 }
 
@@ -122,9 +128,13 @@ fn load(recipe: &str) -> Result<Plan> {
 
 /// What starts processes, with tuxling itself as the supervisor.
 fn processes() -> Result<Processes> {
-    let broken = |e: std::io::Error| Failure::new(Kind::Machine, format!("can't find tuxling itself: {e}"));
+    let broken =
+        |e: std::io::Error| Failure::new(Kind::Machine, format!("can't find tuxling itself: {e}"));
     let supervisor = std::env::current_exe().map_err(broken)?;
-    Ok(Processes::new(supervisor, Cancel::on_signals().map_err(broken)?))
+    Ok(Processes::new(
+        supervisor,
+        Cancel::on_signals().map_err(broken)?,
+    ))
 }
 
 /// Everything that the phases need.
@@ -133,5 +143,10 @@ fn session<'a>(common: &Common, progress: &'a Terminal) -> Result<Session<'a>> {
         || std::thread::available_parallelism().map_or(1, usize::from),
         |jobs| usize::from(jobs.get()),
     );
-    Ok(Session::new(processes()?, Cache::of_user()?, progress, jobs))
+    Ok(Session::new(
+        processes()?,
+        Cache::of_user()?,
+        progress,
+        jobs,
+    ))
 }

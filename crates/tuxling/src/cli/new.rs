@@ -11,7 +11,15 @@ pub fn run(new: &New) -> Result<()> {
         Network::Dhcp => true,
         Network::None => false,
     };
-    let wish = Wish { name: new.name.clone(), board: new.board.clone(), network };
+    let wish = Wish {
+        name: new.name.clone(),
+        board: new.board.clone(),
+        network,
+    };
     let path = scaffold::write(&cwd()?, &wish)?;
-    print(&format!("wrote {}; next: tuxling check {}.toml\n", path.display(), new.name))
+    print(&format!(
+        "wrote {}; next: tuxling check {}.toml\n",
+        path.display(),
+        new.name
+    ))
 }

@@ -32,7 +32,11 @@ impl Terminal {
     /// `verbose` shows the tools' output instead of a changing line.
     pub fn new(verbose: bool) -> Self {
         let fancy = !verbose && std::io::stderr().is_terminal();
-        Terminal { verbose, fancy, now: Mutex::default() }
+        Terminal {
+            verbose,
+            fancy,
+            now: Mutex::default(),
+        }
     }
 
     fn say(&self, line: &str) {
@@ -41,7 +45,12 @@ impl Terminal {
     }
 
     fn with<T>(&self, what: impl FnOnce(&mut Option<Phase>) -> T) -> T {
-        what(&mut self.now.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+        what(
+            &mut self
+                .now
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner()),
+        )
     }
 }
 
@@ -56,7 +65,13 @@ impl Progress for Terminal {
             bar
         });
         let now = Instant::now();
-        let phase = Phase { name: phase.to_owned(), bar, lines: 0, begun: now, told: now };
+        let phase = Phase {
+            name: phase.to_owned(),
+            bar,
+            lines: 0,
+            begun: now,
+            told: now,
+        };
         self.with(|current| *current = Some(phase));
     }
 

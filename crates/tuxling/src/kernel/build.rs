@@ -103,8 +103,14 @@ impl BuildInput<'_> {
     /// every object, so each set has a tree of its own.
     fn objects_folder(&self) -> Result<String> {
         let flags = (self.cflags, &self.tools.cc, &self.tools.versions);
-        let id = Id::of("objects/1", &flags).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
-        Ok(format!("linux-{}-{}-{}", self.source.digest.short(), self.arch.facts().name, id.short()))
+        let id =
+            Id::of("objects/1", &flags).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+        Ok(format!(
+            "linux-{}-{}-{}",
+            self.source.digest.short(),
+            self.arch.facts().name,
+            id.short()
+        ))
     }
 }
 
@@ -116,8 +122,13 @@ pub fn build(input: &BuildInput, session: &Session) -> Result<Cached<Kernel>> {
     if kernel.image().exists() {
         return Ok(Cached::hit(kernel));
     }
-    let objects = session.cache.folder("objects")?.join(input.objects_folder()?);
-    let _lock = session.cache.lock(&objects, &|text| session.progress.note(text))?;
+    let objects = session
+        .cache
+        .folder("objects")?
+        .join(input.objects_folder()?);
+    let _lock = session
+        .cache
+        .lock(&objects, &|text| session.progress.note(text))?;
     if kernel.image().exists() {
         return Ok(Cached::hit(kernel)); // built by the one we waited for
     }
@@ -134,7 +145,14 @@ fn compile(input: &BuildInput, objects: &Path, session: &Session) -> Result<()> 
     write_if_changed(&objects.join(".config"), input.config.text.as_bytes())?;
     let log = objects.join("tuxling.log");
     let _ = fs::remove_file(&log); // the last build's; a new one is begun
-    let cmd = command(input.source, objects, input.arch, input.tools, input.cflags, session.jobs);
+    let cmd = command(
+        input.source,
+        objects,
+        input.arch,
+        input.tools,
+        input.cflags,
+        session.jobs,
+    );
     session
         .processes
         .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))

@@ -33,7 +33,13 @@ impl Resolved {
     /// around them.
     pub fn id(&self) -> Id {
         let values = parse(&self.text).values;
-        Id::of_bytes(values.iter().map(|(k, v)| format!("{k}={v}\n")).collect::<String>().as_bytes())
+        Id::of_bytes(
+            values
+                .iter()
+                .map(|(k, v)| format!("{k}={v}\n"))
+                .collect::<String>()
+                .as_bytes(),
+        )
     }
 }
 
@@ -56,9 +62,14 @@ impl Values {
 pub fn parse(text: &str) -> Values {
     let mut values = BTreeMap::new();
     for line in text.lines() {
-        if let Some(symbol) = line.strip_prefix("# CONFIG_").and_then(|l| l.strip_suffix(" is not set")) {
+        if let Some(symbol) = line
+            .strip_prefix("# CONFIG_")
+            .and_then(|l| l.strip_suffix(" is not set"))
+        {
             values.insert(symbol.to_owned(), "n".to_owned());
-        } else if let Some((symbol, value)) = line.strip_prefix("CONFIG_").and_then(|l| l.split_once('=')) {
+        } else if let Some((symbol, value)) =
+            line.strip_prefix("CONFIG_").and_then(|l| l.split_once('='))
+        {
             values.insert(symbol.to_owned(), value.to_owned());
         }
     }
@@ -105,11 +116,18 @@ pub fn resolve(
         source: &source.digest,
         arch,
         base: &plan.base,
-        requests: plan.requests.iter().map(|r| (&*r.symbol, &*r.value, r.quoted)).collect(),
+        requests: plan
+            .requests
+            .iter()
+            .map(|r| (&*r.symbol, &*r.value, r.quoted))
+            .collect(),
         versions: &tools.versions,
     };
     let id = Id::of("config/1", &key).map_err(|e| Failure::new(Kind::Config, e.to_string()))?;
-    let kept = session.cache.folder("configs")?.join(format!("{}.config", id.short()));
+    let kept = session
+        .cache
+        .folder("configs")?
+        .join(format!("{}.config", id.short()));
     let (text, cached) = match fs::read_to_string(&kept) {
         Ok(text) => (text, true),
         Err(_) => {
@@ -124,7 +142,10 @@ pub fn resolve(
         .filter(|request| values.get(&request.symbol) != spelled(request))
         .collect();
     let dropped = dropped::explain(&unmet, &values, &source.tree, arch)?;
-    Ok(Cached { value: Resolved { text, dropped }, cached })
+    Ok(Cached {
+        value: Resolved { text, dropped },
+        cached,
+    })
 }
 
 /// The requests that count: of several for one symbol, the last.
@@ -141,7 +162,10 @@ fn effective(requests: &[Request]) -> Vec<&Request> {
 /// A request's value as `.config` spells it.
 pub fn spelled(request: &Request) -> String {
     if request.quoted {
-        format!("\"{}\"", request.value.replace('\\', "\\\\").replace('"', "\\\""))
+        format!(
+            "\"{}\"",
+            request.value.replace('\\', "\\\\").replace('"', "\\\"")
+        )
     } else {
         request.value.clone()
     }
@@ -159,7 +183,9 @@ fn run_conf(
     let doing = "resolve the kernel's configuration";
     let folder = format!("kconfig-{}-{}", source.digest.short(), arch.facts().name);
     let objects = session.cache.folder("objects")?.join(folder);
-    let _lock = session.cache.lock(&objects, &|text| session.progress.note(text))?;
+    let _lock = session
+        .cache
+        .lock(&objects, &|text| session.progress.note(text))?;
     fs::create_dir_all(&objects).map_err(|e| Failure::io("make the folder", &objects, &e))?;
     let log = objects.join("tuxling.log");
     let run = |target: &str| {
@@ -199,26 +225,44 @@ mod tests {
     use super::*;
 
     fn request(symbol: &str, value: &str, quoted: bool) -> Request {
-        Request { symbol: symbol.into(), value: value.into(), quoted, by: "test".into() }
+        Request {
+            symbol: symbol.into(),
+            value: value.into(),
+            quoted,
+            by: "test".into(),
+        }
     }
 
     #[test]
     fn what_a_config_does_not_mention_is_n() {
         let values = parse("# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=\"a b\"\n# a comment\n");
-        assert_eq!((values.get("A"), values.get("B"), values.get("D")), ("n", "y", "n"));
+        assert_eq!(
+            (values.get("A"), values.get("B"), values.get("D")),
+            ("n", "y", "n")
+        );
         assert_eq!(values.get("C"), "\"a b\"");
     }
 
     #[test]
     fn the_last_request_for_a_symbol_counts() {
-        let requests = [request("A", "y", false), request("B", "y", false), request("A", "n", false)];
-        let kept: Vec<_> = effective(&requests).iter().map(|r| (&*r.symbol, &*r.value)).collect();
+        let requests = [
+            request("A", "y", false),
+            request("B", "y", false),
+            request("A", "n", false),
+        ];
+        let kept: Vec<_> = effective(&requests)
+            .iter()
+            .map(|r| (&*r.symbol, &*r.value))
+            .collect();
         assert_eq!(kept, [("B", "y"), ("A", "n")]);
     }
 
     #[test]
     fn texts_are_quoted_as_the_kernel_quotes_them() {
-        assert_eq!(spelled(&request("A", "say \"hi\"", true)), r#""say \"hi\"""#);
+        assert_eq!(
+            spelled(&request("A", "say \"hi\"", true)),
+            r#""say \"hi\"""#
+        );
         assert_eq!(spelled(&request("A", "17", false)), "17");
     }
 }

@@ -43,8 +43,14 @@ pub struct Definition {
 
 impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Request { symbol, value, by, .. } = &self.request;
-        write!(f, "CONFIG_{symbol}={value} (asked for by {by}) is {} after all", self.value)?;
+        let Request {
+            symbol, value, by, ..
+        } = &self.request;
+        write!(
+            f,
+            "CONFIG_{symbol}={value} (asked for by {by}) is {} after all",
+            self.value
+        )?;
         if self.definitions.is_empty() {
             write!(f, "\n    this kernel has no such symbol")?;
             if let Some(nearest) = &self.nearest {
@@ -60,8 +66,11 @@ impl fmt::Display for Dropped {
             for condition in &definition.depends {
                 write!(f, "\n    depends on {condition}")?;
             }
-            let unset: Vec<_> =
-                definition.values.iter().map(|(symbol, value)| format!("{symbol}={value}")).collect();
+            let unset: Vec<_> = definition
+                .values
+                .iter()
+                .map(|(symbol, value)| format!("{symbol}={value}"))
+                .collect();
             if !unset.is_empty() {
                 write!(f, "\n    where {}", unset.join(", "))?;
             }
@@ -71,7 +80,12 @@ impl fmt::Display for Dropped {
 }
 
 /// Finds out about each of the unmet requests.
-pub fn explain(unmet: &[&Request], values: &Values, tree: &Path, arch: Arch) -> Result<Vec<Dropped>> {
+pub fn explain(
+    unmet: &[&Request],
+    values: &Values,
+    tree: &Path,
+    arch: Arch,
+) -> Result<Vec<Dropped>> {
     if unmet.is_empty() {
         return Ok(Vec::new());
     }
@@ -79,19 +93,31 @@ pub fn explain(unmet: &[&Request], values: &Values, tree: &Path, arch: Arch) -> 
     let mut definitions: BTreeMap<String, Vec<Definition>> = BTreeMap::new();
     for path in files {
         let text = fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
-        let name = path.strip_prefix(tree).unwrap_or(&path).display().to_string();
+        let name = path
+            .strip_prefix(tree)
+            .unwrap_or(&path)
+            .display()
+            .to_string();
         for (symbol, definition) in definitions_in(&String::from_utf8_lossy(&text), &name) {
             definitions.entry(symbol).or_default().push(definition);
         }
     }
-    Ok(unmet.iter().map(|request| one(request, values, &definitions)).collect())
+    Ok(unmet
+        .iter()
+        .map(|request| one(request, values, &definitions))
+        .collect())
 }
 
 fn one(request: &Request, values: &Values, all: &BTreeMap<String, Vec<Definition>>) -> Dropped {
     let mut definitions = all.get(&request.symbol).cloned().unwrap_or_default();
     for definition in &mut definitions {
-        let symbols = definition.depends.iter().flat_map(|condition| symbols_in(condition));
-        definition.values = symbols.map(|s| (s.to_owned(), values.get(s).to_owned())).collect();
+        let symbols = definition
+            .depends
+            .iter()
+            .flat_map(|condition| symbols_in(condition));
+        definition.values = symbols
+            .map(|s| (s.to_owned(), values.get(s).to_owned()))
+            .collect();
     }
     let nearest = all
         .keys()
@@ -99,7 +125,12 @@ fn one(request: &Request, values: &Values, all: &BTreeMap<String, Vec<Definition
         .filter(|(distance, _)| *distance <= 2 + request.symbol.len() / 8)
         .min()
         .map(|(_, known)| known.clone());
-    Dropped { request: (*request).clone(), value: values.get(&request.symbol).to_owned(), definitions, nearest }
+    Dropped {
+        request: (*request).clone(),
+        value: values.get(&request.symbol).to_owned(),
+        definitions,
+        nearest,
+    }
 }
 
 fn symbols_in(condition: &str) -> impl Iterator<Item = &str> {
@@ -113,7 +144,8 @@ fn kconfig_files(tree: &Path, arch: Arch) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let mut folders = vec![tree.to_owned()];
     while let Some(folder) = folders.pop() {
-        let entries = fs::read_dir(&folder).map_err(|e| Failure::io("read the folder", &folder, &e))?;
+        let entries =
+            fs::read_dir(&folder).map_err(|e| Failure::io("read the folder", &folder, &e))?;
         for entry in entries.flatten() {
             let name = entry.file_name();
             let name = name.to_string_lossy();
@@ -143,23 +175,47 @@ fn definitions_in(text: &str, name: &str) -> Vec<(String, Definition)> {
     for (at, line) in text.lines().enumerate() {
         let indent = line.len() - line.trim_start().len();
         if let Some(of_help) = help_indent {
-            if line.trim().is_empty() || (of_help == 0 && indent > 0) || (of_help > 0 && indent >= of_help) {
-                help_indent = Some(if of_help == 0 && indent > 0 { indent } else { of_help });
+            if line.trim().is_empty()
+                || (of_help == 0 && indent > 0)
+                || (of_help > 0 && indent >= of_help)
+            {
+                help_indent = Some(if of_help == 0 && indent > 0 {
+                    indent
+                } else {
+                    of_help
+                });
                 continue;
             }
             help_indent = None;
         }
         let mut words = line.trim().splitn(2, char::is_whitespace);
-        let (keyword, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default().trim());
+        let (keyword, rest) = (
+            words.next().unwrap_or_default(),
+            words.next().unwrap_or_default().trim(),
+        );
         match keyword {
             "config" | "menuconfig" => {
-                let depends = around.iter().flat_map(|(_, conditions)| conditions.clone()).collect();
+                let depends = around
+                    .iter()
+                    .flat_map(|(_, conditions)| conditions.clone())
+                    .collect();
                 let place = format!("{name}:{}", at + 1);
-                found.push((rest.to_owned(), Definition { place, depends, ..Definition::default() }));
+                found.push((
+                    rest.to_owned(),
+                    Definition {
+                        place,
+                        depends,
+                        ..Definition::default()
+                    },
+                ));
                 in_config = true;
             }
             "if" | "menu" | "choice" => {
-                let conditions = if keyword == "if" { vec![rest.to_owned()] } else { Vec::new() };
+                let conditions = if keyword == "if" {
+                    vec![rest.to_owned()]
+                } else {
+                    Vec::new()
+                };
                 around.push((keyword, conditions));
                 in_config = false;
             }
@@ -222,17 +278,27 @@ endmenu
         assert_eq!(names, ["FOO", "HIDDEN"]);
         let foo = &found[0].1;
         assert_eq!(foo.depends, ["NET", "INET", "BAR && !BAZ"]);
-        assert_eq!((&*foo.place, foo.prompt.as_deref()), ("net/Kconfig:5", Some("The foo protocol")));
+        assert_eq!(
+            (&*foo.place, foo.prompt.as_deref()),
+            ("net/Kconfig:5", Some("The foo protocol"))
+        );
         assert_eq!(found[1].1.prompt, None);
     }
 
     #[test]
     fn a_dropped_request_is_told_with_what_it_lacks() {
-        let all: BTreeMap<_, Vec<_>> =
-            definitions_in(FILE, "net/Kconfig").into_iter().map(|(s, d)| (s, vec![d])).collect();
-        let values = super::super::config::parse("CONFIG_NET=y\nCONFIG_INET=y\n# CONFIG_BAR is not set\n");
-        let request =
-            Request { symbol: "FOO".into(), value: "y".into(), quoted: false, by: "kernel.options".into() };
+        let all: BTreeMap<_, Vec<_>> = definitions_in(FILE, "net/Kconfig")
+            .into_iter()
+            .map(|(s, d)| (s, vec![d]))
+            .collect();
+        let values =
+            super::super::config::parse("CONFIG_NET=y\nCONFIG_INET=y\n# CONFIG_BAR is not set\n");
+        let request = Request {
+            symbol: "FOO".into(),
+            value: "y".into(),
+            quoted: false,
+            by: "kernel.options".into(),
+        };
         let told = one(&request, &values, &all).to_string();
         assert_eq!(
             told,
@@ -240,7 +306,14 @@ endmenu
              defined at net/Kconfig:5: \"The foo protocol\"\n    depends on NET\n    depends on INET\n    \
              depends on BAR && !BAZ\n    where BAR=n, BAZ=n, INET=y, NET=y"
         );
-        let request = Request { symbol: "FOOO".into(), ..request };
-        assert!(one(&request, &values, &all).to_string().ends_with("did you mean CONFIG_FOO?"));
+        let request = Request {
+            symbol: "FOOO".into(),
+            ..request
+        };
+        assert!(
+            one(&request, &values, &all)
+                .to_string()
+                .ends_with("did you mean CONFIG_FOO?")
+        );
     }
 }

@@ -38,7 +38,11 @@ impl Tools {
     /// over the recipe's tool chain, as in a build by hand.
     pub fn find(wished: Toolchain, arch: Arch, processes: &Processes) -> Result<Tools> {
         let set = |key: &str| std::env::var(key).ok().filter(|v| !v.is_empty());
-        let kind = if set("LLVM").is_some_and(|v| v != "0") { Toolchain::Llvm } else { wished };
+        let kind = if set("LLVM").is_some_and(|v| v != "0") {
+            Toolchain::Llvm
+        } else {
+            wished
+        };
         let doing = "build for this board";
         let cross = match set("CROSS_COMPILE") {
             Some(prefix) => prefix,
@@ -58,18 +62,32 @@ impl Tools {
                 .run(&Cmd::new(program).arg("--version"))
                 .map_err(|e| process_failure(Kind::Machine, doing, e))?;
             let text = output.text();
-            versions.insert(name.to_owned(), text.lines().next().unwrap_or_default().to_owned());
+            versions.insert(
+                name.to_owned(),
+                text.lines().next().unwrap_or_default().to_owned(),
+            );
         }
         if user_cc == cc {
             versions.remove("user_cc"); // one compiler, told once
         }
         let ccache = processes.find("ccache").is_some();
-        Ok(Tools { kind, cross, cc, user_cc, ccache, versions: Versions(versions) })
+        Ok(Tools {
+            kind,
+            cross,
+            cc,
+            user_cc,
+            ccache,
+            versions: Versions(versions),
+        })
     }
 
     /// The compiler as `make CC=…` takes it.
     pub fn make_cc(&self) -> String {
-        if self.ccache { format!("ccache {}", self.cc) } else { self.cc.clone() }
+        if self.ccache {
+            format!("ccache {}", self.cc)
+        } else {
+            self.cc.clone()
+        }
     }
 
     /// A binutils program: `ar`, `ranlib`, `strip`, … of this tool chain.

@@ -20,7 +20,7 @@ use crate::units::Bytes;
 pub const GUEST_MAC: Mac = Mac([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
 
 /// A probe of KVM that takes longer has failed.
-pub const PROBE_LIMIT: Duration = Duration::from_secs(5);
+pub const PROBE_LIMIT: Duration = Duration::from_secs(2);
 
 /// What runs the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

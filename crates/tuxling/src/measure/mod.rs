@@ -11,7 +11,9 @@ pub fn image_sizes(kernel: &[u8], ramdisk: Option<&[u8]>) -> ImageSizes {
     let ramdisk_bytes = ramdisk.map_or(0, |bytes| bytes.len() as u64);
     ImageSizes {
         kernel_bytes,
-        payload_bytes: BootImage::parse(kernel).ok().map(|image| image.payload_bytes),
+        payload_bytes: BootImage::parse(kernel)
+            .ok()
+            .map(|image| image.payload_bytes),
         ramdisk_bytes,
         total_bytes: kernel_bytes + ramdisk_bytes,
     }
@@ -19,8 +21,12 @@ pub fn image_sizes(kernel: &[u8], ramdisk: Option<&[u8]>) -> ImageSizes {
 
 /// Sizes inside the kernel.
 pub fn vmlinux_sizes(file: &[u8]) -> Result<VmlinuxSizes> {
-    let sections = Sections::parse(file)
-        .map_err(|e| Failure::new(Kind::Build, format!("can't measure the kernel that was built: {e}")))?;
+    let sections = Sections::parse(file).map_err(|e| {
+        Failure::new(
+            Kind::Build,
+            format!("can't measure the kernel that was built: {e}"),
+        )
+    })?;
     let sizes = sections.sizes();
     Ok(VmlinuxSizes {
         text_bytes: sizes.text,

@@ -53,7 +53,12 @@ fn sizes(out: &mut String, record: &Record) -> std::fmt::Result {
     row(out, "kernel", image.kernel_bytes, "")?;
     if let Some(payload) = image.payload_bytes {
         row(out, "  compressed payload", payload, "")?;
-        row(out, "  setup, header, padding", image.kernel_bytes - payload, "")?;
+        row(
+            out,
+            "  setup, header, padding",
+            image.kernel_bytes - payload,
+            "",
+        )?;
     }
     let vmlinux = &record.vmlinux;
     row(out, "  text (uncompressed)", vmlinux.text_bytes, "")?;
@@ -62,10 +67,18 @@ fn sizes(out: &mut String, record: &Record) -> std::fmt::Result {
     row(out, "  init", vmlinux.init_bytes, "freed after boot")?;
     let remark = match record.ramdisk.compression.as_str() {
         "none" => "not compressed".to_owned(),
-        compression => format!("{compression}, {} B unpacked", grouped(record.ramdisk.archive_bytes)),
+        compression => format!(
+            "{compression}, {} B unpacked",
+            grouped(record.ramdisk.archive_bytes)
+        ),
     };
     row(out, "ramdisk", image.ramdisk_bytes, &remark)?;
-    let mut files: Vec<_> = record.ramdisk.files.iter().filter(|(_, bytes)| **bytes > 0).collect();
+    let mut files: Vec<_> = record
+        .ramdisk
+        .files
+        .iter()
+        .filter(|(_, bytes)| **bytes > 0)
+        .collect();
     files.sort_by_key(|(path, bytes)| (std::cmp::Reverse(**bytes), *path));
     for (path, bytes) in files.iter().take(3) {
         row(out, &format!("  {path}"), **bytes, "")?;
@@ -80,10 +93,21 @@ fn sizes(out: &mut String, record: &Record) -> std::fmt::Result {
 fn checks(out: &mut String, record: &Record) -> std::fmt::Result {
     writeln!(out, "\nChecks")?;
     for check in &record.checks {
-        let took = check.seconds.map_or("-".to_owned(), |s| show_duration(Duration::from_secs_f64(s.max(0.0))));
-        let mark = if check.outcome == CheckOutcome::Passed { "ok" } else { "!!" };
+        let took = check.seconds.map_or("-".to_owned(), |s| {
+            show_duration(Duration::from_secs_f64(s.max(0.0)))
+        });
+        let mark = if check.outcome == CheckOutcome::Passed {
+            "ok"
+        } else {
+            "!!"
+        };
         let detail = check.detail.lines().next().unwrap_or_default();
-        writeln!(out, "  {mark} {:<14}{:<11}{took:>9}  {detail}", check.name, check.outcome.words())?;
+        writeln!(
+            out,
+            "  {mark} {:<14}{:<11}{took:>9}  {detail}",
+            check.name,
+            check.outcome.words()
+        )?;
     }
     Ok(())
 }
@@ -92,14 +116,30 @@ fn ram(out: &mut String, record: &Record) -> std::fmt::Result {
     let ram = &record.ram;
     writeln!(out, "\nRAM (KiB)")?;
     let mut row = |name: &str, kib: Option<u64>, remark: &str| match kib {
-        Some(kib) => writeln!(out, "{}", format!("  {name:<26}{:>13}    {remark}", grouped(kib)).trim_end()),
+        Some(kib) => writeln!(
+            out,
+            "{}",
+            format!("  {name:<26}{:>13}    {remark}", grouped(kib)).trim_end()
+        ),
         None => Ok(()),
     };
     row("machine", Some(ram.machine_kib), "")?;
     row("managed by the kernel", ram.total_kib, "MemTotal")?;
-    row("used", ram.used_kib, "after the last check, caches included")?;
-    row("  page cache", ram.cache_kib, "the unpacked ramdisk included")?;
-    row("  the checks' own agent", ram.agent_kib, "not part of the shipped system")?;
+    row(
+        "used",
+        ram.used_kib,
+        "after the last check, caches included",
+    )?;
+    row(
+        "  page cache",
+        ram.cache_kib,
+        "the unpacked ramdisk included",
+    )?;
+    row(
+        "  the checks' own agent",
+        ram.agent_kib,
+        "not part of the shipped system",
+    )?;
     row("free", ram.free_kib, "")
 }
 
@@ -111,7 +151,12 @@ fn boot(out: &mut String, record: &Record) -> std::fmt::Result {
         writeln!(out, "  {:<26}{took:>13}    {accelerator}", "wall clock")?;
     }
     if let Some(instructions) = record.boot.instructions {
-        writeln!(out, "  {:<26}{:>13}    icount, a boot of its own", "instructions", grouped(instructions))?;
+        writeln!(
+            out,
+            "  {:<26}{:>13}    icount, a boot of its own",
+            "instructions",
+            grouped(instructions)
+        )?;
     }
     Ok(())
 }
@@ -121,18 +166,31 @@ fn phases(out: &mut String, record: &Record) -> std::fmt::Result {
     let mut sum = 0.0;
     for phase in &record.phases {
         sum += phase.seconds;
-        let cached = if phase.cached { "was there already" } else { "" };
+        let cached = if phase.cached {
+            "was there already"
+        } else {
+            ""
+        };
         let took = show_duration(Duration::from_secs_f64(phase.seconds.max(0.0)));
-        writeln!(out, "{}", format!("  {:<26}{took:>13}    {cached}", phase.name).trim_end())?;
+        writeln!(
+            out,
+            "{}",
+            format!("  {:<26}{took:>13}    {cached}", phase.name).trim_end()
+        )?;
     }
-    writeln!(out, "  {:<26}{:>13}", "together", show_duration(Duration::from_secs_f64(sum)))
+    writeln!(
+        out,
+        "  {:<26}{:>13}",
+        "together",
+        show_duration(Duration::from_secs_f64(sum))
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::record::tests::record;
     use crate::report::record::CheckRecord;
+    use crate::report::record::tests::record;
 
     #[test]
     fn sizes_checks_and_the_way_to_boot_are_on_the_card() {
@@ -145,8 +203,14 @@ mod tests {
         });
         let card = card(&record, Some("qemu-system-i386 -kernel k"));
         assert!(card.starts_with("tiny on pc: passed\n"), "{card}");
-        assert!(card.contains("  kernel                            1,000 B\n"), "{card}");
-        assert!(card.contains("!! shell         timed out          -  no answer\n"), "{card}");
+        assert!(
+            card.contains("  kernel                            1,000 B\n"),
+            "{card}"
+        );
+        assert!(
+            card.contains("!! shell         timed out          -  no answer\n"),
+            "{card}"
+        );
         assert!(card.ends_with("  qemu-system-i386 -kernel k\n"), "{card}");
     }
 }

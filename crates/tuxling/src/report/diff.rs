@@ -105,7 +105,9 @@ fn figures(a: &Record, b: &Record) -> Vec<Figure> {
         ("RAM free", "KiB", |r| r.ram.free_kib),
         ("page cache", "KiB", |r| r.ram.cache_kib),
         ("smallest RAM", "KiB", |r| r.ram.smallest_kib),
-        ("one download", "KiB", |r| r.ram.download_kib.and_then(|kib| u64::try_from(kib).ok())),
+        ("one download", "KiB", |r| {
+            r.ram.download_kib.and_then(|kib| u64::try_from(kib).ok())
+        }),
         ("boot", "instructions", |r| r.boot.instructions),
     ];
     let signed = |value: Option<u64>| value.and_then(|v| i64::try_from(v).ok());
@@ -133,20 +135,37 @@ fn changed(a: &BTreeMap<String, u64>, b: &BTreeMap<String, u64>) -> Vec<Figure> 
         })
         .filter(|figure| figure.a != figure.b)
         .collect();
-    let size = |f: &Figure| f.b.unwrap_or(0).saturating_sub(f.a.unwrap_or(0)).unsigned_abs();
+    let size = |f: &Figure| {
+        f.b.unwrap_or(0)
+            .saturating_sub(f.a.unwrap_or(0))
+            .unsigned_abs()
+    };
     figures.sort_by_key(|figure| (std::cmp::Reverse(size(figure)), figure.name.clone()));
     figures
 }
 
 fn checks(a: &Record, b: &Record) -> Vec<CheckPair> {
     let outcome = |record: &Record, name: &str| {
-        record.checks.iter().find(|c| c.name == name).map(|c| c.outcome.words().to_owned())
+        record
+            .checks
+            .iter()
+            .find(|c| c.name == name)
+            .map(|c| c.outcome.words().to_owned())
     };
     let mut names: Vec<&str> = a.checks.iter().map(|c| &*c.name).collect();
-    names.extend(b.checks.iter().map(|c| &*c.name).filter(|name| a.checks.iter().all(|c| c.name != *name)));
+    names.extend(
+        b.checks
+            .iter()
+            .map(|c| &*c.name)
+            .filter(|name| a.checks.iter().all(|c| c.name != *name)),
+    );
     names
         .into_iter()
-        .map(|name| CheckPair { name: name.to_owned(), a: outcome(a, name), b: outcome(b, name) })
+        .map(|name| CheckPair {
+            name: name.to_owned(),
+            a: outcome(a, name),
+            b: outcome(b, name),
+        })
         .collect()
 }
 
@@ -154,7 +173,10 @@ fn inputs(a: &Record, b: &Record) -> Vec<InputPair> {
     let told = |record: &Record| {
         let mut told: BTreeMap<String, String> = BTreeMap::new();
         for (name, source) in &record.inputs.sources {
-            told.insert(name.clone(), format!("{} {}", source.version, source.origin));
+            told.insert(
+                name.clone(),
+                format!("{} {}", source.version, source.origin),
+            );
         }
         for (name, id) in &record.inputs.patches {
             told.insert(format!("patch {name}"), id.short().to_owned());
@@ -170,7 +192,11 @@ fn inputs(a: &Record, b: &Record) -> Vec<InputPair> {
     names
         .into_iter()
         .filter(|name| a.get(*name) != b.get(*name))
-        .map(|name| InputPair { name: name.clone(), a: a.get(name).cloned(), b: b.get(name).cloned() })
+        .map(|name| InputPair {
+            name: name.clone(),
+            a: a.get(name).cloned(),
+            b: b.get(name).cloned(),
+        })
         .collect()
 }
 
@@ -182,11 +208,25 @@ pub fn table(diff: &Diff) -> String {
 }
 
 fn write_table(out: &mut String, diff: &Diff) -> std::fmt::Result {
-    writeln!(out, "{:<28}{:>16}{:>16}{:>16}", "", short(&diff.a), short(&diff.b), "change")?;
-    for figure in diff.figures.iter().filter(|f| f.a.is_some() || f.b.is_some()) {
+    writeln!(
+        out,
+        "{:<28}{:>16}{:>16}{:>16}",
+        "",
+        short(&diff.a),
+        short(&diff.b),
+        "change"
+    )?;
+    for figure in diff
+        .figures
+        .iter()
+        .filter(|f| f.a.is_some() || f.b.is_some())
+    {
         figure_row(out, figure)?;
     }
-    for (title, figures) in [("Kernel sections", &diff.sections), ("Ramdisk files", &diff.files)] {
+    for (title, figures) in [
+        ("Kernel sections", &diff.sections),
+        ("Ramdisk files", &diff.files),
+    ] {
         if !figures.is_empty() {
             writeln!(out, "\n{title} that differ")?;
             for figure in figures {
@@ -198,14 +238,26 @@ fn write_table(out: &mut String, diff: &Diff) -> std::fmt::Result {
         writeln!(out, "\nChecks")?;
         for check in &diff.checks {
             let told = |outcome: &Option<String>| outcome.clone().unwrap_or_else(|| "-".to_owned());
-            writeln!(out, "{:<28}{:>16}{:>16}", short(&check.name), told(&check.a), told(&check.b))?;
+            writeln!(
+                out,
+                "{:<28}{:>16}{:>16}",
+                short(&check.name),
+                told(&check.a),
+                told(&check.b)
+            )?;
         }
     }
     if !diff.inputs.is_empty() {
         writeln!(out, "\nInputs that differ")?;
         for input in &diff.inputs {
             let told = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
-            writeln!(out, "  {}: {} -> {}", input.name, told(&input.a), told(&input.b))?;
+            writeln!(
+                out,
+                "  {}: {} -> {}",
+                input.name,
+                told(&input.a),
+                told(&input.b)
+            )?;
         }
     }
     Ok(())
@@ -227,9 +279,20 @@ fn figure_row(out: &mut String, figure: &Figure) -> std::fmt::Result {
         (Some(a), None) => signed(a.saturating_neg(), true),
         (None, None) => String::new(),
     };
-    let unit = if figure.unit == "B" { String::new() } else { format!(" {}", figure.unit) };
+    let unit = if figure.unit == "B" {
+        String::new()
+    } else {
+        format!(" {}", figure.unit)
+    };
     let name = format!("{}{unit}", figure.name);
-    writeln!(out, "{:<28}{:>16}{:>16}{:>16}", short(&name), told(figure.a), told(figure.b), delta)
+    writeln!(
+        out,
+        "{:<28}{:>16}{:>16}{:>16}",
+        short(&name),
+        told(figure.a),
+        told(figure.b),
+        delta
+    )
 }
 
 fn signed(value: i64, plus: bool) -> String {
@@ -258,7 +321,10 @@ mod tests {
         assert_eq!(diff.files.len(), 1);
         let table = table(&diff);
         let kernel = table.lines().nth(1).expect("a first row");
-        assert_eq!(kernel.split_whitespace().collect::<Vec<_>>(), ["kernel", "1,000", "600", "-400"]);
+        assert_eq!(
+            kernel.split_whitespace().collect::<Vec<_>>(),
+            ["kernel", "1,000", "600", "-400"]
+        );
         assert!(table.contains("/bin/busybox"));
     }
 

@@ -210,7 +210,12 @@ pub(crate) mod tests {
             board: "pc".to_owned(),
             outcome: Some(Outcome::Passed),
             reason: None,
-            image: ImageSizes { kernel_bytes: 1000, payload_bytes: Some(900), ramdisk_bytes: 50, total_bytes: 1050 },
+            image: ImageSizes {
+                kernel_bytes: 1000,
+                payload_bytes: Some(900),
+                ramdisk_bytes: 50,
+                total_bytes: 1050,
+            },
             vmlinux: VmlinuxSizes::default(),
             ramdisk: RamdiskSizes::default(),
             checks: Vec::new(),
@@ -229,8 +234,17 @@ pub(crate) mod tests {
     #[test]
     fn what_was_not_measured_is_null_not_absent() {
         let json = serde_json::to_value(record()).expect("is JSON");
-        for pointer in ["/ram/smallest_kib", "/ram/download_kib", "/boot/instructions", "/ids/build_id"] {
-            assert_eq!(json.pointer(pointer), Some(&serde_json::Value::Null), "{pointer}");
+        for pointer in [
+            "/ram/smallest_kib",
+            "/ram/download_kib",
+            "/boot/instructions",
+            "/ids/build_id",
+        ] {
+            assert_eq!(
+                json.pointer(pointer),
+                Some(&serde_json::Value::Null),
+                "{pointer}"
+            );
         }
         assert_eq!(json["schema"], "tuxling.record/1");
         assert_eq!(json["outcome"], "passed");
@@ -240,6 +254,9 @@ pub(crate) mod tests {
     fn the_documented_schema_is_the_one_of_the_types() {
         let schema = serde_json::to_string_pretty(&schemars::schema_for!(Record)).expect("is JSON");
         let kept = include_str!("../../../../docs/record.schema.json");
-        assert!(schema.trim() == kept.trim(), "run: tuxling schema > docs/record.schema.json");
+        assert!(
+            schema.trim() == kept.trim(),
+            "run: tuxling schema > docs/record.schema.json"
+        );
     }
 }

@@ -57,7 +57,9 @@ impl Database {
         let json = serde_json::to_string(record)
             .map_err(|e| Failure::new(Kind::Machine, format!("can't write the record: {e}")))?;
         let id = Id::of_bytes(format!("{at}\n{json}").as_bytes());
-        let outcome = record.outcome.and_then(|o| Some(serde_json::to_value(o).ok()?.as_str()?.to_owned()));
+        let outcome = record
+            .outcome
+            .and_then(|o| Some(serde_json::to_value(o).ok()?.as_str()?.to_owned()));
         let text = |id: &Option<Id>| id.as_ref().map(|id| id.as_str().to_owned());
         self.connection
             .execute(
@@ -88,9 +90,15 @@ impl Database {
             )
             .optional()
             .map_err(|e| broken("read the store", &e))?;
-        let Some((at, json)) = found else { return Ok(None) };
-        let record = serde_json::from_str(&json)
-            .map_err(|e| Failure::new(Kind::Machine, format!("the store holds an unreadable record: {e}")))?;
+        let Some((at, json)) = found else {
+            return Ok(None);
+        };
+        let record = serde_json::from_str(&json).map_err(|e| {
+            Failure::new(
+                Kind::Machine,
+                format!("the store holds an unreadable record: {e}"),
+            )
+        })?;
         Ok(Some(Attempt { at, record }))
     }
 
@@ -113,7 +121,11 @@ impl Database {
     /// How many attempts of a trial there are.
     pub fn attempts(&self, trial: &Id) -> Result<i64> {
         self.connection
-            .query_row("SELECT count(*) FROM attempt WHERE trial_id = ?1", [trial.as_str()], |row| row.get(0))
+            .query_row(
+                "SELECT count(*) FROM attempt WHERE trial_id = ?1",
+                [trial.as_str()],
+                |row| row.get(0),
+            )
             .map_err(|e| broken("read the store", &e))
     }
 }
@@ -145,8 +157,14 @@ mod tests {
         let mut second = first.clone();
         second.boot.instructions = Some(1_003_333_849);
         store.add(2, &second).expect("adds");
-        assert_eq!(store.boot_instructions(&trial).expect("reads"), Some(1_003_333_849));
-        let newest = store.newest(&first.recipe).expect("reads").expect("there is one");
+        assert_eq!(
+            store.boot_instructions(&trial).expect("reads"),
+            Some(1_003_333_849)
+        );
+        let newest = store
+            .newest(&first.recipe)
+            .expect("reads")
+            .expect("there is one");
         assert_eq!((newest.at, newest.record), (2, second));
         assert!(store.newest("another").expect("reads").is_none());
     }

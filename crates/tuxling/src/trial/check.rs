@@ -19,8 +19,8 @@ use crate::recipe::plan::{CheckPlan, ExercisePlan, MachinePlan, NetworkPlan, Pla
 use crate::report::Record;
 use crate::report::record::{BootRecord, RamRecord};
 use crate::session::{Cached, Session, missing_tool, process_failure};
-use crate::store::cache::{fill_folder, write_whole};
 use crate::store::Database;
+use crate::store::cache::{fill_folder, write_whole};
 use crate::store::id::Id;
 
 /// How checks are asked for.
@@ -28,6 +28,8 @@ use crate::store::id::Id;
 pub struct CheckOptions {
     /// Further arguments for QEMU.
     pub qemu_args: Vec<String>,
+    /// What runs the machine; found out when `None`.
+    pub accelerator: Option<Accelerator>,
     /// Whether the boot's instructions are counted in a second boot.
     pub boot_cost: bool,
 }
@@ -59,7 +61,12 @@ struct TrialKey<'a> {
 }
 
 /// The machine of a plan that boots what stands in the folder `output`.
-pub fn machine(plan: &Plan, output: &Path, accelerator: Accelerator, qemu_args: &[String]) -> Machine {
+pub fn machine(
+    plan: &Plan,
+    output: &Path,
+    accelerator: Accelerator,
+    qemu_args: &[String],
+) -> Machine {
     let separate = plan.ramdisk.placement == Placement::Separate;
     Machine {
         board: plan.board.clone(),
@@ -80,13 +87,20 @@ pub fn interactive(machine: &Machine) -> Cmd {
 }
 
 /// Boots a system, runs its checks, and records what came out.
-pub fn check(plan: &Plan, system: &System, options: &CheckOptions, session: &Session) -> Result<Verdict> {
+pub fn check(
+    plan: &Plan,
+    system: &System,
+    options: &CheckOptions,
+    session: &Session,
+) -> Result<Verdict> {
     let version = qemu_version(plan, session)?;
-    let accelerator = accelerator(plan.board.arch, &version, session)?;
+    let chosen = match options.accelerator {
+        Some(accelerator) => accelerator,
+        None => accelerator(plan.board.arch, &version, session)?,
+    };
     let agent = session.phase("agent", || build_agent(system, session))?;
-    let machine = machine(plan, &system.output, accelerator, &options.qemu_args);
-    let request = BootRequest {
-        machine: machine.clone(),
+    let mut request = BootRequest {
+        machine: machine(plan, &system.output, chosen, &options.qemu_args),
         checks: &plan.checks,
         exercises: &plan.exercises,
         agent: &agent,
@@ -94,10 +108,16 @@ pub fn check(plan: &Plan, system: &System, options: &CheckOptions, session: &Ses
         silence: plan.machine.silence,
         dir: system.output.join("boot"),
     };
-    let report = session.phase("boot and checks", || {
-        let mut told = |progress: Progress<'_>| tell(session, &progress);
-        boot::boot(&session.processes, &request, &mut told).map(Cached::fresh)
-    })?;
+    let mut report = boot_once(&request, session)?;
+    // Nobody's kernel is judged by a KVM that runs nothing.
+    if options.accelerator.is_none() && chosen == Accelerator::Kvm && printed_nothing(&report) {
+        session
+            .progress
+            .note("under KVM the machine printed nothing at all; using TCG from now on");
+        remember_accelerator(Accelerator::Tcg, plan.board.arch, &version, session)?;
+        request.machine.accelerator = Accelerator::Tcg;
+        report = boot_once(&request, session)?;
+    }
     let key = TrialKey {
         image: &system.image_id,
         board: &plan.board,
@@ -112,14 +132,31 @@ pub fn check(plan: &Plan, system: &System, options: &CheckOptions, session: &Ses
     };
     let trial_id = Id::of("trial/1", &key).map_err(|e| Failure::new(Kind::Check, e.to_string()))?;
     let instructions = match options.boot_cost && report.outcome == Outcome::Passed {
-        true => session.phase("boot cost", || boot_cost(&trial_id, &request, system, session))?,
+        true => session.phase("boot cost", || {
+            boot_cost(&trial_id, &request, system, session)
+        })?,
         false => None,
     };
     let mut record = built_record(plan, system, session);
     fill(&mut record, &report, instructions);
     record.qemu_version = Some(version);
     record.ids.trial_id = Some(trial_id);
-    Ok(Verdict { record, machine, failure: report.failure() })
+    Ok(Verdict {
+        record,
+        machine: request.machine,
+        failure: report.failure(),
+    })
+}
+
+fn boot_once(request: &BootRequest, session: &Session) -> Result<BootReport> {
+    session.phase("boot and checks", || {
+        let mut told = |progress: Progress<'_>| tell(session, &progress);
+        boot::boot(&session.processes, request, &mut told).map(Cached::fresh)
+    })
+}
+
+fn printed_nothing(report: &BootReport) -> bool {
+    report.outcome == Outcome::BootHung && report.console.is_empty()
 }
 
 /// The instructions of the boot: counted in a boot of its own, or remembered
@@ -134,7 +171,10 @@ fn boot_cost(
     if let Some(known) = store.boot_instructions(trial)? {
         return Ok(Cached::hit(Some(known)));
     }
-    let request = BootRequest { dir: system.output.join("boot-cost"), ..request.clone() };
+    let request = BootRequest {
+        dir: system.output.join("boot-cost"),
+        ..request.clone()
+    };
     boot::count_instructions(&session.processes, &request).map(Cached::fresh)
 }
 
@@ -146,7 +186,9 @@ fn tell(session: &Session, progress: &Progress<'_>) {
                 session.progress.tool_line(line);
             }
         }
-        Progress::CheckStarted(check) => session.progress.tool_line(&format!("check {}", check.name)),
+        Progress::CheckStarted(check) => {
+            session.progress.tool_line(&format!("check {}", check.name))
+        }
         Progress::CheckEnded(check) => {
             let line = format!("check {}: {}", check.name, check.outcome.words());
             session.progress.tool_line(&line);
@@ -160,9 +202,18 @@ fn fill(record: &mut Record, report: &BootReport, instructions: Option<u64>) {
     record.reason = Some(report.reason.clone()).filter(|_| report.outcome != Outcome::Passed);
     record.checks = report.checks.clone();
     record.exercises = report.exercises.clone();
-    record.ram = RamRecord { machine_kib: record.ram.machine_kib, ..report.ram };
-    let seconds = report.first_pass.as_ref().map(|pass| pass.after.as_secs_f64());
-    record.boot = BootRecord { instructions, seconds };
+    record.ram = RamRecord {
+        machine_kib: record.ram.machine_kib,
+        ..report.ram
+    };
+    let seconds = report
+        .first_pass
+        .as_ref()
+        .map(|pass| pass.after.as_secs_f64());
+    record.boot = BootRecord {
+        instructions,
+        seconds,
+    };
     record.qemu = report.command.to_list();
     record.accelerator = Some(report.accelerator.name().to_owned());
 }
@@ -183,18 +234,39 @@ pub fn qemu_version(plan: &Plan, session: &Session) -> Result<String> {
 /// What runs a machine of this architecture here. Whether KVM is of use is
 /// tried once for each boot of the host.
 pub fn accelerator(arch: Arch, qemu_version: &str, session: &Session) -> Result<Accelerator> {
+    let kept = accelerator_file(arch, qemu_version, session)?;
+    if let Some(known) = fs::read(&kept)
+        .ok()
+        .and_then(|json| serde_json::from_slice(&json).ok())
+    {
+        return Ok(known);
+    }
+    let found = Accelerator::probe(
+        &session.processes,
+        arch,
+        &session.cache.folder("accelerator")?,
+    )?;
+    remember_accelerator(found, arch, qemu_version, session)?;
+    Ok(found)
+}
+
+fn remember_accelerator(
+    found: Accelerator,
+    arch: Arch,
+    qemu_version: &str,
+    session: &Session,
+) -> Result<()> {
+    let json =
+        serde_json::to_vec(&found).map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
+    write_whole(&accelerator_file(arch, qemu_version, session)?, &json)
+}
+
+/// Where the answer is kept until the host is booted again.
+fn accelerator_file(arch: Arch, qemu_version: &str, session: &Session) -> Result<PathBuf> {
     let host_boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let id = Id::of("accelerator/1", &(host_boot.trim(), arch, qemu_version))
         .map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
-    let folder = session.cache.folder("accelerator")?;
-    let kept = folder.join(id.short());
-    if let Some(known) = fs::read(&kept).ok().and_then(|json| serde_json::from_slice(&json).ok()) {
-        return Ok(known);
-    }
-    let found = Accelerator::probe(&session.processes, arch, &folder)?;
-    let json = serde_json::to_vec(&found).map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
-    write_whole(&kept, &json)?;
-    Ok(found)
+    Ok(session.cache.folder("accelerator")?.join(id.short()))
 }
 
 /// The checks' agent, kept by its source and the compiler.
@@ -206,8 +278,14 @@ fn build_agent(system: &System, session: &Session) -> Result<Cached<PathBuf>> {
     if program.exists() {
         return Ok(Cached::hit(program));
     }
-    let _lock = session.cache.lock(&dir, &|text| session.progress.note(text))?;
-    let compiler = GuestCompiler { cc: system.compiler.cc.clone(), cflags: Vec::new(), ldflags: Vec::new() };
+    let _lock = session
+        .cache
+        .lock(&dir, &|text| session.progress.note(text))?;
+    let compiler = GuestCompiler {
+        cc: system.compiler.cc.clone(),
+        cflags: Vec::new(),
+        ldflags: Vec::new(),
+    };
     fill_folder(&dir, |fresh| {
         agent::build(&session.processes, &compiler, fresh)?;
         let source = fresh.join("agent.c");

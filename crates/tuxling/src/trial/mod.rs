@@ -110,7 +110,10 @@ pub fn built_record(plan: &Plan, system: &System, session: &Session) -> Record {
         ramdisk: system.contents.clone(),
         checks: Vec::new(),
         exercises: Vec::new(),
-        ram: RamRecord { machine_kib: plan.machine.memory.as_kib(), ..RamRecord::default() },
+        ram: RamRecord {
+            machine_kib: plan.machine.memory.as_kib(),
+            ..RamRecord::default()
+        },
         boot: BootRecord::default(),
         phases: session.phases(),
         inputs: system.inputs.clone(),
@@ -134,7 +137,9 @@ pub fn keep(record: &Record, output: &Path) -> Result<()> {
 
 /// Adds an attempt's record to the store.
 pub fn remember(record: &Record, cache: &Cache) -> Result<()> {
-    let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    let at = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs());
     Database::open(&store_path(cache))?.add(i64::try_from(at).unwrap_or(i64::MAX), record)
 }
 
@@ -142,9 +147,21 @@ pub fn remember(record: &Record, cache: &Cache) -> Result<()> {
 pub fn over_budget(budget: &BudgetPlan, record: &Record) -> Vec<String> {
     let image = &record.image;
     let rows = [
-        ("the kernel's image", budget.image, Some(Bytes(image.kernel_bytes))),
-        ("the ramdisk", budget.ramdisk, Some(Bytes(image.ramdisk_bytes))),
-        ("kernel and ramdisk together", budget.total, Some(Bytes(image.total_bytes))),
+        (
+            "the kernel's image",
+            budget.image,
+            Some(Bytes(image.kernel_bytes)),
+        ),
+        (
+            "the ramdisk",
+            budget.ramdisk,
+            Some(Bytes(image.ramdisk_bytes)),
+        ),
+        (
+            "kernel and ramdisk together",
+            budget.total,
+            Some(Bytes(image.total_bytes)),
+        ),
         ("used RAM", budget.ram, record.ram.used_kib.map(Bytes::kib)),
     ];
     rows.into_iter()

@@ -70,7 +70,10 @@ impl Sources {
 
 /// Where the outputs of a plan go.
 pub fn output_folder(plan: &Plan, options: &BuildOptions) -> PathBuf {
-    options.output.clone().unwrap_or_else(|| plan.base.join("build").join(&plan.name))
+    options
+        .output
+        .clone()
+        .unwrap_or_else(|| plan.base.join("build").join(&plan.name))
 }
 
 /// Builds the system of a plan; whatever was built from the same is taken as
@@ -83,13 +86,22 @@ pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<S
         kernel::resolve(&plan.kernel, &sources.linux, arch, &tools, session)
     })?;
     refuse_dropped(&config, options, session)?;
-    let compiler = session.phase("C library", || musl::build(&sources.musl, arch, &tools, session))?;
+    let compiler = session.phase("C library", || {
+        musl::build(&sources.musl, arch, &tools, session)
+    })?;
     let busybox = match (&plan.userland.busybox, &sources.busybox) {
         (Some(wanted), Some(source)) => {
-            let headers =
-                session.phase("kernel headers", || headers::build(&sources.linux, arch, &tools, session))?;
-            let input =
-                BusyboxInput { source, plan: wanted, headers: &headers, compiler: &compiler, arch, tools: &tools };
+            let headers = session.phase("kernel headers", || {
+                headers::build(&sources.linux, arch, &tools, session)
+            })?;
+            let input = BusyboxInput {
+                source,
+                plan: wanted,
+                headers: &headers,
+                compiler: &compiler,
+                arch,
+                tools: &tools,
+            };
             Some(session.phase("BusyBox", || busybox::build(&input, session))?)
         }
         _ => None,
@@ -104,7 +116,9 @@ pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<S
             Placement::Builtin => Some(read(&ramdisk.image)?),
         };
         let name = builtin_name(plan.ramdisk.compress);
-        let builtin = bytes.as_deref().map(|bytes| BuiltinRamdisk { name: &name, bytes });
+        let builtin = bytes
+            .as_deref()
+            .map(|bytes| BuiltinRamdisk { name: &name, bytes });
         let input = BuildInput {
             source: &sources.linux,
             config: &config,
@@ -136,7 +150,11 @@ pub fn builtin_name(compression: Compression) -> String {
 fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cached<Sources>> {
     let name = format!("{}.lock", plan.name);
     let path = plan.base.join(&name);
-    let lock = if path.exists() { LockFile::read(&path)? } else { LockFile::empty(&name) };
+    let lock = if path.exists() {
+        LockFile::read(&path)?
+    } else {
+        LockFile::empty(&name)
+    };
     let note = |text: &str| session.progress.note(text);
     let context = source::Context {
         cache: &session.cache,
@@ -145,7 +163,13 @@ fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cach
         debian: &source::DebianSources::System,
     };
     let one = |package, wish, patches| {
-        let request = source::Request { package, wish, patches, lock: &lock, mode: options.sources };
+        let request = source::Request {
+            package,
+            wish,
+            patches,
+            lock: &lock,
+            mode: options.sources,
+        };
         source::obtain(&request, &context)
     };
     let linux = one(Package::Linux, &plan.kernel.source, &plan.kernel.patches)?;
@@ -154,12 +178,19 @@ fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cach
         Some(wanted) => Some(one(Package::BusyBox, &wanted.source, &[])?),
         None => None,
     };
-    let sources = Sources { linux, musl, busybox };
+    let sources = Sources {
+        linux,
+        musl,
+        busybox,
+    };
     if options.sources != source::Mode::Locked {
         LockFile::of(&name, sources.all()).save(&path)?;
     }
     let cached = sources.all().all(|source| source.cached);
-    Ok(Cached { value: sources, cached })
+    Ok(Cached {
+        value: sources,
+        cached,
+    })
 }
 
 fn refuse_dropped(config: &Resolved, options: &BuildOptions, session: &Session) -> Result<()> {
@@ -169,7 +200,9 @@ fn refuse_dropped(config: &Resolved, options: &BuildOptions, session: &Session) 
     let told: Vec<String> = config.dropped.iter().map(|d| d.to_string()).collect();
     let told = told.join("\n");
     if options.allow_dropped {
-        session.progress.note(&format!("the configuration drops what was asked for:\n{told}"));
+        session.progress.note(&format!(
+            "the configuration drops what was asked for:\n{told}"
+        ));
         return Ok(());
     }
     let count = match config.dropped.len() {
@@ -183,8 +216,16 @@ fn refuse_dropped(config: &Resolved, options: &BuildOptions, session: &Session) 
 
 fn inputs(plan: &Plan, sources: &Sources, tools: &Tools, config: &Resolved) -> Inputs {
     Inputs {
-        sources: sources.all().map(|s| (s.name.clone(), s.record())).collect(),
-        patches: plan.kernel.patches.iter().map(|p| (p.name.clone(), Id::of_bytes(&p.content))).collect(),
+        sources: sources
+            .all()
+            .map(|s| (s.name.clone(), s.record()))
+            .collect(),
+        patches: plan
+            .kernel
+            .patches
+            .iter()
+            .map(|p| (p.name.clone(), Id::of_bytes(&p.content)))
+            .collect(),
         toolchain: tools.versions.0.clone(),
         config: Some(config.id()),
         tuxling: env!("CARGO_PKG_VERSION").to_owned(),
@@ -203,7 +244,11 @@ fn finish(
     let image_bytes = read(&kernel.image())?;
     let vmlinux_bytes = read(&kernel.vmlinux())?;
     let separate = plan.ramdisk.placement == Placement::Separate;
-    let ramdisk_bytes = if separate { Some(read(&ramdisk.image)?) } else { None };
+    let ramdisk_bytes = if separate {
+        Some(read(&ramdisk.image)?)
+    } else {
+        None
+    };
     let image = measure::image_sizes(&image_bytes, ramdisk_bytes.as_deref());
     let vmlinux = measure::vmlinux_sizes(&vmlinux_bytes)?;
     let contents = RamdiskSizes {
@@ -211,11 +256,15 @@ fn finish(
         compression: compression_name(plan.ramdisk.compress),
         files: ramdisk.summary.files.clone(),
     };
-    let hashes: BTreeMap<&str, Id> = [("kernel", Some(&image_bytes)), ("ramdisk", ramdisk_bytes.as_ref())]
-        .into_iter()
-        .filter_map(|(name, bytes)| Some((name, Id::of_bytes(bytes?))))
-        .collect();
-    let image_id = Id::of("image/1", &hashes).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let hashes: BTreeMap<&str, Id> = [
+        ("kernel", Some(&image_bytes)),
+        ("ramdisk", ramdisk_bytes.as_ref()),
+    ]
+    .into_iter()
+    .filter_map(|(name, bytes)| Some((name, Id::of_bytes(bytes?))))
+    .collect();
+    let image_id =
+        Id::of("image/1", &hashes).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
     let output = output_folder(plan, options);
     place(&output.join("kernel"), &image_bytes)?;
     place(&output.join("vmlinux"), &vmlinux_bytes)?;
@@ -225,11 +274,24 @@ fn finish(
         Some(bytes) => place(&output.join("ramdisk"), bytes)?,
         None => remove(&output.join("ramdisk"))?,
     }
-    Ok(System { kernel, ramdisk, compiler, output, image, vmlinux, contents, inputs, image_id })
+    Ok(System {
+        kernel,
+        ramdisk,
+        compiler,
+        output,
+        image,
+        vmlinux,
+        contents,
+        inputs,
+        image_id,
+    })
 }
 
 fn compression_name(compression: Compression) -> String {
-    serde_json::to_value(compression).ok().and_then(|v| Some(v.as_str()?.to_owned())).unwrap_or_default()
+    serde_json::to_value(compression)
+        .ok()
+        .and_then(|v| Some(v.as_str()?.to_owned()))
+        .unwrap_or_default()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

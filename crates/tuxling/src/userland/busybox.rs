@@ -78,14 +78,21 @@ pub fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Busybox>>
         headers: &input.headers.id,
         compiler: &input.compiler.id,
         applets: &input.plan.applets,
-        requests: input.plan.requests.iter().map(|r| (&*r.symbol, &*r.value, r.quoted)).collect(),
+        requests: input
+            .plan
+            .requests
+            .iter()
+            .map(|r| (&*r.symbol, &*r.value, r.quoted))
+            .collect(),
     };
     let id = Id::of("busybox/1", &key).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
     let dir = session.cache.folder("busybox")?.join(id.short());
     if let Some(busybox) = kept(&dir, input.plan) {
         return Ok(Cached::hit(busybox));
     }
-    let _lock = session.cache.lock(&dir, &|text| session.progress.note(text))?;
+    let _lock = session
+        .cache
+        .lock(&dir, &|text| session.progress.note(text))?;
     if let Some(busybox) = kept(&dir, input.plan) {
         return Ok(Cached::hit(busybox));
     }
@@ -97,13 +104,20 @@ pub fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Busybox>>
         .map_err(|e| Failure::io("make a folder in", session.cache.root(), &e))?;
     fill_folder(&dir, |fresh| {
         compile(input, &wanted, &known, objects.path(), session)?;
-        for (from, to) in [("busybox", "busybox"), (".config", "config"), ("tuxling.log", "build.log")] {
+        for (from, to) in [
+            ("busybox", "busybox"),
+            (".config", "config"),
+            ("tuxling.log", "build.log"),
+        ] {
             let from = objects.path().join(from);
             fs::copy(&from, fresh.join(to)).map_err(|e| Failure::io("copy", &from, &e))?;
         }
         write_whole(&fresh.join("applets"), list(&wanted).as_bytes())
     })?;
-    Ok(Cached::fresh(Busybox { program: dir.join("busybox"), applets: wanted }))
+    Ok(Cached::fresh(Busybox {
+        program: dir.join("busybox"),
+        applets: wanted,
+    }))
 }
 
 fn kept(dir: &Path, plan: &BusyboxPlan) -> Option<Busybox> {
@@ -112,14 +126,24 @@ fn kept(dir: &Path, plan: &BusyboxPlan) -> Option<Busybox> {
         .lines()
         .filter_map(|line| {
             let mut words = line.split(' ').map(str::to_owned);
-            Some(Applet { name: words.next()?, symbol: words.next()?, folder: words.next()? })
+            Some(Applet {
+                name: words.next()?,
+                symbol: words.next()?,
+                folder: words.next()?,
+            })
         })
         .collect();
-    (applets.len() == plan.applets.len()).then(|| Busybox { program: dir.join("busybox"), applets })
+    (applets.len() == plan.applets.len()).then(|| Busybox {
+        program: dir.join("busybox"),
+        applets,
+    })
 }
 
 fn list(applets: &[Applet]) -> String {
-    applets.iter().map(|a| format!("{} {} {}\n", a.name, a.symbol, a.folder)).collect()
+    applets
+        .iter()
+        .map(|a| format!("{} {} {}\n", a.name, a.symbol, a.folder))
+        .collect()
 }
 
 /// What BusyBox's sources declare.
@@ -137,18 +161,28 @@ pub fn declared(tree: &Path) -> Result<Declared> {
     let mut declared = Declared::default();
     let mut folders = vec![tree.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).map_err(|e| Failure::io("read the folder", &folder, &e))?.flatten() {
+        for entry in fs::read_dir(&folder)
+            .map_err(|e| Failure::io("read the folder", &folder, &e))?
+            .flatten()
+        {
             let path = entry.path();
             let name = entry.file_name();
             if entry.file_type().is_ok_and(|t| t.is_dir()) {
                 folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "c") || name == "Config.in" || name == "Config.src" {
+            } else if path.extension().is_some_and(|e| e == "c")
+                || name == "Config.in"
+                || name == "Config.src"
+            {
                 let text = fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
                 let text = String::from_utf8_lossy(&text);
                 declared.switches.extend(switches_in(&text));
                 // hush and ash both declare `sh`: ash is the one that is built.
-                let applets = applets_in(&text).into_iter().filter(|a| !a.symbol.contains("HUSH"));
-                declared.applets.extend(applets.map(|a| (a.name.clone(), a)));
+                let applets = applets_in(&text)
+                    .into_iter()
+                    .filter(|a| !a.symbol.contains("HUSH"));
+                declared
+                    .applets
+                    .extend(applets.map(|a| (a.name.clone(), a)));
             }
         }
     }
@@ -161,7 +195,10 @@ fn switches_in(text: &str) -> Vec<String> {
     let mut symbol = None;
     for line in text.lines() {
         let line = line.strip_prefix("//config:").unwrap_or(line).trim();
-        if let Some(name) = line.strip_prefix("config ").or_else(|| line.strip_prefix("menuconfig ")) {
+        if let Some(name) = line
+            .strip_prefix("config ")
+            .or_else(|| line.strip_prefix("menuconfig "))
+        {
             symbol = Some(name.trim().to_owned());
         } else if line == "bool" || line.starts_with("bool ") || line.starts_with("bool\t") {
             found.extend(symbol.take());
@@ -174,8 +211,11 @@ fn switches_in(text: &str) -> Vec<String> {
 
 /// The applets that one source file declares.
 fn applets_in(text: &str) -> Vec<Applet> {
-    let declaration = r"^//applet:\s*IF_([A-Z0-9_]+)\(\s*APPLET[A-Z_]*\(\s*([^\s,]+)\s*,.*?\bBB_DIR_([A-Z_]+)";
-    let Ok(declaration) = Regex::new(declaration) else { return Vec::new() };
+    let declaration =
+        r"^//applet:\s*IF_([A-Z0-9_]+)\(\s*APPLET[A-Z_]*\(\s*([^\s,]+)\s*,.*?\bBB_DIR_([A-Z_]+)";
+    let Ok(declaration) = Regex::new(declaration) else {
+        return Vec::new();
+    };
     text.lines()
         .filter_map(|line| {
             let found = declaration.captures(line)?;
@@ -183,7 +223,11 @@ fn applets_in(text: &str) -> Vec<Applet> {
                 "ROOT" => String::new(),
                 dir => format!("/{}", dir.to_lowercase().replace('_', "/")),
             };
-            Some(Applet { name: found[2].to_owned(), symbol: found[1].to_owned(), folder })
+            Some(Applet {
+                name: found[2].to_owned(),
+                symbol: found[1].to_owned(),
+                folder,
+            })
         })
         .collect()
 }
@@ -194,9 +238,13 @@ fn choose(names: &[String], known: &BTreeMap<String, Applet>) -> Result<Vec<Appl
         .iter()
         .map(|name| {
             known.get(name).cloned().ok_or_else(|| {
-                let failure =
-                    Failure::new(Kind::Usage, format!("this BusyBox has no applet called \"{name}\""));
-                let nearest = known.keys().min_by_key(|k| strsim::damerau_levenshtein(k, name));
+                let failure = Failure::new(
+                    Kind::Usage,
+                    format!("this BusyBox has no applet called \"{name}\""),
+                );
+                let nearest = known
+                    .keys()
+                    .min_by_key(|k| strsim::damerau_levenshtein(k, name));
                 match nearest {
                     Some(nearest) => failure.help(format!("did you mean \"{nearest}\"?")),
                     None => failure,
@@ -209,8 +257,11 @@ fn choose(names: &[String], known: &BTreeMap<String, Applet>) -> Result<Vec<Appl
 /// The configuration from which BusyBox's own tools make the whole one: every
 /// option is off that isn't asked for.
 fn seed(wanted: &[Applet], known: &Declared, requests: &[Request]) -> String {
-    let mut values: BTreeMap<&str, String> =
-        known.switches.iter().map(|symbol| (&**symbol, "n".to_owned())).collect();
+    let mut values: BTreeMap<&str, String> = known
+        .switches
+        .iter()
+        .map(|symbol| (&**symbol, "n".to_owned()))
+        .collect();
     for applet in wanted {
         values.insert(&applet.symbol, "y".to_owned());
         if applet.name == "sh" {
@@ -242,11 +293,22 @@ fn compile(
     session: &Session,
 ) -> Result<()> {
     let log = objects.join("tuxling.log");
-    let mut cc = if input.tools.ccache { vec!["ccache".to_owned()] } else { Vec::new() };
+    let mut cc = if input.tools.ccache {
+        vec!["ccache".to_owned()]
+    } else {
+        Vec::new()
+    };
     cc.extend(input.compiler.cc.iter().cloned());
     cc.push(format!("-isystem {}", input.headers.dir.display()));
-    cc.push(format!("-ffile-prefix-map={}=busybox", input.source.tree.display()));
-    let emulation = input.arch.facts().ld_emulation.map_or(String::new(), |e| format!(" -m {e}"));
+    cc.push(format!(
+        "-ffile-prefix-map={}=busybox",
+        input.source.tree.display()
+    ));
+    let emulation = input
+        .arch
+        .facts()
+        .ld_emulation
+        .map_or(String::new(), |e| format!(" -m {e}"));
     let make = || {
         Cmd::new("make")
             .arg("-C")
@@ -264,31 +326,50 @@ fn compile(
             .map_err(|e| process_failure(Kind::Build, "build BusyBox", e))
     };
     let seeded = objects.join("seed.config");
-    write_whole(&seeded, seed(wanted, known, &input.plan.requests).as_bytes())?;
-    run(make().arg(format!("KBUILD_DEFCONFIG={}", seeded.display())).arg("defconfig"))?;
-    verify(wanted, known, &input.plan.requests, &objects.join(".config"))?;
+    write_whole(
+        &seeded,
+        seed(wanted, known, &input.plan.requests).as_bytes(),
+    )?;
+    run(make()
+        .arg(format!("KBUILD_DEFCONFIG={}", seeded.display()))
+        .arg("defconfig"))?;
+    verify(
+        wanted,
+        known,
+        &input.plan.requests,
+        &objects.join(".config"),
+    )?;
     run(make().arg(format!("-j{}", session.jobs)).arg("busybox"))
 }
 
 /// Every applet that was asked for must be on, every other one off, and every
 /// option as the recipe says: BusyBox's tools drop silently, as the kernel's do.
-fn verify(
-    wanted: &[Applet],
-    known: &Declared,
-    requests: &[Request],
-    config: &Path,
-) -> Result<()> {
+fn verify(wanted: &[Applet], known: &Declared, requests: &[Request], config: &Path) -> Result<()> {
     let text = fs::read_to_string(config).map_err(|e| Failure::io("read", config, &e))?;
     let values = parse(&text);
     let mut wrong = Vec::new();
     for applet in wanted.iter().filter(|a| values.get(&a.symbol) != "y") {
-        wrong.push(format!("applet {}: CONFIG_{} is {}", applet.name, applet.symbol, values.get(&applet.symbol)));
+        wrong.push(format!(
+            "applet {}: CONFIG_{} is {}",
+            applet.name,
+            applet.symbol,
+            values.get(&applet.symbol)
+        ));
     }
     let asked = |symbol: &str| {
-        wanted.iter().any(|a| a.symbol == symbol) || requests.iter().any(|r| r.symbol == symbol) || symbol == "ASH"
+        wanted.iter().any(|a| a.symbol == symbol)
+            || requests.iter().any(|r| r.symbol == symbol)
+            || symbol == "ASH"
     };
-    for applet in known.applets.values().filter(|a| values.get(&a.symbol) == "y" && !asked(&a.symbol)) {
-        wrong.push(format!("applet {} came in unasked: CONFIG_{}=y", applet.name, applet.symbol));
+    for applet in known
+        .applets
+        .values()
+        .filter(|a| values.get(&a.symbol) == "y" && !asked(&a.symbol))
+    {
+        wrong.push(format!(
+            "applet {} came in unasked: CONFIG_{}=y",
+            applet.name, applet.symbol
+        ));
     }
     for request in requests {
         let value = values.get(&request.symbol);
@@ -302,7 +383,11 @@ fn verify(
     if wrong.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(Kind::Config, "BusyBox's configuration doesn't resolve as asked").detail(wrong.join("\n")))
+    Err(Failure::new(
+        Kind::Config,
+        "BusyBox's configuration doesn't resolve as asked",
+    )
+    .detail(wrong.join("\n")))
 }
 
 #[cfg(test)]
@@ -325,13 +410,19 @@ mod tests {
 "#;
 
     fn known() -> BTreeMap<String, Applet> {
-        applets_in(SOURCE).into_iter().map(|a| (a.name.clone(), a)).collect()
+        applets_in(SOURCE)
+            .into_iter()
+            .map(|a| (a.name.clone(), a))
+            .collect()
     }
 
     #[test]
     fn applets_are_found_with_their_symbols_and_folders() {
         let known = known();
-        let told: Vec<_> = known.values().map(|a| (&*a.name, &*a.symbol, &*a.folder)).collect();
+        let told: Vec<_> = known
+            .values()
+            .map(|a| (&*a.name, &*a.symbol, &*a.folder))
+            .collect();
         assert_eq!(
             told,
             [
@@ -351,10 +442,16 @@ mod tests {
 
     #[test]
     fn applets_that_are_not_named_are_turned_off() {
-        let known = Declared { applets: known(), switches: switches_in(SOURCE).into_iter().collect() };
+        let known = Declared {
+            applets: known(),
+            switches: switches_in(SOURCE).into_iter().collect(),
+        };
         let wanted = choose(&["cat".to_owned()], &known.applets).expect("cat is known");
         let seed = seed(&wanted, &known, &[]);
-        assert!(!seed.contains("FEATURE_SIZE"), "only switches are turned off");
+        assert!(
+            !seed.contains("FEATURE_SIZE"),
+            "only switches are turned off"
+        );
         assert!(seed.contains("CONFIG_CAT=y\n") && seed.contains("# CONFIG_IP is not set\n"));
     }
 }

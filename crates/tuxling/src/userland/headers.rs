@@ -23,14 +23,25 @@ pub struct Headers {
 }
 
 /// Makes the headers, or gives back those that were made from the same.
-pub fn build(source: &Source, arch: Arch, tools: &Tools, session: &Session) -> Result<Cached<Headers>> {
-    let id = Id::of("headers/1", &(&source.digest, arch)).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+pub fn build(
+    source: &Source,
+    arch: Arch,
+    tools: &Tools,
+    session: &Session,
+) -> Result<Cached<Headers>> {
+    let id = Id::of("headers/1", &(&source.digest, arch))
+        .map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
     let kept = session.cache.folder("headers")?.join(id.short());
-    let headers = Headers { dir: kept.join("usr/include"), id };
+    let headers = Headers {
+        dir: kept.join("usr/include"),
+        id,
+    };
     if headers.dir.exists() {
         return Ok(Cached::hit(headers));
     }
-    let _lock = session.cache.lock(&kept, &|text| session.progress.note(text))?;
+    let _lock = session
+        .cache
+        .lock(&kept, &|text| session.progress.note(text))?;
     if headers.dir.exists() {
         return Ok(Cached::hit(headers));
     }
@@ -38,7 +49,9 @@ pub fn build(source: &Source, arch: Arch, tools: &Tools, session: &Session) -> R
         let cmd = command(source, fresh, arch, tools, session.jobs);
         session
             .processes
-            .run_logged(&cmd, &fresh.join("tuxling.log"), &|line| session.progress.tool_line(line))
+            .run_logged(&cmd, &fresh.join("tuxling.log"), &|line| {
+                session.progress.tool_line(line)
+            })
             .map_err(|e| process_failure(Kind::Build, "make the kernel's headers", e))
     })?;
     Ok(Cached::fresh(headers))
@@ -46,5 +59,7 @@ pub fn build(source: &Source, arch: Arch, tools: &Tools, session: &Session) -> R
 
 /// The command that makes the headers in an object tree.
 pub fn command(source: &Source, objects: &Path, arch: Arch, tools: &Tools, jobs: usize) -> Cmd {
-    config::make(source, objects, arch, tools).arg(format!("-j{jobs}")).arg("headers")
+    config::make(source, objects, arch, tools)
+        .arg(format!("-j{jobs}"))
+        .arg("headers")
 }

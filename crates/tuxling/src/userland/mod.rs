@@ -4,5 +4,5 @@
 pub mod busybox;
 pub mod headers;
 pub mod musl;
-pub mod tree;
 pub mod ramdisk;
+pub mod tree;

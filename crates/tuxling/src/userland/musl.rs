@@ -38,15 +38,30 @@ struct MuslKey<'a> {
 }
 
 /// Builds musl, or gives back the one that was built from the same.
-pub fn build(source: &Source, arch: Arch, tools: &Tools, session: &Session) -> Result<Cached<UserCompiler>> {
-    let key = MuslKey { source: &source.digest, arch, versions: &tools.versions };
+pub fn build(
+    source: &Source,
+    arch: Arch,
+    tools: &Tools,
+    session: &Session,
+) -> Result<Cached<UserCompiler>> {
+    let key = MuslKey {
+        source: &source.digest,
+        arch,
+        versions: &tools.versions,
+    };
     let id = Id::of("musl/1", &key).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
     let dir = session.cache.folder("musl")?.join(id.short());
-    let compiler = UserCompiler { cc: compiler_words(&dir, arch, tools), cross: tools.cross.clone(), id };
+    let compiler = UserCompiler {
+        cc: compiler_words(&dir, arch, tools),
+        cross: tools.cross.clone(),
+        id,
+    };
     if dir.join("lib/libc.a").exists() {
         return Ok(Cached::hit(compiler));
     }
-    let _lock = session.cache.lock(&dir, &|text| session.progress.note(text))?;
+    let _lock = session
+        .cache
+        .lock(&dir, &|text| session.progress.note(text))?;
     if dir.join("lib/libc.a").exists() {
         return Ok(Cached::hit(compiler));
     }
@@ -64,7 +79,11 @@ pub fn build(source: &Source, arch: Arch, tools: &Tools, session: &Session) -> R
 fn compiler_words(dir: &Path, arch: Arch, tools: &Tools) -> Vec<String> {
     let mut words = vec![tools.user_cc.clone()];
     words.extend(arch.facts().user_cflags.iter().map(|f| (*f).to_owned()));
-    words.extend(["-no-pie".to_owned(), "-fno-pie".to_owned(), "-fno-stack-protector".to_owned()]);
+    words.extend([
+        "-no-pie".to_owned(),
+        "-fno-pie".to_owned(),
+        "-fno-stack-protector".to_owned(),
+    ]);
     words.push(format!("-specs={}", dir.join("gcc.specs").display()));
     words
 }
@@ -81,7 +100,9 @@ fn compile(
     for cmd in commands(source, arch, tools, prefix, session.jobs) {
         session
             .processes
-            .run_logged(&cmd.dir(objects), &log, &|line| session.progress.tool_line(line))
+            .run_logged(&cmd.dir(objects), &log, &|line| {
+                session.progress.tool_line(line)
+            })
             .map_err(|e| process_failure(Kind::Build, "build musl", e))?;
     }
     Ok(())
@@ -89,7 +110,13 @@ fn compile(
 
 /// The commands that build musl and install it into `prefix`, to be run in a
 /// folder for its objects.
-pub fn commands(source: &Source, arch: Arch, tools: &Tools, prefix: &Path, jobs: usize) -> Vec<Cmd> {
+pub fn commands(
+    source: &Source,
+    arch: Arch,
+    tools: &Tools,
+    prefix: &Path,
+    jobs: usize,
+) -> Vec<Cmd> {
     let facts = arch.facts();
     let cc = std::iter::once(&*tools.user_cc).chain(facts.user_cflags.iter().copied());
     let configure = Cmd::new(source.tree.join("configure"))
@@ -99,14 +126,24 @@ pub fn commands(source: &Source, arch: Arch, tools: &Tools, prefix: &Path, jobs:
         .env("CC", cc.collect::<Vec<_>>().join(" "))
         .env("AR", format!("{}ar", tools.cross))
         .env("RANLIB", format!("{}ranlib", tools.cross))
-        .env("CFLAGS", format!("-Os -pipe -ffile-prefix-map={}=musl", source.tree.display()));
-    vec![configure, Cmd::new("make").arg(format!("-j{jobs}")), Cmd::new("make").arg("install")]
+        .env(
+            "CFLAGS",
+            format!("-Os -pipe -ffile-prefix-map={}=musl", source.tree.display()),
+        );
+    vec![
+        configure,
+        Cmd::new("make").arg(format!("-j{jobs}")),
+        Cmd::new("make").arg("install"),
+    ]
 }
 
 /// The specs for programs that are linked statically against the musl in `dir`.
 fn specs(dir: &Path, arch: Arch) -> String {
     let dir = dir.display();
-    let emulation = arch.facts().ld_emulation.map_or(String::new(), |e| format!("-m {e} "));
+    let emulation = arch
+        .facts()
+        .ld_emulation
+        .map_or(String::new(), |e| format!("-m {e} "));
     format!(
         "%rename cpp_options tuxling_cpp_options\n\n\
          *cpp_options:\n-nostdinc -isystem {dir}/include -isystem include%s %(tuxling_cpp_options)\n\n\
@@ -126,11 +163,26 @@ pub fn compile_program(
     program: &Path,
     session: &Session,
 ) -> Result<()> {
-    let (cc, args) = compiler.cc.split_first().ok_or_else(|| Failure::new(Kind::Build, "no compiler"))?;
+    let (cc, args) = compiler
+        .cc
+        .split_first()
+        .ok_or_else(|| Failure::new(Kind::Build, "no compiler"))?;
     let cmd = Cmd::new(cc)
         .args(args)
-        .args(["-std=gnu11", "-Os", "-Wall", "-static", "-s", "-Wl,--build-id=none", "-Wl,--gc-sections"])
-        .args(["-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables"])
+        .args([
+            "-std=gnu11",
+            "-Os",
+            "-Wall",
+            "-static",
+            "-s",
+            "-Wl,--build-id=none",
+            "-Wl,--gc-sections",
+        ])
+        .args([
+            "-ffunction-sections",
+            "-fdata-sections",
+            "-fno-asynchronous-unwind-tables",
+        ])
         .arg("-o")
         .arg(program)
         .arg(source);
@@ -140,4 +192,3 @@ pub fn compile_program(
         .map(|_| ())
         .map_err(|e| process_failure(Kind::Build, &format!("compile {}", source.display()), e))
 }
-

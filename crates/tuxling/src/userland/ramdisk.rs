@@ -47,37 +47,61 @@ struct EntryKey {
 
 /// Packs a tree for a machine of this much RAM, or gives back what was packed
 /// from the same.
-pub fn build(tree: &Tree, kind: Compression, ram: Bytes, session: &Session) -> Result<Cached<Ramdisk>> {
+pub fn build(
+    tree: &Tree,
+    kind: Compression,
+    ram: Bytes,
+    session: &Session,
+) -> Result<Cached<Ramdisk>> {
     let entries = tree.entries().map(entry_key).collect::<Result<Vec<_>>>()?;
-    let id = Id::of("ramdisk/1", &(kind, ram, entries)).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let id = Id::of("ramdisk/1", &(kind, ram, entries))
+        .map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
     let dir = session.cache.folder("ramdisks")?.join(id.short());
     if let Some(ramdisk) = kept(&dir) {
         return Ok(Cached::hit(ramdisk));
     }
-    let _lock = session.cache.lock(&dir, &|text| session.progress.note(text))?;
+    let _lock = session
+        .cache
+        .lock(&dir, &|text| session.progress.note(text))?;
     if let Some(ramdisk) = kept(&dir) {
         return Ok(Cached::hit(ramdisk));
     }
     let summary = fill_folder(&dir, |fresh| {
         let image = fresh.join("image");
         let output = fs::File::create(&image).map_err(|e| Failure::io("write", &image, &e))?;
-        let settings = Settings { machine_ram: ram.0, bcj: None };
-        let packed = pack(tree, kind, &settings, &CpioOptions { mtime: 0 }, &output).map_err(failure)?;
+        let settings = Settings {
+            machine_ram: ram.0,
+            bcj: None,
+        };
+        let packed =
+            pack(tree, kind, &settings, &CpioOptions { mtime: 0 }, &output).map_err(failure)?;
         let summary = RamdiskSummary {
             archive_bytes: packed.archive.bytes,
             image_bytes: packed.image_bytes,
-            files: packed.archive.entries.iter().map(|e| (format!("/{}", e.path), e.bytes)).collect(),
+            files: packed
+                .archive
+                .entries
+                .iter()
+                .map(|e| (format!("/{}", e.path), e.bytes))
+                .collect(),
         };
-        let json = serde_json::to_vec(&summary).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+        let json =
+            serde_json::to_vec(&summary).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
         write_whole(&fresh.join("summary.json"), &json)?;
         Ok(summary)
     })?;
-    Ok(Cached::fresh(Ramdisk { image: dir.join("image"), summary }))
+    Ok(Cached::fresh(Ramdisk {
+        image: dir.join("image"),
+        summary,
+    }))
 }
 
 fn kept(dir: &std::path::Path) -> Option<Ramdisk> {
     let summary = serde_json::from_slice(&fs::read(dir.join("summary.json")).ok()?).ok()?;
-    Some(Ramdisk { image: dir.join("image"), summary })
+    Some(Ramdisk {
+        image: dir.join("image"),
+        summary,
+    })
 }
 
 fn entry_key(entry: &crate::initramfs::Entry) -> Result<EntryKey> {
@@ -90,9 +114,20 @@ fn entry_key(entry: &crate::initramfs::Entry) -> Result<EntryKey> {
     };
     // A file's content is told by its hash: its path on this machine is not
     // part of what it is.
-    let kind = if content.is_some() { "File".to_owned() } else { format!("{:?}", entry.kind) };
+    let kind = if content.is_some() {
+        "File".to_owned()
+    } else {
+        format!("{:?}", entry.kind)
+    };
     let path = entry.path.to_string();
-    Ok(EntryKey { path, kind, content, mode: entry.mode.bits(), uid: entry.uid, gid: entry.gid })
+    Ok(EntryKey {
+        path,
+        kind,
+        content,
+        mode: entry.mode.bits(),
+        uid: entry.uid,
+        gid: entry.gid,
+    })
 }
 
 fn failure(error: PackError) -> Failure {
@@ -106,5 +141,9 @@ fn failure(error: PackError) -> Failure {
         cause = error.source();
     }
     let failure = Failure::new(if full { Kind::Machine } else { Kind::Build }, text);
-    if full { failure.help("free some disk space") } else { failure }
+    if full {
+        failure.help("free some disk space")
+    } else {
+        failure
+    }
 }

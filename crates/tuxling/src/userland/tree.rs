@@ -3,7 +3,8 @@
 
 use crate::error::{Failure, Kind, Result};
 use crate::initramfs::{
-    ArchivePath, Content, Entry, EntryKind, FolderOptions, LinkTarget, Mode, PathError, Tree, TreeError,
+    ArchivePath, Content, Entry, EntryKind, FolderOptions, LinkTarget, Mode, PathError, Tree,
+    TreeError,
 };
 use crate::recipe::plan::{FileKind, FilePlan, UserlandPlan};
 
@@ -15,15 +16,24 @@ pub const BUSYBOX: &str = "/bin/busybox";
 /// The whole tree.
 pub fn tree(plan: &UserlandPlan, busybox: Option<&Busybox>) -> Result<Tree> {
     let mut tree = match &plan.folder {
-        Some(folder) => Tree::from_folder(folder, FolderOptions::default())
-            .map_err(|e| Failure::new(Kind::Usage, format!("can't pack the folder {}: {e}", folder.display())))?,
+        Some(folder) => Tree::from_folder(folder, FolderOptions::default()).map_err(|e| {
+            Failure::new(
+                Kind::Usage,
+                format!("can't pack the folder {}: {e}", folder.display()),
+            )
+        })?,
         None => Tree::new(),
     };
     if let Some(busybox) = busybox {
         add_busybox(&mut tree, busybox).map_err(|e| Failure::new(Kind::Usage, e))?;
     }
     for file in &plan.files {
-        let failed = |e: String| Failure::new(Kind::Usage, format!("can't put {} into the ramdisk: {e}", file.to));
+        let failed = |e: String| {
+            Failure::new(
+                Kind::Usage,
+                format!("can't put {} into the ramdisk: {e}", file.to),
+            )
+        };
         let entry = entry(file).map_err(&failed)?;
         tree.insert(entry).map_err(|e| failed(e.to_string()))?;
     }
@@ -34,10 +44,16 @@ fn add_busybox(tree: &mut Tree, busybox: &Busybox) -> std::result::Result<(), St
     let insert = |tree: &mut Tree, to: &str, kind, mode| -> std::result::Result<(), String> {
         let path = path(to).map_err(|e| e.to_string())?;
         let mode = Mode::new(mode).map_err(|e| e.to_string())?;
-        let put: std::result::Result<(), TreeError> = tree.insert(Entry::new(path, kind).with_mode(mode));
+        let put: std::result::Result<(), TreeError> =
+            tree.insert(Entry::new(path, kind).with_mode(mode));
         put.map_err(|e| e.to_string())
     };
-    insert(tree, BUSYBOX, EntryKind::File(Content::Path(busybox.program.clone())), 0o755)?;
+    insert(
+        tree,
+        BUSYBOX,
+        EntryKind::File(Content::Path(busybox.program.clone())),
+        0o755,
+    )?;
     for applet in &busybox.applets {
         let to = format!("{}/{}", applet.folder, applet.name);
         let target = LinkTarget::new(BUSYBOX).map_err(|e| e.to_string())?;
@@ -55,11 +71,21 @@ fn entry(file: &FilePlan) -> std::result::Result<Entry, String> {
         FileKind::Text(text) => EntryKind::File(Content::Bytes(text.as_bytes().into())),
         FileKind::From(path) => EntryKind::File(Content::Path(path.clone())),
         FileKind::Directory => EntryKind::Directory,
-        FileKind::Symlink(target) => EntryKind::Symlink(LinkTarget::new(target).map_err(|e| e.to_string())?),
-        FileKind::CharDevice { major, minor } => EntryKind::CharDevice { major: *major, minor: *minor },
-        FileKind::BlockDevice { major, minor } => EntryKind::BlockDevice { major: *major, minor: *minor },
+        FileKind::Symlink(target) => {
+            EntryKind::Symlink(LinkTarget::new(target).map_err(|e| e.to_string())?)
+        }
+        FileKind::CharDevice { major, minor } => EntryKind::CharDevice {
+            major: *major,
+            minor: *minor,
+        },
+        FileKind::BlockDevice { major, minor } => EntryKind::BlockDevice {
+            major: *major,
+            minor: *minor,
+        },
     };
     let path = path(&file.to).map_err(|e| e.to_string())?;
     let mode = Mode::new(file.mode).map_err(|e| e.to_string())?;
-    Ok(Entry::new(path, kind).with_mode(mode).with_owner(file.uid, file.gid))
+    Ok(Entry::new(path, kind)
+        .with_mode(mode)
+        .with_owner(file.uid, file.gid))
 }
