@@ -39,10 +39,7 @@ for purpose in "$@"; do
     done
 done
 
-if [ -z "$missing" ]; then
-    [ "${TUXLING_NO_INSTALL:-0}" = 0 ] || { echo "Nothing is missing."; exit 1; }
-    exit 0
-fi
+[ -n "$missing" ] || exit 0
 
 echo "These Debian packages are missing and will be installed:$missing"
 if [ "${TUXLING_NO_INSTALL:-0}" != 0 ]; then

@@ -13,12 +13,16 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, PipeWriter, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
+
+mod supervisor;
+
+pub use supervisor::supervise;
 
 /// The hidden subcommand that turns tuxling into a supervisor.
 pub const SUPERVISE: &str = "__supervise";
@@ -535,124 +539,6 @@ fn tail(text: &str) -> String {
         .position(|l| l.contains("error:") || l.contains("Error "));
     let from = error.filter(|at| *at < last).unwrap_or(last);
     lines[from..lines.len().min(from + TAIL_LINES)].join("\n")
-}
-
-/// The supervisor: runs the command given after the path of its standard input,
-/// and kills everything below itself when its own standard input closes or the
-/// command ends. Gives back the exit code for `main`.
-pub fn supervise(args: &[OsString]) -> u8 {
-    match try_supervise(args) {
-        Ok(code) => code,
-        Err(error) => {
-            // The supervisor is a process of its own whose standard error is
-            // the command's: this is the one message that it has to give.
-            let _ = writeln!(io::stderr(), "tuxling: can't supervise {args:?}: {error}");
-            126
-        }
-    }
-}
-
-fn try_supervise(args: &[OsString]) -> io::Result<u8> {
-    let [stdin, program, args @ ..] = args else {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "usage: STDIN PROGRAM [ARG…]",
-        ));
-    };
-    // Handlers, not "ignore": a handler is reset in the child by exec.
-    let ignored = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    for signal in [
-        signal_hook::consts::SIGINT,
-        signal_hook::consts::SIGTERM,
-        signal_hook::consts::SIGHUP,
-    ] {
-        signal_hook::flag::register(signal, ignored.clone())?;
-    }
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    let lifeline = rustix::io::dup(rustix::stdio::stdin())?;
-    #[allow(clippy::disallowed_methods)] // this file is where processes start
-    let mut child = Command::new(program)
-        .args(args)
-        .stdin(File::open(stdin)?)
-        .spawn()?;
-    std::thread::spawn(move || {
-        let mut byte = [0u8];
-        while rustix::io::retry_on_intr(|| rustix::io::read(&lifeline, &mut byte))
-            .is_ok_and(|n| n > 0)
-        {}
-        end_descendants();
-        std::process::exit(137);
-    });
-    let status = child.wait()?;
-    end_descendants();
-    Ok(status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
-        .clamp(0, 255) as u8)
-}
-
-/// Kills all processes below this one, again and again until none is left:
-/// those that forked in between become children of this process and are found
-/// the next time.
-fn end_descendants() {
-    use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
-    loop {
-        while let Ok(Some(_)) = waitpid(None, WaitOptions::NOHANG) {}
-        let below = descendants(std::process::id());
-        if below.is_empty() {
-            return;
-        }
-        for pid in below {
-            if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-                let _ = kill_process(pid, Signal::KILL);
-            }
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// The processes below `root`, by /proc/PID/stat (proc(5)). Zombies count:
-/// they go when they are reaped.
-fn descendants(root: u32) -> Vec<u32> {
-    let mut parents = BTreeMap::new();
-    let Ok(proc) = std::fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    for entry in proc.flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|n| n.parse::<u32>().ok())
-        else {
-            continue;
-        };
-        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else {
-            continue;
-        };
-        // The name in parentheses may hold anything: the fields follow its last ')'.
-        let parent = stat
-            .rsplit(')')
-            .next()
-            .and_then(|rest| rest.split_whitespace().nth(1)?.parse().ok());
-        if let Some(parent) = parent {
-            parents.insert(pid, parent);
-        }
-    }
-    let is_below = |mut pid: u32| {
-        for _ in 0..parents.len() {
-            match parents.get(&pid) {
-                Some(&parent) if parent == root => return true,
-                Some(&parent) => pid = parent,
-                None => return false,
-            }
-        }
-        false
-    };
-    parents
-        .keys()
-        .copied()
-        .filter(|pid| is_below(*pid))
-        .collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::machine::qemu::Accelerator;
+
 /// Grows the smallest Linux that still does your job.
 ///
 /// A recipe says what the system must do; tuxling builds a kernel and a
@@ -58,9 +60,6 @@ pub enum Command {
 pub struct Common {
     /// A recipe: a path, or the name of a built-in one (pc-net, pc-shell)
     pub recipe: String,
-    /// Print the record as JSON (see `tuxling schema`)
-    #[arg(long)]
-    pub json: bool,
     /// Print the commands that would run, and run none
     #[arg(long)]
     pub dry_run: bool,
@@ -106,12 +105,26 @@ pub enum Network {
     None,
 }
 
+/// How a machine is run.
+#[derive(Clone, Debug, clap::Args)]
+pub struct MachineArgs {
+    /// One further argument for QEMU; may be given several times
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub qemu_arg: Vec<String>,
+    /// What runs the machine [default: KVM where it works, else TCG]
+    #[arg(long, value_name = "NAME")]
+    pub accel: Option<Accel>,
+}
+
 /// `tuxling build`
 #[derive(Debug, clap::Args)]
 pub struct Build {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
+    /// Print the record as JSON (see `tuxling schema`)
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `tuxling boot`
@@ -120,9 +133,9 @@ pub struct Boot {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
-    /// One further argument for QEMU; may be given several times
-    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
-    pub qemu_arg: Vec<String>,
+    /// How the machine is run.
+    #[command(flatten)]
+    pub machine: MachineArgs,
 }
 
 /// `tuxling check`
@@ -131,12 +144,12 @@ pub struct Check {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
-    /// One further argument for QEMU; may be given several times
-    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
-    pub qemu_arg: Vec<String>,
-    /// What runs the machine [default: KVM where it works, else TCG]
-    #[arg(long, value_name = "NAME")]
-    pub accel: Option<Accel>,
+    /// How the machine is run.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// Print the record as JSON (see `tuxling schema`)
+    #[arg(long)]
+    pub json: bool,
     /// Don't count the boot's instructions in a second boot
     #[arg(long)]
     pub no_boot_cost: bool,
@@ -164,16 +177,26 @@ pub struct Diff {
 }
 
 impl Command {
-    /// What every command that builds takes, where this is one.
-    pub fn common(&self) -> Option<&Common> {
+    /// Whether standard output is to be one JSON value.
+    pub fn json(&self) -> bool {
         match self {
-            Command::Build(build) => Some(&build.common),
-            Command::Boot(boot) => Some(&boot.common),
-            Command::Check(check) => Some(&check.common),
-            Command::New(_) | Command::Diff(_) | Command::Schema | Command::Completions { .. } => {
-                None
+            Command::Build(build) => build.json,
+            Command::Check(check) => check.json,
+            Command::Diff(diff) => diff.json,
+            Command::New(_) | Command::Boot(_) | Command::Schema | Command::Completions { .. } => {
+                false
             }
         }
+    }
+}
+
+impl MachineArgs {
+    /// The accelerator that was asked for.
+    pub fn accelerator(&self) -> Option<Accelerator> {
+        self.accel.map(|accel| match accel {
+            Accel::Tcg => Accelerator::Tcg,
+            Accel::Kvm => Accelerator::Kvm,
+        })
     }
 }
 

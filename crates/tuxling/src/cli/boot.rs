@@ -1,9 +1,9 @@
 //! `tuxling boot`: the system's console in this terminal.
 
 use super::args::Boot;
-use super::build::{build, options};
+use super::build::{lock_output, options};
 use super::progress::Terminal;
-use super::{dry_run, load, print, print_json, session};
+use super::{dry_run, load, print, session};
 use crate::error::{Failure, Kind, Result};
 use crate::session::{Progress, process_failure};
 use crate::trial::{self, check};
@@ -16,24 +16,21 @@ pub fn run(args: &Boot) -> Result<()> {
     let session = session(common, &terminal)?;
     let options = options(common)?;
     if common.dry_run {
-        let boot = dry_run::boot(&plan, &options, &args.qemu_arg, &session)?;
+        let boot = dry_run::boot(&plan, &options, &args.machine, &session)?;
         return print(&format!(
             "{}{boot}",
             dry_run::build(&plan, &options, &session)?
         ));
     }
-    let system = build(&plan, &options, &session)?;
-    if common.json {
-        print_json(&trial::built_record(&plan, &system, &session))?;
-    }
-    let version = check::qemu_version(&plan, &session)?;
-    let accelerator = check::accelerator(plan.board.arch, &version, &session)?;
-    let command = check::interactive(&check::machine(
-        &plan,
-        &system.output,
-        accelerator,
-        &args.qemu_arg,
-    ));
+    let lock = lock_output(&plan, &options, &session)?;
+    let system = trial::system::build(&plan, &options, &session)?;
+    drop(lock); // a boot only reads: others may go on meanwhile
+    let accelerator = match args.machine.accelerator() {
+        Some(accelerator) => accelerator,
+        None => check::accelerator(&plan, &session)?,
+    };
+    let machine = check::machine(&plan, &system.output, accelerator, &args.machine.qemu_arg);
+    let command = check::interactive(&machine);
     terminal.note(&format!("Ctrl-A X leaves\n{}", command.to_line()));
     let status = session
         .processes

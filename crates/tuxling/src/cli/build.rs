@@ -8,8 +8,9 @@ use crate::recipe::Plan;
 use crate::report::{Record, card};
 use crate::session::Session;
 use crate::source;
+use crate::store::cache::Lock;
+use crate::trial;
 use crate::trial::system::BuildOptions;
-use crate::trial::{self, System};
 
 /// Builds, and prints the sizes.
 pub fn run(args: &Build) -> Result<()> {
@@ -21,10 +22,11 @@ pub fn run(args: &Build) -> Result<()> {
     if common.dry_run {
         return print(&dry_run::build(&plan, &options, &session)?);
     }
-    let system = build(&plan, &options, &session)?;
+    let _lock = lock_output(&plan, &options, &session)?;
+    let system = trial::system::build(&plan, &options, &session)?;
     let record = trial::built_record(&plan, &system, &session);
     trial::keep(&record, &system.output)?;
-    if common.json {
+    if args.json {
         print_json(&record)?;
     } else {
         let outputs = format!("\nOutputs in {}\n", system.output.display());
@@ -51,13 +53,13 @@ pub fn options(common: &Common) -> Result<BuildOptions> {
     })
 }
 
-/// Builds under the lock of the output folder.
-pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<System> {
+/// Locks the folder of a plan's outputs: two tuxlings that write there would
+/// spoil each other's boots and records.
+pub fn lock_output(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Lock> {
     let output = trial::system::output_folder(plan, options);
-    let _lock = session.cache.lock(&output.join("output"), &|text| {
-        session.progress.note(text);
-    })?;
-    trial::system::build(plan, options, session)
+    session
+        .cache
+        .lock(&output.join("output"), &|text| session.progress.note(text))
 }
 
 /// Fails when the record is over the recipe's budget.

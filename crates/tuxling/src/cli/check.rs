@@ -1,11 +1,10 @@
 //! `tuxling check`: build, boot, prove, measure.
 
-use super::args::{Accel, Check};
-use super::build::{build, options, within_budget};
+use super::args::Check;
+use super::build::{lock_output, options, within_budget};
 use super::progress::Terminal;
 use super::{dry_run, load, print, print_json, session};
 use crate::error::Result;
-use crate::machine::qemu::Accelerator;
 use crate::report::card;
 use crate::trial::{self, check};
 
@@ -17,20 +16,17 @@ pub fn run(args: &Check) -> Result<()> {
     let session = session(common, &terminal)?;
     let options = options(common)?;
     if common.dry_run {
-        let boot = dry_run::boot(&plan, &options, &args.qemu_arg, &session)?;
+        let boot = dry_run::boot(&plan, &options, &args.machine, &session)?;
         return print(&format!(
             "{}{boot}",
             dry_run::build(&plan, &options, &session)?
         ));
     }
-    let system = build(&plan, &options, &session)?;
-    let accelerator = args.accel.map(|accel| match accel {
-        Accel::Tcg => Accelerator::Tcg,
-        Accel::Kvm => Accelerator::Kvm,
-    });
+    let _lock = lock_output(&plan, &options, &session)?;
+    let system = trial::system::build(&plan, &options, &session)?;
     let wanted = check::CheckOptions {
-        qemu_args: args.qemu_arg.clone(),
-        accelerator,
+        qemu_args: args.machine.qemu_arg.clone(),
+        accelerator: args.machine.accelerator(),
         boot_cost: !args.no_boot_cost,
     };
     let verdict = check::check(&plan, &system, &wanted, &session)?;
@@ -38,7 +34,7 @@ pub fn run(args: &Check) -> Result<()> {
     trial::keep(record, &system.output)?;
     trial::remember(record, &session.cache)?;
     drop(session);
-    if common.json {
+    if args.json {
         print_json(record)?;
     } else {
         let interactive = check::interactive(&verdict.machine);

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use super::args::MachineArgs;
 use crate::error::Result;
 use crate::kernel::{self, Tools, config};
 use crate::recipe::Plan;
@@ -99,15 +100,22 @@ fn write_build(
 pub fn boot(
     plan: &Plan,
     options: &BuildOptions,
-    qemu_args: &[String],
+    args: &MachineArgs,
     session: &Session,
 ) -> Result<String> {
-    let output = output_folder(plan, options);
-    let version = check::qemu_version(plan, session)?;
-    let accelerator = check::accelerator(plan.board.arch, &version, session)?;
-    let line = check::interactive(&check::machine(plan, &output, accelerator, qemu_args)).to_line();
+    let accelerator = match args.accelerator() {
+        Some(accelerator) => accelerator,
+        None => check::accelerator(plan, session)?,
+    };
+    let machine = check::machine(
+        plan,
+        &output_folder(plan, options),
+        accelerator,
+        &args.qemu_arg,
+    );
+    let line = check::interactive(&machine).to_line();
     Ok(format!(
-        "# boot (the checks add an archive with their agent, and log files)\n{line}\n"
+        "# boot (the checks put an archive with their agent before the ramdisk)\n{line}\n"
     ))
 }
 

@@ -13,6 +13,7 @@ mod progress;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
 use serde::Serialize;
@@ -24,6 +25,9 @@ use crate::session::Session;
 use crate::store::Cache;
 use args::{Args, Command, Common};
 use progress::Terminal;
+
+/// Whether a JSON value was printed.
+static PRINTED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the command that these arguments ask for; gives back the exit code.
 pub fn run(args: &[OsString]) -> u8 {
@@ -39,7 +43,7 @@ pub fn run(args: &[OsString]) -> u8 {
             };
         }
     };
-    let json = args.command.common().is_some_and(|common| common.json);
+    let json = args.command.json();
     let result = match &args.command {
         Command::New(new) => new::run(new),
         Command::Build(build) => build::run(build),
@@ -74,8 +78,8 @@ fn report_failure(failure: &Failure, json: bool) {
         detail: failure.detail.as_deref(),
         help: failure.help.as_deref(),
     };
-    // Where a record was printed already, the failure only goes to standard error.
-    if json && failure.kind != Kind::Check && failure.kind != Kind::Budget {
+    // Standard output is one JSON value: the record, where it was printed already.
+    if json && !PRINTED.load(Ordering::SeqCst) {
         let _ = print_json(&told);
     }
     let _ = writeln!(std::io::stderr(), "{failure}");
@@ -85,6 +89,7 @@ fn report_failure(failure: &Failure, json: bool) {
 fn print_json<T: Serialize>(value: &T) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))?;
+    PRINTED.store(true, Ordering::SeqCst);
     print(&format!("{text}\n"))
 }
 

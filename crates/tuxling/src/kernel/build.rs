@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::config::{self, Resolved};
+use super::objects;
 use super::toolchain::{Tools, Versions};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
@@ -122,19 +123,24 @@ pub fn build(input: &BuildInput, session: &Session) -> Result<Cached<Kernel>> {
     if kernel.image().exists() {
         return Ok(Cached::hit(kernel));
     }
-    let objects = session
+    let tree = session
         .cache
         .folder("objects")?
         .join(input.objects_folder()?);
     let _lock = session
         .cache
-        .lock(&objects, &|text| session.progress.note(text))?;
+        .lock(&tree, &|text| session.progress.note(text))?;
     if kernel.image().exists() {
         return Ok(Cached::hit(kernel)); // built by the one we waited for
     }
-    fs::create_dir_all(&objects).map_err(|e| Failure::io("make the folder", &objects, &e))?;
-    compile(input, &objects, session)?;
-    fill_folder(&kernel.dir, |dir| keep(input.arch, &objects, dir))?;
+    objects::begin(&tree)?;
+    let compiled = compile(input, &tree, session);
+    // A build that failed by itself has left nothing half written.
+    if !matches!(&compiled, Err(failure) if matches!(failure.kind, Kind::Interrupted(_))) {
+        objects::end(&tree)?;
+    }
+    compiled?;
+    fill_folder(&kernel.dir, |dir| keep(input.arch, &tree, dir))?;
     Ok(Cached::fresh(kernel))
 }
 

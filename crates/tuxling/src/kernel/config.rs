@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::dropped::{self, Dropped};
+use super::objects;
 use super::toolchain::{Tools, Versions};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
@@ -182,41 +183,43 @@ fn run_conf(
 ) -> Result<String> {
     let doing = "resolve the kernel's configuration";
     let folder = format!("kconfig-{}-{}", source.digest.short(), arch.facts().name);
-    let objects = session.cache.folder("objects")?.join(folder);
+    let tree = session.cache.folder("objects")?.join(folder);
     let _lock = session
         .cache
-        .lock(&objects, &|text| session.progress.note(text))?;
-    fs::create_dir_all(&objects).map_err(|e| Failure::io("make the folder", &objects, &e))?;
-    let log = objects.join("tuxling.log");
+        .lock(&tree, &|text| session.progress.note(text))?;
+    objects::begin(&tree)?;
+    let log = tree.join("tuxling.log");
     let run = |target: &str| {
-        let cmd = make(source, &objects, arch, tools).arg(target);
+        let cmd = make(source, &tree, arch, tools).arg(target);
         session
             .processes
             .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))
             .map_err(|e| process_failure(Kind::Config, doing, e))
     };
-    let config = objects.join(".config");
+    let config = tree.join(".config");
     match &plan.base {
         BaseConfig::Target(target) => run(target)?,
         BaseConfig::File { text, .. } => write_whole(&config, text.as_bytes())?,
     }
-    let mut text = read(&config)?;
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    for request in effective(&plan.requests) {
-        if request.value == "n" && !request.quoted {
-            text.push_str(&format!("# CONFIG_{} is not set\n", request.symbol));
-        } else {
-            text.push_str(&format!("CONFIG_{}={}\n", request.symbol, spelled(request)));
-        }
-    }
-    write_whole(&config, text.as_bytes())?;
+    let asked = format!("{}\n{}", read(&config)?, lines(&plan.requests));
+    write_whole(&config, asked.as_bytes())?;
     run("olddefconfig")?;
+    objects::end(&tree)?;
     read(&config)
 }
 
-fn read(path: &PathBuf) -> Result<String> {
+/// The requests as lines of a `.config`.
+fn lines(requests: &[Request]) -> String {
+    effective(requests)
+        .iter()
+        .map(|request| match (&*request.value, request.quoted) {
+            ("n", false) => format!("# CONFIG_{} is not set\n", request.symbol),
+            _ => format!("CONFIG_{}={}\n", request.symbol, spelled(request)),
+        })
+        .collect()
+}
+
+fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(|e| Failure::io("read", path, &e))
 }
 

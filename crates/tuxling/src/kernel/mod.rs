@@ -3,6 +3,7 @@
 pub mod build;
 pub mod config;
 pub mod dropped;
+pub mod objects;
 pub mod toolchain;
 
 pub use build::{Kernel, build};

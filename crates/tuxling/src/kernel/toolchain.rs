@@ -89,14 +89,6 @@ impl Tools {
             self.cc.clone()
         }
     }
-
-    /// A binutils program: `ar`, `ranlib`, `strip`, … of this tool chain.
-    pub fn binutil(&self, name: &str) -> String {
-        match self.kind {
-            Toolchain::Llvm => format!("llvm-{name}"),
-            Toolchain::Gcc => format!("{}{name}", self.cross),
-        }
-    }
 }
 
 /// The empty prefix when this machine's own compiler can build for `arch`,

@@ -79,7 +79,7 @@ impl Accelerator {
 }
 
 /// Whether this host's processor fits and `/dev/kvm` can be opened.
-fn kvm_opens(arch: Arch) -> bool {
+pub fn kvm_opens(arch: Arch) -> bool {
     let uname = rustix::system::uname();
     let host = uname.machine().to_string_lossy();
     arch.facts().kvm_hosts.contains(&host.as_ref())

@@ -58,6 +58,7 @@ struct TrialKey<'a> {
     exercises: &'a [ExercisePlan],
     qemu_version: &'a str,
     accelerator: &'a str,
+    agent: Id,
 }
 
 /// The machine of a plan that boots what stands in the folder `output`.
@@ -96,7 +97,7 @@ pub fn check(
     let version = qemu_version(plan, session)?;
     let chosen = match options.accelerator {
         Some(accelerator) => accelerator,
-        None => accelerator(plan.board.arch, &version, session)?,
+        None => accelerator(plan, session)?,
     };
     let agent = session.phase("agent", || build_agent(system, session))?;
     let mut request = BootRequest {
@@ -113,10 +114,12 @@ pub fn check(
     if options.accelerator.is_none() && chosen == Accelerator::Kvm && printed_nothing(&report) {
         session
             .progress
-            .note("under KVM the machine printed nothing at all; using TCG from now on");
-        remember_accelerator(Accelerator::Tcg, plan.board.arch, &version, session)?;
+            .note("under KVM the machine printed nothing at all; trying TCG");
         request.machine.accelerator = Accelerator::Tcg;
         report = boot_once(&request, session)?;
+        if !printed_nothing(&report) {
+            remember_accelerator(Accelerator::Tcg, plan.board.arch, &version, session)?;
+        }
     }
     let key = TrialKey {
         image: &system.image_id,
@@ -129,6 +132,7 @@ pub fn check(
         exercises: &plan.exercises,
         qemu_version: &version,
         accelerator: report.accelerator.name(),
+        agent: Id::of_bytes(agent::SOURCE.as_bytes()),
     };
     let trial_id = Id::of("trial/1", &key).map_err(|e| Failure::new(Kind::Check, e.to_string()))?;
     let instructions = match options.boot_cost && report.outcome == Outcome::Passed {
@@ -231,10 +235,15 @@ pub fn qemu_version(plan: &Plan, session: &Session) -> Result<String> {
         .map_err(|e| process_failure(Kind::Machine, "ask QEMU for its version", e))
 }
 
-/// What runs a machine of this architecture here. Whether KVM is of use is
-/// tried once for each boot of the host.
-pub fn accelerator(arch: Arch, qemu_version: &str, session: &Session) -> Result<Accelerator> {
-    let kept = accelerator_file(arch, qemu_version, session)?;
+/// What runs a plan's machine here. Whether KVM is of use is tried once for
+/// each boot of the host.
+pub fn accelerator(plan: &Plan, session: &Session) -> Result<Accelerator> {
+    let arch = plan.board.arch;
+    if !qemu::kvm_opens(arch) {
+        return Ok(Accelerator::Tcg);
+    }
+    let version = qemu_version(plan, session)?;
+    let kept = accelerator_file(arch, &version, session)?;
     if let Some(known) = fs::read(&kept)
         .ok()
         .and_then(|json| serde_json::from_slice(&json).ok())
@@ -246,7 +255,7 @@ pub fn accelerator(arch: Arch, qemu_version: &str, session: &Session) -> Result<
         arch,
         &session.cache.folder("accelerator")?,
     )?;
-    remember_accelerator(found, arch, qemu_version, session)?;
+    remember_accelerator(found, arch, &version, session)?;
     Ok(found)
 }
 
@@ -287,9 +296,7 @@ fn build_agent(system: &System, session: &Session) -> Result<Cached<PathBuf>> {
         ldflags: Vec::new(),
     };
     fill_folder(&dir, |fresh| {
-        agent::build(&session.processes, &compiler, fresh)?;
-        let source = fresh.join("agent.c");
-        fs::metadata(fresh.join("agent")).map_err(|e| Failure::io("find", &source, &e))
+        agent::build(&session.processes, &compiler, fresh)
     })?;
     Ok(Cached::fresh(program))
 }

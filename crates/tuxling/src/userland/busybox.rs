@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::headers::Headers;
 use super::musl::UserCompiler;
+use super::with_scratch;
 use crate::error::{Failure, Kind, Result};
 use crate::kernel::config::{parse, spelled};
 use crate::kernel::toolchain::Tools;
@@ -98,20 +99,20 @@ pub fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Busybox>>
     }
     let known = declared(&input.source.tree)?;
     let wanted = choose(&input.plan.applets, &known.applets)?;
-    let objects = tempfile::Builder::new()
-        .prefix("busybox-")
-        .tempdir_in(session.cache.folder("objects")?)
-        .map_err(|e| Failure::io("make a folder in", session.cache.root(), &e))?;
     fill_folder(&dir, |fresh| {
-        compile(input, &wanted, &known, objects.path(), session)?;
-        for (from, to) in [
-            ("busybox", "busybox"),
-            (".config", "config"),
-            ("tuxling.log", "build.log"),
-        ] {
-            let from = objects.path().join(from);
-            fs::copy(&from, fresh.join(to)).map_err(|e| Failure::io("copy", &from, &e))?;
-        }
+        with_scratch(fresh, |objects| {
+            compile(input, &wanted, &known, objects, session)?;
+            let kept = [
+                ("busybox", "busybox"),
+                (".config", "config"),
+                ("tuxling.log", "build.log"),
+            ];
+            for (from, to) in kept {
+                let from = objects.join(from);
+                fs::copy(&from, fresh.join(to)).map_err(|e| Failure::io("copy", &from, &e))?;
+            }
+            Ok(())
+        })?;
         write_whole(&fresh.join("applets"), list(&wanted).as_bytes())
     })?;
     Ok(Cached::fresh(Busybox {

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::with_scratch;
 use crate::error::{Failure, Kind, Result};
 use crate::kernel::toolchain::{Tools, Versions};
 use crate::machine::Arch;
@@ -65,12 +66,8 @@ pub fn build(
     if dir.join("lib/libc.a").exists() {
         return Ok(Cached::hit(compiler));
     }
-    let objects = tempfile::Builder::new()
-        .prefix("musl-")
-        .tempdir_in(session.cache.folder("objects")?)
-        .map_err(|e| Failure::io("make a folder in", session.cache.root(), &e))?;
     fill_folder(&dir, |fresh| {
-        compile(source, arch, tools, objects.path(), fresh, session)?;
+        compile(source, arch, tools, fresh, session)?;
         write_whole(&fresh.join("gcc.specs"), specs(&dir, arch).as_bytes())
     })?;
     Ok(Cached::fresh(compiler))
@@ -92,20 +89,21 @@ fn compile(
     source: &Source,
     arch: Arch,
     tools: &Tools,
-    objects: &Path,
     prefix: &Path,
     session: &Session,
 ) -> Result<()> {
-    let log = objects.join("tuxling.log");
-    for cmd in commands(source, arch, tools, prefix, session.jobs) {
-        session
-            .processes
-            .run_logged(&cmd.dir(objects), &log, &|line| {
-                session.progress.tool_line(line)
-            })
-            .map_err(|e| process_failure(Kind::Build, "build musl", e))?;
-    }
-    Ok(())
+    with_scratch(prefix, |objects| {
+        let log = prefix.join("build.log");
+        for cmd in commands(source, arch, tools, prefix, session.jobs) {
+            session
+                .processes
+                .run_logged(&cmd.dir(objects), &log, &|line| {
+                    session.progress.tool_line(line)
+                })
+                .map_err(|e| process_failure(Kind::Build, "build musl", e))?;
+        }
+        Ok(())
+    })
 }
 
 /// The commands that build musl and install it into `prefix`, to be run in a
@@ -154,41 +152,4 @@ fn specs(dir: &Path, arch: Arch) -> String {
          *startfile:\n{dir}/lib/crt1.o {dir}/lib/crti.o crtbeginT.o%s\n\n\
          *endfile:\ncrtend.o%s {dir}/lib/crtn.o\n"
     )
-}
-
-/// Compiles one C file into a static, stripped program.
-pub fn compile_program(
-    compiler: &UserCompiler,
-    source: &Path,
-    program: &Path,
-    session: &Session,
-) -> Result<()> {
-    let (cc, args) = compiler
-        .cc
-        .split_first()
-        .ok_or_else(|| Failure::new(Kind::Build, "no compiler"))?;
-    let cmd = Cmd::new(cc)
-        .args(args)
-        .args([
-            "-std=gnu11",
-            "-Os",
-            "-Wall",
-            "-static",
-            "-s",
-            "-Wl,--build-id=none",
-            "-Wl,--gc-sections",
-        ])
-        .args([
-            "-ffunction-sections",
-            "-fdata-sections",
-            "-fno-asynchronous-unwind-tables",
-        ])
-        .arg("-o")
-        .arg(program)
-        .arg(source);
-    session
-        .processes
-        .run(&cmd)
-        .map(|_| ())
-        .map_err(|e| process_failure(Kind::Build, &format!("compile {}", source.display()), e))
 }
