@@ -32,7 +32,7 @@ proc  /proc  proc  defaults  0  0
 const RC_DHCP: &str = "\
 ifconfig lo 127.0.0.1 up
 ifconfig eth0 up
-udhcpc -i eth0 -b -t 3 -T 1 -A 3
+udhcpc -i eth0 -b -t 6 -T 1 -A 3
 ";
 
 // The old default route may be gone with the old address, or not.
