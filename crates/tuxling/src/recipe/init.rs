@@ -28,7 +28,7 @@ proc  /proc  proc  defaults  0  0
 ";
 
 // The daemon stays, because a lease must be renewed. Without an answer after
-// three seconds it goes on in the background and the shell comes up.
+// six seconds it goes on in the background and the shell comes up.
 const RC_DHCP: &str = "\
 ifconfig lo 127.0.0.1 up
 ifconfig eth0 up
