@@ -41,21 +41,9 @@ pub struct Plan {
     pub exercises: Vec<ExercisePlan>,
     /// How large it may be.
     pub budget: BudgetPlan,
-    /// How the checks get into the system.
-    pub checks_via: ChecksVia,
-    /// What pruning may rely on; `None` where the recipe says nothing.
+    /// What pruning may rely on; `None` where the recipe says nothing. Nothing
+    /// prunes yet: the word is only checked.
     pub prune_level: Option<PruneLevel>,
-}
-
-/// How the checks get into the system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChecksVia {
-    /// From a second cpio that is appended for this boot, beside the system's
-    /// own init.
-    Ramdisk,
-    /// Typed at the shell on the console.
-    Console,
 }
 
 /// What pruning may rely on.
