@@ -240,6 +240,23 @@ pub enum Placement {
     Builtin,
 }
 
+impl RamdiskPlan {
+    /// The name of the file that is linked into the kernel, below its object
+    /// tree: by `.cpio` and an ending behind it the kernel's build knows that
+    /// it is an archive, and compressed already (usr/Makefile).
+    pub fn builtin_name(&self) -> String {
+        let ending = match self.compress {
+            Compression::None => "",
+            Compression::Gzip => ".gz",
+            Compression::Xz => ".xz",
+            Compression::Lzma => ".lzma",
+            Compression::Zstd => ".zst",
+            Compression::Lz4 => ".lz4",
+        };
+        format!("tuxling-initramfs.cpio{ending}")
+    }
+}
+
 /// How the system is connected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NetworkPlan {

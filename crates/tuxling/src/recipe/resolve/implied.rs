@@ -5,7 +5,7 @@
 use crate::initramfs::Compression;
 use crate::machine::Board;
 use crate::recipe::fragment;
-use crate::recipe::plan::{NetworkMode, NetworkPlan, RamdiskPlan, Request};
+use crate::recipe::plan::{NetworkMode, NetworkPlan, Placement, RamdiskPlan, Request};
 use crate::recipe::raw;
 
 /// What the user land needs of the kernel.
@@ -108,6 +108,17 @@ fn ramdisk(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     all.push(ask("BLK_DEV_INITRD", true, "the ramdisk"));
     for (symbol, one) in RAMDISK_SYMBOLS {
         all.push(ask(symbol, *one == Some(compression), &by));
+    }
+    if wishes.ramdisk.placement == Placement::Builtin {
+        let by = "ramdisk.placement = \"builtin\"";
+        all.push(Request {
+            symbol: "INITRAMFS_SOURCE".to_owned(),
+            value: wishes.ramdisk.builtin_name(),
+            quoted: true,
+            by: by.to_owned(),
+        });
+        // It is compressed already, or shall not be.
+        all.push(ask("INITRAMFS_COMPRESSION_NONE", true, by));
     }
 }
 
