@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,22 +15,22 @@ use sha2::{Digest, Sha256};
 use tiny_http::{Method, Request, Response, Server};
 
 use crate::error::{Failure, Kind, Result};
+use crate::machine::qemu::GATEWAY;
 use crate::units::Bytes;
 
-/// The host's loopback as QEMU's user network shows it to the guest
-/// (`-netdev user`, `host=`).
-pub const HOST_IN_GUEST: &str = "10.0.2.2";
+/// Ports of five digits below those that systems give out by themselves.
+const REPEATABLE_PORTS: RangeInclusive<u16> = 20480..=20735;
 
 /// A file to be served.
 pub struct Served {
-    /// Its path, a random word.
+    /// Its path.
     path: String,
     content: Vec<u8>,
     requests: AtomicU32,
 }
 
 impl Served {
-    fn new(size: Bytes) -> Result<Self> {
+    fn new(size: Bytes, word: &str) -> Result<Self> {
         let size = usize::try_from(size.0).unwrap_or(usize::MAX);
         let mut content = Vec::new();
         content.try_reserve_exact(size).map_err(|_| {
@@ -41,7 +42,7 @@ impl Served {
         content.resize(size, 0);
         fill_random(&mut content)?;
         Ok(Served {
-            path: format!("/{}", random_word()?),
+            path: format!("/{word}"),
             content,
             requests: AtomicU32::new(0),
         })
@@ -76,8 +77,25 @@ impl FileServer {
     pub fn start(sizes: &[Bytes]) -> Result<Self> {
         let files: Vec<Served> = sizes
             .iter()
-            .map(|&size| Served::new(size))
+            .map(|&size| Served::new(size, &random_word()?))
             .collect::<Result<_>>()?;
+        Self::serve(files, 0..=0)
+    }
+
+    /// The same, but the URLs are always of one length, and the same ones again
+    /// where the port is free: the guest is told of them by a file in its
+    /// ramdisk, and shall not boot otherwise for it. The contents are fresh.
+    pub fn start_repeatable(sizes: &[Bytes]) -> Result<Self> {
+        let files: Vec<Served> = sizes
+            .iter()
+            .enumerate()
+            .map(|(at, &size)| Served::new(size, &format!("{at:016x}")))
+            .collect::<Result<_>>()?;
+        Self::serve(files, REPEATABLE_PORTS)
+    }
+
+    /// Serves on the first port that is free.
+    fn serve(files: Vec<Served>, ports: RangeInclusive<u16>) -> Result<Self> {
         let files = Arc::new(files);
         let broken = |error: String| {
             Failure::new(
@@ -85,7 +103,14 @@ impl FileServer {
                 format!("can't serve files on 127.0.0.1: {error}"),
             )
         };
-        let server = Server::http(("127.0.0.1", 0)).map_err(|e| broken(e.to_string()))?;
+        let mut server = Err("no port is free".into());
+        for port in ports {
+            server = Server::http(("127.0.0.1", port));
+            if server.is_ok() {
+                break;
+            }
+        }
+        let server = server.map_err(|e| broken(e.to_string()))?;
         let port = server
             .server_addr()
             .to_ip()
@@ -115,7 +140,7 @@ impl FileServer {
 
     /// The URL of a file as the guest sees it.
     pub fn guest_url(&self, file: &Served) -> String {
-        format!("http://{HOST_IN_GUEST}:{}{}", self.port, file.path)
+        format!("http://{GATEWAY}:{}{}", self.port, file.path)
     }
 }
 
@@ -204,6 +229,19 @@ mod tests {
         let server = FileServer::start(&[Bytes(10)]).expect("starts");
         assert!(get(&server, "/other").starts_with(b"HTTP/1.1 404"));
         assert_eq!(server.files()[0].requests(), 0);
+    }
+
+    #[test]
+    fn repeatable_urls_have_one_length_and_fresh_contents() {
+        let sizes = [Bytes(64)];
+        let servers = [(), ()].map(|()| FileServer::start_repeatable(&sizes).expect("starts"));
+        let [one, two] = servers.each_ref().map(|server| {
+            let file = &server.files()[0];
+            (server.guest_url(file), file.sha256())
+        });
+        assert_eq!(one.0.len(), "http://10.0.2.2:20480/0000000000000000".len());
+        assert_eq!(one.0.len(), two.0.len());
+        assert_ne!(one.1, two.1);
     }
 
     #[test]

@@ -431,11 +431,11 @@ fn explained(reason: String, facts: &BootFacts<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::qemu::GATEWAY;
     use crate::recipe::plan::GuestCommand;
 
     const GUEST: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
     const OTHER: Mac = Mac([1; 6]);
-    const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
     const LEASED: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 
     fn command() -> GuestCommand {

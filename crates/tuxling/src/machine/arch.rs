@@ -1,10 +1,9 @@
 //! The one table of what differs between architectures in terms of QEMU,
-//! Kbuild and user land. (What differs in ELF terms stands in
-//! `vmlinux::arch`.)
+//! Kbuild and user land.
 
 use serde::Serialize;
 
-/// A processor architecture, an index into [`Arch::facts`]'s table.
+/// A processor architecture: its row of the table is [`Arch::facts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Arch {
@@ -15,10 +14,10 @@ pub enum Arch {
 /// What one architecture needs.
 #[derive(Debug)]
 pub struct ArchFacts {
-    /// The architecture.
-    pub arch: Arch,
     /// Its name in a board file.
     pub name: &'static str,
+    /// The bits of its words.
+    pub bits: u32,
     /// The kernel's `ARCH=`.
     pub kernel_arch: &'static str,
     /// The folder below the kernel's `arch/`.
@@ -29,8 +28,6 @@ pub struct ArchFacts {
     pub image_path: &'static str,
     /// QEMU's program.
     pub qemu: &'static str,
-    /// The Debian package that has it.
-    pub qemu_package: &'static str,
     /// Prefixes of cross compilers to try when this machine isn't of the
     /// architecture and `CROSS_COMPILE` isn't set; the empty prefix is the
     /// native compiler.
@@ -81,15 +78,14 @@ const MULTIBOOT_EXIT: &[u8] = &[
     0xeb, 0xfd, // jmp to the hlt
 ];
 
-const ARCHITECTURES: &[ArchFacts] = &[ArchFacts {
-    arch: Arch::I386,
+static I386: ArchFacts = ArchFacts {
     name: "i386",
+    bits: 32,
     kernel_arch: "i386",
     source_arch: "x86",
     image_target: "bzImage",
     image_path: "arch/x86/boot/bzImage",
     qemu: "qemu-system-i386",
-    qemu_package: "qemu-system-x86",
     cross_prefixes: &["", "i686-linux-gnu-"],
     native_hosts: &["x86_64", "x86"],
     user_cflags: &["-m32", "-march=i686"],
@@ -106,29 +102,17 @@ const ARCHITECTURES: &[ArchFacts] = &[ArchFacts {
         ],
         status: 0x21,
     }),
-}];
+};
 
 impl Arch {
-    /// The architecture of this name in a board file.
-    pub fn from_name(name: &str) -> Option<Arch> {
-        ARCHITECTURES
-            .iter()
-            .find(|facts| facts.name == name)
-            .map(|facts| facts.arch)
-    }
-
-    /// The names of all architectures.
-    pub fn names() -> impl Iterator<Item = &'static str> {
-        ARCHITECTURES.iter().map(|facts| facts.name)
-    }
+    /// All architectures.
+    pub const ALL: &[Arch] = &[Arch::I386];
 
     /// Its row of the table.
     pub fn facts(self) -> &'static ArchFacts {
-        // Every variant has a row: a test holds it.
-        ARCHITECTURES
-            .iter()
-            .find(|facts| facts.arch == self)
-            .unwrap_or(&ARCHITECTURES[0])
+        match self {
+            Arch::I386 => &I386,
+        }
     }
 }
 
@@ -137,10 +121,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_architecture_has_its_own_row() {
-        for arch in [Arch::I386] {
-            assert_eq!(arch.facts().arch, arch);
-            assert_eq!(Arch::from_name(arch.facts().name), Some(arch));
+    fn every_architecture_has_a_name_of_its_own() {
+        let named = |name| Arch::ALL.iter().filter(move |a| a.facts().name == name);
+        for arch in Arch::ALL {
+            let facts = arch.facts();
+            assert_eq!(named(facts.name).collect::<Vec<_>>(), [arch]);
+            assert!([32, 64].contains(&facts.bits), "{}", facts.name);
         }
     }
 }

@@ -129,8 +129,9 @@ fn read(problems: &Problems, name: &str, shown: &str, text: &str) -> Option<Boar
 }
 
 fn read_top(problems: &Problems, top: &Table<'_>, name: &str) -> Option<Board> {
-    let architectures: Vec<(&str, Arch)> = Arch::names()
-        .filter_map(|name| Some((name, Arch::from_name(name)?)))
+    let architectures: Vec<(&str, Arch)> = Arch::ALL
+        .iter()
+        .map(|&arch| (arch.facts().name, arch))
         .collect();
     require(
         problems,

@@ -21,6 +21,7 @@ use crate::error::{Failure, Kind, Result};
 use crate::process::{Cmd, ProcessError, Processes, Running};
 use crate::recipe::plan::{CheckKind, CheckPlan, ExercisePlan};
 use crate::report::record::{CheckRecord, ExerciseRecord, RamRecord};
+use crate::session::missing_tool;
 use crate::trial::Outcome;
 use crate::units::Bytes;
 
@@ -158,11 +159,10 @@ impl Prepared {
             remove(path)?;
         }
         let sizes: Vec<Bytes> = request.checks.iter().filter_map(fetched).collect();
-        let server = FileServer::start(&sizes)?;
-        // Counting wants equal boots more than it fears old messages.
-        let nonce = match clock {
-            Clock::Host => random_word()?,
-            Clock::Instructions => "0".repeat(16),
+        // Counting wants equal boots more than it fears old messages and files.
+        let (server, nonce) = match clock {
+            Clock::Host => (FileServer::start(&sizes)?, random_word()?),
+            Clock::Instructions => (FileServer::start_repeatable(&sizes)?, "0".repeat(16)),
         };
         let plan = agent::plan(
             &PlanInput {
@@ -405,12 +405,9 @@ fn read_ends(path: &Path, limit: u64) -> std::io::Result<String> {
 }
 
 fn not_started(error: ProcessError) -> Failure {
-    let failure = Failure::new(Kind::Machine, error.to_string());
     match error {
-        ProcessError::Missing { .. } => {
-            failure.help("install QEMU; `tuxling doctor` names the package")
-        }
-        _ => failure,
+        ProcessError::Missing { program } => missing_tool(&program, "boot this board"),
+        _ => Failure::new(Kind::Machine, error.to_string()),
     }
 }
 

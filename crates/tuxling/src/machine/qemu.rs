@@ -4,6 +4,7 @@
 //! out all that nobody asked for (a display, a floppy drive, a CD-ROM), and a
 //! user's own copy of the command has nothing else either.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +16,10 @@ use crate::check::wire::Mac;
 use crate::error::{Failure, Kind, Result};
 use crate::process::{Cmd, ProcessError, Processes};
 use crate::units::Bytes;
+
+/// The gateway of QEMU's user network, behind which the host's loopback stands
+/// (QEMU's documentation, "Using the user mode network stack").
+pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
 /// The address of the guest's network card: QEMU's own default.
 pub const GUEST_MAC: Mac = Mac([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
@@ -47,8 +52,8 @@ impl Accelerator {
     /// containers the firmware never gets past its timers. So the smallest
     /// machine is booted, which takes about 0.2 s where KVM works and
     /// [`PROBE_LIMIT`] where it doesn't. The answer holds until the host is
-    /// booted again or QEMU changes; it is the caller's to keep. `dir` is a
-    /// folder for the probe's file.
+    /// booted again or QEMU changes, as long as [`kvm_opens`]; it is the
+    /// caller's to keep. `dir` is a folder for the probe's file.
     pub fn probe(processes: &Processes, arch: Arch, dir: &Path) -> Result<Self> {
         let facts = arch.facts();
         if !kvm_opens(arch) {
@@ -78,7 +83,10 @@ impl Accelerator {
     }
 }
 
-/// Whether this host's processor fits and `/dev/kvm` can be opened.
+/// Whether this host's processor fits and `/dev/kvm` can be opened. That can
+/// change at any time (a module is loaded, a user joins a group) and costs
+/// nothing to find out: it is not to be kept with the answer of
+/// [`Accelerator::probe`].
 pub fn kvm_opens(arch: Arch) -> bool {
     let uname = rustix::system::uname();
     let host = uname.machine().to_string_lossy();

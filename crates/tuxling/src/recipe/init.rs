@@ -7,13 +7,14 @@
 //! once and keeps a shell on the console. There is no `shutdown` line: nothing
 //! in a ramdisk has to be unmounted, and `umount` would be one more applet.
 
+use crate::machine::qemu::GATEWAY;
+
 use super::plan::{FileKind, FilePlan, NetworkMode};
 
-/// The address, the mask, the gateway and the name server of QEMU's user
-/// network (its documentation: "Using the user mode network stack").
+/// The address, the mask and the name server of QEMU's user network, beside
+/// its [`GATEWAY`].
 const STATIC_ADDRESS: &str = "10.0.2.15";
 const STATIC_NETMASK: &str = "255.255.255.0";
-const GATEWAY: &str = "10.0.2.2";
 const NAME_SERVER: &str = "10.0.2.3";
 
 const INITTAB: &str = "\

@@ -41,21 +41,9 @@ pub struct Plan {
     pub exercises: Vec<ExercisePlan>,
     /// How large it may be.
     pub budget: BudgetPlan,
-    /// How the checks get into the system.
-    pub checks_via: ChecksVia,
-    /// What pruning may rely on; `None` where the recipe says nothing.
+    /// What pruning may rely on; `None` where the recipe says nothing. Nothing
+    /// prunes yet: the word is only checked.
     pub prune_level: Option<PruneLevel>,
-}
-
-/// How the checks get into the system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ChecksVia {
-    /// From a second cpio that is appended for this boot, beside the system's
-    /// own init.
-    Ramdisk,
-    /// Typed at the shell on the console.
-    Console,
 }
 
 /// What pruning may rely on.
@@ -250,6 +238,23 @@ pub enum Placement {
     Separate,
     /// Linked into the kernel (`CONFIG_INITRAMFS_SOURCE`).
     Builtin,
+}
+
+impl RamdiskPlan {
+    /// The name of the file that is linked into the kernel, below its object
+    /// tree: by `.cpio` and an ending behind it the kernel's build knows that
+    /// it is an archive, and compressed already (usr/Makefile).
+    pub fn builtin_name(&self) -> String {
+        let ending = match self.compress {
+            Compression::None => "",
+            Compression::Gzip => ".gz",
+            Compression::Xz => ".xz",
+            Compression::Lzma => ".lzma",
+            Compression::Zstd => ".zst",
+            Compression::Lz4 => ".lz4",
+        };
+        format!("tuxling-initramfs.cpio{ending}")
+    }
 }
 
 /// How the system is connected.

@@ -12,7 +12,7 @@ mod schema;
 use std::time::Duration;
 
 use super::diagnostic::{Place, Placed};
-use super::plan::{ChecksVia, Expectation, GuestCommand, Placement, PruneLevel, Toolchain};
+use super::plan::{Expectation, GuestCommand, Placement, PruneLevel, Toolchain};
 use crate::initramfs::Compression;
 use crate::units::Bytes;
 
@@ -136,7 +136,6 @@ pub struct Machine {
     pub timeout: Given<Duration>,
     pub silence: Given<Duration>,
     pub cpu: Given<String>,
-    pub via: Given<ChecksVia>,
 }
 
 /// `[[check]]`

@@ -15,8 +15,7 @@ use std::time::Duration;
 use super::diagnostic::{Place, Problem, Problems, Wrong};
 use super::files::Files;
 use super::plan::{
-    BudgetPlan, ChecksVia, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, RamdiskPlan,
-    RecipeOrigin,
+    BudgetPlan, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, RamdiskPlan, RecipeOrigin,
 };
 use super::raw;
 use super::words;
@@ -99,7 +98,6 @@ pub fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<Plan> {
         checks,
         exercises,
         budget: budget(&raw.budget),
-        checks_via: raw.machine.via.map_or(ChecksVia::Ramdisk, |v| v.value),
         prune_level: raw.prune_level.map(|l| l.value),
     };
     problems.is_empty().then_some(plan)

@@ -137,6 +137,25 @@ fn the_recipes_own_requests_come_after_the_implied_ones() {
 }
 
 #[test]
+fn a_built_in_ramdisk_is_named_to_the_kernel_and_not_compressed_again() {
+    for (compress, name) in [
+        ("none", "tuxling-initramfs.cpio"),
+        ("zstd", "tuxling-initramfs.cpio.zst"),
+    ] {
+        let plan = plan(&format!(
+            "{LEAST}[ramdisk]\nplacement = \"builtin\"\ncompress = \"{compress}\"\n"
+        ));
+        let requests = &plan.kernel.requests;
+        let source = requests.iter().find(|r| r.symbol == "INITRAMFS_SOURCE");
+        let source = source.expect("is asked for");
+        assert_eq!((source.value.as_str(), source.quoted), (name, true));
+        assert_eq!(value(requests, "INITRAMFS_COMPRESSION_NONE"), Some("y"));
+    }
+    let separate = plan(LEAST).kernel.requests;
+    assert_eq!(value(&separate, "INITRAMFS_SOURCE"), None);
+}
+
+#[test]
 fn checks_have_their_defaults() {
     let plan = plan(
         "board = \"pc\"\n[network]\nmode = \"dhcp\"\n\

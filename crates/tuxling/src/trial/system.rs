@@ -115,7 +115,7 @@ pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<S
             Placement::Separate => None,
             Placement::Builtin => Some(read(&ramdisk.image)?),
         };
-        let name = builtin_name(plan.ramdisk.compress);
+        let name = plan.ramdisk.builtin_name();
         let builtin = bytes
             .as_deref()
             .map(|bytes| BuiltinRamdisk { name: &name, bytes });
@@ -131,20 +131,6 @@ pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<S
     })?;
     let inputs = inputs(plan, &sources, &tools, &config);
     finish(plan, options, kernel, ramdisk, compiler, inputs)
-}
-
-/// The name by which the kernel's build knows how a ramdisk is compressed
-/// (usr/Makefile).
-pub fn builtin_name(compression: Compression) -> String {
-    let ending = match compression {
-        Compression::None => "",
-        Compression::Gzip => ".gz",
-        Compression::Xz => ".xz",
-        Compression::Lzma => ".lzma",
-        Compression::Zstd => ".zst",
-        Compression::Lz4 => ".lz4",
-    };
-    format!("tuxling-initramfs.cpio{ending}")
 }
 
 fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cached<Sources>> {

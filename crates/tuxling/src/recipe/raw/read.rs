@@ -8,7 +8,7 @@ use super::schema::{
 use super::{Budget, File, Given, Init, Kernel, Machine, Mode, Network, Recipe, Text, Userland};
 use crate::initramfs::Compression;
 use crate::recipe::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
-use crate::recipe::plan::{ChecksVia, Placement, PruneLevel, Toolchain};
+use crate::recipe::plan::{Placement, PruneLevel, Toolchain};
 use crate::recipe::table::{self, Table};
 use crate::recipe::words;
 
@@ -173,16 +173,11 @@ fn read_network(t: &Table<'_>) -> Network {
 }
 
 fn read_machine(t: &Table<'_>) -> Machine {
-    let vias = [
-        ("ramdisk", ChecksVia::Ramdisk),
-        ("console", ChecksVia::Console),
-    ];
     Machine {
         memory: t.parsed("memory", words::bytes),
         timeout: t.parsed("timeout", words::duration),
         silence: t.parsed("silence", words::duration),
         cpu: t.text("cpu"),
-        via: t.word("via", &vias),
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) static NETWORK: Schema = Schema {
 };
 pub(super) static MACHINE: Schema = Schema {
     header: "[machine]",
-    keys: &["memory", "timeout", "silence", "cpu", "via"],
+    keys: &["memory", "timeout", "silence", "cpu"],
 };
 pub(super) static CHECK: Schema = Schema {
     header: "[[check]]",

@@ -1,9 +1,9 @@
 //! The checks' and exercises' part of a recipe.
 
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::Context;
+use crate::machine::qemu::GATEWAY;
 use crate::recipe::diagnostic::{Place, Problem, Wrong};
 use crate::recipe::plan::{
     CheckKind, CheckPlan, ExercisePlan, GuestCommand, NetworkMode, UserlandPlan,
@@ -13,8 +13,6 @@ use crate::units::Bytes;
 
 /// The limit of a check or an exercise that sets none.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The gateway of QEMU's user network.
-const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
 struct Checks<'a> {
     context: &'a Context<'a>,

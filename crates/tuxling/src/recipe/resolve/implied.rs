@@ -5,7 +5,7 @@
 use crate::initramfs::Compression;
 use crate::machine::Board;
 use crate::recipe::fragment;
-use crate::recipe::plan::{NetworkMode, NetworkPlan, RamdiskPlan, Request};
+use crate::recipe::plan::{NetworkMode, NetworkPlan, Placement, RamdiskPlan, Request};
 use crate::recipe::raw;
 
 /// What the user land needs of the kernel.
@@ -109,6 +109,17 @@ fn ramdisk(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     for (symbol, one) in RAMDISK_SYMBOLS {
         all.push(ask(symbol, *one == Some(compression), &by));
     }
+    if wishes.ramdisk.placement == Placement::Builtin {
+        let by = "ramdisk.placement = \"builtin\"";
+        all.push(Request {
+            symbol: "INITRAMFS_SOURCE".to_owned(),
+            value: wishes.ramdisk.builtin_name(),
+            quoted: true,
+            by: by.to_owned(),
+        });
+        // It is compressed already, or shall not be.
+        all.push(ask("INITRAMFS_COMPRESSION_NONE", true, by));
+    }
 }
 
 fn userland(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
@@ -117,9 +128,7 @@ fn userland(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     if let Some(script) = &needs.script {
         all.push(ask("BINFMT_SCRIPT", true, &format!("the script {script}")));
     }
-    let bits_32 = wishes
-        .board
-        .is_some_and(|b| is_32_bit(b.arch.facts().musl_target));
+    let bits_32 = wishes.board.is_some_and(|b| b.arch.facts().bits == 32);
     if needs.musl && bits_32 {
         let by = "userland.libc = \"musl\" on 32 bits: its sleep returns at once otherwise";
         all.push(ask("COMPAT_32BIT_TIME", true, by));
@@ -127,11 +136,6 @@ fn userland(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     if needs.mounts_proc {
         all.push(ask("PROC_FS", true, "/etc/fstab mounts /proc"));
     }
-}
-
-/// Whether musl's name of an architecture is that of a 32-bit one.
-fn is_32_bit(musl_target: &str) -> bool {
-    !musl_target.contains("64") && musl_target != "s390x"
 }
 
 fn network(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
