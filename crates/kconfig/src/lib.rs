@@ -1,1 +1,63 @@
-//! The Kconfig language of the Linux kernel.
+//! The Kconfig language of the Linux kernel: what a tree of Kconfig files
+//! says, what a configuration comes to, and why.
+//!
+//! The engine agrees with the kernel's own `conf` to the byte; see the crate's
+//! README for how that is tested. It reads the files it is asked to read and
+//! does nothing else to the world: commands of `$(shell,…)` go through the
+//! caller's [`Shell`].
+//!
+//! ```
+//! use kconfig::{Configuration, Dialect, Environment, Kconfig, LoadOptions, MemoryTree, SilentShell};
+//!
+//! let files = MemoryTree::new().with("Kconfig", "config NET\n\tbool \"Networking\"\n");
+//! let tree = Kconfig::load(&LoadOptions {
+//!     root: "Kconfig",
+//!     tree: &files,
+//!     env: &Environment::new(),
+//!     shell: &SilentShell,
+//!     dialect: Dialect::Linux6_12,
+//! })?;
+//! let (configuration, _) = Configuration::olddefconfig(&tree, "CONFIG_NET=y\n");
+//! assert!(configuration.to_dotconfig().ends_with("CONFIG_NET=y\n"));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod diagnostic;
+mod dotconfig;
+mod eval;
+mod expr;
+mod finalize;
+mod fragment;
+mod graph;
+mod load;
+mod model;
+mod modes;
+mod numbers;
+mod parser;
+mod preprocess;
+mod probe;
+mod scanner;
+mod tree;
+mod tristate;
+mod user;
+mod write;
+
+pub use diagnostic::{Diagnostic, Location, Severity};
+pub use dotconfig::{Assignment, ReadWarning, ReadWarningKind, parse_assignments};
+pub use eval::Configuration;
+pub use expr::{Expr, ExprId, Relation, SymbolId};
+pub use fragment::merge_text;
+pub use load::LoadOptions;
+pub use model::{
+    Dialect, Entry, EntryId, EntryKind, Kconfig, Property, PropertyKind, Symbol, SymbolKind,
+    SymbolType,
+};
+pub use modes::Answer;
+pub use numbers::is_valid_text;
+pub use probe::{
+    Environment, MemoShell, ProbeError, ProbeMemo, ProbeOutput, Shell, SilentShell,
+};
+pub use tree::{DiskTree, MemoryTree, SourceTree};
+pub use tristate::Tristate;
+pub use user::UserValue;
+pub use write::quoted;
