@@ -51,6 +51,12 @@ pub(crate) struct Before {
     chosen: Option<SymbolId>,
 }
 
+impl Before {
+    pub(crate) fn was_written(&self) -> bool {
+        self.state.written
+    }
+}
+
 impl<'k> Configuration<'k> {
     /// The configuration of a user who asked for nothing.
     #[must_use]
@@ -268,7 +274,7 @@ impl<'k> Configuration<'k> {
     }
 
     /// Whether the symbol can only be `n` or `y`.
-    fn is_boolean(&self, symbol: SymbolId) -> bool {
+    pub(crate) fn is_boolean(&self, symbol: SymbolId) -> bool {
         match self.tree.symbol(symbol).ty {
             SymbolType::Tristate => self.modules == Tristate::No,
             SymbolType::Bool => true,
@@ -448,6 +454,12 @@ impl<'k> Configuration<'k> {
             let holds = self.calculate(property.condition, settled) != Tristate::No;
             holds.then_some((low, high))
         })
+    }
+
+    /// The bounds that hold now, as values.
+    pub(crate) fn range_now(&self, symbol: SymbolId) -> Option<(&str, &str)> {
+        let (low, high) = self.active_range(symbol, &mut None)?;
+        Some((self.value(low), self.value(high)))
     }
 
     fn bound(&self, bound: SymbolId, base: u32) -> i64 {

@@ -2,8 +2,6 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::tristate::Tristate;
-
 /// Names a symbol of one [`Kconfig`](crate::Kconfig).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SymbolId(pub(crate) u32);
@@ -246,16 +244,6 @@ impl ExprPool {
                 visit(*left);
                 visit(*right);
             }
-        }
-    }
-
-    /// The constant an expression is, if it is one.
-    pub(crate) fn constant(&self, id: ExprId) -> Option<Tristate> {
-        match self.get(id) {
-            Expr::Symbol(SymbolId::NO) => Some(Tristate::No),
-            Expr::Symbol(SymbolId::MOD) => Some(Tristate::Mod),
-            Expr::Symbol(SymbolId::YES) => Some(Tristate::Yes),
-            _ => None,
         }
     }
 }

@@ -22,7 +22,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod change;
 mod diagnostic;
+mod diff;
 mod dotconfig;
 mod eval;
 mod expr;
@@ -30,6 +32,7 @@ mod finalize;
 mod fragment;
 mod graph;
 mod load;
+mod merge;
 mod model;
 mod modes;
 mod numbers;
@@ -37,17 +40,23 @@ mod parser;
 mod preprocess;
 mod probe;
 mod scanner;
+mod search;
 mod tree;
 mod tristate;
 mod user;
+mod want;
+mod why;
 mod write;
 
+pub use change::{Change, Request, RequestError};
 pub use diagnostic::{Diagnostic, Location, Severity};
+pub use diff::{Difference, diff};
 pub use dotconfig::{Assignment, ReadWarning, ReadWarningKind, parse_assignments};
 pub use eval::Configuration;
 pub use expr::{Expr, ExprId, Relation, SymbolId};
 pub use fragment::merge_text;
 pub use load::LoadOptions;
+pub use merge::{DropReason, Dropped, Fragment, Merged};
 pub use model::{
     Dialect, Entry, EntryId, EntryKind, Kconfig, Property, PropertyKind, Symbol, SymbolKind,
     SymbolType,
@@ -57,7 +66,10 @@ pub use numbers::is_valid_text;
 pub use probe::{
     Environment, MemoShell, ProbeError, ProbeMemo, ProbeOutput, Shell, SilentShell,
 };
+pub use search::{Found, Hit};
 pub use tree::{DiskTree, MemoryTree, SourceTree};
 pub use tristate::Tristate;
 pub use user::UserValue;
+pub use want::{Want, WantFailure};
+pub use why::{Origin, Reverse, Unmet, Why};
 pub use write::quoted;

@@ -340,8 +340,7 @@ impl<'a> Scanner<'a> {
 
     fn quoted(&mut self, quote: u8) -> Token {
         let mut value = String::new();
-        loop {
-            let Some(buffer) = self.buffers.last_mut() else { break };
+        while let Some(buffer) = self.buffers.last_mut() {
             let text = Rc::clone(&buffer.text);
             let rest = &text[buffer.at..];
             let plain = rest

@@ -162,6 +162,16 @@ impl Oracle {
             .env("POPEN_MEMO", self.folder.join("memo")));
     }
 
+    /// Runs `conf` as the kernel's Makefile would, every probe anew.
+    pub fn conf_without_memo(&self, scratch: &Path, arguments: &[&str]) {
+        run(command(&self.conf)
+            .current_dir(scratch)
+            .args(arguments)
+            .arg("Kconfig")
+            .env_clear()
+            .envs(&self.env));
+    }
+
     /// Runs the kernel's merge_config.sh in `scratch`.
     pub fn merge(&self, scratch: &Path, fragments: &[PathBuf]) {
         run(command("sh")

@@ -1,0 +1,429 @@
+//! What else must change for an option to get a value: a best-first search
+//! over the user's possible answers, each step checked by working it out.
+//!
+//! A node is a set of requests. Its successors add one request that could
+//! bring the goal nearer: an answer to a visible prompt in the way, whether on
+//! the path through the dependencies, through something that selects the
+//! option, or through the condition of a default. The estimate of what is
+//! still missing takes the dearest part of what must hold together and the
+//! cheapest of what may hold instead, so it never exceeds the truth; the first
+//! set that reaches the goal is then a smallest one among those the steps can
+//! build.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
+
+use rustc_hash::FxHashMap;
+
+use crate::change::Request;
+use crate::eval::Configuration;
+use crate::expr::{Expr, ExprId, Relation, SymbolId};
+use crate::merge::DropReason;
+use crate::model::{Dialect, PropertyKind, SymbolType};
+use crate::tristate::Tristate;
+use crate::user::UserValue;
+
+/// How many sets of requests are tried.
+const MAX_NODES: usize = 4_000;
+/// How long a chain of needs is followed in an estimate.
+const MAX_CHAIN: u8 = 40;
+/// What stands for "no way" in estimates.
+const NEVER: u32 = 1_000;
+
+/// A set of requests that reaches the goal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// The requests, the goal's own included, in the order they become
+    /// possible.
+    pub requests: Vec<Request>,
+    /// How many sets of requests were tried.
+    pub tried: usize,
+}
+
+/// No set of requests was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantFailure {
+    /// What is in the way in the configuration as it is.
+    pub reason: DropReason,
+    /// How many sets of requests were tried.
+    pub tried: usize,
+    /// Whether all that the search knows was tried: if so, no answer to a
+    /// prompt helps.
+    pub exhausted: bool,
+}
+
+/// What a symbol is wanted to be.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Goal {
+    symbol: SymbolId,
+    value: Tristate,
+    /// At most `value` instead of at least.
+    at_most: bool,
+}
+
+type Answer = (SymbolId, Tristate);
+
+impl Configuration<'_> {
+    /// The smallest set of requests after which `request` holds.
+    ///
+    /// # Errors
+    /// If no set was found, with what is in the way.
+    pub fn want(&mut self, request: &Request) -> Result<Want, WantFailure> {
+        let Some(value) = &request.value else {
+            return Ok(Want { requests: vec![request.clone()], tried: 0 });
+        };
+        // A number or a string only needs its prompt to be visible.
+        let last = matches!(value, UserValue::Text(_)).then(|| request.clone());
+        let reason = self.why_not(request);
+        let mut open = BinaryHeap::new();
+        let mut seen: HashSet<Vec<Answer>> = HashSet::new();
+        let mut tried = 0;
+        open.push((Reverse((0, 0)), 0_usize, Vec::<Answer>::new()));
+        let mut complete = true;
+        while let Some((Reverse((_, detours)), _, answers)) = open.pop() {
+            if tried >= MAX_NODES {
+                complete = false;
+                break;
+            }
+            tried += 1;
+            let mut requests: Vec<Request> = answers.iter().map(|&answer| asked(answer)).collect();
+            requests.extend(last.clone());
+            let applied = self.apply(&requests);
+            let reached = self.holds(request);
+            let steps = if reached { Vec::new() } else { self.steps(self.goal(request)) };
+            let mut next = Vec::new();
+            for (answer, detour) in steps {
+                if answers.iter().any(|known| known.0 == answer.0) {
+                    continue;
+                }
+                let mut longer = answers.clone();
+                longer.push(answer);
+                let mut key = longer.clone();
+                key.sort_unstable();
+                if seen.insert(key) {
+                    let step = self.apply(&[asked(answer)]);
+                    let missing = match self.holds(request) {
+                        true => 0,
+                        false => self.estimate(self.goal(request)).max(1),
+                    };
+                    self.take_back(step);
+                    if missing < NEVER {
+                        next.push((missing, detours + detour, longer));
+                    }
+                }
+            }
+            self.take_back(applied);
+            if reached {
+                return Ok(Want { requests, tried });
+            }
+            for (missing, detours, longer) in next {
+                let length = longer.len();
+                open.push((Reverse((length as u32 + missing, detours)), length, longer));
+            }
+        }
+        Err(WantFailure { reason, tried, exhausted: complete })
+    }
+
+    /// What is to be reached first on the way to a request.
+    fn goal(&self, request: &Request) -> Goal {
+        let symbol = request.symbol;
+        let Some(UserValue::Tristate(value)) = request.value else {
+            return Goal { symbol, value: Tristate::Mod, at_most: false };
+        };
+        let modular = self.tree.symbol(symbol).ty == SymbolType::Tristate;
+        if value == Tristate::Mod && modular && self.modules == Tristate::No {
+            return Goal { symbol: self.tree.modules, value: Tristate::Yes, at_most: false };
+        }
+        Goal { symbol, value, at_most: self.tristate(symbol) > value }
+    }
+
+    fn estimate(&self, goal: Goal) -> u32 {
+        Estimate { configuration: self, known: FxHashMap::default() }.of_symbol(goal, 0)
+    }
+
+    /// The answers that could bring the goal nearer now.
+    fn steps(&self, goal: Goal) -> Vec<(Answer, u32)> {
+        let mut steps = Steps {
+            configuration: self,
+            answers: Vec::new(),
+            visited: HashSet::new(),
+            detour: 0,
+        };
+        steps.for_symbol(goal, 0);
+        steps.answers
+    }
+
+    /// For a condition, what counts as holding fully for this symbol.
+    fn needed(&self, symbol: SymbolId, value: Tristate) -> Tristate {
+        match self.tree.symbol(symbol).ty {
+            SymbolType::Tristate if self.modules != Tristate::No => value,
+            _ => value.min(Tristate::Mod),
+        }
+    }
+
+    fn reached(&self, goal: Goal) -> bool {
+        let symbol = self.tree.symbol(goal.symbol);
+        if symbol.ty.is_logical() || goal.symbol <= SymbolId::YES {
+            let now = self.tristate(goal.symbol);
+            if goal.at_most { now <= goal.value } else { now >= goal.value }
+        } else {
+            self.visibility(goal.symbol) != Tristate::No
+        }
+    }
+}
+
+fn asked((symbol, value): Answer) -> Request {
+    Request { symbol, value: Some(UserValue::Tristate(value)) }
+}
+
+/// The two ways a relation to a constant turns into goals for its symbol.
+fn relation_goals(relation: Relation, left: SymbolId, right: SymbolId, wanted: bool) -> Vec<Goal> {
+    let (symbol, constant) = if right <= SymbolId::YES { (left, right) } else { (right, left) };
+    let value = match constant {
+        SymbolId::NO => Tristate::No,
+        SymbolId::MOD => Tristate::Mod,
+        SymbolId::YES => Tristate::Yes,
+        _ => return Vec::new(),
+    };
+    let relation = if wanted { relation } else { relation.negated() };
+    let least = |value| Goal { symbol, value, at_most: false };
+    let most = |value| Goal { symbol, value, at_most: true };
+    match (relation, value) {
+        (Relation::Equal, Tristate::Yes) => vec![least(Tristate::Yes)],
+        (Relation::Equal, Tristate::No) => vec![most(Tristate::No)],
+        (Relation::Unequal, Tristate::Yes) => vec![most(Tristate::Mod), most(Tristate::No)],
+        (Relation::Unequal, Tristate::No) => vec![least(Tristate::Mod), least(Tristate::Yes)],
+        (Relation::Equal, Tristate::Mod) => vec![least(Tristate::Mod), most(Tristate::Mod)],
+        (Relation::Unequal, Tristate::Mod) => vec![least(Tristate::Yes), most(Tristate::No)],
+        _ => Vec::new(),
+    }
+}
+
+/// How many answers are missing at least.
+struct Estimate<'c, 'k> {
+    configuration: &'c Configuration<'k>,
+    known: FxHashMap<Goal, u32>,
+}
+
+impl Estimate<'_, '_> {
+    fn of_symbol(&mut self, goal: Goal, chain: u8) -> u32 {
+        let configuration = self.configuration;
+        if configuration.reached(goal) {
+            return 0;
+        }
+        if goal.symbol <= SymbolId::YES {
+            return NEVER;
+        }
+        if let Some(&known) = self.known.get(&goal) {
+            return known;
+        }
+        if chain >= MAX_CHAIN {
+            return 1;
+        }
+        let definition = configuration.tree.symbol(goal.symbol);
+        if definition.entries.is_empty() {
+            return NEVER;
+        }
+        if goal.at_most {
+            // Turning off is seldom long; what it takes is found step by step.
+            return 1;
+        }
+        // While it is being worked out a circle through it costs the least.
+        self.known.insert(goal, 1);
+        let needed = configuration.needed(goal.symbol, goal.value);
+        let mut best = NEVER;
+        for property in &definition.properties {
+            let cost = match property.kind {
+                PropertyKind::Prompt(_) => 1 + self.of_expr(property.condition, needed, chain + 1),
+                PropertyKind::Default(value) if definition.choice.is_none() => self
+                    .of_expr(property.condition, needed, chain + 1)
+                    .max(self.of_expr(value, needed, chain + 1)),
+                _ => continue,
+            };
+            best = best.min(cost);
+        }
+        if definition.choice.is_none() && best > 1 {
+            best = best.min(self.of_expr(definition.selected_by, needed, chain + 1));
+            best = best.min(self.of_expr(definition.implied_by, needed, chain + 1));
+        }
+        let best = best.min(NEVER);
+        self.known.insert(goal, best);
+        best
+    }
+
+    fn of_expr(&mut self, expr: ExprId, wanted: Tristate, chain: u8) -> u32 {
+        let configuration = self.configuration;
+        if configuration.evaluate_expr(expr) >= wanted {
+            return 0;
+        }
+        match configuration.tree.expr(expr) {
+            Expr::Symbol(symbol) => {
+                let goal = Goal { symbol: *symbol, value: wanted, at_most: false };
+                self.of_symbol(goal, chain)
+            }
+            Expr::Not(_) => 1,
+            Expr::And(operands) => {
+                operands.iter().map(|&o| self.of_expr(o, wanted, chain)).max().unwrap_or(0)
+            }
+            Expr::Or(operands) => {
+                let mut best = NEVER;
+                for &operand in operands {
+                    best = best.min(self.of_expr(operand, wanted, chain));
+                    if best <= 1 {
+                        break;
+                    }
+                }
+                best
+            }
+            Expr::Compare(relation, left, right) => {
+                let goals = relation_goals(*relation, *left, *right, true);
+                goals.iter().map(|&goal| self.of_symbol(goal, chain)).min().unwrap_or(NEVER)
+            }
+        }
+    }
+}
+
+/// Collects the answers that may help.
+struct Steps<'c, 'k> {
+    configuration: &'c Configuration<'k>,
+    /// Each with how many turns lead to it that a person would take last:
+    /// through what selects or implies, or through a default.
+    answers: Vec<(Answer, u32)>,
+    visited: HashSet<Goal>,
+    detour: u32,
+}
+
+impl Steps<'_, '_> {
+    fn for_symbol(&mut self, goal: Goal, chain: u8) {
+        let configuration = self.configuration;
+        if chain >= MAX_CHAIN || goal.symbol <= SymbolId::YES || !self.visited.insert(goal) {
+            return;
+        }
+        if configuration.reached(goal) {
+            return;
+        }
+        if goal.at_most { self.lower(goal, chain) } else { self.raise(goal, chain) }
+    }
+
+    fn answer(&mut self, symbol: SymbolId, value: Tristate, at_most: bool) {
+        let value = match value {
+            Tristate::Mod if self.configuration.is_boolean(symbol) => Tristate::from(!at_most),
+            value => value,
+        };
+        let known = self.answers.iter_mut().find(|(answer, _)| *answer == (symbol, value));
+        match known {
+            Some((_, detour)) => *detour = self.detour.min(*detour),
+            None => self.answers.push(((symbol, value), self.detour)),
+        }
+    }
+
+    fn raise(&mut self, goal: Goal, chain: u8) {
+        let configuration = self.configuration;
+        let definition = configuration.tree.symbol(goal.symbol);
+        let needed = configuration.needed(goal.symbol, goal.value);
+        if definition.ty.is_logical() && configuration.visibility(goal.symbol) >= goal.value {
+            self.answer(goal.symbol, goal.value, false);
+        }
+        for (_, prompt) in definition.prompts() {
+            self.for_expr(prompt.condition, needed, chain + 1);
+        }
+        if definition.choice.is_some() {
+            return;
+        }
+        self.detour += 1;
+        for (value, property) in definition.defaults() {
+            self.for_expr(property.condition, needed, chain + 1);
+            self.for_expr(value, needed, chain + 1);
+        }
+        self.for_expr(definition.selected_by, needed, chain + 1);
+        self.for_expr(definition.implied_by, needed, chain + 1);
+        self.detour -= 1;
+    }
+
+    fn lower(&mut self, goal: Goal, chain: u8) {
+        let configuration = self.configuration;
+        let definition = configuration.tree.symbol(goal.symbol);
+        let selected = configuration.evaluate_expr(definition.selected_by);
+        if selected > goal.value && definition.choice.is_none() {
+            self.against_expr(definition.selected_by, goal.value, chain + 1);
+            return;
+        }
+        if let Some(choice) = definition.choice {
+            for &other in &configuration.tree.symbol(choice).members {
+                let visible = configuration.visibility(other) != Tristate::No;
+                let chosen_anew = configuration.tree.dialect == Dialect::Linux6_1 || visible;
+                if other != goal.symbol && chosen_anew {
+                    self.answer(other, Tristate::Yes, false);
+                }
+            }
+        }
+        if configuration.visibility(goal.symbol) != Tristate::No {
+            self.answer(goal.symbol, goal.value, true);
+            return;
+        }
+        if let Some((_, property)) = configuration.current_default(goal.symbol) {
+            self.against_expr(property.condition, goal.value, chain + 1);
+        }
+    }
+
+    fn for_expr(&mut self, expr: ExprId, wanted: Tristate, chain: u8) {
+        let configuration = self.configuration;
+        if configuration.evaluate_expr(expr) >= wanted {
+            return;
+        }
+        match configuration.tree.expr(expr) {
+            Expr::Symbol(symbol) => {
+                self.for_symbol(Goal { symbol: *symbol, value: wanted, at_most: false }, chain);
+            }
+            Expr::Not(operand) => self.against_expr(*operand, wanted.negated(), chain),
+            // All of them are needed; the first one that fails is as good a
+            // place to begin as any.
+            Expr::And(operands) => {
+                let fails = |&&operand: &&ExprId| configuration.evaluate_expr(operand) < wanted;
+                if let Some(&operand) = operands.iter().find(fails) {
+                    self.for_expr(operand, wanted, chain);
+                }
+            }
+            Expr::Or(operands) => {
+                for &operand in operands {
+                    self.for_expr(operand, wanted, chain);
+                }
+            }
+            Expr::Compare(relation, left, right) => {
+                for goal in relation_goals(*relation, *left, *right, true) {
+                    self.for_symbol(goal, chain);
+                }
+            }
+        }
+    }
+
+    /// Looks for what makes `expr` at most `limit`.
+    fn against_expr(&mut self, expr: ExprId, limit: Tristate, chain: u8) {
+        let configuration = self.configuration;
+        if configuration.evaluate_expr(expr) <= limit {
+            return;
+        }
+        match configuration.tree.expr(expr) {
+            Expr::Symbol(symbol) => {
+                self.for_symbol(Goal { symbol: *symbol, value: limit, at_most: true }, chain);
+            }
+            Expr::Not(operand) => self.for_expr(*operand, limit.negated(), chain),
+            Expr::And(operands) => {
+                for &operand in operands {
+                    self.against_expr(operand, limit, chain);
+                }
+            }
+            Expr::Or(operands) => {
+                let holds = |&&operand: &&ExprId| configuration.evaluate_expr(operand) > limit;
+                if let Some(&operand) = operands.iter().find(holds) {
+                    self.against_expr(operand, limit, chain);
+                }
+            }
+            Expr::Compare(relation, left, right) => {
+                for goal in relation_goals(*relation, *left, *right, false) {
+                    self.for_symbol(goal, chain);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! `want` and `why` on a real kernel, the answers held against `conf`.
+
+mod oracle;
+
+use kconfig::{Configuration, DropReason, Fragment, Kconfig, UserValue};
+use oracle::{Oracle, Target};
+
+const I386: Target = Target {
+    version: "6.12",
+    arch: "i386",
+    srcarch: "x86",
+    cross: "",
+    defconfig: "i386_defconfig",
+};
+
+fn tinyconfig<'k>(oracle: &Oracle, tree: &'k Kconfig) -> Configuration<'k> {
+    let base = oracle.source_text("kernel/configs/tiny-base.config");
+    let texts: Vec<String> = oracle
+        .fragments("tiny.config")
+        .iter()
+        .map(|path| std::fs::read_to_string(path).expect("fragment"))
+        .collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    Configuration::tinyconfig(tree, &base, &texts)
+}
+
+#[test]
+fn what_is_wanted_holds_in_conf_too() {
+    let oracle = Oracle::new(I386);
+    let tree = oracle.load();
+    for (name, value) in [
+        ("E1000", "y"),
+        ("PACKET", "y"),
+        ("EXT4_FS", "y"),
+        ("SERIAL_8250_CONSOLE", "y"),
+        ("DEVTMPFS_MOUNT", "y"),
+        ("IPV6", "m"),
+        ("USB_STORAGE", "y"),
+        ("NF_NAT", "y"),
+        ("KVM_INTEL", "m"),
+        ("VT", "n"),
+        ("X86_MINIMUM_CPU_FAMILY", "6"),
+        ("HZ_1000", "y"),
+    ] {
+        let mut configuration = tinyconfig(&oracle, &tree);
+        let before = configuration.to_dotconfig();
+        let request = tree.request(name, value).unwrap_or_else(|error| panic!("{error}"));
+        let start = std::time::Instant::now();
+        let want = match configuration.want(&request) {
+            Ok(want) => want,
+            Err(failure) => {
+                println!("want {name}={value}: none: {failure:?} ({:?})", start.elapsed());
+                assert!(name == "X86_MINIMUM_CPU_FAMILY", "no way to {name}={value}");
+                continue;
+            }
+        };
+        let time = start.elapsed();
+        assert_eq!(configuration.to_dotconfig(), before, "a question changes nothing");
+        configuration.set(&want.requests);
+        assert!(configuration.holds(&request));
+        let lines: Vec<String> = want
+            .requests
+            .iter()
+            .map(|request| {
+                let name = tree.display_name(request.symbol);
+                match &request.value {
+                    Some(UserValue::Tristate(value)) => format!("CONFIG_{name}={value}"),
+                    _ => format!("CONFIG_{name}={}", configuration.value(request.symbol)),
+                }
+            })
+            .collect();
+        println!("want {name}={value}: {} ({} tried, {time:?})", lines.join(" "), want.tried);
+
+        let scratch = oracle.scratch(&format!("want-{name}"));
+        let mut fragment = lines.join("\n");
+        fragment.push('\n');
+        let text = kconfig::merge_text(&before, &[&fragment]);
+        std::fs::write(scratch.join(".config"), text).expect("write");
+        oracle.conf(&scratch, &["--olddefconfig"], &[]);
+        let theirs = std::fs::read_to_string(scratch.join(".config")).expect("read");
+        let line = match value {
+            "n" => {
+                assert!(!theirs.contains(&format!("CONFIG_{name}=y")));
+                continue;
+            }
+            value => format!("CONFIG_{name}={value}\n"),
+        };
+        assert!(theirs.contains(&line), "{name}: conf disagrees");
+        assert_eq!(theirs, configuration.to_dotconfig(), "{name}");
+    }
+}
+
+#[test]
+fn dropped_requests_name_the_unmet_dependency() {
+    let oracle = Oracle::new(I386);
+    let tree = oracle.load();
+    let base = tinyconfig(&oracle, &tree).to_dotconfig();
+    let unmet_by = [
+        ("E1000", "PCI"),
+        ("PACKET", "NET"),
+        ("EXT4_FS", "BLOCK"),
+        ("SERIAL_8250_CONSOLE", "SERIAL_8250"),
+        ("USB_STORAGE", "USB_SUPPORT"),
+        ("IKCONFIG_PROC", "IKCONFIG"),
+        ("HIGHMEM4G", "!HIGHMEM"),
+        ("MODULE_UNLOAD", "MODULES"),
+        ("FRAMEBUFFER_CONSOLE", "VT"),
+        ("CIFS", "NETWORK_FILESYSTEMS"),
+    ];
+    let text: String = unmet_by.iter().map(|(name, _)| format!("CONFIG_{name}=y\n")).collect();
+    let fragment = Fragment { label: "hand-made".into(), text };
+    let merged = Configuration::merge(&tree, &base, &[fragment]);
+    for (name, unmet_symbol) in unmet_by {
+        let Some(dropped) = merged.dropped.iter().find(|dropped| dropped.name == name) else {
+            println!("{name} holds: {}", merged.configuration.value(tree.find(name).expect("known")));
+            continue;
+        };
+        println!("{}={}: {:?}", dropped.name, dropped.wanted, dropped.reason);
+        if let DropReason::UnmetDependency { unmet } = &dropped.reason {
+            let named = unmet.iter().any(|unmet| unmet.text.contains(unmet_symbol));
+            assert!(named, "{name}: {unmet:?} doesn't name {unmet_symbol}");
+        }
+    }
+    println!("{} of {} dropped", merged.dropped.len(), unmet_by.len());
+}
