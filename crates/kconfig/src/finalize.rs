@@ -11,6 +11,7 @@ use crate::model::{
 };
 use crate::numbers::is_valid_text;
 use crate::parser::Parsed;
+use crate::recursion;
 
 /// Finishes a tree.
 pub(crate) fn finalize(parsed: Parsed, dialect: Dialect) -> Kconfig {
@@ -28,6 +29,7 @@ pub(crate) fn finalize(parsed: Parsed, dialect: Dialect) -> Kconfig {
         used_env: parsed.used_env,
         diagnostics: parsed.diagnostics,
         graph: Graph::default(),
+        recursions: Vec::new(),
     };
     collect_members(&mut tree, &parsed.enclosing_choice);
     pass_down(&mut tree);
@@ -39,6 +41,11 @@ pub(crate) fn finalize(parsed: Parsed, dialect: Dialect) -> Kconfig {
     check(&mut tree);
     tree.exprs.freeze();
     tree.graph = Graph::new(&tree);
+    if tree.graph.may_be_circular {
+        tree.recursions = recursion::find(&tree);
+        let found: Vec<_> = tree.recursions.iter().filter_map(recursion::diagnostic).collect();
+        tree.diagnostics.extend(found);
+    }
     tree
 }
 

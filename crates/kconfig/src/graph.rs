@@ -13,18 +13,21 @@ pub(crate) struct Graph {
     pub(crate) position: Vec<u32>,
     starts: Vec<u32>,
     dependents: Vec<SymbolId>,
+    /// Whether some symbol may depend on itself; `recursion` knows for sure.
+    pub(crate) may_be_circular: bool,
 }
 
 impl Graph {
     pub(crate) fn new(tree: &Kconfig) -> Self {
         let needs = Needs::new(tree);
-        let order = needs.sorted(tree.modules);
+        let (order, circular) = needs.sorted(tree.modules);
         let mut position = vec![0; order.len()];
         for (at, symbol) in order.iter().enumerate() {
             position[symbol.index()] = at as u32;
         }
         let (starts, dependents) = needs.reversed();
-        Self { order, position, starts, dependents }
+        let may_be_circular = circular || needs.inward;
+        Self { order, position, starts, dependents, may_be_circular }
     }
 
     /// The symbols whose value depends on that of `symbol`.
@@ -39,17 +42,23 @@ impl Graph {
 struct Needs {
     starts: Vec<u32>,
     targets: Vec<SymbolId>,
+    /// Whether a symbol needs itself, or a member another of its choice.
+    inward: bool,
 }
 
 impl Needs {
     fn new(tree: &Kconfig) -> Self {
         let mut starts = vec![0];
         let mut targets = Vec::new();
+        let mut inward = false;
         let mut last_seen = vec![u32::MAX; tree.symbols.len()];
         let mut seen_expr = vec![u32::MAX; tree.exprs.len()];
         for (index, symbol) in tree.symbols.iter().enumerate() {
             let this = index as u32;
             let mut need = |id: SymbolId| {
+                let other = tree.symbol(id);
+                inward |= (id.0 == this && !symbol.is_choice())
+                    || (symbol.choice.is_some() && other.choice == symbol.choice);
                 if id.0 != this && id > SymbolId::YES && last_seen[id.index()] != this {
                     last_seen[id.index()] = this;
                     targets.push(id);
@@ -77,7 +86,7 @@ impl Needs {
             }
             starts.push(targets.len() as u32);
         }
-        Self { starts, targets }
+        Self { starts, targets, inward }
     }
 
     fn of(&self, symbol: SymbolId) -> &[SymbolId] {
@@ -86,9 +95,11 @@ impl Needs {
 
     /// Depth first from `MODULES`, whose value decides what `tristate` means;
     /// where symbols need each other in a circle, the circle is cut.
-    fn sorted(&self, modules: SymbolId) -> Vec<SymbolId> {
+    fn sorted(&self, modules: SymbolId) -> (Vec<SymbolId>, bool) {
         let count = self.starts.len() - 1;
         let mut entered = vec![false; count];
+        let mut finished = vec![false; count];
+        let mut circular = false;
         let mut order = Vec::with_capacity(count);
         let mut stack: Vec<(SymbolId, usize)> = Vec::new();
         for root in std::iter::once(modules).chain((0..count as u32).map(SymbolId)) {
@@ -102,19 +113,21 @@ impl Needs {
                 match self.of(symbol).get(*next) {
                     Some(&target) => {
                         *next += 1;
+                        circular |= entered[target.index()] && !finished[target.index()];
                         if !entered[target.index()] {
                             entered[target.index()] = true;
                             stack.push((target, 0));
                         }
                     }
                     None => {
+                        finished[symbol.index()] = true;
                         order.push(symbol);
                         stack.pop();
                     }
                 }
             }
         }
-        order
+        (order, circular)
     }
 
     fn reversed(&self) -> (Vec<u32>, Vec<SymbolId>) {

@@ -39,6 +39,8 @@ mod numbers;
 mod parser;
 mod preprocess;
 mod probe;
+mod random;
+mod recursion;
 mod scanner;
 mod search;
 mod tree;
@@ -66,6 +68,7 @@ pub use numbers::is_valid_text;
 pub use probe::{
     Environment, MemoShell, ProbeError, ProbeMemo, ProbeOutput, Shell, SilentShell,
 };
+pub use recursion::{Recursion, RecursionStep};
 pub use search::{Found, Hit};
 pub use tree::{DiskTree, MemoryTree, SourceTree};
 pub use tristate::Tristate;

@@ -9,6 +9,7 @@ use crate::diagnostic::{Diagnostic, Location, Severity};
 use crate::expr::{Expr, ExprId, ExprPool, SymbolId};
 use crate::graph::Graph;
 use crate::probe::Environment;
+use crate::recursion::Recursion;
 
 /// Which `conf` to agree with. The kernel changed the meaning of choices and a
 /// few details in between.
@@ -257,6 +258,7 @@ pub struct Kconfig {
     pub(crate) used_env: Environment,
     pub(crate) diagnostics: Vec<Diagnostic>,
     pub(crate) graph: Graph,
+    pub(crate) recursions: Vec<Recursion>,
 }
 
 impl Kconfig {

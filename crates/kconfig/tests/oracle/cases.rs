@@ -52,6 +52,7 @@ fn read(path: &Path) -> String {
 pub fn compare(oracle: &Oracle, tree: &Kconfig, case: &Case, thread: &str) -> Vec<Outcome> {
     let scratch = oracle.scratch(thread);
     let dotconfig = scratch.join(".config");
+    let mut outcomes = Vec::new();
     let (ours, theirs) = match case {
         Case::Tiny => {
             let base = "kernel/configs/tiny-base.config";
@@ -82,6 +83,8 @@ pub fn compare(oracle: &Oracle, tree: &Kconfig, case: &Case, thread: &str) -> Ve
         Case::Random(seed) => {
             oracle.conf(&scratch, &["--randconfig"], &[("KCONFIG_SEED", &seed.to_string())]);
             let random = read(&dotconfig);
+            let ours = Configuration::randconfig(tree, *seed, None).to_dotconfig();
+            outcomes.push(Outcome { file: "randconfig", ours, theirs: random.clone() });
             oracle.conf(&scratch, &["--olddefconfig"], &[]);
             (Configuration::olddefconfig(tree, &random).0.to_dotconfig(), read(&dotconfig))
         }
@@ -101,10 +104,9 @@ pub fn compare(oracle: &Oracle, tree: &Kconfig, case: &Case, thread: &str) -> Ve
     oracle.conf(&scratch, &["--savedefconfig=minimal"], &[]);
     let minimal = Configuration::defconfig(tree, &theirs).0.to_defconfig();
     let saved = read(&scratch.join("minimal"));
-    vec![
-        Outcome { file: ".config", ours, theirs },
-        Outcome { file: "defconfig", ours: minimal, theirs: saved },
-    ]
+    outcomes.push(Outcome { file: ".config", ours, theirs });
+    outcomes.push(Outcome { file: "defconfig", ours: minimal, theirs: saved });
+    outcomes
 }
 
 fn edited(oracle: &Oracle, tree: &Kconfig, scratch: &Path, seed: u32) -> (String, String) {
