@@ -122,6 +122,12 @@ impl<'k> Configuration<'k> {
         self.states[symbol.index()].visible
     }
 
+    /// The least value a user can give the symbol now: what selects it.
+    #[must_use]
+    pub fn lower_bound(&self, symbol: SymbolId) -> Tristate {
+        self.states[symbol.index()].selected
+    }
+
     /// The member of a choice that is chosen.
     #[must_use]
     pub fn chosen_member(&self, choice: SymbolId) -> Option<SymbolId> {

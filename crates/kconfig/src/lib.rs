@@ -36,6 +36,7 @@ mod merge;
 mod model;
 mod modes;
 mod numbers;
+mod outline;
 mod parser;
 mod preprocess;
 mod probe;
@@ -65,6 +66,7 @@ pub use model::{
 };
 pub use modes::Answer;
 pub use numbers::is_valid_text;
+pub use outline::Outline;
 pub use probe::{
     Environment, MemoShell, ProbeError, ProbeMemo, ProbeOutput, Shell, SilentShell,
 };

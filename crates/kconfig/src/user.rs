@@ -84,6 +84,12 @@ impl UserValues {
     pub(crate) fn give(&mut self, tree: &Kconfig, symbol: SymbolId, value: UserValue) {
         self.newest += 1;
         self.stamps[symbol.index()] = self.newest;
+        if tree.symbol(symbol).is_choice() {
+            if let UserValue::Tristate(value) = value {
+                self.choices.entry(symbol).or_default().value = value;
+            }
+            return;
+        }
         if let Some(choice) = tree.symbol(symbol).choice
             && let UserValue::Tristate(value) = value
         {
