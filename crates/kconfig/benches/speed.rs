@@ -41,7 +41,10 @@ fn peak_memory() -> Option<u64> {
 /// says more about the others.
 fn processor_time() -> Duration {
     let text = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let nanoseconds = text.split_whitespace().next().and_then(|text| text.parse().ok());
+    let nanoseconds = text
+        .split_whitespace()
+        .next()
+        .and_then(|text| text.parse().ok());
     Duration::from_nanos(nanoseconds.unwrap_or(0))
 }
 
@@ -50,7 +53,11 @@ fn main() {
     oracle.load();
     let dotconfig = {
         let scratch = oracle.scratch("bench-default");
-        oracle.conf(&scratch, &["--defconfig=arch/x86/configs/i386_defconfig"], &[]);
+        oracle.conf(
+            &scratch,
+            &["--defconfig=arch/x86/configs/i386_defconfig"],
+            &[],
+        );
         std::fs::read_to_string(scratch.join(".config")).expect(".config")
     };
     let memo = oracle.memo();
@@ -109,25 +116,49 @@ fn main() {
         } else {
             Tristate::No
         };
-        let request = Request { symbol, value: Some(UserValue::Tristate(value)) };
+        let request = Request {
+            symbol,
+            value: Some(UserValue::Tristate(value)),
+        };
         let start = Instant::now();
         changed += configuration.what_if(std::slice::from_ref(&request)).len();
         what_ifs.push(start.elapsed());
     }
     let worst = what_ifs.iter().max().copied().unwrap_or_default();
     let (both, theirs, what_if) = (median(both), median(oracle_times), median(what_ifs));
-    println!("load (warm)           {:8.2} ms", milliseconds(median(loads)));
-    println!("evaluate              {:8.2} ms", milliseconds(median(evaluations)));
+    println!(
+        "load (warm)           {:8.2} ms",
+        milliseconds(median(loads))
+    );
+    println!(
+        "evaluate              {:8.2} ms",
+        milliseconds(median(evaluations))
+    );
     println!("load + evaluate       {:8.2} ms", milliseconds(both));
-    println!("  of it, processor    {:8.2} ms", milliseconds(median(busy)));
+    println!(
+        "  of it, processor    {:8.2} ms",
+        milliseconds(median(busy))
+    );
     println!("conf --olddefconfig   {:8.2} ms", milliseconds(theirs));
-    println!("conf / ours           {:8.1}", theirs.as_secs_f64() / both.as_secs_f64());
-    println!("what-if, median       {:8.4} ms ({changed} changes in 1,000)", milliseconds(what_if));
+    println!(
+        "conf / ours           {:8.1}",
+        theirs.as_secs_f64() / both.as_secs_f64()
+    );
+    println!(
+        "what-if, median       {:8.4} ms ({changed} changes in 1,000)",
+        milliseconds(what_if)
+    );
     println!("what-if, worst        {:8.2} ms", milliseconds(worst));
     let peak = peak_memory().unwrap_or(0);
     println!("peak memory           {:8.1} MB", peak as f64 / 1e3);
-    assert!(both <= Duration::from_millis(150), "load + evaluate takes longer than 150 ms");
+    assert!(
+        both <= Duration::from_millis(150),
+        "load + evaluate takes longer than 150 ms"
+    );
     assert!(theirs >= both * 15, "less than 15 times as fast as conf");
-    assert!(what_if <= Duration::from_millis(2), "a what-if takes longer than 2 ms");
+    assert!(
+        what_if <= Duration::from_millis(2),
+        "a what-if takes longer than 2 ms"
+    );
     assert!(peak <= 150_000, "more than 150 MB");
 }

@@ -61,7 +61,11 @@ impl fmt::Display for RequestError {
                 Ok(())
             }
             Self::InvalidValue { name, ty, value } => {
-                write!(out, "'{value}' is no value for the {} option '{name}'", ty.as_str())
+                write!(
+                    out,
+                    "'{value}' is no value for the {} option '{name}'",
+                    ty.as_str()
+                )
             }
         }
     }
@@ -76,7 +80,9 @@ impl Kconfig {
     /// If there is no such option or it can't have the value.
     pub fn request(&self, name: &str, value: &str) -> Result<Request, RequestError> {
         let bare = name.strip_prefix("CONFIG_").unwrap_or(name);
-        let Some(symbol) = self.find(bare).filter(|&id| !self.symbol(id).entries.is_empty())
+        let Some(symbol) = self
+            .find(bare)
+            .filter(|&id| !self.symbol(id).entries.is_empty())
         else {
             return Err(RequestError::UnknownOption {
                 name: bare.to_owned(),
@@ -91,7 +97,10 @@ impl Kconfig {
         };
         let whole = !ty.is_logical() || matches!(value, "y" | "m" | "n");
         match meaning(self, symbol, &text) {
-            Meaning::Value(value) if whole => Ok(Request { symbol, value: Some(value) }),
+            Meaning::Value(value) if whole => Ok(Request {
+                symbol,
+                value: Some(value),
+            }),
             _ => Err(RequestError::InvalidValue {
                 name: bare.to_owned(),
                 ty,
@@ -180,7 +189,10 @@ impl Configuration<'_> {
     pub fn redundant_requests(&mut self) -> Vec<SymbolId> {
         let mut redundant = Vec::new();
         for (symbol, _) in self.user.in_order().into_iter().rev() {
-            let applied = self.apply(&[Request { symbol, value: None }]);
+            let applied = self.apply(&[Request {
+                symbol,
+                value: None,
+            }]);
             if self.same_as_before(&applied) {
                 redundant.push(symbol);
             } else {

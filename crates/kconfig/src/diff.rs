@@ -51,7 +51,11 @@ impl fmt::Display for Difference {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Removed { name, value } => write!(out, "-{name} {value}"),
-            Self::Changed { name, before, after } => write!(out, " {name} {before} -> {after}"),
+            Self::Changed {
+                name,
+                before,
+                after,
+            } => write!(out, " {name} {before} -> {after}"),
             Self::Added { name, value } => write!(out, "+{name} {value}"),
         }
     }
@@ -63,14 +67,20 @@ impl fmt::Display for Difference {
 pub fn diff(before: &str, after: &str) -> Vec<Difference> {
     let values = |text| -> BTreeMap<String, String> {
         let (assignments, _) = parse_assignments(text, Dialect::Linux6_12);
-        assignments.into_iter().map(|assignment| (assignment.name, assignment.value)).collect()
+        assignments
+            .into_iter()
+            .map(|assignment| (assignment.name, assignment.value))
+            .collect()
     };
     let (before, after) = (values(before), values(after));
     let mut differences = Vec::new();
     for (name, value) in &before {
         let name = name.clone();
         match after.get(&name) {
-            None => differences.push(Difference::Removed { name, value: value.clone() }),
+            None => differences.push(Difference::Removed {
+                name,
+                value: value.clone(),
+            }),
             Some(now) if now != value => differences.push(Difference::Changed {
                 name,
                 before: value.clone(),
@@ -94,11 +104,13 @@ mod tests {
 
     #[test]
     fn differences_are_shown_as_diffconfig_shows_them() {
-        let shown: Vec<_> =
-            diff("CONFIG_A=y\nCONFIG_B=y\nCONFIG_C=1\n", "# CONFIG_B is not set\nCONFIG_C=1\nCONFIG_D=\"x\"\n")
-                .iter()
-                .map(ToString::to_string)
-                .collect();
+        let shown: Vec<_> = diff(
+            "CONFIG_A=y\nCONFIG_B=y\nCONFIG_C=1\n",
+            "# CONFIG_B is not set\nCONFIG_C=1\nCONFIG_D=\"x\"\n",
+        )
+        .iter()
+        .map(ToString::to_string)
+        .collect();
         assert_eq!(shown, ["-A y", " B y -> n", "+D \"x\""]);
     }
 }

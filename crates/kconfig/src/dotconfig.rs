@@ -83,11 +83,18 @@ pub fn parse_assignments(text: &str, dialect: Dialect) -> (Vec<Assignment>, Vec<
         if let Some(comment) = line.strip_prefix('#') {
             if let Some(name) = unset_name(comment, dialect) {
                 let (name, value) = (name.to_owned(), "n".to_owned());
-                assignments.push(Assignment { name, value, line: number });
+                assignments.push(Assignment {
+                    name,
+                    value,
+                    line: number,
+                });
             }
             continue;
         }
-        match line.strip_prefix("CONFIG_").and_then(|rest| rest.split_once('=')) {
+        match line
+            .strip_prefix("CONFIG_")
+            .and_then(|rest| rest.split_once('='))
+        {
             Some((name, value)) => assignments.push(Assignment {
                 name: name.to_owned(),
                 value: value.to_owned(),
@@ -138,9 +145,7 @@ pub(crate) fn meaning(tree: &Kconfig, symbol: SymbolId, value: &str) -> Meaning 
     let ty = tree.symbol(symbol).ty;
     let first = value.bytes().next();
     match (ty, first) {
-        (SymbolType::Tristate, Some(b'm')) => {
-            Meaning::Value(UserValue::Tristate(Tristate::Mod))
-        }
+        (SymbolType::Tristate, Some(b'm')) => Meaning::Value(UserValue::Tristate(Tristate::Mod)),
         (SymbolType::Tristate | SymbolType::Bool, Some(b'y')) => {
             Meaning::Value(UserValue::Tristate(Tristate::Yes))
         }
@@ -194,14 +199,23 @@ mod tests {
 
     #[test]
     fn lines_are_assignments_comments_or_unexpected() {
-        let text = "CONFIG_A=y\r\n# CONFIG_B is not set\n# a comment\n\nwhat\nCONFIG_S=\"x=\\\"y\"\n";
+        let text =
+            "CONFIG_A=y\r\n# CONFIG_B is not set\n# a comment\n\nwhat\nCONFIG_S=\"x=\\\"y\"\n";
         let (assignments, warnings) = parse_assignments(text, Dialect::Linux6_12);
-        let pairs: Vec<_> =
-            assignments.iter().map(|a| (a.name.as_str(), a.value.as_str(), a.line)).collect();
-        assert_eq!(pairs, [("A", "y", 1), ("B", "n", 2), ("S", "\"x=\\\"y\"", 6)]);
+        let pairs: Vec<_> = assignments
+            .iter()
+            .map(|a| (a.name.as_str(), a.value.as_str(), a.line))
+            .collect();
+        assert_eq!(
+            pairs,
+            [("A", "y", 1), ("B", "n", 2), ("S", "\"x=\\\"y\"", 6)]
+        );
         assert_eq!(
             warnings,
-            [ReadWarning { line: 5, kind: ReadWarningKind::UnexpectedData("what".into()) }]
+            [ReadWarning {
+                line: 5,
+                kind: ReadWarningKind::UnexpectedData("what".into())
+            }]
         );
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::expr::{Expr, ExprId, SymbolId};
 use crate::model::{Dialect, Kconfig, Property, SymbolType};
 use crate::numbers::{compare, to_signed};
+use crate::pending::Pending;
 use crate::tristate::Tristate;
 use crate::user::{UserValue, UserValues};
 
@@ -22,7 +23,7 @@ pub(crate) struct State {
 }
 
 /// Values of expressions that can't change any more in this pass.
-struct Settled(Vec<u8>);
+pub(crate) struct Settled(Vec<u8>);
 
 const UNKNOWN: u8 = 3;
 
@@ -171,7 +172,9 @@ impl<'k> Configuration<'k> {
             }
         }
         while let Some(position) = pending.take_first() {
-            let Some(&symbol) = tree.graph.order.get(position as usize) else { break };
+            let Some(&symbol) = tree.graph.order.get(position as usize) else {
+                break;
+            };
             let before = self.before(symbol);
             self.settle(symbol, &mut None);
             if !self.differs(&before) {
@@ -233,7 +236,7 @@ impl<'k> Configuration<'k> {
         }
     }
 
-    fn calculate(&self, expr: ExprId, settled: &mut Option<Settled>) -> Tristate {
+    pub(crate) fn calculate(&self, expr: ExprId, settled: &mut Option<Settled>) -> Tristate {
         if let Some(Settled(values)) = settled {
             match values[expr.index()] {
                 0 => return Tristate::No,
@@ -289,14 +292,20 @@ impl<'k> Configuration<'k> {
     }
 
     fn promoted(&self, symbol: SymbolId, value: Tristate) -> Tristate {
-        if value == Tristate::Mod && self.is_boolean(symbol) { Tristate::Yes } else { value }
+        if value == Tristate::Mod && self.is_boolean(symbol) {
+            Tristate::Yes
+        } else {
+            value
+        }
     }
 
-    fn visible(&self, symbol: SymbolId, settled: &mut Option<Settled>) -> Tristate {
+    pub(crate) fn visible(&self, symbol: SymbolId, settled: &mut Option<Settled>) -> Tristate {
         let definition = self.tree.symbol(symbol);
         let choice_is_yes = self.tree.dialect == Dialect::Linux6_1
             && definition.ty == SymbolType::Tristate
-            && definition.choice.is_some_and(|choice| self.tristate(choice) == Tristate::Yes);
+            && definition
+                .choice
+                .is_some_and(|choice| self.tristate(choice) == Tristate::Yes);
         let mut visible = Tristate::No;
         for (_, prompt) in definition.prompts() {
             let mut value = self.calculate(prompt.condition, settled);
@@ -307,7 +316,11 @@ impl<'k> Configuration<'k> {
             visible = visible.max(value);
         }
         let modular = definition.ty == SymbolType::Tristate && self.modules != Tristate::No;
-        if visible == Tristate::Mod && !modular { Tristate::Yes } else { visible }
+        if visible == Tristate::Mod && !modular {
+            Tristate::Yes
+        } else {
+            visible
+        }
     }
 
     fn settle(&mut self, symbol: SymbolId, settled: &mut Option<Settled>) {
@@ -315,7 +328,10 @@ impl<'k> Configuration<'k> {
         if definition.ty == SymbolType::Unknown || symbol <= SymbolId::YES {
             return;
         }
-        let mut state = State { visible: self.visible(symbol, settled), ..State::default() };
+        let mut state = State {
+            visible: self.visible(symbol, settled),
+            ..State::default()
+        };
         state.written = state.visible != Tristate::No;
         if !definition.in_choice {
             let mut promoted = |expr| {
@@ -402,10 +418,13 @@ impl<'k> Configuration<'k> {
         symbol: SymbolId,
         settled: &mut Option<Settled>,
     ) -> Option<(ExprId, Tristate)> {
-        self.tree.symbol(symbol).defaults().find_map(|(value, property)| {
-            let condition = self.calculate(property.condition, settled);
-            (condition != Tristate::No).then_some((value, condition))
-        })
+        self.tree
+            .symbol(symbol)
+            .defaults()
+            .find_map(|(value, property)| {
+                let condition = self.calculate(property.condition, settled);
+                (condition != Tristate::No).then_some((value, condition))
+            })
     }
 
     /// The default that holds now, with its property.
@@ -497,143 +516,12 @@ impl<'k> Configuration<'k> {
         if !crate::numbers::is_valid_text(definition.ty, text) {
             return false;
         }
-        let Some(base) = definition.ty.number_base() else { return true };
-        let Some((low, high)) = self.active_range(symbol, &mut None) else { return true };
+        let Some(base) = definition.ty.number_base() else {
+            return true;
+        };
+        let Some((low, high)) = self.active_range(symbol, &mut None) else {
+            return true;
+        };
         (self.bound(low, base)..=self.bound(high, base)).contains(&to_signed(text, base))
-    }
-}
-
-mod choice {
-    //! Which member of a choice is chosen.
-
-    use super::{Configuration, Settled};
-    use crate::expr::{Expr, SymbolId};
-    use crate::model::Dialect;
-    use crate::tristate::Tristate;
-
-    impl Configuration<'_> {
-        pub(super) fn choose(
-            &self,
-            choice: SymbolId,
-            settled: &mut Option<Settled>,
-        ) -> Option<SymbolId> {
-            match self.tree.dialect {
-                Dialect::Linux6_1 => self.choose_6_1(choice, settled),
-                Dialect::Linux6_12 => self.choose_6_12(choice, settled),
-            }
-        }
-
-        fn choose_6_1(
-            &self,
-            choice: SymbolId,
-            settled: &mut Option<Settled>,
-        ) -> Option<SymbolId> {
-            if self.tristate(choice) != Tristate::Yes {
-                return None;
-            }
-            let pick = self.user.choice(choice).and_then(|request| request.pick);
-            if let Some(pick) = pick
-                && self.visible(pick, settled) != Tristate::No
-            {
-                return Some(pick);
-            }
-            self.default_member_now(choice, settled)
-        }
-
-        fn choose_6_12(
-            &self,
-            choice: SymbolId,
-            settled: &mut Option<Settled>,
-        ) -> Option<SymbolId> {
-            let members = &self.tree.symbol(choice).members;
-            let by_priority = self.user.by_priority(members);
-            let mut visible =
-                |member: &SymbolId| self.visible(*member, settled) != Tristate::No;
-            let wanted = by_priority.iter().find(|member| {
-                self.user.tristate(**member) == Some(Tristate::Yes) && visible(member)
-            });
-            if let Some(&wanted) = wanted {
-                return Some(wanted);
-            }
-            let default = self
-                .default_member_now(choice, settled)
-                .filter(|&member| self.user.tristate(member) != Some(Tristate::No));
-            if default.is_some() {
-                return default;
-            }
-            let mut visible =
-                |member: &SymbolId| self.visible(*member, settled) != Tristate::No;
-            let unasked = members
-                .iter()
-                .find(|member| self.user.get(**member).is_none() && visible(member));
-            if let Some(&unasked) = unasked {
-                return Some(unasked);
-            }
-            by_priority.into_iter().rev().find(|member| visible(member))
-        }
-
-        /// The member that is chosen when the user has no wish: by the
-        /// choice's defaults, else the first.
-        fn default_member_now(
-            &self,
-            choice: SymbolId,
-            settled: &mut Option<Settled>,
-        ) -> Option<SymbolId> {
-            let definition = self.tree.symbol(choice);
-            for (value, property) in definition.defaults() {
-                if self.calculate(property.condition, settled) == Tristate::No {
-                    continue;
-                }
-                if let Expr::Symbol(member) = *self.tree.expr(value)
-                    && self.visible(member, settled) != Tristate::No
-                {
-                    return Some(member);
-                }
-            }
-            let mut members = definition.members.iter().copied();
-            members.find(|&member| self.visible(member, settled) != Tristate::No)
-        }
-
-        /// The member that would be chosen if the user had no wish.
-        pub(crate) fn default_member(&self, choice: SymbolId) -> Option<SymbolId> {
-            self.default_member_now(choice, &mut None)
-        }
-    }
-}
-
-/// Positions to be looked at, taken in ascending order.
-struct Pending {
-    words: Vec<u64>,
-    first: usize,
-}
-
-impl Pending {
-    fn new(count: usize) -> Self {
-        Self { words: vec![0; count.div_ceil(64)], first: usize::MAX }
-    }
-
-    fn add(&mut self, position: u32) {
-        let word = position as usize / 64;
-        self.words[word] |= 1 << (position % 64);
-        self.first = self.first.min(word);
-    }
-
-    fn add_all_after(&mut self, position: u32) {
-        let word = position as usize / 64;
-        self.words[word + 1..].fill(u64::MAX);
-        self.words[word] |= (u64::MAX << (position % 64)) & !(1 << (position % 64));
-        self.first = self.first.min(word);
-    }
-
-    fn take_first(&mut self) -> Option<u32> {
-        while let Some(word) = self.words.get_mut(self.first) {
-            if *word != 0 {
-                let bit = word.trailing_zeros();
-                *word &= *word - 1;
-                return Some(self.first as u32 * 64 + bit);
-            }
-            self.first += 1;
-        }
-        None
     }
 }

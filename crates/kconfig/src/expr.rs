@@ -114,7 +114,10 @@ pub(crate) struct ExprPool {
 
 impl ExprPool {
     pub(crate) fn new() -> Self {
-        let mut pool = Self { nodes: Vec::new(), known: FxHashMap::default() };
+        let mut pool = Self {
+            nodes: Vec::new(),
+            known: FxHashMap::default(),
+        };
         for constant in [SymbolId::NO, SymbolId::MOD, SymbolId::YES] {
             pool.symbol(constant);
         }
@@ -149,7 +152,12 @@ impl ExprPool {
         self.add(Expr::Symbol(symbol))
     }
 
-    pub(crate) fn compare(&mut self, relation: Relation, left: SymbolId, right: SymbolId) -> ExprId {
+    pub(crate) fn compare(
+        &mut self,
+        relation: Relation,
+        left: SymbolId,
+        right: SymbolId,
+    ) -> ExprId {
         self.add(Expr::Compare(relation, left, right))
     }
 
@@ -216,13 +224,17 @@ impl ExprPool {
                 self.not(operand)
             }
             Expr::And(operands) => {
-                let operands: Vec<_> =
-                    operands.iter().map(|&o| self.modules_needed(o, modules, done)).collect();
+                let operands: Vec<_> = operands
+                    .iter()
+                    .map(|&o| self.modules_needed(o, modules, done))
+                    .collect();
                 self.and(operands)
             }
             Expr::Or(operands) => {
-                let operands: Vec<_> =
-                    operands.iter().map(|&o| self.modules_needed(o, modules, done)).collect();
+                let operands: Vec<_> = operands
+                    .iter()
+                    .map(|&o| self.modules_needed(o, modules, done))
+                    .collect();
                 self.or(operands)
             }
         };

@@ -6,17 +6,17 @@ use rustc_hash::FxHashMap;
 use crate::diagnostic::{Diagnostic, Location, Severity};
 use crate::expr::{Expr, ExprId, Relation, SymbolId};
 use crate::graph::Graph;
-use crate::model::{
-    Dialect, EntryId, EntryKind, Kconfig, PropertyKind, SymbolKind, SymbolType,
-};
+use crate::model::{Dialect, EntryId, EntryKind, Kconfig, PropertyKind, SymbolKind, SymbolType};
 use crate::numbers::is_valid_text;
 use crate::parser::Parsed;
 use crate::recursion;
 
 /// Finishes a tree.
 pub(crate) fn finalize(parsed: Parsed, dialect: Dialect) -> Kconfig {
-    let main_menu =
-        parsed.entries[0].prompt.clone().unwrap_or_else(|| "Main menu".into());
+    let main_menu = parsed.entries[0]
+        .prompt
+        .clone()
+        .unwrap_or_else(|| "Main menu".into());
     let mut tree = Kconfig {
         dialect,
         symbols: parsed.symbols,
@@ -43,7 +43,11 @@ pub(crate) fn finalize(parsed: Parsed, dialect: Dialect) -> Kconfig {
     tree.graph = Graph::new(&tree);
     if tree.graph.may_be_circular {
         tree.recursions = recursion::find(&tree);
-        let found: Vec<_> = tree.recursions.iter().filter_map(recursion::diagnostic).collect();
+        let found: Vec<_> = tree
+            .recursions
+            .iter()
+            .filter_map(recursion::diagnostic)
+            .collect();
         tree.diagnostics.extend(found);
     }
     tree
@@ -55,7 +59,9 @@ fn collect_members(tree: &mut Kconfig, enclosing: &[Option<EntryId>]) {
         let (Some(choice), Some(symbol)) = (choice, tree.entries[index].symbol) else {
             continue;
         };
-        let Some(choice) = tree.entries[choice.index()].symbol else { continue };
+        let Some(choice) = tree.entries[choice.index()].symbol else {
+            continue;
+        };
         if !tree.symbols[symbol.index()].in_choice {
             tree.symbols[symbol.index()].in_choice = true;
             tree.symbols[symbol.index()].choice = Some(choice);
@@ -89,8 +95,10 @@ fn share_types(tree: &mut Kconfig) {
         let members = tree.symbols[index].members.clone();
         if tree.symbols[index].ty == SymbolType::Unknown {
             let typed = members.iter().map(|member| tree.symbols[member.index()].ty);
-            tree.symbols[index].ty =
-                typed.into_iter().find(|&ty| ty != SymbolType::Unknown).unwrap_or_default();
+            tree.symbols[index].ty = typed
+                .into_iter()
+                .find(|&ty| ty != SymbolType::Unknown)
+                .unwrap_or_default();
         }
         let ty = tree.symbols[index].ty;
         for member in members {
@@ -117,7 +125,9 @@ fn pass_down(tree: &mut Kconfig) {
             _ => tree.entries[parent].dependency,
         };
         let entry = &mut tree.entries[index];
-        let own = tree.exprs.modules_needed(entry.written_dependency, modules, &mut done);
+        let own = tree
+            .exprs
+            .modules_needed(entry.written_dependency, modules, &mut done);
         entry.dependency = tree.exprs.and([around, own]);
         entry.prompt_condition = entry.dependency;
         // A menu's own `visible if` rules what is in it, not the menu.
@@ -146,11 +156,15 @@ fn bind_choices_6_1(tree: &mut Kconfig) {
         }
         let choice = SymbolId(index as u32);
         if !tree.symbols[index].optional {
-            let prompts: Vec<_> =
-                tree.symbols[index].prompts().map(|(_, prompt)| prompt.condition).collect();
+            let prompts: Vec<_> = tree.symbols[index]
+                .prompts()
+                .map(|(_, prompt)| prompt.condition)
+                .collect();
             let modules = tree.exprs.symbol(SymbolId::MOD);
-            let forced: Vec<_> =
-                prompts.iter().map(|&prompt| tree.exprs.and([prompt, modules])).collect();
+            let forced: Vec<_> = prompts
+                .iter()
+                .map(|&prompt| tree.exprs.and([prompt, modules]))
+                .collect();
             tree.symbols[index].selected_by = tree.exprs.or(forced);
         }
         if tree.symbols[index].ty != SymbolType::Tristate {
@@ -233,7 +247,11 @@ fn check(tree: &mut Kconfig) {
             continue;
         }
         let mut report = |severity, location: &Location, message: String| {
-            found.push(Diagnostic { severity, location: location.clone(), message });
+            found.push(Diagnostic {
+                severity,
+                location: location.clone(),
+                message,
+            });
         };
         let first = &tree.entry(symbol.entries[0]).location;
         if symbol.ty == SymbolType::Unknown {
@@ -280,10 +298,18 @@ fn check_member(
         let entry = tree.entry(id);
         let inside = tree.choice_around(id).is_some();
         if inside && entry.prompt.is_none() {
-            report(severity, &entry.location, "choice member must have a prompt".to_owned());
+            report(
+                severity,
+                &entry.location,
+                "choice member must have a prompt".to_owned(),
+            );
         }
         if inside && tree.dialect == Dialect::Linux6_12 && symbol.ty != SymbolType::Bool {
-            report(severity, &entry.location, "choice member must be bool".to_owned());
+            report(
+                severity,
+                &entry.location,
+                "choice member must be bool".to_owned(),
+            );
         }
     }
     for property in &symbol.properties {
@@ -292,9 +318,7 @@ fn check_member(
                 let message = "defaults for choice values not supported".to_owned();
                 report(severity, &property.location, message);
             }
-            PropertyKind::Prompt(_)
-                if tree.choice_around(property.entry) != symbol.choice =>
-            {
+            PropertyKind::Prompt(_) if tree.choice_around(property.entry) != symbol.choice => {
                 let message = "choice value has a prompt outside its choice group".to_owned();
                 report(severity, &property.location, message);
             }
@@ -329,7 +353,11 @@ fn property_warnings(tree: &Kconfig, id: SymbolId, kind: &PropertyKind) -> Vec<S
             }
         }
         PropertyKind::Select(target) | PropertyKind::Imply(target) => {
-            let word = if matches!(kind, PropertyKind::Select(_)) { "select" } else { "imply" };
+            let word = if matches!(kind, PropertyKind::Select(_)) {
+                "select"
+            } else {
+                "imply"
+            };
             let ty = tree.symbol(target).ty;
             if !symbol.ty.is_logical() {
                 warnings.push(format!(

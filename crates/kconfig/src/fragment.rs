@@ -56,6 +56,9 @@ mod tests {
     fn later_fragments_replace_lines() {
         let base = "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_AB=y\n";
         let merged = merge_text(base, &["CONFIG_B=y\n", "# CONFIG_A is not set\n"]);
-        assert_eq!(merged, "CONFIG_AB=y\n\nCONFIG_B=y\n\n# CONFIG_A is not set\n");
+        assert_eq!(
+            merged,
+            "CONFIG_AB=y\n\nCONFIG_B=y\n\n# CONFIG_A is not set\n"
+        );
     }
 }

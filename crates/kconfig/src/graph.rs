@@ -27,7 +27,13 @@ impl Graph {
         }
         let (starts, dependents) = needs.reversed();
         let may_be_circular = circular || needs.inward;
-        Self { order, position, starts, dependents, may_be_circular }
+        Self {
+            order,
+            position,
+            starts,
+            dependents,
+            may_be_circular,
+        }
     }
 
     /// The symbols whose value depends on that of `symbol`.
@@ -86,11 +92,16 @@ impl Needs {
             }
             starts.push(targets.len() as u32);
         }
-        Self { starts, targets, inward }
+        Self {
+            starts,
+            targets,
+            inward,
+        }
     }
 
     fn of(&self, symbol: SymbolId) -> &[SymbolId] {
-        &self.targets[self.starts[symbol.index()] as usize..self.starts[symbol.index() + 1] as usize]
+        &self.targets
+            [self.starts[symbol.index()] as usize..self.starts[symbol.index() + 1] as usize]
     }
 
     /// Depth first from `MODULES`, whose value decides what `tristate` means;

@@ -23,6 +23,7 @@
 //! ```
 
 mod change;
+mod choice;
 mod diagnostic;
 mod diff;
 mod dotconfig;
@@ -38,6 +39,7 @@ mod modes;
 mod numbers;
 mod outline;
 mod parser;
+mod pending;
 mod preprocess;
 mod probe;
 mod random;
@@ -67,9 +69,7 @@ pub use model::{
 pub use modes::Answer;
 pub use numbers::is_valid_text;
 pub use outline::Outline;
-pub use probe::{
-    Environment, MemoShell, ProbeError, ProbeMemo, ProbeOutput, Shell, SilentShell,
-};
+pub use probe::{Environment, MemoShell, ProbeError, ProbeMemo, ProbeOutput, Shell, SilentShell};
 pub use recursion::{Recursion, RecursionStep};
 pub use search::{Found, Hit};
 pub use tree::{DiskTree, MemoryTree, SourceTree};

@@ -32,7 +32,13 @@ impl Kconfig {
     /// # Errors
     /// If the first file can't be read.
     pub fn load(options: &LoadOptions<'_>) -> io::Result<Self> {
-        let LoadOptions { root, tree, env, shell, dialect } = *options;
+        let LoadOptions {
+            root,
+            tree,
+            env,
+            shell,
+            dialect,
+        } = *options;
         Ok(finalize(parse(root, tree, env, shell, dialect)?, dialect))
     }
 }

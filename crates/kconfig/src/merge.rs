@@ -108,7 +108,11 @@ impl<'k> Configuration<'k> {
         let merged = merge_text(base, &texts);
         let (configuration, _) = Self::olddefconfig(tree, &merged);
         let (dropped, warnings) = configuration.check_requests(fragments);
-        Merged { configuration, dropped, warnings }
+        Merged {
+            configuration,
+            dropped,
+            warnings,
+        }
     }
 
     /// What of the fragments' requests doesn't hold in this configuration, and
@@ -121,11 +125,14 @@ impl<'k> Configuration<'k> {
         let mut warnings = Vec::new();
         let mut requests = Vec::new();
         for fragment in fragments {
-            let (assignments, unexpected) =
-                parse_assignments(&fragment.text, self.tree.dialect());
+            let (assignments, unexpected) = parse_assignments(&fragment.text, self.tree.dialect());
             let label = || fragment.label.clone();
             warnings.extend(unexpected.into_iter().map(|warning| (label(), warning)));
-            requests.extend(assignments.into_iter().map(|assignment| (label(), assignment)));
+            requests.extend(
+                assignments
+                    .into_iter()
+                    .map(|assignment| (label(), assignment)),
+            );
         }
         let mut dropped = Vec::new();
         for (at, (label, assignment)) in requests.iter().enumerate() {
@@ -145,7 +152,10 @@ impl<'k> Configuration<'k> {
             };
             let Some(mut reason) = outcome else { continue };
             if let Some((label, later)) = later {
-                reason = DropReason::Overridden { label: label.clone(), line: later.line };
+                reason = DropReason::Overridden {
+                    label: label.clone(),
+                    line: later.line,
+                };
             }
             dropped.push(Dropped {
                 label: label.clone(),
@@ -172,8 +182,15 @@ impl<'k> Configuration<'k> {
                 return Some(DropReason::InvalidValue { problem });
             }
         };
-        let request = Request { symbol, value: Some(value) };
-        if self.holds(&request) { None } else { Some(self.why_not(&request)) }
+        let request = Request {
+            symbol,
+            value: Some(value),
+        };
+        if self.holds(&request) {
+            None
+        } else {
+            Some(self.why_not(&request))
+        }
     }
 
     /// Why a request doesn't hold.
@@ -195,12 +212,18 @@ impl<'k> Configuration<'k> {
                 return DropReason::Selected { by };
             }
             if let Some(choice) = definition.choice {
-                return DropReason::OtherChosen { chosen: self.chosen_member(choice) };
+                return DropReason::OtherChosen {
+                    chosen: self.chosen_member(choice),
+                };
             }
         }
         if definition.prompts().next().is_none() {
             return DropReason::NoPrompt {
-                selected_by: self.selectors(symbol).into_iter().map(|one| one.by).collect(),
+                selected_by: self
+                    .selectors(symbol)
+                    .into_iter()
+                    .map(|one| one.by)
+                    .collect(),
                 unmet: self.unmet(definition.direct_dependency, Tristate::Mod),
             };
         }
@@ -209,15 +232,24 @@ impl<'k> Configuration<'k> {
             return DropReason::UnmetDependency { unmet };
         }
         if let Some(choice) = definition.choice {
-            return DropReason::OtherChosen { chosen: self.chosen_member(choice) };
+            return DropReason::OtherChosen {
+                chosen: self.chosen_member(choice),
+            };
         }
         if let Some((low, high)) = self.range_now(symbol) {
-            return DropReason::OutOfRange { low: low.to_owned(), high: high.to_owned() };
+            return DropReason::OutOfRange {
+                low: low.to_owned(),
+                high: high.to_owned(),
+            };
         }
         let modules = self.tree.modules_symbol();
         DropReason::UnmetDependency {
             unmet: vec![Unmet {
-                text: format!("{} [={}]", self.tree.display_name(modules), self.value(modules)),
+                text: format!(
+                    "{} [={}]",
+                    self.tree.display_name(modules),
+                    self.value(modules)
+                ),
                 symbols: vec![modules],
             }],
         }

@@ -28,9 +28,15 @@ impl Dialect {
     /// came with 6.11.
     #[must_use]
     pub fn for_version(version: &str) -> Self {
-        let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(str::parse::<u32>);
+        let mut numbers = version
+            .split(|c: char| !c.is_ascii_digit())
+            .map(str::parse::<u32>);
         let mut next = || numbers.next().and_then(Result::ok).unwrap_or(0);
-        if (next(), next()) >= (6, 11) { Self::Linux6_12 } else { Self::Linux6_1 }
+        if (next(), next()) >= (6, 11) {
+            Self::Linux6_12
+        } else {
+            Self::Linux6_1
+        }
     }
 }
 
@@ -167,27 +173,33 @@ pub struct Symbol {
 impl Symbol {
     /// The prompts, in the order of reading.
     pub fn prompts(&self) -> impl Iterator<Item = (&str, &Property)> {
-        self.properties.iter().filter_map(|property| match &property.kind {
-            PropertyKind::Prompt(text) => Some((&**text, property)),
-            _ => None,
-        })
+        self.properties
+            .iter()
+            .filter_map(|property| match &property.kind {
+                PropertyKind::Prompt(text) => Some((&**text, property)),
+                _ => None,
+            })
     }
 
     /// The defaults, in the order of reading; the first whose condition holds
     /// counts.
     pub fn defaults(&self) -> impl Iterator<Item = (ExprId, &Property)> {
-        self.properties.iter().filter_map(|property| match property.kind {
-            PropertyKind::Default(value) => Some((value, property)),
-            _ => None,
-        })
+        self.properties
+            .iter()
+            .filter_map(|property| match property.kind {
+                PropertyKind::Default(value) => Some((value, property)),
+                _ => None,
+            })
     }
 
     /// The ranges, in the order of reading.
     pub fn ranges(&self) -> impl Iterator<Item = (SymbolId, SymbolId, &Property)> {
-        self.properties.iter().filter_map(|property| match property.kind {
-            PropertyKind::Range(low, high) => Some((low, high, property)),
-            _ => None,
-        })
+        self.properties
+            .iter()
+            .filter_map(|property| match property.kind {
+                PropertyKind::Range(low, high) => Some((low, high, property)),
+                _ => None,
+            })
     }
 
     /// Whether this is a choice.
@@ -271,7 +283,9 @@ impl Kconfig {
     /// Whether the kernel's `conf` would refuse the tree.
     #[must_use]
     pub fn has_errors(&self) -> bool {
-        self.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+        self.diagnostics
+            .iter()
+            .any(|diagnostic| diagnostic.severity == Severity::Error)
     }
 
     /// Which `conf` this agrees with.
@@ -341,9 +355,9 @@ impl Kconfig {
 
     /// All options that some entry defines.
     pub fn defined_options(&self) -> impl Iterator<Item = (SymbolId, &Symbol)> {
-        self.symbol_ids().map(|id| (id, self.symbol(id))).filter(|(_, symbol)| {
-            symbol.kind == SymbolKind::Option && !symbol.entries.is_empty()
-        })
+        self.symbol_ids()
+            .map(|id| (id, self.symbol(id)))
+            .filter(|(_, symbol)| symbol.kind == SymbolKind::Option && !symbol.entries.is_empty())
     }
 
     /// All menu entries, in the order of reading, without the root.
@@ -418,7 +432,11 @@ impl Kconfig {
     #[must_use]
     pub fn display_name(&self, id: SymbolId) -> &str {
         let symbol = self.symbol(id);
-        if symbol.is_choice() { "<choice>" } else { &symbol.name }
+        if symbol.is_choice() {
+            "<choice>"
+        } else {
+            &symbol.name
+        }
     }
 }
 

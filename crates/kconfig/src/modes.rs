@@ -61,7 +61,8 @@ impl<'k> Configuration<'k> {
                 SymbolKind::Option => self.user.fill(symbol, value),
                 // Reading any file gives every choice of 6.1 a value.
                 SymbolKind::Choice if tree.dialect == Dialect::Linux6_1 && !was_read => {
-                    self.user.fill_choice(symbol, ChoiceRequest { value, pick: None });
+                    self.user
+                        .fill_choice(symbol, ChoiceRequest { value, pick: None });
                 }
                 SymbolKind::Choice => {}
             }

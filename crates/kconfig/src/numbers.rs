@@ -45,12 +45,20 @@ fn scan(text: &str, base: u32) -> Scanned {
             .min(u128::from(u64::MAX) + 1);
         at += 1;
     }
-    Scanned { negative, magnitude, used: if at > start { at } else { 0 } }
+    Scanned {
+        negative,
+        magnitude,
+        used: if at > start { at } else { 0 },
+    }
 }
 
 /// `strtoll(text, NULL, base)`: as much of a number as there is, saturated.
 pub(crate) fn to_signed(text: &str, base: u32) -> i64 {
-    let Scanned { negative, magnitude, .. } = scan(text, base);
+    let Scanned {
+        negative,
+        magnitude,
+        ..
+    } = scan(text, base);
     if negative {
         i64::try_from(magnitude).map_or(i64::MIN, |value| -value)
     } else {
@@ -76,16 +84,22 @@ impl Number {
             SymbolType::Hex => 16,
             SymbolType::String | SymbolType::Unknown => 0,
         };
-        let Scanned { negative, magnitude, used } = scan(text, base);
-        let whole = used > 0
-            && used == text.len()
-            && text.as_bytes()[used - 1].is_ascii_hexdigit();
+        let Scanned {
+            negative,
+            magnitude,
+            used,
+        } = scan(text, base);
+        let whole = used > 0 && used == text.len() && text.as_bytes()[used - 1].is_ascii_hexdigit();
         if !whole {
             return None;
         }
         if ty == SymbolType::Hex {
             let value = u64::try_from(magnitude).ok()?;
-            return Some(Self::Unsigned(if negative { value.wrapping_neg() } else { value }));
+            return Some(Self::Unsigned(if negative {
+                value.wrapping_neg()
+            } else {
+                value
+            }));
         }
         if negative && magnitude == 1 << 63 {
             return Some(Self::Signed(i64::MIN));
@@ -108,7 +122,10 @@ pub(crate) fn compare(left: (&str, SymbolType), right: (&str, SymbolType)) -> Or
     if left.1 == SymbolType::String && right.1 == SymbolType::String {
         return texts();
     }
-    match (Number::parse(left.0, left.1), Number::parse(right.0, right.1)) {
+    match (
+        Number::parse(left.0, left.1),
+        Number::parse(right.0, right.1),
+    ) {
         (Some(Number::Signed(a)), Some(Number::Signed(b))) => a.cmp(&b),
         (Some(a), Some(b)) => a.bits().cmp(&b.bits()),
         _ => texts(),
@@ -127,12 +144,17 @@ pub fn is_valid_text(ty: SymbolType, text: &str) -> bool {
                 && (digits == "0" || !digits.starts_with('0'))
         }
         SymbolType::Hex => {
-            let digits =
-                text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+            let digits = text
+                .strip_prefix("0x")
+                .or_else(|| text.strip_prefix("0X"))
+                .unwrap_or(text);
             !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit())
         }
         SymbolType::Bool | SymbolType::Tristate => {
-            matches!(text.bytes().next(), Some(b'y' | b'Y' | b'm' | b'M' | b'n' | b'N'))
+            matches!(
+                text.bytes().next(),
+                Some(b'y' | b'Y' | b'm' | b'M' | b'n' | b'N')
+            )
         }
         SymbolType::Unknown => false,
     }

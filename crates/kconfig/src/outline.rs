@@ -71,7 +71,10 @@ impl Kconfig {
                 at = chains.next[id.index()];
             }
         }
-        Outline { parents: chains.parent, children }
+        Outline {
+            parents: chains.parent,
+            children,
+        }
     }
 }
 
@@ -109,7 +112,9 @@ impl Chains<'_> {
         while let Some(id) = at {
             let condition = self.shown_when(id);
             let mut mentioned = false;
-            self.tree.exprs.for_each_symbol(condition, &mut |other| mentioned |= other == symbol);
+            self.tree
+                .exprs
+                .for_each_symbol(condition, &mut |other| mentioned |= other == symbol);
             if !mentioned {
                 break;
             }
@@ -155,7 +160,9 @@ impl Chains<'_> {
         let entry = self.tree.entry(id);
         let prompt = entry.symbol.and_then(|symbol| {
             let mut prompts = self.tree.symbol(symbol).prompts();
-            prompts.find(|(_, prompt)| prompt.entry == id).map(|(_, prompt)| prompt.condition)
+            prompts
+                .find(|(_, prompt)| prompt.entry == id)
+                .map(|(_, prompt)| prompt.condition)
         });
         prompt.unwrap_or(entry.prompt_condition)
     }

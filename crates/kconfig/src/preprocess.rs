@@ -90,8 +90,11 @@ impl<'a> Preprocessor<'a> {
             Flavor::Recursive => true,
             Flavor::Append => known.unwrap_or(true),
         };
-        let value =
-            if recursive { value.to_owned() } else { self.expand_string(value, site)? };
+        let value = if recursive {
+            value.to_owned()
+        } else {
+            self.expand_string(value, site)?
+        };
         match self.variables.get_mut(name) {
             Some(variable) => {
                 if flavor == Flavor::Append {
@@ -106,7 +109,14 @@ impl<'a> Preprocessor<'a> {
                 variable.recursive = recursive;
             }
             None => {
-                self.variables.insert(name.to_owned(), Variable { value, recursive, active: 0 });
+                self.variables.insert(
+                    name.to_owned(),
+                    Variable {
+                        value,
+                        recursive,
+                        active: 0,
+                    },
+                );
             }
         }
         Ok(())
@@ -203,7 +213,10 @@ impl<'a> Preprocessor<'a> {
                 _ => {}
             }
         }
-        Err(format!("unterminated reference to '{}': missing ')'", &rest[1..]))
+        Err(format!(
+            "unterminated reference to '{}': missing ')'",
+            &rest[1..]
+        ))
     }
 
     fn expand_clause(&mut self, clause: &str, arguments: &[String], site: Site<'_>) -> Expanded {
@@ -256,7 +269,9 @@ impl<'a> Preprocessor<'a> {
             return Ok(String::new());
         };
         if arguments.is_empty() && variable.active > 0 {
-            return Err(format!("Recursive variable '{name}' references itself (eventually)"));
+            return Err(format!(
+                "Recursive variable '{name}' references itself (eventually)"
+            ));
         }
         if !variable.recursive {
             return Ok(variable.value.clone());
@@ -278,10 +293,14 @@ impl<'a> Preprocessor<'a> {
             _ => return None,
         };
         if arguments.len() < arity {
-            return Some(Err(format!("too few function arguments passed to '{name}'")));
+            return Some(Err(format!(
+                "too few function arguments passed to '{name}'"
+            )));
         }
         if arguments.len() > arity {
-            return Some(Err(format!("too many function arguments passed to '{name}'")));
+            return Some(Err(format!(
+                "too many function arguments passed to '{name}'"
+            )));
         }
         Some(match name {
             "error-if" if arguments[0] == "y" => Err(arguments[1].clone()),
@@ -301,11 +320,17 @@ impl<'a> Preprocessor<'a> {
     }
 
     fn note(&mut self, severity: Severity, message: &str) {
-        self.notes.push(Note { severity, message: message.to_owned() });
+        self.notes.push(Note {
+            severity,
+            message: message.to_owned(),
+        });
     }
 
     fn run(&mut self, command: &str) -> Expanded {
-        let output = self.shell.shell(command, self.env).map_err(|error| error.to_string())?;
+        let output = self
+            .shell
+            .shell(command, self.env)
+            .map_err(|error| error.to_string())?;
         let mut stdout = &output.stdout[..output.stdout.len().min(SHELL_OUTPUT)];
         while let [rest @ .., b'\n'] = stdout {
             stdout = rest;
@@ -339,30 +364,41 @@ mod tests {
     use super::*;
     use crate::probe::{ProbeError, ProbeOutput, SilentShell};
 
-    const SITE: Site<'static> = Site { file: "Kconfig", line: 7 };
+    const SITE: Site<'static> = Site {
+        file: "Kconfig",
+        line: 7,
+    };
 
     struct Echo;
 
     impl Shell for Echo {
         fn shell(&self, command: &str, _: &Environment) -> Result<ProbeOutput, ProbeError> {
-            Ok(ProbeOutput { stdout: format!("<{command}>\n\n").into_bytes() })
+            Ok(ProbeOutput {
+                stdout: format!("<{command}>\n\n").into_bytes(),
+            })
         }
     }
 
-    fn with<R>(assignments: &[(&str, Flavor, &str)], then: impl FnOnce(&mut Preprocessor<'_>) -> R) -> R {
+    fn with<R>(
+        assignments: &[(&str, Flavor, &str)],
+        then: impl FnOnce(&mut Preprocessor<'_>) -> R,
+    ) -> R {
         let env = Environment::from([("ARCH".to_owned(), "i386".to_owned())]);
         let mut preprocessor = Preprocessor::new(&env, &Echo);
         for (name, flavor, value) in assignments {
-            preprocessor.assign(name, value, *flavor, SITE).expect("assignment");
+            preprocessor
+                .assign(name, value, *flavor, SITE)
+                .expect("assignment");
         }
         then(&mut preprocessor)
     }
 
     #[test]
     fn user_functions_take_arguments() {
-        let greeting = with(&[("hello", Flavor::Recursive, "hello, $(2)$(1)$(3)")], |p| {
-            p.expand_string("$(hello,a,b)", SITE)
-        });
+        let greeting = with(
+            &[("hello", Flavor::Recursive, "hello, $(2)$(1)$(3)")],
+            |p| p.expand_string("$(hello,a,b)", SITE),
+        );
         assert_eq!(greeting.as_deref(), Ok("hello, ba"));
     }
 
@@ -375,13 +411,19 @@ mod tests {
             ("R", Flavor::Append, "$(X)"),
             ("X", Flavor::Simple, "2"),
         ];
-        assert_eq!(with(&assignments, |p| p.expand_string("$(S)/$(R)", SITE)).as_deref(), Ok("1 1/2"));
+        assert_eq!(
+            with(&assignments, |p| p.expand_string("$(S)/$(R)", SITE)).as_deref(),
+            Ok("1 1/2")
+        );
     }
 
     #[test]
     fn references_nest_and_reach_the_environment() {
         let assignments = [("AR", Flavor::Simple, "AR")];
-        assert_eq!(with(&assignments, |p| p.expand_string("$($(AR)CH)$", SITE)).as_deref(), Ok("i386$"));
+        assert_eq!(
+            with(&assignments, |p| p.expand_string("$($(AR)CH)$", SITE)).as_deref(),
+            Ok("i386$")
+        );
     }
 
     #[test]
@@ -398,7 +440,10 @@ mod tests {
 
     #[test]
     fn recursion_is_an_error() {
-        let loops = [("X", Flavor::Recursive, "$(Y)"), ("Y", Flavor::Recursive, "$(X)")];
+        let loops = [
+            ("X", Flavor::Recursive, "$(Y)"),
+            ("Y", Flavor::Recursive, "$(X)"),
+        ];
         let error = with(&loops, |p| p.expand_string("$(X)", SITE));
         assert_eq!(
             error,
@@ -413,7 +458,10 @@ mod tests {
     #[test]
     fn a_token_ends_at_the_first_character_no_word_has() {
         with(&[], |p| {
-            assert_eq!(p.expand_token("$(ARCH)-x y", SITE), (Ok("i386-x".to_owned()), 9));
+            assert_eq!(
+                p.expand_token("$(ARCH)-x y", SITE),
+                (Ok("i386-x".to_owned()), 9)
+            );
             assert_eq!(p.expand_token("$(nothing)", SITE), (Ok(String::new()), 10));
         });
     }

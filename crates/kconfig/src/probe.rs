@@ -78,7 +78,11 @@ impl<'a> MemoShell<'a> {
     /// Puts `memo` before `inner`.
     #[must_use]
     pub fn new(memo: ProbeMemo, inner: &'a dyn Shell) -> Self {
-        Self { memo: RefCell::new(memo), asked: RefCell::new(0), inner }
+        Self {
+            memo: RefCell::new(memo),
+            asked: RefCell::new(0),
+            inner,
+        }
     }
 
     /// How many commands the memo didn't know.
@@ -97,11 +101,16 @@ impl<'a> MemoShell<'a> {
 impl Shell for MemoShell<'_> {
     fn shell(&self, command: &str, env: &Environment) -> Result<ProbeOutput, ProbeError> {
         if let Some(stdout) = self.memo.borrow().answers.get(command) {
-            return Ok(ProbeOutput { stdout: stdout.clone() });
+            return Ok(ProbeOutput {
+                stdout: stdout.clone(),
+            });
         }
         let output = self.inner.shell(command, env)?;
         *self.asked.borrow_mut() += 1;
-        self.memo.borrow_mut().answers.insert(command.to_owned(), output.stdout.clone());
+        self.memo
+            .borrow_mut()
+            .answers
+            .insert(command.to_owned(), output.stdout.clone());
         Ok(output)
     }
 }
@@ -114,7 +123,9 @@ mod tests {
 
     impl Shell for Echo {
         fn shell(&self, command: &str, _: &Environment) -> Result<ProbeOutput, ProbeError> {
-            Ok(ProbeOutput { stdout: command.as_bytes().to_vec() })
+            Ok(ProbeOutput {
+                stdout: command.as_bytes().to_vec(),
+            })
         }
     }
 
@@ -122,10 +133,16 @@ mod tests {
     fn a_warm_memo_asks_nobody() {
         let cold = MemoShell::new(ProbeMemo::default(), &Echo);
         let env = Environment::new();
-        assert_eq!(cold.shell("a", &env).map(|out| out.stdout), Ok(b"a".to_vec()));
+        assert_eq!(
+            cold.shell("a", &env).map(|out| out.stdout),
+            Ok(b"a".to_vec())
+        );
         assert_eq!(cold.asked(), 1);
         let warm = MemoShell::new(cold.into_memo(), &Echo);
-        assert_eq!(warm.shell("a", &env).map(|out| out.stdout), Ok(b"a".to_vec()));
+        assert_eq!(
+            warm.shell("a", &env).map(|out| out.stdout),
+            Ok(b"a".to_vec())
+        );
         assert_eq!(warm.asked(), 0);
     }
 }

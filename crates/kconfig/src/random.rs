@@ -28,7 +28,11 @@ impl Generator {
             }
             *slot = word as u32;
         }
-        let mut generator = Self { state, front: 3, rear: 0 };
+        let mut generator = Self {
+            state,
+            front: 3,
+            rear: 0,
+        };
         for _ in 0..310 {
             generator.next();
         }
@@ -127,8 +131,10 @@ impl<'k> Configuration<'k> {
                 self.user.fill(symbol, value);
             }
         }
-        let choices: Vec<SymbolId> =
-            order.into_iter().filter(|&symbol| tree.symbol(symbol).is_choice()).collect();
+        let choices: Vec<SymbolId> = order
+            .into_iter()
+            .filter(|&symbol| tree.symbol(symbol).is_choice())
+            .collect();
         self.evaluate();
         loop {
             let mut picked = false;
@@ -155,7 +161,10 @@ impl<'k> Configuration<'k> {
         for &member in members {
             self.user.fill(member, Tristate::from(member == pick));
         }
-        let request = ChoiceRequest { value: Tristate::Yes, pick: Some(pick) };
+        let request = ChoiceRequest {
+            value: Tristate::Yes,
+            pick: Some(pick),
+        };
         self.user.fill_choice(choice, request);
         true
     }
@@ -171,14 +180,19 @@ impl Kconfig {
             if definition.is_choice() {
                 return 0;
             }
-            let hash = definition.name.bytes().fold(2_166_136_261_u32, |hash, byte| {
-                (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-            });
+            let hash = definition
+                .name
+                .bytes()
+                .fold(2_166_136_261_u32, |hash, byte| {
+                    (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+                });
             hash % BUCKETS
         };
         // Within a bucket the newest comes first.
-        let mut order: Vec<SymbolId> =
-            self.symbol_ids().filter(|&symbol| symbol > SymbolId::YES).collect();
+        let mut order: Vec<SymbolId> = self
+            .symbol_ids()
+            .filter(|&symbol| symbol > SymbolId::YES)
+            .collect();
         order.reverse();
         order.sort_by_key(bucket);
         order
@@ -193,7 +207,10 @@ mod tests {
     fn numbers_are_those_of_the_c_library() {
         // From a C program: srand(1); rand() three times; srand(42); rand().
         let mut one = Generator::new(1);
-        assert_eq!([one.next(), one.next(), one.next()], [1_804_289_383, 846_930_886, 1_681_692_777]);
+        assert_eq!(
+            [one.next(), one.next(), one.next()],
+            [1_804_289_383, 846_930_886, 1_681_692_777]
+        );
         assert_eq!(Generator::new(42).next(), 71_876_166);
     }
 }

@@ -67,9 +67,10 @@ pub(crate) fn find(tree: &Kconfig) -> Vec<Recursion> {
         found: Vec::new(),
     };
     let starts: Vec<SymbolId> = match tree.dialect {
-        Dialect::Linux6_12 => {
-            tree.entry_ids().filter_map(|entry| tree.entry(entry).symbol).collect()
-        }
+        Dialect::Linux6_12 => tree
+            .entry_ids()
+            .filter_map(|entry| tree.entry(entry).symbol)
+            .collect(),
         Dialect::Linux6_1 => tree.hash_order(),
     };
     for start in starts {
@@ -82,7 +83,11 @@ pub(crate) fn diagnostic(recursion: &Recursion) -> Option<Diagnostic> {
     let location = recursion.steps.first()?.location.clone();
     let steps: Vec<&str> = recursion.steps.iter().map(|step| &*step.text).collect();
     let message = format!("recursive dependency detected: {}", steps.join(", "));
-    Some(Diagnostic { severity: Severity::Error, location, message })
+    Some(Diagnostic {
+        severity: Severity::Error,
+        location,
+        message,
+    })
 }
 
 impl Search<'_> {
@@ -116,7 +121,9 @@ impl Search<'_> {
     }
 
     fn leave(&mut self) {
-        let Some(frame) = self.stack.pop() else { return };
+        let Some(frame) = self.stack.pop() else {
+            return;
+        };
         if frame.passage {
             return;
         }
@@ -212,7 +219,14 @@ impl Search<'_> {
                 _ => add(Link::Condition(number), property.condition),
             }
         }
-        Frame { symbol, links, next: 0, members: None, own_done: true, passage: false }
+        Frame {
+            symbol,
+            links,
+            next: 0,
+            members: None,
+            own_done: true,
+            passage: false,
+        }
     }
 
     fn report(&mut self, reached: SymbolId) {
@@ -246,7 +260,10 @@ impl Search<'_> {
         let definition = tree.symbol(symbol);
         let (name, next_name) = (tree.display_name(symbol), tree.display_name(next));
         let property = |number: usize| -> Option<&Property> { definition.properties.get(number) };
-        let entry = definition.entries.first().map(|&entry| tree.entry(entry).location.clone());
+        let entry = definition
+            .entries
+            .first()
+            .map(|&entry| tree.entry(entry).location.clone());
         let mut location = match link {
             Link::Value(number) | Link::Condition(number) => {
                 property(number).map(|property| property.location.clone())
@@ -281,8 +298,15 @@ impl Search<'_> {
                 }
             }
         };
-        let nowhere = || Location { file: "<none>".into(), line: 0, column: 0 };
-        RecursionStep { location: location.unwrap_or_else(nowhere), text }
+        let nowhere = || Location {
+            file: "<none>".into(),
+            line: 0,
+            column: 0,
+        };
+        RecursionStep {
+            location: location.unwrap_or_else(nowhere),
+            text,
+        }
     }
 }
 

@@ -159,7 +159,10 @@ impl<'a> Scanner<'a> {
     /// The files that are open, innermost first, each with the line of the
     /// `source` statement that opened it.
     pub(crate) fn open_files(&self) -> impl Iterator<Item = (&Arc<str>, u32)> {
-        self.buffers.iter().rev().map(|buffer| (&buffer.name, buffer.source_line))
+        self.buffers
+            .iter()
+            .rev()
+            .map(|buffer| (&buffer.name, buffer.source_line))
     }
 
     /// How many files are open.
@@ -169,21 +172,35 @@ impl<'a> Scanner<'a> {
 
     /// The file that is being read.
     pub(crate) fn file(&self) -> Arc<str> {
-        self.buffers.last().map_or_else(|| "<none>".into(), |buffer| buffer.name.clone())
+        self.buffers
+            .last()
+            .map_or_else(|| "<none>".into(), |buffer| buffer.name.clone())
     }
 
     /// Where the last token began.
     pub(crate) fn token_location(&self) -> Location {
-        Location { file: self.file(), line: self.token_start.0, column: self.token_start.1 }
+        Location {
+            file: self.file(),
+            line: self.token_start.0,
+            column: self.token_start.1,
+        }
     }
 
     /// Where the current statement began.
     pub(crate) fn statement_location(&self) -> Location {
-        Location { file: self.file(), line: self.statement_line, column: 0 }
+        Location {
+            file: self.file(),
+            line: self.statement_line,
+            column: 0,
+        }
     }
 
     pub(crate) fn report(&mut self, severity: Severity, location: Location, message: String) {
-        self.diagnostics.push(Diagnostic { severity, location, message });
+        self.diagnostics.push(Diagnostic {
+            severity,
+            location,
+            message,
+        });
     }
 
     fn report_here(&mut self, severity: Severity, message: String) {
@@ -305,7 +322,11 @@ impl<'a> Scanner<'a> {
             }
         }
         self.buffers.pop();
-        if self.buffers.is_empty() { Token::Eof } else { Token::Eol }
+        if self.buffers.is_empty() {
+            Token::Eof
+        } else {
+            Token::Eol
+        }
     }
 
     fn word(&mut self) -> Option<Token> {
@@ -324,7 +345,10 @@ impl<'a> Scanner<'a> {
         }
         let line = rest.split('\n').next().unwrap_or("");
         let name = Arc::clone(&buffer.name);
-        let site = Site { file: &name, line: buffer.line };
+        let site = Site {
+            file: &name,
+            line: buffer.line,
+        };
         let (expansion, used) = self.macros.expand_token(line, site);
         buffer.at += used;
         self.take_notes();
@@ -361,7 +385,10 @@ impl<'a> Scanner<'a> {
                 Some(b'$') => {
                     let line = rest[1..].split('\n').next().unwrap_or("");
                     let name = Arc::clone(&buffer.name);
-                    let site = Site { file: &name, line: buffer.line };
+                    let site = Site {
+                        file: &name,
+                        line: buffer.line,
+                    };
                     let (expansion, used) = self.macros.expand_reference(line, site);
                     buffer.at += 1 + used;
                     self.take_notes();
@@ -403,7 +430,11 @@ impl<'a> Scanner<'a> {
             let content = line.trim_start_matches([' ', '\t']);
             let indent = indentation(&line[..line.len() - content.len()]);
             if !content.is_empty() {
-                let ends = if indent == 0 { !first_line } else { indent < first_indent };
+                let ends = if indent == 0 {
+                    !first_line
+                } else {
+                    indent < first_indent
+                };
                 if ends {
                     break;
                 }
@@ -432,5 +463,11 @@ impl<'a> Scanner<'a> {
 
 /// The width of leading white space, a tab reaching to the next multiple of eight.
 fn indentation(space: &str) -> usize {
-    space.bytes().fold(0, |width, byte| if byte == b'\t' { (width & !7) + 8 } else { width + 1 })
+    space.bytes().fold(0, |width, byte| {
+        if byte == b'\t' {
+            (width & !7) + 8
+        } else {
+            width + 1
+        }
+    })
 }

@@ -86,7 +86,10 @@ impl Kconfig {
             .filter(|(distance, _)| *distance <= limit)
             .collect();
         near.sort_unstable();
-        near.into_iter().take(count).map(|(_, name)| name.to_owned()).collect()
+        near.into_iter()
+            .take(count)
+            .map(|(_, name)| name.to_owned())
+            .collect()
     }
 }
 

@@ -33,7 +33,9 @@ pub struct DiskTree {
 impl DiskTree {
     /// A tree that reads below `srctree`.
     pub fn new(srctree: impl Into<PathBuf>) -> Self {
-        Self { roots: vec![srctree.into()] }
+        Self {
+            roots: vec![srctree.into()],
+        }
     }
 
     /// Looks into `folder` before the folders given so far.
@@ -86,7 +88,11 @@ fn expand_component(root: &Path, prefix: &str, component: &str) -> Vec<String> {
     };
     if !component.contains(['*', '?']) {
         let path = join(component);
-        return if root.join(&path).exists() { vec![path] } else { Vec::new() };
+        return if root.join(&path).exists() {
+            vec![path]
+        } else {
+            Vec::new()
+        };
     }
     let Ok(entries) = std::fs::read_dir(root.join(prefix)) else {
         return Vec::new();
@@ -101,7 +107,8 @@ fn expand_component(root: &Path, prefix: &str, component: &str) -> Vec<String> {
 /// Whether `name` matches `pattern`, in which `*` stands for any text and `?`
 /// for one character.
 pub(crate) fn matches_pattern(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (pattern, name): (Vec<char>, Vec<char>) =
+        (pattern.chars().collect(), name.chars().collect());
     let (mut p, mut n) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     while n < name.len() {
@@ -150,14 +157,20 @@ impl MemoryTree {
 
 impl SourceTree for MemoryTree {
     fn read(&self, path: &str) -> io::Result<String> {
-        self.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+        self.files
+            .get(path)
+            .cloned()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn glob(&self, pattern: &str) -> Vec<String> {
         let depth = pattern.split('/').count();
         let fits = |path: &&String| {
             path.split('/').count() == depth
-                && pattern.split('/').zip(path.split('/')).all(|(p, n)| matches_pattern(p, n))
+                && pattern
+                    .split('/')
+                    .zip(path.split('/'))
+                    .all(|(p, n)| matches_pattern(p, n))
         };
         self.files.keys().filter(fits).cloned().collect()
     }
@@ -177,7 +190,9 @@ mod tests {
 
     #[test]
     fn a_glob_in_memory_matches_by_component() {
-        let tree = MemoryTree::new().with("a/b/Kconfig", "").with("a/c/d/Kconfig", "");
+        let tree = MemoryTree::new()
+            .with("a/b/Kconfig", "")
+            .with("a/c/d/Kconfig", "");
         assert_eq!(tree.glob("a/*/Kconfig"), ["a/b/Kconfig"]);
     }
 }

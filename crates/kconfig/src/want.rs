@@ -70,7 +70,10 @@ impl Configuration<'_> {
     /// If no set was found, with what is in the way.
     pub fn want(&mut self, request: &Request) -> Result<Want, WantFailure> {
         let Some(value) = &request.value else {
-            return Ok(Want { requests: vec![request.clone()], tried: 0 });
+            return Ok(Want {
+                requests: vec![request.clone()],
+                tried: 0,
+            });
         };
         // A number or a string only needs its prompt to be visible.
         let last = matches!(value, UserValue::Text(_)).then(|| request.clone());
@@ -90,7 +93,11 @@ impl Configuration<'_> {
             requests.extend(last.clone());
             let applied = self.apply(&requests);
             let reached = self.holds(request);
-            let steps = if reached { Vec::new() } else { self.steps(self.goal(request)) };
+            let steps = if reached {
+                Vec::new()
+            } else {
+                self.steps(self.goal(request))
+            };
             let mut next = Vec::new();
             for (answer, detour) in steps {
                 if answers.iter().any(|known| known.0 == answer.0) {
@@ -121,24 +128,44 @@ impl Configuration<'_> {
                 open.push((Reverse((length as u32 + missing, detours)), length, longer));
             }
         }
-        Err(WantFailure { reason, tried, exhausted: complete })
+        Err(WantFailure {
+            reason,
+            tried,
+            exhausted: complete,
+        })
     }
 
     /// What is to be reached first on the way to a request.
     fn goal(&self, request: &Request) -> Goal {
         let symbol = request.symbol;
         let Some(UserValue::Tristate(value)) = request.value else {
-            return Goal { symbol, value: Tristate::Mod, at_most: false };
+            return Goal {
+                symbol,
+                value: Tristate::Mod,
+                at_most: false,
+            };
         };
         let modular = self.tree.symbol(symbol).ty == SymbolType::Tristate;
         if value == Tristate::Mod && modular && self.modules == Tristate::No {
-            return Goal { symbol: self.tree.modules, value: Tristate::Yes, at_most: false };
+            return Goal {
+                symbol: self.tree.modules,
+                value: Tristate::Yes,
+                at_most: false,
+            };
         }
-        Goal { symbol, value, at_most: self.tristate(symbol) > value }
+        Goal {
+            symbol,
+            value,
+            at_most: self.tristate(symbol) > value,
+        }
     }
 
     fn estimate(&self, goal: Goal) -> u32 {
-        Estimate { configuration: self, known: FxHashMap::default() }.of_symbol(goal, 0)
+        Estimate {
+            configuration: self,
+            known: FxHashMap::default(),
+        }
+        .of_symbol(goal, 0)
     }
 
     /// The answers that could bring the goal nearer now.
@@ -165,7 +192,11 @@ impl Configuration<'_> {
         let symbol = self.tree.symbol(goal.symbol);
         if symbol.ty.is_logical() || goal.symbol <= SymbolId::YES {
             let now = self.tristate(goal.symbol);
-            if goal.at_most { now <= goal.value } else { now >= goal.value }
+            if goal.at_most {
+                now <= goal.value
+            } else {
+                now >= goal.value
+            }
         } else {
             self.visibility(goal.symbol) != Tristate::No
         }
@@ -173,12 +204,19 @@ impl Configuration<'_> {
 }
 
 fn asked((symbol, value): Answer) -> Request {
-    Request { symbol, value: Some(UserValue::Tristate(value)) }
+    Request {
+        symbol,
+        value: Some(UserValue::Tristate(value)),
+    }
 }
 
 /// The two ways a relation to a constant turns into goals for its symbol.
 fn relation_goals(relation: Relation, left: SymbolId, right: SymbolId, wanted: bool) -> Vec<Goal> {
-    let (symbol, constant) = if right <= SymbolId::YES { (left, right) } else { (right, left) };
+    let (symbol, constant) = if right <= SymbolId::YES {
+        (left, right)
+    } else {
+        (right, left)
+    };
     let value = match constant {
         SymbolId::NO => Tristate::No,
         SymbolId::MOD => Tristate::Mod,
@@ -186,8 +224,16 @@ fn relation_goals(relation: Relation, left: SymbolId, right: SymbolId, wanted: b
         _ => return Vec::new(),
     };
     let relation = if wanted { relation } else { relation.negated() };
-    let least = |value| Goal { symbol, value, at_most: false };
-    let most = |value| Goal { symbol, value, at_most: true };
+    let least = |value| Goal {
+        symbol,
+        value,
+        at_most: false,
+    };
+    let most = |value| Goal {
+        symbol,
+        value,
+        at_most: true,
+    };
     match (relation, value) {
         (Relation::Equal, Tristate::Yes) => vec![least(Tristate::Yes)],
         (Relation::Equal, Tristate::No) => vec![most(Tristate::No)],
@@ -258,13 +304,19 @@ impl Estimate<'_, '_> {
         }
         match configuration.tree.expr(expr) {
             Expr::Symbol(symbol) => {
-                let goal = Goal { symbol: *symbol, value: wanted, at_most: false };
+                let goal = Goal {
+                    symbol: *symbol,
+                    value: wanted,
+                    at_most: false,
+                };
                 self.of_symbol(goal, chain)
             }
             Expr::Not(_) => 1,
-            Expr::And(operands) => {
-                operands.iter().map(|&o| self.of_expr(o, wanted, chain)).max().unwrap_or(0)
-            }
+            Expr::And(operands) => operands
+                .iter()
+                .map(|&o| self.of_expr(o, wanted, chain))
+                .max()
+                .unwrap_or(0),
             Expr::Or(operands) => {
                 let mut best = NEVER;
                 for &operand in operands {
@@ -277,7 +329,11 @@ impl Estimate<'_, '_> {
             }
             Expr::Compare(relation, left, right) => {
                 let goals = relation_goals(*relation, *left, *right, true);
-                goals.iter().map(|&goal| self.of_symbol(goal, chain)).min().unwrap_or(NEVER)
+                goals
+                    .iter()
+                    .map(|&goal| self.of_symbol(goal, chain))
+                    .min()
+                    .unwrap_or(NEVER)
             }
         }
     }
@@ -302,7 +358,11 @@ impl Steps<'_, '_> {
         if configuration.reached(goal) {
             return;
         }
-        if goal.at_most { self.lower(goal, chain) } else { self.raise(goal, chain) }
+        if goal.at_most {
+            self.lower(goal, chain)
+        } else {
+            self.raise(goal, chain)
+        }
     }
 
     fn answer(&mut self, symbol: SymbolId, value: Tristate, at_most: bool) {
@@ -310,7 +370,10 @@ impl Steps<'_, '_> {
             Tristate::Mod if self.configuration.is_boolean(symbol) => Tristate::from(!at_most),
             value => value,
         };
-        let known = self.answers.iter_mut().find(|(answer, _)| *answer == (symbol, value));
+        let known = self
+            .answers
+            .iter_mut()
+            .find(|(answer, _)| *answer == (symbol, value));
         match known {
             Some((_, detour)) => *detour = self.detour.min(*detour),
             None => self.answers.push(((symbol, value), self.detour)),
@@ -373,7 +436,14 @@ impl Steps<'_, '_> {
         }
         match configuration.tree.expr(expr) {
             Expr::Symbol(symbol) => {
-                self.for_symbol(Goal { symbol: *symbol, value: wanted, at_most: false }, chain);
+                self.for_symbol(
+                    Goal {
+                        symbol: *symbol,
+                        value: wanted,
+                        at_most: false,
+                    },
+                    chain,
+                );
             }
             Expr::Not(operand) => self.against_expr(*operand, wanted.negated(), chain),
             // All of them are needed; the first one that fails is as good a
@@ -405,7 +475,14 @@ impl Steps<'_, '_> {
         }
         match configuration.tree.expr(expr) {
             Expr::Symbol(symbol) => {
-                self.for_symbol(Goal { symbol: *symbol, value: limit, at_most: true }, chain);
+                self.for_symbol(
+                    Goal {
+                        symbol: *symbol,
+                        value: limit,
+                        at_most: true,
+                    },
+                    chain,
+                );
             }
             Expr::Not(operand) => self.for_expr(*operand, limit.negated(), chain),
             Expr::And(operands) => {

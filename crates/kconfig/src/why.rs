@@ -143,7 +143,10 @@ impl Configuration<'_> {
                 symbols.push(symbol);
             }
         });
-        let unmet = Unmet { text: self.annotated(expr), symbols };
+        let unmet = Unmet {
+            text: self.annotated(expr),
+            symbols,
+        };
         if !found.contains(&unmet) {
             found.push(unmet);
         }
@@ -169,7 +172,11 @@ impl Configuration<'_> {
         best.unwrap_or_default()
     }
 
-    fn reverses(&self, symbol: SymbolId, wanted: fn(&PropertyKind) -> Option<SymbolId>) -> Vec<Reverse> {
+    fn reverses(
+        &self,
+        symbol: SymbolId,
+        wanted: fn(&PropertyKind) -> Option<SymbolId>,
+    ) -> Vec<Reverse> {
         let mut found = Vec::new();
         for by in self.tree.symbol_ids() {
             for property in &self.tree.symbol(by).properties {
@@ -177,7 +184,9 @@ impl Configuration<'_> {
                     found.push(Reverse {
                         by,
                         condition: self.annotated(property.condition),
-                        value: self.tristate(by).min(self.evaluate_expr(property.condition)),
+                        value: self
+                            .tristate(by)
+                            .min(self.evaluate_expr(property.condition)),
                         location: property.location.clone(),
                     });
                 }
@@ -216,10 +225,14 @@ impl Configuration<'_> {
         if let Some(choice) = definition.choice
             && state.visible != Tristate::No
         {
-            return Origin::Choice { picked: self.chosen_member(choice) };
+            return Origin::Choice {
+                picked: self.chosen_member(choice),
+            };
         }
         let active = |reverses: Vec<Reverse>| -> Vec<SymbolId> {
-            let on = reverses.into_iter().filter(|reverse| reverse.value != Tristate::No);
+            let on = reverses
+                .into_iter()
+                .filter(|reverse| reverse.value != Tristate::No);
             on.map(|reverse| reverse.by).collect()
         };
         let visible = state.visible != Tristate::No;
@@ -230,7 +243,9 @@ impl Configuration<'_> {
         if state.selected != Tristate::No && user.is_none_or(|user| user < state.selected) {
             let unasked = self.default_value(symbol);
             if user.is_some() || unasked.is_none_or(|value| value < state.selected) {
-                return Origin::Selected { by: active(self.selectors(symbol)) };
+                return Origin::Selected {
+                    by: active(self.selectors(symbol)),
+                };
             }
         }
         if user.is_some() {
@@ -238,16 +253,21 @@ impl Configuration<'_> {
         }
         if state.implied != Tristate::No
             && state.direct != Tristate::No
-            && self.default_value(symbol).is_none_or(|value| value < state.implied)
+            && self
+                .default_value(symbol)
+                .is_none_or(|value| value < state.implied)
         {
-            return Origin::Implied { by: active(self.impliers(symbol)) };
+            return Origin::Implied {
+                by: active(self.impliers(symbol)),
+            };
         }
         self.origin_of_default(symbol)
     }
 
     fn default_value(&self, symbol: SymbolId) -> Option<Tristate> {
         self.current_default(symbol).map(|(value, property)| {
-            self.evaluate_expr(value).min(self.evaluate_expr(property.condition))
+            self.evaluate_expr(value)
+                .min(self.evaluate_expr(property.condition))
         })
     }
 
@@ -279,9 +299,16 @@ impl Configuration<'_> {
         if now != source
             && let Some((low, high)) = self.range_now(symbol)
         {
-            return Origin::Range { low: low.to_owned(), high: high.to_owned() };
+            return Origin::Range {
+                low: low.to_owned(),
+                high: high.to_owned(),
+            };
         }
-        if asked.is_some() { Origin::User } else { self.origin_of_default(symbol) }
+        if asked.is_some() {
+            Origin::User
+        } else {
+            self.origin_of_default(symbol)
+        }
     }
 
     /// All there is to say about a symbol's value.
@@ -306,7 +333,10 @@ impl Configuration<'_> {
             origin: self.origin(symbol),
             user: self.user.get(symbol).cloned(),
             visibility: self.visibility(symbol),
-            prompts: definition.prompts().map(|(text, _)| text.to_owned()).collect(),
+            prompts: definition
+                .prompts()
+                .map(|(text, _)| text.to_owned())
+                .collect(),
             depends_on: self.annotated(definition.direct_dependency),
             unmet,
             selected_by: self.selectors(symbol),

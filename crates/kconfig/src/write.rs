@@ -116,7 +116,9 @@ impl Configuration<'_> {
         let mut out = String::new();
         let mut done = vec![false; tree.symbols.len()];
         for id in tree.entry_ids() {
-            let Some(symbol) = tree.entry(id).symbol else { continue };
+            let Some(symbol) = tree.entry(id).symbol else {
+                continue;
+            };
             let definition = tree.symbol(symbol);
             if definition.is_choice() || done[symbol.index()] || !self.is_written(symbol) {
                 continue;
@@ -136,7 +138,9 @@ impl Configuration<'_> {
 
     fn is_default_member(&self, symbol: SymbolId) -> bool {
         let definition = self.tree.symbol(symbol);
-        let Some(choice) = definition.choice else { return false };
+        let Some(choice) = definition.choice else {
+            return false;
+        };
         let skips = match self.tree.dialect {
             Dialect::Linux6_12 => true,
             Dialect::Linux6_1 => {
@@ -159,11 +163,16 @@ impl Configuration<'_> {
                 Some(Expr::Symbol(source)) => self.value(*source),
                 _ => "",
             };
-            let text = if text.is_empty() { self.empty_text(symbol) } else { text };
+            let text = if text.is_empty() {
+                self.empty_text(symbol)
+            } else {
+                text
+            };
             return text.to_owned();
         }
         let mut value = default.map_or(Tristate::No, |(value, property)| {
-            self.evaluate_expr(value).min(self.evaluate_expr(property.condition))
+            self.evaluate_expr(value)
+                .min(self.evaluate_expr(property.condition))
         });
         value = value.max(state.selected);
         let no_modules = !definition.in_choice && self.tristate(self.tree.modules) == Tristate::No;

@@ -5,9 +5,9 @@
 //! architecture, a tenth of the rest, chosen by hash, and 40 random ones; with
 //! the feature `long-tests` it is everything and 1,000 random ones.
 
-mod oracle;
 #[path = "oracle/cases.rs"]
 mod cases;
+mod oracle;
 
 use std::hash::{Hash, Hasher};
 use std::sync::Mutex;
@@ -44,7 +44,12 @@ fn cases_of(oracle: &Oracle, index: usize, count: usize) -> Vec<Case> {
     let target = &oracle.target;
     let default = format!("arch/{}/configs/{}", target.srcarch, target.defconfig);
     let mut cases = vec![Case::Tiny, Case::Defconfig(default.clone())];
-    for mode in ["allnoconfig", "allyesconfig", "allmodconfig", "alldefconfig"] {
+    for mode in [
+        "allnoconfig",
+        "allyesconfig",
+        "allmodconfig",
+        "alldefconfig",
+    ] {
         if LONG || in_quick_tier(target, mode) {
             cases.push(Case::All(mode));
         }
@@ -98,13 +103,17 @@ fn configurations_equal_those_of_conf_to_the_byte() {
     let next = AtomicUsize::new(0);
     let compared = AtomicUsize::new(0);
     let differences = Mutex::new(Vec::new());
-    let workers = std::thread::available_parallelism().map_or(2, usize::from).min(targets.len());
+    let workers = std::thread::available_parallelism()
+        .map_or(2, usize::from)
+        .min(targets.len());
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(&target) = targets.get(index) else { break };
+                    let Some(&target) = targets.get(index) else {
+                        break;
+                    };
                     let oracle = Oracle::new(target);
                     let tree = oracle.load();
                     let scratch = format!("{}", std::process::id());
@@ -127,6 +136,10 @@ fn configurations_equal_those_of_conf_to_the_byte() {
         }
     });
     let differences = differences.into_inner().expect("lock");
-    println!("{} files compared, {} differ", compared.load(Ordering::Relaxed), differences.len());
+    println!(
+        "{} files compared, {} differ",
+        compared.load(Ordering::Relaxed),
+        differences.len()
+    );
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }

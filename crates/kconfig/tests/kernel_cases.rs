@@ -3,9 +3,9 @@
 //! reason; a case that fails and isn't there fails the test, and so does one
 //! that is there and holds.
 
-mod oracle;
 #[path = "oracle/dialogue.rs"]
 mod dialogue;
+mod oracle;
 
 use std::path::Path;
 
@@ -39,7 +39,9 @@ impl Case<'_> {
     }
 
     fn load(&self) -> (Kconfig, Run) {
-        let shell = RealShell { folder: std::env::temp_dir() };
+        let shell = RealShell {
+            folder: std::env::temp_dir(),
+        };
         let tree = Kconfig::load(&LoadOptions {
             root: "Kconfig",
             tree: &DiskTree::new(self.folder),
@@ -48,7 +50,10 @@ impl Case<'_> {
             dialect: self.dialect,
         })
         .expect("Kconfig");
-        let mut run = Run { failed: tree.has_errors(), ..Run::default() };
+        let mut run = Run {
+            failed: tree.has_errors(),
+            ..Run::default()
+        };
         for diagnostic in tree.diagnostics() {
             let message = &diagnostic.message;
             let place = format!("{}:{}", diagnostic.location.file, diagnostic.location.line);
@@ -58,7 +63,8 @@ impl Case<'_> {
                 _ => run.stderr.push_str(&format!("{place}: {message}\n")),
             }
             if let Some(trail) = message.strip_prefix("recursive inclusion of ") {
-                run.stderr.push_str("Recursive inclusion detected.\nInclusion path:\n");
+                run.stderr
+                    .push_str("Recursive inclusion detected.\nInclusion path:\n");
                 let mut parts = trail.split(", included from ");
                 let file = parts.next().unwrap_or("").trim_matches('"');
                 run.stderr.push_str(&format!("  current file : {file}\n"));
@@ -78,7 +84,8 @@ impl Case<'_> {
                     Dialect::Linux6_12 => String::new(),
                 };
                 if at == 0 {
-                    run.stderr.push_str(&format!("{place}error: recursive dependency detected!\n"));
+                    run.stderr
+                        .push_str(&format!("{place}error: recursive dependency detected!\n"));
                 }
                 run.stderr.push_str(&format!("{place}\t{}\n", step.text));
             }
@@ -116,7 +123,11 @@ fn contains(what: &str, expected: &str) -> Result<(), String> {
 }
 
 fn equals(what: &str, expected: &str) -> Result<(), String> {
-    if what == expected { Ok(()) } else { Err(format!("--- expected\n{expected}--- got\n{what}")) }
+    if what == expected {
+        Ok(())
+    } else {
+        Err(format!("--- expected\n{expected}--- got\n{what}"))
+    }
 }
 
 /// Every test function of a case's folder, by its name.
@@ -126,8 +137,10 @@ fn run_folder(name: &str, case: &Case<'_>) -> Vec<(&'static str, Result<(), Stri
     match name {
         "auto_submenu" => vec![("test", asked(case.ask(true, None, &[]), "expected_stdout"))],
         "choice" => {
-            let mut results =
-                vec![("oldask0", asked(case.ask(true, None, &[]), "oldask0_expected_stdout"))];
+            let mut results = vec![(
+                "oldask0",
+                asked(case.ask(true, None, &[]), "oldask0_expected_stdout"),
+            )];
             if case.dialect == Dialect::Linux6_1 {
                 let run = case.ask(true, Some("oldask1_config"), &[]);
                 results.push(("oldask1", asked(run, "oldask1_expected_stdout")));
@@ -173,7 +186,10 @@ fn run_folder(name: &str, case: &Case<'_>) -> Vec<(&'static str, Result<(), Stri
         "inter_choice" => {
             let (tree, _) = case.load();
             let (made, _) = Configuration::defconfig(&tree, &case.text("defconfig"));
-            vec![("test", contains(&made.to_dotconfig(), &expected("expected_config")))]
+            vec![(
+                "test",
+                contains(&made.to_dotconfig(), &expected("expected_config")),
+            )]
         }
         "new_choice_with_dep" => {
             let run = case.ask(false, Some("config"), &["y"]);
@@ -204,9 +220,16 @@ fn run_folder(name: &str, case: &Case<'_>) -> Vec<(&'static str, Result<(), Stri
 
 fn folders(root: &Path, prefix: &str) -> Vec<String> {
     let mut names = Vec::new();
-    for entry in std::fs::read_dir(root.join(prefix)).expect("the kernel's cases").flatten() {
+    for entry in std::fs::read_dir(root.join(prefix))
+        .expect("the kernel's cases")
+        .flatten()
+    {
         let name = entry.file_name().to_string_lossy().into_owned();
-        let name = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+        let name = if prefix.is_empty() {
+            name
+        } else {
+            format!("{prefix}/{name}")
+        };
         if entry.path().join("__init__.py").is_file() {
             names.push(name);
         } else if entry.path().is_dir() {
@@ -225,7 +248,10 @@ fn the_kernels_own_cases_hold() {
         let root = source_tree(version).join("scripts/kconfig/tests");
         for name in folders(&root, "") {
             let folder = root.join(&name);
-            let case = Case { folder: &folder, dialect: Dialect::for_version(version) };
+            let case = Case {
+                folder: &folder,
+                dialect: Dialect::for_version(version),
+            };
             for (function, result) in run_folder(&name, &case) {
                 let full = format!("{version} {name} {function}");
                 let excepted = EXCEPTIONS.iter().any(|(case, _)| *case == full);
@@ -238,7 +264,11 @@ fn the_kernels_own_cases_hold() {
             }
         }
     }
-    println!("{held} cases hold, {} excepted, {} fail", EXCEPTIONS.len(), failures.len());
+    println!(
+        "{held} cases hold, {} excepted, {} fail",
+        EXCEPTIONS.len(),
+        failures.len()
+    );
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     assert!(held * 100 >= (held + EXCEPTIONS.len()) * 95);
 }

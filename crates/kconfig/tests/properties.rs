@@ -10,7 +10,9 @@ use proptest::prelude::*;
 fn load(text: &str, dialect: Dialect) -> Kconfig {
     Kconfig::load(&LoadOptions {
         root: "Kconfig",
-        tree: &MemoryTree::new().with("Kconfig", text).with("sub/Kconfig", "config SUB\n\tbool \"s\"\n"),
+        tree: &MemoryTree::new()
+            .with("Kconfig", text)
+            .with("sub/Kconfig", "config SUB\n\tbool \"s\"\n"),
         env: &Environment::from([("ARCH".to_owned(), "x".to_owned())]),
         shell: &SilentShell,
         dialect,
@@ -42,12 +44,69 @@ fn use_everything(text: &str, dotconfig: &str) {
 /// Text made of what Kconfig files are made of, in any order.
 fn token_soup() -> impl Strategy<Value = String> {
     let token = prop::sample::select(vec![
-        "config", "menuconfig", "choice", "endchoice", "menu", "endmenu", "if", "endif", "comment",
-        "bool", "tristate", "int", "hex", "string", "def_bool", "def_tristate", "default",
-        "depends on", "select", "imply", "range", "visible if", "help", "prompt", "source",
-        "mainmenu", "modules", "optional", "A", "B", "C", "D", "y", "m", "n", "\"text\"", "'q'",
-        "\"sub/Kconfig\"", "0x10", "7", "&&", "||", "!", "=", "!=", "<", ">=", "(", ")", ":=", "+=",
-        "$(A)", "$(shell,x)", "$(", "$", "\\", "\"", "#", "\n", "\n\t", "\n  ", "\n", "\n\t",
+        "config",
+        "menuconfig",
+        "choice",
+        "endchoice",
+        "menu",
+        "endmenu",
+        "if",
+        "endif",
+        "comment",
+        "bool",
+        "tristate",
+        "int",
+        "hex",
+        "string",
+        "def_bool",
+        "def_tristate",
+        "default",
+        "depends on",
+        "select",
+        "imply",
+        "range",
+        "visible if",
+        "help",
+        "prompt",
+        "source",
+        "mainmenu",
+        "modules",
+        "optional",
+        "A",
+        "B",
+        "C",
+        "D",
+        "y",
+        "m",
+        "n",
+        "\"text\"",
+        "'q'",
+        "\"sub/Kconfig\"",
+        "0x10",
+        "7",
+        "&&",
+        "||",
+        "!",
+        "=",
+        "!=",
+        "<",
+        ">=",
+        "(",
+        ")",
+        ":=",
+        "+=",
+        "$(A)",
+        "$(shell,x)",
+        "$(",
+        "$",
+        "\\",
+        "\"",
+        "#",
+        "\n",
+        "\n\t",
+        "\n  ",
+        "\n",
+        "\n\t",
     ]);
     prop::collection::vec(token, 0..120).prop_map(|tokens| tokens.join(" ") + "\n")
 }
@@ -59,12 +118,20 @@ fn sound_tree() -> impl Strategy<Value = String> {
         let mut text = String::from("config MODULES\n\tbool \"modules\"\n\tmodules\n");
         for (at, (ty, shape, a, b, c)) in options.into_iter().enumerate() {
             let earlier = |n: u8| {
-                if at == 0 { "MODULES".to_owned() } else { format!("S{}", usize::from(n) % at) }
+                if at == 0 {
+                    "MODULES".to_owned()
+                } else {
+                    format!("S{}", usize::from(n) % at)
+                }
             };
             let (a, b, c) = (earlier(a), earlier(b), earlier(c));
             let ty = ["bool", "tristate", "int"][usize::from(ty)];
             text.push_str(&format!("config S{at}\n\t{ty}"));
-            text.push_str(if shape % 3 == 0 { "\n" } else { " \"prompt\"\n" });
+            text.push_str(if shape % 3 == 0 {
+                "\n"
+            } else {
+                " \"prompt\"\n"
+            });
             let value = match ty {
                 "int" => format!("{}", shape * 7),
                 _ => format!("{b} || {c}=n"),
@@ -79,7 +146,9 @@ fn sound_tree() -> impl Strategy<Value = String> {
         }
         text.push_str("config LIB\n\ttristate\nchoice\n\tprompt \"one\"\n");
         text.push_str("\tdefault C2 if S0\nconfig C1\n\tbool \"one\"\n\tdepends on LIB\n");
-        text.push_str("config C2\n\tbool \"two\"\nconfig C3\n\tbool \"three\"\n\tdepends on S1\nendchoice\n");
+        text.push_str(
+            "config C2\n\tbool \"two\"\nconfig C3\n\tbool \"three\"\n\tdepends on S1\nendchoice\n",
+        );
         text
     })
 }
@@ -139,11 +208,24 @@ fn deep_and_long_inputs_are_survived() {
     let parentheses = format!("config A\n\tbool\n\tdepends on {}B\n", "(".repeat(100_000));
     let negations = format!("config A\n\tbool\n\tdepends on {}B\n", "!".repeat(100_000));
     let blocks = "if A\n".repeat(10_000);
-    let chain: String = (0..20_000).map(|n| format!("config S{n}\n\tbool \"s\"\n\tdepends on S{}\n", n + 1)).collect();
-    let conjunction = format!("config A\n\tbool\n\tdepends on {}B\n", "B && ".repeat(50_000));
+    let chain: String = (0..20_000)
+        .map(|n| format!("config S{n}\n\tbool \"s\"\n\tdepends on S{}\n", n + 1))
+        .collect();
+    let conjunction = format!(
+        "config A\n\tbool\n\tdepends on {}B\n",
+        "B && ".repeat(50_000)
+    );
     let nested = format!("X := {}\n", "$(".repeat(50_000));
     let itself = "source \"Kconfig\"\n".to_owned();
-    for text in [parentheses, negations, blocks, chain, conjunction, nested, itself] {
+    for text in [
+        parentheses,
+        negations,
+        blocks,
+        chain,
+        conjunction,
+        nested,
+        itself,
+    ] {
         let tree = load(&text, Dialect::Linux6_12);
         let _ = Configuration::all(&tree, Answer::Yes, None).to_dotconfig();
         let _ = tree.outline();

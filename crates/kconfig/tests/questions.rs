@@ -44,18 +44,27 @@ fn what_is_wanted_holds_in_conf_too() {
     ] {
         let mut configuration = tinyconfig(&oracle, &tree);
         let before = configuration.to_dotconfig();
-        let request = tree.request(name, value).unwrap_or_else(|error| panic!("{error}"));
+        let request = tree
+            .request(name, value)
+            .unwrap_or_else(|error| panic!("{error}"));
         let start = std::time::Instant::now();
         let want = match configuration.want(&request) {
             Ok(want) => want,
             Err(failure) => {
-                println!("want {name}={value}: none: {failure:?} ({:?})", start.elapsed());
+                println!(
+                    "want {name}={value}: none: {failure:?} ({:?})",
+                    start.elapsed()
+                );
                 assert!(name == "X86_MINIMUM_CPU_FAMILY", "no way to {name}={value}");
                 continue;
             }
         };
         let time = start.elapsed();
-        assert_eq!(configuration.to_dotconfig(), before, "a question changes nothing");
+        assert_eq!(
+            configuration.to_dotconfig(),
+            before,
+            "a question changes nothing"
+        );
         configuration.set(&want.requests);
         assert!(configuration.holds(&request));
         let lines: Vec<String> = want
@@ -69,7 +78,11 @@ fn what_is_wanted_holds_in_conf_too() {
                 }
             })
             .collect();
-        println!("want {name}={value}: {} ({} tried, {time:?})", lines.join(" "), want.tried);
+        println!(
+            "want {name}={value}: {} ({} tried, {time:?})",
+            lines.join(" "),
+            want.tried
+        );
 
         let scratch = oracle.scratch(&format!("want-{name}"));
         let mut fragment = lines.join("\n");
@@ -107,12 +120,21 @@ fn dropped_requests_name_the_unmet_dependency() {
         ("FRAMEBUFFER_CONSOLE", "VT"),
         ("CIFS", "NETWORK_FILESYSTEMS"),
     ];
-    let text: String = unmet_by.iter().map(|(name, _)| format!("CONFIG_{name}=y\n")).collect();
-    let fragment = Fragment { label: "hand-made".into(), text };
+    let text: String = unmet_by
+        .iter()
+        .map(|(name, _)| format!("CONFIG_{name}=y\n"))
+        .collect();
+    let fragment = Fragment {
+        label: "hand-made".into(),
+        text,
+    };
     let merged = Configuration::merge(&tree, &base, &[fragment]);
     for (name, unmet_symbol) in unmet_by {
         let Some(dropped) = merged.dropped.iter().find(|dropped| dropped.name == name) else {
-            println!("{name} holds: {}", merged.configuration.value(tree.find(name).expect("known")));
+            println!(
+                "{name} holds: {}",
+                merged.configuration.value(tree.find(name).expect("known"))
+            );
             continue;
         };
         println!("{}={}: {:?}", dropped.name, dropped.wanted, dropped.reason);

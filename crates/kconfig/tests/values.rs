@@ -83,7 +83,10 @@ fn a_configuration_is_written_with_its_menus() {
          # end of Network\n\
          \nCONFIG_CRC=y\n"
     );
-    assert_eq!(configuration.to_defconfig(), "CONFIG_NET=y\nCONFIG_PCI=y\nCONFIG_E1000=y\n");
+    assert_eq!(
+        configuration.to_defconfig(),
+        "CONFIG_NET=y\nCONFIG_PCI=y\nCONFIG_E1000=y\n"
+    );
 }
 
 #[test]
@@ -105,7 +108,14 @@ fn a_what_if_tells_all_that_changes_and_takes_it_back() {
     let changes = configuration.what_if(&[request(&tree, "NET", "y")]);
     let mut names: Vec<_> = changes
         .iter()
-        .map(|change| format!("{} {}->{}", tree.display_name(change.symbol), change.before, change.after))
+        .map(|change| {
+            format!(
+                "{} {}->{}",
+                tree.display_name(change.symbol),
+                change.before,
+                change.after
+            )
+        })
         .collect();
     names.sort();
     assert_eq!(names, ["NET n->y", "NETDEVICES n->y"]);
@@ -116,9 +126,14 @@ fn a_what_if_tells_all_that_changes_and_takes_it_back() {
 fn want_finds_the_smallest_set() {
     let tree = load(NET);
     let mut configuration = Configuration::new(&tree);
-    let want = configuration.want(&request(&tree, "E1000", "y")).expect("a way");
-    let mut names: Vec<_> =
-        want.requests.iter().map(|request| tree.display_name(request.symbol)).collect();
+    let want = configuration
+        .want(&request(&tree, "E1000", "y"))
+        .expect("a way");
+    let mut names: Vec<_> = want
+        .requests
+        .iter()
+        .map(|request| tree.display_name(request.symbol))
+        .collect();
     names.sort_unstable();
     // NETDEVICES comes by itself once PCI is on.
     assert_eq!(names, ["E1000", "NET", "PCI"]);
@@ -129,17 +144,24 @@ fn want_can_turn_off_what_is_selected() {
     let tree = load(NET);
     let text = "CONFIG_NET=y\nCONFIG_PCI=y\nCONFIG_E1000=y\n";
     let (mut configuration, _) = Configuration::olddefconfig(&tree, text);
-    let want = configuration.want(&request(&tree, "CRC", "n")).expect("a way");
+    let want = configuration
+        .want(&request(&tree, "CRC", "n"))
+        .expect("a way");
     configuration.set(&want.requests);
     assert_eq!(want.requests.len(), 1);
-    assert_eq!(configuration.tristate(tree.find("CRC").expect("CRC")), Tristate::No);
+    assert_eq!(
+        configuration.tristate(tree.find("CRC").expect("CRC")),
+        Tristate::No
+    );
 }
 
 #[test]
 fn want_says_so_if_there_is_no_way() {
     let tree = load("config A\n\tbool \"a\"\n\tdepends on B\nconfig B\n\tbool\n");
     let mut configuration = Configuration::new(&tree);
-    let failure = configuration.want(&request(&tree, "A", "y")).expect_err("no way");
+    let failure = configuration
+        .want(&request(&tree, "A", "y"))
+        .expect_err("no way");
     assert!(failure.exhausted);
     let DropReason::UnmetDependency { unmet } = failure.reason else {
         panic!("{:?}", failure.reason)
@@ -154,17 +176,29 @@ fn why_names_origin_and_unmet_dependencies() {
     let (configuration, _) = Configuration::olddefconfig(&tree, text);
     let id = |name: &str| tree.find(name).expect("known");
     let crc = configuration.why(id("CRC"));
-    assert_eq!(crc.origin, Origin::Selected { by: vec![id("E1000")] });
+    assert_eq!(
+        crc.origin,
+        Origin::Selected {
+            by: vec![id("E1000")]
+        }
+    );
     assert_eq!(configuration.why(id("E1000")).origin, Origin::User);
     assert_eq!(
         configuration.why(id("E1000")).help.as_deref(),
         Some("The card that QEMU\nknows best.")
     );
-    let Origin::Default { value, condition, location } = configuration.why(id("NETDEVICES")).origin
+    let Origin::Default {
+        value,
+        condition,
+        location,
+    } = configuration.why(id("NETDEVICES")).origin
     else {
         panic!("a default")
     };
-    assert_eq!((value.as_str(), condition.as_str()), ("y", "NET [=y] && PCI [=y]"));
+    assert_eq!(
+        (value.as_str(), condition.as_str()),
+        ("y", "NET [=y] && PCI [=y]")
+    );
     assert_eq!(location.to_string(), "Kconfig:19");
 
     let off = Configuration::new(&tree).why(id("E1000"));
@@ -176,25 +210,56 @@ fn why_names_origin_and_unmet_dependencies() {
 fn dropped_requests_come_with_their_reason() {
     let tree = load(NET);
     let fragments = [
-        Fragment { label: "a".into(), text: "CONFIG_E1000=y\nCONFIG_CRC=y\nCONFIG_NETT=y\n".into() },
-        Fragment { label: "b".into(), text: "CONFIG_PCI=y\nCONFIG_NET=maybe\nCONFIG_PCI=n\n".into() },
+        Fragment {
+            label: "a".into(),
+            text: "CONFIG_E1000=y\nCONFIG_CRC=y\nCONFIG_NETT=y\n".into(),
+        },
+        Fragment {
+            label: "b".into(),
+            text: "CONFIG_PCI=y\nCONFIG_NET=maybe\nCONFIG_PCI=n\n".into(),
+        },
     ];
     let merged = Configuration::merge(&tree, "", &fragments);
-    let reasons: Vec<_> =
-        merged.dropped.iter().map(|one| (one.label.as_str(), one.line, one.name.as_str())).collect();
+    let reasons: Vec<_> = merged
+        .dropped
+        .iter()
+        .map(|one| (one.label.as_str(), one.line, one.name.as_str()))
+        .collect();
     assert_eq!(
         reasons,
-        [("a", 1, "E1000"), ("a", 2, "CRC"), ("a", 3, "NETT"), ("b", 1, "PCI"), ("b", 2, "NET")]
+        [
+            ("a", 1, "E1000"),
+            ("a", 2, "CRC"),
+            ("a", 3, "NETT"),
+            ("b", 1, "PCI"),
+            ("b", 2, "NET")
+        ]
     );
-    assert!(matches!(&merged.dropped[0].reason, DropReason::UnmetDependency { .. }));
-    assert!(matches!(&merged.dropped[1].reason, DropReason::NoPrompt { selected_by, .. }
-        if *selected_by == [tree.find("E1000").expect("E1000")]));
-    assert_eq!(merged.dropped[2].reason, DropReason::UnknownOption { nearest: vec!["NET".into()] });
+    assert!(matches!(
+        &merged.dropped[0].reason,
+        DropReason::UnmetDependency { .. }
+    ));
+    assert!(
+        matches!(&merged.dropped[1].reason, DropReason::NoPrompt { selected_by, .. }
+        if *selected_by == [tree.find("E1000").expect("E1000")])
+    );
+    assert_eq!(
+        merged.dropped[2].reason,
+        DropReason::UnknownOption {
+            nearest: vec!["NET".into()]
+        }
+    );
     assert_eq!(
         merged.dropped[3].reason,
-        DropReason::Overridden { label: "b".into(), line: 3 }
+        DropReason::Overridden {
+            label: "b".into(),
+            line: 3
+        }
     );
-    assert!(matches!(&merged.dropped[4].reason, DropReason::InvalidValue { .. }));
+    assert!(matches!(
+        &merged.dropped[4].reason,
+        DropReason::InvalidValue { .. }
+    ));
 }
 
 #[test]
@@ -218,11 +283,15 @@ fn search_looks_at_names_prompts_and_help() {
     let tree = load(NET);
     let found = |words: &str| -> Vec<(String, Found)> {
         let hits = tree.search(words).into_iter();
-        hits.map(|hit| (tree.display_name(hit.symbol).to_owned(), hit.found)).collect()
+        hits.map(|hit| (tree.display_name(hit.symbol).to_owned(), hit.found))
+            .collect()
     };
     assert_eq!(
         found("net"),
-        [("NET".into(), Found::WholeName), ("NETDEVICES".into(), Found::NameStart)]
+        [
+            ("NET".into(), Found::WholeName),
+            ("NETDEVICES".into(), Found::NameStart)
+        ]
     );
     assert_eq!(found("intel"), [("E1000".into(), Found::Prompt)]);
     assert_eq!(found("qemu best"), [("E1000".into(), Found::Help)]);
@@ -252,9 +321,9 @@ config FAST_BOARD
 fn chosen(dialect: Dialect, dotconfig: &str) -> String {
     let tree = load_files(&MemoryTree::new().with("Kconfig", CHOICE), dialect);
     let (configuration, _) = Configuration::olddefconfig(&tree, dotconfig);
-    let on = ["SLOW", "MEDIUM", "FAST"].into_iter().filter(|name| {
-        configuration.tristate(tree.find(name).expect("member")) == Tristate::Yes
-    });
+    let on = ["SLOW", "MEDIUM", "FAST"]
+        .into_iter()
+        .filter(|name| configuration.tristate(tree.find(name).expect("member")) == Tristate::Yes);
     on.collect::<Vec<_>>().join(" ")
 }
 
@@ -263,7 +332,13 @@ fn the_last_visible_member_asked_for_is_chosen() {
     for dialect in [Dialect::Linux6_1, Dialect::Linux6_12] {
         assert_eq!(chosen(dialect, ""), "SLOW");
         assert_eq!(chosen(dialect, "CONFIG_FAST_BOARD=y\n"), "MEDIUM");
-        assert_eq!(chosen(dialect, "CONFIG_FAST_BOARD=y\nCONFIG_FAST=y\nCONFIG_SLOW=y\n"), "SLOW");
+        assert_eq!(
+            chosen(
+                dialect,
+                "CONFIG_FAST_BOARD=y\nCONFIG_FAST=y\nCONFIG_SLOW=y\n"
+            ),
+            "SLOW"
+        );
     }
     // FAST isn't visible: 6.12 takes what was asked for before, 6.1 has forgotten it.
     let invisible = "CONFIG_MEDIUM=y\nCONFIG_FAST=y\n";
@@ -288,7 +363,10 @@ fn numbers_stay_in_their_range() {
         let tree = load_files(&MemoryTree::new().with("Kconfig", text), dialect);
         let (configuration, _) = Configuration::olddefconfig(&tree, asked);
         assert_eq!(configuration.value(tree.find("N").expect("N")), value);
-        assert_eq!(configuration.value(tree.find("EMPTY").expect("EMPTY")), empty);
+        assert_eq!(
+            configuration.value(tree.find("EMPTY").expect("EMPTY")),
+            empty
+        );
     }
 }
 
@@ -305,15 +383,25 @@ fn implied_values_yield_to_the_user_and_to_dependencies() {
     let value = |name: &str| configuration.tristate(tree.find(name).expect("known"));
     assert_eq!((value("B"), value("C")), (Tristate::No, Tristate::No));
     let (configuration, _) = Configuration::olddefconfig(&tree, "CONFIG_A=y\nCONFIG_D=y\n");
-    assert_eq!(configuration.tristate(tree.find("C").expect("C")), Tristate::Yes);
+    assert_eq!(
+        configuration.tristate(tree.find("C").expect("C")),
+        Tristate::Yes
+    );
 }
 
 #[test]
 fn strings_are_quoted_in_files_only() {
     let tree = load("config S\n\tstring \"s\"\n");
     let (configuration, _) = Configuration::olddefconfig(&tree, "CONFIG_S=\"a \\\"b\\\" \\\\\"\n");
-    assert_eq!(configuration.value(tree.find("S").expect("S")), "a \"b\" \\");
-    assert!(configuration.to_dotconfig().ends_with("CONFIG_S=\"a \\\"b\\\" \\\\\"\n"));
+    assert_eq!(
+        configuration.value(tree.find("S").expect("S")),
+        "a \"b\" \\"
+    );
+    assert!(
+        configuration
+            .to_dotconfig()
+            .ends_with("CONFIG_S=\"a \\\"b\\\" \\\\\"\n")
+    );
     let asked = request(&tree, "S", "plain");
     assert_eq!(asked.value, Some(UserValue::Text("plain".into())));
 }
@@ -324,7 +412,10 @@ fn all_answers_respect_what_is_given() {
     let given = "# CONFIG_PCI is not set\n";
     let configuration = Configuration::all(&tree, Answer::Yes, Some(given));
     let value = |name: &str| configuration.tristate(tree.find(name).expect("known"));
-    assert_eq!((value("NET"), value("PCI"), value("E1000")), (Tristate::Yes, Tristate::No, Tristate::No));
+    assert_eq!(
+        (value("NET"), value("PCI"), value("E1000")),
+        (Tristate::Yes, Tristate::No, Tristate::No)
+    );
 }
 
 #[test]
@@ -348,7 +439,10 @@ fn errors_carry_their_place_and_parsing_goes_on() {
 #[test]
 fn files_that_are_missing_or_recursive_are_reported() {
     let files = MemoryTree::new()
-        .with("Kconfig", "source \"a\"\nsource \"missing\"\nsource \"dir/*.kc\"\n")
+        .with(
+            "Kconfig",
+            "source \"a\"\nsource \"missing\"\nsource \"dir/*.kc\"\n",
+        )
         .with("a", "config A\n\tbool\nsource \"Kconfig\"\n")
         .with("dir/x.kc", "config X\n\tbool\n");
     let tree = load_files(&files, Dialect::Linux6_12);
@@ -361,7 +455,11 @@ fn files_that_are_missing_or_recursive_are_reported() {
         ]
     );
     assert!(tree.find("X").is_some());
-    assert!(tree.diagnostics().iter().all(|diagnostic| diagnostic.severity == Severity::Error));
+    assert!(
+        tree.diagnostics()
+            .iter()
+            .all(|diagnostic| diagnostic.severity == Severity::Error)
+    );
 }
 
 #[test]

@@ -78,8 +78,7 @@ pub(crate) fn parse(
     dialect: Dialect,
 ) -> std::io::Result<Parsed> {
     let text = tree.read(path)?;
-    let scanner =
-        Scanner::new(Preprocessor::new(env, shell), dialect == Dialect::Linux6_1);
+    let scanner = Scanner::new(Preprocessor::new(env, shell), dialect == Dialect::Linux6_1);
     let mut parser = Parser {
         dialect,
         scanner,
@@ -161,13 +160,15 @@ impl Parser<'_> {
 
     fn error(&mut self, message: impl Into<String>) -> Rejected {
         let location = self.scanner.token_location();
-        self.scanner.report(Severity::Error, location, message.into());
+        self.scanner
+            .report(Severity::Error, location, message.into());
         Rejected
     }
 
     fn warn(&mut self, message: impl Into<String>) {
         let location = self.scanner.statement_location();
-        self.scanner.report(Severity::Warning, location, message.into());
+        self.scanner
+            .report(Severity::Warning, location, message.into());
     }
 
     fn end_of_line(&mut self) -> Accepted<()> {
@@ -227,7 +228,10 @@ impl Parser<'_> {
             return Ok(());
         };
         let file = self.scanner.file();
-        let site = Site { file: &file, line: self.scanner.statement_line };
+        let site = Site {
+            file: &file,
+            line: self.scanner.statement_line,
+        };
         let result = self.scanner.macros.assign(name, &value, flavor, site);
         self.scanner.take_notes();
         if let Err(message) = result {
@@ -288,7 +292,8 @@ impl Parser<'_> {
                 Ok(text) => self.include(path, text, location),
                 Err(error) => {
                     let message = format!("can't open file \"{path}\": {error}");
-                    self.scanner.report(Severity::Error, location.clone(), message);
+                    self.scanner
+                        .report(Severity::Error, location.clone(), message);
                 }
             }
         }
@@ -309,10 +314,12 @@ impl Parser<'_> {
             for (file, line) in trail {
                 message.push_str(&format!(", included from {file}:{line}"));
             }
-            self.scanner.report(Severity::Error, location.clone(), message);
+            self.scanner
+                .report(Severity::Error, location.clone(), message);
         } else if self.scanner.depth() >= MAX_FILES {
             let message = "files include each other too deeply".to_owned();
-            self.scanner.report(Severity::Error, location.clone(), message);
+            self.scanner
+                .report(Severity::Error, location.clone(), message);
         } else {
             self.open(path, text);
         }
@@ -344,13 +351,25 @@ impl Parser<'_> {
             "y" => return SymbolId::YES,
             _ => {}
         }
-        let known = if constant { &self.constants } else { &self.options };
+        let known = if constant {
+            &self.constants
+        } else {
+            &self.options
+        };
         if let Some(&id) = known.get(&name) {
             return id;
         }
-        let kind = if constant { SymbolKind::Constant } else { SymbolKind::Option };
+        let kind = if constant {
+            SymbolKind::Constant
+        } else {
+            SymbolKind::Option
+        };
         let id = self.new_symbol(name.clone(), kind);
-        let known = if constant { &mut self.constants } else { &mut self.options };
+        let known = if constant {
+            &mut self.constants
+        } else {
+            &mut self.options
+        };
         known.insert(name, id);
         id
     }
@@ -368,7 +387,10 @@ impl Parser<'_> {
 
     fn add_entry(&mut self, kind: EntryKind, symbol: Option<SymbolId>) -> EntryId {
         let id = EntryId(self.entries.len() as u32);
-        let parent = self.blocks.last().map_or(EntryId::ROOT, |(entry, _)| *entry);
+        let parent = self
+            .blocks
+            .last()
+            .map_or(EntryId::ROOT, |(entry, _)| *entry);
         self.entries.push(Entry {
             kind,
             symbol,
@@ -487,7 +509,9 @@ impl Parser<'_> {
         }
         if file != self.scanner.file() {
             let begin = self.entries[entry.index()].location.clone();
-            self.error(format!("'end{name}' in different file than '{name}' at {begin}"));
+            self.error(format!(
+                "'end{name}' in different file than '{name}' at {begin}"
+            ));
         }
         self.blocks.pop();
         self.entries[entry.index()].end = self.entries.len() as u32;
@@ -498,12 +522,18 @@ impl Parser<'_> {
     }
 
     fn set_type(&mut self, entry: EntryId, ty: SymbolType) {
-        let Some(symbol) = self.entries[entry.index()].symbol else { return };
+        let Some(symbol) = self.entries[entry.index()].symbol else {
+            return;
+        };
         let symbol = &mut self.symbols[symbol.index()];
         if symbol.ty == SymbolType::Unknown {
             symbol.ty = ty;
         } else if symbol.ty != ty {
-            let name = if symbol.is_choice() { "<choice>" } else { &symbol.name };
+            let name = if symbol.is_choice() {
+                "<choice>"
+            } else {
+                &symbol.name
+            };
             let message = format!(
                 "ignoring type redefinition of '{name}' from '{}' to '{}'",
                 symbol.ty.as_str(),
@@ -515,7 +545,9 @@ impl Parser<'_> {
     }
 
     fn add_property(&mut self, entry: EntryId, kind: PropertyKind, condition: ExprId) {
-        let Some(symbol) = self.entries[entry.index()].symbol else { return };
+        let Some(symbol) = self.entries[entry.index()].symbol else {
+            return;
+        };
         let location = self.scanner.statement_location();
         self.symbols[symbol.index()].properties.push(Property {
             kind,

@@ -32,9 +32,7 @@ impl Parser<'_> {
                     || self.help(entry, keyword)?
                     || self.choice_option(entry, keyword)?
             }
-            EntryKind::Menu => {
-                self.dependency(entry, keyword)? || self.visible(entry, keyword)?
-            }
+            EntryKind::Menu => self.dependency(entry, keyword)? || self.visible(entry, keyword)?,
             EntryKind::Comment => self.dependency(entry, keyword)?,
             EntryKind::If | EntryKind::Root => false,
         };
@@ -169,7 +167,9 @@ impl Parser<'_> {
     }
 
     fn modules_option(&mut self, entry: EntryId) {
-        let Some(symbol) = self.entries[entry.index()].symbol else { return };
+        let Some(symbol) = self.entries[entry.index()].symbol else {
+            return;
+        };
         if let Some(before) = self.modules {
             let message = format!(
                 "symbol '{}' redefines option 'modules' already defined by symbol '{}'",

@@ -63,7 +63,10 @@ pub fn compare(oracle: &Oracle, tree: &Kconfig, case: &Case, thread: &str) -> Ve
             let texts: Vec<String> = fragments.iter().map(|path| read(path)).collect();
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let base = oracle.source_text(base);
-            (Configuration::tinyconfig(tree, &base, &texts).to_dotconfig(), read(&dotconfig))
+            (
+                Configuration::tinyconfig(tree, &base, &texts).to_dotconfig(),
+                read(&dotconfig),
+            )
         }
         Case::All(mode) => {
             oracle.conf(&scratch, &[&format!("--{mode}")], &[]);
@@ -73,7 +76,10 @@ pub fn compare(oracle: &Oracle, tree: &Kconfig, case: &Case, thread: &str) -> Ve
                 "allmodconfig" => Answer::Mod,
                 _ => Answer::Default,
             };
-            (Configuration::all(tree, answer, None).to_dotconfig(), read(&dotconfig))
+            (
+                Configuration::all(tree, answer, None).to_dotconfig(),
+                read(&dotconfig),
+            )
         }
         Case::Defconfig(file) => {
             oracle.conf(&scratch, &[&format!("--defconfig={file}")], &[]);
@@ -81,15 +87,30 @@ pub fn compare(oracle: &Oracle, tree: &Kconfig, case: &Case, thread: &str) -> Ve
             (ours.to_dotconfig(), read(&dotconfig))
         }
         Case::Random(seed) => {
-            oracle.conf(&scratch, &["--randconfig"], &[("KCONFIG_SEED", &seed.to_string())]);
+            oracle.conf(
+                &scratch,
+                &["--randconfig"],
+                &[("KCONFIG_SEED", &seed.to_string())],
+            );
             let random = read(&dotconfig);
             let ours = Configuration::randconfig(tree, *seed, None).to_dotconfig();
-            outcomes.push(Outcome { file: "randconfig", ours, theirs: random.clone() });
+            outcomes.push(Outcome {
+                file: "randconfig",
+                ours,
+                theirs: random.clone(),
+            });
             oracle.conf(&scratch, &["--olddefconfig"], &[]);
-            (Configuration::olddefconfig(tree, &random).0.to_dotconfig(), read(&dotconfig))
+            (
+                Configuration::olddefconfig(tree, &random).0.to_dotconfig(),
+                read(&dotconfig),
+            )
         }
         Case::Edited(seed) => {
-            oracle.conf(&scratch, &["--randconfig"], &[("KCONFIG_SEED", &seed.to_string())]);
+            oracle.conf(
+                &scratch,
+                &["--randconfig"],
+                &[("KCONFIG_SEED", &seed.to_string())],
+            );
             edited(oracle, tree, &scratch, *seed)
         }
         Case::EditedDefault(seed) => {
@@ -104,8 +125,16 @@ pub fn compare(oracle: &Oracle, tree: &Kconfig, case: &Case, thread: &str) -> Ve
     oracle.conf(&scratch, &["--savedefconfig=minimal"], &[]);
     let minimal = Configuration::defconfig(tree, &theirs).0.to_defconfig();
     let saved = read(&scratch.join("minimal"));
-    outcomes.push(Outcome { file: ".config", ours, theirs });
-    outcomes.push(Outcome { file: "defconfig", ours: minimal, theirs: saved });
+    outcomes.push(Outcome {
+        file: ".config",
+        ours,
+        theirs,
+    });
+    outcomes.push(Outcome {
+        file: "defconfig",
+        ours: minimal,
+        theirs: saved,
+    });
     outcomes
 }
 
@@ -115,14 +144,19 @@ fn edited(oracle: &Oracle, tree: &Kconfig, scratch: &Path, seed: u32) -> (String
     std::fs::write(&dotconfig, &text).expect("write edited configuration");
     std::fs::write(scratch.join("edited"), &text).expect("write edited configuration");
     oracle.conf(scratch, &["--olddefconfig"], &[]);
-    (Configuration::olddefconfig(tree, &text).0.to_dotconfig(), read(&dotconfig))
+    (
+        Configuration::olddefconfig(tree, &text).0.to_dotconfig(),
+        read(&dotconfig),
+    )
 }
 
 /// Removes, changes, contradicts and spoils lines of a configuration.
 fn edit(tree: &Kconfig, text: &str, numbers: &mut Numbers) -> String {
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    let names: Vec<(&str, SymbolType)> =
-        tree.defined_options().map(|(_, symbol)| (&*symbol.name, symbol.ty)).collect();
+    let names: Vec<(&str, SymbolType)> = tree
+        .defined_options()
+        .map(|(_, symbol)| (&*symbol.name, symbol.ty))
+        .collect();
     for _ in 0..numbers.below(lines.len() / 10 + 1) {
         let at = numbers.below(lines.len());
         lines.swap_remove(at);
@@ -133,12 +167,12 @@ fn edit(tree: &Kconfig, text: &str, numbers: &mut Numbers) -> String {
             SymbolType::Bool | SymbolType::Tristate => {
                 ["y", "m", "n", "yes", "x", ""][numbers.below(6)].to_owned()
             }
-            SymbolType::Int => ["0", "-1", "17", "4096", "99999999999", "007", "a"]
-                [numbers.below(7)]
-            .to_owned(),
-            SymbolType::Hex => ["0x0", "0x1000", "ff", "0xZZ", "0xffffffffff", "1"]
-                [numbers.below(6)]
-            .to_owned(),
+            SymbolType::Int => {
+                ["0", "-1", "17", "4096", "99999999999", "007", "a"][numbers.below(7)].to_owned()
+            }
+            SymbolType::Hex => {
+                ["0x0", "0x1000", "ff", "0xZZ", "0xffffffffff", "1"][numbers.below(6)].to_owned()
+            }
             SymbolType::String | SymbolType::Unknown => {
                 ["\"\"", "\"a \\\"b\\\" \\\\\"", "\"open", "bare"][numbers.below(4)].to_owned()
             }
@@ -152,8 +186,12 @@ fn edit(tree: &Kconfig, text: &str, numbers: &mut Numbers) -> String {
     }
     for _ in 0..3 {
         let at = numbers.below(lines.len() + 1);
-        let line = ["CONFIG_NO_SUCH_OPTION=y", "what", "# CONFIG_X86 is not set yet", "CONFIG_"]
-            [numbers.below(4)];
+        let line = [
+            "CONFIG_NO_SUCH_OPTION=y",
+            "what",
+            "# CONFIG_X86 is not set yet",
+            "CONFIG_",
+        ][numbers.below(4)];
         lines.insert(at, line.to_owned());
     }
     let mut text = lines.join("\n");

@@ -60,7 +60,10 @@ impl<'k> Dialogue<'k> {
                 return;
             }
         }
-        panic!("the questions don't end: {}", &self.stdout[..self.stdout.len().min(3000)]);
+        panic!(
+            "the questions don't end: {}",
+            &self.stdout[..self.stdout.len().min(3000)]
+        );
     }
 
     fn old(&self) -> bool {
@@ -125,8 +128,10 @@ impl<'k> Dialogue<'k> {
         let modules = self.configuration.tristate(self.tree.modules_symbol());
         let modular =
             self.tree.symbol(symbol).ty == SymbolType::Tristate && modules != Tristate::No;
-        let (low, high) =
-            (self.configuration.lower_bound(symbol), self.configuration.visibility(symbol));
+        let (low, high) = (
+            self.configuration.lower_bound(symbol),
+            self.configuration.visibility(symbol),
+        );
         let boolean_mod = value == Tristate::Mod && !modular;
         high > low && !boolean_mod && (low..=high).contains(&value)
     }
@@ -151,7 +156,11 @@ impl<'k> Dialogue<'k> {
         }
         if is_menu || entry.kind == EntryKind::Comment {
             let margin = self.margin();
-            let title = if root { self.tree.title() } else { entry.prompt.as_deref().unwrap_or("") };
+            let title = if root {
+                self.tree.title()
+            } else {
+                entry.prompt.as_deref().unwrap_or("")
+            };
             self.say(&format!("{margin}*\n{margin}* {title}\n{margin}*\n"));
         }
         if let Some(symbol) = entry.symbol {
@@ -225,7 +234,10 @@ impl<'k> Dialogue<'k> {
     }
 
     fn set(&mut self, symbol: SymbolId, value: UserValue) {
-        self.configuration.set(&[Request { symbol, value: Some(value) }]);
+        self.configuration.set(&[Request {
+            symbol,
+            value: Some(value),
+        }]);
     }
 
     fn choice(&mut self, id: EntryId, symbol: SymbolId) {
@@ -249,7 +261,9 @@ impl<'k> Dialogue<'k> {
             if !self.shows(child) {
                 continue;
             }
-            let Some(member) = self.tree.entry(child).symbol else { continue };
+            let Some(member) = self.tree.entry(child).symbol else {
+                continue;
+            };
             members.push((child, member));
             let mark = if chosen == Some(member) { '>' } else { ' ' };
             let name = &self.tree.symbol(member).name;
@@ -262,7 +276,9 @@ impl<'k> Dialogue<'k> {
             );
             self.say(&line);
         }
-        let default = members.iter().position(|(_, member)| chosen == Some(*member));
+        let default = members
+            .iter()
+            .position(|(_, member)| chosen == Some(*member));
         let mut number = default.map_or(0, |at| at + 1);
         let line = format!("{}choice", self.margin());
         self.say(&line);

@@ -59,8 +59,17 @@ pub fn targets() -> Vec<Target> {
     for version in ["6.12", "6.1"] {
         for (arch, srcarch, cross, defconfig) in ARCHES {
             let name = format!("{version}-{arch}");
-            if only.as_ref().is_none_or(|only| only.split(',').any(|one| one == name)) {
-                targets.push(Target { version, arch, srcarch, cross, defconfig });
+            if only
+                .as_ref()
+                .is_none_or(|only| only.split(',').any(|one| one == name))
+            {
+                targets.push(Target {
+                    version,
+                    arch,
+                    srcarch,
+                    cross,
+                    defconfig,
+                });
             }
         }
     }
@@ -75,12 +84,18 @@ pub fn source_tree(version: &str) -> PathBuf {
     let trees = std::env::var_os("KCONFIG_TEST_TREES")
         .expect("KCONFIG_TEST_TREES must name the folder with linux-6.12 and linux-6.1");
     let tree = Path::new(&trees).join(format!("linux-{version}"));
-    assert!(tree.join("Kconfig").is_file(), "no kernel source in {}", tree.display());
+    assert!(
+        tree.join("Kconfig").is_file(),
+        "no kernel source in {}",
+        tree.display()
+    );
     tree.canonicalize().expect("canonical path")
 }
 
 fn work_folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("kconfig-oracle").join(name);
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("kconfig-oracle")
+        .join(name);
     std::fs::create_dir_all(&folder).expect("work folder");
     folder
 }
@@ -105,8 +120,11 @@ impl Oracle {
         if !env_file.is_file() {
             let probe = folder.join("Kconfig.env");
             let dump = folder.join("conf.env.new");
-            std::fs::write(&probe, format!("X := $(shell,env -0 > {})\n", dump.display()))
-                .expect("write probe");
+            std::fs::write(
+                &probe,
+                format!("X := $(shell,env -0 > {})\n", dump.display()),
+            )
+            .expect("write probe");
             run(command("make")
                 .arg("-C")
                 .arg(&source)
@@ -122,7 +140,10 @@ impl Oracle {
             run(command("cc")
                 .args(["-shared", "-fPIC", "-O1", "-o"])
                 .arg(&shim)
-                .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/popen_memo.c"))
+                .arg(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/tests/oracle/popen_memo.c"
+                ))
                 .arg("-ldl"));
         }
         std::fs::create_dir_all(folder.join("memo")).expect("memo folder");
@@ -132,11 +153,25 @@ impl Oracle {
             .filter_map(|pair| pair.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
-        for name in ["KBUILD_KCONFIG", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEFILES", "KCONFIG_DEFCONFIG_LIST"] {
+        for name in [
+            "KBUILD_KCONFIG",
+            "MAKEFLAGS",
+            "MFLAGS",
+            "MAKELEVEL",
+            "MAKEFILES",
+            "KCONFIG_DEFCONFIG_LIST",
+        ] {
             env.remove(name);
         }
         let conf = build.join("scripts/kconfig/conf");
-        Self { target, source, env, folder, conf, shim }
+        Self {
+            target,
+            source,
+            env,
+            folder,
+            conf,
+            shim,
+        }
     }
 
     /// A scratch folder, as the build folder that `conf` runs in.
@@ -201,8 +236,11 @@ impl Oracle {
         if shell.asked() > 0 {
             write_memo(&memo_file, &shell.into_memo());
         }
-        let errors: Vec<_> =
-            tree.diagnostics().iter().filter(|d| d.severity == kconfig::Severity::Error).collect();
+        let errors: Vec<_> = tree
+            .diagnostics()
+            .iter()
+            .filter(|d| d.severity == kconfig::Severity::Error)
+            .collect();
         assert!(errors.is_empty(), "{errors:#?}");
         tree
     }
@@ -261,7 +299,9 @@ impl Shell for RealShell {
                 command: text.to_owned(),
                 reason: error.to_string(),
             })?;
-        Ok(ProbeOutput { stdout: output.stdout })
+        Ok(ProbeOutput {
+            stdout: output.stdout,
+        })
     }
 }
 
@@ -270,9 +310,15 @@ fn read_memo(path: &Path) -> ProbeMemo {
     let mut parts = text.split(|&b| b == 0);
     let mut answers = BTreeMap::new();
     while let (Some(command), Some(answer)) = (parts.next(), parts.next()) {
-        answers.insert(String::from_utf8_lossy(command).into_owned(), answer.to_vec());
+        answers.insert(
+            String::from_utf8_lossy(command).into_owned(),
+            answer.to_vec(),
+        );
     }
-    ProbeMemo { context: String::new(), answers }
+    ProbeMemo {
+        context: String::new(),
+        answers,
+    }
 }
 
 fn write_memo(path: &Path, memo: &ProbeMemo) {
