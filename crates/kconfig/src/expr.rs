@@ -1,6 +1,8 @@
 //! Expressions: stored once each, named by index, `&&` and `||` of any width.
 
-use rustc_hash::FxHashMap;
+use std::hash::BuildHasher;
+
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 /// Names a symbol of one [`Kconfig`](crate::Kconfig).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,7 +111,8 @@ pub enum Expr {
 #[derive(Debug)]
 pub(crate) struct ExprPool {
     nodes: Vec<Expr>,
-    known: FxHashMap<Expr, ExprId>,
+    /// By hash; expressions that share one stand under the next free number.
+    known: FxHashMap<u64, ExprId>,
 }
 
 impl ExprPool {
@@ -139,12 +142,16 @@ impl ExprPool {
     }
 
     fn add(&mut self, expr: Expr) -> ExprId {
-        if let Some(&id) = self.known.get(&expr) {
-            return id;
+        let mut key = FxBuildHasher.hash_one(&expr);
+        while let Some(&known) = self.known.get(&key) {
+            if *self.get(known) == expr {
+                return known;
+            }
+            key = key.wrapping_add(1);
         }
         let id = ExprId(self.nodes.len() as u32);
-        self.nodes.push(expr.clone());
-        self.known.insert(expr, id);
+        self.nodes.push(expr);
+        self.known.insert(key, id);
         id
     }
 
@@ -250,6 +257,35 @@ impl ExprPool {
             Expr::And(operands) | Expr::Or(operands) => {
                 for &operand in operands {
                     self.for_each_symbol(operand, visit);
+                }
+            }
+            Expr::Compare(_, left, right) => {
+                visit(*left);
+                visit(*right);
+            }
+        }
+    }
+}
+
+impl ExprPool {
+    /// Calls `visit` with the symbols in `id`, but not with those in parts
+    /// that were visited for the same `user` before.
+    pub(crate) fn for_each_new_symbol(
+        &self,
+        id: ExprId,
+        user: u32,
+        seen: &mut [u32],
+        visit: &mut dyn FnMut(SymbolId),
+    ) {
+        if std::mem::replace(&mut seen[id.index()], user) == user {
+            return;
+        }
+        match self.get(id) {
+            Expr::Symbol(symbol) => visit(*symbol),
+            Expr::Not(operand) => self.for_each_new_symbol(*operand, user, seen, visit),
+            Expr::And(operands) | Expr::Or(operands) => {
+                for &operand in operands {
+                    self.for_each_new_symbol(operand, user, seen, visit);
                 }
             }
             Expr::Compare(_, left, right) => {

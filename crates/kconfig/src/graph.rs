@@ -71,10 +71,8 @@ impl Needs {
                 }
             };
             let mut need_expr = |id: ExprId, need: &mut dyn FnMut(SymbolId)| {
-                if seen_expr[id.index()] != this {
-                    seen_expr[id.index()] = this;
-                    tree.exprs.for_each_symbol(id, &mut |symbol| need(symbol));
-                }
+                tree.exprs
+                    .for_each_new_symbol(id, this, &mut seen_expr, need);
             };
             for_each_need(symbol, &mut |expr| need_expr(expr, &mut need));
             for_each_symbol_need(symbol, &mut need);

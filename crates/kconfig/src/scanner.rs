@@ -41,15 +41,35 @@ pub(crate) enum Keyword {
     Visible,
 }
 
+/// A word: a part of a file's text, or the whole of an expansion.
+#[derive(Clone, Debug)]
+pub(crate) struct Word {
+    text: Rc<str>,
+    start: usize,
+    end: usize,
+}
+
+impl Word {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text[self.start..self.end]
+    }
+}
+
+impl PartialEq for Word {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
 /// One token.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Token {
     /// The end of a statement.
     Eol,
     /// The end of the last file.
     Eof,
     Keyword(Keyword),
-    Word(Box<str>),
+    Word(Word),
     Quoted(Box<str>),
     /// The right side of an assignment, unexpanded.
     AssignedText(Box<str>),
@@ -92,6 +112,10 @@ pub(crate) struct Scanner<'a> {
 }
 
 fn keyword(word: &[u8]) -> Option<Keyword> {
+    // Nearly all words are the names of options.
+    if !word.first().is_some_and(u8::is_ascii_lowercase) {
+        return None;
+    }
     Some(match word {
         b"bool" => Keyword::Bool,
         b"choice" => Keyword::Choice,
@@ -335,12 +359,17 @@ impl<'a> Scanner<'a> {
         let rest = &text[buffer.at..];
         let length = rest.bytes().take_while(|&b| is_word(b)).count();
         if rest.as_bytes().get(length) != Some(&b'$') {
+            let start = buffer.at;
             buffer.at += length;
-            let word = &rest[..length];
-            return Some(match keyword(word.as_bytes()) {
-                Some(Keyword::Optional) if !self.optional => Token::Word(word.into()),
-                Some(keyword) => Token::Keyword(keyword),
-                None => Token::Word(word.into()),
+            return Some(match keyword(&rest.as_bytes()[..length]) {
+                Some(keyword) if keyword != Keyword::Optional || self.optional => {
+                    Token::Keyword(keyword)
+                }
+                _ => Token::Word(Word {
+                    start,
+                    end: start + length,
+                    text,
+                }),
             });
         }
         let line = rest.split('\n').next().unwrap_or("");
@@ -354,7 +383,14 @@ impl<'a> Scanner<'a> {
         self.take_notes();
         match expansion {
             Ok(word) if word.is_empty() => None,
-            Ok(word) => Some(Token::Word(word.into())),
+            Ok(word) => {
+                let (start, end) = (0, word.len());
+                Some(Token::Word(Word {
+                    text: word.into(),
+                    start,
+                    end,
+                }))
+            }
             Err(message) => {
                 self.report_here(Severity::Error, message);
                 None

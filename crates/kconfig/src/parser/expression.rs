@@ -25,8 +25,8 @@ impl Parser<'_> {
     /// A symbol; a quoted one is a constant.
     pub(super) fn symbol(&mut self) -> Accepted<SymbolId> {
         match self.next() {
-            Token::Word(word) => Ok(self.lookup(word, false)),
-            Token::Quoted(word) => Ok(self.lookup(word, true)),
+            Token::Word(word) => Ok(self.lookup(word.as_str(), false)),
+            Token::Quoted(word) => Ok(self.lookup(&word, true)),
             other => {
                 self.peeked = Some(other);
                 Err(self.error("expected a symbol"))

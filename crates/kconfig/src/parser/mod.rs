@@ -184,7 +184,7 @@ impl Parser<'_> {
 
     fn statement(&mut self, token: Token) -> Accepted<()> {
         let keyword = match token {
-            Token::Word(word) => return self.assignment(&word),
+            Token::Word(word) => return self.assignment(word.as_str()),
             Token::Keyword(keyword) => keyword,
             Token::Eol => return Ok(()),
             _ => return Err(self.error("invalid statement")),
@@ -344,8 +344,8 @@ impl Parser<'_> {
         id
     }
 
-    fn lookup(&mut self, name: Box<str>, constant: bool) -> SymbolId {
-        match &*name {
+    fn lookup(&mut self, name: &str, constant: bool) -> SymbolId {
+        match name {
             "n" => return SymbolId::NO,
             "m" => return SymbolId::MOD,
             "y" => return SymbolId::YES,
@@ -356,7 +356,7 @@ impl Parser<'_> {
         } else {
             &self.options
         };
-        if let Some(&id) = known.get(&name) {
+        if let Some(&id) = known.get(name) {
             return id;
         }
         let kind = if constant {
@@ -364,20 +364,20 @@ impl Parser<'_> {
         } else {
             SymbolKind::Option
         };
-        let id = self.new_symbol(name.clone(), kind);
+        let id = self.new_symbol(name.into(), kind);
         let known = if constant {
             &mut self.constants
         } else {
             &mut self.options
         };
-        known.insert(name, id);
+        known.insert(name.into(), id);
         id
     }
 
     /// A symbol by its bare name, where quotes are not accepted.
     fn option_name(&mut self) -> Accepted<SymbolId> {
         match self.next() {
-            Token::Word(word) => Ok(self.lookup(word, false)),
+            Token::Word(word) => Ok(self.lookup(word.as_str(), false)),
             other => {
                 self.peeked = Some(other);
                 Err(self.error("expected the name of an option"))
@@ -450,11 +450,11 @@ impl Parser<'_> {
         self.current = None;
         let symbol = match self.next() {
             Token::Word(name) if self.dialect == Dialect::Linux6_1 => {
-                match self.named_choices.get(&name) {
+                match self.named_choices.get(name.as_str()) {
                     Some(&symbol) => symbol,
                     None => {
                         let symbol = self.new_symbol("".into(), SymbolKind::Choice);
-                        self.named_choices.insert(name, symbol);
+                        self.named_choices.insert(name.as_str().into(), symbol);
                         symbol
                     }
                 }
