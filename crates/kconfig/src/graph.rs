@@ -63,7 +63,7 @@ impl Needs {
             let this = index as u32;
             let mut need = |id: SymbolId| {
                 let other = tree.symbol(id);
-                inward |= (id.0 == this && !symbol.is_choice())
+                inward |= (id.0 == this && id > SymbolId::YES && !symbol.is_choice())
                     || (symbol.choice.is_some() && other.choice == symbol.choice);
                 if id.0 != this && id > SymbolId::YES && last_seen[id.index()] != this {
                     last_seen[id.index()] = this;
