@@ -78,3 +78,7 @@ pub use user::UserValue;
 pub use want::{Want, WantFailure};
 pub use why::{Origin, Reverse, Unmet, Why};
 pub use write::quoted;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;
