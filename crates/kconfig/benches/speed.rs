@@ -20,6 +20,7 @@ const TARGET: Target = Target {
     srcarch: "x86",
     cross: "",
     defconfig: "i386_defconfig",
+    number: 0,
 };
 
 fn median(mut times: Vec<Duration>) -> Duration {

@@ -142,7 +142,8 @@ impl<'k> Configuration<'k> {
                 if self.user.choice(choice).is_none() && self.pick_6_1(choice, numbers) {
                     picked = true;
                     // Later choices depend on what was picked.
-                    self.evaluate();
+                    let members = tree.symbol(choice).members.iter().copied();
+                    self.propagate(members.chain([choice]), &mut Vec::new());
                 }
             }
             if !picked {

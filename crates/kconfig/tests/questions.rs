@@ -11,6 +11,7 @@ const I386: Target = Target {
     srcarch: "x86",
     cross: "",
     defconfig: "i386_defconfig",
+    number: 0,
 };
 
 fn tinyconfig<'k>(oracle: &Oracle, tree: &'k Kconfig) -> Configuration<'k> {

@@ -41,7 +41,12 @@ pub struct Target {
     pub srcarch: &'static str,
     pub cross: &'static str,
     pub defconfig: &'static str,
+    /// Its place among all targets, which random cases it gets.
+    pub number: usize,
 }
+
+/// How many targets there are.
+pub const TARGETS: usize = 2 * ARCHES.len();
 
 const ARCHES: [(&str, &str, &str, &str); 5] = [
     ("i386", "x86", "", "i386_defconfig"),
@@ -56,6 +61,7 @@ const ARCHES: [(&str, &str, &str, &str); 5] = [
 pub fn targets() -> Vec<Target> {
     let only = std::env::var("KCONFIG_TEST_TARGETS").ok();
     let mut targets = Vec::new();
+    let mut number = 0;
     for version in ["6.12", "6.1"] {
         for (arch, srcarch, cross, defconfig) in ARCHES {
             let name = format!("{version}-{arch}");
@@ -69,8 +75,10 @@ pub fn targets() -> Vec<Target> {
                     srcarch,
                     cross,
                     defconfig,
+                    number,
                 });
             }
+            number += 1;
         }
     }
     targets
