@@ -263,6 +263,52 @@ fn dropped_requests_come_with_their_reason() {
 }
 
 #[test]
+fn reasons_and_origins_can_be_said_in_words() {
+    let tree = load(NET);
+    let text = "CONFIG_E1000=y\nCONFIG_CRC=y\nCONFIG_NETT=y\n".to_owned();
+    let merged = Configuration::merge(
+        &tree,
+        "",
+        &[Fragment {
+            label: "a".into(),
+            text,
+        }],
+    );
+    let reasons: Vec<_> = merged
+        .dropped
+        .iter()
+        .map(|dropped| tree.reason_text(&dropped.reason))
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            "needs NETDEVICES [=n] and PCI [=n]",
+            "it has no prompt; it is selected by E1000",
+            "there is no such option; the nearest is NET",
+        ]
+    );
+    let before = Configuration::new(&tree);
+    let (after, _) = Configuration::olddefconfig(&tree, "CONFIG_PCI=y\nCONFIG_NET=y\n");
+    let said: Vec<_> = before
+        .differences(&after)
+        .iter()
+        .map(|one| {
+            let origin = one.origin.as_ref().map(|origin| tree.origin_text(origin));
+            format!("{} {}", one.difference, origin.unwrap_or_default())
+        })
+        .collect();
+    assert_eq!(
+        said,
+        [
+            " NET n -> y asked for",
+            " PCI n -> y asked for",
+            "+E1000 n nothing sets it",
+            "+NETDEVICES y default y if NET [=y] && PCI [=y] (Kconfig:19)",
+        ]
+    );
+}
+
+#[test]
 fn redundant_requests_are_those_that_change_nothing() {
     let tree = load(NET);
     let text = "CONFIG_NET=y\nCONFIG_PCI=y\nCONFIG_NETDEVICES=y\n# CONFIG_E1000 is not set\n";
