@@ -4,11 +4,14 @@
 //! A node is a set of requests. Its successors add one request that could
 //! bring the goal nearer: an answer to a visible prompt in the way, whether on
 //! the path through the dependencies, through something that selects the
-//! option, or through the condition of a default. The estimate of what is
-//! still missing takes the dearest part of what must hold together and the
-//! cheapest of what may hold instead, so it never exceeds the truth; the first
-//! set that reaches the goal is then a smallest one among those the steps can
-//! build.
+//! option, or through the condition of a default.
+//!
+//! The first search is greedy: it estimates what is still missing as the sum
+//! of all that must hold together, which finds a set soon. What that set can do
+//! without is dropped. The second search looks for a smaller set, with an
+//! estimate that never exceeds the truth (the dearest part of what must hold
+//! together, the cheapest of what may hold instead). If it ends by itself, the
+//! result is a smallest set among those the steps can build.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashSet};
@@ -23,8 +26,10 @@ use crate::model::{Dialect, PropertyKind, SymbolType};
 use crate::tristate::Tristate;
 use crate::user::UserValue;
 
-/// How many sets of requests are tried.
-const MAX_NODES: usize = 4_000;
+/// How many sets of requests the first search tries.
+const GREEDY_NODES: usize = 1_000;
+/// How many sets of requests the search for a smaller set tries.
+const EXACT_NODES: usize = 300;
 /// How long a chain of needs is followed in an estimate.
 const MAX_CHAIN: u8 = 40;
 /// What stands for "no way" in estimates.
@@ -38,6 +43,8 @@ pub struct Want {
     pub requests: Vec<Request>,
     /// How many sets of requests were tried.
     pub tried: usize,
+    /// Whether all smaller sets that the search knows were ruled out.
+    pub smallest: bool,
 }
 
 /// No set of requests was found.
@@ -64,75 +71,59 @@ struct Goal {
 type Answer = (SymbolId, Tristate);
 
 impl Configuration<'_> {
-    /// The smallest set of requests after which `request` holds.
+    /// The smallest set of requests after which `request` holds, as far as
+    /// the search goes. The configuration stays as it is.
     ///
     /// # Errors
     /// If no set was found, with what is in the way.
     pub fn want(&mut self, request: &Request) -> Result<Want, WantFailure> {
-        let Some(value) = &request.value else {
+        if request.value.is_none() {
             return Ok(Want {
                 requests: vec![request.clone()],
                 tried: 0,
+                smallest: true,
+            });
+        }
+        let reason = self.why_not(request);
+        let mut search = Search::new(request, true, GREEDY_NODES, u32::MAX);
+        let Some(found) = search.run(self) else {
+            let exhausted = !search.cut_short;
+            return Err(WantFailure {
+                reason,
+                tried: search.tried,
+                exhausted,
             });
         };
-        // A number or a string only needs its prompt to be visible.
-        let last = matches!(value, UserValue::Text(_)).then(|| request.clone());
-        let reason = self.why_not(request);
-        let mut open = BinaryHeap::new();
-        let mut seen: HashSet<Vec<Answer>> = HashSet::new();
-        let mut tried = 0;
-        open.push((Reverse((0, 0)), 0_usize, Vec::<Answer>::new()));
-        let mut complete = true;
-        while let Some((Reverse((_, detours)), _, answers)) = open.pop() {
-            if tried >= MAX_NODES {
-                complete = false;
-                break;
-            }
-            tried += 1;
-            let mut requests: Vec<Request> = answers.iter().map(|&answer| asked(answer)).collect();
-            requests.extend(last.clone());
-            let applied = self.apply(&requests);
-            let reached = self.holds(request);
-            let steps = if reached {
-                Vec::new()
-            } else {
-                self.steps(self.goal(request))
-            };
-            let mut next = Vec::new();
-            for (answer, detour) in steps {
-                if answers.iter().any(|known| known.0 == answer.0) {
-                    continue;
-                }
-                let mut longer = answers.clone();
-                longer.push(answer);
-                let mut key = longer.clone();
-                key.sort_unstable();
-                if seen.insert(key) {
-                    let step = self.apply(&[asked(answer)]);
-                    let missing = match self.holds(request) {
-                        true => 0,
-                        false => self.estimate(self.goal(request)).max(1),
-                    };
-                    self.take_back(step);
-                    if missing < NEVER {
-                        next.push((missing, detours + detour, longer));
-                    }
-                }
-            }
+        let found = self.without_needless(request, found);
+        let bound = found.len() as u32;
+        let mut second = Search::new(request, false, EXACT_NODES, bound);
+        let smaller = second.run(self);
+        let smallest = smaller.is_some() || !second.cut_short;
+        let answers = smaller.unwrap_or(found);
+        let requests = requests_of(&answers, request);
+        Ok(Want {
+            requests,
+            tried: search.tried + second.tried,
+            smallest,
+        })
+    }
+
+    /// Drops the answers that the goal doesn't need.
+    fn without_needless(&mut self, request: &Request, mut answers: Vec<Answer>) -> Vec<Answer> {
+        let mut at = 0;
+        while at < answers.len() {
+            let mut fewer = answers.clone();
+            fewer.remove(at);
+            let applied = self.apply(&requests_of(&fewer, request));
+            let holds = self.holds(request);
             self.take_back(applied);
-            if reached {
-                return Ok(Want { requests, tried });
-            }
-            for (missing, detours, longer) in next {
-                let length = longer.len();
-                open.push((Reverse((length as u32 + missing, detours)), length, longer));
+            if holds {
+                answers = fewer;
+            } else {
+                at += 1;
             }
         }
-        Err(WantFailure {
-            reason,
-            tried,
-            exhausted: complete,
-        })
+        answers
     }
 
     /// What is to be reached first on the way to a request.
@@ -160,10 +151,12 @@ impl Configuration<'_> {
         }
     }
 
-    fn estimate(&self, goal: Goal) -> u32 {
+    fn estimate(&self, goal: Goal, sum: bool) -> u32 {
+        let known = FxHashMap::default();
         Estimate {
             configuration: self,
-            known: FxHashMap::default(),
+            known,
+            sum,
         }
         .of_symbol(goal, 0)
     }
@@ -200,6 +193,110 @@ impl Configuration<'_> {
         } else {
             self.visibility(goal.symbol) != Tristate::No
         }
+    }
+}
+
+/// The requests that answers stand for. A number or a string is part of them
+/// itself: answers only make its prompt visible.
+fn requests_of(answers: &[Answer], request: &Request) -> Vec<Request> {
+    let mut requests: Vec<Request> = answers.iter().map(|&answer| asked(answer)).collect();
+    if matches!(request.value, Some(UserValue::Text(_))) {
+        requests.push(request.clone());
+    }
+    requests
+}
+
+/// One best-first search.
+struct Search<'r> {
+    request: &'r Request,
+    /// By the sum of what is missing, without regard for the length so far.
+    greedy: bool,
+    max_nodes: usize,
+    /// Only sets smaller than this are of interest.
+    bound: u32,
+    seen: HashSet<Vec<Answer>>,
+    tried: usize,
+    cut_short: bool,
+}
+
+impl<'r> Search<'r> {
+    fn new(request: &'r Request, greedy: bool, max_nodes: usize, bound: u32) -> Self {
+        let (seen, tried, cut_short) = (HashSet::new(), 0, false);
+        Self {
+            request,
+            greedy,
+            max_nodes,
+            bound,
+            seen,
+            tried,
+            cut_short,
+        }
+    }
+
+    fn run(&mut self, configuration: &mut Configuration<'_>) -> Option<Vec<Answer>> {
+        let mut open = BinaryHeap::new();
+        open.push((Reverse((0, 0)), 0_usize, Vec::<Answer>::new()));
+        while let Some((Reverse((_, detours)), _, answers)) = open.pop() {
+            if self.tried >= self.max_nodes {
+                self.cut_short = true;
+                return None;
+            }
+            self.tried += 1;
+            let applied = configuration.apply(&requests_of(&answers, self.request));
+            let reached = configuration.holds(self.request);
+            let next = match reached {
+                true => Vec::new(),
+                false => self.successors(configuration, &answers),
+            };
+            configuration.take_back(applied);
+            if reached {
+                return Some(answers);
+            }
+            for (missing, detour, longer) in next {
+                let length = longer.len();
+                let total = length as u32 + missing;
+                if self.greedy {
+                    open.push((Reverse((missing, detours + detour)), length, longer));
+                } else if total < self.bound {
+                    open.push((Reverse((total, detours + detour)), length, longer));
+                }
+            }
+        }
+        None
+    }
+
+    /// The sets with one answer more, each with what is still missing.
+    fn successors(
+        &mut self,
+        configuration: &mut Configuration<'_>,
+        answers: &[Answer],
+    ) -> Vec<(u32, u32, Vec<Answer>)> {
+        let mut next = Vec::new();
+        for (answer, detour) in configuration.steps(configuration.goal(self.request)) {
+            if answers.iter().any(|known| known.0 == answer.0) {
+                continue;
+            }
+            let mut longer = answers.to_vec();
+            longer.push(answer);
+            let mut key = longer.clone();
+            key.sort_unstable();
+            if !self.seen.insert(key) {
+                continue;
+            }
+            let step = configuration.apply(&[asked(answer)]);
+            let missing = match configuration.holds(self.request) {
+                true => 0,
+                false => {
+                    let goal = configuration.goal(self.request);
+                    configuration.estimate(goal, self.greedy).max(1)
+                }
+            };
+            configuration.take_back(step);
+            if missing < NEVER {
+                next.push((missing, detour, longer));
+            }
+        }
+        next
     }
 }
 
@@ -249,6 +346,8 @@ fn relation_goals(relation: Relation, left: SymbolId, right: SymbolId, wanted: b
 struct Estimate<'c, 'k> {
     configuration: &'c Configuration<'k>,
     known: FxHashMap<Goal, u32>,
+    /// Whether parts that must hold together add up; else the dearest counts.
+    sum: bool,
 }
 
 impl Estimate<'_, '_> {
@@ -281,9 +380,11 @@ impl Estimate<'_, '_> {
         for property in &definition.properties {
             let cost = match property.kind {
                 PropertyKind::Prompt(_) => 1 + self.of_expr(property.condition, needed, chain + 1),
-                PropertyKind::Default(value) if definition.choice.is_none() => self
-                    .of_expr(property.condition, needed, chain + 1)
-                    .max(self.of_expr(value, needed, chain + 1)),
+                PropertyKind::Default(value) if definition.choice.is_none() => {
+                    let condition = self.of_expr(property.condition, needed, chain + 1);
+                    let value = self.of_expr(value, needed, chain + 1);
+                    self.together(condition, value)
+                }
                 _ => continue,
             };
             best = best.min(cost);
@@ -295,6 +396,14 @@ impl Estimate<'_, '_> {
         let best = best.min(NEVER);
         self.known.insert(goal, best);
         best
+    }
+
+    fn together(&self, one: u32, other: u32) -> u32 {
+        if self.sum {
+            (one + other).min(NEVER)
+        } else {
+            one.max(other)
+        }
     }
 
     fn of_expr(&mut self, expr: ExprId, wanted: Tristate, chain: u8) -> u32 {

@@ -14,28 +14,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cases::{Case, compare};
-use oracle::{Oracle, TARGETS, Target, targets};
+use oracle::{Fnv, Oracle, TARGETS, Target, targets};
 
 const LONG: bool = cfg!(feature = "long-tests");
 const RANDOM: usize = if LONG { 1_000 } else { 40 };
 
-/// FNV-1a, so that the choice of cases doesn't move between toolchains.
-struct Fnv(u64);
-
-impl Hasher for Fnv {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-}
-
 fn in_quick_tier(target: &Target, case: &str) -> bool {
-    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    let mut hasher = Fnv::default();
     (target.version, target.arch, case).hash(&mut hasher);
     hasher.finish().is_multiple_of(10)
 }

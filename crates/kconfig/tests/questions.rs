@@ -42,24 +42,21 @@ fn what_is_wanted_holds_in_conf_too() {
         ("VT", "n"),
         ("X86_MINIMUM_CPU_FAMILY", "6"),
         ("HZ_1000", "y"),
+        ("NUMA", "y"),
+        ("IWLWIFI", "m"),
+        ("SECURITY_SELINUX", "y"),
+        ("SND_SOC_INTEL_SOF_RT5682_MACH", "m"),
+        ("OVERLAY_FS", "y"),
     ] {
-        let mut configuration = tinyconfig(&oracle, &tree);
-        let before = configuration.to_dotconfig();
+        let before = tinyconfig(&oracle, &tree).to_dotconfig();
+        let (mut configuration, _) = Configuration::olddefconfig(&tree, &before);
         let request = tree
             .request(name, value)
             .unwrap_or_else(|error| panic!("{error}"));
         let start = std::time::Instant::now();
-        let want = match configuration.want(&request) {
-            Ok(want) => want,
-            Err(failure) => {
-                println!(
-                    "want {name}={value}: none: {failure:?} ({:?})",
-                    start.elapsed()
-                );
-                assert!(name == "X86_MINIMUM_CPU_FAMILY", "no way to {name}={value}");
-                continue;
-            }
-        };
+        let want = configuration
+            .want(&request)
+            .unwrap_or_else(|failure| panic!("no way to {name}={value}: {failure:?}"));
         let time = start.elapsed();
         assert_eq!(
             configuration.to_dotconfig(),
@@ -80,9 +77,10 @@ fn what_is_wanted_holds_in_conf_too() {
             })
             .collect();
         println!(
-            "want {name}={value}: {} ({} tried, {time:?})",
+            "want {name}={value}: {} ({} tried, smallest: {}, {time:?})",
             lines.join(" "),
-            want.tried
+            want.tried,
+            want.smallest
         );
 
         let scratch = oracle.scratch(&format!("want-{name}"));
@@ -101,6 +99,22 @@ fn what_is_wanted_holds_in_conf_too() {
         };
         assert!(theirs.contains(&line), "{name}: conf disagrees");
         assert_eq!(theirs, configuration.to_dotconfig(), "{name}");
+    }
+}
+
+#[test]
+fn what_no_answer_can_reach_is_said_so() {
+    let oracle = Oracle::new(I386);
+    let tree = oracle.load();
+    let mut configuration = tinyconfig(&oracle, &tree);
+    for (name, value) in [("64BIT", "y"), ("MMU", "n")] {
+        let request = tree
+            .request(name, value)
+            .unwrap_or_else(|error| panic!("{error}"));
+        let failure = configuration
+            .want(&request)
+            .expect_err("i386 has none of it");
+        assert!(failure.exhausted, "{name}={value}");
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
+use std::hash::Hasher;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -31,6 +32,27 @@ fn run(command: &mut Command) -> Vec<u8> {
         String::from_utf8_lossy(&output.stderr)
     );
     output.stdout
+}
+
+/// FNV-1a: the same in every toolchain.
+pub struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
 }
 
 /// A kernel and an architecture.
@@ -122,7 +144,17 @@ impl Oracle {
     /// Builds `conf` for a target, or finds it built.
     pub fn new(target: Target) -> Self {
         let source = source_tree(target.version);
-        let folder = work_folder(&format!("{}-{}", target.version, target.arch));
+        // What was built and probed is another's for another tree or compiler.
+        let compiler = run(command(format!("{}gcc", target.cross)).arg("--version"));
+        let mut identity = Fnv::default();
+        identity.write(source.as_os_str().as_encoded_bytes());
+        identity.write(&compiler);
+        let folder = work_folder(&format!(
+            "{}-{}-{:08x}",
+            target.version,
+            target.arch,
+            identity.finish() as u32
+        ));
         let env_file = folder.join("conf.env");
         let build = folder.join("build");
         if !env_file.is_file() {
