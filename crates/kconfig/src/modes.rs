@@ -1,9 +1,12 @@
 //! Whole configurations, named after the kernel's make targets.
 
+use std::io;
+
 use crate::dotconfig::ReadWarning;
 use crate::eval::Configuration;
 use crate::expr::SymbolId;
 use crate::model::{Dialect, Kconfig, SymbolKind, SymbolType};
+use crate::tree::SourceTree;
 use crate::tristate::Tristate;
 use crate::user::{ChoiceRequest, UserValue};
 
@@ -103,6 +106,30 @@ impl<'k> Configuration<'k> {
         let base = Self::all(tree, Answer::No, Some(tiny_base)).to_dotconfig();
         let merged = crate::fragment::merge_text(&base, fragments);
         Self::olddefconfig(tree, &merged).0
+    }
+
+    /// `tinyconfig` of a kernel, with the files it is made from read from the
+    /// kernel's source: kernel/configs/tiny-base.config, and tiny.config there
+    /// and in arch/`srcarch`/configs, as far as they exist.
+    ///
+    /// # Errors
+    /// If tiny-base.config can't be read.
+    pub fn kernel_tinyconfig(
+        tree: &'k Kconfig,
+        files: &dyn SourceTree,
+        srcarch: &str,
+    ) -> io::Result<Self> {
+        let base = files.read("kernel/configs/tiny-base.config")?;
+        let paths = [
+            "kernel/configs/tiny.config".to_owned(),
+            format!("arch/{srcarch}/configs/tiny.config"),
+        ];
+        let texts: Vec<String> = paths
+            .iter()
+            .filter_map(|path| files.read(path).ok())
+            .collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        Ok(Self::tinyconfig(tree, &base, &texts))
     }
 
     /// Numbers and strings that the user may not give are forgotten in 6.1,

@@ -2,7 +2,7 @@
 
 mod oracle;
 
-use kconfig::{Configuration, DropReason, Fragment, Kconfig, UserValue};
+use kconfig::{Configuration, DiskTree, DropReason, Fragment, Kconfig, UserValue};
 use oracle::{Oracle, Target};
 
 const I386: Target = Target {
@@ -15,14 +15,8 @@ const I386: Target = Target {
 };
 
 fn tinyconfig<'k>(oracle: &Oracle, tree: &'k Kconfig) -> Configuration<'k> {
-    let base = oracle.source_text("kernel/configs/tiny-base.config");
-    let texts: Vec<String> = oracle
-        .fragments("tiny.config")
-        .iter()
-        .map(|path| std::fs::read_to_string(path).expect("fragment"))
-        .collect();
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    Configuration::tinyconfig(tree, &base, &texts)
+    Configuration::kernel_tinyconfig(tree, &DiskTree::new(&oracle.source), "x86")
+        .expect("the files of tinyconfig")
 }
 
 #[test]

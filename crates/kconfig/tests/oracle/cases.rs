@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kconfig::{Answer, Configuration, Kconfig, SymbolType};
+use kconfig::{Answer, Configuration, DiskTree, Kconfig, SymbolType};
 
 use crate::oracle::Oracle;
 
@@ -60,13 +60,10 @@ pub fn compare(oracle: &Oracle, tree: &Kconfig, case: &Case, thread: &str) -> Ve
             let fragments = oracle.fragments("tiny.config");
             oracle.merge(&scratch, &fragments);
             oracle.conf(&scratch, &["--olddefconfig"], &[]);
-            let texts: Vec<String> = fragments.iter().map(|path| read(path)).collect();
-            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            let base = oracle.source_text(base);
-            (
-                Configuration::tinyconfig(tree, &base, &texts).to_dotconfig(),
-                read(&dotconfig),
-            )
+            let files = DiskTree::new(&oracle.source);
+            let ours = Configuration::kernel_tinyconfig(tree, &files, oracle.target.srcarch)
+                .expect("the files of tinyconfig");
+            (ours.to_dotconfig(), read(&dotconfig))
         }
         Case::All(mode) => {
             oracle.conf(&scratch, &[&format!("--{mode}")], &[]);
