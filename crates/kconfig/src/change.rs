@@ -184,10 +184,12 @@ impl Configuration<'_> {
         }
     }
 
-    /// The user's requests that could be dropped without changing anything
-    /// that is written, found by trying each in turn, last one first.
+    /// The user's requests that could all be dropped together without changing
+    /// anything that is written, found by trying each in turn, last one first.
+    /// The configuration stays as it is.
     pub fn redundant_requests(&mut self) -> Vec<SymbolId> {
         let mut redundant = Vec::new();
+        let mut dropped = Vec::new();
         for (symbol, _) in self.user.in_order().into_iter().rev() {
             let applied = self.apply(&[Request {
                 symbol,
@@ -195,9 +197,13 @@ impl Configuration<'_> {
             }]);
             if self.same_as_before(&applied) {
                 redundant.push(symbol);
+                dropped.push(applied);
             } else {
                 self.take_back(applied);
             }
+        }
+        for applied in dropped.into_iter().rev() {
+            self.take_back(applied);
         }
         redundant
     }
