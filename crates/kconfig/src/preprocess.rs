@@ -13,6 +13,8 @@ const MAX_DEPTH: usize = 200;
 const MAX_STEPS: usize = 100_000;
 /// How long an expansion may get, in bytes.
 const MAX_LENGTH: usize = 1 << 20;
+/// How much all expansions of a tree may come to, in bytes.
+const MAX_VOLUME: usize = 1 << 28;
 /// What `conf` accepts in one call, the function's name included.
 const MAX_ARGUMENTS: usize = 16;
 /// How much of a command's output `conf` reads, in bytes.
@@ -61,6 +63,7 @@ pub(crate) struct Preprocessor<'a> {
     pub(crate) notes: Vec<Note>,
     depth: usize,
     steps: usize,
+    volume: usize,
 }
 
 impl<'a> Preprocessor<'a> {
@@ -73,6 +76,7 @@ impl<'a> Preprocessor<'a> {
             notes: Vec::new(),
             depth: 0,
             steps: 0,
+            volume: 0,
         }
     }
 
@@ -232,9 +236,13 @@ impl<'a> Preprocessor<'a> {
         if self.steps > MAX_STEPS {
             return Err("too many references in one expansion".to_owned());
         }
+        if self.volume > MAX_VOLUME {
+            return Err("the tree's expansions are too long in all".to_owned());
+        }
         self.depth += 1;
         let result = self.call(clause, arguments, site);
         self.depth -= 1;
+        self.volume += result.as_ref().map_or(0, String::len);
         result
     }
 

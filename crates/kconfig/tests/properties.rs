@@ -231,3 +231,25 @@ fn deep_and_long_inputs_are_survived() {
         let _ = tree.outline();
     }
 }
+
+#[test]
+fn files_that_include_each_other_over_and_over_come_to_an_end() {
+    let mut files = MemoryTree::new().with("Kconfig", "source \"0\"\n");
+    for level in 0..60 {
+        let text = format!("source \"{0}\"\nsource \"{0}\"\n", level + 1);
+        files = files.with(&level.to_string(), &text);
+    }
+    let tree = Kconfig::load(&LoadOptions {
+        root: "Kconfig",
+        tree: &files.with("60", "config A\n\tbool\n"),
+        env: &Environment::new(),
+        shell: &SilentShell,
+        dialect: Dialect::Linux6_12,
+    })
+    .expect("the root file is there");
+    let too_many = tree
+        .diagnostics()
+        .iter()
+        .filter(|found| found.message.contains("too many"));
+    assert_eq!(too_many.count(), 1);
+}

@@ -23,6 +23,8 @@ use crate::tree::SourceTree;
 
 /// How deep files may include each other.
 const MAX_FILES: usize = 100;
+/// How many files a tree may read, those read again included.
+const MAX_READ: usize = 50_000;
 /// How deep menus, choices and `if`s may nest.
 const MAX_BLOCKS: usize = 200;
 
@@ -60,6 +62,7 @@ struct Parser<'a> {
     modules: Option<SymbolId>,
     files: Vec<Arc<str>>,
     known_files: FxHashSet<Arc<str>>,
+    files_read: usize,
     /// The blocks that are open, each with its file.
     blocks: Vec<(EntryId, Arc<str>)>,
     /// The entry that options belong to.
@@ -94,6 +97,7 @@ pub(crate) fn parse(
         modules: None,
         files: Vec::new(),
         known_files: FxHashSet::default(),
+        files_read: 0,
         blocks: Vec::new(),
         current: None,
         choice: None,
@@ -258,6 +262,7 @@ impl Parser<'_> {
     }
 
     fn open(&mut self, path: &str, text: String) {
+        self.files_read += 1;
         let name: Arc<str> = path.into();
         if self.known_files.insert(name.clone()) {
             self.files.push(name.clone());
@@ -316,6 +321,14 @@ impl Parser<'_> {
             }
             self.scanner
                 .report(Severity::Error, location.clone(), message);
+        } else if self.files_read >= MAX_READ {
+            // Once is enough: a tree that gets here gets here again and again.
+            if self.files_read == MAX_READ {
+                self.files_read += 1;
+                let message = "the tree reads too many files".to_owned();
+                self.scanner
+                    .report(Severity::Error, location.clone(), message);
+            }
         } else if self.scanner.depth() >= MAX_FILES {
             let message = "files include each other too deeply".to_owned();
             self.scanner
