@@ -387,6 +387,6 @@ pub struct BudgetPlan {
     pub ramdisk: Option<Bytes>,
     /// Both together.
     pub total: Option<Bytes>,
-    /// The RAM in use when the checks have passed.
+    /// The RAM in use when the checks have passed, the agent's included.
     pub ram: Option<Bytes>,
 }
