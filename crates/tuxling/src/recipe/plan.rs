@@ -126,6 +126,9 @@ pub struct Request {
     pub quoted: bool,
     /// Who asks: `pc-net.config:12`, `kernel.options`, `ramdisk.compress = "xz"`.
     pub by: String,
+    /// Whether `n` also stands for "there is no such symbol": what tuxling asks
+    /// for by itself is for kernels of many versions.
+    pub lenient: bool,
 }
 
 /// A patch file, read.
