@@ -245,9 +245,11 @@ impl Recipe {
         self
     }
 
-    /// Writes it as `NAME.toml` and gives the path.
+    /// Writes it as `NAME.toml` with the lock file of `pc-net`, and gives the
+    /// path.
     pub fn write(&self, folder: &Path) -> PathBuf {
         let name = self.0["name"].as_str().expect("it has a name");
+        lock(folder, name);
         let path = folder.join(format!("{name}.toml"));
         fs::write(&path, self.0.to_string()).expect("writable");
         path
@@ -293,6 +295,13 @@ pub fn pc_net() -> &'static Checked {
         let record = record(&dir.join("build/pc-net"));
         Checked { dir, run, record }
     })
+}
+
+/// Puts the lock file of `pc-net` beside a recipe: its sources are in the
+/// cache, so that Debian's archive isn't asked for them again.
+pub fn lock(folder: &Path, name: &str) {
+    let lock = pc_net().dir.join("pc-net.lock");
+    fs::copy(lock, folder.join(format!("{name}.lock"))).expect("a lock file");
 }
 
 /// The record in a folder of outputs.

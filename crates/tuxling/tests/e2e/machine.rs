@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::fixture::{
-    Recipe, Run, cache, cache_with, command, folder, half_written, pc_net, run, tuxling,
+    Recipe, Run, cache, cache_with, command, folder, half_written, lock, pc_net, run, tuxling,
 };
 
 /// A folder with links to all programs of this machine but some.
@@ -42,6 +42,7 @@ fn one_error(run: &Run) {
 fn a_machine_without_qemu_is_told_the_package() {
     pc_net();
     let dir = folder();
+    lock(dir.path(), "pc-net");
     let programs = programs_without(dir.path(), &["qemu-system-i386"]);
     let mut check = tuxling();
     check.current_dir(dir.path()).env("PATH", programs);
@@ -57,7 +58,8 @@ fn a_machine_without_qemu_is_told_the_package() {
 fn a_machine_without_a_compiler_or_make_is_told_the_package() {
     for (program, package) in [("gcc", "gcc"), ("make", "make")] {
         let dir = folder();
-        let own = cache_with(dir.path(), &["apt", "archives", "sources"]);
+        lock(dir.path(), "pc-net");
+        let own = cache_with(dir.path(), &["archives", "sources"]);
         let programs = programs_without(dir.path(), &[program]);
         let mut build = tuxling();
         build
@@ -76,6 +78,7 @@ fn a_machine_without_a_compiler_or_make_is_told_the_package() {
 /// mount namespace, which needs no root.
 fn on_a_small_disk(disk: &Path, script: &str, cache: &Path) -> Run {
     fs::create_dir_all(disk).expect("a folder");
+    lock(disk.parent().expect("not the root"), "pc-net");
     let script = format!("mount -t tmpfs -o size=1m none \"$1\" || exit 99\n{script}");
     let mut small = command("unshare");
     small
@@ -124,7 +127,7 @@ fn a_full_disk_under_the_cache_leaves_no_half_written_file() {
     let shared = cache();
     let shared = shared.display();
     let script = format!(
-        "for topic in apt archives sources; do ln -s \"{shared}/$topic\" \"$1\"; done\n\
+        "for topic in archives sources; do ln -s \"{shared}/$topic\" \"$1\"; done\n\
          \"$2\" build pc-net -O \"$1/../out\"; code=$?; find \"$1\" -name '.tuxling-*'; exit $code"
     );
     let run = on_a_small_disk(&disk, &script, &disk)

@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::fixture::{
-    Recipe, TCG, check, folder, half_written, outputs, pc_net, processes_with, record, run, tuxling,
+    Recipe, TCG, check, folder, half_written, lock, outputs, pc_net, processes_with, record, run,
+    tuxling,
 };
 
 #[track_caller]
@@ -42,6 +43,7 @@ fn pc_net_passes_its_five_checks_within_its_budget() {
 #[test]
 fn pc_shell_passes_without_a_network() {
     let dir = folder();
+    lock(dir.path(), "pc-shell");
     let mut check = tuxling();
     check
         .current_dir(dir.path())
@@ -195,6 +197,7 @@ fn the_card_goes_to_standard_output_and_progress_to_standard_error() {
 fn a_second_build_finds_every_phase_done() {
     pc_net();
     let dir = folder();
+    lock(dir.path(), "pc-net");
     let build = || {
         let mut build = tuxling();
         build.current_dir(dir.path());

@@ -7,8 +7,8 @@ use std::process::Stdio;
 use rustix::process::Signal;
 
 use crate::fixture::{
-    Recipe, Started, cache_with, check, folder, half_written, outputs, pc_net, processes_with, run,
-    tuxling, until, until_gone,
+    Recipe, Started, cache_with, check, folder, half_written, lock, outputs, pc_net,
+    processes_with, run, tuxling, until, until_gone,
 };
 
 /// Starts a boot that takes minutes, and waits until the guest prints.
@@ -56,10 +56,8 @@ fn an_interrupt_in_mid_boot_ends_qemu_with_exit_code_130() {
 fn a_build_goes_on_after_a_kill_and_gives_the_same_bytes_as_elsewhere() {
     let checked = pc_net();
     let dir = folder();
-    let own = cache_with(
-        dir.path(),
-        &["apt", "archives", "sources", "kernels", "configs"],
-    );
+    let own = cache_with(dir.path(), &["archives", "sources", "kernels", "configs"]);
+    lock(dir.path(), "pc-net");
     let build = || {
         let mut build = tuxling();
         build.current_dir(dir.path()).env("TUXLING_CACHE", &own);
