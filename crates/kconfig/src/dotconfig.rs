@@ -1,0 +1,234 @@
+//! Reading `.config` files and fragments, as `conf` understands them.
+
+use std::sync::Arc;
+
+use crate::eval::Configuration;
+use crate::expr::SymbolId;
+use crate::model::{Dialect, Kconfig, SymbolType};
+use crate::numbers::is_valid_text;
+use crate::tristate::Tristate;
+use crate::user::UserValue;
+
+/// One line of a configuration file that says something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// The option's name without `CONFIG_`.
+    pub name: String,
+    /// What stands after `=`; `n` for `# … is not set`.
+    pub value: String,
+    /// The line, from one.
+    pub line: u32,
+}
+
+/// Something in a configuration file that was ignored or overridden.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadWarning {
+    /// The line, from one.
+    pub line: u32,
+    /// What is wrong with it.
+    pub kind: ReadWarningKind,
+}
+
+/// What is wrong with a line of a configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadWarningKind {
+    /// Not an assignment and not a comment.
+    UnexpectedData(String),
+    /// No option of this name.
+    UnknownSymbol(String),
+    /// The value doesn't fit the option's type.
+    InvalidValue {
+        /// The option.
+        name: String,
+        /// What stands in the file.
+        value: String,
+    },
+    /// A string without its closing quote.
+    InvalidString(String),
+    /// The option had been given a value further up.
+    Reassigned(String),
+}
+
+impl std::fmt::Display for ReadWarning {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "line {}: ", self.line)?;
+        match &self.kind {
+            ReadWarningKind::UnexpectedData(text) => write!(out, "unexpected data: {text}"),
+            ReadWarningKind::UnknownSymbol(name) => write!(out, "unknown symbol: {name}"),
+            ReadWarningKind::InvalidValue { name, value } => {
+                write!(out, "symbol value '{value}' invalid for {name}")
+            }
+            ReadWarningKind::InvalidString(name) => {
+                write!(out, "invalid string found for {name}")
+            }
+            ReadWarningKind::Reassigned(name) => {
+                write!(out, "override: reassigning to symbol {name}")
+            }
+        }
+    }
+}
+
+/// The assignments of a configuration file, in order, and the lines that are
+/// neither assignments nor comments.
+#[must_use]
+pub fn parse_assignments(text: &str, dialect: Dialect) -> (Vec<Assignment>, Vec<ReadWarning>) {
+    let mut assignments = Vec::new();
+    let mut warnings = Vec::new();
+    for (index, line) in text.split('\n').enumerate() {
+        let number = index as u32 + 1;
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        if line.is_empty() {
+            continue;
+        }
+        if let Some(comment) = line.strip_prefix('#') {
+            if let Some(name) = unset_name(comment, dialect) {
+                let (name, value) = (name.to_owned(), "n".to_owned());
+                assignments.push(Assignment {
+                    name,
+                    value,
+                    line: number,
+                });
+            }
+            continue;
+        }
+        match line
+            .strip_prefix("CONFIG_")
+            .and_then(|rest| rest.split_once('='))
+        {
+            Some((name, value)) => assignments.push(Assignment {
+                name: name.to_owned(),
+                value: value.to_owned(),
+                line: number,
+            }),
+            None => warnings.push(ReadWarning {
+                line: number,
+                kind: ReadWarningKind::UnexpectedData(line.to_owned()),
+            }),
+        }
+    }
+    (assignments, warnings)
+}
+
+fn unset_name(comment: &str, dialect: Dialect) -> Option<&str> {
+    let (name, rest) = comment.strip_prefix(" CONFIG_")?.split_once(' ')?;
+    let unset = match dialect {
+        Dialect::Linux6_1 => rest.starts_with("is not set"),
+        Dialect::Linux6_12 => rest == "is not set",
+    };
+    unset.then_some(name)
+}
+
+/// Undoes the quoting of a string value. The outer `Err` is a missing end.
+fn unquoted(text: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => return Some(out),
+            '\\' => out.extend(characters.next()),
+            other => out.push(other),
+        }
+    }
+    None
+}
+
+/// What a line's value means for a symbol.
+pub(crate) enum Meaning {
+    Value(UserValue),
+    /// Accepted by `conf` without any effect.
+    Nothing,
+    Invalid,
+    InvalidString,
+}
+
+pub(crate) fn meaning(tree: &Kconfig, symbol: SymbolId, value: &str) -> Meaning {
+    let ty = tree.symbol(symbol).ty;
+    let first = value.bytes().next();
+    match (ty, first) {
+        (SymbolType::Tristate, Some(b'm')) => Meaning::Value(UserValue::Tristate(Tristate::Mod)),
+        (SymbolType::Tristate | SymbolType::Bool, Some(b'y')) => {
+            Meaning::Value(UserValue::Tristate(Tristate::Yes))
+        }
+        (SymbolType::Tristate | SymbolType::Bool, Some(b'n')) => {
+            Meaning::Value(UserValue::Tristate(Tristate::No))
+        }
+        (SymbolType::Tristate | SymbolType::Bool, _) => Meaning::Invalid,
+        (SymbolType::String, Some(b'"')) => match unquoted(&value[1..]) {
+            Some(text) => Meaning::Value(UserValue::Text(text.into())),
+            None => Meaning::InvalidString,
+        },
+        (SymbolType::String | SymbolType::Unknown, _) => Meaning::Nothing,
+        (SymbolType::Int | SymbolType::Hex, _) if is_valid_text(ty, value) => {
+            Meaning::Value(UserValue::Text(Arc::from(value)))
+        }
+        (SymbolType::Int | SymbolType::Hex, _) => Meaning::Invalid,
+    }
+}
+
+impl Configuration<'_> {
+    /// Takes a configuration file as what the user asked for, instead of all
+    /// that was asked before. Values are not worked out.
+    pub(crate) fn read(&mut self, text: &str) -> Vec<ReadWarning> {
+        let tree = self.tree;
+        self.user = crate::user::UserValues::new(tree);
+        let (assignments, mut warnings) = parse_assignments(text, tree.dialect);
+        for Assignment { name, value, line } in assignments {
+            let mut warn = |kind| warnings.push(ReadWarning { line, kind });
+            let Some(&symbol) = tree.options.get(name.as_str()) else {
+                warn(ReadWarningKind::UnknownSymbol(name));
+                continue;
+            };
+            if self.user.get(symbol).is_some() {
+                warn(ReadWarningKind::Reassigned(name.clone()));
+            }
+            match meaning(tree, symbol, &value) {
+                Meaning::Value(value) => self.user.give(tree, symbol, value),
+                Meaning::Nothing => {}
+                Meaning::Invalid => warn(ReadWarningKind::InvalidValue { name, value }),
+                Meaning::InvalidString => warn(ReadWarningKind::InvalidString(name)),
+            }
+        }
+        warnings.sort_by_key(|warning| warning.line);
+        warnings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_assignments_comments_or_unexpected() {
+        let text =
+            "CONFIG_A=y\r\n# CONFIG_B is not set\n# a comment\n\nwhat\nCONFIG_S=\"x=\\\"y\"\n";
+        let (assignments, warnings) = parse_assignments(text, Dialect::Linux6_12);
+        let pairs: Vec<_> = assignments
+            .iter()
+            .map(|a| (a.name.as_str(), a.value.as_str(), a.line))
+            .collect();
+        assert_eq!(
+            pairs,
+            [("A", "y", 1), ("B", "n", 2), ("S", "\"x=\\\"y\"", 6)]
+        );
+        assert_eq!(
+            warnings,
+            [ReadWarning {
+                line: 5,
+                kind: ReadWarningKind::UnexpectedData("what".into())
+            }]
+        );
+    }
+
+    #[test]
+    fn text_after_is_not_set_counts_in_6_1_only() {
+        let text = "# CONFIG_B is not set yet";
+        assert_eq!(parse_assignments(text, Dialect::Linux6_1).0.len(), 1);
+        assert_eq!(parse_assignments(text, Dialect::Linux6_12).0.len(), 0);
+    }
+
+    #[test]
+    fn quoting_is_undone_up_to_the_closing_quote() {
+        assert_eq!(unquoted(r#"a\"b\\c" rest"#).as_deref(), Some(r#"a"b\c"#));
+        assert_eq!(unquoted("open"), None);
+    }
+}

@@ -1,0 +1,141 @@
+//! Origins and reasons in words, for people.
+
+use crate::eval::Configuration;
+use crate::expr::SymbolId;
+use crate::merge::DropReason;
+use crate::model::Kconfig;
+use crate::why::{Origin, Unmet};
+
+/// How many names a sentence lists before it only counts.
+const MAX_NAMES: usize = 5;
+
+impl Kconfig {
+    fn names(&self, symbols: &[SymbolId]) -> String {
+        let shown: Vec<&str> = symbols
+            .iter()
+            .take(MAX_NAMES)
+            .map(|&id| self.display_name(id))
+            .collect();
+        let rest = symbols.len().saturating_sub(MAX_NAMES);
+        let mut text = shown.join(", ");
+        if rest > 0 {
+            text.push_str(&format!(" and {rest} more"));
+        }
+        text
+    }
+
+    /// Where a value comes from, in words: `selected by E1000`.
+    #[must_use]
+    pub fn origin_text(&self, origin: &Origin) -> String {
+        match origin {
+            Origin::User => "asked for".to_owned(),
+            Origin::Selected { by } => format!("selected by {}", self.names(by)),
+            Origin::Implied { by } => format!("implied by {}", self.names(by)),
+            Origin::Default {
+                value,
+                condition,
+                location,
+            } if condition == "y" => {
+                format!("default {value} ({location})")
+            }
+            Origin::Default {
+                value,
+                condition,
+                location,
+            } => {
+                format!("default {value} if {condition} ({location})")
+            }
+            Origin::Choice {
+                picked: Some(picked),
+            } => {
+                format!("the choice picked {}", self.display_name(*picked))
+            }
+            Origin::Choice { picked: None } => "the choice picked none".to_owned(),
+            Origin::Range { low, high } => format!("moved into its range {low} to {high}"),
+            Origin::Nothing => "nothing sets it".to_owned(),
+            Origin::Undefined => "nothing defines it".to_owned(),
+        }
+    }
+
+    /// Why a request doesn't hold, in words: `needs PCI [=n]`.
+    #[must_use]
+    pub fn reason_text(&self, reason: &DropReason) -> String {
+        let needs = |unmet: &[Unmet]| {
+            let parts: Vec<&str> = unmet.iter().map(|unmet| unmet.text.as_str()).collect();
+            format!("needs {}", parts.join(" and "))
+        };
+        match reason {
+            DropReason::UnknownOption { nearest } if nearest.is_empty() => {
+                "there is no such option".to_owned()
+            }
+            DropReason::UnknownOption { nearest } => {
+                format!(
+                    "there is no such option; the nearest is {}",
+                    nearest.join(", ")
+                )
+            }
+            DropReason::InvalidValue { problem } => problem.clone(),
+            DropReason::NoPrompt { selected_by, unmet } => {
+                let mut text = match &selected_by[..] {
+                    [] => "it has no prompt and nothing selects it".to_owned(),
+                    by => format!("it has no prompt; it is selected by {}", self.names(by)),
+                };
+                if !unmet.is_empty() {
+                    text.push_str(&format!("; {}", needs(unmet)));
+                }
+                text
+            }
+            DropReason::UnmetDependency { unmet } => needs(unmet),
+            DropReason::Selected { by } => format!("selected by {}", self.names(by)),
+            DropReason::OtherChosen {
+                chosen: Some(chosen),
+            } => {
+                format!("its choice picked {}", self.display_name(*chosen))
+            }
+            DropReason::OtherChosen { chosen: None } => "its choice picked none".to_owned(),
+            DropReason::OutOfRange { low, high } => {
+                format!("it must be from {low} to {high}")
+            }
+            DropReason::Overridden { label, line } => {
+                format!("overridden by {label}, line {line}")
+            }
+        }
+    }
+}
+
+/// A difference between two configurations and where the second value comes
+/// from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExplainedDifference {
+    /// What differs.
+    pub difference: crate::Difference,
+    /// Where the value in the second configuration comes from; `None` if its
+    /// tree doesn't know the option.
+    pub origin: Option<Origin>,
+    /// For an option that the second configuration doesn't mention: what keeps
+    /// it from being visible there.
+    pub unmet: Vec<Unmet>,
+}
+
+impl Configuration<'_> {
+    /// What differs in `after`, each with its reason there. The two may be of
+    /// different trees.
+    #[must_use]
+    pub fn differences(&self, after: &Configuration<'_>) -> Vec<ExplainedDifference> {
+        crate::diff(&self.to_dotconfig(), &after.to_dotconfig())
+            .into_iter()
+            .map(|difference| {
+                let symbol = after.tree().find(difference.name());
+                let removed = matches!(difference, crate::Difference::Removed { .. });
+                ExplainedDifference {
+                    origin: symbol.map(|symbol| after.origin(symbol)),
+                    unmet: match symbol {
+                        Some(symbol) if removed => after.unmet_for(symbol, crate::Tristate::Mod),
+                        _ => Vec::new(),
+                    },
+                    difference,
+                }
+            })
+            .collect()
+    }
+}
