@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::dropped::{self, Dropped};
-use super::objects;
 use super::toolchain::{Tools, Versions};
+use super::{kconfig, objects};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
 use crate::process::Cmd;
@@ -142,7 +142,15 @@ pub fn resolve(
         .into_iter()
         .filter(|request| values.get(&request.symbol) != spelled(request))
         .collect();
-    let dropped = dropped::explain(&unmet, &values, &source.tree, arch)?;
+    let dropped = match unmet.is_empty() {
+        true => Vec::new(),
+        false => {
+            let tree = kconfig::load(source, arch, tools, session)?;
+            let configuration = tree.resolve(&text);
+            let explain = |r: &&Request| dropped::explain(r, values.get(&r.symbol), &configuration);
+            unmet.iter().map(explain).collect()
+        }
+    };
     Ok(Cached {
         value: Resolved { text, dropped },
         cached,
@@ -172,6 +180,12 @@ pub fn spelled(request: &Request) -> String {
     }
 }
 
+/// The object tree that keeps the built `conf`.
+pub(super) fn kconfig_tree(source: &Source, arch: Arch, session: &Session) -> Result<PathBuf> {
+    let folder = format!("kconfig-{}-{}", source.digest.short(), arch.facts().name);
+    Ok(session.cache.folder("objects")?.join(folder))
+}
+
 /// Lets the kernel's own tools complete the configuration, in a folder of its
 /// own that keeps the built `conf`.
 fn run_conf(
@@ -182,8 +196,7 @@ fn run_conf(
     session: &Session,
 ) -> Result<String> {
     let doing = "resolve the kernel's configuration";
-    let folder = format!("kconfig-{}-{}", source.digest.short(), arch.facts().name);
-    let tree = session.cache.folder("objects")?.join(folder);
+    let tree = kconfig_tree(source, arch, session)?;
     let _lock = session
         .cache
         .lock(&tree, &|text| session.progress.note(text))?;
@@ -209,14 +222,19 @@ fn run_conf(
 }
 
 /// The requests as lines of a `.config`.
-fn lines(requests: &[Request]) -> String {
+pub(super) fn lines(requests: &[Request]) -> String {
     effective(requests)
         .iter()
-        .map(|request| match (&*request.value, request.quoted) {
-            ("n", false) => format!("# CONFIG_{} is not set\n", request.symbol),
-            _ => format!("CONFIG_{}={}\n", request.symbol, spelled(request)),
-        })
+        .map(|request| format!("{}\n", line(request)))
         .collect()
+}
+
+/// A request as a line of a `.config`.
+pub fn line(request: &Request) -> String {
+    match (&*request.value, request.quoted) {
+        ("n", false) => format!("# CONFIG_{} is not set", request.symbol),
+        _ => format!("CONFIG_{}={}", request.symbol, spelled(request)),
+    }
 }
 
 fn read(path: &Path) -> Result<String> {
