@@ -46,6 +46,8 @@ pub enum Command {
     Check(Check),
     /// Compare two systems side by side
     Diff(Diff),
+    /// Look at the kernel's configuration, and change what the recipe asks for
+    Config(Config),
     /// Print the JSON schema of a record
     Schema,
     /// Print completions for a shell
@@ -176,6 +178,89 @@ pub struct Diff {
     pub json: bool,
 }
 
+/// `tuxling config`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tuxling config pc-net why E1000             where its value comes from
+  tuxling config mine.toml want E1000=y       what else must be asked for
+  tuxling config mine.toml want E1000=y --apply
+  tuxling config pc-shell diff pc-net         what differs, and why
+  tuxling config pc-net save --defconfig      the smallest file that says it all")]
+pub struct Config {
+    /// A recipe: a path, or the name of a built-in one (pc-net, pc-shell)
+    pub recipe: String,
+    /// What to do
+    #[command(subcommand)]
+    pub action: ConfigAction,
+    /// Print the answer as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Show the tools' output
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Refuse any source that the lock file doesn't name
+    #[arg(long, global = true)]
+    pub locked: bool,
+}
+
+/// What to do with a configuration. A symbol is named with or without
+/// `CONFIG_`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigAction {
+    /// Print the values of symbols; all that are written when none is named
+    Get {
+        /// The symbols.
+        symbols: Vec<String>,
+    },
+    /// Edit the recipe's own options
+    Set {
+        /// What to ask for: E1000=y, LOG_BUF_SHIFT=12
+        #[arg(required = true, value_name = "SYMBOL=VALUE")]
+        requests: Vec<String>,
+        /// Write it down even if the configuration drops it
+        #[arg(long)]
+        allow_dropped: bool,
+    },
+    /// Say where a value comes from, what it needs and who selects it
+    Why {
+        /// The symbol.
+        symbol: String,
+    },
+    /// Find the fewest other changes that give a symbol this value
+    Want {
+        /// What is wanted: E1000=y
+        #[arg(value_name = "SYMBOL=VALUE")]
+        request: String,
+        /// Write them into the recipe's own options
+        #[arg(long)]
+        apply: bool,
+    },
+    /// Compare with another configuration, with the reason of each change
+    Diff {
+        /// A recipe or a .config file
+        a: String,
+        /// When given, A is compared with this instead of the recipe with A;
+        /// files are then read with the recipe's kernel
+        b: Option<String>,
+    },
+    /// Write the configuration as a .config
+    Save {
+        /// Only what differs from the defaults, as `make savedefconfig` does
+        #[arg(long)]
+        defconfig: bool,
+        /// The file [default: standard output]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Find symbols by name, prompt and help text
+    Search {
+        /// The words: all of them must be there
+        #[arg(required = true)]
+        words: Vec<String>,
+    },
+}
+
 impl Command {
     /// Whether standard output is to be one JSON value.
     pub fn json(&self) -> bool {
@@ -183,6 +268,7 @@ impl Command {
             Command::Build(build) => build.json,
             Command::Check(check) => check.json,
             Command::Diff(diff) => diff.json,
+            Command::Config(config) => config.json,
             Command::New(_) | Command::Boot(_) | Command::Schema | Command::Completions { .. } => {
                 false
             }

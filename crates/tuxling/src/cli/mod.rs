@@ -5,6 +5,7 @@ pub mod args;
 mod boot;
 mod build;
 mod check;
+mod config;
 mod diff;
 mod dry_run;
 mod new;
@@ -50,6 +51,7 @@ pub fn run(args: &[OsString]) -> u8 {
         Command::Boot(boot) => boot::run(boot),
         Command::Check(check) => check::run(check),
         Command::Diff(diff) => diff::run(diff),
+        Command::Config(config) => config::run(config),
         Command::Schema => schema(),
         Command::Completions { shell } => completions(*shell),
     };

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::dropped::{self, Dropped};
-use super::objects;
 use super::toolchain::{Tools, Versions};
+use super::{kconfig, objects};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
 use crate::process::Cmd;
@@ -142,7 +142,18 @@ pub fn resolve(
         .into_iter()
         .filter(|request| !met(request, &values) || may_be_unknown(request, &values))
         .collect();
-    let dropped = dropped::explain(&doubtful, &values, &source.tree, arch)?;
+    let dropped = match doubtful.is_empty() {
+        true => Vec::new(),
+        false => {
+            let tree = kconfig::load(source, arch, tools, session)?;
+            let configuration = tree.resolve(&text);
+            doubtful
+                .into_iter()
+                .filter(|r| !met(r, &values) || configuration.tree().find(&r.symbol).is_none())
+                .map(|r| dropped::explain(r, values.get(&r.symbol), &configuration))
+                .collect()
+        }
+    };
     Ok(Cached {
         value: Resolved { text, dropped },
         cached,
@@ -184,6 +195,12 @@ pub fn spelled(request: &Request) -> String {
     }
 }
 
+/// The object tree that keeps the built `conf`.
+pub(super) fn kconfig_tree(source: &Source, arch: Arch, session: &Session) -> Result<PathBuf> {
+    let folder = format!("kconfig-{}-{}", source.digest.short(), arch.facts().name);
+    Ok(session.cache.folder("objects")?.join(folder))
+}
+
 /// Lets the kernel's own tools complete the configuration, in a folder of its
 /// own that keeps the built `conf`.
 fn run_conf(
@@ -194,8 +211,7 @@ fn run_conf(
     session: &Session,
 ) -> Result<String> {
     let doing = "resolve the kernel's configuration";
-    let folder = format!("kconfig-{}-{}", source.digest.short(), arch.facts().name);
-    let tree = session.cache.folder("objects")?.join(folder);
+    let tree = kconfig_tree(source, arch, session)?;
     let _lock = session
         .cache
         .lock(&tree, &|text| session.progress.note(text))?;
@@ -221,14 +237,19 @@ fn run_conf(
 }
 
 /// The requests as lines of a `.config`.
-fn lines(requests: &[Request]) -> String {
+pub(super) fn lines(requests: &[Request]) -> String {
     effective(requests)
         .iter()
-        .map(|request| match (&*request.value, request.quoted) {
-            ("n", false) => format!("# CONFIG_{} is not set\n", request.symbol),
-            _ => format!("CONFIG_{}={}\n", request.symbol, spelled(request)),
-        })
+        .map(|request| format!("{}\n", line(request)))
         .collect()
+}
+
+/// A request as a line of a `.config`.
+pub fn line(request: &Request) -> String {
+    match (&*request.value, request.quoted) {
+        ("n", false) => format!("# CONFIG_{} is not set", request.symbol),
+        _ => format!("CONFIG_{}={}", request.symbol, spelled(request)),
+    }
 }
 
 fn read(path: &Path) -> Result<String> {

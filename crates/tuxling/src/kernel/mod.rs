@@ -3,6 +3,7 @@
 pub mod build;
 pub mod config;
 pub mod dropped;
+pub mod kconfig;
 pub mod objects;
 pub mod toolchain;
 

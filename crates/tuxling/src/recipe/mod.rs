@@ -6,6 +6,7 @@
 
 pub mod builtin;
 pub mod diagnostic;
+pub mod edit;
 pub mod files;
 pub mod fragment;
 pub mod init;
@@ -48,6 +49,11 @@ pub fn load(name_or_path: &str, cwd: &Path) -> Result<Plan, RecipeErrors> {
         files: Files::BuiltIn,
     };
     parse(&format!("{name_or_path}.toml"), text, home)
+}
+
+/// The plan that the recipe file at this path would give with another text.
+pub fn with_text(path: &Path, text: &str) -> Result<Plan, RecipeErrors> {
+    parse(&path.display().to_string(), text, home_of(path.to_owned()))
 }
 
 /// The plan of a recipe's text; `shown` is the name by which problems call it.

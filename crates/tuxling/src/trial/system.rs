@@ -10,7 +10,7 @@ use crate::initramfs::Compression;
 use crate::kernel::build::{BuildInput, BuiltinRamdisk, Kernel};
 use crate::kernel::{self, Resolved, Tools};
 use crate::measure;
-use crate::recipe::plan::{Placement, Plan};
+use crate::recipe::plan::{KernelPlan, PatchFile, Placement, Plan, SourceWish};
 use crate::report::record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 use crate::session::{Cached, Session};
 use crate::source::{self, LockFile, Package, Source};
@@ -134,29 +134,9 @@ pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<S
 }
 
 fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cached<Sources>> {
-    let name = format!("{}.lock", plan.name);
-    let path = plan.base.join(&name);
-    let lock = if path.exists() {
-        LockFile::read(&path)?
-    } else {
-        LockFile::empty(&name)
-    };
-    let note = |text: &str| session.progress.note(text);
-    let context = source::Context {
-        cache: &session.cache,
-        processes: &session.processes,
-        progress: &note,
-        debian: &source::DebianSources::System,
-    };
+    let (name, path, lock) = lock_file(plan)?;
     let one = |package, wish, patches| {
-        let request = source::Request {
-            package,
-            wish,
-            patches,
-            lock: &lock,
-            mode: options.sources,
-        };
-        source::obtain(&request, &context)
+        obtain_one(package, wish, patches, (&lock, options.sources), session)
     };
     let linux = one(Package::Linux, &plan.kernel.source, &plan.kernel.patches)?;
     let musl = one(Package::Musl, &plan.userland.libc.source, &[])?;
@@ -177,6 +157,52 @@ fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cach
         value: sources,
         cached,
     })
+}
+
+/// The kernel's source alone, as a build would take it. The lock file is
+/// followed, not written: it names all sources of a system together.
+pub fn obtain_linux(plan: &Plan, mode: source::Mode, session: &Session) -> Result<Source> {
+    let (_, _, lock) = lock_file(plan)?;
+    let KernelPlan {
+        source, patches, ..
+    } = &plan.kernel;
+    obtain_one(Package::Linux, source, patches, (&lock, mode), session)
+}
+
+/// The name, the path and the content of a plan's lock file.
+fn lock_file(plan: &Plan) -> Result<(String, PathBuf, LockFile)> {
+    let name = format!("{}.lock", plan.name);
+    let path = plan.base.join(&name);
+    let lock = if path.exists() {
+        LockFile::read(&path)?
+    } else {
+        LockFile::empty(&name)
+    };
+    Ok((name, path, lock))
+}
+
+fn obtain_one(
+    package: Package,
+    wish: &SourceWish,
+    patches: &[PatchFile],
+    (lock, mode): (&LockFile, source::Mode),
+    session: &Session,
+) -> Result<Source> {
+    let note = |text: &str| session.progress.note(text);
+    let context = source::Context {
+        cache: &session.cache,
+        processes: &session.processes,
+        progress: &note,
+        debian: &source::DebianSources::System,
+    };
+    let request = source::Request {
+        package,
+        wish,
+        patches,
+        lock,
+        mode,
+    };
+    source::obtain(&request, &context)
 }
 
 fn refuse_dropped(config: &Resolved, options: &BuildOptions, session: &Session) -> Result<()> {

@@ -1,0 +1,142 @@
+//! `tuxling config`: what the kernel's configuration comes to, why, and how to
+//! change what the recipe asks for.
+
+mod change;
+mod diff;
+mod look;
+
+use kconfig::{Configuration, SymbolId};
+
+use super::args::{Config, ConfigAction};
+use super::progress::Terminal;
+use super::{cwd, load, print, processes};
+use crate::error::{Failure, Kind, Result};
+use crate::kernel::Tools;
+use crate::kernel::dropped::unknown;
+use crate::kernel::kconfig::{self as tree, Tree};
+use crate::recipe::Plan;
+use crate::recipe::plan::BaseConfig;
+use crate::session::Session;
+use crate::source;
+use crate::store::Cache;
+use crate::store::cache::write_whole;
+use crate::trial::system::obtain_linux;
+
+/// Does what was asked for.
+pub fn run(args: &Config) -> Result<()> {
+    let terminal = Terminal::new(args.verbose);
+    let session = Session::new(processes()?, Cache::of_user()?, &terminal, 1);
+    let plan = load(&args.recipe)?;
+    let desk = Desk::new(args, &session);
+    let tree = desk.tree(&plan)?;
+    let configuration = tree.evaluate(&plan.kernel)?;
+    let at = Subject {
+        recipe: &args.recipe,
+        plan: &plan,
+        tree: &tree,
+        configuration,
+        json: args.json,
+    };
+    match &args.action {
+        ConfigAction::Get { symbols } => look::get(&at, symbols),
+        ConfigAction::Why { symbol } => look::why(&at, symbol),
+        ConfigAction::Search { words } => look::search(&at, words),
+        ConfigAction::Set {
+            requests,
+            allow_dropped,
+        } => change::set(&at, requests, *allow_dropped),
+        ConfigAction::Want { request, apply } => change::want(at, request, *apply),
+        ConfigAction::Diff { a, b } => diff::run(&desk, &at, a, b.as_deref()),
+        ConfigAction::Save { defconfig, output } => save(&at, *defconfig, output.as_deref()),
+    }
+}
+
+/// What it takes to load another recipe's tree.
+struct Desk<'a> {
+    mode: source::Mode,
+    session: &'a Session<'a>,
+}
+
+impl<'a> Desk<'a> {
+    fn new(args: &Config, session: &'a Session<'a>) -> Self {
+        let mode = match args.locked {
+            true => source::Mode::Locked,
+            false => source::Mode::Normal,
+        };
+        Desk { mode, session }
+    }
+
+    /// The Kconfig tree of a recipe's kernel.
+    fn tree(&self, plan: &Plan) -> Result<Tree> {
+        let arch = plan.board.arch;
+        let tools = Tools::find(plan.kernel.toolchain, arch, &self.session.processes)?;
+        let linux = obtain_linux(plan, self.mode, self.session)?;
+        let tree = tree::load(&linux, arch, &tools, self.session)?;
+        tree.refuse_errors()?;
+        Ok(tree)
+    }
+}
+
+/// The configuration that is looked at.
+struct Subject<'a> {
+    /// The recipe as it was typed.
+    recipe: &'a str,
+    plan: &'a Plan,
+    tree: &'a Tree,
+    configuration: Configuration<'a>,
+    json: bool,
+}
+
+impl Subject<'_> {
+    /// A symbol by its name, with or without `CONFIG_`.
+    fn symbol(&self, name: &str) -> Result<SymbolId> {
+        let tree = &self.tree.kconfig;
+        let bare = name.strip_prefix("CONFIG_").unwrap_or(name);
+        tree.find(bare)
+            .filter(|&id| !tree.symbol(id).entries.is_empty())
+            .ok_or_else(|| unknown_symbol(bare, &tree.nearest_names(bare, 3)))
+    }
+
+    /// Who set the value that a symbol was given: the recipe's own requests,
+    /// or the base configuration.
+    fn who(&self, symbol: &str) -> String {
+        who(self.plan, symbol)
+    }
+}
+
+/// Who asks for a symbol in a plan.
+fn who(plan: &Plan, symbol: &str) -> String {
+    let mut requests = plan.kernel.requests.iter().rev();
+    match (requests.find(|r| r.symbol == symbol), &plan.kernel.base) {
+        (Some(request), _) => format!("asked for by {}", request.by),
+        (None, BaseConfig::Target(target)) => format!("set by {target}"),
+        (None, BaseConfig::File { name, .. }) => format!("set by {name}"),
+    }
+}
+
+fn unknown_symbol(name: &str, nearest: &[String]) -> Failure {
+    let failure = Failure::new(Kind::Usage, format!("CONFIG_{name}: {}", unknown(nearest)));
+    match nearest {
+        [] | [_] => failure.help("`tuxling config RECIPE search WORDS` finds symbols"),
+        several => failure.help(format!("the nearest are {}", several.join(", "))),
+    }
+}
+
+fn save(at: &Subject<'_>, defconfig: bool, output: Option<&std::path::Path>) -> Result<()> {
+    let text = match defconfig {
+        true => at.configuration.to_defconfig(),
+        false => at.configuration.to_dotconfig(),
+    };
+    if let Some(path) = output {
+        write_whole(&cwd()?.join(path), text.as_bytes())?;
+    }
+    match (at.json, output) {
+        (true, _) => super::print_json(&serde_json::json!({
+            "schema": "tuxling.config.save/1",
+            "file": output,
+            "text": text,
+        })),
+        (false, None) => print(&text),
+        (false, Some(_)) => Ok(()),
+    }
+}

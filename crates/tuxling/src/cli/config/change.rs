@@ -1,0 +1,326 @@
+//! `set` and `want`: what to ask for, and writing it into the recipe.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kconfig::{Configuration, RequestError, SymbolType, UserValue};
+use serde::Serialize;
+
+use super::{Subject, unknown_symbol};
+use crate::cli::{print, print_json};
+use crate::error::{Failure, Kind, Result};
+use crate::kernel::config::line;
+use crate::kernel::dropped::{self, Dropped};
+use crate::recipe::edit::set_options;
+use crate::recipe::plan::Request;
+use crate::recipe::{self, Plan, plan::RecipeOrigin};
+use crate::store::cache::write_whole;
+
+/// What is told of a change.
+#[derive(Serialize)]
+struct Told<'a> {
+    schema: &'static str,
+    /// Lines for the recipe's own options.
+    requests: Vec<String>,
+    /// Whether no smaller set would do; always so for what was typed.
+    smallest: bool,
+    /// All that changes.
+    changes: Vec<ToldChange>,
+    /// What is asked for and doesn't hold.
+    dropped: Vec<String>,
+    /// The recipe, when it was written.
+    written: Option<&'a Path>,
+}
+
+/// One symbol that changes.
+#[derive(Serialize)]
+struct ToldChange {
+    symbol: String,
+    before: String,
+    after: String,
+}
+
+/// `set`: edits the recipe's own options.
+pub fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {
+    let path = own_file(at.plan)?;
+    let mut requests = Vec::new();
+    for typed in typed {
+        let asked = parse(at, typed)?;
+        requests.push(of_engine(at, &asked)?);
+    }
+    let edit = Edit::new(at, path, &requests)?;
+    if !edit.dropped.is_empty() && !allow_dropped {
+        return Err(refused(at, &edit.dropped));
+    }
+    write_whole(&edit.path, edit.text.as_bytes())?;
+    tell(at, "tuxling.config.set/1", &requests, true, edit)
+}
+
+/// `want`: the fewest changes that give a symbol this value.
+pub fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> {
+    let path = match apply {
+        true => Some(own_file(at.plan)?),
+        false => None,
+    };
+    let goal = parse(&at, typed)?;
+    if at.configuration.holds(&goal) {
+        let name = at.tree.kconfig.display_name(goal.symbol);
+        let note = format!(
+            "CONFIG_{name} has this value: `tuxling config {} why {name}` says why",
+            at.recipe
+        );
+        return match at.json {
+            true => tell_nothing(),
+            false => print(&format!("{note}\n")),
+        };
+    }
+    let found = at.configuration.want(&goal).map_err(|failure| {
+        let reason = at.tree.kconfig.reason_text(&failure.reason);
+        let searched = match failure.exhausted {
+            true => "no answer to any prompt brings it there",
+            false => "the search gave up before it had tried everything",
+        };
+        Failure::new(Kind::Config, format!("found no way to {typed}"))
+            .detail(format!("in the way: {reason}\n{searched}"))
+    })?;
+    let mut requests = Vec::new();
+    for request in &found.requests {
+        requests.push(of_engine(&at, request)?);
+    }
+    let schema = "tuxling.config.want/1";
+    if let Some(path) = path {
+        let edit = Edit::new(&at, path, &requests)?;
+        if !edit.dropped.is_empty() {
+            return Err(refused(&at, &edit.dropped));
+        }
+        write_whole(&edit.path, edit.text.as_bytes())?;
+        return tell(&at, schema, &requests, found.smallest, edit);
+    }
+    let changes = at.configuration.what_if(&found.requests);
+    let changes = changes.into_iter().map(|change| ToldChange {
+        symbol: at.tree.kconfig.display_name(change.symbol).to_owned(),
+        before: change.before,
+        after: change.after,
+    });
+    let told = Told {
+        schema,
+        requests: requests.iter().map(line).collect(),
+        smallest: found.smallest,
+        changes: changes.collect(),
+        dropped: Vec::new(),
+        written: None,
+    };
+    show(&at, &told)
+}
+
+/// A recipe's new text, and what comes of it.
+struct Edit {
+    path: PathBuf,
+    text: String,
+    dropped: Vec<Dropped>,
+    changes: Vec<ToldChange>,
+}
+
+impl Edit {
+    /// Works out what the recipe would come to with these requests. Nothing is
+    /// written.
+    fn new(at: &Subject<'_>, path: PathBuf, requests: &[Request]) -> Result<Edit> {
+        let failed = |reason: String| {
+            Failure::new(Kind::Usage, format!("can't edit {}", path.display())).detail(reason)
+        };
+        let text = fs::read_to_string(&path).map_err(|e| failed(e.to_string()))?;
+        let text = set_options(&text, requests).map_err(failed)?;
+        let plan = recipe::with_text(&path, &text).map_err(|e| e.into_failure(false))?;
+        let after = at.tree.evaluate(&plan.kernel)?;
+        let dropped = requests
+            .iter()
+            .filter_map(|request| dropped_by(request, &after))
+            .collect();
+        Ok(Edit {
+            dropped,
+            changes: changes(&at.configuration, &after),
+            path,
+            text,
+        })
+    }
+}
+
+/// Why a request doesn't hold, if it doesn't.
+fn dropped_by(request: &Request, after: &Configuration<'_>) -> Option<Dropped> {
+    let tree = after.tree();
+    let asked = tree
+        .request(&request.symbol, &crate::kernel::config::spelled(request))
+        .ok()?;
+    let value = after.value(asked.symbol);
+    (!after.holds(&asked)).then(|| dropped::explain(request, value, after))
+}
+
+/// All options whose value differs between two configurations of one tree.
+fn changes(before: &Configuration<'_>, after: &Configuration<'_>) -> Vec<ToldChange> {
+    let options = before.tree().defined_options();
+    options
+        .filter(|(id, _)| before.value(*id) != after.value(*id))
+        .map(|(id, option)| ToldChange {
+            symbol: option.name.to_string(),
+            before: before.value(id).to_owned(),
+            after: after.value(id).to_owned(),
+        })
+        .collect()
+}
+
+/// The recipe's own file; a built-in one has none.
+fn own_file(plan: &Plan) -> Result<PathBuf> {
+    match &plan.origin {
+        RecipeOrigin::File(path) => path
+            .canonicalize()
+            .map_err(|e| Failure::io("find", path, &e)),
+        RecipeOrigin::BuiltIn => Err(Failure::new(
+            Kind::Usage,
+            format!("{} is built in: it can't be edited", plan.name),
+        )
+        .help("`tuxling new NAME` writes a recipe of your own to begin with")),
+    }
+}
+
+/// `E1000=y` as a request.
+fn parse(at: &Subject<'_>, typed: &str) -> Result<kconfig::Request> {
+    let Some((name, value)) = typed.split_once('=') else {
+        return Err(
+            Failure::new(Kind::Usage, format!("`{typed}` asks for no value"))
+                .help(format!("write {typed}=y")),
+        );
+    };
+    at.tree.kconfig.request(name, value).map_err(|e| match e {
+        RequestError::UnknownOption { name, nearest } => unknown_symbol(&name, &nearest),
+        invalid => Failure::new(Kind::Usage, invalid.to_string()),
+    })
+}
+
+/// A request of the engine as one of a recipe.
+fn of_engine(at: &Subject<'_>, request: &kconfig::Request) -> Result<Request> {
+    let symbol = at.tree.kconfig.symbol(request.symbol);
+    let value = match &request.value {
+        Some(UserValue::Tristate(value)) => value.to_string(),
+        Some(UserValue::Text(text)) => text.to_string(),
+        None => {
+            let message = format!("nothing is asked of CONFIG_{}", symbol.name);
+            return Err(Failure::new(Kind::Usage, message));
+        }
+    };
+    Ok(Request {
+        symbol: symbol.name.to_string(),
+        value,
+        quoted: symbol.ty == SymbolType::String,
+        lenient: false,
+        by: "the command line".to_owned(),
+    })
+}
+
+fn refused(at: &Subject<'_>, dropped: &[Dropped]) -> Failure {
+    let told: Vec<String> = dropped.iter().map(ToString::to_string).collect();
+    let wish = dropped.first().map_or_else(String::new, |d| {
+        format!("{}={}", d.request.symbol, d.request.value)
+    });
+    Failure::new(
+        Kind::Config,
+        "the configuration would drop it; nothing was written",
+    )
+    .detail(told.join("\n"))
+    .help(format!(
+        "`tuxling config {} want {wish}` finds what else to ask for",
+        at.recipe
+    ))
+}
+
+fn tell(
+    at: &Subject<'_>,
+    schema: &'static str,
+    requests: &[Request],
+    smallest: bool,
+    edit: Edit,
+) -> Result<()> {
+    let told = Told {
+        schema,
+        requests: requests.iter().map(line).collect(),
+        smallest,
+        changes: edit.changes,
+        dropped: edit.dropped.iter().map(ToString::to_string).collect(),
+        written: Some(&edit.path),
+    };
+    show(at, &told)
+}
+
+fn tell_nothing() -> Result<()> {
+    print_json(&Told {
+        schema: "tuxling.config.want/1",
+        requests: Vec::new(),
+        smallest: true,
+        changes: Vec::new(),
+        dropped: Vec::new(),
+        written: None,
+    })
+}
+
+fn show(at: &Subject<'_>, told: &Told<'_>) -> Result<()> {
+    match at.json {
+        true => print_json(told),
+        false => print(&text(told)),
+    }
+}
+
+/// Lines that can stand in a recipe as they are: all else is a comment.
+fn text(told: &Told<'_>) -> String {
+    let mut lines = told.requests.clone();
+    if !told.smallest {
+        lines.push("# the search ended before it had ruled out that fewer do".to_owned());
+    }
+    lines.extend(told.dropped.iter().map(|d| commented(d)));
+    lines.push(match told.changes.len() {
+        0 => "# no value changes".to_owned(),
+        1 => "# 1 value changes:".to_owned(),
+        n => format!("# {n} values change:"),
+    });
+    lines.extend(told.changes.iter().map(|change| {
+        let ToldChange {
+            symbol,
+            before,
+            after,
+        } = change;
+        format!("#  {symbol} {before} -> {after}")
+    }));
+    if let Some(path) = told.written {
+        lines.push(format!("# written to {}", path.display()));
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+fn commented(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("# {line}")).collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wanted_can_be_copied_into_a_recipe() {
+        let told = Told {
+            schema: "",
+            requests: vec!["CONFIG_PCI=y".into(), "# CONFIG_VT is not set".into()],
+            smallest: false,
+            changes: vec![ToldChange {
+                symbol: "PCI".into(),
+                before: "n".into(),
+                after: "y".into(),
+            }],
+            dropped: Vec::new(),
+            written: None,
+        };
+        let text = text(&told);
+        let (lines, wrong) = recipe::fragment::parse(&text);
+        assert!(wrong.is_empty(), "{wrong:?}");
+        assert_eq!(lines.len(), 2);
+        assert!(text.ends_with("# 1 value changes:\n#  PCI n -> y\n"));
+    }
+}
