@@ -1,5 +1,5 @@
-//! Runs the `tuxling` program, on recipes that are variants of the built-in
-//! ones, with one cache for all tests.
+//! Runs the `tuxling` program, on recipes that are variants of `pc-net`,
+//! with one cache for all tests.
 
 #![allow(dead_code)] // two test programs share this file; each uses its part
 
@@ -22,7 +22,6 @@ pub const LONG: Duration = Duration::from_secs(600);
 pub const TCG: [&str; 2] = ["--accel", "tcg"];
 
 const PC_NET: &str = include_str!("../../recipes/pc-net.toml");
-const PC_SHELL: &str = include_str!("../../recipes/pc-shell.toml");
 
 /// A command of the tests' own.
 #[allow(clippy::disallowed_methods)] // the tests stand outside: they start tuxling itself
@@ -207,25 +206,16 @@ pub fn half_written(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A variant of a built-in recipe.
+/// A variant of `pc-net`.
 pub struct Recipe(toml::Table);
 
 impl Recipe {
     /// `pc-net` under another name.
     pub fn pc_net(name: &str) -> Recipe {
-        Recipe::of(PC_NET, name)
-    }
-
-    /// `pc-shell` under another name.
-    pub fn pc_shell(name: &str) -> Recipe {
-        Recipe::of(PC_SHELL, name)
-    }
-
-    fn of(text: &str, name: &str) -> Recipe {
-        let mut table: toml::Table = text.parse().expect("a built-in recipe is TOML");
+        let mut table: toml::Table = PC_NET.parse().expect("a built-in recipe is TOML");
         table.insert("name".to_owned(), name.into());
         let fragments = table["kernel"]["fragments"].as_array_mut();
-        for fragment in fragments.expect("the built-in recipes have fragments") {
+        for fragment in fragments.expect("pc-net has fragments") {
             *fragment = format!("builtin:{}", fragment.as_str().expect("a name")).into();
         }
         table.remove("exercise");

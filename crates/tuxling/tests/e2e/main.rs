@@ -2,7 +2,8 @@
 //! and what it leaves behind.
 //!
 //! The tests share one cache, so that each kernel is built once. What they
-//! need is what tuxling itself needs: make, gcc, QEMU, apt's signed indexes.
+//! need is what tuxling itself needs (make, gcc, QEMU, Debian's archive), and
+//! cpio, xz, script(1) and unshare(1) with user namespaces.
 
 mod failures;
 mod fixture;

@@ -55,8 +55,9 @@ fn a_booted_kernel_reads_every_compression() {
     let dir = folder();
     let mut kernels = Vec::new();
     for compression in ["none", "gzip", "xz", "lzma", "zstd", "lz4"] {
-        let recipe = Recipe::pc_shell(&format!("reads-{compression}"))
+        let recipe = Recipe::pc_net(&format!("reads-{compression}"))
             .without("check")
+            .without("budget")
             .with(ALL_COMPRESSIONS)
             .with(&format!("ramdisk.compress = \"{compression}\""))
             .write(dir.path());
@@ -73,7 +74,8 @@ fn a_booted_kernel_reads_every_compression() {
 fn a_ramdisk_that_is_built_into_the_kernel_is_booted() {
     pc_net();
     let dir = folder();
-    let recipe = Recipe::pc_shell("builtin")
+    let recipe = Recipe::pc_net("builtin")
+        .without("budget")
         .with("ramdisk.placement = \"builtin\"")
         .write(dir.path());
     let record = run(&mut check(&recipe)).ends_with(0).json();
