@@ -67,9 +67,9 @@ fn try_supervise(args: &[OsString]) -> io::Result<u8> {
 /// those that forked in between become children of this process and are found
 /// the next time.
 fn end_descendants() {
-    use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+    use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
     loop {
-        while let Ok(Some(_)) = waitpid(None, WaitOptions::NOHANG) {}
+        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
         let below = descendants(std::process::id());
         if below.is_empty() {
             return;
