@@ -1,6 +1,9 @@
 # The ways in. `make demo` shows what tuxling does; `make test` is all that CI
 # runs. TUXLING_NO_INSTALL=1 prints what would be installed, and stops.
 
+# Where the tests of the Kconfig engine find the kernels that they compare with.
+export KCONFIG_TEST_TREES ?= $(CURDIR)/target/kernel-trees
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test demo test test-long bench clean
 
@@ -15,6 +18,7 @@ setup:
 
 setup-test:
 	@scripts/setup.sh demo test
+	@scripts/kernel-trees.sh "$(KCONFIG_TEST_TREES)"
 
 demo: setup
 	@cargo build --quiet --release --package tuxling
@@ -28,6 +32,7 @@ test-long: setup-test
 
 bench: setup-test
 	@cargo bench --package tuxling
+	@cargo bench --package kconfig --features differential
 
 clean:
 	cargo clean

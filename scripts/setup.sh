@@ -20,6 +20,10 @@ packages_for() {
     test)
         # The tools that the tests compare with.
         echo cpio gzip xz-utils lz4 zstd dpkg-dev apt-utils
+        # The kernels whose own conf the Kconfig engine is compared with, and
+        # the compilers that their trees ask about.
+        echo linux-source-6.12 linux-source-6.1
+        echo gcc-arm-linux-gnueabi gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu
         ;;
     *)
         echo "setup.sh: unknown purpose $1" >&2

@@ -13,12 +13,17 @@ use report::Report;
 /// ones, and run one at a time.
 const END_TO_END: &[&str] = &["e2e", "long"];
 
+/// The features that the long suite adds.
+const LONG: &str = "tuxling/long-tests,kconfig/long-tests";
+
 fn main() -> ExitCode {
     let task = std::env::args().nth(1).unwrap_or_default();
     let done = match task.as_str() {
         "lint" => lint(),
-        "test" => lint().and_then(|()| test(&["--workspace"])),
-        "test-long" => test(&["--workspace", "--features", "tuxling/long-tests"]),
+        "test" => {
+            lint().and_then(|()| test(&["--workspace", "--features", "kconfig/differential"]))
+        }
+        "test-long" => test(&["--workspace", "--features", LONG]),
         _ => Err("usage: cargo xtask lint|test|test-long".to_owned()),
     };
     match done {

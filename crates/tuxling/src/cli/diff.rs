@@ -6,6 +6,8 @@ use std::path::Path;
 use super::args::Diff;
 use super::{cwd, load, print, print_json};
 use crate::error::{Failure, Kind, Result};
+use crate::recipe::builtin;
+use crate::report::record::SCHEMA;
 use crate::report::{Record, diff};
 use crate::store::{Cache, Database};
 use crate::trial;
@@ -21,15 +23,14 @@ pub fn run(args: &Diff) -> Result<()> {
     }
 }
 
-/// A record's file, or the newest record of a recipe.
+/// A record's file or the folder that it is in, or the newest record of a
+/// recipe. The name of a built-in recipe comes before a folder of that name.
 fn record(name: &str) -> Result<Record> {
     let path = cwd()?.join(name);
-    if name.ends_with(".json") || path.is_dir() {
-        let path = if path.is_dir() {
-            path.join("record.json")
-        } else {
-            path
-        };
+    if path.is_dir() && builtin::recipe(name).is_none() {
+        return read(&path.join("record.json"));
+    }
+    if name.ends_with(".json") {
         return read(&path);
     }
     let plan = load(name)?;
@@ -48,11 +49,39 @@ fn record(name: &str) -> Result<Record> {
 fn read(path: &Path) -> Result<Record> {
     let text = fs::read_to_string(path)
         .map_err(|e| Failure::new(Kind::Usage, format!("can't read {}: {e}", path.display())))?;
-    serde_json::from_str(&text).map_err(|e| {
-        Failure::new(
+    parse(&text, &path.display().to_string())
+}
+
+/// A record from its text; `shown` is the file's name.
+fn parse(text: &str, shown: &str) -> Result<Record> {
+    let no_record = |e: serde_json::Error| {
+        Failure::new(Kind::Usage, format!("{shown} is not a record: {e}"))
+            .help("a record is what tuxling writes to build/NAME/record.json or prints with --json")
+    };
+    // Another schema may have other fields: it comes first.
+    let value: serde_json::Value = serde_json::from_str(text).map_err(no_record)?;
+    match value.get("schema").and_then(|schema| schema.as_str()) {
+        Some(schema) if schema != SCHEMA => Err(Failure::new(
             Kind::Usage,
-            format!("{} is not a record: {e}", path.display()),
+            format!("{shown} is of the schema `{schema}`, not of `{SCHEMA}`"),
         )
-        .help("a record is what tuxling writes to build/NAME/record.json or prints with --json")
-    })
+        .help("make the record anew with this tuxling: tuxling check")),
+        _ => serde_json::from_value(value).map_err(no_record),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_of_another_schema_is_refused_by_both_names() {
+        let failure = parse(r#"{"schema": "tuxling.record/2"}"#, "a.json").expect_err("refused");
+        assert_eq!(
+            failure.message,
+            "a.json is of the schema `tuxling.record/2`, not of `tuxling.record/1`"
+        );
+        let failure = parse("{}", "a.json").expect_err("refused");
+        assert!(failure.message.starts_with("a.json is not a record: "));
+    }
 }

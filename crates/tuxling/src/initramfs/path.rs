@@ -161,7 +161,7 @@ impl LinkTarget {
     /// Takes the target as it is; it need not exist.
     ///
     /// # Errors
-    /// When it is empty, has a NUL or more than [`MAX_PATH_BYTES`]: `symlink`
+    /// When it is empty, has a NUL or more than 4095 bytes: `symlink`
     /// fails with those, and the kernel's unpacker doesn't say so.
     pub fn new(target: impl AsRef<[u8]>) -> Result<Self, PathError> {
         let target = target.as_ref();

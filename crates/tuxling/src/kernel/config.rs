@@ -138,23 +138,33 @@ pub fn resolve(
         }
     };
     let values = parse(&text);
-    let unmet: Vec<&Request> = effective(&plan.requests)
+    let doubtful: Vec<&Request> = effective(&plan.requests)
         .into_iter()
-        .filter(|request| values.get(&request.symbol) != spelled(request))
+        .filter(|request| !met(request, &values) || may_be_unknown(request, &values))
         .collect();
-    let dropped = match unmet.is_empty() {
+    let dropped = match doubtful.is_empty() {
         true => Vec::new(),
         false => {
             let tree = kconfig::load(source, arch, tools, session)?;
-            let configuration = tree.resolve(&text);
-            let explain = |r: &&Request| dropped::explain(r, values.get(&r.symbol), &configuration);
-            unmet.iter().map(explain).collect()
+            dropped::explain(&doubtful, &values, &tree.resolve(&text))
         }
     };
     Ok(Cached {
         value: Resolved { text, dropped },
         cached,
     })
+}
+
+/// Whether a request has the value that it asks for.
+pub fn met(request: &Request, values: &Values) -> bool {
+    values.get(&request.symbol) == spelled(request)
+}
+
+/// Whether a request that something be off may name what isn't there at all:
+/// then the kernel's tools pass over it, and it looks as if it were met. A
+/// symbol is left out also while something else that it depends on is off.
+fn may_be_unknown(request: &Request, values: &Values) -> bool {
+    request.value == "n" && !request.lenient && !values.values.contains_key(&request.symbol)
 }
 
 /// The requests that count: of several for one symbol, the last.
@@ -251,6 +261,7 @@ mod tests {
             value: value.into(),
             quoted,
             by: "test".into(),
+            lenient: false,
         }
     }
 

@@ -92,6 +92,7 @@ mod tests {
             value: value.into(),
             quoted,
             by: "test".into(),
+            lenient: false,
         }
     }
 

@@ -67,7 +67,11 @@ pub fn parse(text: &str) -> (Vec<Line>, Vec<(Range<usize>, Wrong)>) {
 /// The requests of lines that are part of tuxling itself.
 pub fn trusted(text: &str, by: &str) -> Vec<Request> {
     let (lines, _) = parse(text);
-    lines.into_iter().map(|line| asked(line, by)).collect()
+    let lenient = |line| Request {
+        lenient: true,
+        ..asked(line, by)
+    };
+    lines.into_iter().map(lenient).collect()
 }
 
 fn asked(line: Line, by: &str) -> Request {
@@ -165,6 +169,7 @@ fn request(symbol: &str, value: &str, quoted: bool) -> Result<Request, Wrong> {
         value: value.to_owned(),
         quoted,
         by: String::new(),
+        lenient: false,
     })
 }
 

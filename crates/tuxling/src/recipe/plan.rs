@@ -126,6 +126,9 @@ pub struct Request {
     pub quoted: bool,
     /// Who asks: `pc-net.config:12`, `kernel.options`, `ramdisk.compress = "xz"`.
     pub by: String,
+    /// Whether `n` also stands for "there is no such symbol": what tuxling asks
+    /// for by itself is for kernels of many versions.
+    pub lenient: bool,
 }
 
 /// A patch file, read.
@@ -387,6 +390,6 @@ pub struct BudgetPlan {
     pub ramdisk: Option<Bytes>,
     /// Both together.
     pub total: Option<Bytes>,
-    /// The RAM in use when the checks have passed.
+    /// The RAM in use when the checks have passed, the agent's included.
     pub ram: Option<Bytes>,
 }

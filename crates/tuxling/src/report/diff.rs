@@ -90,48 +90,55 @@ pub fn diff(a: &Record, b: &Record) -> Diff {
 }
 
 fn figures(a: &Record, b: &Record) -> Vec<Figure> {
-    type Read = fn(&Record) -> Option<u64>;
+    type Read = fn(&Record) -> Option<i64>;
     let rows: [(&str, &str, Read); 15] = [
-        ("kernel", "B", |r| Some(r.image.kernel_bytes)),
-        ("kernel payload", "B", |r| r.image.payload_bytes),
-        ("ramdisk", "B", |r| Some(r.image.ramdisk_bytes)),
-        ("together", "B", |r| Some(r.image.total_bytes)),
-        ("text", "B", |r| Some(r.vmlinux.text_bytes)),
-        ("data", "B", |r| Some(r.vmlinux.data_bytes)),
-        ("bss", "B", |r| Some(r.vmlinux.bss_bytes)),
-        ("init", "B", |r| Some(r.vmlinux.init_bytes)),
-        ("RAM total", "KiB", |r| r.ram.total_kib),
-        ("RAM used", "KiB", |r| r.ram.used_kib),
-        ("RAM free", "KiB", |r| r.ram.free_kib),
-        ("page cache", "KiB", |r| r.ram.cache_kib),
-        ("smallest RAM", "KiB", |r| r.ram.smallest_kib),
-        ("one download", "KiB", |r| {
-            r.ram.download_kib.and_then(|kib| u64::try_from(kib).ok())
+        ("kernel", "B", |r| known(r.image.kernel_bytes)),
+        ("kernel payload", "B", |r| {
+            r.image.payload_bytes.and_then(known)
         }),
-        ("boot", "instructions", |r| r.boot.instructions),
+        ("ramdisk", "B", |r| known(r.image.ramdisk_bytes)),
+        ("together", "B", |r| known(r.image.total_bytes)),
+        ("text", "B", |r| known(r.vmlinux.text_bytes)),
+        ("data", "B", |r| known(r.vmlinux.data_bytes)),
+        ("bss", "B", |r| known(r.vmlinux.bss_bytes)),
+        ("init", "B", |r| known(r.vmlinux.init_bytes)),
+        ("RAM total", "KiB", |r| r.ram.total_kib.and_then(known)),
+        ("RAM used", "KiB", |r| r.ram.used_kib.and_then(known)),
+        ("RAM free", "KiB", |r| r.ram.free_kib.and_then(known)),
+        ("page cache", "KiB", |r| r.ram.cache_kib.and_then(known)),
+        ("smallest RAM", "KiB", |r| {
+            r.ram.smallest_kib.and_then(known)
+        }),
+        ("one download", "KiB", |r| r.ram.download_kib),
+        ("boot", "instructions", |r| {
+            r.boot.instructions.and_then(known)
+        }),
     ];
-    let signed = |value: Option<u64>| value.and_then(|v| i64::try_from(v).ok());
     rows.iter()
         .map(|(name, unit, read)| Figure {
             name: (*name).to_owned(),
             unit: (*unit).to_owned(),
-            a: signed(read(a)),
-            b: signed(read(b)),
+            a: read(a),
+            b: read(b),
         })
         .collect()
+}
+
+/// A figure as the difference has it; none where it doesn't fit.
+fn known(value: u64) -> Option<i64> {
+    i64::try_from(value).ok()
 }
 
 /// The entries whose sizes differ, the largest change first.
 fn changed(a: &BTreeMap<String, u64>, b: &BTreeMap<String, u64>) -> Vec<Figure> {
     let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-    let signed = |value: Option<&u64>| value.and_then(|v| i64::try_from(*v).ok());
     let mut figures: Vec<Figure> = names
         .into_iter()
         .map(|name| Figure {
             name: name.clone(),
             unit: "B".to_owned(),
-            a: signed(a.get(name)),
-            b: signed(b.get(name)),
+            a: a.get(name).copied().and_then(known),
+            b: b.get(name).copied().and_then(known),
         })
         .filter(|figure| figure.a != figure.b)
         .collect();
@@ -326,6 +333,15 @@ mod tests {
             ["kernel", "1,000", "600", "-400"]
         );
         assert!(table.contains("/bin/busybox"));
+    }
+
+    #[test]
+    fn a_figure_below_zero_stays_what_it_is() {
+        let (mut a, b) = (record(), record());
+        a.ram.download_kib = Some(-12);
+        let diff = diff(&a, &b);
+        let row = diff.figures.iter().find(|f| f.name == "one download");
+        assert_eq!(row.map(|f| (f.a, f.b)), Some((Some(-12), None)));
     }
 
     #[test]

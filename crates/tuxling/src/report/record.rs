@@ -114,7 +114,7 @@ pub struct CheckRecord {
 pub struct ExerciseRecord {
     /// The command.
     pub command: String,
-    /// Its exit status; `null` when it was ended by a signal or the limit.
+    /// Its exit status; `null` when a signal or its limit ended it, or it was not reached.
     pub status: Option<i32>,
 }
 

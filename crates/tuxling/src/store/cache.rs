@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Failure, Kind, Result};
 
@@ -103,13 +104,20 @@ impl Cache {
     }
 }
 
+/// How the names of files and folders begin that are being written.
+const ASIDE: &str = ".tuxling-";
+
+/// What is older was left by a tuxling that was ended.
+const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Writes a file as a whole or not at all: aside, synced, renamed.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir).map_err(|e| Failure::io("make the folder", dir, &e))?;
+    sweep(dir);
     let failed = |e: &std::io::Error| Failure::io("write", path, e);
     let mut file = tempfile::Builder::new()
-        .prefix(".tuxling-")
+        .prefix(ASIDE)
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
         .tempfile_in(dir)
         .map_err(|e| failed(&e))?;
@@ -125,22 +133,57 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
 pub fn fill_folder<T>(path: &Path, fill: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir).map_err(|e| Failure::io("make the folder", dir, &e))?;
+    sweep(dir);
     let aside = tempfile::Builder::new()
-        .prefix(".tuxling-")
+        .prefix(ASIDE)
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .tempdir_in(dir)
         .map_err(|e| Failure::io("make a folder in", dir, &e))?;
     let value = fill(aside.path())?;
     let failed = |e: &std::io::Error| Failure::io("put in place", path, e);
-    if path.exists() {
-        fs::remove_dir_all(path).map_err(|e| failed(&e))?;
-    }
     // What was written must be on the disk before its name says that it is whole.
     File::open(dir)
         .and_then(|d| rustix::fs::syncfs(&d).map_err(Into::into))
         .map_err(|e| failed(&e))?;
-    fs::rename(aside.keep(), path).map_err(|e| failed(&e))?;
+    if !path.exists() {
+        fs::rename(aside.keep(), path).map_err(|e| failed(&e))?;
+        return Ok(value);
+    }
+    // Aside, not away: at any moment one of the two is there, whole.
+    let old = tempfile::Builder::new()
+        .prefix(".tuxling-old-")
+        .tempdir_in(dir)
+        .map_err(|e| failed(&e))?;
+    let kept = old.path().join("it");
+    fs::rename(path, &kept).map_err(|e| failed(&e))?;
+    if let Err(e) = fs::rename(aside.path(), path) {
+        return Err(match fs::rename(&kept, path) {
+            Ok(()) => failed(&e),
+            Err(_) => failed(&e).help(format!("what was there is now {}", old.keep().display())),
+        });
+    }
+    let _ = aside.keep(); // in place: nothing of that name is left to be removed
     Ok(value)
+}
+
+/// Removes what tuxlings left in a folder that were ended while they wrote.
+/// None writes for as long as [`LEFT_OVER`]. What can't be removed does no
+/// harm.
+fn sweep(dir: &Path) {
+    let is_left_over = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        let changed = entry.metadata().and_then(|m| m.modified());
+        name.as_encoded_bytes().starts_with(ASIDE.as_bytes())
+            && changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT_OVER))
+    };
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if is_left_over(&entry) {
+            let _ = match entry.file_type().is_ok_and(|t| t.is_dir()) {
+                true => fs::remove_dir_all(entry.path()),
+                false => fs::remove_file(entry.path()),
+            };
+        }
+    }
 }
 
 #[cfg(test)]
@@ -163,6 +206,46 @@ mod tests {
             1,
             "nothing half written is left"
         );
+    }
+
+    #[test]
+    fn a_folder_that_is_filled_again_takes_the_old_ones_place() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("kept");
+        for (name, content) in [("a", b"1"), ("b", b"2")] {
+            fill_folder(&path, |p| write_whole(&p.join(name), content)).expect("fills");
+        }
+        assert!(!path.join("a").exists());
+        assert_eq!(fs::read(path.join("b")).expect("there"), b"2");
+        assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 1);
+    }
+
+    #[test]
+    fn what_is_left_over_is_swept_a_day_later() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let long_ago = std::time::SystemTime::now() - 2 * LEFT_OVER;
+        for (name, old) in [
+            (".tuxling-a", true),
+            (".tuxling-b", false),
+            (".other", true),
+        ] {
+            let file = File::create(dir.path().join(name)).expect("makes");
+            if old {
+                file.set_modified(long_ago).expect("sets");
+            }
+        }
+        fs::create_dir(dir.path().join(".tuxling-d")).expect("makes");
+        File::open(dir.path().join(".tuxling-d"))
+            .and_then(|d| d.set_modified(long_ago))
+            .expect("sets");
+        write_whole(&dir.path().join("new"), b"").expect("writes");
+        let mut left: Vec<_> = fs::read_dir(dir.path())
+            .expect("readable")
+            .flatten()
+            .map(|e| e.file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, [".other", ".tuxling-b", "new"]);
     }
 
     #[test]

@@ -152,7 +152,7 @@ fn dropped_by(request: &Request, after: &Configuration<'_>) -> Option<Dropped> {
         .request(&request.symbol, &crate::kernel::config::spelled(request))
         .ok()?;
     let value = after.value(asked.symbol);
-    (!after.holds(&asked)).then(|| dropped::explain(request, value, after))
+    (!after.holds(&asked)).then(|| dropped::one(request, value, after))
 }
 
 /// All options whose value differs between two configurations of one tree.
@@ -212,6 +212,7 @@ fn of_engine(at: &Subject<'_>, request: &kconfig::Request) -> Result<Request> {
         value,
         quoted: symbol.ty == SymbolType::String,
         by: "the command line".to_owned(),
+        lenient: false,
     })
 }
 

@@ -67,6 +67,7 @@ fn ask(symbol: &str, on: bool, by: &str) -> Request {
         value: if on { "y" } else { "n" }.to_owned(),
         quoted: false,
         by: by.to_owned(),
+        lenient: true,
     }
 }
 
@@ -116,6 +117,7 @@ fn ramdisk(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
             value: wishes.ramdisk.builtin_name(),
             quoted: true,
             by: by.to_owned(),
+            lenient: true,
         });
         // It is compressed already, or shall not be.
         all.push(ask("INITRAMFS_COMPRESSION_NONE", true, by));

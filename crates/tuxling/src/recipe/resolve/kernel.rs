@@ -67,9 +67,14 @@ pub fn source(
 fn fragment_file(context: &Context<'_>, name: &Placed<String>) -> Vec<Request> {
     let text = context.take(&name.place, context.files.text(&name.value));
     text.map_or_else(Vec::new, |text| {
-        let shown = name.value.strip_prefix("builtin:").unwrap_or(&name.value);
+        let builtin = name.value.strip_prefix("builtin:");
+        let shown = builtin.unwrap_or(&name.value);
         let source = context.problems.add_source(shown, &text);
-        fragment::of_file(context.problems, source, &text)
+        let mut requests = fragment::of_file(context.problems, source, &text);
+        for request in &mut requests {
+            request.lenient = builtin.is_some();
+        }
+        requests
     })
 }
 

@@ -1,0 +1,15 @@
+//! End to end, on real kernels: what a user sees of `tuxling`, its exit codes,
+//! and what it leaves behind.
+//!
+//! The tests share one cache, so that each kernel is built once. What they
+//! need is what tuxling itself needs: make, gcc, QEMU, apt's signed indexes.
+
+mod failures;
+mod fixture;
+mod gdbstub;
+mod interactive;
+mod machine;
+mod pass;
+mod process;
+mod ramdisk;
+mod recipe;
