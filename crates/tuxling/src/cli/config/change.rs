@@ -218,18 +218,20 @@ fn of_engine(at: &Subject<'_>, request: &kconfig::Request) -> Result<Request> {
 
 fn refused(at: &Subject<'_>, dropped: &[Dropped]) -> Failure {
     let told: Vec<String> = dropped.iter().map(ToString::to_string).collect();
-    let wish = dropped.first().map_or_else(String::new, |d| {
-        format!("{}={}", d.request.symbol, d.request.value)
-    });
-    Failure::new(
+    let failure = Failure::new(
         Kind::Config,
         "the configuration would drop it; nothing was written",
     )
-    .detail(told.join("\n"))
-    .help(format!(
-        "`tuxling config {} want {wish}` finds what else to ask for",
-        at.recipe
-    ))
+    .detail(told.join("\n"));
+    // `want` looks for answers that turn a symbol on or off.
+    let logical = |d: &&Dropped| matches!(&*d.request.value, "y" | "m" | "n");
+    match dropped.iter().find(logical) {
+        Some(Dropped { request, .. }) => failure.help(format!(
+            "`tuxling config {} want {}={}` finds what else to ask for",
+            at.recipe, request.symbol, request.value
+        )),
+        None => failure,
+    }
 }
 
 fn tell(
