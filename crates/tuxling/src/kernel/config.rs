@@ -146,12 +146,7 @@ pub fn resolve(
         true => Vec::new(),
         false => {
             let tree = kconfig::load(source, arch, tools, session)?;
-            let configuration = tree.resolve(&text);
-            doubtful
-                .into_iter()
-                .filter(|r| !met(r, &values) || configuration.tree().find(&r.symbol).is_none())
-                .map(|r| dropped::explain(r, values.get(&r.symbol), &configuration))
-                .collect()
+            dropped::explain(&doubtful, &values, &tree.resolve(&text))
         }
     };
     Ok(Cached {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use kconfig::{Configuration, RequestError};
 
-use super::config::spelled;
+use super::config::{Values, met, spelled};
 use crate::recipe::plan::Request;
 
 /// A request that the resolved configuration doesn't fulfil.
@@ -38,11 +38,12 @@ impl fmt::Display for Dropped {
         let Request {
             symbol, value, by, ..
         } = &self.request;
-        write!(
-            f,
-            "CONFIG_{symbol}={value} (asked for by {by}) is {} after all\n    {}",
-            self.value, self.reason
-        )?;
+        write!(f, "CONFIG_{symbol}={value} (asked for by {by}) ")?;
+        match self.value == *value {
+            true => write!(f, "says nothing")?,
+            false => write!(f, "is {} after all", self.value)?,
+        }
+        write!(f, "\n    {}", self.reason)?;
         for definition in &self.definitions {
             write!(f, "\n    defined at {}", definition.place)?;
             match &definition.prompt {
@@ -57,9 +58,28 @@ impl fmt::Display for Dropped {
     }
 }
 
+/// Finds out about each of the requests, and leaves out those that are met
+/// after all: they have their value, and there is such a symbol.
+pub fn explain(
+    doubtful: &[&Request],
+    values: &Values,
+    configuration: &Configuration<'_>,
+) -> Vec<Dropped> {
+    let tree = configuration.tree();
+    let defined = |request: &Request| {
+        let symbol = tree.find(&request.symbol);
+        symbol.is_some_and(|id| !tree.symbol(id).entries.is_empty())
+    };
+    doubtful
+        .iter()
+        .filter(|request| !met(request, values) || !defined(request))
+        .map(|request| one(request, values.get(&request.symbol), configuration))
+        .collect()
+}
+
 /// Finds out why a request doesn't hold in a configuration; `value` is what
 /// came of it.
-pub fn explain(request: &Request, value: &str, configuration: &Configuration<'_>) -> Dropped {
+pub fn one(request: &Request, value: &str, configuration: &Configuration<'_>) -> Dropped {
     let tree = configuration.tree();
     let (reason, definitions) = match tree.request(&request.symbol, &spelled(request)) {
         Ok(asked) => (
@@ -107,4 +127,100 @@ pub fn definitions(symbol: &str, configuration: &Configuration<'_>) -> Vec<Defin
             }
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kconfig::{Dialect, Environment, Kconfig, LoadOptions, MemoryTree, SilentShell};
+
+    const TOP: &str = "\
+config NET
+\tbool \"net\"
+config HIDDEN
+\tbool
+if NET
+source \"net/Kconfig\"
+endif
+";
+    const BELOW: &str = "\
+config FOO
+\tbool \"The foo protocol\"
+\tdepends on BAR
+config BAR
+\tbool \"bar\"
+";
+
+    fn tree() -> Kconfig {
+        let files = MemoryTree::new()
+            .with("Kconfig", TOP)
+            .with("net/Kconfig", BELOW);
+        Kconfig::load(&LoadOptions {
+            root: "Kconfig",
+            tree: &files,
+            env: &Environment::new(),
+            shell: &SilentShell,
+            dialect: Dialect::Linux6_12,
+        })
+        .expect("loads")
+    }
+
+    fn request(symbol: &str, value: &str) -> Request {
+        Request {
+            symbol: symbol.into(),
+            value: value.into(),
+            quoted: false,
+            by: "kernel.options".into(),
+            lenient: false,
+        }
+    }
+
+    fn told(config: &str, request: &Request) -> Vec<String> {
+        let tree = tree();
+        let (configuration, _) = Configuration::olddefconfig(&tree, config);
+        let values = super::super::config::parse(&configuration.to_dotconfig());
+        let dropped = explain(&[request], &values, &configuration);
+        dropped.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_dropped_request_is_told_with_what_it_lacks() {
+        let told = told("CONFIG_NET=y\n", &request("FOO", "y"));
+        assert_eq!(
+            told,
+            [
+                "CONFIG_FOO=y (asked for by kernel.options) is n after all\n    \
+              needs BAR [=n]\n    \
+              defined at net/Kconfig:1: \"The foo protocol\"\n    \
+              depends on NET [=y] && BAR [=n]"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_stands_around_a_source_line_counts() {
+        let told = told("", &request("BAR", "y"));
+        assert!(told[0].contains("\n    needs NET [=n]\n"), "{told:?}");
+    }
+
+    #[test]
+    fn a_symbol_without_a_prompt_can_only_be_set_by_others() {
+        let told = told("", &request("HIDDEN", "y"));
+        assert!(
+            told[0].contains("without a prompt: only other symbols can set it"),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn a_name_that_does_not_exist_is_told_even_when_it_is_turned_off() {
+        assert_eq!(
+            told("", &request("BARR", "n")),
+            [
+                "CONFIG_BARR=n (asked for by kernel.options) says nothing\n    \
+              this kernel has no such symbol; did you mean CONFIG_BAR?"
+            ]
+        );
+        assert_eq!(told("", &request("FOO", "n")), [""; 0]);
+    }
 }

@@ -93,6 +93,7 @@ mod tests {
             quoted,
             lenient: false,
             by: "test".into(),
+            lenient: false,
         }
     }
 

@@ -35,7 +35,7 @@ fn a_request_that_the_configuration_drops_is_refused_with_its_dependency() {
         "error: the configuration drops 1 request of the recipe's",
         "CONFIG_IPV6_SIT=y (asked for by kernel.options",
         "defined at net/ipv6/Kconfig:",
-        "IPV6=n",
+        "needs IPV6 [=n]",
         "help: ",
     ]);
     nothing_was_compiled(&run.stderr);

@@ -152,7 +152,7 @@ fn dropped_by(request: &Request, after: &Configuration<'_>) -> Option<Dropped> {
         .request(&request.symbol, &crate::kernel::config::spelled(request))
         .ok()?;
     let value = after.value(asked.symbol);
-    (!after.holds(&asked)).then(|| dropped::explain(request, value, after))
+    (!after.holds(&asked)).then(|| dropped::one(request, value, after))
 }
 
 /// All options whose value differs between two configurations of one tree.
@@ -213,23 +213,26 @@ fn of_engine(at: &Subject<'_>, request: &kconfig::Request) -> Result<Request> {
         quoted: symbol.ty == SymbolType::String,
         lenient: false,
         by: "the command line".to_owned(),
+        lenient: false,
     })
 }
 
 fn refused(at: &Subject<'_>, dropped: &[Dropped]) -> Failure {
     let told: Vec<String> = dropped.iter().map(ToString::to_string).collect();
-    let wish = dropped.first().map_or_else(String::new, |d| {
-        format!("{}={}", d.request.symbol, d.request.value)
-    });
-    Failure::new(
+    let failure = Failure::new(
         Kind::Config,
         "the configuration would drop it; nothing was written",
     )
-    .detail(told.join("\n"))
-    .help(format!(
-        "`tuxling config {} want {wish}` finds what else to ask for",
-        at.recipe
-    ))
+    .detail(told.join("\n"));
+    // `want` looks for answers that turn a symbol on or off.
+    let logical = |d: &&Dropped| matches!(&*d.request.value, "y" | "m" | "n");
+    match dropped.iter().find(logical) {
+        Some(Dropped { request, .. }) => failure.help(format!(
+            "`tuxling config {} want {}={}` finds what else to ask for",
+            at.recipe, request.symbol, request.value
+        )),
+        None => failure,
+    }
 }
 
 fn tell(
