@@ -115,23 +115,25 @@ fn tell(
     };
     kconfig::diff(before, after)
         .into_iter()
-        .map(|difference| {
-            let (before, after) = match &difference {
-                Difference::Removed { value, .. } => (Some(value.clone()), None),
-                Difference::Added { value, .. } => (None, Some(value.clone())),
-                Difference::Changed { before, after, .. } => {
-                    (Some(before.clone()), Some(after.clone()))
-                }
-            };
-            Told {
-                symbol: difference.name().to_owned(),
-                before,
-                after,
-                reason: reason(&difference),
-                line: difference.to_string(),
-            }
-        })
+        .map(|difference| Told::of(&difference, reason(&difference)))
         .collect()
+}
+
+impl Told {
+    fn of(difference: &Difference, reason: String) -> Told {
+        let (before, after) = match difference {
+            Difference::Removed { value, .. } => (Some(value), None),
+            Difference::Added { value, .. } => (None, Some(value)),
+            Difference::Changed { before, after, .. } => (Some(before), Some(after)),
+        };
+        Told {
+            symbol: difference.name().to_owned(),
+            before: before.cloned(),
+            after: after.cloned(),
+            reason,
+            line: difference.to_string(),
+        }
+    }
 }
 
 /// The lines of diffconfig, with the reasons behind them.
