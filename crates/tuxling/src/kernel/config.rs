@@ -142,17 +142,13 @@ pub fn resolve(
         .into_iter()
         .filter(|request| !met(request, &values) || may_be_unknown(request, &values))
         .collect();
-    let dropped = match doubtful.is_empty() {
-        true => Vec::new(),
-        false => {
-            let tree = kconfig::load(source, arch, tools, session)?;
-            dropped::explain(&doubtful, &values, &tree.resolve(&text))
-        }
-    };
-    Ok(Cached {
-        value: Resolved { text, dropped },
-        cached,
-    })
+    let mut dropped = Vec::new();
+    if !doubtful.is_empty() {
+        let tree = kconfig::load(source, arch, tools, session)?;
+        dropped = dropped::explain(&doubtful, &values, &tree.resolve(&text));
+    }
+    let value = Resolved { text, dropped };
+    Ok(Cached { value, cached })
 }
 
 /// Whether a request has the value that it asks for.

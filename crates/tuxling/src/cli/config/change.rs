@@ -48,7 +48,7 @@ pub fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()
         let asked = parse(at, typed)?;
         requests.push(of_engine(at, &asked)?);
     }
-    let edit = Edit::new(at, path, &requests)?;
+    let edit = Edit::new(at, path, &requests, None)?;
     if !edit.dropped.is_empty() && !allow_dropped {
         return Err(refused(at, &edit.dropped));
     }
@@ -64,32 +64,17 @@ pub fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> {
     };
     let goal = parse(&at, typed)?;
     if at.configuration.holds(&goal) {
-        let name = at.tree.kconfig.display_name(goal.symbol);
-        let note = format!(
-            "CONFIG_{name} has this value: `tuxling config {} why {name}` says why",
-            at.recipe
-        );
-        return match at.json {
-            true => tell_nothing(),
-            false => print(&format!("{note}\n")),
-        };
+        return holds_already(&at, &goal);
     }
-    let found = at.configuration.want(&goal).map_err(|failure| {
-        let reason = at.tree.kconfig.reason_text(&failure.reason);
-        let searched = match failure.exhausted {
-            true => "no answer to any prompt brings it there",
-            false => "the search gave up before it had tried everything",
-        };
-        Failure::new(Kind::Config, format!("found no way to {typed}"))
-            .detail(format!("in the way: {reason}\n{searched}"))
-    })?;
+    let found = at.configuration.want(&goal);
+    let found = found.map_err(|failure| no_way(&at, typed, &failure))?;
     let mut requests = Vec::new();
     for request in &found.requests {
         requests.push(of_engine(&at, request)?);
     }
     let schema = "tuxling.config.want/1";
     if let Some(path) = path {
-        let edit = Edit::new(&at, path, &requests)?;
+        let edit = Edit::new(&at, path, &requests, Some(&goal))?;
         if !edit.dropped.is_empty() {
             return Err(refused(&at, &edit.dropped));
         }
@@ -113,6 +98,29 @@ pub fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> {
     show(&at, &told)
 }
 
+/// What is wanted is there.
+fn holds_already(at: &Subject<'_>, goal: &kconfig::Request) -> Result<()> {
+    if at.json {
+        return tell_nothing();
+    }
+    let name = at.tree.kconfig.display_name(goal.symbol);
+    print(&format!(
+        "# CONFIG_{name} has this value: `tuxling config {} why {name}` says why\n",
+        at.recipe
+    ))
+}
+
+/// The search found nothing.
+fn no_way(at: &Subject<'_>, typed: &str, failure: &kconfig::WantFailure) -> Failure {
+    let reason = at.tree.kconfig.reason_text(&failure.reason);
+    let searched = match failure.exhausted {
+        true => "no answer to any prompt brings it there",
+        false => "the search gave up before it had tried everything",
+    };
+    Failure::new(Kind::Config, format!("found no way to {typed}"))
+        .detail(format!("in the way: {reason}\n{searched}"))
+}
+
 /// A recipe's new text, and what comes of it.
 struct Edit {
     path: PathBuf,
@@ -124,7 +132,14 @@ struct Edit {
 impl Edit {
     /// Works out what the recipe would come to with these requests. Nothing is
     /// written.
-    fn new(at: &Subject<'_>, path: PathBuf, requests: &[Request]) -> Result<Edit> {
+    fn new(
+        at: &Subject<'_>,
+        path: PathBuf,
+        requests: &[Request],
+        goal: Option<&kconfig::Request>,
+    ) -> Result<Edit> {
+        // What is wanted may come by itself; it must hold all the same.
+        let goal = goal.map(|goal| of_engine(at, goal)).transpose()?;
         let failed = |reason: String| {
             Failure::new(Kind::Usage, format!("can't edit {}", path.display())).detail(reason)
         };
@@ -134,6 +149,7 @@ impl Edit {
         let after = at.tree.evaluate(&plan.kernel)?;
         let dropped = requests
             .iter()
+            .chain(&goal)
             .filter_map(|request| dropped_by(request, &after))
             .collect();
         Ok(Edit {

@@ -98,7 +98,11 @@ fn tell(
             return "that kernel has no such symbol".to_owned();
         };
         if matches!(difference, Difference::Removed { .. }) {
-            let unmet = configuration.unmet_for(symbol, Tristate::Mod);
+            let definition = tree.symbol(symbol);
+            let unmet = match definition.prompts().next() {
+                Some(_) => configuration.unmet_for(symbol, Tristate::Mod),
+                None => configuration.unmet(definition.direct_dependency, Tristate::Mod),
+            };
             let parts: Vec<_> = unmet.into_iter().map(|unmet| unmet.text).collect();
             if !parts.is_empty() {
                 return format!("needs {}", parts.join(" and "));
@@ -111,23 +115,25 @@ fn tell(
     };
     kconfig::diff(before, after)
         .into_iter()
-        .map(|difference| {
-            let (before, after) = match &difference {
-                Difference::Removed { value, .. } => (Some(value.clone()), None),
-                Difference::Added { value, .. } => (None, Some(value.clone())),
-                Difference::Changed { before, after, .. } => {
-                    (Some(before.clone()), Some(after.clone()))
-                }
-            };
-            Told {
-                symbol: difference.name().to_owned(),
-                before,
-                after,
-                reason: reason(&difference),
-                line: difference.to_string(),
-            }
-        })
+        .map(|difference| Told::of(&difference, reason(&difference)))
         .collect()
+}
+
+impl Told {
+    fn of(difference: &Difference, reason: String) -> Told {
+        let (before, after) = match difference {
+            Difference::Removed { value, .. } => (Some(value), None),
+            Difference::Added { value, .. } => (None, Some(value)),
+            Difference::Changed { before, after, .. } => (Some(before), Some(after)),
+        };
+        Told {
+            symbol: difference.name().to_owned(),
+            before: before.cloned(),
+            after: after.cloned(),
+            reason,
+            line: difference.to_string(),
+        }
+    }
 }
 
 /// The lines of diffconfig, with the reasons behind them.
@@ -148,7 +154,8 @@ mod tests {
         let files = MemoryTree::new().with(
             "Kconfig",
             "config NET\n\tbool \"net\"\n\tselect CRC\nconfig CRC\n\tbool\n\
-             config E1000\n\tbool \"e1000\"\n\tdepends on PCI\nconfig PCI\n\tbool \"pci\"\n",
+             config E1000\n\tbool \"e1000\"\n\tdepends on PCI\n\
+             config OOB\n\tdef_bool y\n\tdepends on PCI\nconfig PCI\n\tbool \"pci\"\n",
         );
         let tree = Kconfig::load(&LoadOptions {
             root: "Kconfig",
@@ -158,7 +165,8 @@ mod tests {
             dialect: Dialect::Linux6_12,
         })
         .expect("loads");
-        let before = "CONFIG_PCI=y\nCONFIG_E1000=y\nCONFIG_GONE=y\n# CONFIG_NET is not set\n";
+        let before =
+            "CONFIG_PCI=y\nCONFIG_E1000=y\nCONFIG_GONE=y\nCONFIG_OOB=y\n# CONFIG_NET is not set\n";
         let after = "# CONFIG_PCI is not set\nCONFIG_NET=y\nCONFIG_CRC=y\n";
         let (configuration, _) = Configuration::olddefconfig(&tree, after);
         let told = tell(before, after, &configuration, &|name| {
@@ -166,7 +174,8 @@ mod tests {
         });
         assert_eq!(
             table(&told),
-            "-E1000 y     # needs PCI [=n]\n-GONE y      # that kernel has no such symbol\n \
+            "-E1000 y     # needs PCI [=n]\n-GONE y      # that kernel has no such symbol\n\
+             -OOB y       # needs PCI [=n]\n \
              NET n -> y  # NET was asked for\n PCI y -> n  # PCI was asked for\n\
              +CRC y       # selected by NET\n"
         );
