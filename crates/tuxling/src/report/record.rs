@@ -92,7 +92,8 @@ pub struct RamdiskSizes {
     pub archive_bytes: u64,
     /// How it is compressed.
     pub compression: String,
-    /// Every file's content by path, before compression.
+    /// Every entry's content by path, before compression; 0 for what has none:
+    /// folders, links, devices.
     pub files: BTreeMap<String, u64>,
 }
 

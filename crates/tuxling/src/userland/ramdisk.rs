@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,7 +30,7 @@ pub struct RamdiskSummary {
     pub archive_bytes: u64,
     /// The image, in bytes.
     pub image_bytes: u64,
-    /// Every file's content by path, in bytes before compression.
+    /// Every entry's content by path, in bytes before compression.
     pub files: BTreeMap<String, u64>,
 }
 
@@ -54,7 +54,7 @@ pub fn build(
     session: &Session,
 ) -> Result<Cached<Ramdisk>> {
     let entries = tree.entries().map(entry_key).collect::<Result<Vec<_>>>()?;
-    let id = Id::of("ramdisk/1", &(kind, ram, entries))
+    let id = Id::of("ramdisk/2", &(kind, ram, entries))
         .map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
     let dir = session.cache.folder("ramdisks")?.join(id.short());
     if let Some(ramdisk) = kept(&dir) {
@@ -78,12 +78,7 @@ pub fn build(
         let summary = RamdiskSummary {
             archive_bytes: packed.archive.bytes,
             image_bytes: packed.image_bytes,
-            files: packed
-                .archive
-                .entries
-                .iter()
-                .map(|e| (format!("/{}", e.path), e.bytes))
-                .collect(),
+            files: files(tree)?,
         };
         let json =
             serde_json::to_vec(&summary).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
@@ -96,7 +91,23 @@ pub fn build(
     }))
 }
 
-fn kept(dir: &std::path::Path) -> Option<Ramdisk> {
+/// Every entry's content, in bytes: none but files have any.
+fn files(tree: &Tree) -> Result<BTreeMap<String, u64>> {
+    tree.entries()
+        .map(|entry| {
+            let path = format!("/{}", entry.path);
+            match &entry.kind {
+                EntryKind::File(content) => match content.bytes() {
+                    Ok(bytes) => Ok((path, bytes)),
+                    Err(e) => Err(Failure::io("read", Path::new(&path), &e)),
+                },
+                _ => Ok((path, 0)),
+            }
+        })
+        .collect()
+}
+
+fn kept(dir: &Path) -> Option<Ramdisk> {
     let summary = serde_json::from_slice(&fs::read(dir.join("summary.json")).ok()?).ok()?;
     Some(Ramdisk {
         image: dir.join("image"),

@@ -227,7 +227,6 @@ fn of_engine(at: &Subject<'_>, request: &kconfig::Request) -> Result<Request> {
         symbol: symbol.name.to_string(),
         value,
         quoted: symbol.ty == SymbolType::String,
-        lenient: false,
         by: "the command line".to_owned(),
         lenient: false,
     })
