@@ -144,8 +144,12 @@ pub fn resolve(
         .collect();
     let mut dropped = Vec::new();
     if !doubtful.is_empty() {
-        let tree = kconfig::load(source, arch, tools, session)?;
-        dropped = dropped::explain(&doubtful, &values, &tree.resolve(&text));
+        dropped = match kconfig::load(source, arch, tools, session) {
+            Ok(tree) => dropped::explain(&doubtful, &values, &tree.resolve(&text)),
+            Err(failure) if matches!(failure.kind, Kind::Interrupted(_)) => return Err(failure),
+            // What was dropped is known all the same.
+            Err(failure) => dropped::unexplained(&doubtful, &values, &failure),
+        };
     }
     let value = Resolved { text, dropped };
     Ok(Cached { value, cached })

@@ -6,6 +6,7 @@ use std::fmt;
 use kconfig::{Configuration, RequestError};
 
 use super::config::{Values, met, spelled};
+use crate::error::Failure;
 use crate::recipe::plan::Request;
 
 /// A request that the resolved configuration doesn't fulfil.
@@ -74,6 +75,21 @@ pub fn explain(
         .iter()
         .filter(|request| !met(request, values) || !defined(request))
         .map(|request| one(request, values.get(&request.symbol), configuration))
+        .collect()
+}
+
+/// The requests that are not met, where the kernel's tree could not be read to
+/// say why.
+pub fn unexplained(doubtful: &[&Request], values: &Values, failure: &Failure) -> Vec<Dropped> {
+    doubtful
+        .iter()
+        .filter(|request| !met(request, values))
+        .map(|request| Dropped {
+            request: (*request).clone(),
+            value: values.get(&request.symbol).to_owned(),
+            reason: format!("why can't be told: {}", failure.message),
+            definitions: Vec::new(),
+        })
         .collect()
 }
 
