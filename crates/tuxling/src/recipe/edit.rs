@@ -91,7 +91,6 @@ mod tests {
             symbol: symbol.into(),
             value: value.into(),
             quoted,
-            lenient: false,
             by: "test".into(),
             lenient: false,
         }
