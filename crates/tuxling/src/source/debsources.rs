@@ -224,7 +224,7 @@ mod tests {
         of_system(dir.path())
     }
 
-    const BOOKWORM: &str = "Types: deb\n# a comment\nURIs: http://deb.debian.org/debian\n\
+    const BOOKWORM: &str = "Types: deb\n# a comment\nURIs: http://mirror.example/debian\n\
         Suites: bookworm bookworm-updates\nComponents: main contrib\n\
         Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n";
 
@@ -241,9 +241,9 @@ mod tests {
     fn one_line_entries_are_read_too_and_doubles_are_one() {
         let text = of(&[(
             "sources.list",
-            "deb http://deb.debian.org/debian/ bookworm main # the archive\n\
-             deb-src http://deb.debian.org/debian bookworm main\n\
-             # deb http://deb.debian.org/debian trixie main\n\
+            "deb http://mirror.example/debian/ bookworm main # the archive\n\
+             deb-src http://mirror.example/debian bookworm main\n\
+             # deb http://mirror.example/debian trixie main\n\
              deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] \
              http://security.debian.org/debian-security bookworm-security main\n",
         )]);
@@ -271,7 +271,7 @@ mod tests {
             ),
             (
                 "sources.list.d/debian.list.save",
-                "deb http://deb.debian.org/debian sid main\n",
+                "deb http://mirror.example/debian sid main\n",
             ),
         ]);
         assert_eq!(text, "");
