@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::config::{self, Resolved};
 use super::device_tree::DeviceTree;
-use super::objects;
 use super::toolchain::{Tools, Versions};
+use super::{linker, objects};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
 use crate::process::Cmd;
@@ -46,6 +46,16 @@ impl Kernel {
     /// The addresses of its symbols.
     pub fn system_map(&self) -> PathBuf {
         self.dir.join("System.map")
+    }
+
+    /// What is known of its link.
+    pub fn link(&self) -> linker::Kept {
+        linker::Kept::of(&self.dir)
+    }
+
+    /// Whether all of it is there. Kernels of older tuxlings lack the link.
+    fn is_whole(&self) -> bool {
+        self.image().exists() && self.link().exists()
     }
 
     /// Its resolved configuration.
@@ -131,7 +141,7 @@ pub fn build(input: &BuildInput, session: &Session) -> Result<Cached<Kernel>> {
     let build_id = input.build_id()?;
     let dir = session.cache.folder("kernels")?.join(build_id.short());
     let kernel = Kernel { build_id, dir };
-    if kernel.image().exists() {
+    if kernel.is_whole() {
         return Ok(Cached::hit(kernel));
     }
     let tree = session
@@ -141,7 +151,7 @@ pub fn build(input: &BuildInput, session: &Session) -> Result<Cached<Kernel>> {
     let _lock = session
         .cache
         .lock(&tree, &|text| session.progress.note(text))?;
-    if kernel.image().exists() {
+    if kernel.is_whole() {
         return Ok(Cached::hit(kernel)); // built by the one we waited for
     }
     let device_tree = match input.device_tree {
@@ -156,7 +166,8 @@ pub fn build(input: &BuildInput, session: &Session) -> Result<Cached<Kernel>> {
     }
     compiled?;
     fill_folder(&kernel.dir, |dir| {
-        keep(input.arch, device_tree.as_ref(), &tree, dir)
+        keep(input.arch, device_tree.as_ref(), &tree, dir)?;
+        linker::keep(&tree, dir, input.tools, session)
     })?;
     Ok(Cached::fresh(kernel))
 }
@@ -184,6 +195,7 @@ fn compile(
     if let Some(device_tree) = device_tree {
         cmd = cmd.arg(&device_tree.target);
     }
+    let cmd = linker::through(cmd, objects, input.tools, session)?;
     session
         .processes
         .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))

@@ -5,6 +5,7 @@ pub mod config;
 pub mod device_tree;
 pub mod dropped;
 pub mod kconfig;
+pub mod linker;
 pub mod objects;
 pub mod toolchain;
 
