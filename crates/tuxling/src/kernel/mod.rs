@@ -5,6 +5,7 @@ pub mod config;
 pub mod dropped;
 pub mod kconfig;
 pub mod objects;
+pub mod redundant;
 pub mod toolchain;
 
 pub use build::{Kernel, build};
