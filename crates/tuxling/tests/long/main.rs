@@ -1,7 +1,9 @@
 //! What takes too long for every run: kernels from nothing, and repeated boots.
 
+mod config;
 #[path = "../e2e/fixture.rs"]
 mod fixture;
+
 
 use std::fs;
 

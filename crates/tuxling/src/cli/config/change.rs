@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use kconfig::{Configuration, RequestError, SymbolType, UserValue};
 
+use super::merge;
 use super::told::{Told, ToldChange, changes, show};
 use super::{Subject, unknown_symbol};
 use crate::cli::{print, print_json};
@@ -33,37 +34,28 @@ pub fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()
     tell(at, "tuxling.config.set/1", &requests, None, edit)
 }
 
-/// `try`: what would change. What is asked for and wouldn't hold is told, and
-/// decides the exit code.
+/// `try`: what would change. What wouldn't hold any more is told, and decides
+/// the exit code.
 pub fn try_out(at: &Subject<'_>, typed: &[String]) -> Result<()> {
-    let (mut asked, mut requests) = (Vec::new(), Vec::new());
+    let mut requests = Vec::new();
     for typed in typed {
         let request = parse(at, typed)?;
         requests.push(of_engine(at, &request)?);
-        asked.push(request);
     }
-    let mut after = at.configuration.clone();
-    after.set(&asked);
-    let dropped: Vec<Dropped> = requests
-        .iter()
-        .filter_map(|request| dropped_by(request, &after))
-        .collect();
+    let mut plan = at.plan.kernel.clone();
+    plan.requests.extend(requests.iter().cloned());
+    let after = at.tree.evaluate(&plan)?;
+    let dropped = merge::dropped(&plan, at, &after);
     let told = Told {
         schema: "tuxling.config.try/1",
         requests: requests.iter().map(line).collect(),
         smallest: None,
         changes: changes(&at.configuration, &after, &who(at, &requests)),
-        dropped: dropped.iter().map(ToString::to_string).collect(),
+        dropped: dropped.into_iter().map(|dropped| dropped.text).collect(),
         written: None,
     };
     show(at, &told)?;
-    match dropped.len() {
-        0 => Ok(()),
-        n => Err(Failure::new(
-            Kind::Config,
-            format!("{n} of {} requests would not hold", requests.len()),
-        )),
-    }
+    merge::outcome(told.dropped.len())
 }
 
 /// Who asks for a symbol once these requests are the last ones.

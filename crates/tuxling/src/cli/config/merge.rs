@@ -36,14 +36,14 @@ struct Told<'a> {
 
 /// One request that doesn't hold.
 #[derive(Serialize)]
-struct ToldDropped {
+pub(super) struct ToldDropped {
     request: String,
     by: String,
     value: String,
     /// What it lacks.
     reason: String,
     #[serde(skip)]
-    text: String,
+    pub(super) text: String,
 }
 
 /// One request that a later one turned round.
@@ -77,14 +77,17 @@ pub fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> Result<
         true => print_json(&told)?,
         false => print(&text(&told))?,
     }
-    match told.dropped.len() {
-        0 => Ok(()),
-        1 => Err(Failure::new(Kind::Config, "1 request doesn't hold")),
-        n => Err(Failure::new(
-            Kind::Config,
-            format!("{n} requests don't hold"),
-        )),
-    }
+    outcome(told.dropped.len())
+}
+
+/// Fails when some request doesn't hold.
+pub(super) fn outcome(dropped: usize) -> Result<()> {
+    let message = match dropped {
+        0 => return Ok(()),
+        1 => "1 request doesn't hold".to_owned(),
+        n => format!("{n} requests don't hold"),
+    };
+    Err(Failure::new(Kind::Config, message))
 }
 
 /// The requests of all fragments; whatever is wrong in them is told at once.
@@ -114,7 +117,11 @@ fn read(names: &[String]) -> Result<Vec<Request>> {
 
 /// The requests that count and don't hold: those of the fragments, and those of
 /// the recipe that held before.
-fn dropped(plan: &KernelPlan, at: &Subject<'_>, after: &Configuration<'_>) -> Vec<ToldDropped> {
+pub(super) fn dropped(
+    plan: &KernelPlan,
+    at: &Subject<'_>,
+    after: &Configuration<'_>,
+) -> Vec<ToldDropped> {
     let own = at.plan.kernel.requests.len();
     let requests = plan.requests.iter().enumerate();
     requests
