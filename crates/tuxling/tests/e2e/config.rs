@@ -113,8 +113,8 @@ fn values_are_printed_as_a_config_has_them() {
     );
     let answer = desk.json(&["get", "LOG_BUF_SHIFT"], 0);
     assert_eq!(answer["values"]["LOG_BUF_SHIFT"], "14");
-    desk.ask(&["get", "E1OOO"]).ends_with(1).says(&[
-        "CONFIG_E1OOO: this kernel has no such symbol; did you mean",
+    desk.ask(&["get", "E10000"]).ends_with(1).says(&[
+        "CONFIG_E10000: this kernel has no such symbol; did you mean",
         "help: ",
     ]);
 }

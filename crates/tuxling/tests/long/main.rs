@@ -4,7 +4,6 @@ mod config;
 #[path = "../e2e/fixture.rs"]
 mod fixture;
 
-
 use std::fs;
 
 use fixture::{TCG, cache_with, folder, lock, pc_net, record, run, tuxling};
