@@ -7,6 +7,7 @@ pub mod dropped;
 pub mod kconfig;
 pub mod linker;
 pub mod objects;
+pub mod redundant;
 pub mod toolchain;
 
 pub use build::{Kernel, build};

@@ -56,7 +56,12 @@ impl Tools {
             Toolchain::Gcc => (user_cc.clone(), format!("{cross}ld")),
         };
         let mut versions = BTreeMap::new();
-        for (name, program) in [("cc", &cc), ("ld", &ld), ("user_cc", &user_cc)] {
+        let all = [("cc", &cc), ("ld", &ld), ("user_cc", &user_cc)];
+        // One compiler for both is asked and told once.
+        let all = all
+            .iter()
+            .filter(|(name, _)| *name != "user_cc" || user_cc != cc);
+        for &(name, program) in all {
             if processes.find(program).is_none() {
                 return Err(missing_tool(program, doing));
             }
@@ -68,9 +73,6 @@ impl Tools {
                 name.to_owned(),
                 text.lines().next().unwrap_or_default().to_owned(),
             );
-        }
-        if user_cc == cc {
-            versions.remove("user_cc"); // one compiler, told once
         }
         let ccache = processes.find("ccache").is_some();
         Ok(Tools {

@@ -6,6 +6,7 @@
 //! cpio, xz, script(1) and unshare(1) with user namespaces.
 
 mod boards;
+mod config;
 mod failures;
 mod fixture;
 mod gdbstub;

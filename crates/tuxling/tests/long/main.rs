@@ -1,5 +1,6 @@
 //! What takes too long for every run: kernels from nothing, and repeated boots.
 
+mod config;
 #[path = "../e2e/fixture.rs"]
 mod fixture;
 
