@@ -84,6 +84,18 @@ const MULTIBOOT_EXIT: &[u8] = &[
     0xeb, 0xfd, // jmp to the hlt
 ];
 
+/// The PC shows whether KVM runs a machine of x86.
+const MULTIBOOT_PROBE: KvmProbe = KvmProbe {
+    kernel: MULTIBOOT_EXIT,
+    args: &[
+        "-machine",
+        "pc",
+        "-device",
+        "isa-debug-exit,iobase=0x501,iosize=1",
+    ],
+    status: 0x21,
+};
+
 static I386: ArchFacts = ArchFacts {
     name: "i386",
     bits: 32,
@@ -99,16 +111,7 @@ static I386: ArchFacts = ArchFacts {
     musl_target: "i386",
     cycle_counter: true,
     kvm_hosts: &["x86_64", "i686"],
-    kvm_probe: Some(KvmProbe {
-        kernel: MULTIBOOT_EXIT,
-        args: &[
-            "-machine",
-            "pc",
-            "-device",
-            "isa-debug-exit,iobase=0x501,iosize=1",
-        ],
-        status: 0x21,
-    }),
+    kvm_probe: Some(MULTIBOOT_PROBE),
 };
 
 /// No KVM: none of its hosts runs an ARM9's kernel, and 32-bit hosts lost it
