@@ -87,6 +87,10 @@ fn write_build(
             &plan.kernel.cflags,
             session.jobs,
         );
+        let compile = match &plan.board.device_tree {
+            Some(name) => compile.arg(format!("<folder>/{name}.dtb")),
+            None => compile,
+        };
         say("kernel", vec![compile.to_line()])?;
         say(
             "outputs",

@@ -9,6 +9,9 @@ use serde::Serialize;
 pub enum Arch {
     /// 32-bit x86.
     I386,
+    /// 64-bit x86.
+    #[serde(rename = "x86_64")]
+    X86_64,
     /// 32-bit ARM from version 5 on, little endian.
     Arm,
 }
@@ -84,6 +87,18 @@ const MULTIBOOT_EXIT: &[u8] = &[
     0xeb, 0xfd, // jmp to the hlt
 ];
 
+/// The PC shows whether KVM runs a machine of x86.
+const MULTIBOOT_PROBE: KvmProbe = KvmProbe {
+    kernel: MULTIBOOT_EXIT,
+    args: &[
+        "-machine",
+        "pc",
+        "-device",
+        "isa-debug-exit,iobase=0x501,iosize=1",
+    ],
+    status: 0x21,
+};
+
 static I386: ArchFacts = ArchFacts {
     name: "i386",
     bits: 32,
@@ -99,16 +114,25 @@ static I386: ArchFacts = ArchFacts {
     musl_target: "i386",
     cycle_counter: true,
     kvm_hosts: &["x86_64", "i686"],
-    kvm_probe: Some(KvmProbe {
-        kernel: MULTIBOOT_EXIT,
-        args: &[
-            "-machine",
-            "pc",
-            "-device",
-            "isa-debug-exit,iobase=0x501,iosize=1",
-        ],
-        status: 0x21,
-    }),
+    kvm_probe: Some(MULTIBOOT_PROBE),
+};
+
+static X86_64: ArchFacts = ArchFacts {
+    name: "x86_64",
+    bits: 64,
+    kernel_arch: "x86_64",
+    source_arch: "x86",
+    image_target: "bzImage",
+    image_path: "arch/x86/boot/bzImage",
+    qemu: "qemu-system-x86_64",
+    cross_prefixes: &["", "x86_64-linux-gnu-"],
+    native_hosts: &["x86_64"],
+    user_cflags: &["-m64", "-march=x86-64"],
+    ld_emulation: None,
+    musl_target: "x86_64",
+    cycle_counter: true,
+    kvm_hosts: &["x86_64"],
+    kvm_probe: Some(MULTIBOOT_PROBE),
 };
 
 /// No KVM: none of its hosts runs an ARM9's kernel, and 32-bit hosts lost it
@@ -133,12 +157,13 @@ static ARM: ArchFacts = ArchFacts {
 
 impl Arch {
     /// All architectures.
-    pub const ALL: &[Arch] = &[Arch::I386, Arch::Arm];
+    pub const ALL: &[Arch] = &[Arch::I386, Arch::X86_64, Arch::Arm];
 
     /// Its row of the table.
     pub fn facts(self) -> &'static ArchFacts {
         match self {
             Arch::I386 => &I386,
+            Arch::X86_64 => &X86_64,
             Arch::Arm => &ARM,
         }
     }

@@ -14,6 +14,7 @@ use crate::units::Bytes;
 /// The boards that come with tuxling.
 const BUILT_IN: &[(&str, &str)] = &[
     ("pc", include_str!("../../boards/pc.toml")),
+    ("microvm", include_str!("../../boards/microvm.toml")),
     ("versatilepb", include_str!("../../boards/versatilepb.toml")),
 ];
 

@@ -7,6 +7,9 @@ macro_rules! embedded {
 }
 
 const FILES: &[(&str, &str)] = embedded![
+    "microvm-base.config",
+    "microvm-net.config",
+    "microvm.toml",
     "pc-base.config",
     "pc-net.config",
     "pc-net.toml",
