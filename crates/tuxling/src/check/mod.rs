@@ -6,6 +6,7 @@
 //! the host judges ([`verdict`]).
 
 pub mod agent;
+pub mod gateway;
 pub mod http;
 pub mod protocol;
 pub mod verdict;
