@@ -15,6 +15,7 @@ use super::board::Board;
 use crate::check::wire::Mac;
 use crate::error::{Failure, Kind, Result};
 use crate::process::{Cmd, ProcessError, Processes};
+use crate::recipe::plan::StaticAddress;
 use crate::units::Bytes;
 
 /// The gateway of QEMU's user network, behind which the host's loopback stands
@@ -115,6 +116,8 @@ pub struct Machine {
     pub cpu: Option<String>,
     /// The network card's model; no network when `None`.
     pub nic: Option<String>,
+    /// The network behind the card, where it is not QEMU's own.
+    pub subnet: Option<StaticAddress>,
     /// What runs it.
     pub accelerator: Accelerator,
     /// Further arguments, at the end.
@@ -135,6 +138,10 @@ pub enum Wiring<'a> {
 pub struct Files {
     /// What the console prints.
     pub console: PathBuf,
+    /// The base of the two paths through which a console takes keys
+    /// ([`super::apparatus::console_with_keys`]); a console that takes none is
+    /// a plain file, and two boots under `-icount` are equal.
+    pub keys: Option<PathBuf>,
     /// What the checks' agent says.
     pub channel: PathBuf,
     /// What goes over the wire.
@@ -203,13 +210,32 @@ fn network(cmd: Cmd, machine: &Machine) -> Cmd {
     };
     let mac: Vec<String> = GUEST_MAC.0.iter().map(|b| format!("{b:02x}")).collect();
     let mac = mac.join(":");
-    cmd.args(["-nic", &format!("user,id=net0,model={model},mac={mac}")])
+    let subnet = machine.subnet.map(user_network).unwrap_or_default();
+    cmd.args(["-nic", &format!("user,id=net0,model={model},mac={mac}{subnet}")])
+}
+
+/// The host behind the recipe's gateway. QEMU's own name server must stand in
+/// the same network; one outside is none of QEMU's business.
+fn user_network(fixed: StaticAddress) -> String {
+    let mut text = format!(
+        ",net={}/{},host={}",
+        fixed.network(),
+        fixed.prefix,
+        fixed.gateway
+    );
+    if fixed.has(fixed.nameserver) && fixed.nameserver != fixed.gateway {
+        text.push_str(&format!(",dns={}", fixed.nameserver));
+    }
+    text
 }
 
 fn headless(cmd: Cmd, machine: &Machine, files: &Files) -> Cmd {
     let mut cmd = cmd
         .args(["-monitor", "none", "-serial"])
-        .arg(format!("file:{}", option_value(&files.console)));
+        .arg(match &files.keys {
+            None => format!("file:{}", option_value(&files.console)),
+            Some(base) => format!("pipe:{}", option_value(base)),
+        });
     for _ in 1..machine.board.channel.serial {
         cmd = cmd.args(["-serial", "null"]);
     }
@@ -274,6 +300,7 @@ mod tests {
             memory: Bytes::mib(32),
             cpu: None,
             nic: Some("e1000".to_owned()),
+            subnet: None,
             accelerator: Accelerator::Tcg,
             extra: vec!["-S".to_owned()],
         }
@@ -283,6 +310,7 @@ mod tests {
     fn a_headless_boot_goes_into_files() {
         let files = Files {
             console: "/b/console.log".into(),
+            keys: None,
             channel: "/b/a,b".into(),
             wire: "/b/wire.pcap".into(),
         };
@@ -310,6 +338,26 @@ mod tests {
              -kernel /k/bzImage -initrd /k/initrd -append 'console=ttyS0 panic=-1' -display none \
              -nic none -serial mon:stdio"
         );
+    }
+
+    #[test]
+    fn a_network_of_the_recipes_own_and_keys_for_the_console_are_told_to_qemu() {
+        let mut machine = machine();
+        machine.subnet = Some(StaticAddress {
+            address: Ipv4Addr::new(192, 168, 7, 9),
+            prefix: 28,
+            gateway: Ipv4Addr::new(192, 168, 7, 1),
+            nameserver: Ipv4Addr::new(192, 168, 7, 3),
+        });
+        let files = Files {
+            console: "/b/console.log".into(),
+            keys: Some("/b/console".into()),
+            channel: "/b/channel.log".into(),
+            wire: "/b/wire.pcap".into(),
+        };
+        let line = command(&machine, Wiring::Headless(&files), Clock::Host).to_line();
+        assert!(line.contains("-serial pipe:/b/console -serial file:/b/channel.log"));
+        assert!(line.contains(",net=192.168.7.0/28,host=192.168.7.1,dns=192.168.7.3 "));
     }
 
     #[test]

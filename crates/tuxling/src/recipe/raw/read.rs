@@ -7,6 +7,7 @@ use super::schema::{
 };
 use super::{Budget, File, Given, Init, Kernel, Machine, Mode, Network, Recipe, Text, Userland};
 use crate::initramfs::Compression;
+use crate::machine::serial::SerialPort;
 use crate::recipe::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
 use crate::recipe::plan::{Placement, PruneLevel, Toolchain};
 use crate::recipe::table::{self, Table};
@@ -169,6 +170,9 @@ fn read_network(t: &Table<'_>) -> Network {
     Network {
         mode: t.word("mode", &modes),
         nic: t.text("nic"),
+        address: t.parsed("address", words::network_address),
+        gateway: t.parsed("gateway", words::address),
+        nameserver: t.parsed("nameserver", words::address),
     }
 }
 
@@ -178,6 +182,8 @@ fn read_machine(t: &Table<'_>) -> Machine {
         timeout: t.parsed("timeout", words::duration),
         silence: t.parsed("silence", words::duration),
         cpu: t.text("cpu"),
+        console: t.parsed("console", SerialPort::parse),
+        channel: t.parsed("channel", SerialPort::parse),
     }
 }
 
