@@ -38,6 +38,7 @@
 
 #define GATEWAY "10.0.2.2"
 #define DEAD_HOST "10.0.2.99"
+#define CALM_PORT 4242 /* src/check/gateway/relay.rs */
 #define PLACE "/tuxling-adversity"
 
 static int provoked, wrong;
@@ -494,6 +495,26 @@ static void network(void)
 	close(second);
 }
 
+/* Waits until the gateway says that its flood is over. */
+static void calm(void)
+{
+	struct sockaddr_in here = address("0.0.0.0", CALM_PORT);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	struct pollfd look = { fd, POLLIN, 0 };
+	char text[16];
+
+	works("bind", bind(fd, (void *)&here, sizeof here));
+	for (int i = 0; i < 3000; i++) {
+		ssize_t got = poll(&look, 1, 100) == 1 ? recv(fd, text, sizeof text, 0) : 0;
+
+		if (got == 4 && memcmp(text, "calm", 4) == 0) {
+			tell(1, "the flood is over");
+			return;
+		}
+	}
+	tell(0, "the flood never ended");
+}
+
 static const struct {
 	const char *name;
 	void (*does)(void);
@@ -501,6 +522,7 @@ static const struct {
 	{ "signals", signals }, { "faults", faults }, { "processes", processes },
 	{ "memory", memory }, { "files", files }, { "full", full },
 	{ "pipes", pipes }, { "proc", proc }, { "network", network },
+	{ "calm", calm },
 };
 
 int main(int argc, char **argv)
@@ -512,6 +534,13 @@ int main(int argc, char **argv)
 			printf("survived %s: %d provocations, %d wrong\n", argv[1], provoked, wrong);
 			return wrong != 0;
 		}
+	}
+	if (argc == 3 && strcmp(argv[1], "idle") == 0) {
+		/* In small pieces: the agent's limit counts, not this one's clock. */
+		for (int left = atoi(argv[2]); left > 0; left--)
+			poll(NULL, 0, 1000);
+		printf("survived idle: %s seconds\n", argv[2]);
+		return 0;
 	}
 	fprintf(stderr, "adversary: no such topic\n");
 	return 2;

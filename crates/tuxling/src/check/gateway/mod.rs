@@ -149,6 +149,7 @@ impl Gateway {
             incoming: Vec::new(),
             outgoing: Vec::new(),
             flooded: 0,
+            calm_at: Duration::ZERO,
         };
         let thread = std::thread::Builder::new()
             .name("gateway".to_owned())
@@ -184,6 +185,9 @@ impl Drop for Gateway {
 /// How long to wait when there is nothing to do.
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// How often the guest is told that the flood is over.
+const CALM_AGAIN: Duration = Duration::from_millis(200);
+
 /// More than this isn't put on the way to a guest that doesn't read.
 const MOST_OUTGOING: usize = 256 << 10;
 
@@ -202,6 +206,7 @@ struct Work {
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
     flooded: u64,
+    calm_at: Duration,
 }
 
 impl Work {
@@ -249,7 +254,7 @@ impl Work {
         while let Some(frame) = self.host.transmit() {
             self.to_guest.send(now, frame);
         }
-        self.flood();
+        self.flood(now);
         while let Some(frame) = self.to_guest.arrived(now) {
             put_frame(&mut self.outgoing, &frame);
         }
@@ -258,7 +263,7 @@ impl Work {
 
     /// Hostile packets go out as fast as the guest takes them, and arrive as
     /// they are.
-    fn flood(&mut self) {
+    fn flood(&mut self, now: Duration) {
         while self.host.leased()
             && self.flooded < self.weather.flood
             && self.outgoing.len() < MOST_OUTGOING
@@ -268,6 +273,11 @@ impl Work {
                 &hostile::packet(self.weather.seed, self.flooded),
             );
             self.flooded += 1;
+        }
+        let over = self.weather.flood > 0 && self.flooded == self.weather.flood;
+        if over && self.outgoing.is_empty() && now >= self.calm_at {
+            self.calm_at = now + CALM_AGAIN;
+            self.host.say_calm();
         }
     }
 

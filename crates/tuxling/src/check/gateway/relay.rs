@@ -13,10 +13,13 @@ use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr, IpEndpoint};
 
 use super::lease::Server;
-use super::{Deeds, GATEWAY, GATEWAY_MAC, Weather};
+use super::{Deeds, GATEWAY, GATEWAY_MAC, GUEST, Weather};
 
 /// So many connections to one port at a time.
 const CONNECTIONS: usize = 4;
+
+/// Where the guest hears that a flood is over (guest/adversary.c).
+const CALM_PORT: u16 = 4242;
 
 /// What a connection buffers each way.
 const BUFFER: usize = 64 << 10;
@@ -31,6 +34,7 @@ pub struct Host {
     leased: bool,
     connections: Vec<Connection>,
     datagrams: Vec<(SocketHandle, UdpSocket, Option<IpEndpoint>)>,
+    calm: SocketHandle,
     resets_left: u32,
     resets: u32,
 }
@@ -57,6 +61,7 @@ impl Host {
         });
         let mut sockets = SocketSet::new(Vec::new());
         let dhcp = sockets.add(datagram_socket(67));
+        let calm = sockets.add(datagram_socket(CALM_PORT));
         let connections = tcp_ports
             .iter()
             .flat_map(|port| std::iter::repeat_n(*port, CONNECTIONS))
@@ -80,6 +85,7 @@ impl Host {
             leased: false,
             connections,
             datagrams,
+            calm,
             resets_left: weather.resets,
             resets: 0,
         }
@@ -88,6 +94,13 @@ impl Host {
     /// Whether the guest was given its address.
     pub fn leased(&self) -> bool {
         self.leased
+    }
+
+    /// Tells the guest that a flood is over.
+    pub fn say_calm(&mut self) {
+        let to = IpEndpoint::new(IpAddress::Ipv4(GUEST), CALM_PORT);
+        let socket = self.sockets.get_mut::<udp::Socket>(self.calm);
+        let _ = socket.send_slice(b"calm", to); // it is said again
     }
 
     /// What it did of its own.
