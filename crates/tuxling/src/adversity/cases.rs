@@ -63,9 +63,9 @@ pub const ALL: &[Case] = &[
         change: Change::ProvokeNetwork(&["network"]),
     },
     Case {
-        name: "half-ram",
-        about: "half of the recipe's RAM",
-        change: Change::Memory(1, 2),
+        name: "less-ram",
+        about: "three quarters of the recipe's RAM",
+        change: Change::Memory(3, 4),
     },
     Case {
         name: "four-times-ram",

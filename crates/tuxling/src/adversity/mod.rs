@@ -214,6 +214,9 @@ fn done(report: &BootReport) -> String {
         .filter_map(|check| check.detail.split_once("survived "))
         .map(|(_, rest)| rest.split('"').next().unwrap_or(rest))
         .collect();
+    if provoked.is_empty() && report.deeds.is_none() {
+        return "all checks passed".to_owned();
+    }
     let Some(Deeds {
         to_guest,
         from_guest,
