@@ -24,8 +24,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -38,7 +36,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HOME "/.tuxling"
+#ifndef HOME
+#define HOME "/.tuxling" /* the tests of the agent itself have another one */
+#endif
 #define OUTPUT_MAX 16384 /* of one check's output; the rest is counted */
 #define CHUNK 384        /* bytes of text in one message */
 #define LINE_MAX_ 2048   /* one message, escapes included */
@@ -120,23 +120,122 @@ static void write_all(int fd, const char *bytes, size_t n)
 	}
 }
 
+/* A number's digits, at least so many of them. Returns their number. */
+static size_t digits(char *out, u64 value, unsigned base, int least)
+{
+	char reversed[24];
+	int n = 0;
+
+	do {
+		reversed[n++] = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value || n < least);
+	for (int i = 0; i < n; i++)
+		out[i] = reversed[n - 1 - i];
+	return (size_t)n;
+}
+
+/* What is needed of vsnprintf(3), which with all that it calls is a third of a
+ * static program of this size: %s, %c, %d, %u, %x with `l`, `ll` and a width
+ * that is filled with zeros. Returns the length that there would be. */
+static size_t vformat(char *out, size_t room, const char *format, va_list args)
+{
+	size_t n = 0;
+
+	for (; *format; format++) {
+		char number[24];
+		const char *part = number;
+		size_t length = 1;
+		int longs = 0, width = 0;
+		u64 value;
+
+		if (*format != '%') {
+			part = format;
+		} else {
+			while (*++format >= '0' && *format <= '9')
+				width = 10 * width + *format - '0';
+			for (; *format == 'l'; format++)
+				longs++;
+			switch (*format) {
+			case 's':
+				part = va_arg(args, const char *);
+				length = strlen(part);
+				break;
+			case 'c':
+				number[0] = (char)va_arg(args, int);
+				break;
+			case 'd':
+				value = (u64)va_arg(args, int);
+				number[0] = '-';
+				if ((int64_t)value < 0)
+					length = 1 + digits(number + 1, -value, 10, 1);
+				else
+					length = digits(number, value, 10, 1);
+				break;
+			default: /* u, x */
+				value = longs == 2 ? va_arg(args, unsigned long long) :
+					longs ? va_arg(args, unsigned long) :
+						va_arg(args, unsigned);
+				length = digits(number, value, *format == 'x' ? 16 : 10,
+						width);
+			}
+		}
+		if (n + length < room)
+			memcpy(out + n, part, length);
+		n += length;
+	}
+	if (room)
+		out[n < room ? n : room - 1] = 0;
+	return n;
+}
+
+static size_t format(char *out, size_t room, const char *text, ...)
+{
+	va_list args;
+	size_t n;
+
+	va_start(args, text);
+	n = vformat(out, room, text, args);
+	va_end(args);
+	return n;
+}
+
 /* One message, one write: two processes' lines don't mix. */
-static void say(const char *format, ...)
+static void say(const char *text, ...)
 {
 	char line[LINE_MAX_];
 	va_list args;
-	int head, n;
+	size_t head, n;
 
-	head = snprintf(line, sizeof line, "tuxling1 %s %c%lu ", nonce, stream,
-			sequence++);
-	va_start(args, format);
-	n = vsnprintf(line + head, sizeof line - 16 - (size_t)head, format, args);
+	head = format(line, sizeof line, "tuxling1 %s %c%lu ", nonce, stream,
+		      sequence++);
+	va_start(args, text);
+	n = head + vformat(line + head, sizeof line - 16 - head, text, args);
 	va_end(args);
-	if (n < 0 || n >= (int)sizeof line - 16 - head)
+	if (n >= sizeof line - 16)
 		return; /* can't be: texts are cut into chunks. The gap tells. */
-	n += head;
-	n += snprintf(line + n, 16, " %08lx\n", (unsigned long)crc32(line, (size_t)n));
-	write_all(channel, line, (size_t)n);
+	n += format(line + n, 16, " %08lx\n", (unsigned long)crc32(line, n));
+	write_all(channel, line, n);
+}
+
+/* Says on the console or to a check's output that a call failed: by number,
+ * since the texts of all errors are larger than the agent. */
+static void complain(const char *what, const char *of, int error)
+{
+	char line[256];
+
+	format(line, sizeof line, "%s%s: error %d\n", what, of, error);
+	write_all(2, line, strlen(line));
+}
+
+/* A number in decimal digits. */
+static u64 number(const char *text)
+{
+	u64 value = 0;
+
+	while (*text >= '0' && *text <= '9')
+		value = 10 * value + (u64)(*text++ - '0');
+	return value;
 }
 
 /* Printable ASCII but blank and '%' as it is, all else as %XX. */
@@ -259,7 +358,7 @@ static void sha256_end(struct sha256 *sha, char hex[65])
 		sha256_add(sha, &byte, 1);
 	}
 	for (int i = 0; i < 8; i++)
-		snprintf(hex + 8 * i, 9, "%08lx", (unsigned long)sha->state[i]);
+		format(hex + 8 * i, 9, "%08lx", (unsigned long)sha->state[i]);
 }
 
 /* Says the size and the SHA-256 of a file, and removes it. */
@@ -310,7 +409,7 @@ static void run_child(char **argv, int in, int out)
 	dup2(out, 2);
 	environ = env;
 	execvp(argv[0], argv);
-	dprintf(2, "can't execute %s: %s\n", argv[0], strerror(errno));
+	complain("can't execute ", argv[0], errno);
 	_exit(127);
 }
 
@@ -464,6 +563,187 @@ static struct ended wait_for_address(const char *id, const char *interface, u64 
 	return (struct ended){ "timeout", 0, now_ns() - since };
 }
 
+/* ---- echo ---- */
+
+/* The bytes of an echo, one after the other: the host makes the same ones
+ * (check/echo.rs). */
+static unsigned char next_byte(u32 *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return (unsigned char)(*state >> 24);
+}
+
+struct echo {
+	const char *id;
+	int udp;
+	struct sockaddr_in to;
+	u64 size;
+	u32 key;
+	u64 until;
+	u64 back; /* bytes that came back */
+	struct sha256 sha;
+};
+
+#define DATAGRAM 512
+
+static int wait_until(int fd, short events, u64 until)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	u64 now;
+
+	while ((now = now_ns()) < until) {
+		u64 ms = (until - now) / 1000000u + 1;
+
+		if (poll(&p, 1, ms < 100 ? (int)ms : 100) > 0)
+			return p.revents;
+	}
+	return 0;
+}
+
+/* Takes what has come back. 1: more may come; 0: the end; -1: an error. */
+static int take_back(struct echo *echo, int fd)
+{
+	unsigned char bytes[2048];
+	ssize_t n = recv(fd, bytes, sizeof bytes, 0);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 1 : -1;
+	echo->back += (u64)n;
+	sha256_add(&echo->sha, bytes, (size_t)n);
+	return n > 0;
+}
+
+/* Sends all, and reads until the other side closes. */
+static int echo_stream(struct echo *echo, int fd)
+{
+	unsigned char piece[1024];
+	size_t have = 0, sent = 0;
+	u64 left = echo->size;
+	u32 state = echo->key;
+	int open_ = 1;
+
+	for (;;) {
+		short events = (short)(POLLIN | (open_ ? POLLOUT : 0));
+		int ready = wait_until(fd, events, echo->until), more;
+
+		if (!ready)
+			return ETIMEDOUT;
+		if (ready & ~POLLOUT) {
+			more = take_back(echo, fd);
+			if (more <= 0)
+				return more < 0 ? errno : 0;
+		}
+		if (!open_ || !(ready & POLLOUT))
+			continue;
+		if (sent == have) {
+			for (have = 0, sent = 0; have < sizeof piece && left; left--)
+				piece[have++] = next_byte(&state);
+		}
+		if (have == 0) {
+			open_ = 0;
+			shutdown(fd, SHUT_WR);
+		} else {
+			ssize_t n = send(fd, piece + sent, have - sent, MSG_NOSIGNAL);
+
+			if (n < 0 && errno != EAGAIN && errno != EINTR)
+				return errno;
+			sent += n > 0 ? (size_t)n : 0;
+		}
+	}
+}
+
+/* Sends one datagram after the other, each again every second until there is
+ * an answer: datagrams may be lost on the way. */
+static int echo_datagrams(struct echo *echo, int fd)
+{
+	unsigned char piece[DATAGRAM];
+	u32 state = echo->key;
+
+	for (u64 left = echo->size; left;) {
+		size_t n = 0;
+		u64 back = echo->back;
+
+		while (n < sizeof piece && left) {
+			piece[n++] = next_byte(&state);
+			left--;
+		}
+		while (echo->back == back) {
+			u64 next = now_ns() + 1000000000u;
+
+			if (now_ns() >= echo->until)
+				return ETIMEDOUT;
+			if (send(fd, piece, n, 0) < 0)
+				return errno;
+			if (next > echo->until)
+				next = echo->until;
+			if (wait_until(fd, POLLIN, next) && take_back(echo, fd) < 0)
+				return errno;
+		}
+	}
+	return 0;
+}
+
+static int echo_once(struct echo *echo)
+{
+	int kind = (echo->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int fd = socket(AF_INET, kind, 0), error = 0;
+	socklen_t size = sizeof error;
+
+	if (fd < 0)
+		return errno;
+	echo->back = 0;
+	sha256_start(&echo->sha);
+	if (connect(fd, (struct sockaddr *)&echo->to, sizeof echo->to) < 0)
+		error = errno;
+	if (error == EINPROGRESS) {
+		error = ETIMEDOUT;
+		if (wait_until(fd, POLLOUT, echo->until))
+			getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	}
+	if (!error)
+		error = echo->udp ? echo_datagrams(echo, fd) : echo_stream(echo, fd);
+	close(fd);
+	return error;
+}
+
+/* Words: tcp or udp, address, port, size, key. Says what came back. */
+static struct ended run_echo(const char *id, char **words, u64 until, int *attempts)
+{
+	struct echo echo = { .id = id, .until = until };
+	u64 since;
+	int error;
+
+	echo.udp = !strcmp(words[0], "udp");
+	echo.to.sin_family = AF_INET;
+	echo.to.sin_addr.s_addr = htonl((u32)number(words[1]));
+	echo.to.sin_port = htons((uint16_t)number(words[2]));
+	echo.size = number(words[3]);
+	echo.key = (u32)number(words[4]);
+	for (;;) {
+		since = now_ns();
+		error = echo_once(&echo);
+		++*attempts;
+		/* Without any answer yet, the network may still be coming up. */
+		if (!error || echo.back || now_ns() - started_ns > settle_ns ||
+		    now_ns() + RETRY_MS * 1000000ull >= until)
+			break;
+		wait_ms(RETRY_MS);
+	}
+	if (error && error != ETIMEDOUT && !echo.back) {
+		say("digest %s error %d", id, error);
+	} else {
+		unsigned long long back = echo.back;
+		char hex[65];
+
+		sha256_end(&echo.sha, hex);
+		say("digest %s %llu %s", id, back, hex);
+	}
+	return (struct ended){ error == ETIMEDOUT ? "timeout" : "status", 0,
+			       now_ns() - since };
+}
+
 /* Reads a file of the proc file system into `output`, which mounts it for the
  * moment when the system hasn't. */
 static size_t read_proc(const char *name)
@@ -473,12 +753,12 @@ static size_t read_proc(const char *name)
 	ssize_t n = 0;
 	size_t have = 0;
 
-	snprintf(path, sizeof path, "/proc/%s", name);
+	format(path, sizeof path, "/proc/%s", name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		mkdir(HOME "/proc", 0700);
 		mounted = mount("proc", HOME "/proc", "proc", 0, NULL) == 0;
-		snprintf(path, sizeof path, HOME "/proc/%s", name);
+		format(path, sizeof path, HOME "/proc/%s", name);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	while (fd >= 0 && have < OUTPUT_MAX - 1 &&
@@ -519,10 +799,14 @@ static void say_own_cost(void)
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		if (stat(files[i], &st) == 0)
 			file_pages += ((unsigned long)st.st_size + page - 1) / page;
-	if (read_proc("self/statm") == 0 ||
-	    sscanf(output, "%*u %lu %lu", &resident, &shared) != 2) {
-		shared = 0;
-		resident = 0;
+	if (read_proc("self/statm") > 0) {
+		char *at = strchr(output, ' ');
+
+		resident = at ? (unsigned long)number(at + 1) : 0;
+		at = at ? strchr(at + 1, ' ') : NULL;
+		shared = at ? (unsigned long)number(at + 1) : 0;
+	}
+	if (resident == 0) {
 		if (getrusage(RUSAGE_SELF, &usage) == 0)
 			resident = (unsigned long)usage.ru_maxrss * 1024 / page;
 	}
@@ -532,16 +816,26 @@ static void say_own_cost(void)
 
 /* ---- the plan ---- */
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return -1;
+}
+
 /* Undoes escape(), in place. */
 static void unescape(char *word)
 {
 	char *out = word;
 
 	for (char *in = word; *in; in++) {
-		unsigned value;
+		int high = *in == '%' ? hex_digit(in[1]) : -1;
+		int low = high >= 0 ? hex_digit(in[2]) : -1;
 
-		if (*in == '%' && in[1] && in[2] && sscanf(in + 1, "%2x", &value) == 1) {
-			*out++ = (char)value;
+		if (low >= 0) {
+			*out++ = (char)(high << 4 | low);
 			in += 2;
 		} else {
 			*out++ = *in;
@@ -595,18 +889,23 @@ static void run_line(char **words, int n, int *checks, int *exercises)
 	int exercise = !strcmp(words[0], "exercise"), attempts = 0;
 	char id[16];
 	u64 since = now_ns();
-	u64 until = since + strtoull(words[1], NULL, 10) * 1000000u;
+	u64 until = since + number(words[1]) * 1000000u;
 	struct ended ended;
 
 	if (n < 4)
 		return;
-	snprintf(id, sizeof id, "%c%d", exercise ? 'x' : 'c',
+	format(id, sizeof id, "%c%d", exercise ? 'x' : 'c',
 		 exercise ? (*exercises)++ : (*checks)++);
 	say("start %s", id);
 	if (!strcmp(words[0], "address")) {
 		output_len = 0;
 		ended = wait_for_address(id, words[3], until);
 		attempts = 1;
+	} else if (!strcmp(words[0], "echo")) {
+		output_len = 0;
+		ended = (struct ended){ "error", EINVAL, 0 };
+		if (n == 8)
+			ended = run_echo(id, words + 3, until, &attempts);
 	} else if (exercise) {
 		ended = run_once(words + 3, until);
 		attempts = 1;
@@ -641,6 +940,8 @@ static void run_plan(char *at)
 		}
 		if (n > 1)
 			run_line(words, n, &checks, &exercises);
+		else if (!strcmp(words[0], "skip"))
+			checks++; /* typed at the console */
 	}
 	if (!measured)
 		say_memory("after");
@@ -661,8 +962,7 @@ static void open_channel(void)
 		wait_ms(10);
 	}
 	if (channel < 0) {
-		dprintf(2, "tuxling-agent: can't open the checks' channel: %s\n",
-			strerror(errno));
+		complain("tuxling-agent: can't open the checks' channel", "", errno);
 		return;
 	}
 	if (tcgetattr(channel, &t) < 0)
@@ -683,7 +983,7 @@ static char *read_head(const char **init)
 		return NULL;
 	nonce = words[1];
 	*init = words[2];
-	settle_ns = strtoull(words[3], NULL, 10) * 1000000u;
+	settle_ns = number(words[3]) * 1000000u;
 	return at;
 }
 
@@ -696,7 +996,7 @@ int main(int argc, char **argv)
 	open_channel();
 	checks = read_head(&init);
 	if (!checks)
-		dprintf(2, "tuxling-agent: can't read the checks' plan\n");
+		complain("tuxling-agent: can't read the checks' plan", "", errno);
 	if (channel >= 0 && checks) {
 		pid_t pid = fork();
 
@@ -708,7 +1008,7 @@ int main(int argc, char **argv)
 				wait_ms(-1);
 		}
 		if (pid < 0)
-			dprintf(2, "tuxling-agent: can't fork: %s\n", strerror(errno));
+			complain("tuxling-agent: can't fork", "", errno);
 	}
 	argv[0] = (char *)init;
 	execve(init, argv, environ);

@@ -1,6 +1,7 @@
 //! Tuxling: from one recipe to a tiny Linux that is built, booted, checked and
 //! measured. See ARCHITECTURE.md for the way of the data.
 
+pub mod adversity;
 pub mod check;
 pub mod cli;
 pub mod error;

@@ -16,16 +16,22 @@
 //! run      LIMIT_MS WANT ARG…      run until status 0 and WANT printed
 //! fetch    LIMIT_MS FILE ARG…      the same, then size and SHA-256 of FILE
 //! address  LIMIT_MS -    INTERFACE wait for its IPv4 address
+//! echo     LIMIT_MS -    PROTOCOL HOST PORT SIZE KEY
 //! exercise LIMIT_MS -    ARG…      run once
+//! skip                             a check that is typed at the console
 //! ```
+//!
+//! An echo's `HOST` is an address as one number in decimal digits.
 //!
 //! A system needs a moment to come up, and the agent starts together with its
 //! init: within the first `SETTLE_MS` a command that fails is run again; after
 //! that, one failure decides.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::echo::{Echo, EchoServers};
 use super::http::FileServer;
 use super::protocol::escape;
 use crate::error::{Failure, Kind, Result};
@@ -33,10 +39,18 @@ use crate::initramfs::cpio::{self, CpioOptions};
 use crate::initramfs::{ArchivePath, Content, Entry, EntryKind, Mode, Tree};
 use crate::machine::board::Channel;
 use crate::process::{Cmd, Processes};
-use crate::recipe::plan::{CheckKind, CheckPlan, ExercisePlan, Expectation, GuestCommand};
+use crate::recipe::plan::{
+    CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, Via,
+};
 
 /// The agent's source.
 pub const SOURCE: &str = include_str!("../../guest/agent.c");
+
+/// The source of the adversary, which provokes a kernel from inside.
+pub const ADVERSARY_SOURCE: &str = include_str!("../../guest/adversary.c");
+
+/// Where the adversary is in the guest.
+pub const ADVERSARY: &str = "/.tuxling/adversary";
 
 /// What the kernel is told to start (`rdinit=`).
 pub const INIT: &str = "/.tuxling/init";
@@ -47,11 +61,25 @@ const FETCHED: &str = "/.tuxling/fetched";
 /// During so much guest time after its start a system may still be coming up.
 const SETTLE: Duration = Duration::from_secs(3);
 
+/// Every page of the agent counts at the edge of a machine's RAM: no tables for
+/// unwinding, no code that nothing calls, no padding between the segments.
+const SMALL: [&str; 6] = [
+    "-fno-asynchronous-unwind-tables",
+    "-fno-unwind-tables",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-Wl,--gc-sections",
+    "-Wl,-z,noseparate-code",
+];
+
 /// What the agent's buffer for the plan holds (guest/agent.c).
 const PLAN_LIMIT: usize = 65535;
 
 /// What one line of the plan holds (guest/agent.c), without its first words.
 const WORDS_LIMIT: usize = 60;
+
+/// The line of a check that the agent has nothing to do with.
+const SKIP: &str = "skip\n";
 
 /// A compiler for programs of the guest's, linked statically.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +99,7 @@ impl GuestCompiler {
         Cmd::new(words.next().map_or("cc", String::as_str))
             .args(words)
             .args(["-std=gnu11", "-Os", "-Wall", "-s", "-static"])
+            .args(SMALL)
             .args(&self.cflags)
             .arg("-o")
             .arg(agent)
@@ -79,21 +108,31 @@ impl GuestCompiler {
     }
 }
 
-/// Compiles the agent in `dir` and gives its path. Takes about a second: the
-/// caller keeps the result by [`SOURCE`] and the compiler's identity.
-pub fn build(processes: &Processes, compiler: &GuestCompiler, dir: &Path) -> Result<PathBuf> {
-    let (source, agent) = (dir.join("agent.c"), dir.join("agent"));
+/// Compiles a program of the guest's from its source; both stand in one folder.
+/// Takes about a second: the caller keeps the result by its source and the
+/// compiler's identity.
+pub fn compile(
+    processes: &Processes,
+    compiler: &GuestCompiler,
+    text: &str,
+    program: &Path,
+) -> Result<PathBuf> {
+    let source = program.with_extension("c");
+    let dir = program.parent().unwrap_or(program);
     std::fs::create_dir_all(dir).map_err(|e| Failure::io("create", dir, &e))?;
-    std::fs::write(&source, SOURCE).map_err(|e| Failure::io("write", &source, &e))?;
+    std::fs::write(&source, text).map_err(|e| Failure::io("write", &source, &e))?;
     processes
-        .run(&compiler.command(&source, &agent))
+        .run(&compiler.command(&source, program))
         .map_err(|error| {
-            Failure::new(Kind::Build, "can't compile the checks' agent").detail(match &error {
-                crate::process::ProcessError::Failed { tail, .. } => format!("{error}\n{tail}"),
-                _ => error.to_string(),
-            })
+            let what = program.file_name().unwrap_or_default().display();
+            Failure::new(Kind::Build, format!("can't compile the checks' {what}")).detail(
+                match &error {
+                    crate::process::ProcessError::Failed { tail, .. } => format!("{error}\n{tail}"),
+                    _ => error.to_string(),
+                },
+            )
         })?;
-    Ok(agent)
+    Ok(program.to_owned())
 }
 
 /// The init that the kernel would have started: what the last `rdinit=` of the
@@ -144,23 +183,42 @@ pub struct PlanInput<'a> {
     pub checks: &'a [CheckPlan],
     /// What is run behind them.
     pub exercises: &'a [ExercisePlan],
+    /// This host as the guest sees it.
+    pub host: Ipv4Addr,
+    /// Serves one file for each fetch, in order.
+    pub server: &'a FileServer,
+    /// Has one echo for each echo check, in order.
+    pub echoes: &'a EchoServers,
+    /// Whether it is for a board, on which no check of the network is run.
+    pub board: bool,
 }
 
-/// The plan's text. `server` serves one file for each fetch, in order.
-pub fn plan(input: &PlanInput<'_>, server: &FileServer) -> Result<String> {
+/// The plan's text. A check's number counts all checks, those included that
+/// are typed at the console: such a one is a line that does nothing.
+pub fn plan(input: &PlanInput<'_>) -> Result<String> {
     let mut text = format!(
         "plan1 {} {} {}\n",
         input.nonce,
         word(input.init),
         SETTLE.as_millis()
     );
-    let mut files = server.files().iter();
+    let mut files = input.server.files().iter();
+    let mut echoes = input.echoes.echoes().iter();
     for check in input.checks {
-        let url = match check.kind {
-            CheckKind::Fetch { .. } => files.next().map(|file| server.guest_url(file)),
-            _ => None,
+        let line = match check.kind {
+            _ if check.via == Via::Console => SKIP.to_owned(),
+            _ if input.board && check.kind.needs_qemus_network() => SKIP.to_owned(),
+            CheckKind::Fetch { .. } => {
+                let url = files.next().map(|f| input.server.guest_url(f, input.host));
+                check_line(check, &url.unwrap_or_default())?
+            }
+            CheckKind::Echo { .. } => match echoes.next() {
+                Some(echo) => echo_line(check.timeout, echo, input.host)?,
+                None => SKIP.to_owned(),
+            },
+            _ => check_line(check, "")?,
         };
-        text.push_str(&check_line(check, &url.unwrap_or_default())?);
+        text.push_str(&line);
     }
     for exercise in input.exercises {
         let arguments = arguments(&exercise.command);
@@ -200,7 +258,23 @@ fn check_line(check: &CheckPlan, url: &str) -> Result<String> {
             line("run", limit, "", &shell(&command))
         }
         CheckKind::Sleep { command, .. } => line("run", limit, "", &arguments(command)),
+        CheckKind::Echo { .. } => Ok(String::new()), // echo_line()
     }
+}
+
+fn echo_line(limit: Duration, echo: &Echo, host: Ipv4Addr) -> Result<String> {
+    let protocol = match echo.protocol {
+        EchoProtocol::Tcp => "tcp",
+        EchoProtocol::Udp => "udp",
+    };
+    let words = [
+        protocol.to_owned(),
+        u32::from(host).to_string(),
+        echo.port.to_string(),
+        echo.size.to_string(),
+        echo.key.to_string(),
+    ];
+    line("echo", limit, "", &words)
 }
 
 fn shell(command: &str) -> Vec<String> {
@@ -242,11 +316,17 @@ fn word(text: &str) -> String {
     }
 }
 
-/// The archive that brings the agent into the guest.
-pub fn archive(agent: &[u8], plan: &str, channel: &Channel) -> Result<Vec<u8>> {
+/// The archive that brings the agent into the guest, and the adversary where
+/// there is one.
+pub fn archive(
+    agent: &[u8],
+    adversary: Option<&[u8]>,
+    plan: &str,
+    channel: &Channel,
+) -> Result<Vec<u8>> {
     let (major, minor) = (channel.major, channel.minor);
     let file = |bytes: &[u8]| EntryKind::File(Content::Bytes(bytes.into()));
-    let entries = [
+    let mut entries = vec![
         (".tuxling", EntryKind::Directory, 0o700),
         (
             ".tuxling/channel",
@@ -256,6 +336,7 @@ pub fn archive(agent: &[u8], plan: &str, channel: &Channel) -> Result<Vec<u8>> {
         (".tuxling/init", file(agent), 0o700),
         (".tuxling/plan", file(plan.as_bytes()), 0o600),
     ];
+    entries.extend(adversary.map(|program| (&ADVERSARY[1..], file(program), 0o700)));
     let broken = |e: &dyn std::fmt::Display| {
         Failure::new(Kind::Build, format!("can't pack the checks' agent: {e}"))
     };
@@ -275,6 +356,7 @@ pub fn archive(agent: &[u8], plan: &str, channel: &Channel) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::machine::board::Port;
+    use crate::machine::qemu::GATEWAY;
     use crate::units::Bytes;
 
     #[test]
@@ -296,9 +378,8 @@ mod tests {
     fn a_plan_is_lines_of_escaped_words() {
         let server = FileServer::start(&[Bytes(10)]).expect("starts");
         let check = |kind| CheckPlan {
-            name: "x".to_owned(),
-            kind,
             timeout: Duration::from_secs(2),
+            ..CheckPlan::on_channel("x", kind)
         };
         let checks = [
             check(CheckKind::Run {
@@ -309,10 +390,23 @@ mod tests {
                 size: Bytes(10),
                 command: "wget -O {file} {url}".to_owned(),
             }),
+            CheckPlan {
+                via: Via::Console,
+                ..check(CheckKind::Run {
+                    command: GuestCommand::Shell("typed".to_owned()),
+                    expect: None,
+                })
+            },
+            check(CheckKind::Echo {
+                protocol: EchoProtocol::Udp,
+                size: Bytes(600),
+            }),
             check(CheckKind::Dhcp {
                 interface: "eth0".to_owned(),
             }),
         ];
+        let echoes = EchoServers::start(&checks).expect("starts");
+        let (port, key) = (echoes.echoes()[0].port, echoes.echoes()[0].key);
         let exercises = [ExercisePlan {
             command: GuestCommand::Argv(vec!["cat".to_owned(), "-".to_owned(), String::new()]),
             timeout: Duration::from_millis(1500),
@@ -322,14 +416,20 @@ mod tests {
             init: "/init",
             checks: &checks,
             exercises: &exercises,
+            host: GATEWAY,
+            server: &server,
+            echoes: &echoes,
+            board: false,
         };
-        let url = server.guest_url(&server.files()[0]);
+        let url = server.guest_url(&server.files()[0], GATEWAY);
         assert_eq!(
-            plan(&input, &server).expect("fits"),
+            plan(&input).expect("fits"),
             format!(
                 "plan1 n1 /init 3000\n\
                  run 2000 a%20b /bin/sh -c echo%20'a%20b'\n\
                  fetch 2000 /.tuxling/fetched /bin/sh -c wget%20-O%20/.tuxling/fetched%20{url}\n\
+                 skip\n\
+                 echo 2000 - udp 167772674 {port} 600 {key}\n\
                  address 2000 - eth0\n\
                  exercise 1500 - cat %2d -\n"
             )

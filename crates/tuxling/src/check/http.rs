@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::net::Ipv4Addr;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +16,6 @@ use sha2::{Digest, Sha256};
 use tiny_http::{Method, Request, Response, Server};
 
 use crate::error::{Failure, Kind, Result};
-use crate::machine::qemu::GATEWAY;
 use crate::units::Bytes;
 
 /// Ports of five digits below those that systems give out by themselves.
@@ -73,6 +73,11 @@ pub struct FileServer {
 }
 
 impl FileServer {
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Serves one fresh file of each size on a free port of 127.0.0.1.
     pub fn start(sizes: &[Bytes]) -> Result<Self> {
         let files: Vec<Served> = sizes
@@ -138,9 +143,9 @@ impl FileServer {
         &self.files
     }
 
-    /// The URL of a file as the guest sees it.
-    pub fn guest_url(&self, file: &Served) -> String {
-        format!("http://{GATEWAY}:{}{}", self.port, file.path)
+    /// The URL of a file as the guest sees it, to which this host is `host`.
+    pub fn guest_url(&self, file: &Served, host: Ipv4Addr) -> String {
+        format!("http://{host}:{}{}", self.port, file.path)
     }
 }
 
@@ -237,7 +242,10 @@ mod tests {
         let servers = [(), ()].map(|()| FileServer::start_repeatable(&sizes).expect("starts"));
         let [one, two] = servers.each_ref().map(|server| {
             let file = &server.files()[0];
-            (server.guest_url(file), file.sha256())
+            (
+                server.guest_url(file, crate::machine::qemu::GATEWAY),
+                file.sha256(),
+            )
         });
         assert_eq!(one.0.len(), "http://10.0.2.2:20480/0000000000000000".len());
         assert_eq!(one.0.len(), two.0.len());

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 
+use super::echo::Echo;
 use super::protocol::{End, Ended};
 use super::wire::{self, Mac, Packet};
 use crate::machine::console::{Scanner, Trouble, telling_line};
-use crate::recipe::plan::{CheckKind, CheckPlan, Expectation};
+use crate::recipe::plan::{CheckKind, CheckPlan, Expectation, Via};
 use crate::report::record::CheckRecord;
 use crate::trial::{CheckOutcome, Outcome};
 use crate::units::{grouped, show_duration};
@@ -42,6 +43,8 @@ pub struct Outside<'a> {
     pub guest: Mac,
     /// The file that this check was to fetch.
     pub served: Option<ServedFile>,
+    /// The echo that this check was to send.
+    pub echo: Option<Echo>,
 }
 
 /// A file that was there to be fetched.
@@ -70,6 +73,7 @@ pub fn judge(check: &CheckPlan, seen: &Seen, outside: &Outside<'_>) -> CheckReco
     };
     CheckRecord {
         name: check.name.clone(),
+        via: check.via,
         outcome,
         seconds: Some(end.total_ns as f64 / 1e9),
         detail,
@@ -80,6 +84,7 @@ pub fn judge(check: &CheckPlan, seen: &Seen, outside: &Outside<'_>) -> CheckReco
 pub fn not_ended(check: &CheckPlan, outcome: CheckOutcome, why: &str) -> CheckRecord {
     CheckRecord {
         name: check.name.clone(),
+        via: check.via,
         outcome,
         seconds: None,
         detail: why.to_owned(),
@@ -95,6 +100,11 @@ fn failed<T>(detail: impl Into<String>) -> Result<T, (CheckOutcome, String)> {
 fn judge_end(check: &CheckPlan, end: &End, seen: &Seen, outside: &Outside<'_>) -> Judged {
     if let CheckKind::Dhcp { interface } = &check.kind {
         return judge_lease(interface, seen, outside);
+    }
+    if let CheckKind::Echo { .. } = check.kind
+        && !matches!(end.how, Ended::NotStarted(_))
+    {
+        return judge_echo(check, end, seen, outside);
     }
     match end.how {
         Ended::Status(0) => {}
@@ -120,7 +130,7 @@ fn judge_end(check: &CheckPlan, end: &End, seen: &Seen, outside: &Outside<'_>) -
         CheckKind::Sleep {
             at_least, at_most, ..
         } => judge_sleep(Duration::from_nanos(end.last_ns), *at_least, *at_most),
-        CheckKind::Dhcp { .. } => Ok(String::new()),
+        CheckKind::Dhcp { .. } | CheckKind::Echo { .. } => Ok(String::new()),
     }
 }
 
@@ -190,6 +200,67 @@ fn judge_file(end: &End, seen: &Seen, outside: &Outside<'_>) -> Judged {
         grouped(*size),
         grouped(rate as u64)
     ))
+}
+
+fn judge_echo(check: &CheckPlan, end: &End, seen: &Seen, outside: &Outside<'_>) -> Judged {
+    let Some(echo) = &outside.echo else {
+        return failed("no echo was served");
+    };
+    let (size, sha256) = match &seen.digest {
+        Some(Ok(digest)) => digest,
+        Some(Err(errno)) => {
+            return failed(format!("could not be sent: {}", errno_text(*errno)));
+        }
+        None => return failed("its result did not arrive"),
+    };
+    let (got, all) = (grouped(*size), grouped(echo.size));
+    if end.how == Ended::TimedOut {
+        let limit = show_duration(check.timeout);
+        let detail = format!("{got} of {all} B came back within {limit}");
+        return Err((CheckOutcome::TimedOut, detail));
+    }
+    if *size != echo.size {
+        return failed(format!("{got} of {all} B came back"));
+    }
+    if *sha256 != echo.sha256() {
+        return failed(format!("{got} B came back, but not those that were sent"));
+    }
+    let (sent, back) = bytes_on_the_wire(echo, seen, outside);
+    if sent < echo.size || back < echo.size {
+        return failed(format!(
+            "{all} B came back, but on the wire only {} B went out and {} B came in",
+            grouped(sent),
+            grouped(back)
+        ));
+    }
+    Ok(format!(
+        "{all} B came back as they were sent, over the wire"
+    ))
+}
+
+/// How many bytes of an echo the guest's card sent and got while it ran.
+fn bytes_on_the_wire(echo: &Echo, seen: &Seen, outside: &Outside<'_>) -> (u64, u64) {
+    let (mut sent, mut back) = (0u64, 0u64);
+    for packet in outside.wire.between(seen.window.0, seen.window.1) {
+        match packet {
+            Packet::Data {
+                protocol,
+                from_mac,
+                to_mac,
+                from_port,
+                to_port,
+                bytes,
+            } if *protocol == echo.protocol => {
+                if *from_mac == outside.guest && *to_port == echo.port {
+                    sent += *bytes as u64;
+                } else if *to_mac == outside.guest && *from_port == echo.port {
+                    back += *bytes as u64;
+                }
+            }
+            _ => {}
+        }
+    }
+    (sent, back)
 }
 
 fn judge_lease(interface: &str, seen: &Seen, outside: &Outside<'_>) -> Judged {
@@ -313,6 +384,8 @@ pub enum BootEnd {
     Hopeless,
     /// QEMU itself failed; what it said.
     QemuFailed(String),
+    /// The serial line to the board was lost; why.
+    LineLost(String),
 }
 
 /// What the outcome is computed from.
@@ -328,6 +401,9 @@ pub struct BootFacts<'a> {
     pub printed: bool,
     /// Whether the agent said anything.
     pub agent: bool,
+    /// Whether it is a board at the other end of a serial line, on which not
+    /// every check can be run.
+    pub board: bool,
     /// The system's init, and why it could not be executed.
     pub init: (&'a str, Option<i32>),
 }
@@ -337,6 +413,10 @@ pub struct BootFacts<'a> {
 pub fn outcome(facts: &BootFacts<'_>) -> (Outcome, String) {
     if let BootEnd::QemuFailed(said) = &facts.end {
         return (Outcome::InfrastructureBroke, format!("QEMU failed: {said}"));
+    }
+    if let BootEnd::LineLost(why) = &facts.end {
+        let reason = format!("the serial line to the board was lost: {why}");
+        return (Outcome::InfrastructureBroke, reason);
     }
     let panic = telling_line(facts.console, Trouble::Panic);
     if let (init, Some(errno)) = facts.init {
@@ -374,12 +454,23 @@ fn by_checks(facts: &BootFacts<'_>) -> (Outcome, String) {
         );
         return (Outcome::ExitedEarly, explained(reason, facts));
     }
+    let on_board = |check: &&CheckRecord| facts.board && check.outcome == CheckOutcome::Skipped;
+    let skipped = facts.checks.iter().filter(on_board).count();
     let failed = facts
         .checks
         .iter()
-        .find(|check| check.outcome != CheckOutcome::Passed);
+        .find(|check| check.outcome != CheckOutcome::Passed && !on_board(check));
     match failed {
-        Some(check) if facts.agent => {
+        None if skipped > 0 && skipped == facts.checks.len() => {
+            let reason = "no check could be run on the board";
+            (Outcome::CheckFailed, reason.to_owned())
+        }
+        None if skipped > 0 => {
+            let passed = facts.checks.len() - skipped;
+            let reason = format!("{passed} checks passed, {skipped} can't be run on a board");
+            (Outcome::Passed, reason)
+        }
+        Some(check) if facts.agent || check.via == Via::Console => {
             let reason = format!("{} {}: {}", check.name, check.outcome.words(), check.detail);
             (Outcome::CheckFailed, reason)
         }
@@ -397,7 +488,7 @@ fn by_checks(facts: &BootFacts<'_>) -> (Outcome, String) {
 fn hung(facts: &BootFacts<'_>, limit: Duration, what: &str) -> String {
     let stage = if !facts.printed && !facts.agent {
         "the machine printed nothing at all"
-    } else if !facts.agent {
+    } else if !facts.agent && !facts.board {
         "the checks' agent was never started"
     } else if let Some(check) = facts.checks.iter().find(|check| check.seconds.is_none()) {
         return explained(
@@ -432,7 +523,7 @@ fn explained(reason: String, facts: &BootFacts<'_>) -> String {
 mod tests {
     use super::*;
     use crate::machine::qemu::GATEWAY;
-    use crate::recipe::plan::GuestCommand;
+    use crate::recipe::plan::{EchoProtocol, GuestCommand};
 
     const GUEST: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
     const OTHER: Mac = Mac([1; 6]);
@@ -443,11 +534,7 @@ mod tests {
     }
 
     fn check(kind: CheckKind) -> CheckPlan {
-        CheckPlan {
-            name: "it".to_owned(),
-            kind,
-            timeout: Duration::from_secs(10),
-        }
+        CheckPlan::on_channel("it", kind)
     }
 
     fn prints(expect: Expectation) -> CheckPlan {
@@ -491,6 +578,7 @@ mod tests {
                 sha256: "abc".to_owned(),
                 requests: 1,
             }),
+            echo: Some(ECHO),
         };
         let record = judge(check, seen, &outside);
         (record.outcome, record.detail)
@@ -626,6 +714,79 @@ mod tests {
         );
     }
 
+    const ECHO: Echo = Echo {
+        protocol: EchoProtocol::Tcp,
+        port: 7000,
+        key: 5,
+        size: 1500,
+    };
+
+    fn data(out: bool, bytes: usize) -> Packet {
+        let [from, to] = if out { [GUEST, OTHER] } else { [OTHER, GUEST] };
+        let [from_port, to_port] = if out { [1024, 7000] } else { [7000, 1024] };
+        Packet::Data {
+            protocol: EchoProtocol::Tcp,
+            from_mac: from,
+            to_mac: to,
+            from_port,
+            to_port,
+            bytes,
+        }
+    }
+
+    #[test]
+    fn an_echo_is_the_right_bytes_and_over_the_wire() {
+        let check = check(CheckKind::Echo {
+            protocol: EchoProtocol::Tcp,
+            size: crate::units::Bytes(1500),
+        });
+        let wire = [data(true, 1000), data(true, 500), data(false, 1500)];
+        let mut seen = ended(Ended::Status(0));
+        seen.digest = Some(Ok((1500, ECHO.sha256())));
+        assert_eq!(judged(&check, &seen, &wire).0, CheckOutcome::Passed);
+        // Not all of it was on the wire, in one direction or the other.
+        for wire in [&wire[1..], &wire[..2], &[]] {
+            let (outcome, detail) = judged(&check, &seen, wire);
+            assert_eq!(outcome, CheckOutcome::Failed);
+            assert!(detail.contains("on the wire only"), "{detail}");
+        }
+        seen.digest = Some(Ok((1499, ECHO.sha256())));
+        let cut = judged(&check, &seen, &wire);
+        assert_eq!(
+            cut,
+            (
+                CheckOutcome::Failed,
+                "1,499 of 1,500 B came back".to_owned()
+            )
+        );
+        seen.digest = Some(Ok((1500, "0".repeat(64))));
+        let (outcome, detail) = judged(&check, &seen, &wire);
+        assert_eq!(outcome, CheckOutcome::Failed);
+        assert!(detail.contains("not those that were sent"), "{detail}");
+        seen.digest = Some(Err(111));
+        let (_, detail) = judged(&check, &seen, &wire);
+        assert!(detail.contains("Connection refused"), "{detail}");
+        let mut late = ended(Ended::TimedOut);
+        late.digest = Some(Ok((7, String::new())));
+        assert_eq!(judged(&check, &late, &wire).0, CheckOutcome::TimedOut);
+    }
+
+    #[test]
+    fn what_a_board_cannot_run_is_no_failure_but_no_pass_by_itself() {
+        let console = Scanner::default();
+        let skipped = record(CheckOutcome::Skipped);
+        let board = |checks: &[CheckRecord]| {
+            outcome(&BootFacts {
+                board: true,
+                ..facts(BootEnd::Finished, checks, &console)
+            })
+        };
+        let (judged, reason) = board(&[record(CheckOutcome::Passed), skipped.clone()]);
+        assert_eq!(judged, Outcome::Passed);
+        assert_eq!(reason, "1 checks passed, 1 can't be run on a board");
+        assert_eq!(board(&[skipped]).0, Outcome::CheckFailed);
+    }
+
     fn record(outcome: CheckOutcome) -> CheckRecord {
         CheckRecord {
             seconds: (outcome != CheckOutcome::Skipped).then_some(1.0),
@@ -640,6 +801,7 @@ mod tests {
             console,
             printed: true,
             agent: true,
+            board: false,
             init: ("/init", None),
         }
     }

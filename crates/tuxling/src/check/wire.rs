@@ -4,9 +4,11 @@
 //! a header of 24 bytes, then packets with a header of 16 bytes each, in the
 //! writer's byte order. QEMU writes Ethernet frames (`net/dump.c`). The layers
 //! read are Ethernet II, IPv4 (RFC 791), ICMP echo (RFC 792), and BOOTP/DHCP
-//! over UDP (RFC 951, RFC 2131, RFC 2132).
+//! over UDP (RFC 951, RFC 2131, RFC 2132), and of TCP and other UDP the ports.
 
 use std::net::Ipv4Addr;
+
+use crate::recipe::plan::EchoProtocol;
 
 /// No packet is longer: the writer's snapshot length is 65,536.
 const PACKET_LIMIT: usize = 1 << 18;
@@ -35,6 +37,21 @@ pub enum Packet {
         to: Ipv4Addr,
         /// Identifier and sequence number: equal in request and reply.
         id: (u16, u16),
+    },
+    /// Bytes of TCP or UDP, to or from a port that is watched.
+    Data {
+        /// TCP or UDP.
+        protocol: EchoProtocol,
+        /// The frame's sender.
+        from_mac: Mac,
+        /// The frame's receiver.
+        to_mac: Mac,
+        /// The sender's port.
+        from_port: u16,
+        /// The receiver's port.
+        to_port: u16,
+        /// How many.
+        bytes: usize,
     },
     /// A DHCPACK.
     Lease {
@@ -70,6 +87,11 @@ pub struct Reader {
     offset: u64,
     big_endian: Option<bool>,
     broken: bool,
+    /// Ports whose data count.
+    ports: Vec<u16>,
+    /// Where the last whole packet within [`Reader::keep`] bytes ends.
+    kept: u64,
+    keep: u64,
     /// All packets so far, of whatever kind.
     pub count: u64,
     /// Those that checks are interested in.
@@ -77,6 +99,25 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// Reads a capture in which the data of these ports count.
+    pub fn watching(ports: Vec<u16>) -> Self {
+        Reader {
+            ports,
+            ..Reader::default()
+        }
+    }
+
+    /// Remembers where the last whole packet within so many bytes ends.
+    pub fn keep(mut self, bytes: u64) -> Self {
+        self.keep = bytes;
+        self
+    }
+
+    /// The end of the last whole packet within what is kept.
+    pub fn kept(&self) -> u64 {
+        self.kept
+    }
+
     /// Takes the next bytes. What is no capture is ignored.
     pub fn push(&mut self, bytes: &[u8]) {
         if self.broken {
@@ -97,9 +138,12 @@ impl Reader {
             let Some(frame) = self.pending.get(at + 16..at + 16 + length) else {
                 break;
             };
-            let packet = read_frame(frame);
+            let packet = read_frame(frame, &self.ports);
             at += 16 + length;
             self.count += 1;
+            if self.offset + at as u64 <= self.keep {
+                self.kept = self.offset + at as u64;
+            }
             if let Some(packet) = packet.filter(|_| self.packets.len() < PACKETS_LIMIT) {
                 let end = self.offset + at as u64;
                 self.packets.push(Captured { end, packet });
@@ -158,7 +202,7 @@ fn address(bytes: &[u8], at: usize) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from(*bytes.get(at..)?.first_chunk::<4>()?))
 }
 
-fn read_frame(frame: &[u8]) -> Option<Packet> {
+fn read_frame(frame: &[u8], ports: &[u16]) -> Option<Packet> {
     let (to_mac, from_mac) = (mac(frame, 0)?, mac(frame, 6)?);
     let ip = frame.get(14..)?;
     let first = *ip.first()?;
@@ -181,7 +225,16 @@ fn read_frame(frame: &[u8]) -> Option<Packet> {
             address(ip, 12)?,
             address(ip, 16)?,
         ),
-        17 => read_dhcp(payload),
+        6 => {
+            let header = usize::from(payload.get(12)? >> 4) * 4;
+            let bytes = payload.len().checked_sub(header)?;
+            read_data(EchoProtocol::Tcp, payload, (from_mac, to_mac), bytes, ports)
+        }
+        17 => {
+            let bytes = payload.len().checked_sub(8)?;
+            let data = read_data(EchoProtocol::Udp, payload, (from_mac, to_mac), bytes, ports);
+            data.or_else(|| read_dhcp(payload))
+        }
         _ => None,
     }
 }
@@ -205,6 +258,26 @@ fn read_echo(
         from,
         to,
         id: (half(icmp, 4)?, half(icmp, 6)?),
+    })
+}
+
+/// Both protocols have the ports at the same place (RFC 768, RFC 9293).
+fn read_data(
+    protocol: EchoProtocol,
+    segment: &[u8],
+    (from_mac, to_mac): (Mac, Mac),
+    bytes: usize,
+    ports: &[u16],
+) -> Option<Packet> {
+    let (from_port, to_port) = (half(segment, 0)?, half(segment, 2)?);
+    let watched = ports.contains(&from_port) || ports.contains(&to_port);
+    (watched && bytes > 0).then_some(Packet::Data {
+        protocol,
+        from_mac,
+        to_mac,
+        from_port,
+        to_port,
+        bytes,
     })
 }
 

@@ -155,6 +155,20 @@ pub struct Check {
     /// Don't count the boot's instructions in a second boot
     #[arg(long)]
     pub no_boot_cost: bool,
+    /// Boot it once more for each thing that it must survive (docs/adversity.md)
+    #[arg(long)]
+    pub adversity: bool,
+    /// Only these cases of adversity, separated by commas
+    #[arg(long, value_name = "CASES", value_delimiter = ',', requires = "adversity",
+          value_parser = clap::builder::PossibleValuesParser::new(
+              crate::adversity::ALL.iter().map(|case| case.name)))]
+    pub cases: Vec<String>,
+    /// Packets of adversity's flood
+    #[arg(long, value_name = "N", default_value_t = crate::adversity::FLOOD)]
+    pub flood: u64,
+    /// Where adversity's chances come from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// What runs a machine.

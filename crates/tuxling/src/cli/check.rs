@@ -4,8 +4,13 @@ use super::args::Check;
 use super::build::{lock_output, options, within_budget};
 use super::progress::Terminal;
 use super::{dry_run, load, print, print_json, session};
-use crate::error::Result;
+use crate::adversity::{self, Adversity};
+use crate::error::{Failure, Kind, Result};
+use crate::recipe::Plan;
 use crate::report::card;
+use crate::session::Session;
+use crate::store::cache::write_whole;
+use crate::trial::System;
 use crate::trial::{self, check};
 
 /// Checks, prints the card, and fails when the system did not pass.
@@ -33,15 +38,69 @@ pub fn run(args: &Check) -> Result<()> {
     let record = &verdict.record;
     trial::keep(record, &system.output)?;
     trial::remember(record, &session.cache)?;
+    let survived = match args.adversity && verdict.failure.is_none() {
+        true => Some(adversity(args, &plan, &system, wanted, &session)?),
+        false => None,
+    };
     drop(session);
-    if args.json {
-        print_json(record)?;
-    } else {
-        let interactive = check::interactive(&verdict.machine);
-        print(&card::card(record, Some(&interactive.to_line())))?;
+    match &survived {
+        Some(adversity) if args.json => print_json(adversity)?,
+        _ if args.json => print_json(record)?,
+        _ => {
+            let interactive = check::interactive(&verdict.machine);
+            print(&card::card(record, Some(&interactive.to_line())))?;
+            print(&survived.as_ref().map(table).unwrap_or_default())?;
+        }
     }
     match verdict.failure {
-        Some(failure) => Err(failure),
-        None => within_budget(&plan, record),
+        Some(failure) => return Err(failure),
+        None => within_budget(&plan, record)?,
     }
+    match survived {
+        Some(adversity) => endured(&adversity, &plan),
+        None => Ok(()),
+    }
+}
+
+/// Boots under adversity, once the system passed without.
+fn adversity(
+    args: &Check,
+    plan: &Plan,
+    system: &System,
+    wanted: check::CheckOptions,
+    session: &Session,
+) -> Result<Adversity> {
+    let options = adversity::Options {
+        only: args.cases.clone(),
+        flood: args.flood,
+        seed: args.seed,
+        check: wanted,
+    };
+    let result = adversity::run(plan, system, &options, session)?;
+    let json = serde_json::to_vec_pretty(&result)
+        .map_err(|e| Failure::new(Kind::Machine, format!("can't write the result: {e}")))?;
+    write_whole(&system.output.join("adversity.json"), &json)?;
+    Ok(result)
+}
+
+fn endured(adversity: &Adversity, plan: &Plan) -> Result<()> {
+    let failed = adversity.failed();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{} did not survive: {}", plan.name, failed.join(", "));
+    Err(Failure::new(Kind::Check, message)
+        .help("build/NAME/adversity/CASE/console.log has what each boot printed"))
+}
+
+fn table(adversity: &Adversity) -> String {
+    let rows = adversity.cases.iter().map(|case| {
+        let mark = match case.survived {
+            Some(true) => "ok",
+            Some(false) => "!!",
+            None => "--",
+        };
+        format!("  {mark} {:<15} {}\n", case.name, case.detail)
+    });
+    format!("\nAdversity\n{}", rows.collect::<String>())
 }

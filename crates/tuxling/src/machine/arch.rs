@@ -49,6 +49,9 @@ pub struct ArchFacts {
     /// Whether user programs can read a counter of cycles (`ticks()` in
     /// guest/agent.c): under `-icount` it counts the instructions of the boot.
     pub cycle_counter: bool,
+    /// QEMU's names of CPU models other than the default that a kernel of this
+    /// architecture must run on.
+    pub further_cpus: &'static [&'static str],
     /// Machines (`uname -m`) whose `/dev/kvm` can run it.
     pub kvm_hosts: &'static [&'static str],
     /// How to find out whether KVM really runs such a machine; it is taken for
@@ -113,6 +116,8 @@ static I386: ArchFacts = ArchFacts {
     ld_emulation: Some("elf_i386"),
     musl_target: "i386",
     cycle_counter: true,
+    // An early and a late relative of QEMU's default.
+    further_cpus: &["pentium3", "max"],
     kvm_hosts: &["x86_64", "i686"],
     kvm_probe: Some(MULTIBOOT_PROBE),
 };
@@ -151,6 +156,7 @@ static ARM: ArchFacts = ArchFacts {
     ld_emulation: None,
     musl_target: "arm-linux-gnueabi",
     cycle_counter: false, // ARMv5 has none
+    further_cpus: &["arm1026"],
     kvm_hosts: &[],
     kvm_probe: None,
 };

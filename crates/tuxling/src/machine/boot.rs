@@ -8,18 +8,21 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use super::apparatus::{self, Apparatus, BoardLines};
 use super::console::last_lines;
-use super::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
-use super::watch::{FirstPass, Progress, Watch};
+use super::qemu::{self, Accelerator, Clock, Files, GATEWAY, Machine, Wiring};
+use super::watch::{DhcpTraffic, FirstPass, On, Progress, Watch};
 use crate::check::agent::{self, PlanInput};
+use crate::check::echo::EchoServers;
+use crate::check::gateway::{Deeds, Gateway, Weather};
 use crate::check::http::{FileServer, random_word};
+use crate::check::typist::{Calling, Typist};
 use crate::check::verdict::{self, BootEnd, BootFacts};
 use crate::error::{Failure, Kind, Result};
-use crate::process::{Cmd, ProcessError, Processes, Running};
-use crate::recipe::plan::{CheckKind, CheckPlan, ExercisePlan};
+use crate::process::{Cmd, ProcessError, Processes};
+use crate::recipe::plan::{CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Via};
 use crate::report::record::{CheckRecord, ExerciseRecord, RamRecord};
 use crate::session::missing_tool;
 use crate::trial::Outcome;
@@ -36,6 +39,16 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A console or an agent that writes more writes without end.
 const VOLUME_LIMIT: u64 = 16 << 20;
+
+/// A file system that can't free parts of a file keeps no more of a capture.
+const CAPTURE_LIMIT: u64 = 1 << 30;
+
+/// So long a board may take to say its first word.
+const BOARD_WAIT: Duration = Duration::from_secs(600);
+
+/// A board's console that has printed something is silent for so long before
+/// anything is typed there: boot loaders count down by the second.
+const BOARD_QUIET: Duration = Duration::from_secs(2);
 
 /// How much of the console's text a report holds.
 const CONSOLE_KEPT: u64 = 256 << 10;
@@ -58,11 +71,17 @@ pub struct BootRequest<'a> {
     pub exercises: &'a [ExercisePlan],
     /// The compiled agent ([`agent::build`]).
     pub agent: &'a Path,
+    /// The compiled adversary, where checks call it.
+    pub adversary: Option<&'a Path>,
+    /// How the network's gateway behaves, where it isn't QEMU's own.
+    pub weather: Option<Weather>,
     /// The wall-clock limit.
     pub timeout: Duration,
     /// A boot that prints nothing and answers nothing for so long has hung;
     /// longer while a check runs that may take longer.
     pub silence: Duration,
+    /// The lines to a board that takes QEMU's place.
+    pub board: Option<BoardLines>,
     /// A folder for the boot's files; what an earlier boot left there is
     /// replaced.
     pub dir: PathBuf,
@@ -87,12 +106,22 @@ pub struct BootReport {
     pub console: String,
     /// All that the console printed.
     pub console_log: PathBuf,
-    /// The command that booted it.
-    pub command: Cmd,
-    /// What ran it.
-    pub accelerator: Accelerator,
+    /// The command that booted it; none for a board.
+    pub command: Option<Cmd>,
+    /// What ran it; none for a board.
+    pub accelerator: Option<Accelerator>,
+    /// What the user should know of the boot's files.
+    pub note: Option<String>,
+    /// The system's init, and why it could not be executed.
+    pub no_init: Option<i32>,
+    /// What QEMU said of itself, when it failed.
+    pub qemu_said: Option<String>,
+    /// What a DHCP server said on the wire.
+    pub dhcp: DhcpTraffic,
     /// Wall-clock time from QEMU's start to its end.
     pub took: Duration,
+    /// What a gateway of our own did.
+    pub deeds: Option<Deeds>,
 }
 
 impl BootReport {
@@ -108,11 +137,14 @@ impl BootReport {
             lines => format!("the console's last lines:\n{lines}"),
         };
         let message = format!("{}: {}", self.outcome.words(), self.reason);
-        Some(Failure::new(kind, message).detail(format!(
-            "{console}\nthe whole console: {}\nbooted by: {}",
-            self.console_log.display(),
-            self.command.to_line()
-        )))
+        let mut detail = format!(
+            "{console}\nthe whole console: {}",
+            self.console_log.display()
+        );
+        if let Some(command) = &self.command {
+            detail.push_str(&format!("\nbooted by: {}", command.to_line()));
+        }
+        Some(Failure::new(kind, message).detail(detail))
     }
 }
 
@@ -143,6 +175,8 @@ struct Prepared {
     errors: PathBuf,
     machine: Machine,
     server: FileServer,
+    gateway: Option<Gateway>,
+    echoes: EchoServers,
     nonce: String,
 }
 
@@ -150,7 +184,12 @@ impl Prepared {
     fn new(request: &BootRequest<'_>, clock: Clock) -> Result<Self> {
         let dir = &request.dir;
         std::fs::create_dir_all(dir).map_err(|e| Failure::io("create", dir, &e))?;
+        let typed = request.checks.iter().any(|check| check.via == Via::Console);
+        // Counting stops at the first check of the agent's; keys from outside
+        // would make two boots differ.
+        let keys = typed && request.board.is_none() && clock == Clock::Host;
         let files = Files {
+            keys: keys.then(|| dir.join("console")),
             console: dir.join("console.log"),
             channel: dir.join("channel.log"),
             wire: dir.join("wire.pcap"),
@@ -160,30 +199,63 @@ impl Prepared {
         }
         let sizes: Vec<Bytes> = request.checks.iter().filter_map(fetched).collect();
         // Counting wants equal boots more than it fears old messages and files.
-        let (server, nonce) = match clock {
-            Clock::Host => (FileServer::start(&sizes)?, random_word()?),
-            Clock::Instructions => (FileServer::start_repeatable(&sizes)?, "0".repeat(16)),
+        let checks = request.checks;
+        let (server, echoes, nonce) = match clock {
+            Clock::Host => (
+                FileServer::start(&sizes)?,
+                EchoServers::start(checks)?,
+                random_word()?,
+            ),
+            Clock::Instructions => (
+                FileServer::start_repeatable(&sizes)?,
+                EchoServers::start_repeatable(checks)?,
+                "0".repeat(16),
+            ),
         };
-        let plan = agent::plan(
-            &PlanInput {
-                nonce: &nonce,
-                init: agent::real_init(&request.machine.cmdline),
-                checks: request.checks,
-                exercises: request.exercises,
-            },
-            &server,
-        )?;
+        let plan = agent::plan(&PlanInput {
+            nonce: &nonce,
+            init: agent::real_init(&request.machine.cmdline),
+            checks,
+            exercises: request.exercises,
+            host: request
+                .machine
+                .subnet
+                .map_or(GATEWAY, |fixed| fixed.gateway),
+            server: &server,
+            echoes: &echoes,
+            board: request.board.is_some(),
+        })?;
+        let gateway = match request.weather {
+            Some(weather) => {
+                let of = |protocol| {
+                    let echoes = echoes.echoes().iter();
+                    echoes
+                        .filter(move |echo| echo.protocol == protocol)
+                        .map(|echo| echo.port)
+                };
+                let tcp: Vec<u16> = of(EchoProtocol::Tcp).chain([server.port()]).collect();
+                let udp: Vec<u16> = of(EchoProtocol::Udp).collect();
+                let started = Gateway::start(weather, &tcp, &udp);
+                Some(started.map_err(|e| {
+                    Failure::new(Kind::Machine, format!("can't start the gateway: {e}"))
+                })?)
+            }
+            None => None,
+        };
         let initrd = dir.join("initrd");
         write_initrd(request, &plan, &initrd)?;
         let mut machine = request.machine.clone();
         machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
         machine.initrd = Some(initrd);
+        machine.gateway = gateway.as_ref().map(Gateway::address);
         Ok(Prepared {
+            gateway,
             clock,
             files,
             errors: dir.join("qemu.log"),
             machine,
             server,
+            echoes,
             nonce,
         })
     }
@@ -194,30 +266,89 @@ impl Prepared {
         request: &BootRequest<'_>,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<BootReport> {
+        let (mut apparatus, command) = self.start(processes, request, on_progress)?;
+        let (on, calling, patience) = match &request.board {
+            None => (On::Qemu, Calling::Freely, request.silence),
+            Some(lines) => (
+                lines.channel.as_ref().map_or(On::MuteBoard, |_| On::Board),
+                Calling::After(BOARD_QUIET),
+                BOARD_WAIT,
+            ),
+        };
+        let checks = match self.clock {
+            Clock::Host => request.checks,
+            Clock::Instructions => &[],
+        };
+        let mut watch = Watch::new(
+            &self.files,
+            &self.nonce,
+            request.checks,
+            request.exercises,
+            (&self.server, &self.echoes),
+            Typist::new(&self.nonce, checks, calling, patience),
+            on,
+        );
+        let started = Instant::now();
+        let end = self.attend(processes, request, &mut apparatus, &mut watch, on_progress)?;
+        apparatus.end()?;
+        watch.finish(on_progress).map_err(|e| self.unreadable(&e))?;
+        let took = started.elapsed();
+        Ok(self.report(request, command, end, &watch, took))
+    }
+
+    /// Starts QEMU, or opens the lines to the board.
+    fn start(
+        &self,
+        processes: &Processes,
+        request: &BootRequest<'_>,
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(Apparatus, Option<Cmd>)> {
+        if let Some(lines) = &request.board {
+            let board = Apparatus::board(lines, &self.files)?;
+            on_progress(Progress::BoardAwaited(&self.loads(request, lines)));
+            return Ok((board, None));
+        }
+        let keys = match &self.files.keys {
+            Some(base) => Some(apparatus::console_with_keys(&self.files, base)?),
+            None => None,
+        };
         let command = qemu::command(&self.machine, Wiring::Headless(&self.files), self.clock);
         let errors =
             File::create(&self.errors).map_err(|e| Failure::io("create", &self.errors, &e))?;
         let again = errors
             .try_clone()
             .map_err(|e| Failure::io("open", &self.errors, &e))?;
-        let mut watch = Watch::new(
-            &self.files,
-            &self.nonce,
-            request.checks,
-            request.exercises,
-            &self.server,
-        );
-        let started = Instant::now();
-        let mut running = processes
+        let running = processes
             .spawn(&command, errors.into(), again.into())
             .map_err(not_started)?;
-        let end = self.attend(processes, request, &mut running, &mut watch, on_progress)?;
-        running
-            .end()
-            .map_err(|e| not_ended(&e))
-            .and_then(|_| watch.finish(on_progress).map_err(|e| self.unreadable(&e)))?;
-        let took = started.elapsed();
-        Ok(self.report(request, command, end, &watch, took))
+        let errors = self.errors.clone();
+        let qemu = Apparatus::Qemu {
+            running,
+            keys,
+            errors,
+        };
+        Ok((qemu, Some(command)))
+    }
+
+    /// What the user is to load on a board.
+    fn loads(&self, request: &BootRequest<'_>, lines: &BoardLines) -> String {
+        // Without a channel there is nobody whom an agent could tell anything.
+        let machine = match lines.channel {
+            Some(_) => &self.machine,
+            None => &request.machine,
+        };
+        let mut text = format!(
+            "load and start on the board:\n  kernel        {}",
+            machine.kernel.display()
+        );
+        if let Some(initrd) = &machine.initrd {
+            text.push_str(&format!("\n  ramdisk       {}", initrd.display()));
+        }
+        text.push_str(&format!(
+            "\n  command line  {}\nthe console is read at {}; Ctrl-C ends the wait",
+            machine.cmdline, lines.console
+        ));
+        text
     }
 
     /// Looks on until there is a reason to stop.
@@ -225,20 +356,21 @@ impl Prepared {
         &self,
         processes: &Processes,
         request: &BootRequest<'_>,
-        running: &mut Running,
+        apparatus: &mut Apparatus,
         watch: &mut Watch<'_>,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<BootEnd> {
         let mut vigil = Vigil::new(request, self.clock);
         loop {
             // Before the files: what was written before the end is still read.
-            let status = running.poll().map_err(|e| not_ended(&e))?;
+            let ended = apparatus.poll()?;
             if watch.poll(on_progress).map_err(|e| self.unreadable(&e))? {
                 vigil.last_sign = Instant::now();
             }
-            if let Some(status) = status {
-                return Ok(self.qemu_ended(status));
+            if let Some(end) = ended {
+                return Ok(end);
             }
+            apparatus.send(&watch.take_keys())?;
             if let Some(signal) = processes.cancel().signal() {
                 return Err(Failure::new(Kind::Interrupted(signal), "interrupted"));
             }
@@ -249,29 +381,26 @@ impl Prepared {
         }
     }
 
-    fn qemu_ended(&self, status: ExitStatus) -> BootEnd {
-        if status.success() {
-            return BootEnd::MachineStopped;
-        }
-        let said = read_ends(&self.errors, 1 << 14).unwrap_or_default();
-        BootEnd::QemuFailed(format!("it ended with {status}: {}", said.trim()))
-    }
-
     fn report(
         &self,
         request: &BootRequest<'_>,
-        command: Cmd,
+        command: Option<Cmd>,
         end: BootEnd,
         watch: &Watch<'_>,
         took: Duration,
     ) -> BootReport {
         let checks = watch.records();
+        let qemu_said = match &end {
+            BootEnd::QemuFailed(said) => Some(said.clone()),
+            _ => None,
+        };
         let facts = BootFacts {
             end,
             checks: &checks,
             console: watch.console(),
             printed: watch.volume().0 > 0,
             agent: watch.agent_spoke(),
+            board: request.board.is_some(),
             init: (agent::real_init(&request.machine.cmdline), watch.no_init()),
         };
         let (outcome, reason) = verdict::outcome(&facts);
@@ -284,13 +413,18 @@ impl Prepared {
             // A console that was never written has no file.
             console: read_ends(&self.files.console, CONSOLE_KEPT).unwrap_or_default(),
             console_log: self.files.console.clone(),
-            command,
-            accelerator: match self.clock {
+            accelerator: command.as_ref().map(|_| match self.clock {
                 Clock::Host => self.machine.accelerator,
                 Clock::Instructions => Accelerator::Tcg,
-            },
+            }),
+            command,
+            note: watch.note(),
+            no_init: watch.no_init(),
+            qemu_said,
+            dhcp: watch.dhcp(),
             took,
             checks,
+            deeds: self.gateway.as_ref().map(Gateway::deeds),
         }
     }
 
@@ -309,6 +443,8 @@ struct Vigil {
     silence: Duration,
     done: Option<Instant>,
     hopeless: Option<Instant>,
+    /// Whether it is a board that has not said anything yet.
+    board: bool,
 }
 
 impl Vigil {
@@ -325,6 +461,7 @@ impl Vigil {
             silence: request.silence * factor,
             done: None,
             hopeless: None,
+            board: request.board.is_some(),
         }
     }
 
@@ -332,6 +469,15 @@ impl Vigil {
         let passed_since = |since: Option<Instant>, time: Duration| {
             since.is_some_and(|since| since.elapsed() >= time)
         };
+        if watch.waits_for_board() {
+            // Somebody has to walk to the switch first.
+            if self.started.elapsed() < BOARD_WAIT {
+                return None;
+            }
+        } else if self.board {
+            self.board = false;
+            self.started = Instant::now();
+        }
         if watch.hopeless() {
             self.hopeless.get_or_insert_with(Instant::now);
         }
@@ -354,6 +500,9 @@ impl Vigil {
             return Some(BootEnd::Silent(silence));
         }
         let (printed, said) = watch.volume();
+        if watch.excess() > CAPTURE_LIMIT {
+            return Some(BootEnd::Flooded(watch.excess()));
+        }
         (printed.max(said) > VOLUME_LIMIT).then_some(BootEnd::Flooded(printed.max(said)))
     }
 }
@@ -369,14 +518,16 @@ fn fetched(check: &CheckPlan) -> Option<Bytes> {
 fn write_initrd(request: &BootRequest<'_>, plan: &str, initrd: &Path) -> Result<()> {
     let read = |path: &Path| std::fs::read(path).map_err(|e| Failure::io("read", path, &e));
     let agent = read(request.agent)?;
-    let mut bytes = agent::archive(&agent, plan, &request.machine.board.channel)?;
+    let adversary = request.adversary.map(read).transpose()?;
+    let channel = &request.machine.board.channel;
+    let mut bytes = agent::archive(&agent, adversary.as_deref(), plan, channel)?;
     if let Some(ramdisk) = &request.machine.initrd {
         bytes.extend(read(ramdisk)?);
     }
     std::fs::write(initrd, bytes).map_err(|e| Failure::io("write", initrd, &e))
 }
 
-fn remove(path: &Path) -> Result<()> {
+pub(super) fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(Failure::io("remove", path, &error))
@@ -386,7 +537,7 @@ fn remove(path: &Path) -> Result<()> {
 }
 
 /// A file's text; of a long one the beginning and the end.
-fn read_ends(path: &Path, limit: u64) -> std::io::Result<String> {
+pub(super) fn read_ends(path: &Path, limit: u64) -> std::io::Result<String> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     let mut bytes = Vec::new();
@@ -409,8 +560,4 @@ fn not_started(error: ProcessError) -> Failure {
         ProcessError::Missing { program } => missing_tool(&program, "boot this board"),
         _ => Failure::new(Kind::Machine, error.to_string()),
     }
-}
-
-fn not_ended(error: &std::io::Error) -> Failure {
-    Failure::new(Kind::Machine, format!("lost QEMU's process: {error}"))
 }

@@ -1,10 +1,13 @@
 //! Machines: the boards that QEMU (or a person) boots, and booting them.
 
+pub mod apparatus;
 pub mod arch;
 pub mod board;
 pub mod boot;
+mod capture;
 pub mod console;
 pub mod qemu;
+pub mod serial;
 pub mod watch;
 
 pub use arch::Arch;

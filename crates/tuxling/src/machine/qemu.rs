@@ -4,7 +4,7 @@
 //! out all that nobody asked for (a display, a floppy drive, a CD-ROM), and a
 //! user's own copy of the command has nothing else either.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use super::board::{Board, Port};
 use crate::check::wire::Mac;
 use crate::error::{Failure, Kind, Result};
 use crate::process::{Cmd, ProcessError, Processes};
+use crate::recipe::plan::StaticAddress;
 use crate::units::Bytes;
 
 /// The gateway of QEMU's user network, behind which the host's loopback stands
@@ -117,6 +118,10 @@ pub struct Machine {
     pub cpu: Option<String>,
     /// The network card's model; no network when `None`.
     pub nic: Option<String>,
+    /// The network behind the card, where it is not QEMU's own.
+    pub subnet: Option<StaticAddress>,
+    /// The gateway of our own that stands behind the card instead of QEMU's.
+    pub gateway: Option<SocketAddr>,
     /// What runs it.
     pub accelerator: Accelerator,
     /// Further arguments, at the end.
@@ -137,6 +142,10 @@ pub enum Wiring<'a> {
 pub struct Files {
     /// What the console prints.
     pub console: PathBuf,
+    /// The base of the two paths through which a console takes keys
+    /// ([`super::apparatus::console_with_keys`]); a console that takes none is
+    /// a plain file, and two boots under `-icount` are equal.
+    pub keys: Option<PathBuf>,
     /// What the checks' agent says.
     pub channel: PathBuf,
     /// What goes over the wire.
@@ -208,20 +217,43 @@ fn network(cmd: Cmd, machine: &Machine) -> Cmd {
     };
     let mac: Vec<String> = GUEST_MAC.0.iter().map(|b| format!("{b:02x}")).collect();
     let mac = mac.join(":");
+    let subnet = machine.subnet.map(user_network).unwrap_or_default();
+    let backend = match machine.gateway {
+        Some(address) => format!("socket,id=net0,connect={address}"),
+        None => format!("user,id=net0{subnet}"),
+    };
     let nics = &machine.board.nics;
     let nic = nics.iter().find(|nic| nic.model == *model);
     match nic.and_then(|nic| nic.device.as_ref()) {
         Some(device) => cmd
-            .args(["-netdev", "user,id=net0", "-device"])
+            .args(["-netdev", &backend, "-device"])
             .arg(format!("{device},netdev=net0,mac={mac}")),
-        None => cmd.args(["-nic", &format!("user,id=net0,model={model},mac={mac}")]),
+        None => cmd.args(["-nic", &format!("{backend},model={model},mac={mac}")]),
     }
+}
+
+/// The host behind the recipe's gateway. QEMU's own name server must stand in
+/// the same network; one outside is none of QEMU's business.
+fn user_network(fixed: StaticAddress) -> String {
+    let mut text = format!(
+        ",net={}/{},host={}",
+        fixed.network(),
+        fixed.prefix,
+        fixed.gateway
+    );
+    if fixed.has(fixed.nameserver) && fixed.nameserver != fixed.gateway {
+        text.push_str(&format!(",dns={}", fixed.nameserver));
+    }
+    text
 }
 
 fn headless(cmd: Cmd, machine: &Machine, files: &Files) -> Cmd {
     let mut cmd = cmd
         .args(["-monitor", "none", "-serial"])
-        .arg(format!("file:{}", option_value(&files.console)));
+        .arg(match &files.keys {
+            None => format!("file:{}", option_value(&files.console)),
+            Some(base) => format!("pipe:{}", option_value(base)),
+        });
     let channel = option_value(&files.channel);
     match &machine.board.channel.port {
         Port::Serial(serial) => {
@@ -299,6 +331,8 @@ mod tests {
             memory: Bytes::mib(32),
             cpu: None,
             nic: Some("e1000".to_owned()),
+            subnet: None,
+            gateway: None,
             accelerator: Accelerator::Tcg,
             extra: vec!["-S".to_owned()],
         }
@@ -308,6 +342,7 @@ mod tests {
     fn a_headless_boot_goes_into_files() {
         let files = Files {
             console: "/b/console.log".into(),
+            keys: None,
             channel: "/b/a,b".into(),
             wire: "/b/wire.pcap".into(),
         };
@@ -354,6 +389,7 @@ mod tests {
         let files = Files {
             console: "/b/console.log".into(),
             channel: "/b/a,b".into(),
+            keys: None,
             wire: "/b/wire.pcap".into(),
         };
         let cmd = command(&machine, Wiring::Headless(&files), Clock::Host);
@@ -367,6 +403,26 @@ mod tests {
              -device virtio-serial-device -device virtconsole,chardev=channel \
              -object filter-dump,id=wire,netdev=net0,file=/b/wire.pcap -S"
         );
+    }
+
+    #[test]
+    fn a_network_of_the_recipes_own_and_keys_for_the_console_are_told_to_qemu() {
+        let mut machine = machine();
+        machine.subnet = Some(StaticAddress {
+            address: Ipv4Addr::new(192, 168, 7, 9),
+            prefix: 28,
+            gateway: Ipv4Addr::new(192, 168, 7, 1),
+            nameserver: Ipv4Addr::new(192, 168, 7, 3),
+        });
+        let files = Files {
+            console: "/b/console.log".into(),
+            keys: Some("/b/console".into()),
+            channel: "/b/channel.log".into(),
+            wire: "/b/wire.pcap".into(),
+        };
+        let line = command(&machine, Wiring::Headless(&files), Clock::Host).to_line();
+        assert!(line.contains("-serial pipe:/b/console -serial file:/b/channel.log"));
+        assert!(line.contains(",net=192.168.7.0/28,host=192.168.7.1,dns=192.168.7.3 "));
     }
 
     #[test]

@@ -5,15 +5,19 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::capture::{self, Capture};
 use super::console::{Scanner, Trouble};
 use super::qemu::{Files, GUEST_MAC};
+use crate::check::echo::{Echo, EchoServers};
 use crate::check::http::FileServer;
 use crate::check::protocol::{self, Ended, Message, Subject, When};
+use crate::check::typist::{Event, Typist};
 use crate::check::verdict::{self, Outside, Seen, ServedFile};
-use crate::check::wire;
-use crate::recipe::plan::{CheckKind, CheckPlan, ExercisePlan, GuestCommand};
+use crate::check::wire::{self, Mac};
+use crate::recipe::plan::{CheckKind, CheckPlan, ExercisePlan, GuestCommand, Via};
 use crate::report::record::{CheckRecord, ExerciseRecord, RamRecord};
 use crate::trial::CheckOutcome;
+use crate::units::grouped;
 
 /// So much is read of a file at a time.
 const PIECE: usize = 1 << 16;
@@ -26,6 +30,8 @@ const MEMINFO_LIMIT: usize = 1 << 14;
 pub enum Progress<'a> {
     /// The console printed this.
     Console(&'a [u8]),
+    /// The user is to load this on the board.
+    BoardAwaited(&'a str),
     /// This check was started.
     CheckStarted(&'a CheckPlan),
     /// This check has ended.
@@ -76,12 +82,38 @@ pub struct FirstPass {
     pub ticks: Option<u64>,
 }
 
+/// What was seen of DHCP on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DhcpTraffic {
+    /// The guest's card asked for a lease.
+    pub wanted: bool,
+    /// A server gave it one.
+    pub given: bool,
+}
+
+/// What a boot runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// QEMU.
+    Qemu,
+    /// A board with a channel.
+    Board,
+    /// A board without one, and so without an agent: only what is typed at the
+    /// console can be checked.
+    MuteBoard,
+}
+
 /// All that is known of a boot while it runs.
 #[derive(Debug)]
 pub struct Watch<'a> {
     checks: &'a [CheckPlan],
     exercises: &'a [ExercisePlan],
     server: &'a FileServer,
+    echoes: &'a EchoServers,
+    typist: Typist,
+    keys: Vec<u8>,
+    on: On,
+    capture_on_disk: Capture,
     started: Instant,
     console: Tail,
     channel: Tail,
@@ -105,26 +137,33 @@ pub struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Starts to watch, just before QEMU starts. `server` serves one file for
-    /// each fetch among the checks, in order.
+    /// Starts to watch, just before the boot starts.
     pub fn new(
         files: &Files,
         nonce: &str,
         checks: &'a [CheckPlan],
         exercises: &'a [ExercisePlan],
-        server: &'a FileServer,
+        servers: (&'a FileServer, &'a EchoServers),
+        typist: Typist,
+        on: On,
     ) -> Self {
+        let (server, echoes) = servers;
         Watch {
             checks,
             exercises,
             server,
+            echoes,
+            typist,
+            keys: Vec::new(),
+            on,
+            capture_on_disk: Capture::default(),
             started: Instant::now(),
             console: Tail::new(&files.console),
             channel: Tail::new(&files.channel),
             capture: Tail::new(&files.wire),
             scanner: Scanner::default(),
             messages: protocol::Reader::new(nonce),
-            wire: wire::Reader::default(),
+            wire: wire::Reader::watching(echoes.ports()).keep(capture::KEPT),
             wire_before: 0,
             seen: vec![Seen::default(); checks.len()],
             begun: None,
@@ -158,14 +197,71 @@ impl<'a> Watch<'a> {
             self.take(message, on_progress);
         }
         self.wire_before = wire_before;
+        self.capture_on_disk
+            .free(&self.capture.path, self.capture.read);
+        self.type_on(&printed, on_progress);
         Ok(!printed.is_empty() || !said.is_empty())
     }
 
-    /// The machine has stopped: reads all that is left.
+    /// The machine has stopped: reads all that is left, and cuts a capture
+    /// that is longer than what is kept of one.
     pub fn finish(&mut self, on_progress: &mut dyn FnMut(Progress<'_>)) -> io::Result<()> {
         while self.poll(on_progress)? {}
         self.scanner.finish();
-        Ok(())
+        match self.capture.read > capture::KEPT {
+            true => capture::cut(&self.capture.path, self.wire.kept()),
+            false => Ok(()),
+        }
+    }
+
+    /// What the user should know of the boot's files.
+    pub fn note(&self) -> Option<String> {
+        let (all, kept) = (self.capture.read, self.wire.kept());
+        (all > capture::KEPT).then(|| {
+            format!(
+                "{} holds the first {} of {} B that went over the wire; all of it was judged",
+                self.capture.path.display(),
+                grouped(kept),
+                grouped(all)
+            )
+        })
+    }
+
+    /// What is to be typed at the console now.
+    pub fn take_keys(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.keys)
+    }
+
+    /// Whether a board hasn't said anything: it may not even be switched on.
+    pub fn waits_for_board(&self) -> bool {
+        self.on != On::Qemu && self.console.read == 0 && self.channel.read == 0
+    }
+
+    /// Goes on with the checks that are typed at the console, when the agent's
+    /// are done: two shells at once would measure each other.
+    fn type_on(&mut self, printed: &[u8], on_progress: &mut dyn FnMut(Progress<'_>)) {
+        let go = self.done || self.on == On::MuteBoard;
+        let (keys, events) = self.typist.step(Instant::now(), printed, go);
+        self.keys.extend(keys);
+        for event in events {
+            match event {
+                Event::Started(at) => self.take_start(Subject::Check(at), on_progress),
+                Event::Ended(at, output, end) => {
+                    self.begun = None;
+                    if let Some(seen) = self.seen.get_mut(at) {
+                        seen.output = output;
+                    }
+                    self.take_end(at, end, on_progress);
+                }
+                Event::NoShell(at) => {
+                    let why = "no shell answered at the console";
+                    if let Some(check) = self.checks.get(at) {
+                        self.records[at] =
+                            Some(verdict::not_ended(check, CheckOutcome::Failed, why));
+                    }
+                }
+            }
+        }
     }
 
     fn read_wire(&mut self) -> io::Result<()> {
@@ -249,7 +345,7 @@ impl<'a> Watch<'a> {
         end: protocol::End,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) {
-        let served = self.served(at);
+        let (served, echo) = (self.served(at), self.echo(at));
         let window_end = self.wire.offset();
         let (Some(check), Some(seen)) = (self.checks.get(at), self.seen.get_mut(at)) else {
             return;
@@ -260,6 +356,7 @@ impl<'a> Watch<'a> {
             wire: &self.wire,
             guest: GUEST_MAC,
             served,
+            echo,
         };
         let record = verdict::judge(check, seen, &outside);
         on_progress(Progress::CheckEnded(&record));
@@ -270,6 +367,14 @@ impl<'a> Watch<'a> {
             });
         }
         self.records[at] = Some(record);
+    }
+
+    /// The echo that belongs to a check: they are in the checks' order.
+    fn echo(&self, at: usize) -> Option<Echo> {
+        let is_echo = |check: &&CheckPlan| matches!(check.kind, CheckKind::Echo { .. });
+        self.checks.get(at).filter(is_echo)?;
+        let before = self.checks[..at].iter().filter(is_echo).count();
+        self.echoes.echoes().get(before).cloned()
     }
 
     /// The file that belongs to a check: the files are in the fetches' order.
@@ -293,9 +398,9 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Whether the agent said that it is done.
+    /// Whether the agent said that it is done, and all was typed.
     pub fn done(&self) -> bool {
-        self.done
+        (self.done || self.on == On::MuteBoard) && self.typist.done()
     }
 
     /// Whether it is of no use to go on: the kernel has panicked or oopsed, the
@@ -313,6 +418,11 @@ impl<'a> Watch<'a> {
     /// Bytes that the console has printed, and that the agent has written.
     pub fn volume(&self) -> (u64, u64) {
         (self.console.read, self.channel.read)
+    }
+
+    /// Bytes of the capture that could not be kept off the disk.
+    pub fn excess(&self) -> u64 {
+        self.capture_on_disk.excess(self.capture.read)
     }
 
     /// The first check that passed.
@@ -335,6 +445,24 @@ impl<'a> Watch<'a> {
         self.no_init
     }
 
+    /// What was seen of DHCP on the wire.
+    pub fn dhcp(&self) -> DhcpTraffic {
+        let any = |is: fn(&wire::Packet) -> Option<Mac>| {
+            let mut packets = self.wire.packets.iter();
+            packets.any(|captured| is(&captured.packet) == Some(GUEST_MAC))
+        };
+        DhcpTraffic {
+            wanted: any(|packet| match packet {
+                wire::Packet::LeaseWanted { client, .. } => Some(*client),
+                _ => None,
+            }),
+            given: any(|packet| match packet {
+                wire::Packet::Lease { client, .. } => Some(*client),
+                _ => None,
+            }),
+        }
+    }
+
     /// Messages of the agent's that were lost or spoiled on the way.
     pub fn lost_messages(&self) -> u64 {
         self.messages.missing
@@ -350,6 +478,8 @@ impl<'a> Watch<'a> {
                     CheckOutcome::Failed,
                     "had not ended when the boot ended",
                 )
+            } else if let Some(why) = self.not_on_board(check) {
+                verdict::not_ended(check, CheckOutcome::Skipped, why)
             } else if self.done && self.messages.missing > 0 {
                 verdict::not_ended(
                     check,
@@ -366,6 +496,19 @@ impl<'a> Watch<'a> {
             .enumerate()
             .map(|(at, (record, check))| record.clone().unwrap_or_else(|| unfinished(at, check)))
             .collect()
+    }
+
+    /// Why a check can't be run without QEMU.
+    fn not_on_board(&self, check: &CheckPlan) -> Option<&'static str> {
+        if self.on == On::Qemu {
+            return None;
+        }
+        if check.kind.needs_qemus_network() {
+            return Some("needs QEMU's network, whose wire is captured");
+        }
+        (self.on == On::MuteBoard && check.via == Via::Channel).then_some(
+            "needs the checks' channel: set via = \"console\", or machine.channel to a second serial line",
+        )
     }
 
     /// All exercises.

@@ -7,15 +7,7 @@
 //! once and keeps a shell on the console. There is no `shutdown` line: nothing
 //! in a ramdisk has to be unmounted, and `umount` would be one more applet.
 
-use crate::machine::qemu::GATEWAY;
-
 use super::plan::{FileKind, FilePlan, NetworkMode};
-
-/// The address, the mask and the name server of QEMU's user network, beside
-/// its [`GATEWAY`].
-const STATIC_ADDRESS: &str = "10.0.2.15";
-const STATIC_NETMASK: &str = "255.255.255.0";
-const NAME_SERVER: &str = "10.0.2.3";
 
 const INITTAB: &str = "\
 # Read by BusyBox init: once the system's start, then a shell on the console.
@@ -114,7 +106,7 @@ pub fn busybox(own: OwnTexts, network: &NetworkMode) -> InitFiles {
         applets.push("mount");
         match network {
             NetworkMode::None => {}
-            NetworkMode::Static => applets.extend(["ifconfig", "route"]),
+            NetworkMode::Static(_) => applets.extend(["ifconfig", "route"]),
             NetworkMode::Dhcp => {
                 applets.extend(["ifconfig", "route", "udhcpc"]);
                 udhcpc = Some(FileKind::Text(UDHCPC_SCRIPT.to_owned()));
@@ -129,8 +121,8 @@ pub fn busybox(own: OwnTexts, network: &NetworkMode) -> InitFiles {
         file("/etc/inittab", written(own.inittab, INITTAB), 0o644),
         file("/etc/fstab", written(own.fstab, FSTAB), 0o644),
     ];
-    if own.rc_s.is_none() && *network == NetworkMode::Static {
-        let text = format!("nameserver {NAME_SERVER}\n");
+    if let (None, NetworkMode::Static(fixed)) = (&own.rc_s, network) {
+        let text = format!("nameserver {}\n", fixed.nameserver);
         files.push(file("/etc/resolv.conf", FileKind::Text(text), 0o644));
     }
     files.push(file(
@@ -158,10 +150,13 @@ fn rc_s(network: &NetworkMode) -> String {
     let network = match network {
         NetworkMode::None => String::new(),
         NetworkMode::Dhcp => RC_DHCP.to_owned(),
-        NetworkMode::Static => format!(
+        NetworkMode::Static(fixed) => format!(
             "ifconfig lo 127.0.0.1 up\n\
-             ifconfig eth0 {STATIC_ADDRESS} netmask {STATIC_NETMASK} up\n\
-             route add default gw {GATEWAY}\n"
+             ifconfig eth0 {} netmask {} up\n\
+             route add default gw {}\n",
+            fixed.address,
+            fixed.mask(),
+            fixed.gateway
         ),
     };
     format!("#!/bin/sh\n# Run once by init, before the shell.\nmount -a\n{network}")
@@ -205,6 +200,8 @@ pub fn applet_options(applet: &str) -> &'static str {
 mod tests {
     use super::*;
 
+    use crate::recipe::plan::StaticAddress;
+
     fn text<'f>(files: &'f [FilePlan], to: &str) -> Option<&'f str> {
         let file = files.iter().find(|f| f.to == to)?;
         match &file.kind {
@@ -222,7 +219,9 @@ mod tests {
                 .to_owned()
         };
         assert!(rc_s(NetworkMode::Dhcp).contains("udhcpc -i eth0"));
-        assert!(rc_s(NetworkMode::Static).contains("ifconfig eth0 10.0.2.15"));
+        assert!(rc_s(NetworkMode::Static(StaticAddress::QEMU)).contains(
+            "ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up\nroute add default gw 10.0.2.2\n"
+        ));
         assert!(!rc_s(NetworkMode::None).contains("ifconfig"));
         assert!(rc_s(NetworkMode::None).starts_with("#!/bin/sh\n"));
     }

@@ -4,13 +4,17 @@
 //! Everything behind the plan can rely on it: no key is missing, every path is
 //! absolute, every quantity has its unit.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::initramfs::Compression;
 use crate::machine::Board;
+use crate::machine::qemu::GATEWAY;
+use crate::machine::serial::SerialPort;
 use crate::units::Bytes;
 
 /// A complete recipe.
@@ -44,6 +48,9 @@ pub struct Plan {
     /// What pruning may rely on; `None` where the recipe says nothing. Nothing
     /// prunes yet: the word is only checked.
     pub prune_level: Option<PruneLevel>,
+    /// The cases of adversity that it must survive; all that concern it when
+    /// `None`.
+    pub adversity: Option<Vec<String>>,
 }
 
 /// What pruning may rely on.
@@ -278,8 +285,57 @@ pub enum NetworkMode {
     None,
     /// By DHCP: udhcpc is started by rcS.
     Dhcp,
-    /// The address that QEMU's user network expects (10.0.2.15/24), set by rcS.
-    Static,
+    /// A fixed address, set by rcS.
+    Static(StaticAddress),
+}
+
+/// A fixed address and what belongs to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct StaticAddress {
+    /// The system's address.
+    pub address: Ipv4Addr,
+    /// How many bits of it are the network's: 1 to 30.
+    pub prefix: u32,
+    /// The gateway, in the same network. In QEMU the host stands behind it.
+    pub gateway: Ipv4Addr,
+    /// The name server.
+    pub nameserver: Ipv4Addr,
+}
+
+impl StaticAddress {
+    /// What QEMU's user network expects where nothing else is said (QEMU's
+    /// documentation, "Using the user mode network stack").
+    pub const QEMU: StaticAddress = StaticAddress {
+        address: Ipv4Addr::new(10, 0, 2, 15),
+        prefix: 24,
+        gateway: GATEWAY,
+        nameserver: Ipv4Addr::new(10, 0, 2, 3),
+    };
+
+    /// The network's mask.
+    pub fn mask(&self) -> Ipv4Addr {
+        Ipv4Addr::from(u32::MAX << (32 - self.prefix.clamp(1, 32)))
+    }
+
+    /// The network's own address.
+    pub fn network(&self) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(self.address) & u32::from(self.mask()))
+    }
+
+    /// Whether an address belongs to the network.
+    pub fn has(&self, address: Ipv4Addr) -> bool {
+        u32::from(address) & u32::from(self.mask()) == u32::from(self.network())
+    }
+}
+
+impl NetworkPlan {
+    /// The address by which the guest reaches this host: QEMU's gateway.
+    pub fn host(&self) -> Ipv4Addr {
+        match &self.mode {
+            NetworkMode::Static(fixed) => fixed.gateway,
+            NetworkMode::None | NetworkMode::Dhcp => GATEWAY,
+        }
+    }
 }
 
 /// The limits of the machine that boots the system.
@@ -295,6 +351,11 @@ pub struct MachinePlan {
     pub silence: Duration,
     /// The CPU model, QEMU's default for the board when `None`.
     pub cpu: Option<String>,
+    /// The serial line to a board of the user's, which takes QEMU's place.
+    pub console: Option<SerialPort>,
+    /// The serial line to that board's second port, which the checks' agent
+    /// talks over.
+    pub channel: Option<SerialPort>,
 }
 
 /// Something that the booted system must do.
@@ -306,6 +367,42 @@ pub struct CheckPlan {
     pub kind: CheckKind,
     /// How long it may take, in the guest's time.
     pub timeout: Duration,
+    /// How it is run.
+    pub via: Via,
+}
+
+#[cfg(test)]
+impl CheckPlan {
+    /// A check that the agent runs, for tests.
+    pub fn on_channel(name: &str, kind: CheckKind) -> Self {
+        CheckPlan {
+            name: name.to_owned(),
+            kind,
+            timeout: Duration::from_secs(10),
+            via: Via::Channel,
+        }
+    }
+}
+
+/// How a check is run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// By the checks' agent, which tells over its channel.
+    #[default]
+    Channel,
+    /// Typed at the shell on the console.
+    Console,
+}
+
+/// How an echo is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EchoProtocol {
+    /// As one stream.
+    Tcp,
+    /// As datagrams.
+    Udp,
 }
 
 /// What a check does.
@@ -334,11 +431,18 @@ pub enum CheckKind {
     /// A host answers on the wire.
     Ping {
         /// Its IPv4 address.
-        to: std::net::Ipv4Addr,
+        to: Ipv4Addr,
         /// How many answers are needed.
         count: u32,
         /// The command; `{to}` and `{count}` are replaced.
         command: String,
+    },
+    /// Bytes that the agent sends to this host come back as they were.
+    Echo {
+        /// TCP or UDP.
+        protocol: EchoProtocol,
+        /// How many bytes.
+        size: Bytes,
     },
     /// Sleeping takes as long as it should.
     Sleep {
@@ -349,6 +453,20 @@ pub enum CheckKind {
         /// At most this long.
         at_most: Duration,
     },
+}
+
+impl CheckKind {
+    /// Whether it is judged by what QEMU captures of the wire, or by a server
+    /// that only QEMU's network leads to.
+    pub fn needs_qemus_network(&self) -> bool {
+        match self {
+            CheckKind::Run { .. } | CheckKind::Sleep { .. } => false,
+            CheckKind::Fetch { .. }
+            | CheckKind::Dhcp { .. }
+            | CheckKind::Ping { .. }
+            | CheckKind::Echo { .. } => true,
+        }
+    }
 }
 
 /// A command in the guest.

@@ -9,11 +9,13 @@ mod read;
 mod read_check;
 mod schema;
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::diagnostic::{Place, Placed};
-use super::plan::{Expectation, GuestCommand, Placement, PruneLevel, Toolchain};
+use super::plan::{EchoProtocol, Expectation, GuestCommand, Placement, PruneLevel, Toolchain, Via};
 use crate::initramfs::Compression;
+use crate::machine::serial::SerialPort;
 use crate::units::Bytes;
 
 pub use read::{COMPRESSIONS, read};
@@ -50,6 +52,7 @@ pub struct Recipe {
     pub exercises: Vec<Exercise>,
     pub budget: Budget,
     pub prune_level: Given<PruneLevel>,
+    pub survive: Given<Vec<Placed<String>>>,
 }
 
 /// `[kernel]`
@@ -126,6 +129,9 @@ pub struct File {
 pub struct Network {
     pub mode: Given<Mode>,
     pub nic: Given<String>,
+    pub address: Given<(Ipv4Addr, Option<u32>)>,
+    pub gateway: Given<Ipv4Addr>,
+    pub nameserver: Given<Ipv4Addr>,
 }
 
 /// `[machine]`
@@ -136,6 +142,8 @@ pub struct Machine {
     pub timeout: Given<Duration>,
     pub silence: Given<Duration>,
     pub cpu: Given<String>,
+    pub console: Given<SerialPort>,
+    pub channel: Given<SerialPort>,
 }
 
 /// `[[check]]`
@@ -146,6 +154,7 @@ pub struct Check {
     pub name: Given<String>,
     pub what: Option<What>,
     pub timeout: Given<Duration>,
+    pub via: Given<Via>,
 }
 
 /// What a check does, as typed.
@@ -170,6 +179,11 @@ pub enum What {
         to: Given<std::net::Ipv4Addr>,
         count: Given<u32>,
         command: Given<String>,
+    },
+    Echo {
+        place: Place,
+        protocol: EchoProtocol,
+        size: Given<Bytes>,
     },
     Sleep {
         place: Place,

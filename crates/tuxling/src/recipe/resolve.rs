@@ -9,16 +9,19 @@ mod implied;
 mod kernel;
 mod userland;
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::diagnostic::{Place, Problem, Problems, Wrong};
+use super::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use super::files::Files;
 use super::plan::{
     BudgetPlan, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, RamdiskPlan, RecipeOrigin,
+    StaticAddress,
 };
 use super::raw;
 use super::words;
+use crate::adversity::ALL;
 use crate::initramfs::Compression;
 use crate::machine::{Board, board};
 use crate::units::Bytes;
@@ -73,8 +76,8 @@ pub fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<Plan> {
     let network = network(&context, &raw.network, board.as_ref());
     let ramdisk = ramdisk(&raw);
     let (userland, needs) = userland::plan(&context, &raw, &network.mode);
-    let machine = machine(&raw.machine, board.as_ref());
-    let checks = checks::plan(&context, &raw, &network.mode, &userland, machine.memory);
+    let machine = machine(&context, &raw.machine, board.as_ref());
+    let checks = checks::plan(&context, &raw, &network, &userland, machine.memory);
     let exercises = checks::exercises(&raw.exercises);
     let requests = implied::requests(&implied::Wishes {
         raw: &raw,
@@ -99,8 +102,29 @@ pub fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<Plan> {
         exercises,
         budget: budget(&raw.budget),
         prune_level: raw.prune_level.map(|l| l.value),
+        adversity: raw
+            .survive
+            .as_ref()
+            .map(|names| survived(problems, &names.value)),
     };
     problems.is_empty().then_some(plan)
+}
+
+/// The cases of adversity that a recipe names.
+fn survived(problems: &Problems, names: &[Placed<String>]) -> Vec<String> {
+    for name in names {
+        let known = || ALL.iter().map(|case| case.name);
+        if known().any(|case| case == name.value) {
+            continue;
+        }
+        let help = match words::nearest(&name.value, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known are {}", words::list(&known().collect::<Vec<_>>())),
+        };
+        let message = format!("there is no case `{}` of adversity", name.value);
+        problems.push(Problem::at(&name.place, message).help(help));
+    }
+    names.iter().map(|name| name.value.clone()).collect()
 }
 
 fn name(context: &Context<'_>, raw: &raw::Recipe, home: &Home) -> Option<String> {
@@ -130,8 +154,22 @@ fn network(context: &Context<'_>, raw: &raw::Network, board: Option<&Board>) -> 
     let mode = match raw.mode.as_ref().map(|m| m.value) {
         None | Some(raw::Mode::None) => NetworkMode::None,
         Some(raw::Mode::Dhcp) => NetworkMode::Dhcp,
-        Some(raw::Mode::Static) => NetworkMode::Static,
+        Some(raw::Mode::Static) => NetworkMode::Static(fixed_address(context, raw)),
     };
+    if !matches!(mode, NetworkMode::Static(_)) {
+        let typed = [
+            ("address", raw.address.as_ref().map(|a| &a.place)),
+            ("gateway", raw.gateway.as_ref().map(|a| &a.place)),
+            ("nameserver", raw.nameserver.as_ref().map(|a| &a.place)),
+        ];
+        for (key, place) in typed {
+            if let Some(place) = place {
+                let message = format!("`{key}` belongs to a fixed address");
+                let help = format!("set mode = \"static\", or remove `{key}`");
+                context.problem(Problem::at(place, message).help(help));
+            }
+        }
+    }
     let nics: Vec<&str> = board.map_or_else(Vec::new, |b| {
         b.nics.iter().map(|nic| nic.model.as_str()).collect()
     });
@@ -165,13 +203,64 @@ fn network(context: &Context<'_>, raw: &raw::Network, board: Option<&Board>) -> 
     NetworkPlan { mode, nic }
 }
 
-fn machine(raw: &raw::Machine, board: Option<&Board>) -> MachinePlan {
+/// The fixed address: QEMU's own where nothing is said; the gateway is the
+/// second address of another network, as QEMU gives it.
+fn fixed_address(context: &Context<'_>, raw: &raw::Network) -> StaticAddress {
+    let usual = StaticAddress::QEMU;
+    let Some(given) = &raw.address else {
+        return StaticAddress {
+            gateway: raw.gateway.as_ref().map_or(usual.gateway, |g| g.value),
+            nameserver: raw
+                .nameserver
+                .as_ref()
+                .map_or(usual.nameserver, |n| n.value),
+            ..usual
+        };
+    };
+    let mut fixed = StaticAddress {
+        address: given.value.0,
+        prefix: given.value.1.unwrap_or(usual.prefix),
+        ..usual
+    };
+    let nth = |n: u32| Ipv4Addr::from(u32::from(fixed.network()) + n);
+    let (second, third) = (nth(2), nth(3));
+    fixed.gateway = raw.gateway.as_ref().map_or(second, |g| g.value);
+    fixed.nameserver = raw.nameserver.as_ref().map_or(third, |n| n.value);
+    let place = raw.gateway.as_ref().map_or(&given.place, |g| &g.place);
+    if fixed.gateway == fixed.address {
+        let message = format!("{} is both the system and its gateway", fixed.address);
+        let help = "give `address` and `gateway` different values";
+        context.problem(Problem::at(place, message).help(help));
+    } else if !fixed.has(fixed.gateway) {
+        let (gateway, network) = (fixed.gateway, fixed.network());
+        let message = format!("the gateway {gateway} is not in {network}/{}", fixed.prefix);
+        let help = "the system could not reach it: give one of the same network";
+        context.problem(Problem::at(place, message).help(help));
+    }
+    fixed
+}
+
+fn machine(context: &Context<'_>, raw: &raw::Machine, board: Option<&Board>) -> MachinePlan {
+    if let (Some(channel), None) = (&raw.channel, &raw.console) {
+        let message = "a serial line for the checks, but none for the console";
+        let help = "add console = \"serial:DEVICE,SPEED\", or remove `channel`: QEMU has its own";
+        context.problem(Problem::at(&channel.place, message).help(help));
+    }
+    if let (Some(channel), Some(console)) = (&raw.channel, &raw.console)
+        && channel.value.device == console.value.device
+    {
+        let message = "the console and the checks' channel are one line";
+        let help = "the channel is a second serial port of the board's";
+        context.problem(Problem::at(&channel.place, message).help(help));
+    }
     let memory = board.map_or(Bytes::mib(32), |b| b.memory);
     MachinePlan {
         memory: raw.memory.as_ref().map_or(memory, |m| m.value),
         timeout: raw.timeout.as_ref().map_or(TIMEOUT, |t| t.value),
         silence: raw.silence.as_ref().map_or(SILENCE, |s| s.value),
         cpu: raw.cpu.as_ref().map(|c| c.value.clone()),
+        console: raw.console.as_ref().map(|c| c.value.clone()),
+        channel: raw.channel.as_ref().map(|c| c.value.clone()),
     }
 }
 

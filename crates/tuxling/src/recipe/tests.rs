@@ -1,6 +1,6 @@
 use std::path::Path;
 
-use super::plan::{CheckKind, FileKind, GuestCommand, Request};
+use super::plan::{CheckKind, FileKind, GuestCommand, NetworkMode, Request, StaticAddress};
 use super::*;
 use crate::initramfs::Compression;
 use crate::machine::board;
@@ -177,6 +177,57 @@ fn checks_have_their_defaults() {
     );
     assert_eq!(plan.checks[0].timeout.as_secs(), 10);
     assert_eq!(plan.checks[2].timeout.as_secs(), 60);
+}
+
+#[test]
+fn a_fixed_address_brings_its_network_with_it() {
+    let fixed = |network: &str| {
+        let plan = plan(&format!(
+            "board = \"pc\"\n[userland]\nbusybox = [\"sh\"]\n[network]\n{network}"
+        ));
+        let NetworkMode::Static(fixed) = plan.network.mode else {
+            panic!("it is static");
+        };
+        assert_eq!(plan.network.host(), fixed.gateway);
+        let mut texts = plan
+            .userland
+            .files
+            .into_iter()
+            .filter_map(|file| match file.kind {
+                FileKind::Text(text) if file.to == "/etc/init.d/rcS" => Some(text),
+                _ => None,
+            });
+        (fixed, texts.next().expect("an rcS"))
+    };
+    let (usual, _) = fixed("mode = \"static\"\n");
+    assert_eq!(usual, StaticAddress::QEMU);
+    let (own, rc_s) = fixed("mode = \"static\"\naddress = \"192.168.7.20/28\"\n");
+    assert_eq!(own.gateway.to_string(), "192.168.7.18");
+    assert!(
+        rc_s.contains("ifconfig eth0 192.168.7.20 netmask 255.255.255.240 up\nroute add default gw 192.168.7.18\n"),
+        "{rc_s}"
+    );
+}
+
+#[test]
+fn a_check_that_is_typed_must_be_a_line() {
+    let typed = |check: &str| format!("[[check]]\nname = \"a\"\nvia = \"console\"\n{check}");
+    let long = format!("run = \"{}\"\n", "x".repeat(401));
+    for (check, message) in [
+        (long.as_str(), "can't be typed"),
+        ("run = \"a\\nb\"\n", "can't be typed"),
+    ] {
+        let shown = errors_of(&typed(check));
+        assert!(shown.contains(message), "{shown}");
+    }
+    let shown = errors(&format!(
+        "board = \"pc\"\n[network]\nmode = \"dhcp\"\n[userland]\nbusybox = [\"sh\"]\n{}",
+        typed("dhcp = true\n")
+    ));
+    assert!(
+        shown.contains("only `run`, `ping` and `sleep` can be typed"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -397,6 +448,37 @@ fn contradictions_are_errors_with_their_mend() {
             "[network]\nmode = \"dchp\"\n".to_owned(),
             "`dchp` is not possible here",
             "did you mean `dhcp`?",
+        ),
+        (
+            "[network]\nmode = \"dhcp\"\naddress = \"10.0.2.9\"\n".to_owned(),
+            "`address` belongs to a fixed address",
+            "mode = \"static\"",
+        ),
+        (
+            "[network]\nmode = \"static\"\naddress = \"10.0.2.9/33\"\n".to_owned(),
+            "not an address with its network",
+            "10.0.2.15/24",
+        ),
+        (
+            "[network]\nmode = \"static\"\ngateway = \"10.0.3.2\"\naddress = \"10.0.2.9\"\n"
+                .to_owned(),
+            "the gateway 10.0.3.2 is not in 10.0.2.0/24",
+            "of the same network",
+        ),
+        (
+            "[machine]\nchannel = \"serial:/dev/ttyUSB1\"\n".to_owned(),
+            "but none for the console",
+            "add console",
+        ),
+        (
+            "[machine]\nconsole = \"ttyUSB0\"\n".to_owned(),
+            "is not a serial line",
+            "serial:/dev/ttyUSB0,115200",
+        ),
+        (
+            format!("{check}echo = {{ size = \"1KiB\" }}\n"),
+            "either by TCP or by UDP",
+            "echo = { udp = true }",
         ),
         (
             "[kernel]\nversion = \"6.12\"\npath = \"/\"\n".to_owned(),

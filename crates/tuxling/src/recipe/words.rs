@@ -1,5 +1,6 @@
 //! The words and quantities of a recipe, each from its text.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::diagnostic::Wrong;
@@ -119,6 +120,29 @@ pub fn device(typed: &str) -> Result<(u32, u32), Wrong> {
 /// An owner and a group, by number: the ramdisk knows no names.
 pub fn owner(typed: &str) -> Result<(u32, u32), Wrong> {
     pair(typed, (u32::MAX - 1, u32::MAX - 1), "0:0")
+}
+
+/// An IPv4 address: `10.0.2.2`.
+pub fn address(typed: &str) -> Result<Ipv4Addr, Wrong> {
+    let wrong = || Wrong::new(format!("`{typed}` is not an IPv4 address"));
+    let parsed = typed.parse();
+    parsed.map_err(|_| wrong().help("write it as in \"10.0.2.2\""))
+}
+
+/// An IPv4 address, and the bits of its network where they are given:
+/// `10.0.2.15/24`.
+pub fn network_address(typed: &str) -> Result<(Ipv4Addr, Option<u32>), Wrong> {
+    let Some((host, bits)) = typed.split_once('/') else {
+        return Ok((address(typed)?, None));
+    };
+    let digits = !bits.is_empty() && bits.bytes().all(|b| b.is_ascii_digit());
+    match bits.parse() {
+        Ok(bits @ 1..=30) if digits => Ok((address(host)?, Some(bits))),
+        _ => Err(
+            Wrong::new(format!("`{typed}` is not an address with its network"))
+                .help("behind the `/` stand 1 to 30 bits, as in \"10.0.2.15/24\""),
+        ),
+    }
 }
 
 /// A name that can stand in file names: letters, digits, `.`, `_`, `-`, not

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::record::Record;
 use crate::process::shell_line;
+use crate::recipe::plan::Via;
 use crate::trial::CheckOutcome;
 use crate::units::{grouped, show_duration};
 
@@ -99,15 +100,19 @@ fn checks(out: &mut String, record: &Record) -> std::fmt::Result {
         let took = check.seconds.map_or("-".to_owned(), |s| {
             show_duration(Duration::from_secs_f64(s.max(0.0)))
         });
-        let mark = if check.outcome == CheckOutcome::Passed {
-            "ok"
-        } else {
-            "!!"
+        let mark = match check.outcome {
+            CheckOutcome::Passed => "ok",
+            CheckOutcome::Skipped => "--",
+            CheckOutcome::Failed | CheckOutcome::TimedOut => "!!",
+        };
+        let typed = match check.via {
+            Via::Console => "typed: ",
+            Via::Channel => "",
         };
         let detail = check.detail.lines().next().unwrap_or_default();
         writeln!(
             out,
-            "  {mark} {:<14}{:<11}{took:>9}  {detail}",
+            "  {mark} {:<14}{:<11}{took:>9}  {typed}{detail}",
             check.name,
             check.outcome.words()
         )?;
@@ -200,6 +205,7 @@ mod tests {
         let mut record = record();
         record.checks.push(CheckRecord {
             name: "shell".to_owned(),
+            via: Via::Console,
             outcome: CheckOutcome::TimedOut,
             seconds: None,
             detail: "no answer".to_owned(),
@@ -211,7 +217,7 @@ mod tests {
             "{card}"
         );
         assert!(
-            card.contains("!! shell         timed out          -  no answer\n"),
+            card.contains("!! shell         timed out          -  typed: no answer\n"),
             "{card}"
         );
         assert!(card.ends_with("  qemu-system-i386 -kernel k\n"), "{card}");

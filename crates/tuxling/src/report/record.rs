@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::recipe::plan::Via;
 use crate::store::Id;
 use crate::trial::{CheckOutcome, Outcome};
 
@@ -105,6 +106,9 @@ pub struct RamdiskSizes {
 pub struct CheckRecord {
     /// Its name in the recipe.
     pub name: String,
+    /// How it was run: by the checks' agent, or typed at the console.
+    #[serde(default)]
+    pub via: Via,
     /// How it ended.
     pub outcome: CheckOutcome,
     /// How long it took by the guest's clock; `null` when it didn't run.

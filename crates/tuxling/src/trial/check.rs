@@ -6,16 +6,19 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::system::System;
-use super::{Outcome, built_record, store_path};
+use super::{CheckOutcome, Outcome, built_record, store_path};
 use crate::check::agent::{self, GuestCompiler};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
+use crate::machine::apparatus::BoardLines;
 use crate::machine::boot::{self, BootReport, BootRequest};
 use crate::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
 use crate::machine::watch::Progress;
 use crate::process::Cmd;
 use crate::recipe::Plan;
-use crate::recipe::plan::{CheckPlan, ExercisePlan, MachinePlan, NetworkPlan, Placement};
+use crate::recipe::plan::{
+    CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, StaticAddress,
+};
 use crate::report::Record;
 use crate::report::record::{BootRecord, RamRecord};
 use crate::session::{Cached, Session, missing_tool, process_failure};
@@ -82,6 +85,11 @@ pub fn machine(
         memory: plan.machine.memory,
         cpu: plan.machine.cpu.clone(),
         nic: plan.network.nic.clone(),
+        subnet: match plan.network.mode {
+            NetworkMode::Static(fixed) if fixed != StaticAddress::QEMU => Some(fixed),
+            _ => None,
+        },
+        gateway: None,
         accelerator,
         extra: qemu_args.to_vec(),
     }
@@ -99,9 +107,15 @@ pub fn check(
     options: &CheckOptions,
     session: &Session,
 ) -> Result<Verdict> {
-    let version = qemu_version(plan, session)?;
+    // A board of the user's needs no QEMU.
+    let on_board = plan.machine.console.is_some();
+    let version = match on_board {
+        true => None,
+        false => Some(qemu_version(plan, session)?),
+    };
     let chosen = match options.accelerator {
         Some(accelerator) => accelerator,
+        None if on_board => Accelerator::Tcg,
         None => accelerator(plan, session)?,
     };
     let agent = session.phase("agent", || build_agent(system, session))?;
@@ -110,8 +124,11 @@ pub fn check(
         checks: &plan.checks,
         exercises: &plan.exercises,
         agent: &agent,
+        adversary: None,
+        weather: None,
         timeout: plan.machine.timeout,
         silence: plan.machine.silence,
+        board: board_lines(plan),
         dir: system.output.join("boot"),
     };
     let mut report = boot_once(&request, session)?;
@@ -123,7 +140,8 @@ pub fn check(
         request.machine.accelerator = Accelerator::Tcg;
         report = boot_once(&request, session)?;
         if !printed_nothing(&report) {
-            remember_accelerator(Accelerator::Tcg, plan.board.arch, &version, session)?;
+            let version = version.as_deref().unwrap_or_default();
+            remember_accelerator(Accelerator::Tcg, plan.board.arch, version, session)?;
         }
     }
     let key = TrialKey {
@@ -135,12 +153,12 @@ pub fn check(
         qemu_args: &options.qemu_args,
         checks: &plan.checks,
         exercises: &plan.exercises,
-        qemu_version: &version,
-        accelerator: report.accelerator.name(),
+        qemu_version: version.as_deref().unwrap_or_default(),
+        accelerator: report.accelerator.map_or("", Accelerator::name),
         agent: Id::of_bytes(agent::SOURCE.as_bytes()),
     };
     let trial_id = Id::of("trial/1", &key).map_err(|e| Failure::new(Kind::Check, e.to_string()))?;
-    let countable = plan.board.arch.facts().cycle_counter;
+    let countable = plan.board.arch.facts().cycle_counter && !on_board;
     let instructions = match options.boot_cost && countable && report.outcome == Outcome::Passed {
         true => session.phase("boot cost", || {
             boot_cost(&trial_id, &request, system, session)
@@ -149,7 +167,7 @@ pub fn check(
     };
     let mut record = built_record(plan, system, session);
     fill(&mut record, &report, instructions);
-    record.qemu_version = Some(version);
+    record.qemu_version = version;
     record.ids.trial_id = Some(trial_id);
     Ok(Verdict {
         record,
@@ -158,10 +176,22 @@ pub fn check(
     })
 }
 
+/// The lines to a board that takes QEMU's place.
+fn board_lines(plan: &Plan) -> Option<BoardLines> {
+    Some(BoardLines {
+        console: plan.machine.console.clone()?,
+        channel: plan.machine.channel.clone(),
+    })
+}
+
 fn boot_once(request: &BootRequest, session: &Session) -> Result<BootReport> {
     session.phase("boot and checks", || {
         let mut told = |progress: Progress<'_>| tell(session, &progress);
-        boot::boot(&session.processes, request, &mut told).map(Cached::fresh)
+        let report = boot::boot(&session.processes, request, &mut told)?;
+        if let Some(note) = &report.note {
+            session.progress.note(note);
+        }
+        Ok(Cached::fresh(report))
     })
 }
 
@@ -196,6 +226,7 @@ fn tell(session: &Session, progress: &Progress<'_>) {
                 session.progress.tool_line(line);
             }
         }
+        Progress::BoardAwaited(text) => session.progress.note(text),
         Progress::CheckStarted(check) => {
             session.progress.tool_line(&format!("check {}", check.name))
         }
@@ -209,7 +240,12 @@ fn tell(session: &Session, progress: &Progress<'_>) {
 /// What a boot adds to the record of a build.
 fn fill(record: &mut Record, report: &BootReport, instructions: Option<u64>) {
     record.outcome = Some(report.outcome);
-    record.reason = Some(report.reason.clone()).filter(|_| report.outcome != Outcome::Passed);
+    let skipped = report
+        .checks
+        .iter()
+        .any(|c| c.outcome == CheckOutcome::Skipped);
+    record.reason =
+        Some(report.reason.clone()).filter(|_| skipped || report.outcome != Outcome::Passed);
     record.checks = report.checks.clone();
     record.exercises = report.exercises.clone();
     record.ram = RamRecord {
@@ -224,8 +260,12 @@ fn fill(record: &mut Record, report: &BootReport, instructions: Option<u64>) {
         instructions,
         seconds,
     };
-    record.qemu = report.command.to_list();
-    record.accelerator = Some(report.accelerator.name().to_owned());
+    record.qemu = report
+        .command
+        .as_ref()
+        .map(Cmd::to_list)
+        .unwrap_or_default();
+    record.accelerator = report.accelerator.map(|a| a.name().to_owned());
 }
 
 /// QEMU's version for the board of a plan.
@@ -284,12 +324,43 @@ fn accelerator_file(arch: Arch, qemu_version: &str, session: &Session) -> Result
     Ok(session.cache.folder("accelerator")?.join(id.short()))
 }
 
-/// The checks' agent, kept by its source and the compiler.
+/// Programs of ours that run in a guest.
+#[derive(Clone, Debug)]
+pub struct GuestPrograms {
+    /// What runs the checks.
+    pub agent: PathBuf,
+    /// What provokes the kernel.
+    pub adversary: PathBuf,
+}
+
+/// The programs that a boot under adversity needs.
+///
+/// # Errors
+/// When they don't compile.
+pub fn build_programs(system: &System, session: &Session) -> Result<GuestPrograms> {
+    let agent = session.phase("agent", || build_agent(system, session))?;
+    let adversary = session.phase("adversary", || {
+        guest_program("adversary", agent::ADVERSARY_SOURCE, system, session)
+    })?;
+    Ok(GuestPrograms { agent, adversary })
+}
+
+/// The checks' agent.
 fn build_agent(system: &System, session: &Session) -> Result<Cached<PathBuf>> {
-    let id = Id::of("agent/1", &(agent::SOURCE, &system.compiler.id))
+    guest_program("agent", agent::SOURCE, system, session)
+}
+
+/// A program of ours, kept by its source and the compiler.
+fn guest_program(
+    name: &str,
+    source: &str,
+    system: &System,
+    session: &Session,
+) -> Result<Cached<PathBuf>> {
+    let id = Id::of("agent/1", &(source, &system.compiler.id))
         .map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
     let dir = session.cache.folder("agent")?.join(id.short());
-    let program = dir.join("agent");
+    let program = dir.join(name);
     if program.exists() {
         return Ok(Cached::hit(program));
     }
@@ -302,7 +373,7 @@ fn build_agent(system: &System, session: &Session) -> Result<Cached<PathBuf>> {
         ldflags: Vec::new(),
     };
     fill_folder(&dir, |fresh| {
-        agent::build(&session.processes, &compiler, fresh)
+        agent::compile(&session.processes, &compiler, source, &fresh.join(name))
     })?;
     Ok(Cached::fresh(program))
 }

@@ -2,11 +2,12 @@
 
 use super::read_check::{read_check, read_exercise};
 use super::schema::{
-    BUDGET, CHECK, EXERCISE, FILE, INIT, INIT_FILE, KERNEL, MACHINE, NETWORK, PRUNE, RAMDISK,
-    SCHEMAS, TOP, USERLAND,
+    ADVERSITY, BUDGET, CHECK, EXERCISE, FILE, INIT, INIT_FILE, KERNEL, MACHINE, NETWORK, PRUNE,
+    RAMDISK, SCHEMAS, TOP, USERLAND,
 };
 use super::{Budget, File, Given, Init, Kernel, Machine, Mode, Network, Recipe, Text, Userland};
 use crate::initramfs::Compression;
+use crate::machine::serial::SerialPort;
 use crate::recipe::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
 use crate::recipe::plan::{Placement, PruneLevel, Toolchain};
 use crate::recipe::table::{self, Table};
@@ -65,6 +66,7 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
             .filter_map(|t| read_exercise(problems, t))
             .collect(),
         budget: section("budget", &BUDGET).map_or_else(Budget::default, |t| read_budget(&t)),
+        survive: section("adversity", &ADVERSITY).and_then(|t| t.texts("survive")),
         prune_level: section("prune", &PRUNE).and_then(|t| t.word("level", &levels)),
     }
 }
@@ -169,6 +171,9 @@ fn read_network(t: &Table<'_>) -> Network {
     Network {
         mode: t.word("mode", &modes),
         nic: t.text("nic"),
+        address: t.parsed("address", words::network_address),
+        gateway: t.parsed("gateway", words::address),
+        nameserver: t.parsed("nameserver", words::address),
     }
 }
 
@@ -178,6 +183,8 @@ fn read_machine(t: &Table<'_>) -> Machine {
         timeout: t.parsed("timeout", words::duration),
         silence: t.parsed("silence", words::duration),
         cpu: t.text("cpu"),
+        console: t.parsed("console", SerialPort::parse),
+        channel: t.parsed("channel", SerialPort::parse),
     }
 }
 

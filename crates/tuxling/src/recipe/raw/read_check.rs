@@ -1,15 +1,15 @@
 //! Reads the checks and exercises of a recipe.
 
 use super::read::one_line;
-use super::schema::{DHCP, FETCH, PING, SLEEP};
+use super::schema::{DHCP, ECHO, FETCH, PING, SLEEP};
 use super::{Check, Exercise, Given, What};
 use crate::recipe::diagnostic::{Place, Placed, Problem, Problems, Wrong};
-use crate::recipe::plan::{Expectation, GuestCommand};
+use crate::recipe::plan::{EchoProtocol, Expectation, GuestCommand, Via};
 use crate::recipe::table::{Schema, Table};
 use crate::recipe::words;
 
 pub(super) fn read_check(problems: &Problems, t: &Table<'_>) -> Check {
-    let kinds = ["run", "fetch", "dhcp", "ping", "sleep"];
+    let kinds = ["run", "fetch", "dhcp", "ping", "echo", "sleep"];
     let given: Vec<&str> = kinds.into_iter().filter(|kind| t.has(kind)).collect();
     let what = match given[..] {
         [kind] => read_what(problems, t, kind),
@@ -36,6 +36,10 @@ pub(super) fn read_check(problems: &Problems, t: &Table<'_>) -> Check {
         name: t.text("name"),
         what,
         timeout: t.parsed("timeout", words::duration),
+        via: t.word(
+            "via",
+            &[("channel", Via::Channel), ("console", Via::Console)],
+        ),
     }
 }
 
@@ -74,17 +78,36 @@ fn read_network_check(problems: &Problems, t: &Table<'_>, kind: &str) -> Option<
             interface: part(&t, |t| t.parsed("interface", words::file_name)),
         });
     }
+    if kind == "echo" {
+        return read_echo(problems, t);
+    }
     let (place, t) = read_switch(problems, t, kind, &PING)?;
-    let address = |text: &str| {
-        let wrong = || Wrong::new(format!("`{text}` is not an IPv4 address"));
-        text.parse()
-            .map_err(|_| wrong().help("write it as in \"10.0.2.2\""))
-    };
     Some(What::Ping {
         place,
-        to: part(&t, |t| t.parsed("to", address)),
+        to: part(&t, |t| t.parsed("to", words::address)),
         count: part(&t, |t| t.integer("count", 1..1001)),
         command: part(&t, |t| t.parsed("command", one_line)),
+    })
+}
+
+/// `echo = { tcp = true }` or `{ udp = true }`, with a size.
+fn read_echo(problems: &Problems, t: &Table<'_>) -> Option<What> {
+    let t = t.table("echo", &ECHO)?;
+    let on = |key| t.boolean(key).is_some_and(|on| on.value);
+    let protocol = match (on("tcp"), on("udp")) {
+        (true, false) => EchoProtocol::Tcp,
+        (false, true) => EchoProtocol::Udp,
+        _ => {
+            let message = "an echo goes either by TCP or by UDP";
+            let help = "write echo = { tcp = true } or echo = { udp = true }";
+            problems.push(Problem::at(&t.place(), message).help(help));
+            return None;
+        }
+    };
+    Some(What::Echo {
+        place: t.place(),
+        protocol,
+        size: t.parsed("size", words::bytes),
     })
 }
 

@@ -5,8 +5,18 @@ use crate::recipe::table::{Family, Schema};
 pub(super) static TOP: Schema = Schema {
     header: "",
     keys: &[
-        "name", "board", "kernel", "userland", "ramdisk", "network", "machine", "check",
-        "exercise", "budget", "prune",
+        "name",
+        "board",
+        "kernel",
+        "userland",
+        "ramdisk",
+        "network",
+        "machine",
+        "check",
+        "exercise",
+        "budget",
+        "prune",
+        "adversity",
     ],
 };
 pub(super) static KERNEL: Schema = Schema {
@@ -67,16 +77,17 @@ pub(super) static RAMDISK: Schema = Schema {
 };
 pub(super) static NETWORK: Schema = Schema {
     header: "[network]",
-    keys: &["mode", "nic"],
+    keys: &["mode", "nic", "address", "gateway", "nameserver"],
 };
 pub(super) static MACHINE: Schema = Schema {
     header: "[machine]",
-    keys: &["memory", "timeout", "silence", "cpu"],
+    keys: &["memory", "timeout", "silence", "cpu", "console", "channel"],
 };
 pub(super) static CHECK: Schema = Schema {
     header: "[[check]]",
     keys: &[
-        "name", "run", "expect", "match", "fetch", "dhcp", "ping", "sleep", "timeout",
+        "name", "run", "expect", "match", "fetch", "dhcp", "ping", "echo", "sleep", "timeout",
+        "via",
     ],
 };
 pub(super) static FETCH: Schema = Schema {
@@ -90,6 +101,10 @@ pub(super) static DHCP: Schema = Schema {
 pub(super) static PING: Schema = Schema {
     header: "ping of a [[check]]",
     keys: &["to", "count", "command"],
+};
+pub(super) static ECHO: Schema = Schema {
+    header: "echo of a [[check]]",
+    keys: &["tcp", "udp", "size"],
 };
 pub(super) static SLEEP: Schema = Schema {
     header: "sleep of a [[check]]",
@@ -107,9 +122,13 @@ pub(super) static PRUNE: Schema = Schema {
     header: "[prune]",
     keys: &["level"],
 };
+pub(super) static ADVERSITY: Schema = Schema {
+    header: "[adversity]",
+    keys: &["survive"],
+};
 
 /// All kinds of tables of a recipe.
 pub static SCHEMAS: Family = &[
     &TOP, &KERNEL, &USERLAND, &INIT, &INIT_FILE, &FILE, &RAMDISK, &NETWORK, &MACHINE, &CHECK,
-    &FETCH, &DHCP, &PING, &SLEEP, &EXERCISE, &BUDGET, &PRUNE,
+    &FETCH, &DHCP, &PING, &ECHO, &SLEEP, &EXERCISE, &BUDGET, &PRUNE, &ADVERSITY,
 ];

@@ -1,12 +1,13 @@
 //! The checks' and exercises' part of a recipe.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::Context;
-use crate::machine::qemu::GATEWAY;
+use crate::check::typist;
 use crate::recipe::diagnostic::{Place, Problem, Wrong};
 use crate::recipe::plan::{
-    CheckKind, CheckPlan, ExercisePlan, GuestCommand, NetworkMode, UserlandPlan,
+    CheckKind, CheckPlan, ExercisePlan, GuestCommand, NetworkMode, NetworkPlan, UserlandPlan, Via,
 };
 use crate::recipe::raw::{self, What};
 use crate::units::Bytes;
@@ -17,6 +18,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 struct Checks<'a> {
     context: &'a Context<'a>,
     mode: &'a NetworkMode,
+    host: Ipv4Addr,
     userland: &'a UserlandPlan,
     memory: Bytes,
 }
@@ -25,13 +27,14 @@ struct Checks<'a> {
 pub fn plan(
     context: &Context<'_>,
     raw: &raw::Recipe,
-    mode: &NetworkMode,
+    network: &NetworkPlan,
     userland: &UserlandPlan,
     memory: Bytes,
 ) -> Vec<CheckPlan> {
     let checks = Checks {
         context,
-        mode,
+        mode: &network.mode,
+        host: network.host(),
         userland,
         memory,
     };
@@ -39,11 +42,13 @@ pub fn plan(
     for check in &raw.checks {
         let name = checks.name(check, &plans);
         let kind = check.what.as_ref().and_then(|what| checks.kind(what));
+        checks.can_be_typed(check, kind.as_ref());
         if let (Some(name), Some(kind)) = (name, kind) {
             plans.push(CheckPlan {
                 name,
                 kind,
                 timeout: check.timeout.as_ref().map_or(TIMEOUT, |t| t.value),
+                via: check.via.as_ref().map_or(Via::Channel, |v| v.value),
             });
         }
     }
@@ -75,6 +80,30 @@ impl Checks<'_> {
             self.problem(&name.place, &message, "give each check a name of its own");
         }
         Some(name.value.clone())
+    }
+
+    /// What is typed is one line that a shell reads, and what it did must show
+    /// on the console or on the wire.
+    fn can_be_typed(&self, check: &raw::Check, kind: Option<&CheckKind>) {
+        let (Some(via), Some(kind)) = (&check.via, kind) else {
+            return;
+        };
+        if via.value != Via::Console {
+            return;
+        }
+        let Some(line) = typist::command(kind) else {
+            let message = "only `run`, `ping` and `sleep` can be typed at the console";
+            let help = "remove `via`: the checks' agent tells more than a console can";
+            return self.problem(&via.place, message, help);
+        };
+        if line.len() > typist::LINE_LIMIT || line.chars().any(char::is_control) {
+            let message = "the command can't be typed at the console";
+            let help = format!(
+                "it must be one line of at most {} bytes; put more into a file of the user land",
+                typist::LINE_LIMIT
+            );
+            self.problem(&via.place, message, &help);
+        }
     }
 
     fn kind(&self, what: &What) -> Option<CheckKind> {
@@ -111,7 +140,9 @@ impl Checks<'_> {
                     at_most,
                 })
             }
-            What::Fetch { .. } | What::Dhcp { .. } | What::Ping { .. } => self.network_kind(what),
+            What::Fetch { .. } | What::Dhcp { .. } | What::Ping { .. } | What::Echo { .. } => {
+                self.network_kind(what)
+            }
         }
     }
 
@@ -137,19 +168,30 @@ impl Checks<'_> {
             } => {
                 self.network("ping", place);
                 Some(CheckKind::Ping {
-                    to: to.as_ref().map_or(GATEWAY, |t| t.value),
+                    to: to.as_ref().map_or(self.host, |t| t.value),
                     count: count.as_ref().map_or(1, |c| c.value),
                     command: self.command(place, command, "ping -c {count} {to}", &["to"]),
                 })
             }
             What::Dhcp { place, interface } => Some(self.dhcp(place, interface)),
+            What::Echo {
+                place,
+                protocol,
+                size,
+            } => {
+                self.network("echo", place);
+                Some(CheckKind::Echo {
+                    protocol: *protocol,
+                    size: self.echo_size(size),
+                })
+            }
             What::Run { .. } | What::Sleep { .. } => None,
         }
     }
 
     fn dhcp(&self, place: &Place, interface: &raw::Given<String>) -> CheckKind {
         self.network("dhcp", place);
-        if *self.mode == NetworkMode::Static {
+        if matches!(self.mode, NetworkMode::Static(_)) {
             let message = "nothing asks for a lease: the address is static";
             let help = "set mode = \"dhcp\" in [network], or remove the check";
             self.problem(place, message, help);
@@ -166,6 +208,17 @@ impl Checks<'_> {
             let help = "set mode = \"dhcp\" in [network], or remove the check";
             self.problem(place, &message, help);
         }
+    }
+
+    fn echo_size(&self, size: &raw::Given<Bytes>) -> Bytes {
+        let Some(size) = size else {
+            return Bytes::kib(4);
+        };
+        if size.value > Bytes::mib(64) {
+            let help = "the bytes are made and compared one by one: \"64MiB\" at most";
+            self.problem(&size.place, "the echo is very large", help);
+        }
+        size.value
     }
 
     fn fetch_size(&self, size: &raw::Given<Bytes>) -> Bytes {

@@ -144,7 +144,7 @@ fn network(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     let mode = match wishes.network.mode {
         NetworkMode::None => return,
         NetworkMode::Dhcp => "dhcp",
-        NetworkMode::Static => "static",
+        NetworkMode::Static(_) => "static",
     };
     let by = format!("network.mode = \"{mode}\"");
     for symbol in ["NET", "INET", "NETDEVICES"] {

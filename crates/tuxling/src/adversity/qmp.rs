@@ -1,0 +1,62 @@
+//! The one thing that is told to QEMU while it runs: the network cable is drawn
+//! or plugged in, by QEMU's machine protocol (docs/interop/qmp-spec.txt).
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::error::{Failure, Kind, Result};
+use crate::machine::qemu::Machine;
+
+/// QEMU answers at once, or there is something wrong with it.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// Gives a machine a monitor at this socket.
+pub fn plug(machine: &mut Machine, socket: &Path) {
+    let path = socket.to_string_lossy().replace(',', ",,");
+    machine.extra.extend([
+        "-chardev".to_owned(),
+        format!("socket,id=qmp,path={path},server=on,wait=off"),
+        "-mon".to_owned(),
+        "chardev=qmp,mode=control".to_owned(),
+    ]);
+}
+
+/// Draws the cable of the machine's one card, or plugs it in.
+pub fn set_link(socket: &Path, up: bool) -> Result<()> {
+    let broken = |e: &dyn std::fmt::Display| {
+        Failure::new(
+            Kind::Machine,
+            format!("can't tell QEMU about the network cable: {e}"),
+        )
+    };
+    let mut stream = UnixStream::connect(socket).map_err(|e| broken(&e))?;
+    stream
+        .set_read_timeout(Some(LIMIT))
+        .map_err(|e| broken(&e))?;
+    let mut answers = BufReader::new(stream.try_clone().map_err(|e| broken(&e))?).lines();
+    let orders = [
+        json!({ "execute": "qmp_capabilities" }),
+        json!({ "execute": "set_link", "arguments": { "name": "net0", "up": up } }),
+    ];
+    for order in orders {
+        writeln!(stream, "{order}").map_err(|e| broken(&e))?;
+        loop {
+            let line = answers
+                .next()
+                .ok_or_else(|| broken(&"it hung up"))?
+                .map_err(|e| broken(&e))?;
+            let answer: Value = serde_json::from_str(&line).map_err(|e| broken(&e))?;
+            if answer.get("error").is_some() {
+                return Err(broken(&answer["error"]["desc"]));
+            }
+            if answer.get("return").is_some() {
+                break; // greetings and events have neither
+            }
+        }
+    }
+    Ok(())
+}

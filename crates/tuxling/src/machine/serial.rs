@@ -1,0 +1,204 @@
+//! A serial line to a board of the user's: raw, eight bits, no parity, one stop
+//! bit, no flow control (termios(3)).
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::termios::{self, ControlModes, InputModes, OptionalActions, SpecialCodeIndex};
+use serde::Serialize;
+
+use crate::error::{Failure, Kind, Result};
+use crate::recipe::diagnostic::Wrong;
+
+/// A line that takes no keys for so long is dead.
+const WRITE_LIMIT: Duration = Duration::from_secs(10);
+
+/// What a recipe names: `serial:/dev/ttyUSB0,115200`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SerialPort {
+    /// The device.
+    pub device: PathBuf,
+    /// Bits a second.
+    pub speed: u32,
+}
+
+impl SerialPort {
+    /// Reads `serial:DEVICE,SPEED`; without a speed it is 115200.
+    ///
+    /// # Errors
+    /// When it is not written so.
+    pub fn parse(typed: &str) -> std::result::Result<Self, Wrong> {
+        let help = "write it as in \"serial:/dev/ttyUSB0,115200\"";
+        let wrong = |what: &str| Wrong::new(format!("`{typed}` {what}")).help(help);
+        let rest = typed.strip_prefix("serial:");
+        let rest = rest.ok_or_else(|| wrong("is not a serial line"))?;
+        let (device, speed) = match rest.rsplit_once(',') {
+            Some((device, speed)) => (device, speed),
+            None => (rest, "115200"),
+        };
+        if !device.starts_with('/') {
+            return Err(wrong("doesn't name a device by its whole path"));
+        }
+        let digits = !speed.is_empty() && speed.bytes().all(|b| b.is_ascii_digit());
+        match speed.parse() {
+            Ok(speed @ 50..=4_000_000) if digits => Ok(SerialPort {
+                device: device.into(),
+                speed,
+            }),
+            _ => Err(wrong("has no speed from 50 to 4000000")),
+        }
+    }
+}
+
+impl fmt::Display for SerialPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "serial:{},{}", self.device.display(), self.speed)
+    }
+}
+
+/// An open line.
+#[derive(Debug)]
+pub struct Line {
+    file: File,
+}
+
+impl Line {
+    /// Opens a line and sets it up.
+    ///
+    /// # Errors
+    /// When the device is missing, not a terminal, or in use by another tuxling.
+    pub fn open(port: &SerialPort) -> Result<Self> {
+        let failed = |what: &str, help: &str| {
+            Failure::new(Kind::Machine, format!("can't use {port}: {what}")).help(help)
+        };
+        let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .custom_flags(flags.bits().cast_signed())
+            .open(&port.device)
+            .map_err(|e| match e.kind() {
+                ErrorKind::NotFound => failed(
+                    "there is no such device",
+                    "plug the adapter in; `ls /dev/ttyUSB* /dev/ttyACM* /dev/ttyS*` shows the lines of this machine",
+                ),
+                ErrorKind::PermissionDenied => failed(
+                    "permission denied",
+                    "add yourself to the group that owns it (often dialout) and log in again",
+                ),
+                _ => failed(&e.to_string(), "check the cable and the device's name"),
+            })?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            return Err(failed(
+                "another program uses it",
+                "end the other one: two readers of a line get half of it each",
+            ));
+        }
+        let set = set_up(&file, port.speed);
+        set.map_err(|e| failed(&e.to_string(), "a serial line is a terminal device"))?;
+        Ok(Line { file })
+    }
+
+    /// What has come in, without waiting.
+    ///
+    /// # Errors
+    /// When the line is gone.
+    pub fn more(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; 1 << 14];
+        loop {
+            return match self.file.read(&mut bytes) {
+                Ok(0) => Err(io::Error::other("the line was hung up")),
+                Ok(count) => {
+                    bytes.truncate(count);
+                    Ok(bytes)
+                }
+                Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+                Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(Vec::new()),
+                Err(e) => Err(e),
+            };
+        }
+    }
+
+    /// Sends all of these bytes.
+    ///
+    /// # Errors
+    /// When the line is gone or takes nothing.
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        send_all(&mut self.file, bytes)
+    }
+
+    /// The open device, to be waited for.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+/// Writes to what doesn't block.
+pub(super) fn send_all(to: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    let started = Instant::now();
+    while !bytes.is_empty() {
+        match to.write(bytes) {
+            Ok(count) => bytes = &bytes[count..],
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == ErrorKind::WouldBlock && started.elapsed() < WRITE_LIMIT => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+fn set_up(file: &File, speed: u32) -> io::Result<()> {
+    let mut attributes = termios::tcgetattr(file)?;
+    attributes.make_raw();
+    attributes.control_modes |= ControlModes::CLOCAL | ControlModes::CREAD | ControlModes::CS8;
+    attributes.control_modes -= ControlModes::CRTSCTS | ControlModes::CSTOPB | ControlModes::PARENB;
+    attributes.input_modes -= InputModes::IXON | InputModes::IXOFF;
+    // With 1 and 0 nothing to read is EAGAIN, and 0 bytes are the line's end.
+    attributes.special_codes[SpecialCodeIndex::VMIN] = 1;
+    attributes.special_codes[SpecialCodeIndex::VTIME] = 0;
+    attributes.set_speed(speed)?;
+    Ok(termios::tcsetattr(file, OptionalActions::Now, &attributes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_device_and_a_speed() {
+        let port = SerialPort::parse("serial:/dev/ttyUSB0,9600").expect("is right");
+        assert_eq!(port.device, PathBuf::from("/dev/ttyUSB0"));
+        assert_eq!(port.to_string(), "serial:/dev/ttyUSB0,9600");
+        let usual = SerialPort::parse("serial:/dev/ttyS1").expect("is right");
+        assert_eq!(usual.speed, 115_200);
+        for bad in [
+            "",
+            "qemu",
+            "serial:",
+            "serial:ttyS0,9600",
+            "serial:/dev/ttyS0,",
+            "serial:/dev/ttyS0,fast",
+            "serial:/dev/ttyS0,+9600",
+            "serial:/dev/ttyS0,1",
+        ] {
+            assert!(SerialPort::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_device_that_is_no_line_is_told_so() {
+        let open = |device: &str| {
+            let port = SerialPort::parse(&format!("serial:{device}")).expect("is right");
+            Line::open(&port).expect_err("no line").to_string()
+        };
+        assert!(open("/dev/no-such-line").contains("there is no such device"));
+        assert!(open("/dev/null").contains("a serial line is a terminal device"));
+    }
+}
