@@ -136,6 +136,8 @@ static X86_64: ArchFacts = ArchFacts {
     ld_emulation: None,
     musl_target: "x86_64",
     cycle_counter: true,
+    // Without and with what came after the first of its kind.
+    further_cpus: &["Opteron_G1", "max"],
     kvm_hosts: &["x86_64"],
     kvm_probe: Some(MULTIBOOT_PROBE),
 };
