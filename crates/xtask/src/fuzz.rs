@@ -101,7 +101,7 @@ fn build(folder: &str, host: &str) -> Result<(), String> {
     let manifest = format!("{folder}/Cargo.toml");
     eprintln!("== cargo build --manifest-path {manifest}");
     let status = command(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--release"])
+        .args(["build", "--quiet", "--release"])
         .args(["--manifest-path", &manifest, "--target", host])
         .arg("--target-dir")
         .arg(home())
