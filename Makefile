@@ -10,7 +10,7 @@ export KCONFIG_TEST_TREES ?= $(CURDIR)/target/kernel-trees
 help:
 	@echo 'make demo       install what is missing, build tuxling, check the recipe pc-net'
 	@echo 'make test       everything that CI runs'
-	@echo 'make test-long  the long suite: more kernels, more boots (an hour or more)'
+	@echo 'make test-long  the long suite: more kernels, more boots (two hours or more)'
 	@echo 'make bench      the comparisons that the speed claims rest on'
 
 setup:

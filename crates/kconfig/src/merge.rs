@@ -36,7 +36,7 @@ pub enum DropReason {
     /// it.
     NoPrompt {
         /// Where the value that it has comes from, if it has one.
-        set_by: Option<Origin>,
+        set_by: Option<Box<Origin>>,
         /// What could select it.
         selected_by: Vec<SymbolId>,
         /// Its defaults.
@@ -259,7 +259,7 @@ impl<'k> Configuration<'k> {
             false => self.is_written(symbol),
         };
         DropReason::NoPrompt {
-            set_by: is_set.then(|| self.origin(symbol)),
+            set_by: is_set.then(|| Box::new(self.origin(symbol))),
             selected_by: self
                 .selectors(symbol)
                 .into_iter()

@@ -33,8 +33,11 @@ fn use_everything(text: &str, dotconfig: &str) {
         let options: Vec<_> = tree.defined_options().map(|(id, _)| id).take(8).collect();
         for symbol in options {
             let _ = configuration.why(symbol);
+            let _ = configuration.because(symbol);
             let value = Some(UserValue::Tristate(Tristate::Yes));
-            let _ = configuration.want(&Request { symbol, value });
+            let request = Request { symbol, value };
+            let _ = tree.reason_text(&configuration.why_not(&request));
+            let _ = configuration.want(&request);
         }
         let _ = configuration.redundant_requests();
         let _ = tree.search("a");
@@ -164,6 +167,59 @@ proptest! {
     #[test]
     fn any_order_of_words_is_survived(text in token_soup()) {
         use_everything(&text, "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=7\nCONFIG_D=\"x\n");
+    }
+
+    #[test]
+    fn what_is_wanted_holds_and_is_asked_for_last(
+        text in sound_tree(),
+        asked in prop::collection::vec(any::<bool>(), 20),
+        which in any::<u8>(),
+        value in 0..3_u8,
+    ) {
+        let tree = load(&text, Dialect::Linux6_12);
+        let options: Vec<_> = tree.defined_options().map(|(id, option)| (id, option.ty)).collect();
+        let on = options.iter().zip(&asked).filter(|((_, ty), on)| ty.is_logical() && **on);
+        let dotconfig: String =
+            on.map(|((id, _), _)| format!("CONFIG_{}=y\n", tree.symbol(*id).name)).collect();
+        let (mut configuration, _) = Configuration::olddefconfig(&tree, &dotconfig);
+        let (symbol, ty) = options[usize::from(which) % options.len()];
+        let value = match ty {
+            kconfig::SymbolType::Int => (value * 20).to_string(),
+            _ => ["n", "y", "y"][usize::from(value)].to_owned(),
+        };
+        let goal = tree.request(&tree.symbol(symbol).name, &value).expect("a fitting value");
+        let before = configuration.to_dotconfig();
+        let want = configuration.want(&goal);
+        prop_assert_eq!(&before, &configuration.to_dotconfig());
+        if let Ok(want) = want {
+            configuration.set(&want.requests);
+            prop_assert!(configuration.holds(&goal), "{text}\n{want:?}");
+            let goals = want.requests.iter().filter(|request| request.symbol == symbol).count();
+            match configuration.visibility(symbol) {
+                Tristate::No => prop_assert_eq!(goals, 0),
+                _ => prop_assert_eq!(want.requests.last(), Some(&goal)),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_taken_out_unchanged_changes_nothing(
+        text in sound_tree(),
+        asked in prop::collection::vec(any::<bool>(), 20),
+    ) {
+        for dialect in [Dialect::Linux6_1, Dialect::Linux6_12] {
+            let tree = load(&text, dialect);
+            let options: Vec<_> = tree.defined_options().map(|(id, _)| id).collect();
+            let on = options.iter().zip(&asked).filter(|(_, on)| **on);
+            let dotconfig: String =
+                on.map(|(id, _)| format!("CONFIG_{}=y\n", tree.symbol(*id).name)).collect();
+            let (mut configuration, _) = Configuration::olddefconfig(&tree, &dotconfig);
+            let before = configuration.to_dotconfig();
+            for symbol in options {
+                configuration.set_if_unchanged(&Request { symbol, value: None });
+                prop_assert_eq!(&before, &configuration.to_dotconfig());
+            }
+        }
     }
 
     #[test]

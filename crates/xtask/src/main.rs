@@ -1,6 +1,7 @@
 //! What CI runs, as commands that anyone can run: `cargo xtask test` and
-//! `cargo xtask test-long`.
+//! `cargo xtask test-long`, which ends with `cargo xtask fuzz`.
 
+mod fuzz;
 mod report;
 
 use std::io::{BufRead, BufReader};
@@ -17,14 +18,19 @@ const END_TO_END: &[&str] = &["e2e", "long"];
 const LONG: &str = "tuxling/long-tests,kconfig/long-tests";
 
 fn main() -> ExitCode {
-    let task = std::env::args().nth(1).unwrap_or_default();
+    let mut arguments = std::env::args().skip(1);
+    let task = arguments.next().unwrap_or_default();
+    let arguments: Vec<String> = arguments.collect();
     let done = match task.as_str() {
         "lint" => lint(),
         "test" => {
             lint().and_then(|()| test(&["--workspace", "--features", "kconfig/differential"]))
         }
-        "test-long" => test(&["--workspace", "--features", LONG]),
-        _ => Err("usage: cargo xtask lint|test|test-long".to_owned()),
+        "test-long" => {
+            test(&["--workspace", "--features", LONG]).and_then(|()| fuzz::all(fuzz::MINUTES, &[]))
+        }
+        "fuzz" => fuzz::run(&arguments),
+        _ => Err("usage: cargo xtask lint|test|test-long|fuzz".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

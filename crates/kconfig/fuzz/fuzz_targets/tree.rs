@@ -26,10 +26,14 @@ fuzz_target!(|text: &str| {
         }
         let mut configuration = Configuration::randconfig(&tree, 1, None);
         let _ = tree.outline();
-        if let Some((symbol, _)) = tree.defined_options().next() {
+        let options: Vec<_> = tree.defined_options().map(|(id, _)| id).take(4).collect();
+        for symbol in options {
             let value = Some(UserValue::Tristate(Tristate::Yes));
+            let request = Request { symbol, value };
             let _ = configuration.why(symbol);
-            let _ = configuration.want(&Request { symbol, value });
+            let _ = configuration.because(symbol);
+            let _ = tree.reason_text(&configuration.why_not(&request));
+            let _ = configuration.want(&request);
         }
     }
 });

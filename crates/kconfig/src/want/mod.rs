@@ -125,7 +125,7 @@ impl Configuration<'_> {
         self.take_back(applied);
         match has_a_say {
             true => requests,
-            false => requests_of(answers, request),
+            false => answers.iter().map(|&answer| asked(answer)).collect(),
         }
     }
 

@@ -1,5 +1,5 @@
 //! Any bytes are an error or entries; what a tree takes of these is written
-//! and read back the same. On stable Rust: `cargo fuzz run -s none cpio_read`.
+//! and read back the same.
 
 #![no_main]
 

@@ -19,7 +19,7 @@ fn what_is_wanted_from_plain_tinyconfig_is_built() {
     // Plain tinyconfig: nothing of the board's, nothing of the recipe's.
     plan.kernel.requests.clear();
     let processes = Processes::new(
-        env!("CARGO_BIN_EXE_tuxling").into(),
+        env!("CARGO_BIN_EXE_tuxling"),
         Cancel::on_signals().expect("signals"),
     );
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
