@@ -48,6 +48,8 @@ pub enum Command {
     Diff(Diff),
     /// Look at the kernel's configuration, and change what the recipe asks for
     Config(Config),
+    /// Fetch the sources and write the lock file
+    Fetch(Fetch),
     /// Print the JSON schema of a record
     Schema,
     /// Print completions for a shell
@@ -178,6 +180,26 @@ pub struct Diff {
     pub json: bool,
 }
 
+/// `tuxling fetch`
+#[derive(Debug, clap::Args)]
+pub struct Fetch {
+    /// A recipe: a path, or the name of a built-in one (pc-net, pc-shell)
+    pub recipe: String,
+    /// Refuse any source that the lock file doesn't name
+    #[arg(long, conflicts_with_all = ["update", "trust_new"])]
+    pub locked: bool,
+    /// Look for newer sources of the same series
+    #[arg(long)]
+    pub update: bool,
+    /// Take an archive whose SHA-256 nothing gives as it comes; the lock file
+    /// pins it from then on
+    #[arg(long, conflicts_with = "update")]
+    pub trust_new: bool,
+    /// Print what was fetched as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `tuxling config`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -269,6 +291,7 @@ impl Command {
             Command::Check(check) => check.json,
             Command::Diff(diff) => diff.json,
             Command::Config(config) => config.json,
+            Command::Fetch(fetch) => fetch.json,
             Command::New(_) | Command::Boot(_) | Command::Schema | Command::Completions { .. } => {
                 false
             }

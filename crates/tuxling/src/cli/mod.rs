@@ -8,6 +8,7 @@ mod check;
 mod config;
 mod diff;
 mod dry_run;
+mod fetch;
 mod new;
 mod progress;
 
@@ -52,6 +53,7 @@ pub fn run(args: &[OsString]) -> u8 {
         Command::Check(check) => check::run(check),
         Command::Diff(diff) => diff::run(diff),
         Command::Config(config) => config::run(config),
+        Command::Fetch(fetch) => fetch::run(fetch),
         Command::Schema => schema(),
         Command::Completions { shell } => completions(*shell),
     };
