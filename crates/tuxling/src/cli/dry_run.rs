@@ -127,7 +127,10 @@ fn source_lines(plan: &Plan) -> Vec<String> {
             SourceWish::Path(path) => format!("# {package} from {}", path.display()),
             SourceWish::Listed { origins, .. } => {
                 let each: Vec<String> = origins.iter().map(|o| origin_line(o, apt())).collect();
-                format!("# {package}: the first of these that works\n{}", each.join("\n"))
+                format!(
+                    "# {package}: the first of these that works\n{}",
+                    each.join("\n")
+                )
             }
         }
     };

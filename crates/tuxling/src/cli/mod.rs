@@ -4,13 +4,16 @@
 pub mod args;
 mod boot;
 mod build;
+mod cache;
 mod check;
 mod config;
 mod diff;
+mod doctor;
 mod dry_run;
 mod fetch;
 mod new;
 mod progress;
+mod tree_diff;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -54,6 +57,8 @@ pub fn run(args: &[OsString]) -> u8 {
         Command::Diff(diff) => diff::run(diff),
         Command::Config(config) => config::run(config),
         Command::Fetch(fetch) => fetch::run(fetch),
+        Command::Doctor(doctor) => doctor::run(doctor),
+        Command::Cache(cache) => cache::run(cache),
         Command::Schema => schema(),
         Command::Completions { shell } => completions(*shell),
     };

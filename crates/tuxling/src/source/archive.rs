@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use super::unpack::{self, UnpackError};
 use super::{Context, LockEntry, Offer, Origin, Package, version};
 use crate::error::{Failure, Kind, Result};
-use crate::store::Id;
 use crate::store::cache::fill_folder;
+use crate::store::{Cache, Id};
 
 /// An unpacked archive.
 pub struct Found {
@@ -30,7 +30,7 @@ pub struct Found {
 /// The tree of what a lock entry names, unpacked now if need be; `None` when
 /// its archive isn't here (any more).
 pub fn have(package: Package, entry: &LockEntry, context: &Context) -> Result<Option<Found>> {
-    let tree = tree_path(package.name(), entry, context)?;
+    let tree = tree_path(package.name(), entry, context.cache)?;
     if tree.is_dir() {
         return Ok(Some(Found { tree, cached: true }));
     }
@@ -126,7 +126,7 @@ pub fn gone_again(file: &str) -> Failure {
 /// stops make), and comes from a file that anyone may have written. What is at
 /// an address or a commit tells its version only when it has been unpacked:
 /// `url` or `git` stands for it.
-pub fn tree_path(name: &str, entry: &LockEntry, context: &Context) -> Result<PathBuf> {
+pub fn tree_path(name: &str, entry: &LockEntry, cache: &Cache) -> Result<PathBuf> {
     let plain = |c: char| c.is_ascii_alphanumeric() || ".+-_".contains(c);
     let version = match entry.origin.split_once(':') {
         Some((kind @ ("url" | "git"), _)) => kind,
@@ -136,12 +136,15 @@ pub fn tree_path(name: &str, entry: &LockEntry, context: &Context) -> Result<Pat
         .chars()
         .map(|c| if plain(c) { c } else { '_' })
         .collect();
-    let sources = context.cache.folder("sources")?;
+    let sources = cache.folder("sources")?;
     Ok(sources.join(format!("{name}-{version}-{}", entry.sha256.short())))
 }
 
 fn only_name(path: &Path) -> String {
-    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// The first regular file in a folder, by name.

@@ -325,7 +325,9 @@ impl Download<'_> {
         match status {
             404 | 410 => failure.help("it isn't there: check the address and the version"),
             401 | 403 => failure.help("the server doesn't give it to everyone"),
-            407 => failure.help("the proxy wants a password: https_proxy=http://USER:PASSWORD@HOST"),
+            407 => {
+                failure.help("the proxy wants a password: https_proxy=http://USER:PASSWORD@HOST")
+            }
             500.. => failure.help("the server is in trouble: call again later"),
             _ => failure,
         }
@@ -523,14 +525,24 @@ mod tests {
     fn content_ranges_are_read_as_far_as_they_go() {
         assert_eq!(content_range("bytes 5-9/10"), Some((5, Some(10))));
         assert_eq!(content_range("bytes 5-9/*"), Some((5, None)));
-        for bad in ["", "bytes", "bytes */10", "bytes x-9/10", "items 1-2/3", "bytes -/"] {
+        for bad in [
+            "",
+            "bytes",
+            "bytes */10",
+            "bytes x-9/10",
+            "items 1-2/3",
+            "bytes -/",
+        ] {
             assert_eq!(content_range(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn a_proxys_password_is_not_shown() {
-        assert_eq!(without_password("http://me:secret@p:8080"), "http://…@p:8080");
+        assert_eq!(
+            without_password("http://me:secret@p:8080"),
+            "http://…@p:8080"
+        );
         assert_eq!(without_password("http://p:8080"), "http://p:8080");
     }
 }

@@ -43,7 +43,10 @@ pub fn obtain(
     let locked = request.lock.get(request.package.name());
     let locked = locked.filter(|entry| entry.origin == origin);
     if request.mode == Mode::Locked && locked.is_none() {
-        return Err(super::refused(request, &format!("commit {commit} of {url}")));
+        return Err(super::refused(
+            request,
+            &format!("commit {commit} of {url}"),
+        ));
     }
     if let Some(entry) = locked
         && let Some(found) = archive::have(request.package, entry, context)?
@@ -69,7 +72,7 @@ pub fn obtain(
         return Err(changed(request, locked, &entry));
     }
     listed::is_of_series(request, &entry, series)?;
-    let tree = archive::tree_path(request.package.name(), &entry, context)?;
+    let tree = archive::tree_path(request.package.name(), &entry, context.cache)?;
     let cached = tree.is_dir();
     if cached {
         fs::remove_dir_all(&exported).map_err(|e| Failure::io("remove", &exported, &e))?;
@@ -85,7 +88,10 @@ fn changed(request: &Request, locked: &LockEntry, came: &LockEntry) -> Failure {
         Kind::Source,
         format!("the tree of {} is not what {lock} records", came.origin),
     )
-    .detail(format!("recorded: {}\ncame:     {}", locked.sha256, came.sha256))
+    .detail(format!(
+        "recorded: {}\ncame:     {}",
+        locked.sha256, came.sha256
+    ))
     .help(format!(
         "to accept it, remove [{}] from {lock}",
         request.package.name()
@@ -96,7 +102,10 @@ impl Repository<'_> {
     /// The commit's files, in a folder of the cache.
     fn export(&self) -> Result<PathBuf> {
         if self.context.processes.find("git").is_none() {
-            return Err(crate::session::missing_tool("git", "fetch from a repository"));
+            return Err(crate::session::missing_tool(
+                "git",
+                "fetch from a repository",
+            ));
         }
         let _lock = self.context.cache.lock(&self.here, self.context.progress)?;
         if !self.here.join("HEAD").exists() {
@@ -128,7 +137,9 @@ impl Repository<'_> {
             .suffix(".tar")
             .tempfile_in(&self.here)
             .map_err(|e| Failure::io("write in", &self.here, &e))?;
-        let cmd = self.git().args(["archive", "--format=tar", "--prefix=tree/"]);
+        let cmd = self
+            .git()
+            .args(["archive", "--format=tar", "--prefix=tree/"]);
         let cmd = cmd.arg(format!("--output={}", archive.path().display()));
         self.run(cmd.arg(self.commit), "take out a commit")?;
         unpack::archive(archive.path(), into)
@@ -152,7 +163,10 @@ impl Repository<'_> {
             self.short(),
             self.url
         ));
-        let fetch = || self.git().args(["fetch", "--quiet", "--no-write-fetch-head"]);
+        let fetch = || {
+            self.git()
+                .args(["fetch", "--quiet", "--no-write-fetch-head"])
+        };
         let alone = fetch().args(["--depth=1", "--no-tags", "--", self.url, self.commit]);
         let refused = match self.context.processes.run(&alone) {
             Ok(_) if self.has_commit()? => return Ok(()),
@@ -204,7 +218,10 @@ impl Repository<'_> {
             ))
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_ASKPASS", "false")
-            .env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes -o ConnectTimeout=20")
+            .env(
+                "GIT_SSH_COMMAND",
+                "ssh -o BatchMode=yes -o ConnectTimeout=20",
+            )
     }
 
     fn run(&self, cmd: Cmd, doing: &str) -> Result<()> {

@@ -33,12 +33,7 @@ pub fn obtain(
     Err(none_left(name, failures))
 }
 
-fn one(
-    request: &Request,
-    series: &str,
-    origin: &OriginWish,
-    context: &Context,
-) -> Result<Source> {
+fn one(request: &Request, series: &str, origin: &OriginWish, context: &Context) -> Result<Source> {
     match origin {
         OriginWish::Distribution => of_series(request, series, context),
         OriginWish::Url { url, sha256 } => {
@@ -89,7 +84,12 @@ fn none_left(name: &str, mut failures: Vec<(&OriginWish, Failure)>) -> Failure {
     for (at, (origin, failure)) in failures.iter().enumerate() {
         detail.push_str(&format!("{}. {}\n", at + 1, shown(origin)));
         let mut lines = vec![failure.message.clone()];
-        lines.extend(failure.detail.iter().flat_map(|d| d.lines().map(str::to_owned)));
+        lines.extend(
+            failure
+                .detail
+                .iter()
+                .flat_map(|d| d.lines().map(str::to_owned)),
+        );
         lines.extend(failure.help.iter().map(|help| format!("help: {help}")));
         for line in lines {
             detail.push_str(&format!("   {line}\n"));
@@ -99,7 +99,10 @@ fn none_left(name: &str, mut failures: Vec<(&OriginWish, Failure)>) -> Failure {
         true if !failures.is_empty() => Kind::Machine,
         _ => Kind::Source,
     };
-    let message = format!("{name} could be had from none of its {} origins", failures.len());
+    let message = format!(
+        "{name} could be had from none of its {} origins",
+        failures.len()
+    );
     Failure::new(kind, message).detail(detail)
 }
 

@@ -16,6 +16,7 @@ pub mod lock;
 pub mod network;
 mod patch;
 pub mod tree;
+pub mod tree_diff;
 pub mod unpack;
 pub mod upstream;
 mod url;
@@ -200,6 +201,13 @@ pub fn obtain(request: &Request, context: &Context) -> Result<Source> {
     Ok(source)
 }
 
+/// Where the archive or the commit that a lock entry names is unpacked, if it
+/// is; nothing is fetched or unpacked.
+pub fn unpacked(package: Package, entry: &LockEntry, cache: &Cache) -> Option<PathBuf> {
+    let tree = archive::tree_path(package.name(), entry, cache).ok()?;
+    tree.is_dir().then_some(tree)
+}
+
 /// A tree of the user's.
 fn of_path(request: &Request, path: &Path, context: &Context) -> Result<Source> {
     let name = request.package.name();
@@ -248,8 +256,9 @@ fn locked_entry<'a>(request: &Request<'a>, series: &str) -> Result<Option<&'a Lo
     if request.mode == Mode::Update {
         return Ok(None);
     }
-    let fits =
-        |e: &&LockEntry| e.origin.starts_with("debian:") && version::is_of_series(&e.version, series);
+    let fits = |e: &&LockEntry| {
+        e.origin.starts_with("debian:") && version::is_of_series(&e.version, series)
+    };
     match entry.filter(fits) {
         Some(entry) => Ok(Some(entry)),
         None if request.mode == Mode::Locked => {

@@ -172,7 +172,10 @@ pub fn fetch(plan: &Plan, mode: source::Mode, session: &Session) -> Result<Vec<S
         musl,
         busybox,
     } = sources;
-    Ok([Some(linux), Some(musl), busybox].into_iter().flatten().collect())
+    Ok([Some(linux), Some(musl), busybox]
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
 /// The kernel's source alone, as a build would take it. The lock file is

@@ -29,10 +29,17 @@ fn what_is_pinned_is_fetched_once() {
     let lock = lock_of(&source);
     drop(server);
     // The lock file pins it, too, and nobody is asked any more.
-    for (pin, mode) in [(None, Mode::Locked), (None, Mode::Normal), (sha256, Mode::Locked)] {
+    for (pin, mode) in [
+        (None, Mode::Locked),
+        (None, Mode::Normal),
+        (sha256, Mode::Locked),
+    ] {
         let again = bench.obtain(&[at(&url, pin)], mode, &lock).unwrap();
         assert!(again.cached);
-        assert_eq!((again.tree, again.digest), (source.tree.clone(), source.digest.clone()));
+        assert_eq!(
+            (again.tree, again.digest),
+            (source.tree.clone(), source.digest.clone())
+        );
         assert_eq!(lock.get("musl").unwrap().version, again.version);
     }
 }
@@ -77,13 +84,13 @@ fn what_nothing_pins_is_told_by_its_hash_or_trusted_when_asked() {
 fn cutting(bytes: Vec<u8>) -> (Server, Arc<AtomicUsize>) {
     let count = Arc::new(AtomicUsize::new(0));
     let seen = count.clone();
-    let server = Server::start(move |request, stream| {
-        match seen.fetch_add(1, Ordering::SeqCst) {
+    let server = Server::start(
+        move |request, stream| match seen.fetch_add(1, Ordering::SeqCst) {
             0 => serve(request, stream, &bytes, "\"v1\"", bytes.len() / 3),
             1 => Ok(()),
             _ => serve(request, stream, &bytes, "\"v1\"", ALL),
-        }
-    });
+        },
+    );
     (server, count)
 }
 
@@ -126,14 +133,16 @@ fn a_server_that_knows_no_ranges_is_asked_for_the_whole() {
     let bytes = bench.musl("1.2.5");
     let sha256 = id(&bytes);
     let count = AtomicUsize::new(0);
-    let server = Server::start(move |_, stream| match count.fetch_add(1, Ordering::SeqCst) {
-        0 => {
-            let size = ("Content-Length", bytes.len().to_string());
-            head(stream, "200 OK", &[size, ("ETag", "\"v1\"".to_owned())])?;
-            stream.write_all(&bytes[..bytes.len() / 2])
-        }
-        _ => whole(stream, &bytes),
-    });
+    let server = Server::start(
+        move |_, stream| match count.fetch_add(1, Ordering::SeqCst) {
+            0 => {
+                let size = ("Content-Length", bytes.len().to_string());
+                head(stream, "200 OK", &[size, ("ETag", "\"v1\"".to_owned())])?;
+                stream.write_all(&bytes[..bytes.len() / 2])
+            }
+            _ => whole(stream, &bytes),
+        },
+    );
     bench.fetch(&server.url("musl.tar.gz"), sha256).unwrap();
     assert!(server.seen()[1].from().is_some());
     assert!(bench.said("the server sends the whole file again"));
@@ -145,12 +154,12 @@ fn a_file_that_changed_between_attempts_is_fetched_from_the_start() {
     let (old, new) = (bench.musl("1.2.4"), bench.musl("1.2.5"));
     let sha256 = id(&new);
     let count = AtomicUsize::new(0);
-    let server = Server::start(move |request, stream| {
-        match count.fetch_add(1, Ordering::SeqCst) {
+    let server = Server::start(
+        move |request, stream| match count.fetch_add(1, Ordering::SeqCst) {
             0 => serve(request, stream, &old, "\"old\"", old.len() / 2),
             _ => serve(request, stream, &new, "\"new\"", ALL),
-        }
-    });
+        },
+    );
     let source = bench.fetch(&server.url("musl.tar.gz"), sha256).unwrap();
     assert_eq!(source.version, "1.2.5");
 }
@@ -162,12 +171,12 @@ fn pieces_of_two_files_are_noticed_and_fetched_anew() {
     let sha256 = id(&new);
     let count = AtomicUsize::new(0);
     // The server lies: another file under the same tag.
-    let server = Server::start(move |request, stream| {
-        match count.fetch_add(1, Ordering::SeqCst) {
+    let server = Server::start(
+        move |request, stream| match count.fetch_add(1, Ordering::SeqCst) {
             0 => serve(request, stream, &old, "\"v1\"", old.len() / 2),
             _ => serve(request, stream, &new, "\"v1\"", ALL),
-        }
-    });
+        },
+    );
     bench.fetch(&server.url("musl.tar.gz"), sha256).unwrap();
     assert!(bench.said("the pieces don't belong together"));
 }
@@ -196,7 +205,10 @@ fn what_is_not_there_is_told_with_the_address() {
     let url = server.url("musl-9.9.tar.gz");
     let failure = bench.fails(&url, id(b"x"));
     assert_eq!(failure.kind, Kind::Source);
-    assert!(failure.message.contains(&url) && failure.message.contains("404"), "{failure}");
+    assert!(
+        failure.message.contains(&url) && failure.message.contains("404"),
+        "{failure}"
+    );
     assert_eq!(server.seen().len(), 1, "asking again would not help");
 }
 
@@ -211,8 +223,15 @@ fn redirects_are_followed_but_not_for_ever() {
         _ => head(stream, "302 Found", &[("Location", "/loop".to_owned())]),
     });
     let failure = bench.fails(&server.url("loop"), id(b"x"));
-    assert!(failure.message.contains("redirected more than 10 times"), "{failure}");
-    assert!((10..=11).contains(&server.seen().len()), "{}", server.seen().len());
+    assert!(
+        failure.message.contains("redirected more than 10 times"),
+        "{failure}"
+    );
+    assert!(
+        (10..=11).contains(&server.seen().len()),
+        "{}",
+        server.seen().len()
+    );
     bench.fetch(&server.url("moved"), sha256).unwrap();
 }
 
@@ -277,7 +296,8 @@ fn nobody_listening_is_told() {
 
 /// Connects two streams until one of them ends.
 pub fn tunnel(client: &mut TcpStream, server: TcpStream) {
-    let (mut client_in, mut server_out) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+    let (mut client_in, mut server_out) =
+        (client.try_clone().unwrap(), server.try_clone().unwrap());
     let up = std::thread::spawn(move || std::io::copy(&mut client_in, &mut server_out));
     let mut server = server;
     let mut buffer = [0; 4096];
@@ -307,8 +327,14 @@ fn a_proxy_is_used_and_its_refusal_told() {
     });
     bench.network.http_proxy = Some(format!("http://me:secret@{}", proxy.address()));
     // A host that doesn't exist: only the proxy knows where it is.
-    bench.fetch("http://archive.invalid/musl.tar.gz", sha256).unwrap();
-    assert!(proxy.seen()[0].line.starts_with("CONNECT archive.invalid:80"));
+    bench
+        .fetch("http://archive.invalid/musl.tar.gz", sha256)
+        .unwrap();
+    assert!(
+        proxy.seen()[0]
+            .line
+            .starts_with("CONNECT archive.invalid:80")
+    );
     assert!(proxy.seen()[0].header("proxy-authorization").is_some());
     let failure = bench.fails("http://elsewhere.invalid/x", id(b"x"));
     let told = failure.to_string();

@@ -89,7 +89,9 @@ impl Bench {
     pub fn there(&self, topic: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.cache.root().join(topic));
         let paths = entries.into_iter().flatten().flatten().map(|e| e.path());
-        paths.filter(|p| p.extension().is_none_or(|e| e != "lock")).collect()
+        paths
+            .filter(|p| p.extension().is_none_or(|e| e != "lock"))
+            .collect()
     }
 }
 
@@ -120,9 +122,12 @@ pub fn write_musl(top: &Path, version: &str) {
     let mut noise = Vec::new();
     for n in 0..3_000u32 {
         let id = Id::of_bytes(format!("{version} {n}").as_bytes());
-        noise.extend(id.as_str().as_bytes().chunks(2).map(|two| {
-            u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap()
-        }));
+        noise.extend(
+            id.as_str()
+                .as_bytes()
+                .chunks(2)
+                .map(|two| u8::from_str_radix(std::str::from_utf8(two).unwrap(), 16).unwrap()),
+        );
     }
     fs::write(top.join("noise"), noise).unwrap();
 }

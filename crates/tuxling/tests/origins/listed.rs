@@ -25,7 +25,11 @@ fn the_next_origin_is_asked_when_one_fails() {
     let origins = ["gone", "evil", "good"].map(|path| at(&server.url(path), sha256.clone()));
     let source = bench.obtain(&origins, Mode::Normal, &nothing()).unwrap();
     assert_eq!(source.origin, format!("url:{}", server.url("good")));
-    let asked: Vec<_> = server.seen().iter().map(|r| r.target().to_owned()).collect();
+    let asked: Vec<_> = server
+        .seen()
+        .iter()
+        .map(|r| r.target().to_owned())
+        .collect();
     assert_eq!(asked, ["/gone", "/evil", "/good"]);
     assert!(bench.said("taken from url:"));
 }
@@ -40,9 +44,14 @@ fn when_all_fail_each_is_told_with_its_reason_and_its_mend() {
         at(&server.url("gone"), id(b"x")),
         OriginWish::Distribution,
     ];
-    let failure = bench.obtain(&origins, Mode::Normal, &nothing()).unwrap_err();
+    let failure = bench
+        .obtain(&origins, Mode::Normal, &nothing())
+        .unwrap_err();
     assert_eq!(failure.kind, Kind::Source);
-    assert_eq!(failure.message, "musl could be had from none of its 3 origins");
+    assert_eq!(
+        failure.message,
+        "musl could be had from none of its 3 origins"
+    );
     let detail = failure.detail.unwrap();
     for part in [
         &format!("1. {}", missing.display()),
@@ -97,12 +106,20 @@ fn locked_refuses_what_the_lock_does_not_name() {
     });
     let urls = ["old", "new", "mirror"].map(|path| server.url(path));
     let lock = lock_of(&bench.fetch(&urls[0], ids.0.clone()).unwrap());
-    for (url, pin) in [(&urls[1], ids.1.clone()), (&urls[1], None), (&urls[0], ids.1)] {
-        let failure = bench.obtain(&[at(url, pin)], Mode::Locked, &lock).unwrap_err();
+    for (url, pin) in [
+        (&urls[1], ids.1.clone()),
+        (&urls[1], None),
+        (&urls[0], ids.1),
+    ] {
+        let failure = bench
+            .obtain(&[at(url, pin)], Mode::Locked, &lock)
+            .unwrap_err();
         assert!(failure.message.starts_with("--locked"), "{failure}");
     }
     // The same bytes from elsewhere are the same source.
-    bench.obtain(&[at(&urls[2], ids.0)], Mode::Locked, &lock).unwrap();
+    bench
+        .obtain(&[at(&urls[2], ids.0)], Mode::Locked, &lock)
+        .unwrap();
 }
 
 #[test]
@@ -112,5 +129,10 @@ fn another_version_than_the_recipes_is_refused() {
     let sha256 = id(&bytes);
     let server = server(bytes);
     let failure = bench.fails(&server.url("good"), sha256);
-    assert!(failure.message.contains("is musl 1.3.0, and the recipe asks for 1.2"), "{failure}");
+    assert!(
+        failure
+            .message
+            .contains("is musl 1.3.0, and the recipe asks for 1.2"),
+        "{failure}"
+    );
 }

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, Stream};
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::bench::{Bench, id, pack, write_musl};
 use crate::server::{Request, Server, head, serve};
@@ -30,7 +30,9 @@ impl Desk {
         let top = bench.dir.path().join("linux-6.12.58");
         fs::create_dir_all(top.join("init")).unwrap();
         let makefile = "VERSION = 6\nPATCHLEVEL = 12\nSUBLEVEL = 58\n";
-        let noise: String = (0..40_000).map(|n| format!("{}\n", n * n % 99_991)).collect();
+        let noise: String = (0..40_000)
+            .map(|n| format!("{}\n", n * n % 99_991))
+            .collect();
         for (name, text) in [
             ("Makefile", makefile),
             ("Kbuild", ""),
@@ -56,9 +58,17 @@ impl Desk {
         );
         fs::write(self.folder().join("mine.toml"), recipe).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_tuxling"));
-        command.args(["fetch", "mine.toml"]).current_dir(self.folder());
+        command
+            .args(["fetch", "mine.toml"])
+            .current_dir(self.folder());
         command.env("TUXLING_CACHE", self.bench.cache.root());
-        for key in ["http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE", "all_proxy"] {
+        for key in [
+            "http_proxy",
+            "https_proxy",
+            "no_proxy",
+            "SSL_CERT_FILE",
+            "all_proxy",
+        ] {
             command.env_remove(key).env_remove(key.to_uppercase());
         }
         command.stdin(Stdio::null());
@@ -107,7 +117,10 @@ fn proxy(config: Arc<ServerConfig>, bytes: Vec<u8>) -> Server {
         let Some(request) = Request::read(&mut secure) else {
             return Ok(());
         };
-        assert_eq!(request.target(), "/pub/linux/kernel/v6.x/linux-6.12.58.tar.xz");
+        assert_eq!(
+            request.target(),
+            "/pub/linux/kernel/v6.x/linux-6.12.58.tar.xz"
+        );
         serve(&request, &mut secure, &bytes, "\"v1\"", usize::MAX)?;
         secure.conn.send_close_notify();
         secure.flush()
@@ -120,9 +133,17 @@ fn upstreams_archive_comes_through_a_proxy_from_a_server_that_proves_who_it_is()
     let (file, config) = authority(desk.folder(), "cdn.kernel.org");
     let server = proxy(config, desk.linux.clone());
     let proxy = format!("http://{}", server.address());
-    let unknown = desk.fetch("\"upstream\"").env("https_proxy", &proxy).output().unwrap();
+    let unknown = desk
+        .fetch("\"upstream\"")
+        .env("https_proxy", &proxy)
+        .output()
+        .unwrap();
     assert_eq!(unknown.status.code(), Some(2), "{}", stderr(&unknown));
-    assert!(stderr(&unknown).contains("can't prove who it is"), "{}", stderr(&unknown));
+    assert!(
+        stderr(&unknown).contains("can't prove who it is"),
+        "{}",
+        stderr(&unknown)
+    );
     assert!(stderr(&unknown).contains("SSL_CERT_FILE"));
 
     let known = |sources: &str, flags: &[&str]| {
@@ -143,7 +164,11 @@ fn upstreams_archive_comes_through_a_proxy_from_a_server_that_proves_who_it_is()
     assert_eq!(locked.status.code(), Some(0), "{}", stderr(&locked));
     let json: serde_json::Value = serde_json::from_slice(&locked.stdout).unwrap();
     assert_eq!(json["sources"][0]["sha256"], desk.sha256());
-    assert!(server.seen()[0].line.starts_with("CONNECT cdn.kernel.org:443"));
+    assert!(
+        server.seen()[0]
+            .line
+            .starts_with("CONNECT cdn.kernel.org:443")
+    );
 }
 
 #[test]
@@ -155,7 +180,11 @@ fn a_certificate_for_another_host_is_refused() {
     fetch.env("https_proxy", format!("http://{}", server.address()));
     let output = fetch.env("SSL_CERT_FILE", file).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(stderr(&output).contains("can't prove who it is"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("can't prove who it is"),
+        "{}",
+        stderr(&output)
+    );
 }
 
 /// Half of the file at once, then nothing for a long time; the rest to those
@@ -183,7 +212,9 @@ fn what_came_before_an_end_by_a_signal_is_kept() {
         let half = desk.linux.len() as u64 / 2;
         let part = || {
             let parts = desk.bench.there("downloads");
-            let part = parts.iter().find(|p| p.extension().is_some_and(|e| e == "part"));
+            let part = parts
+                .iter()
+                .find(|p| p.extension().is_some_and(|e| e == "part"));
             part.and_then(|p| p.metadata().ok()).map_or(0, |m| m.len())
         };
         for _ in 0..600 {
@@ -194,7 +225,12 @@ fn what_came_before_an_end_by_a_signal_is_kept() {
         }
         kill_process(Pid::from_child(&child), signal).unwrap();
         let mut told = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut told)
+            .unwrap();
         assert_eq!(child.wait().unwrap().code(), code, "{told}");
         assert_eq!(part(), half);
         if code.is_some() {

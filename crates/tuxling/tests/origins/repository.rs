@@ -13,7 +13,12 @@ use crate::server::{Server, head, whole};
 
 fn git(bench: &Bench, dir: &Path, args: &[&str]) -> String {
     let cmd = Cmd::new("git")
-        .args(["-c", "user.name=Nobody", "-c", "user.email=nobody@example.org"])
+        .args([
+            "-c",
+            "user.name=Nobody",
+            "-c",
+            "user.email=nobody@example.org",
+        ])
         .args(args)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .dir(dir);
@@ -46,24 +51,37 @@ fn a_commit_becomes_a_tree_without_history() {
     let bench = Bench::new();
     let (dir, [first, second]) = repository(&bench);
     let url = format!("file://{}", dir.display());
-    let source = bench.obtain(&[at(&url, &first)], Mode::Normal, &nothing()).unwrap();
+    let source = bench
+        .obtain(&[at(&url, &first)], Mode::Normal, &nothing())
+        .unwrap();
     assert_eq!(source.version, "1.2.4");
     assert_eq!(source.origin, format!("git:{url}@{first}"));
     assert!(source.tree.join("configure").exists() && !source.tree.join(".git").exists());
-    let newer = bench.obtain(&[at(&url, &second)], Mode::Normal, &nothing()).unwrap();
+    let newer = bench
+        .obtain(&[at(&url, &second)], Mode::Normal, &nothing())
+        .unwrap();
     assert_eq!(newer.version, "1.2.5");
     assert_ne!(newer.digest, source.digest);
     // With the repository gone the lock file and the cache are enough.
     let lock = lock_of(&source);
     fs::remove_dir_all(&dir).unwrap();
-    let again = bench.obtain(&[at(&url, &first)], Mode::Locked, &lock).unwrap();
+    let again = bench
+        .obtain(&[at(&url, &first)], Mode::Locked, &lock)
+        .unwrap();
     assert!(again.cached);
-    assert_eq!((again.tree, again.digest), (source.tree.clone(), source.digest));
-    let failure = bench.obtain(&[at(&url, &second)], Mode::Locked, &lock).unwrap_err();
+    assert_eq!(
+        (again.tree, again.digest),
+        (source.tree.clone(), source.digest)
+    );
+    let failure = bench
+        .obtain(&[at(&url, &second)], Mode::Locked, &lock)
+        .unwrap_err();
     assert!(failure.message.starts_with("--locked"), "{failure}");
     // The tree is made again from the repository in the cache, to the bit.
     fs::remove_dir_all(bench.cache.root().join("sources")).unwrap();
-    let again = bench.obtain(&[at(&url, &first)], Mode::Locked, &lock).unwrap();
+    let again = bench
+        .obtain(&[at(&url, &first)], Mode::Locked, &lock)
+        .unwrap();
     assert_eq!(lock_of(&again), lock);
 }
 
@@ -77,11 +95,17 @@ fn a_repository_of_plain_files_over_http_will_do() {
         let path = request.target().split('?').next().unwrap_or_default();
         match fs::read(root.join(path.trim_start_matches('/'))) {
             Ok(bytes) => whole(stream, &bytes),
-            Err(_) => head(stream, "404 Not Found", &[("Content-Length", "0".to_owned())]),
+            Err(_) => head(
+                stream,
+                "404 Not Found",
+                &[("Content-Length", "0".to_owned())],
+            ),
         }
     });
     let url = format!("http://{}", server.address());
-    let source = bench.obtain(&[at(&url, &first)], Mode::Normal, &nothing()).unwrap();
+    let source = bench
+        .obtain(&[at(&url, &first)], Mode::Normal, &nothing())
+        .unwrap();
     assert_eq!(source.version, "1.2.4");
     assert!(bench.said("doesn't give a single commit"));
 }
@@ -92,7 +116,9 @@ fn a_commit_that_is_not_there_is_told() {
     let (dir, _) = repository(&bench);
     let url = format!("file://{}", dir.display());
     let missing = "0123456789".repeat(4);
-    let failure = bench.obtain(&[at(&url, &missing)], Mode::Normal, &nothing()).unwrap_err();
+    let failure = bench
+        .obtain(&[at(&url, &missing)], Mode::Normal, &nothing())
+        .unwrap_err();
     assert_eq!(failure.kind, Kind::Source);
     assert!(failure.message.contains(&missing), "{failure}");
 }
@@ -102,11 +128,17 @@ fn a_repository_that_wants_a_password_is_not_waited_for() {
     let bench = Bench::new();
     let server = Server::start(|_, stream| {
         let realm = ("WWW-Authenticate", "Basic realm=\"x\"".to_owned());
-        head(stream, "401 Unauthorized", &[realm, ("Content-Length", "0".to_owned())])
+        head(
+            stream,
+            "401 Unauthorized",
+            &[realm, ("Content-Length", "0".to_owned())],
+        )
     });
     let url = format!("http://{}/r.git", server.address());
     let origins = [at(&url, &"a".repeat(40))];
-    let failure = bench.obtain(&origins, Mode::Normal, &nothing()).unwrap_err();
+    let failure = bench
+        .obtain(&origins, Mode::Normal, &nothing())
+        .unwrap_err();
     assert_eq!(failure.kind, Kind::Source, "{failure}");
 }
 
@@ -119,7 +151,9 @@ fn a_link_that_leads_outside_is_refused() {
     git(&bench, &dir, &["commit", "--quiet", "-m", "evil"]);
     let commit = git(&bench, &dir, &["rev-parse", "HEAD"]);
     let url = format!("file://{}", dir.display());
-    let failure = bench.obtain(&[at(&url, &commit)], Mode::Normal, &nothing()).unwrap_err();
+    let failure = bench
+        .obtain(&[at(&url, &commit)], Mode::Normal, &nothing())
+        .unwrap_err();
     assert!(failure.message.contains("refused"), "{failure}");
     assert!(bench.there("sources").is_empty());
 }

@@ -35,8 +35,8 @@ impl Request {
         let mut lines = BufReader::with_capacity(1, stream).lines();
         let line = lines.next()?.ok()?;
         let mut headers = Vec::new();
-        for line in lines {
-            let header = line.ok()?;
+        for next in lines {
+            let header = next.ok()?;
             let Some((key, value)) = header.split_once(':') else {
                 return Some(Request { line, headers });
             };
@@ -110,7 +110,11 @@ impl Drop for Server {
 }
 
 /// The head of an answer.
-pub fn head(stream: &mut impl Write, status: &str, headers: &[(&str, String)]) -> std::io::Result<()> {
+pub fn head(
+    stream: &mut impl Write,
+    status: &str,
+    headers: &[(&str, String)],
+) -> std::io::Result<()> {
     write!(stream, "HTTP/1.1 {status}\r\nConnection: close\r\n")?;
     for (key, value) in headers {
         write!(stream, "{key}: {value}\r\n")?;
@@ -147,6 +151,10 @@ pub fn serve(
 
 /// The whole, whatever is asked for.
 pub fn whole(stream: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
-    head(stream, "200 OK", &[("Content-Length", bytes.len().to_string())])?;
+    head(
+        stream,
+        "200 OK",
+        &[("Content-Length", bytes.len().to_string())],
+    )?;
     stream.write_all(bytes)
 }

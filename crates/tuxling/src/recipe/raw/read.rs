@@ -48,7 +48,8 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
         place: top.place(),
         name: top.parsed("name", words::file_name),
         board: top.text("board"),
-        kernel: section("kernel", &KERNEL).map_or_else(Kernel::default, |t| read_kernel(problems, &t)),
+        kernel: section("kernel", &KERNEL)
+            .map_or_else(Kernel::default, |t| read_kernel(problems, &t)),
         userland: section("userland", &USERLAND)
             .map_or_else(Userland::default, |t| read_userland(problems, &t)),
         ramdisk_compress: ramdisk

@@ -34,11 +34,7 @@ const WORDS: &[(&str, Word)] = &[
 const KINDS: &[&str] = &["from", "url", "git", "path"];
 
 /// The list of a key, if it is given.
-pub(super) fn read_sources(
-    problems: &Problems,
-    t: &Table<'_>,
-    key: &str,
-) -> Given<Vec<Source>> {
+pub(super) fn read_sources(problems: &Problems, t: &Table<'_>, key: &str) -> Given<Vec<Source>> {
     let list = t.texts_or_tables(key, &SOURCE)?;
     if list.value.is_empty() {
         let help = "name one, such as [\"distribution\"], or leave the key out";
@@ -95,8 +91,14 @@ fn read_table(problems: &Problems, t: &Table<'_>) -> Option<SourceOrigin> {
     let sha256 = t.parsed("sha256", sha256);
     let commit = t.parsed("commit", commit);
     let (stray, why) = match kind {
-        "git" => (&sha256.as_ref().map(|s| s.place.clone()), "a commit says what it must be"),
-        _ => (&commit.as_ref().map(|c| c.place.clone()), "only a `git` has commits"),
+        "git" => (
+            &sha256.as_ref().map(|s| s.place.clone()),
+            "a commit says what it must be",
+        ),
+        _ => (
+            &commit.as_ref().map(|c| c.place.clone()),
+            "only a `git` has commits",
+        ),
     };
     if let Some(place) = stray {
         problems.push(Problem::at(place, why).help("remove it"));
@@ -141,13 +143,17 @@ fn commit(typed: &str) -> Result<String, Wrong> {
 
 /// An address of the web, without blanks.
 fn archive_url(typed: &str) -> Result<String, Wrong> {
-    let scheme = ["https://", "http://"].iter().find(|s| typed.starts_with(**s));
+    let scheme = ["https://", "http://"]
+        .iter()
+        .find(|s| typed.starts_with(**s));
     let host = scheme.and_then(|s| typed[s.len()..].split('/').next());
     let plain = typed.bytes().all(|b| b.is_ascii_graphic());
     match host.is_some_and(|host| !host.is_empty()) && plain {
         true => Ok(typed.to_owned()),
-        false => Err(Wrong::new(format!("`{typed}` is not the address of an archive"))
-            .help("write it as in \"https://example.org/linux-6.12.58.tar.xz\"")),
+        false => Err(
+            Wrong::new(format!("`{typed}` is not the address of an archive"))
+                .help("write it as in \"https://example.org/linux-6.12.58.tar.xz\""),
+        ),
     }
 }
 
@@ -156,10 +162,16 @@ fn archive_url(typed: &str) -> Result<String, Wrong> {
 fn repository_url(typed: &str) -> Result<String, Wrong> {
     let schemes = ["https://", "http://", "git://", "ssh://", "file:///"];
     let plain = typed.bytes().all(|b| b.is_ascii_graphic());
-    match plain && schemes.iter().any(|s| typed.starts_with(s) && typed.len() > s.len()) {
+    match plain
+        && schemes
+            .iter()
+            .any(|s| typed.starts_with(s) && typed.len() > s.len())
+    {
         true => Ok(typed.to_owned()),
-        false => Err(Wrong::new(format!("`{typed}` is not the address of a git repository"))
-            .help("it begins with https://, http://, git://, ssh:// or file:///")),
+        false => Err(
+            Wrong::new(format!("`{typed}` is not the address of a git repository"))
+                .help("it begins with https://, http://, git://, ssh:// or file:///"),
+        ),
     }
 }
 
@@ -172,13 +184,26 @@ mod tests {
         for good in ["https://example.org/a.tar.xz", "http://[::1]:80/a"] {
             assert!(archive_url(good).is_ok(), "{good}");
         }
-        for bad in ["", "https://", "https:///a", "ftp://x/a", "https://x/a b", "file:///a"] {
+        for bad in [
+            "",
+            "https://",
+            "https:///a",
+            "ftp://x/a",
+            "https://x/a b",
+            "file:///a",
+        ] {
             assert!(archive_url(bad).is_err(), "{bad}");
         }
         for good in ["https://example.org/linux.git", "file:///srv/linux"] {
             assert!(repository_url(good).is_ok(), "{good}");
         }
-        for bad in ["--upload-pack=x", "ext::sh -c x", "linux", "file:///", "https://a\n"] {
+        for bad in [
+            "--upload-pack=x",
+            "ext::sh -c x",
+            "linux",
+            "file:///",
+            "https://a\n",
+        ] {
             assert!(repository_url(bad).is_err(), "{bad}");
         }
     }

@@ -117,6 +117,6 @@ pub(super) static PRUNE: Schema = Schema {
 
 /// All kinds of tables of a recipe.
 pub static SCHEMAS: Family = &[
-    &TOP, &KERNEL, &USERLAND, &SOURCE, &INIT, &INIT_FILE, &FILE, &RAMDISK, &NETWORK, &MACHINE, &CHECK,
-    &FETCH, &DHCP, &PING, &SLEEP, &EXERCISE, &BUDGET, &PRUNE,
+    &TOP, &KERNEL, &USERLAND, &SOURCE, &INIT, &INIT_FILE, &FILE, &RAMDISK, &NETWORK, &MACHINE,
+    &CHECK, &FETCH, &DHCP, &PING, &SLEEP, &EXERCISE, &BUDGET, &PRUNE,
 ];

@@ -71,7 +71,11 @@ fn wishes(context: &Context<'_>, typed: &raw::Userland) -> (SourceWish, SourceWi
         busybox_sources,
         ..
     } = typed;
-    let cloned = (libc_version.clone(), libc_path.clone(), libc_sources.clone());
+    let cloned = (
+        libc_version.clone(),
+        libc_path.clone(),
+        libc_sources.clone(),
+    );
     let libc = sources::wish(context, &libc, cloned.0, cloned.1, cloned.2);
     let cloned = (
         busybox_version.clone(),
