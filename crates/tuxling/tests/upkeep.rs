@@ -15,14 +15,20 @@ use tuxling::store::Cache;
 #[allow(clippy::disallowed_methods)] // the tests stand outside: they start tuxling itself
 fn tuxling(cache: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tuxling"));
-    command.env("TUXLING_CACHE", cache).current_dir(cache.parent().unwrap());
+    command
+        .env("TUXLING_CACHE", cache)
+        .current_dir(cache.parent().unwrap());
     command.env_remove("CROSS_COMPILE").env_remove("LLVM");
     command
 }
 
 fn text(output: &Output) -> String {
     let (out, err) = (&output.stdout, &output.stderr);
-    format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(out),
+        String::from_utf8_lossy(err)
+    )
 }
 
 fn json(output: &Output) -> Value {
@@ -63,14 +69,34 @@ fn about<'a>(json: &'a Value, what: &str) -> Vec<&'a Value> {
 #[test]
 fn a_machine_that_has_all_is_told_so() {
     let (_dir, cache) = bench();
-    let output = tuxling(&cache).args(["doctor", "pc-net", "--json"]).output().unwrap();
+    let output = tuxling(&cache)
+        .args(["doctor", "pc-net", "--json"])
+        .output()
+        .unwrap();
     let json = json(&output);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     assert_eq!(json["lacking"], false);
-    for what in ["gcc", "ld", "make", "xz", "qemu-system-i386", "libgcc for i386"] {
-        assert_eq!(about(&json, what)[0]["level"], "fine", "{what}\n{}", text(&output));
+    for what in [
+        "gcc",
+        "ld",
+        "make",
+        "xz",
+        "qemu-system-i386",
+        "libgcc for i386",
+    ] {
+        assert_eq!(
+            about(&json, what)[0]["level"],
+            "fine",
+            "{what}\n{}",
+            text(&output)
+        );
     }
-    assert!(about(&json, "gcc")[0]["found"].as_str().unwrap().starts_with("gcc"));
+    assert!(
+        about(&json, "gcc")[0]["found"]
+            .as_str()
+            .unwrap()
+            .starts_with("gcc")
+    );
     assert!(!about(&json, "/dev/kvm").is_empty() && !about(&json, "memory").is_empty());
 }
 
@@ -78,7 +104,13 @@ fn a_machine_that_has_all_is_told_so() {
 fn what_is_lacking_is_named_with_the_command_that_installs_it() {
     let (dir, cache) = bench();
     let farm = path_without(dir.path(), &["flex", "bison", "qemu-system-i386", "ccache"]);
-    let doctor = |args: &[&str]| tuxling(&cache).args(args).env("PATH", &farm).output().unwrap();
+    let doctor = |args: &[&str]| {
+        tuxling(&cache)
+            .args(args)
+            .env("PATH", &farm)
+            .output()
+            .unwrap()
+    };
     let output = doctor(&["doctor", "pc-net", "--json"]);
     assert_eq!(output.status.code(), Some(7), "{}", text(&output));
     let json = json(&output);
@@ -100,11 +132,22 @@ fn a_missing_compiler_is_found_and_commands_that_need_it_point_to_the_doctor() {
     let (dir, cache) = bench();
     let lacking = ["gcc", "i686-linux-gnu-gcc", "cc"];
     let farm = path_without(dir.path(), &lacking);
-    let run = |args: &[&str]| tuxling(&cache).args(args).env("PATH", &farm).output().unwrap();
+    let run = |args: &[&str]| {
+        tuxling(&cache)
+            .args(args)
+            .env("PATH", &farm)
+            .output()
+            .unwrap()
+    };
     let output = run(&["doctor", "pc-shell", "--json"]);
     assert_eq!(output.status.code(), Some(7));
     let json = json(&output);
-    assert_eq!(about(&json, "gcc")[0]["level"], "lacking", "{}", text(&output));
+    assert_eq!(
+        about(&json, "gcc")[0]["level"],
+        "lacking",
+        "{}",
+        text(&output)
+    );
     let build = run(&["build", "pc-shell"]);
     assert_eq!(build.status.code(), Some(7), "{}", text(&build));
     assert!(text(&build).contains("`tuxling doctor RECIPE` says all that is missing"));
@@ -118,7 +161,9 @@ fn a_cache_with_a_blank_in_its_path_is_a_clash() {
     let output = tuxling(&cache).args(["doctor", "--json"]).output().unwrap();
     assert_eq!(output.status.code(), Some(7));
     let json = json(&output);
-    let found = about(&json, "the cache folder")[0]["found"].as_str().unwrap();
+    let found = about(&json, "the cache folder")[0]["found"]
+        .as_str()
+        .unwrap();
     assert!(found.contains("has a blank"), "{found}");
 }
 
@@ -153,7 +198,10 @@ fn clashes_are_told_when_their_cause_is_there() {
              busybox-path = \"busybox\"\n"
         );
         fs::write(dir.path().join("mine.toml"), text).unwrap();
-        let output = tuxling(&cache).args(["doctor", "mine.toml", "--json"]).output().unwrap();
+        let output = tuxling(&cache)
+            .args(["doctor", "mine.toml", "--json"])
+            .output()
+            .unwrap();
         (json(&output), output.status.code())
     };
     let (fine, code) = recipe("\"sh\"", "5.1.0");
@@ -193,14 +241,22 @@ fn filled() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn cache_command(cache: &Path, args: &[&str]) -> Value {
-    let output = tuxling(cache).arg("cache").args(args).arg("--json").output().unwrap();
+    let output = tuxling(cache)
+        .arg("cache")
+        .args(args)
+        .arg("--json")
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
     json(&output)
 }
 
 fn names(entries: &Value) -> Vec<&str> {
     let entries = entries.as_array().unwrap();
-    entries.iter().map(|e| e["name"].as_str().unwrap()).collect()
+    entries
+        .iter()
+        .map(|e| e["name"].as_str().unwrap())
+        .collect()
 }
 
 #[test]
@@ -210,7 +266,12 @@ fn what_is_in_the_cache_is_listed_by_kind() {
     assert_eq!(names(&list["entries"]), ["middle", "new", "old"]);
     assert!(list["bytes"].as_u64().unwrap() >= 4 << 20);
     let shown = text(&tuxling(&cache).args(["cache", "list"]).output().unwrap());
-    for part in ["fetched archives", "used 20 days ago", "used 100 days ago", "together"] {
+    for part in [
+        "fetched archives",
+        "used 20 days ago",
+        "used 100 days ago",
+        "together",
+    ] {
         assert!(shown.contains(part), "{part}\n{shown}");
     }
 }
@@ -228,11 +289,21 @@ fn the_longest_unused_is_collected_and_the_store_is_not() {
     assert!(names(&none["removed"]).is_empty());
     let all = cache_command(&cache, &["gc", "--keep-size", "0B"]);
     assert_eq!(names(&all["removed"]), ["new"]);
-    assert_eq!(fs::read_to_string(cache.join("store.sqlite")).unwrap(), "attempts");
+    assert_eq!(
+        fs::read_to_string(cache.join("store.sqlite")).unwrap(),
+        "attempts"
+    );
     assert!(cache.join("mine/not-tuxlings/content").exists());
-    let mut left: Vec<_> = fs::read_dir(&cache).unwrap().flatten().map(|e| e.file_name()).collect();
+    let mut left: Vec<_> = fs::read_dir(&cache)
+        .unwrap()
+        .flatten()
+        .map(|e| e.file_name())
+        .collect();
     left.sort();
-    assert_eq!(left, ["archives", "in-use.lock", "kernels", "mine", "store.sqlite"]);
+    assert_eq!(
+        left,
+        ["archives", "in-use.lock", "kernels", "mine", "store.sqlite"]
+    );
 }
 
 #[test]
@@ -251,9 +322,16 @@ fn nothing_is_collected_while_another_tuxling_runs() {
 #[test]
 fn an_age_that_is_none_is_refused() {
     let (_dir, cache) = filled();
-    let output = tuxling(&cache).args(["cache", "gc", "--older-than", "soon"]).output().unwrap();
+    let output = tuxling(&cache)
+        .args(["cache", "gc", "--older-than", "soon"])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output).contains("write hours, days or weeks"), "{}", text(&output));
+    assert!(
+        text(&output).contains("write hours, days or weeks"),
+        "{}",
+        text(&output)
+    );
 }
 
 #[test]
@@ -265,7 +343,10 @@ fn two_trees_are_compared_by_files_and_lines() {
         fs::write(dir.path().join(tree).join(format!("only-{tree}")), "x\n").unwrap();
     }
     let diff = |args: &[&str]| {
-        let output = tuxling(&cache).args(["diff", "--tree", "a", "b"]).args(args).output();
+        let output = tuxling(&cache)
+            .args(["diff", "--tree", "a", "b"])
+            .args(args)
+            .output();
         output.unwrap()
     };
     let whole = json(&diff(&["--json"]));
@@ -274,9 +355,15 @@ fn two_trees_are_compared_by_files_and_lines() {
     let below = json(&diff(&["net/ipv4/", "--json"]));
     let files = below["difference"]["files"].as_array().unwrap();
     assert_eq!(files.len(), 1);
-    assert_eq!((&files[0]["added"], &files[0]["removed"]), (&2.into(), &1.into()));
+    assert_eq!(
+        (&files[0]["added"], &files[0]["removed"]),
+        (&2.into(), &1.into())
+    );
     let shown = text(&diff(&["--markdown"]));
-    assert!(shown.contains("| `net/ipv4/route.c` | changed | 2 | 1 |"), "{shown}");
+    assert!(
+        shown.contains("| `net/ipv4/route.c` | changed | 2 | 1 |"),
+        "{shown}"
+    );
     let slip = diff(&["net/ipv5"]);
     assert_eq!(slip.status.code(), Some(1), "{}", text(&slip));
     assert!(text(&slip).contains("neither tree has net/ipv5"));

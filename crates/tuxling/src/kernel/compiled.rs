@@ -106,7 +106,7 @@ fn thin_members(bytes: &[u8]) -> Vec<String> {
             let long = names.get(at..).unwrap_or_default();
             let end = long.windows(2).position(|two| two == b"/\n");
             members.push(String::from_utf8_lossy(&long[..end.unwrap_or(long.len())]).into_owned());
-        } else if let Some(short) = name.strip_suffix('/').filter(|n| !n.is_empty()) {
+        } else if let Some(short) = name.strip_suffix('/').filter(|n| !matches!(*n, "" | "/")) {
             members.push(short.to_owned());
         }
         let next = content + content % 2;
