@@ -121,8 +121,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     read().map_err(|e| Failure::io("read", path, &e))
 }
 
-/// Added and removed lines, as `git diff --numstat` counts them; none of what
-/// is no text (has a NUL near its beginning, as git has it).
+/// Added and removed lines; none of what is no text (has a NUL near its beginning, as git has it).
 fn lines(old: &[u8], new: &[u8]) -> (u64, u64) {
     let binary = |bytes: &[u8]| bytes[..bytes.len().min(8000)].contains(&0);
     if binary(old) || binary(new) {
