@@ -4,6 +4,7 @@
 pub mod adversity;
 pub mod check;
 pub mod cli;
+pub mod doctor;
 pub mod error;
 pub mod initramfs;
 pub mod kernel;

@@ -4,6 +4,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use crate::doctor::Distribution;
 use crate::error::{Failure, Kind, Result};
 use crate::process::{ProcessError, Processes};
 use crate::report::record::PhaseRecord;
@@ -156,33 +157,16 @@ pub fn process_failure(kind: Kind, doing: &str, error: ProcessError) -> Failure 
     }
 }
 
-/// The Debian package that has a program, where the names differ.
-const PACKAGES: &[(&str, &str)] = &[
-    ("ld", "binutils"),
-    ("ar", "binutils"),
-    ("ranlib", "binutils"),
-    ("strip", "binutils"),
-    ("ld.lld", "lld"),
-    ("llvm-ar", "llvm"),
-    ("qemu-system-i386", "qemu-system-x86"),
-    ("qemu-system-x86_64", "qemu-system-x86"),
-    ("qemu-system-arm", "qemu-system-arm"),
-    ("i686-linux-gnu-gcc", "gcc-i686-linux-gnu"),
-    ("x86_64-linux-gnu-gcc", "gcc-x86-64-linux-gnu"),
-    ("arm-linux-gnueabi-gcc", "gcc-arm-linux-gnueabi"),
-    ("apt-get", "apt"),
-    ("xz", "xz-utils"),
-];
-
 /// The failure that a program is not installed, with the mend.
 pub fn missing_tool(program: &str, doing: &str) -> Failure {
-    let package = PACKAGES
-        .iter()
-        .find(|(p, _)| *p == program)
-        .map_or(program, |(_, package)| package);
+    let all = "`tuxling doctor RECIPE` says all that is missing";
+    let help = match Distribution::of_this_machine().install_command(&[program]) {
+        Some(command) => format!("{command}; {all}"),
+        None => all.to_owned(),
+    };
     Failure::new(
         Kind::Machine,
         format!("can't {doing}: {program} is not installed"),
     )
-    .help(format!("apt-get install {package}"))
+    .help(help)
 }

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use tuxling::error::{Kind, Result};
 use tuxling::process::{Cancel, Cmd, Processes};
 use tuxling::recipe::plan::{PatchFile, SourceWish};
-use tuxling::source::{Context, DebianSources, LockFile, Mode, Package, Request, Source, obtain};
+use tuxling::source::{
+    Context, DebianSources, LockFile, Mode, Network, Package, Request, Source, obtain,
+};
 use tuxling::store::{Cache, Id};
 
 /// An archive in a folder (unsigned and trusted: by tests only), and a cache.
@@ -144,6 +146,7 @@ impl Bench {
             processes: &self.processes,
             progress: &progress,
             debian: &self.debian,
+            network: &Network::default(),
         };
         let request = Request {
             package,

@@ -48,6 +48,12 @@ pub enum Command {
     Diff(Diff),
     /// Look at the kernel's configuration, and change what the recipe asks for
     Config(Config),
+    /// Fetch the sources and write the lock file
+    Fetch(Fetch),
+    /// Say what this machine lacks, and how to install it
+    Doctor(Doctor),
+    /// Look at the cache folder, and take away what is not used
+    Cache(CacheArgs),
     /// Print the JSON schema of a record
     Schema,
     /// Print completions for a shell
@@ -183,13 +189,88 @@ pub enum Accel {
 /// `tuxling diff`
 #[derive(Debug, clap::Args)]
 pub struct Diff {
-    /// A recipe (its newest record) or a record's JSON file
+    /// A recipe (its newest record) or a record's JSON file; with --tree a
+    /// kernel's source tree, or a recipe (its sources)
     pub a: String,
     /// What it is compared with
     pub b: String,
+    /// Compare two kernel source trees, file by file
+    #[arg(long)]
+    pub tree: bool,
+    /// With --tree: only what stands below these paths
+    #[arg(requires = "tree")]
+    pub paths: Vec<PathBuf>,
+    /// With --tree: only the files that this recipe's kernel was compiled from
+    #[arg(long, requires = "tree", value_name = "RECIPE")]
+    pub recipe: Option<String>,
+    /// With --tree: a table in Markdown
+    #[arg(long, requires = "tree", conflicts_with = "json")]
+    pub markdown: bool,
     /// Print the difference as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `tuxling fetch`
+#[derive(Debug, clap::Args)]
+pub struct Fetch {
+    /// A recipe: a path, or the name of a built-in one (pc-net, pc-shell)
+    pub recipe: String,
+    /// Refuse any source that the lock file doesn't name
+    #[arg(long, conflicts_with_all = ["update", "trust_new"])]
+    pub locked: bool,
+    /// Look for newer sources of the same series
+    #[arg(long)]
+    pub update: bool,
+    /// Take an archive whose SHA-256 nothing gives as it comes; the lock file
+    /// pins it from then on
+    #[arg(long, conflicts_with = "update")]
+    pub trust_new: bool,
+    /// Print what was fetched as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tuxling doctor`
+#[derive(Debug, clap::Args)]
+pub struct Doctor {
+    /// A recipe: what its board, sources and checks need [default: what every
+    /// recipe needs]
+    pub recipe: Option<String>,
+    /// Print what was found as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tuxling cache`
+#[derive(Debug, clap::Args)]
+pub struct CacheArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub action: CacheAction,
+    /// Print the answer as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to do with the cache.
+#[derive(Debug, Subcommand)]
+pub enum CacheAction {
+    /// Say what is there, how large it is, and when it was last used
+    List,
+    /// Remove what was not used for long; attempts and records stay
+    Gc {
+        /// What was not used for so long goes [default: 30d, unless --keep-size
+        /// is given]
+        #[arg(long, value_name = "AGE")]
+        older_than: Option<String>,
+        /// What was not used for longest goes until the rest is no larger
+        #[arg(long, value_name = "SIZE")]
+        keep_size: Option<crate::units::Bytes>,
+        /// Say what would go, and remove nothing
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 /// `tuxling config`
@@ -308,6 +389,9 @@ impl Command {
             Command::Check(check) => check.json,
             Command::Diff(diff) => diff.json,
             Command::Config(config) => config.json,
+            Command::Fetch(fetch) => fetch.json,
+            Command::Doctor(doctor) => doctor.json,
+            Command::Cache(cache) => cache.json,
             Command::New(_) | Command::Boot(_) | Command::Schema | Command::Completions { .. } => {
                 false
             }

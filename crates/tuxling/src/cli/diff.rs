@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::args::Diff;
-use super::{cwd, load, print, print_json};
+use super::{cwd, load, print, print_json, tree_diff};
 use crate::error::{Failure, Kind, Result};
 use crate::recipe::builtin;
 use crate::report::record::SCHEMA;
@@ -14,6 +14,9 @@ use crate::trial;
 
 /// Compares two records.
 pub fn run(args: &Diff) -> Result<()> {
+    if args.tree {
+        return tree_diff::run(args);
+    }
     let (a, b) = (record(&args.a)?, record(&args.b)?);
     let difference = diff::diff(&a, &b);
     if args.json {

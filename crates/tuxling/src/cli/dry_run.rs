@@ -8,7 +8,7 @@ use super::args::MachineArgs;
 use crate::error::Result;
 use crate::kernel::{self, Tools, config};
 use crate::recipe::Plan;
-use crate::recipe::plan::{BaseConfig, SourceWish};
+use crate::recipe::plan::{BaseConfig, OriginWish, SourceWish};
 use crate::session::Session;
 use crate::source::{LockFile, Package, Source};
 use crate::store::Id;
@@ -124,14 +124,22 @@ pub fn boot(
 }
 
 fn source_lines(plan: &Plan) -> Vec<String> {
-    let line = |package: &str, debian: &str, wish: &SourceWish| match wish {
-        SourceWish::Series(_) => {
-            format!("apt-get {debian}  # in a private state folder, verified by apt")
+    let line = |package: &str, debian: &str, wish: &SourceWish| {
+        let apt = || format!("apt-get {debian}  # in a private state folder, verified by apt");
+        match wish {
+            SourceWish::Series(_) => apt(),
+            SourceWish::Path(path) => format!("# {package} from {}", path.display()),
+            SourceWish::Listed { origins, .. } => {
+                let each: Vec<String> = origins.iter().map(|o| origin_line(o, apt())).collect();
+                format!(
+                    "# {package}: the first of these that works\n{}",
+                    each.join("\n")
+                )
+            }
         }
-        SourceWish::Path(path) => format!("# {package} from {}", path.display()),
     };
     let series = |wish: &SourceWish| match wish {
-        SourceWish::Series(series) => series.clone(),
+        SourceWish::Series(series) | SourceWish::Listed { series, .. } => series.clone(),
         SourceWish::Path(_) => String::new(),
     };
     let linux = format!("download linux-source-{}", series(&plan.kernel.source));
@@ -153,6 +161,18 @@ fn source_lines(plan: &Plan) -> Vec<String> {
     lines
 }
 
+/// What is done at an origin; `apt` is what fetches the distribution's package.
+fn origin_line(origin: &OriginWish, apt: String) -> String {
+    match origin {
+        OriginWish::Distribution => apt,
+        OriginWish::Url { url, .. } => format!("# {url}, fetched by tuxling itself"),
+        OriginWish::Git { url, commit } => {
+            format!("git fetch --depth=1 {url} {commit}  # in a repository of the cache")
+        }
+        OriginWish::Path(path) => format!("# {}", path.display()),
+    }
+}
+
 /// A source by the name that the lock file knows it by, or by a placeholder.
 fn source(plan: &Plan, package: Package, wish: &SourceWish) -> Source {
     let name = package.name().to_owned();
@@ -161,7 +181,7 @@ fn source(plan: &Plan, package: Package, wish: &SourceWish) -> Source {
     let version = locked.map_or_else(|| "unknown".to_owned(), |entry| entry.version.clone());
     let tree = match wish {
         SourceWish::Path(path) => path.clone(),
-        SourceWish::Series(_) => PathBuf::from(format!("<{name}>")),
+        SourceWish::Series(_) | SourceWish::Listed { .. } => PathBuf::from(format!("<{name}>")),
     };
     let id = Id::of_bytes(version.as_bytes());
     let origin = String::new();

@@ -4,12 +4,16 @@
 pub mod args;
 mod boot;
 mod build;
+mod cache;
 mod check;
 mod config;
 mod diff;
+mod doctor;
 mod dry_run;
+mod fetch;
 mod new;
 mod progress;
+mod tree_diff;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -52,6 +56,9 @@ pub fn run(args: &[OsString]) -> u8 {
         Command::Check(check) => check::run(check),
         Command::Diff(diff) => diff::run(diff),
         Command::Config(config) => config::run(config),
+        Command::Fetch(fetch) => fetch::run(fetch),
+        Command::Doctor(doctor) => doctor::run(doctor),
+        Command::Cache(cache) => cache::run(cache),
         Command::Schema => schema(),
         Command::Completions { shell } => completions(*shell),
     };

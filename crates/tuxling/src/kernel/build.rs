@@ -1,11 +1,14 @@
 //! Building the kernel, out of tree, in an object tree that is kept: the next
 //! configuration compiles only what it changes.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::compiled;
 use super::config::{self, Resolved};
 use super::device_tree::DeviceTree;
 use super::toolchain::{Tools, Versions};
@@ -17,6 +20,9 @@ use crate::session::{Cached, Session, process_failure};
 use crate::source::Source;
 use crate::store::cache::{fill_folder, write_whole};
 use crate::store::id::Id;
+
+/// The list of the files that a kernel was compiled from.
+const SOURCES: &str = "sources";
 
 /// A kernel that was built: files that stay as they are.
 #[derive(Clone, Debug)]
@@ -167,9 +173,52 @@ pub fn build(input: &BuildInput, session: &Session) -> Result<Cached<Kernel>> {
     compiled?;
     fill_folder(&kernel.dir, |dir| {
         keep(input.arch, device_tree.as_ref(), &tree, dir)?;
+        keep_sources(input, &tree, dir)?;
         linker::keep(&tree, dir, input.tools, session)
     })?;
     Ok(Cached::fresh(kernel))
+}
+
+/// The files of the source tree that a kernel was compiled from; `None` when it
+/// isn't built.
+pub fn sources(input: &BuildInput, session: &Session) -> Result<Option<BTreeSet<PathBuf>>> {
+    let kernels = session.cache.folder("kernels")?;
+    let dir = kernels.join(input.build_id()?.short());
+    let list = dir.join(SOURCES);
+    match fs::read_to_string(&list) {
+        Ok(text) => return Ok(Some(text.lines().map(PathBuf::from).collect())),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(Failure::io("read", &list, &e)),
+    }
+    // A kernel that an older tuxling kept has no list: its object tree tells, as
+    // long as no other configuration was built there since.
+    let objects = session
+        .cache
+        .folder("objects")?
+        .join(input.objects_folder()?);
+    let note = |text: &str| session.progress.note(text);
+    let _lock = session.cache.lock(&objects, &note)?;
+    let same = match (
+        fs::read(dir.join("config")),
+        fs::read(objects.join(".config")),
+    ) {
+        (Ok(kept), Ok(built)) => kept == built,
+        _ => false,
+    };
+    if !same || objects::is_unfinished(&objects) {
+        return Ok(None);
+    }
+    let found = compiled::sources(&objects, &input.source.tree);
+    found
+        .map(Some)
+        .map_err(|e| Failure::io("look into", &objects, &e))
+}
+
+fn keep_sources(input: &BuildInput, objects: &Path, dir: &Path) -> Result<()> {
+    let found = compiled::sources(objects, &input.source.tree)
+        .map_err(|e| Failure::io("look into", objects, &e))?;
+    let lines: Vec<String> = found.iter().map(|p| format!("{}\n", p.display())).collect();
+    write_whole(&dir.join(SOURCES), lines.concat().as_bytes())
 }
 
 fn compile(

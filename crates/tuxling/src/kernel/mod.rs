@@ -1,6 +1,7 @@
 //! The kernel: its configuration, its build, its image.
 
 pub mod build;
+pub mod compiled;
 pub mod config;
 pub mod device_tree;
 pub mod dropped;

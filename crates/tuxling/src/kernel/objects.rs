@@ -40,6 +40,11 @@ pub fn end(objects: &Path) -> Result<()> {
     fs::remove_file(&mark).map_err(|e| Failure::io("remove", &mark, &e))
 }
 
+/// Whether a build of a tree was cut off.
+pub fn is_unfinished(objects: &Path) -> bool {
+    objects.join(MARK).exists()
+}
+
 /// When the last file was written, `begun` at the earliest.
 fn newest(folder: &Path, begun: SystemTime) -> io::Result<SystemTime> {
     let mut newest = begun;

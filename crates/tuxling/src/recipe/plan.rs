@@ -15,6 +15,7 @@ use crate::initramfs::Compression;
 use crate::machine::Board;
 use crate::machine::qemu::GATEWAY;
 use crate::machine::serial::SerialPort;
+use crate::store::Id;
 use crate::units::Bytes;
 
 /// A complete recipe.
@@ -82,6 +83,38 @@ pub enum SourceWish {
     /// any when empty.
     Series(String),
     /// A source tree of the user's. Absolute.
+    Path(PathBuf),
+    /// The first of these origins that it can be had from.
+    Listed {
+        /// The version or the beginning of one; any when empty.
+        series: String,
+        /// In the recipe's order.
+        origins: Vec<OriginWish>,
+    },
+}
+
+/// One of the origins that a recipe lists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OriginWish {
+    /// The distribution's package.
+    Distribution,
+    /// An archive at an address: of the recipe's, or where upstream publishes
+    /// this version.
+    Url {
+        /// The address.
+        url: String,
+        /// What it must be.
+        sha256: Option<Id>,
+    },
+    /// A commit of a git repository.
+    Git {
+        /// The repository's address.
+        url: String,
+        /// The commit: 40 digits.
+        commit: String,
+    },
+    /// A source tree of the user's. Absolute; need not be there.
     Path(PathBuf),
 }
 

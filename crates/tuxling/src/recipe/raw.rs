@@ -7,6 +7,7 @@
 
 mod read;
 mod read_check;
+mod read_source;
 mod schema;
 
 use std::net::Ipv4Addr;
@@ -16,6 +17,7 @@ use super::diagnostic::{Place, Placed};
 use super::plan::{EchoProtocol, Expectation, GuestCommand, Placement, PruneLevel, Toolchain, Via};
 use crate::initramfs::Compression;
 use crate::machine::serial::SerialPort;
+use crate::store::Id;
 use crate::units::Bytes;
 
 pub use read::{COMPRESSIONS, read};
@@ -61,6 +63,7 @@ pub struct Recipe {
 pub struct Kernel {
     pub version: Given<String>,
     pub path: Given<String>,
+    pub sources: Given<Vec<Source>>,
     pub config: Given<String>,
     pub fragments: Vec<Placed<String>>,
     pub options: Given<String>,
@@ -79,12 +82,34 @@ pub struct Userland {
     pub busybox: Given<Vec<Placed<String>>>,
     pub busybox_version: Given<String>,
     pub busybox_path: Given<String>,
+    pub busybox_sources: Given<Vec<Source>>,
     pub busybox_options: Given<String>,
     pub folder: Given<String>,
     pub libc_version: Given<String>,
     pub libc_path: Given<String>,
+    pub libc_sources: Given<Vec<Source>>,
     pub init: Option<Init>,
     pub files: Vec<File>,
+}
+
+/// One of `sources`
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Where it was typed.
+    pub place: Place,
+    /// Which origin.
+    pub origin: SourceOrigin,
+}
+
+/// An origin as typed.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields are the keys: docs/recipe.md")]
+pub enum SourceOrigin {
+    Distribution,
+    Upstream { sha256: Option<Id> },
+    Url { url: String, sha256: Option<Id> },
+    Git { url: String, commit: String },
+    Path(String),
 }
 
 /// `init` in `[userland]`

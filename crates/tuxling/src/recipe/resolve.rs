@@ -7,6 +7,7 @@
 mod checks;
 mod implied;
 mod kernel;
+mod sources;
 mod userland;
 
 use std::net::Ipv4Addr;

@@ -29,6 +29,15 @@ pub struct Table<'a> {
     entries: &'a DeTable<'a>,
 }
 
+/// An item of a list.
+#[derive(Clone, Debug)]
+pub enum TextOrTable<'a> {
+    /// A text.
+    Text(Placed<String>),
+    /// A table.
+    Table(Table<'a>),
+}
+
 /// All kinds of tables of a file: a key that is unknown in one may belong to
 /// another.
 pub type Family = &'static [&'static Schema];
@@ -267,6 +276,30 @@ impl<'a> Table<'a> {
         };
         let place = self.at(value.span());
         Some(self.inner(schema, place, entries))
+    }
+
+    /// A list whose items are each a text or a table.
+    pub fn texts_or_tables(
+        &self,
+        key: &str,
+        schema: &'static Schema,
+    ) -> Option<Placed<Vec<TextOrTable<'a>>>> {
+        let value = self.get(key)?;
+        let Some(list) = value.get_ref().as_array() else {
+            self.mismatch(value, "a list", "write [ … ] around it");
+            return None;
+        };
+        let read = |item: &'a Spanned<DeValue<'a>>| match item.get_ref().as_table() {
+            Some(entries) => {
+                let place = self.at(item.span());
+                Some(TextOrTable::Table(self.inner(schema, place, entries)))
+            }
+            None => self.text_of(item).map(TextOrTable::Text),
+        };
+        Some(Placed {
+            value: list.iter().filter_map(read).collect(),
+            place: self.at(value.span()),
+        })
     }
 
     /// All tables of a list: `[[key]]`.

@@ -750,6 +750,9 @@ mod any_text {
             "1979-05-27",
             "{ size = 4 }",
             "\"5:1\"",
+            "[\"upstream\", \"distribution\"]",
+            "[{ url = \"https://x/y\", sha256 = \"z\" }, { path = \"a\", git = 1 }]",
+            "[{ git = \"https://x/y\" }]",
         ]);
         let headers = prop::sample::select(vec![
             "[kernel]",

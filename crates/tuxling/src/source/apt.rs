@@ -249,7 +249,7 @@ impl Origin for Apt<'_> {
         (self.context.progress)(&format!(
             "{name}: downloading {} ({})",
             offer.version,
-            Bytes(offer.size)
+            Bytes(offer.size.unwrap_or(0))
         ));
         let what = offer.origin.strip_prefix(PREFIX).unwrap_or(name);
         let exactly = format!("{what}={}", offer.version);
@@ -269,7 +269,7 @@ impl Origin for Apt<'_> {
             command_failed(Kind::Source, message, e)
                 .help("call again when the network is there; nothing half downloaded is kept")
         };
-        self.run_watched(&cmd, name, into, offer.size)
+        self.run_watched(&cmd, name, into, offer.size.unwrap_or(0))
             .map_err(failed)
     }
 }
@@ -359,7 +359,7 @@ fn binary_offer(package: &str, fields: &Fields) -> Option<Offer> {
         origin: format!("{PREFIX}{package}"),
         version: field(fields, "Version")?.to_owned(),
         file: path.file_name()?.to_str()?.to_owned(),
-        size: field(fields, "Size")?.parse().ok()?,
+        size: Some(field(fields, "Size")?.parse().ok()?),
         sha256: Id::from_hex(field(fields, "SHA256")?)?,
     })
 }
@@ -370,7 +370,7 @@ fn source_offer(package: &str, fields: &Fields) -> Option<Offer> {
     let mut archives = checksums.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
         let sha256 = Id::from_hex(words.next()?)?;
-        let size = words.next()?.parse().ok()?;
+        let size: u64 = words.next()?.parse().ok()?;
         Some((sha256, size, words.next()?))
     });
     let is_upstream = |file: &str| {
@@ -382,7 +382,7 @@ fn source_offer(package: &str, fields: &Fields) -> Option<Offer> {
         origin: format!("{PREFIX}{package}"),
         version: field(fields, "Version")?.to_owned(),
         file: file.to_owned(),
-        size,
+        size: Some(size),
         sha256,
     })
 }
@@ -434,7 +434,7 @@ mod tests {
         assert_eq!(offers.len(), 1);
         assert_eq!(offers[0].origin, "debian:musl");
         assert_eq!(offers[0].file, "musl_1.2.3.orig.tar.gz");
-        assert_eq!(offers[0].size, 1_058_642);
+        assert_eq!(offers[0].size, Some(1_058_642));
     }
 
     #[test]

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use super::unpack::{self, UnpackError};
 use super::{Context, LockEntry, Offer, Origin, Package, version};
 use crate::error::{Failure, Kind, Result};
-use crate::store::Id;
 use crate::store::cache::fill_folder;
+use crate::store::{Cache, Id};
 
 /// An unpacked archive.
 pub struct Found {
@@ -30,7 +30,7 @@ pub struct Found {
 /// The tree of what a lock entry names, unpacked now if need be; `None` when
 /// its archive isn't here (any more).
 pub fn have(package: Package, entry: &LockEntry, context: &Context) -> Result<Option<Found>> {
-    let tree = tree_path(package.name(), entry, context)?;
+    let tree = tree_path(package.name(), entry, context.cache)?;
     if tree.is_dir() {
         return Ok(Some(Found { tree, cached: true }));
     }
@@ -57,7 +57,11 @@ pub fn have(package: Package, entry: &LockEntry, context: &Context) -> Result<Op
         fs::remove_dir_all(&folder).map_err(|e| Failure::io("remove", &folder, &e))?;
         return Ok(None);
     }
-    (context.progress)(&format!("{}: unpacking {}", package.name(), entry.version));
+    let what = match entry.version.as_str() {
+        "" => only_name(&archive),
+        version => version.to_owned(),
+    };
+    (context.progress)(&format!("{}: unpacking {what}", package.name()));
     fill_folder(&tree, |aside| {
         unpack::archive(&archive, aside).map_err(|e| unpack_failed(&archive, e))
     })?;
@@ -88,9 +92,10 @@ pub fn fetch(
         let sha256 = Id::of_file(&file).map_err(|e| Failure::io("read", &file, &e))?;
         if sha256 != offer.sha256 {
             let size = file.metadata().map_or(0, |m| m.len());
+            let of = offer.size.map_or(String::new(), |n| format!("{n} bytes, "));
             let seen = format!(
-                "offered: {} bytes, SHA-256 {}\ncame:    {size} bytes, SHA-256 {sha256}",
-                offer.size, offer.sha256
+                "offered: {of}SHA-256 {}\ncame:    {size} bytes, SHA-256 {sha256}",
+                offer.sha256
             );
             return Err(not_as_offered(package, offer, seen));
         }
@@ -111,16 +116,35 @@ fn not_as_offered(package: Package, offer: &Offer, seen: String) -> Failure {
     )
 }
 
+/// An archive that was there a moment ago is not there any more.
+pub fn gone_again(file: &str) -> Failure {
+    Failure::new(Kind::Source, format!("{file} is gone again"))
+        .help("another program removes files from tuxling's cache folder")
+}
+
 /// `sources/NAME-VERSION-SHORTSHA`: VERSION is upstream's (a `:` in a path
-/// stops make), and comes from a file that anyone may have written.
-pub fn tree_path(name: &str, entry: &LockEntry, context: &Context) -> Result<PathBuf> {
+/// stops make), and comes from a file that anyone may have written. What is at
+/// an address or a commit tells its version only when it has been unpacked:
+/// `url` or `git` stands for it.
+pub fn tree_path(name: &str, entry: &LockEntry, cache: &Cache) -> Result<PathBuf> {
     let plain = |c: char| c.is_ascii_alphanumeric() || ".+-_".contains(c);
-    let version: String = version::upstream(&entry.version)
+    let version = match entry.origin.split_once(':') {
+        Some((kind @ ("url" | "git"), _)) => kind,
+        _ => version::upstream(&entry.version),
+    };
+    let version: String = version
         .chars()
         .map(|c| if plain(c) { c } else { '_' })
         .collect();
-    let sources = context.cache.folder("sources")?;
+    let sources = cache.folder("sources")?;
     Ok(sources.join(format!("{name}-{version}-{}", entry.sha256.short())))
+}
+
+fn only_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// The first regular file in a folder, by name.
@@ -130,11 +154,11 @@ fn only_file(folder: &Path) -> Result<Option<PathBuf>> {
     Ok(files.filter(|p| p.is_file()).min())
 }
 
-fn unpack_failed(archive: &Path, error: UnpackError) -> Failure {
+pub fn unpack_failed(archive: &Path, error: UnpackError) -> Failure {
     if let UnpackError::Disk { path, error } = &error {
         return Failure::io("write", path, error);
     }
-    let name = archive.file_name().unwrap_or_default().to_string_lossy();
+    let name = only_name(archive);
     Failure::new(Kind::Source, format!("can't unpack {name}: {error}")).help(format!(
         "nothing was unpacked; the archive is {}",
         archive.display()

@@ -34,11 +34,12 @@ pub struct LockFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockEntry {
-    /// Where it came from: `debian:linux-source-6.12`, `path`.
+    /// Where it came from: `debian:linux-source-6.12`, `url:https://…`,
+    /// `git:https://…@COMMIT`, `path`.
     pub origin: String,
     /// Its version, the distribution's revision included.
     pub version: String,
-    /// SHA-256 of the archive, or the digest of the tree of a `path`.
+    /// SHA-256 of the archive, or the digest of the tree of a `path` or a commit.
     pub sha256: Id,
 }
 

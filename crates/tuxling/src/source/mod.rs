@@ -2,15 +2,24 @@
 //!
 //! [`obtain`] asks the origins in order what they offer, lets the lock file
 //! choose among it, keeps the archive by its SHA-256, unpacks it, and applies
-//! the recipe's patches to a copy. docs/sources.md tells the user's side.
+//! the recipe's patches to a copy. Where the recipe lists several origins, the
+//! next is asked when one fails ([`listed`]). docs/sources.md tells the user's
+//! side.
 
 mod apt;
 mod archive;
 mod debsources;
+mod download;
+mod git;
+mod listed;
 pub mod lock;
+pub mod network;
 mod patch;
 pub mod tree;
+pub mod tree_diff;
 pub mod unpack;
+pub mod upstream;
+mod url;
 pub mod version;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +31,7 @@ use crate::report::record::SourceRecord;
 use crate::store::{Cache, Id};
 
 pub use lock::{LockEntry, LockFile};
+pub use network::Network;
 
 /// A package whose sources tuxling builds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +65,9 @@ pub enum Mode {
     Locked,
     /// The newest of the series, whatever the lock names.
     Update,
+    /// As [`Mode::Normal`]; and what nothing pins is taken as it comes, and the
+    /// lock file pins it from then on.
+    TrustNew,
 }
 
 /// What is wanted.
@@ -84,6 +97,8 @@ pub struct Context<'a> {
     pub progress: &'a dyn Fn(&str),
     /// Where Debian's packages come from.
     pub debian: &'a DebianSources,
+    /// How other servers are reached.
+    pub network: &'a Network,
 }
 
 /// Where Debian's packages come from.
@@ -103,9 +118,10 @@ pub struct Source {
     /// The package's version: `6.12.117-1~deb12u1`; the tree's own for a
     /// `path`.
     pub version: String,
-    /// Where it came from: `debian:linux-source-6.12`, `path`.
+    /// Where it came from: `debian:linux-source-6.12`, `url:https://…`,
+    /// `git:https://…@COMMIT`, `path`.
     pub origin: String,
-    /// SHA-256 of the archive; the tree's digest for a `path`.
+    /// SHA-256 of the archive; the tree's digest for a `path` and a commit.
     pub sha256: Id,
     /// The tree, patches applied. Never written to.
     pub tree: PathBuf,
@@ -145,8 +161,8 @@ struct Offer {
     version: String,
     /// The archive's file name.
     file: String,
-    /// Its size in bytes.
-    size: u64,
+    /// Its size in bytes, where the origin says it.
+    size: Option<u64>,
     /// Its SHA-256, from something that is trusted: a signed index, a recipe.
     sha256: Id,
 }
@@ -168,18 +184,28 @@ trait Origin {
 ///
 /// # Errors
 /// [`Kind::Source`] when it can't be had or [`Mode::Locked`] forbids what can
-/// be had, [`Kind::Build`] when a patch doesn't apply, [`Kind::Machine`] when
+/// be had, [`Kind::Usage`] when nothing pins what is at an address, [`Kind::Build`] when a patch doesn't apply, [`Kind::Machine`] when
 /// the disk or a tool fails.
 pub fn obtain(request: &Request, context: &Context) -> Result<Source> {
     let mut source = match request.wish {
         SourceWish::Path(path) => of_path(request, path, context)?,
         SourceWish::Series(series) => of_series(request, series, context)?,
+        SourceWish::Listed { series, origins } => {
+            listed::obtain(request, series, origins, context)?
+        }
     };
     if request.patches.is_empty() {
         return Ok(source);
     }
     patch::apply(&mut source, request, context)?;
     Ok(source)
+}
+
+/// Where the archive or the commit that a lock entry names is unpacked, if it
+/// is; nothing is fetched or unpacked.
+pub fn unpacked(package: Package, entry: &LockEntry, cache: &Cache) -> Option<PathBuf> {
+    let tree = archive::tree_path(package.name(), entry, cache).ok()?;
+    tree.is_dir().then_some(tree)
 }
 
 /// A tree of the user's.
@@ -217,10 +243,8 @@ fn of_series(request: &Request, series: &str, context: &Context) -> Result<Sourc
         Some(found) => found,
         None => {
             archive::fetch(request.package, &offer, &origin, context)?;
-            archive::have(request.package, &entry, context)?.ok_or_else(|| {
-                Failure::new(Kind::Source, format!("{} is gone again", offer.file))
-                    .help("another program removes files from tuxling's cache folder")
-            })?
+            archive::have(request.package, &entry, context)?
+                .ok_or_else(|| archive::gone_again(&offer.file))?
         }
     };
     source_of(request, entry, found.tree, found.cached)
@@ -232,7 +256,9 @@ fn locked_entry<'a>(request: &Request<'a>, series: &str) -> Result<Option<&'a Lo
     if request.mode == Mode::Update {
         return Ok(None);
     }
-    let fits = |e: &&LockEntry| e.origin != "path" && version::is_of_series(&e.version, series);
+    let fits = |e: &&LockEntry| {
+        e.origin.starts_with("debian:") && version::is_of_series(&e.version, series)
+    };
     match entry.filter(fits) {
         Some(entry) => Ok(Some(entry)),
         None if request.mode == Mode::Locked => {

@@ -19,7 +19,7 @@ use crate::store::cache::fill_folder;
 /// Makes `source` a copy with the request's patches applied.
 pub fn apply(source: &mut Source, request: &Request, context: &Context) -> Result<()> {
     let mut name =
-        archive::tree_path(&source.name, &source.lock_entry(), context)?.into_os_string();
+        archive::tree_path(&source.name, &source.lock_entry(), context.cache)?.into_os_string();
     name.push(format!("+patches-{}", source.digest.short()));
     let patched = PathBuf::from(name);
     let original = std::mem::replace(&mut source.tree, patched.clone());
@@ -32,11 +32,10 @@ pub fn apply(source: &mut Source, request: &Request, context: &Context) -> Resul
     }
     source.cached = false;
     if context.processes.find("patch").is_none() {
-        return Err(Failure::new(
-            Kind::Machine,
-            "the recipe has patches, but patch is not installed",
-        )
-        .help("install it: apt-get install patch"));
+        return Err(crate::session::missing_tool(
+            "patch",
+            "apply the recipe's patches",
+        ));
     }
     fill_folder(&patched, |aside| {
         fill(&original, aside, source, request, context)

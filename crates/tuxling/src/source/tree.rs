@@ -272,6 +272,12 @@ fn list(
     Ok(())
 }
 
+/// The paths of all files and symbolic links of a tree, without the `.git` at
+/// its top.
+pub(super) fn paths(root: &Path) -> Result<Vec<PathBuf>> {
+    Ok(scan(root)?.into_iter().map(|item| item.path).collect())
+}
+
 fn digest_of(root: &Path, items: &[Item]) -> Result<Id> {
     let hashes = shared_out(items.len(), |at| {
         let path = root.join(&items[at].path);
@@ -298,7 +304,10 @@ fn digest_of(root: &Path, items: &[Item]) -> Result<Id> {
 
 /// Does `count` pieces of work on as many threads as the machine has; what
 /// comes out is in the order of the pieces.
-fn shared_out<T: Send>(count: usize, work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+pub(super) fn shared_out<T: Send>(
+    count: usize,
+    work: impl Fn(usize) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
     let threads = std::thread::available_parallelism()
         .map_or(1, |n| n.get())
         .min(count.max(1));

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Failure, Kind, Result};
@@ -13,7 +14,13 @@ use crate::error::{Failure, Kind, Result};
 #[derive(Clone, Debug)]
 pub struct Cache {
     root: PathBuf,
+    /// Held, shared with all other tuxlings, as long as this cache is in use:
+    /// what is there may be read without a lock of its own.
+    in_use: Arc<File>,
 }
+
+/// The lock that all tuxlings share that use a cache.
+const IN_USE: &str = "in-use.lock";
 
 /// A lock on a folder of the cache, held until it is dropped. The system
 /// releases it when the process ends, however it ends.
@@ -46,7 +53,31 @@ impl Cache {
         let root = root
             .canonicalize()
             .map_err(|e| Failure::io("find the cache folder", root, &e))?;
-        Ok(Cache { root })
+        let path = root.join(IN_USE);
+        let failed = |e: &std::io::Error| Failure::io("lock the cache by", &path, e);
+        let file = open_lock(&path).map_err(|e| failed(&e))?;
+        file.lock_shared().map_err(|e| failed(&e))?;
+        Ok(Cache {
+            root,
+            in_use: Arc::new(file),
+        })
+    }
+
+    /// Does something that no other tuxling may be in the way of; `None`, and
+    /// nothing is done, when another one uses the cache.
+    pub fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+        let path = self.root.join(IN_USE);
+        let failed = |e: &std::io::Error| Failure::io("lock the cache by", &path, e);
+        let taken = match self.in_use.try_lock() {
+            Ok(()) => true,
+            Err(fs::TryLockError::WouldBlock) => false,
+            Err(fs::TryLockError::Error(e)) => return Err(failed(&e)),
+        };
+        let done = if taken { Some(work()) } else { None };
+        // Also where it was not taken: a lock that can't be turned into another
+        // one may be lost (flock(2)).
+        self.in_use.lock_shared().map_err(|e| failed(&e))?;
+        done.transpose()
     }
 
     /// The cache folder.
@@ -72,15 +103,7 @@ impl Cache {
         if let Some(parent) = name.parent() {
             fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))?;
         }
-        let open = || {
-            File::options()
-                .create(true)
-                .truncate(false)
-                .read(true)
-                .write(true)
-                .open(&name)
-        };
-        let mut file = open().map_err(|e| Failure::io("open the lock", &name, &e))?;
+        let mut file = open_lock(&name).map_err(|e| Failure::io("open the lock", &name, &e))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => {
@@ -104,8 +127,17 @@ impl Cache {
     }
 }
 
+fn open_lock(path: &Path) -> std::io::Result<File> {
+    File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path)
+}
+
 /// How the names of files and folders begin that are being written.
-const ASIDE: &str = ".tuxling-";
+pub(super) const ASIDE: &str = ".tuxling-";
 
 /// What is older was left by a tuxling that was ended.
 const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);

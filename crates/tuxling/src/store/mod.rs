@@ -2,6 +2,7 @@
 //! of attempts and records.
 
 pub mod cache;
+pub mod collect;
 pub mod database;
 pub mod id;
 

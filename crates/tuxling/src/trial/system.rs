@@ -160,6 +160,25 @@ fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cach
     })
 }
 
+/// Fetches all sources of a plan and writes the lock file.
+pub fn fetch(plan: &Plan, mode: source::Mode, session: &Session) -> Result<Vec<Source>> {
+    let options = BuildOptions {
+        allow_dropped: false,
+        sources: mode,
+        output: None,
+    };
+    let sources = session.phase("sources", || obtain(plan, &options, session))?;
+    let Sources {
+        linux,
+        musl,
+        busybox,
+    } = sources;
+    Ok([Some(linux), Some(musl), busybox]
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
 /// The kernel's source alone, as a build would take it. The lock file is
 /// followed, not written: it names all sources of a system together.
 pub fn obtain_linux(plan: &Plan, mode: source::Mode, session: &Session) -> Result<Source> {
@@ -195,6 +214,7 @@ fn obtain_one(
         processes: &session.processes,
         progress: &note,
         debian: &source::DebianSources::System,
+        network: &source::Network::of_user(),
     };
     let request = source::Request {
         package,

@@ -1,6 +1,7 @@
 //! Reads the tables of a recipe.
 
 use super::read_check::{read_check, read_exercise};
+use super::read_source::read_sources;
 use super::schema::{
     ADVERSITY, BUDGET, CHECK, EXERCISE, FILE, INIT, INIT_FILE, KERNEL, MACHINE, NETWORK, PRUNE,
     RAMDISK, SCHEMAS, TOP, USERLAND,
@@ -48,7 +49,8 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
         place: top.place(),
         name: top.parsed("name", words::file_name),
         board: top.text("board"),
-        kernel: section("kernel", &KERNEL).map_or_else(Kernel::default, |t| read_kernel(&t)),
+        kernel: section("kernel", &KERNEL)
+            .map_or_else(Kernel::default, |t| read_kernel(problems, &t)),
         userland: section("userland", &USERLAND)
             .map_or_else(Userland::default, |t| read_userland(problems, &t)),
         ramdisk_compress: ramdisk
@@ -75,7 +77,7 @@ fn read_each<T>(tables: Vec<Table<'_>>, read: impl Fn(&Table<'_>) -> T) -> Vec<T
     tables.iter().map(read).collect()
 }
 
-fn read_kernel(t: &Table<'_>) -> Kernel {
+fn read_kernel(problems: &Problems, t: &Table<'_>) -> Kernel {
     let toolchains = [("gcc", Toolchain::Gcc), ("llvm", Toolchain::Llvm)];
     let cflags = match t.is_list("cflags") {
         true => values(t.texts("cflags"))
@@ -89,6 +91,7 @@ fn read_kernel(t: &Table<'_>) -> Kernel {
     Kernel {
         version: t.parsed("version", words::version),
         path: t.text("path"),
+        sources: read_sources(problems, t, "sources"),
         config: t.text("config"),
         fragments: values(t.texts("fragments")),
         options: t.text("options"),
@@ -119,10 +122,12 @@ fn read_userland(problems: &Problems, t: &Table<'_>) -> Userland {
         busybox: t.texts("busybox"),
         busybox_version: t.parsed("busybox-version", words::version),
         busybox_path: t.text("busybox-path"),
+        busybox_sources: read_sources(problems, t, "busybox-sources"),
         busybox_options: t.text("busybox-options"),
         folder: t.text("folder"),
         libc_version: t.parsed("libc-version", words::version),
         libc_path: t.text("libc-path"),
+        libc_sources: read_sources(problems, t, "libc-sources"),
         init: t.table("init", &INIT).map(|t| Init {
             place: t.place(),
             inittab: read_text(problems, &t, "inittab"),

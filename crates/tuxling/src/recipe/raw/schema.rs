@@ -24,6 +24,7 @@ pub(super) static KERNEL: Schema = Schema {
     keys: &[
         "version",
         "path",
+        "sources",
         "config",
         "fragments",
         "options",
@@ -40,14 +41,20 @@ pub(super) static USERLAND: Schema = Schema {
         "busybox",
         "busybox-version",
         "busybox-path",
+        "busybox-sources",
         "busybox-options",
         "folder",
         "libc",
         "libc-version",
         "libc-path",
+        "libc-sources",
         "init",
         "file",
     ],
+};
+pub(super) static SOURCE: Schema = Schema {
+    header: "one of `sources`",
+    keys: &["from", "url", "git", "path", "sha256", "commit"],
 };
 pub(super) static INIT: Schema = Schema {
     header: "init in [userland]",
@@ -129,6 +136,6 @@ pub(super) static ADVERSITY: Schema = Schema {
 
 /// All kinds of tables of a recipe.
 pub static SCHEMAS: Family = &[
-    &TOP, &KERNEL, &USERLAND, &INIT, &INIT_FILE, &FILE, &RAMDISK, &NETWORK, &MACHINE, &CHECK,
-    &FETCH, &DHCP, &PING, &ECHO, &SLEEP, &EXERCISE, &BUDGET, &PRUNE, &ADVERSITY,
+    &TOP, &KERNEL, &USERLAND, &SOURCE, &INIT, &INIT_FILE, &FILE, &RAMDISK, &NETWORK, &MACHINE,
+    &CHECK, &FETCH, &DHCP, &PING, &ECHO, &SLEEP, &EXERCISE, &BUDGET, &PRUNE, &ADVERSITY,
 ];

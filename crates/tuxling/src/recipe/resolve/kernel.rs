@@ -1,12 +1,13 @@
 //! The kernel's part of a recipe.
 
-use super::Context;
+use super::{Context, sources};
 use crate::initramfs::Compression;
-use crate::recipe::diagnostic::{Placed, Problem, Wrong};
+use crate::recipe::diagnostic::{Placed, Wrong};
 use crate::recipe::fragment;
-use crate::recipe::plan::{BaseConfig, KernelPlan, PatchFile, Request, SourceWish, Toolchain};
+use crate::recipe::plan::{BaseConfig, KernelPlan, PatchFile, Request, Toolchain};
 use crate::recipe::raw::{self, Given};
 use crate::recipe::words;
+use crate::source::Package;
 
 /// The series that is built where the recipe names none: the one that the
 /// built-in recipes are proven with.
@@ -30,7 +31,18 @@ pub fn plan(
     }
     let cmdline = || format!("console={console} panic=-1");
     KernelPlan {
-        source: source(context, "version", raw.version, raw.path, SERIES),
+        source: sources::wish(
+            context,
+            &sources::Keys {
+                package: Package::Linux,
+                version: "version",
+                sources: "sources",
+                default: SERIES,
+            },
+            raw.version,
+            raw.path,
+            raw.sources,
+        ),
         base: base(context, raw.config),
         requests,
         patches: patches(context, &raw.patches),
@@ -38,29 +50,6 @@ pub fn plan(
         cflags: raw.cflags,
         compress: raw.compress.map_or(Compression::Xz, |c| c.value),
         cmdline: raw.cmdline.map_or_else(cmdline, |c| c.value),
-    }
-}
-
-/// A version or a path, not both.
-pub fn source(
-    context: &Context<'_>,
-    key: &str,
-    version: Given<String>,
-    path: Given<String>,
-    default: &str,
-) -> SourceWish {
-    let series = |v: Given<String>| v.map_or_else(|| default.to_owned(), |v| v.value);
-    let Some(path) = path else {
-        return SourceWish::Series(series(version));
-    };
-    if version.is_some() {
-        let message = "both a version and a path of the same source are given";
-        let help = format!("keep one: with a path, the sources there decide; remove `{key}`");
-        context.problem(Problem::at(&path.place, message).help(help));
-    }
-    match context.take(&path.place, context.files.folder(&path.value)) {
-        Some(folder) => SourceWish::Path(folder),
-        None => SourceWish::Series(series(version)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use super::implied::UserlandNeeds;
-use super::{Context, kernel};
+use super::{Context, sources};
 use crate::recipe::diagnostic::{Place, Placed, Problem, Wrong};
 use crate::recipe::fragment;
 use crate::recipe::init::{self, OwnTexts};
@@ -14,6 +14,7 @@ use crate::recipe::plan::{
 };
 use crate::recipe::raw;
 use crate::recipe::words;
+use crate::source::Package;
 
 /// The user land as asked for, and what it needs of the kernel.
 pub fn plan(
@@ -37,15 +38,7 @@ pub fn plan(
     init_exists(context, raw, &files, folder.as_deref());
     let files = with_folders(files, folder.as_deref());
     needs.script = script(&files);
-    let source = |version: &raw::Given<String>, path: &raw::Given<String>, key| {
-        kernel::source(context, key, version.clone(), path.clone(), "")
-    };
-    let libc = source(&typed.libc_version, &typed.libc_path, "libc-version");
-    let busybox = source(
-        &typed.busybox_version,
-        &typed.busybox_path,
-        "busybox-version",
-    );
+    let (libc, busybox) = wishes(context, typed);
     let plan = UserlandPlan {
         busybox: busybox_plan(context, typed, applets, busybox),
         libc: LibcPlan { source: libc },
@@ -53,6 +46,44 @@ pub fn plan(
         files,
     };
     (plan, needs)
+}
+
+/// Where the C library and BusyBox come from.
+fn wishes(context: &Context<'_>, typed: &raw::Userland) -> (SourceWish, SourceWish) {
+    let libc = sources::Keys {
+        package: Package::Musl,
+        version: "libc-version",
+        sources: "libc-sources",
+        default: "",
+    };
+    let busybox = sources::Keys {
+        package: Package::BusyBox,
+        version: "busybox-version",
+        sources: "busybox-sources",
+        default: "",
+    };
+    let raw::Userland {
+        libc_version,
+        libc_path,
+        libc_sources,
+        busybox_version,
+        busybox_path,
+        busybox_sources,
+        ..
+    } = typed;
+    let cloned = (
+        libc_version.clone(),
+        libc_path.clone(),
+        libc_sources.clone(),
+    );
+    let libc = sources::wish(context, &libc, cloned.0, cloned.1, cloned.2);
+    let cloned = (
+        busybox_version.clone(),
+        busybox_path.clone(),
+        busybox_sources.clone(),
+    );
+    let busybox = sources::wish(context, &busybox, cloned.0, cloned.1, cloned.2);
+    (libc, busybox)
 }
 
 fn applets(context: &Context<'_>, typed: &raw::Userland) -> Vec<String> {

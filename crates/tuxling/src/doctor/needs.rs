@@ -1,0 +1,194 @@
+//! The tools that a build and a boot start, and the libraries that they link
+//! with.
+
+use super::{Finding, Level, Subject, version};
+use crate::initramfs::Compression;
+use crate::kernel::Tools;
+use crate::machine::{Arch, qemu};
+use crate::process::Cmd;
+use crate::recipe::plan::{OriginWish, Plan, SourceWish, Toolchain};
+
+/// What every kernel's build starts besides the compiler.
+const BUILD: &[&str] = &["make", "ar", "flex", "bison", "bc", "perl", "awk", "find"];
+
+/// Every tool and library, found or not.
+pub(super) fn tools(subject: &Subject, arch: Arch) -> Vec<Finding> {
+    let mut findings = compiler(subject, arch);
+    for tool in BUILD {
+        findings.push(tool_finding(subject, tool, Level::Lacking));
+    }
+    for tool in of_recipe(subject.plan) {
+        findings.push(tool_finding(subject, tool, Level::Lacking));
+    }
+    findings.push(tool_finding(subject, "ccache", Level::Hint));
+    findings.extend(libraries(subject, arch));
+    findings.push(emulator(subject, arch));
+    findings
+}
+
+fn tool_finding(subject: &Subject, tool: &str, otherwise: Level) -> Finding {
+    let Some(path) = subject.processes.find(tool) else {
+        let what = match otherwise {
+            Level::Hint => "is not installed: without it, builds take longer",
+            _ => "is not installed",
+        };
+        return Finding::new(otherwise, tool, what).install(tool);
+    };
+    // Not all say a version (BusyBox's own tools don't).
+    let found = version(subject.processes, tool).filter(|v| !v.is_empty());
+    Finding::new(
+        Level::Fine,
+        tool,
+        found.unwrap_or_else(|| path.display().to_string()),
+    )
+}
+
+fn compiler(subject: &Subject, arch: Arch) -> Vec<Finding> {
+    let wished = subject
+        .plan
+        .map_or(Toolchain::Gcc, |plan| plan.kernel.toolchain);
+    match Tools::find(wished, arch, subject.processes) {
+        Ok(tools) => {
+            let of = |name: &str| tools.versions.0.get(name).cloned().unwrap_or_default();
+            let mut findings = vec![Finding::new(Level::Fine, &tools.cc, of("cc"))];
+            if tools.user_cc != tools.cc {
+                findings.push(Finding::new(Level::Fine, &tools.user_cc, of("user_cc")));
+            }
+            findings.push(Finding::new(Level::Fine, "ld", of("ld")));
+            findings
+        }
+        Err(_) => missing_compilers(subject, wished, arch),
+    }
+}
+
+/// Each program of the tool chain that is not there. Any of an architecture's
+/// prefixes would do; the native one is asked for where this machine is of the
+/// architecture.
+fn missing_compilers(subject: &Subject, wished: Toolchain, arch: Arch) -> Vec<Finding> {
+    let facts = arch.facts();
+    let native = facts.native_hosts.contains(&std::env::consts::ARCH);
+    let prefix = match std::env::var("CROSS_COMPILE") {
+        Ok(prefix) if !prefix.is_empty() => prefix,
+        _ if native => String::new(),
+        _ => facts
+            .cross_prefixes
+            .last()
+            .copied()
+            .unwrap_or_default()
+            .to_owned(),
+    };
+    let mut programs = vec![format!("{prefix}gcc"), format!("{prefix}ld")];
+    if wished == Toolchain::Llvm {
+        programs.extend(["clang", "ld.lld", "llvm-ar"].map(str::to_owned));
+    }
+    let mut findings = Vec::new();
+    for program in programs {
+        let mut finding = tool_finding(subject, &program, Level::Lacking);
+        if let Some(install) = &finding.install {
+            // A cross linker comes with the cross compiler.
+            let tool = match install.strip_suffix("ld") {
+                Some(prefix) if !prefix.is_empty() && !install.contains("lld") => {
+                    format!("{prefix}gcc")
+                }
+                _ => install.clone(),
+            };
+            finding.install = Some(tool);
+        }
+        findings.push(finding);
+    }
+    findings
+}
+
+/// What only some recipes need.
+fn of_recipe(plan: Option<&Plan>) -> Vec<&'static str> {
+    let Some(plan) = plan else {
+        return vec!["xz"];
+    };
+    let mut tools: Vec<&str> = match plan.kernel.compress {
+        Compression::None => None,
+        Compression::Gzip => Some("gzip"),
+        Compression::Xz => Some("xz"),
+        Compression::Lzma => Some("lzma"),
+        Compression::Zstd => Some("zstd"),
+        Compression::Lz4 => Some("lz4"),
+    }
+    .into_iter()
+    .collect();
+    if !plan.kernel.patches.is_empty() {
+        tools.push("patch");
+    }
+    let busybox = plan.userland.busybox.as_ref().map(|b| &b.source);
+    let wishes = [
+        Some(&plan.kernel.source),
+        Some(&plan.userland.libc.source),
+        busybox,
+    ];
+    let origins = wishes.into_iter().flatten().flat_map(|wish| match wish {
+        SourceWish::Series(_) => vec![OriginWish::Distribution],
+        SourceWish::Path(_) => Vec::new(),
+        SourceWish::Listed { origins, .. } => origins.clone(),
+    });
+    for origin in origins {
+        let tool = match origin {
+            OriginWish::Distribution => "apt-get",
+            OriginWish::Git { .. } => "git",
+            _ => continue,
+        };
+        if !tools.contains(&tool) {
+            tools.push(tool);
+        }
+    }
+    tools
+}
+
+/// Whether the host's compiler finds headers, and its own library for the
+/// architecture.
+fn libraries(subject: &Subject, arch: Arch) -> Vec<Finding> {
+    let processes = subject.processes;
+    let mut findings = Vec::new();
+    if processes.find("gcc").is_some() {
+        for (what, header, name) in [
+            ("C library's headers", "stdio.h", "lib:c"),
+            ("kernel's headers", "linux/limits.h", "lib:linux"),
+        ] {
+            let cmd = Cmd::new("gcc").args(["-fsyntax-only", "-include", header, "-xc"]);
+            findings.push(match processes.run(&cmd.arg("/dev/null")) {
+                Ok(_) => Finding::new(Level::Fine, what, "are there"),
+                Err(_) => {
+                    let found = format!("gcc doesn't find <{header}>");
+                    Finding::new(Level::Lacking, what, found).install(name)
+                }
+            });
+        }
+    }
+    let Ok(tools) = Tools::find(Toolchain::Gcc, arch, processes) else {
+        return findings;
+    };
+    // A compiler that knows -m32 may lack the library for it: it then names
+    // the bare file instead of its path (GCC manual, -print-libgcc-file-name).
+    let flags = arch.facts().user_cflags;
+    let cmd = Cmd::new(&tools.user_cc)
+        .args(flags)
+        .arg("-print-libgcc-file-name");
+    let library = processes.run(&cmd).map(|o| o.text()).unwrap_or_default();
+    let what = format!("libgcc for {}", arch.facts().name);
+    findings.push(match std::path::Path::new(&library).is_file() {
+        true => Finding::new(Level::Fine, what, library),
+        false => {
+            let found = format!("{} {} has none", tools.user_cc, flags.join(" "));
+            Finding::new(Level::Lacking, what, found).install("lib:gcc32")
+        }
+    });
+    findings
+}
+
+fn emulator(subject: &Subject, arch: Arch) -> Finding {
+    let program = arch.facts().qemu;
+    if subject.processes.find(program).is_none() {
+        return Finding::new(Level::Lacking, program, "is not installed").install(program);
+    }
+    match qemu::version(subject.processes, arch) {
+        Ok(version) => Finding::new(Level::Fine, program, version),
+        Err(error) => Finding::new(Level::Lacking, program, format!("doesn't run: {error}")),
+    }
+}
