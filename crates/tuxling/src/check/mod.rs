@@ -7,6 +7,7 @@
 //! console's shell ([`typist`]). Only the host judges ([`verdict`]).
 
 pub mod agent;
+pub mod diagnosis;
 pub mod echo;
 pub mod http;
 pub mod protocol;
