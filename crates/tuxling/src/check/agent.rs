@@ -39,7 +39,9 @@ use crate::initramfs::cpio::{self, CpioOptions};
 use crate::initramfs::{ArchivePath, Content, Entry, EntryKind, Mode, Tree};
 use crate::machine::board::Channel;
 use crate::process::{Cmd, Processes};
-use crate::recipe::plan::{CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, Via};
+use crate::recipe::plan::{
+    CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, Via,
+};
 
 /// The agent's source.
 pub const SOURCE: &str = include_str!("../../guest/agent.c");

@@ -15,7 +15,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Failure, Kind, Result};
-use crate::recipe::plan::{EchoProtocol, CheckKind, CheckPlan};
+use crate::recipe::plan::{CheckKind, CheckPlan, EchoProtocol};
 
 /// How often the threads ask whether they shall end.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -236,7 +236,13 @@ mod tests {
     use crate::units::Bytes;
 
     fn check(protocol: EchoProtocol, size: u64) -> CheckPlan {
-        CheckPlan::on_channel("echo", CheckKind::Echo { protocol, size: Bytes(size) })
+        CheckPlan::on_channel(
+            "echo",
+            CheckKind::Echo {
+                protocol,
+                size: Bytes(size),
+            },
+        )
     }
 
     #[test]

@@ -81,9 +81,14 @@ enum State {
     /// Not asked for yet.
     Idle,
     /// Waits for a shell's answer.
-    Calling { since: Instant },
+    Calling {
+        since: Instant,
+    },
     /// The line is typed; `begun` is when its first mark was seen.
-    Running { since: Instant, begun: Option<Instant> },
+    Running {
+        since: Instant,
+        begun: Option<Instant>,
+    },
     Done,
 }
 
@@ -120,7 +125,11 @@ impl Typist {
         let queue: Vec<Typed> = checks.iter().enumerate().filter_map(typed).collect();
         Typist {
             nonce: nonce.to_owned(),
-            state: if queue.is_empty() { State::Done } else { State::Idle },
+            state: if queue.is_empty() {
+                State::Done
+            } else {
+                State::Idle
+            },
             queue,
             next: 0,
             calling,
@@ -164,7 +173,9 @@ impl Typist {
         self.pending.extend_from_slice(printed);
         match self.state {
             State::Calling { since } => self.call(now, since, &mut keys, &mut events),
-            State::Running { since, begun } => self.attend(now, (since, begun), &mut keys, &mut events),
+            State::Running { since, begun } => {
+                self.attend(now, (since, begun), &mut keys, &mut events)
+            }
             State::Idle | State::Done => {}
         }
         (keys, events)
@@ -266,7 +277,11 @@ impl Typist {
         let start = find(&self.pending, &mark)?;
         let rest = &self.pending[start + mark.len()..];
         let line = rest.iter().position(|b| matches!(b, b'\r' | b'\n'))?;
-        let status = std::str::from_utf8(&rest[..line]).ok()?.trim().parse().ok()?;
+        let status = std::str::from_utf8(&rest[..line])
+            .ok()?
+            .trim()
+            .parse()
+            .ok()?;
         Some((clean(&self.pending[..start]), status))
     }
 
@@ -281,7 +296,8 @@ impl Typist {
 
     fn line(&self, typed: &Typed) -> String {
         let quoted = typed.command.replace('\'', r"'\''");
-        let [begin, end] = ["b", "e $?"].map(|what| self.typed_mark(&format!("{}-{what}", typed.at)));
+        let [begin, end] =
+            ["b", "e $?"].map(|what| self.typed_mark(&format!("{}-{what}", typed.at)));
         format!("echo {begin};(eval '{quoted}');echo {end}\r")
     }
 }
@@ -337,7 +353,11 @@ mod tests {
         let (keys, _) = typist.step(now, b"\r\ntuxling-n1-r\r\n# ", true);
         let typed = r#"echo tux""ling-n1-0-b;(eval 'echo it'\''s');echo tux""ling-n1-0-e $?"#;
         assert_eq!(String::from_utf8_lossy(&keys), format!("{typed}\r"));
-        let (_, events) = typist.step(now, format!("{typed}\r\ntuxling-n1-0-b\r\nit").as_bytes(), true);
+        let (_, events) = typist.step(
+            now,
+            format!("{typed}\r\ntuxling-n1-0-b\r\nit").as_bytes(),
+            true,
+        );
         assert_eq!(events, [Event::Started(0)]);
         let later = now + Duration::from_millis(5);
         let (_, events) = typist.step(later, b"'s\r\ntuxling-n1-0-e 3\r\n# ", true);
@@ -380,7 +400,10 @@ mod tests {
         typist.calling = Calling::After(Duration::from_secs(2));
         let second = Duration::from_secs(1);
         let now = Instant::now();
-        assert!(!typist.step(now, b"", true).0.is_empty(), "a shell may be there");
+        assert!(
+            !typist.step(now, b"", true).0.is_empty(),
+            "a shell may be there"
+        );
         assert_eq!(typist.step(now + 9 * second, b"", true).0, b"");
         assert_eq!(typist.step(now + 10 * second, b"autoboot: 3", true).0, b"");
         assert_eq!(typist.step(now + 11 * second, b"\x08 2", true).0, b"");

@@ -233,7 +233,9 @@ fn judge_echo(check: &CheckPlan, end: &End, seen: &Seen, outside: &Outside<'_>) 
             grouped(back)
         ));
     }
-    Ok(format!("{all} B came back as they were sent, over the wire"))
+    Ok(format!(
+        "{all} B came back as they were sent, over the wire"
+    ))
 }
 
 /// How many bytes of an echo the guest's card sent and got while it ran.
@@ -750,7 +752,13 @@ mod tests {
         }
         seen.digest = Some(Ok((1499, ECHO.sha256())));
         let cut = judged(&check, &seen, &wire);
-        assert_eq!(cut, (CheckOutcome::Failed, "1,499 of 1,500 B came back".to_owned()));
+        assert_eq!(
+            cut,
+            (
+                CheckOutcome::Failed,
+                "1,499 of 1,500 B came back".to_owned()
+            )
+        );
         seen.digest = Some(Ok((1500, "0".repeat(64))));
         let (outcome, detail) = judged(&check, &seen, &wire);
         assert_eq!(outcome, CheckOutcome::Failed);

@@ -37,8 +37,12 @@ pub fn run(args: &Check) -> Result<()> {
     if args.json {
         print_json(record)?;
     } else {
-        let interactive = check::interactive(&verdict.machine);
-        print(&card::card(record, Some(&interactive.to_line())))?;
+        // A board is not booted by a command.
+        let interactive = match plan.machine.console {
+            None => Some(check::interactive(&verdict.machine).to_line()),
+            Some(_) => None,
+        };
+        print(&card::card(record, interactive.as_deref()))?;
     }
     match verdict.failure {
         Some(failure) => Err(failure),

@@ -10,6 +10,7 @@ mod diff;
 mod dry_run;
 mod new;
 mod progress;
+mod terminal;
 
 use std::ffi::OsString;
 use std::io::Write;

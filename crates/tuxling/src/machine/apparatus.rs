@@ -67,7 +67,9 @@ impl Apparatus {
     /// When QEMU's process is lost.
     pub fn poll(&mut self) -> Result<Option<BootEnd>> {
         match self {
-            Apparatus::Qemu { running, errors, .. } => {
+            Apparatus::Qemu {
+                running, errors, ..
+            } => {
                 let status = running.poll().map_err(|e| lost(&e))?;
                 Ok(status.map(|status| match status.success() {
                     true => BootEnd::MachineStopped,
@@ -85,7 +87,9 @@ impl Apparatus {
                         Err(e) => return Ok(Some(BootEnd::LineLost(e.to_string()))),
                     };
                     let kept = log.write_all(&bytes);
-                    kept.map_err(|e| Failure::new(Kind::Machine, format!("can't keep the console's text: {e}")))?;
+                    kept.map_err(|e| {
+                        Failure::new(Kind::Machine, format!("can't keep the console's text: {e}"))
+                    })?;
                 }
                 Ok(None)
             }
@@ -98,7 +102,9 @@ impl Apparatus {
     /// When the keys are not taken.
     pub fn send(&mut self, keys: &[u8]) -> Result<()> {
         let sent = match self {
-            Apparatus::Qemu { keys: Some(file), .. } => send_all(file, keys),
+            Apparatus::Qemu {
+                keys: Some(file), ..
+            } => send_all(file, keys),
             Apparatus::Qemu { .. } => Ok(()),
             Apparatus::Board { console, .. } => console.0.send(keys),
         };

@@ -10,8 +10,8 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::console::last_lines;
 use super::apparatus::{self, Apparatus, BoardLines};
+use super::console::last_lines;
 use super::qemu::{self, Accelerator, Clock, Files, GATEWAY, Machine, Wiring};
 use super::watch::{DhcpTraffic, FirstPass, On, Progress, Watch};
 use crate::check::agent::{self, PlanInput};
@@ -130,7 +130,10 @@ impl BootReport {
             lines => format!("the console's last lines:\n{lines}"),
         };
         let message = format!("{}: {}", self.outcome.words(), self.reason);
-        let mut detail = format!("{console}\nthe whole console: {}", self.console_log.display());
+        let mut detail = format!(
+            "{console}\nthe whole console: {}",
+            self.console_log.display()
+        );
         if let Some(command) = &self.command {
             detail.push_str(&format!("\nbooted by: {}", command.to_line()));
         }
@@ -206,7 +209,10 @@ impl Prepared {
             init: agent::real_init(&request.machine.cmdline),
             checks,
             exercises: request.exercises,
-            host: request.machine.subnet.map_or(GATEWAY, |fixed| fixed.gateway),
+            host: request
+                .machine
+                .subnet
+                .map_or(GATEWAY, |fixed| fixed.gateway),
             server: &server,
             echoes: &echoes,
             board: request.board.is_some(),
@@ -304,7 +310,10 @@ impl Prepared {
             Some(_) => &self.machine,
             None => &request.machine,
         };
-        let mut text = format!("load and start on the board:\n  kernel        {}", machine.kernel.display());
+        let mut text = format!(
+            "load and start on the board:\n  kernel        {}",
+            machine.kernel.display()
+        );
         if let Some(initrd) = &machine.initrd {
             text.push_str(&format!("\n  ramdisk       {}", initrd.display()));
         }
@@ -522,4 +531,3 @@ fn not_started(error: ProcessError) -> Failure {
         _ => Failure::new(Kind::Machine, error.to_string()),
     }
 }
-

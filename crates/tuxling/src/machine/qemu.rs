@@ -211,7 +211,10 @@ fn network(cmd: Cmd, machine: &Machine) -> Cmd {
     let mac: Vec<String> = GUEST_MAC.0.iter().map(|b| format!("{b:02x}")).collect();
     let mac = mac.join(":");
     let subnet = machine.subnet.map(user_network).unwrap_or_default();
-    cmd.args(["-nic", &format!("user,id=net0,model={model},mac={mac}{subnet}")])
+    cmd.args([
+        "-nic",
+        &format!("user,id=net0,model={model},mac={mac}{subnet}"),
+    ])
 }
 
 /// The host behind the recipe's gateway. QEMU's own name server must stand in

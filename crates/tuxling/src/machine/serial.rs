@@ -158,8 +158,7 @@ fn set_up(file: &File, speed: u32) -> io::Result<()> {
     let mut attributes = termios::tcgetattr(file)?;
     attributes.make_raw();
     attributes.control_modes |= ControlModes::CLOCAL | ControlModes::CREAD | ControlModes::CS8;
-    attributes.control_modes -=
-        ControlModes::CRTSCTS | ControlModes::CSTOPB | ControlModes::PARENB;
+    attributes.control_modes -= ControlModes::CRTSCTS | ControlModes::CSTOPB | ControlModes::PARENB;
     attributes.input_modes -= InputModes::IXON | InputModes::IXOFF;
     // With 1 and 0 nothing to read is EAGAIN, and 0 bytes are the line's end.
     attributes.special_codes[SpecialCodeIndex::VMIN] = 1;

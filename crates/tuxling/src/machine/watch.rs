@@ -197,7 +197,8 @@ impl<'a> Watch<'a> {
             self.take(message, on_progress);
         }
         self.wire_before = wire_before;
-        self.capture_on_disk.free(&self.capture.path, self.capture.read);
+        self.capture_on_disk
+            .free(&self.capture.path, self.capture.read);
         self.type_on(&printed, on_progress);
         Ok(!printed.is_empty() || !said.is_empty())
     }

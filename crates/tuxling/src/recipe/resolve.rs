@@ -16,7 +16,8 @@ use std::time::Duration;
 use super::diagnostic::{Place, Problem, Problems, Wrong};
 use super::files::Files;
 use super::plan::{
-    BudgetPlan, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, RamdiskPlan, RecipeOrigin, StaticAddress,
+    BudgetPlan, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, RamdiskPlan, RecipeOrigin,
+    StaticAddress,
 };
 use super::raw;
 use super::words;
@@ -187,7 +188,10 @@ fn fixed_address(context: &Context<'_>, raw: &raw::Network) -> StaticAddress {
     let Some(given) = &raw.address else {
         return StaticAddress {
             gateway: raw.gateway.as_ref().map_or(usual.gateway, |g| g.value),
-            nameserver: raw.nameserver.as_ref().map_or(usual.nameserver, |n| n.value),
+            nameserver: raw
+                .nameserver
+                .as_ref()
+                .map_or(usual.nameserver, |n| n.value),
             ..usual
         };
     };

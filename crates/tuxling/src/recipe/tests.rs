@@ -182,15 +182,21 @@ fn checks_have_their_defaults() {
 #[test]
 fn a_fixed_address_brings_its_network_with_it() {
     let fixed = |network: &str| {
-        let plan = plan(&format!("board = \"pc\"\n[userland]\nbusybox = [\"sh\"]\n[network]\n{network}"));
+        let plan = plan(&format!(
+            "board = \"pc\"\n[userland]\nbusybox = [\"sh\"]\n[network]\n{network}"
+        ));
         let NetworkMode::Static(fixed) = plan.network.mode else {
             panic!("it is static");
         };
         assert_eq!(plan.network.host(), fixed.gateway);
-        let mut texts = plan.userland.files.into_iter().filter_map(|file| match file.kind {
-            FileKind::Text(text) if file.to == "/etc/init.d/rcS" => Some(text),
-            _ => None,
-        });
+        let mut texts = plan
+            .userland
+            .files
+            .into_iter()
+            .filter_map(|file| match file.kind {
+                FileKind::Text(text) if file.to == "/etc/init.d/rcS" => Some(text),
+                _ => None,
+            });
         (fixed, texts.next().expect("an rcS"))
     };
     let (usual, _) = fixed("mode = \"static\"\n");
@@ -218,7 +224,10 @@ fn a_check_that_is_typed_must_be_a_line() {
         "board = \"pc\"\n[network]\nmode = \"dhcp\"\n[userland]\nbusybox = [\"sh\"]\n{}",
         typed("dhcp = true\n")
     ));
-    assert!(shown.contains("only `run`, `ping` and `sleep` can be typed"), "{shown}");
+    assert!(
+        shown.contains("only `run`, `ping` and `sleep` can be typed"),
+        "{shown}"
+    );
 }
 
 #[test]
@@ -451,7 +460,8 @@ fn contradictions_are_errors_with_their_mend() {
             "10.0.2.15/24",
         ),
         (
-            "[network]\nmode = \"static\"\ngateway = \"10.0.3.2\"\naddress = \"10.0.2.9\"\n".to_owned(),
+            "[network]\nmode = \"static\"\ngateway = \"10.0.3.2\"\naddress = \"10.0.2.9\"\n"
+                .to_owned(),
             "the gateway 10.0.3.2 is not in 10.0.2.0/24",
             "of the same network",
         ),

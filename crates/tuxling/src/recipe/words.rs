@@ -138,8 +138,10 @@ pub fn network_address(typed: &str) -> Result<(Ipv4Addr, Option<u32>), Wrong> {
     let digits = !bits.is_empty() && bits.bytes().all(|b| b.is_ascii_digit());
     match bits.parse() {
         Ok(bits @ 1..=30) if digits => Ok((address(host)?, Some(bits))),
-        _ => Err(Wrong::new(format!("`{typed}` is not an address with its network"))
-            .help("behind the `/` stand 1 to 30 bits, as in \"10.0.2.15/24\"")),
+        _ => Err(
+            Wrong::new(format!("`{typed}` is not an address with its network"))
+                .help("behind the `/` stand 1 to 30 bits, as in \"10.0.2.15/24\""),
+        ),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::system::System;
-use super::{CheckOutcome, Outcome, diagnosis, built_record, store_path};
+use super::{CheckOutcome, Outcome, built_record, diagnosis, store_path};
 use crate::check::agent::{self, GuestCompiler};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
@@ -16,7 +16,9 @@ use crate::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
 use crate::machine::watch::Progress;
 use crate::process::Cmd;
 use crate::recipe::Plan;
-use crate::recipe::plan::{CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, StaticAddress};
+use crate::recipe::plan::{
+    CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, StaticAddress,
+};
 use crate::report::Record;
 use crate::report::record::{BootRecord, RamRecord};
 use crate::session::{Cached, Session, missing_tool, process_failure};
@@ -239,7 +241,10 @@ fn tell(session: &Session, progress: &Progress<'_>) {
 /// What a boot adds to the record of a build.
 fn fill(record: &mut Record, report: &BootReport, instructions: Option<u64>) {
     record.outcome = Some(report.outcome);
-    let skipped = report.checks.iter().any(|c| c.outcome == CheckOutcome::Skipped);
+    let skipped = report
+        .checks
+        .iter()
+        .any(|c| c.outcome == CheckOutcome::Skipped);
     record.reason =
         Some(report.reason.clone()).filter(|_| skipped || report.outcome != Outcome::Passed);
     record.checks = report.checks.clone();
@@ -256,7 +261,11 @@ fn fill(record: &mut Record, report: &BootReport, instructions: Option<u64>) {
         instructions,
         seconds,
     };
-    record.qemu = report.command.as_ref().map(Cmd::to_list).unwrap_or_default();
+    record.qemu = report
+        .command
+        .as_ref()
+        .map(Cmd::to_list)
+        .unwrap_or_default();
     record.accelerator = report.accelerator.map(|a| a.name().to_owned());
 }
 

@@ -6,6 +6,8 @@
 //! cpio, xz, script(1) and unshare(1) with user namespaces.
 
 mod agent;
+mod checks;
+mod diagnosis;
 mod failures;
 mod fixture;
 mod gdbstub;

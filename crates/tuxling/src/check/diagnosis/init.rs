@@ -64,7 +64,9 @@ fn missing(ramdisk: &Listing, path: &str, line: String) -> Diagnosis {
         return wrong;
     }
     let shown = match ramdisk.node(path).map(|node| &node.kind) {
-        Some(NodeKind::Link(to)) => format!("the ramdisk: {path} is a link to {to}, which isn't there"),
+        Some(NodeKind::Link(to)) => {
+            format!("the ramdisk: {path} is a link to {to}, which isn't there")
+        }
         _ => format!("the ramdisk has no {path}"),
     };
     diagnosis(
@@ -87,7 +89,10 @@ pub(super) fn wrong_folder(ramdisk: &Listing, init: &str, line: &str) -> Option<
             line.to_owned(),
             format!("the ramdisk has {inner}, but no {init}: everything stands below {top}"),
         ],
-        format!("pack from within {}: name that folder in userland.folder", &top[1..]),
+        format!(
+            "pack from within {}: name that folder in userland.folder",
+            &top[1..]
+        ),
     ))
 }
 
@@ -114,7 +119,10 @@ fn lacks_something(ramdisk: &Listing, node: &Node, path: &str, line: String) -> 
         }) if ramdisk.find(loader).is_none() => Some(diagnosis(
             "init-without-its-loader",
             format!("{path} is linked dynamically, and its loader isn't in the ramdisk"),
-            [line, format!("{path} asks for {loader}, which the ramdisk lacks")],
+            [
+                line,
+                format!("{path} asks for {loader}, which the ramdisk lacks"),
+            ],
             "link it statically (-static), or put the loader and the libraries into the ramdisk",
         )),
         NodeKind::Script(head) => {
@@ -125,7 +133,10 @@ fn lacks_something(ramdisk: &Listing, node: &Node, path: &str, line: String) -> 
                     format!("{path} has the line ends of DOS"),
                     [
                         line,
-                        format!("its first line is {:?}: the kernel looks for a program with a carriage return in its name", format!("#!{head}")),
+                        format!(
+                            "its first line is {:?}: the kernel looks for a program with a carriage return in its name",
+                            format!("#!{head}")
+                        ),
                     ],
                     "convert it, for instance by sed -i 's/\\r$//'",
                 ));
@@ -137,7 +148,9 @@ fn lacks_something(ramdisk: &Listing, node: &Node, path: &str, line: String) -> 
                 "script-without-its-interpreter",
                 format!("{path} is a script for {interpreter}, which isn't in the ramdisk"),
                 [line, format!("{path} begins with #!{}", head.trim())],
-                format!("put {interpreter} into the ramdisk, or name one that is there, such as #!/bin/sh"),
+                format!(
+                    "put {interpreter} into the ramdisk, or name one that is there, such as #!/bin/sh"
+                ),
             ))
         }
         _ => None,

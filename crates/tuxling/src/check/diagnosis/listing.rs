@@ -306,7 +306,10 @@ mod tests {
             bcj: None,
         };
         let input = vec![7; 3 << 20];
-        let expected = u64::from(crate::initramfs::compress::dictionary_bytes(3 << 20, 1 << 30));
+        let expected = u64::from(crate::initramfs::compress::dictionary_bytes(
+            3 << 20,
+            1 << 30,
+        ));
         for kind in [Compression::Xz, Compression::Lzma] {
             let packed = compress(kind, &input, &settings).expect("packs");
             assert_eq!(dictionary(kind, &packed), Some(expected), "{kind:?}");

@@ -54,7 +54,9 @@ fn not_configured(known: &Known<'_>) -> Option<Diagnosis> {
         "compression-not-configured",
         "the kernel can't unpack the ramdisk's compression",
         [line, known.setting(symbol)],
-        format!("ask for CONFIG_{symbol}=y in [kernel], or set ramdisk.compress to what it can unpack"),
+        format!(
+            "ask for CONFIG_{symbol}=y in [kernel], or set ramdisk.compress to what it can unpack"
+        ),
     ))
 }
 

@@ -37,7 +37,9 @@ fn no_proc(known: &Known<'_>) -> Option<Diagnosis> {
             "ask for CONFIG_PROC_FS=y in [kernel]",
         ));
     }
-    let folder = known.ramdisk.is_some_and(|ramdisk| ramdisk.find("/proc").is_some());
+    let folder = known
+        .ramdisk
+        .is_some_and(|ramdisk| ramdisk.find("/proc").is_some());
     let evidence = match folder {
         true => "the kernel has /proc and the ramdisk a folder for it: nobody mounted it",
         false => "the kernel has /proc, but the ramdisk has no folder /proc to mount it at",

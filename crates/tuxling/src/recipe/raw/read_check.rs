@@ -36,7 +36,10 @@ pub(super) fn read_check(problems: &Problems, t: &Table<'_>) -> Check {
         name: t.text("name"),
         what,
         timeout: t.parsed("timeout", words::duration),
-        via: t.word("via", &[("channel", Via::Channel), ("console", Via::Console)]),
+        via: t.word(
+            "via",
+            &[("channel", Via::Channel), ("console", Via::Console)],
+        ),
     }
 }
 

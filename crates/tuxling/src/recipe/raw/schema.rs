@@ -76,7 +76,8 @@ pub(super) static MACHINE: Schema = Schema {
 pub(super) static CHECK: Schema = Schema {
     header: "[[check]]",
     keys: &[
-        "name", "run", "expect", "match", "fetch", "dhcp", "ping", "echo", "sleep", "timeout", "via",
+        "name", "run", "expect", "match", "fetch", "dhcp", "ping", "echo", "sleep", "timeout",
+        "via",
     ],
 };
 pub(super) static FETCH: Schema = Schema {
