@@ -6,6 +6,7 @@
 //! cpio, xz, script(1) and unshare(1) with user namespaces.
 
 mod agent;
+mod board;
 mod checks;
 mod diagnosis;
 mod failures;
