@@ -8,6 +8,7 @@
 //! the host judges ([`verdict`]).
 
 pub mod agent;
+pub mod diagnosis;
 pub mod echo;
 pub mod gateway;
 pub mod http;

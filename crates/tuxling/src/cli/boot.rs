@@ -5,10 +5,11 @@ use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{dry_run, load, print, session};
 use crate::error::{Failure, Kind, Result};
+use crate::machine::qemu::Accelerator;
 use crate::session::{Progress, process_failure};
 use crate::trial::{self, check};
 
-/// Builds what is missing, and gives the terminal to QEMU.
+/// Builds what is missing, and gives the terminal to QEMU, or to a board.
 pub fn run(args: &Boot) -> Result<()> {
     let common = &args.common;
     let plan = load(&common.recipe)?;
@@ -25,6 +26,19 @@ pub fn run(args: &Boot) -> Result<()> {
     let lock = lock_output(&plan, &options, &session)?;
     let system = trial::system::build(&plan, &options, &session)?;
     drop(lock); // a boot only reads: others may go on meanwhile
+    if let Some(console) = &plan.machine.console {
+        let machine = check::machine(&plan, &system.output, Accelerator::Tcg, &[]);
+        let ramdisk = machine.initrd.map_or(String::new(), |path| {
+            format!("\n  ramdisk       {}", path.display())
+        });
+        terminal.note(&format!(
+            "Ctrl-A X leaves; load and start on the board:\n  kernel        {}{ramdisk}\n  \
+             command line  {}",
+            machine.kernel.display(),
+            machine.cmdline
+        ));
+        return super::terminal::run(console, session.processes.cancel());
+    }
     let accelerator = match args.machine.accelerator() {
         Some(accelerator) => accelerator,
         None => check::accelerator(&plan, &session)?,

@@ -47,8 +47,12 @@ pub fn run(args: &Check) -> Result<()> {
         Some(adversity) if args.json => print_json(adversity)?,
         _ if args.json => print_json(record)?,
         _ => {
-            let interactive = check::interactive(&verdict.machine);
-            print(&card::card(record, Some(&interactive.to_line())))?;
+            // A board is not booted by a command.
+            let interactive = match plan.machine.console {
+                None => Some(check::interactive(&verdict.machine).to_line()),
+                Some(_) => None,
+            };
+            print(&card::card(record, interactive.as_deref()))?;
             print(&survived.as_ref().map(table).unwrap_or_default())?;
         }
     }

@@ -13,6 +13,7 @@ mod dry_run;
 mod fetch;
 mod new;
 mod progress;
+mod terminal;
 mod tree_diff;
 
 use std::ffi::OsString;

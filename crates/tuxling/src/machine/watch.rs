@@ -123,6 +123,8 @@ pub struct Watch<'a> {
     wire: wire::Reader,
     /// Where the wire's capture ended before the channel was last read.
     wire_before: u64,
+    /// Where it ended when something was last typed.
+    wire_when_typed: u64,
     seen: Vec<Seen>,
     begun: Option<Subject>,
     records: Vec<Option<CheckRecord>>,
@@ -165,6 +167,7 @@ impl<'a> Watch<'a> {
             messages: protocol::Reader::new(nonce),
             wire: wire::Reader::watching(echoes.ports()).keep(capture::KEPT),
             wire_before: 0,
+            wire_when_typed: 0,
             seen: vec![Seen::default(); checks.len()],
             begun: None,
             records: vec![None; checks.len()],
@@ -242,10 +245,20 @@ impl<'a> Watch<'a> {
     fn type_on(&mut self, printed: &[u8], on_progress: &mut dyn FnMut(Progress<'_>)) {
         let go = self.done || self.on == On::MuteBoard;
         let (keys, events) = self.typist.step(Instant::now(), printed, go);
+        if !keys.is_empty() {
+            // What a typed command sends can be in the capture as soon as its
+            // first mark is on the console.
+            self.wire_when_typed = self.wire.offset();
+        }
         self.keys.extend(keys);
         for event in events {
             match event {
-                Event::Started(at) => self.take_start(Subject::Check(at), on_progress),
+                Event::Started(at) => {
+                    self.take_start(Subject::Check(at), on_progress);
+                    if let Some(seen) = self.seen.get_mut(at) {
+                        seen.window.0 = self.wire_when_typed;
+                    }
+                }
                 Event::Ended(at, output, end) => {
                     self.begun = None;
                     if let Some(seen) = self.seen.get_mut(at) {

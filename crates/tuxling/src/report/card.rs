@@ -24,6 +24,10 @@ fn write_card(out: &mut String, record: &Record, interactive: Option<&str>) -> s
     if let Some(reason) = record.reason.as_deref().filter(|r| !r.is_empty()) {
         writeln!(out, "  {}", reason.trim().replace('\n', "\n  "))?;
     }
+    if !record.diagnoses.is_empty() {
+        writeln!(out, "\nDiagnosis")?;
+        writeln!(out, "{}", crate::check::diagnosis::text(&record.diagnoses))?;
+    }
     sizes(out, record)?;
     if !record.checks.is_empty() {
         checks(out, record)?;

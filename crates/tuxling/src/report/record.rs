@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::check::diagnosis::Diagnosis;
 use crate::recipe::plan::Via;
 use crate::store::Id;
 use crate::trial::{CheckOutcome, Outcome};
@@ -39,6 +40,9 @@ pub struct Record {
     pub checks: Vec<CheckRecord>,
     /// The exercises' exit statuses, in order.
     pub exercises: Vec<ExerciseRecord>,
+    /// What explains a boot that went wrong, or a complaint in one that passed.
+    #[serde(default)]
+    pub diagnoses: Vec<Diagnosis>,
     /// RAM, as the booted system counts it.
     pub ram: RamRecord,
     /// What booting costs.
@@ -228,6 +232,7 @@ pub(crate) mod tests {
             vmlinux: VmlinuxSizes::default(),
             ramdisk: RamdiskSizes::default(),
             checks: Vec::new(),
+            diagnoses: Vec::new(),
             exercises: Vec::new(),
             ram: RamRecord::default(),
             boot: BootRecord::default(),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::system::System;
-use super::{CheckOutcome, Outcome, built_record, store_path};
+use super::{CheckOutcome, Outcome, built_record, diagnosis, store_path};
 use crate::check::agent::{self, GuestCompiler};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
@@ -167,12 +167,22 @@ pub fn check(
     };
     let mut record = built_record(plan, system, session);
     fill(&mut record, &report, instructions);
+    record.diagnoses =
+        diagnosis::of_boot(plan, system, &request.machine, &report, version.as_deref());
+    let failure = report.failure().map(|mut failure| {
+        if !record.diagnoses.is_empty() {
+            let text = crate::check::diagnosis::text(&record.diagnoses);
+            let detail = failure.detail.take().unwrap_or_default();
+            failure.detail = Some(format!("{detail}\ndiagnosis:\n{text}"));
+        }
+        failure
+    });
     record.qemu_version = version;
     record.ids.trial_id = Some(trial_id);
     Ok(Verdict {
         record,
         machine: request.machine,
-        failure: report.failure(),
+        failure,
     })
 }
 

@@ -2,6 +2,7 @@
 //! out.
 
 pub mod check;
+mod diagnosis;
 pub mod system;
 
 use std::path::{Path, PathBuf};
@@ -117,6 +118,7 @@ pub fn built_record(plan: &Plan, system: &System, session: &Session) -> Record {
         boot: BootRecord::default(),
         phases: session.phases(),
         inputs: system.inputs.clone(),
+        diagnoses: Vec::new(),
         qemu: Vec::new(),
         accelerator: None,
         qemu_version: None,

@@ -6,8 +6,11 @@
 //! cpio, xz, script(1) and unshare(1) with user namespaces.
 
 mod agent;
+mod board;
 mod boards;
+mod checks;
 mod config;
+mod diagnosis;
 mod failures;
 mod fixture;
 mod gdbstub;
