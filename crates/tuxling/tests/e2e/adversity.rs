@@ -1,0 +1,85 @@
+//! Adversity on the real kernel: what pc-net survives, and how it is told that
+//! something did not.
+
+use serde_json::Value;
+
+use crate::fixture::{Recipe, TCG, check, folder, run};
+
+fn cases(result: &Value) -> Vec<(&str, &Value)> {
+    let cases = result["cases"].as_array().expect("cases");
+    cases
+        .iter()
+        .map(|case| (case["name"].as_str().expect("a name"), case))
+        .collect()
+}
+
+#[test]
+fn pc_net_survives_every_case_and_a_hundred_thousand_hostile_packets() {
+    let dir = folder();
+    let recipe = Recipe::pc_net("hardy").write(dir.path());
+    let mut check = check(&recipe);
+    check.args(["--no-boot-cost", "--adversity", "--json"]);
+    let result = run(check.args(TCG)).ends_with(0).json();
+    assert_eq!(result["schema"], "tuxling.adversity/1");
+    for (name, case) in cases(&result) {
+        assert_eq!(case["survived"], true, "{name}: {case}");
+    }
+    let told = |name| {
+        let cases = cases(&result);
+        let (_, case) = cases.iter().find(|(case, _)| *case == name).expect("ran");
+        case["detail"].as_str().expect("a text").to_owned()
+    };
+    assert!(
+        told("flood").contains("100000 hostile packets"),
+        "{}",
+        told("flood")
+    );
+    assert!(
+        told("resets").contains("2 connections reset"),
+        "{}",
+        told("resets")
+    );
+    assert!(
+        told("leases").contains("2 leases refused"),
+        "{}",
+        told("leases")
+    );
+    assert!(told("storm").contains("lost"), "{}", told("storm"));
+}
+
+#[test]
+fn a_system_that_is_not_alive_afterwards_did_not_survive() {
+    let dir = folder();
+    // Works once, and never again in the same boot.
+    let recipe = Recipe::pc_net("frail")
+        .with(
+            r#"
+            [[check]]
+            name = "once"
+            run = "ls /once 2>/dev/null && exit 1; : > /once"
+            "#,
+        )
+        .write(dir.path());
+    let mut check = check(&recipe);
+    check.args(["--no-boot-cost", "--adversity", "--cases", "sockets,past"]);
+    let run = run(check.args(TCG)).ends_with(5);
+    assert!(
+        run.stderr.contains("frail did not survive: sockets"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stdout.contains("!! sockets"), "{}", run.stdout);
+    assert!(run.stdout.contains("ok past"), "{}", run.stdout);
+}
+
+#[test]
+fn a_case_that_is_not_known_is_an_error_at_its_place() {
+    let dir = folder();
+    let recipe = Recipe::pc_net("unknown")
+        .with("[adversity]\nsurvive = [\"strom\"]")
+        .write(dir.path());
+    run(check(&recipe).args(TCG)).ends_with(1).says(&[
+        "there is no case `strom` of adversity",
+        "did you mean `storm`?",
+    ]);
+}
