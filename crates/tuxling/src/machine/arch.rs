@@ -40,11 +40,29 @@ pub struct ArchFacts {
     pub ld_emulation: Option<&'static str>,
     /// musl's `--target`.
     pub musl_target: &'static str,
+    /// Where RAM begins in its boards' addresses.
+    pub ram_base: u64,
+    /// Where QEMU's loader puts the ramdisk.
+    pub ramdisk_place: RamdiskPlace,
+    /// RAM that the kernel's decompressor needs besides itself and its output:
+    /// its heap and its stack.
+    pub decompressor_bytes: u64,
     /// Machines (`uname -m`) whose `/dev/kvm` can run it.
     pub kvm_hosts: &'static [&'static str],
     /// How to find out whether KVM really runs such a machine; it is taken for
     /// usable where it can't be tried.
     pub kvm_probe: Option<KvmProbe>,
+}
+
+/// Where QEMU's loader puts the ramdisk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RamdiskPlace {
+    /// At the end of RAM, below what the firmware keeps there
+    /// (hw/i386/x86.c, x86_load_linux()).
+    Top,
+    /// At half of RAM, or at 128 MiB if that is lower, and the device tree
+    /// behind it (hw/arm/boot.c, arm_setup_direct_kernel_boot()).
+    Half,
 }
 
 /// The smallest machine that ends by itself: its status shows that firmware and
@@ -91,6 +109,9 @@ static I386: ArchFacts = ArchFacts {
     user_cflags: &["-m32", "-march=i686"],
     ld_emulation: Some("elf_i386"),
     musl_target: "i386",
+    ram_base: 0,
+    ramdisk_place: RamdiskPlace::Top,
+    decompressor_bytes: 0x1_5000, // arch/x86/include/asm/boot.h: heap, stack
     kvm_hosts: &["x86_64", "i686"],
     kvm_probe: Some(KvmProbe {
         kernel: MULTIBOOT_EXIT,

@@ -12,12 +12,14 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use super::console::last_lines;
+use super::inspect::{self, InspectWish, Inspection};
 use super::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
 use super::watch::{FirstPass, Progress, Watch};
 use crate::check::agent::{self, PlanInput};
 use crate::check::http::{FileServer, random_word};
 use crate::check::verdict::{self, BootEnd, BootFacts};
 use crate::error::{Failure, Kind, Result};
+use crate::measure::memory::GuestMemory;
 use crate::process::{Cmd, ProcessError, Processes, Running};
 use crate::recipe::plan::{CheckKind, CheckPlan, ExercisePlan};
 use crate::report::record::{CheckRecord, ExerciseRecord, RamRecord};
@@ -63,6 +65,11 @@ pub struct BootRequest<'a> {
     /// A boot that prints nothing and answers nothing for so long has hung;
     /// longer while a check runs that may take longer.
     pub silence: Duration,
+    /// How long the agent waits before it measures RAM.
+    pub quiet: Duration,
+    /// Whether QEMU stays when the machine stops, and is asked what it looked
+    /// like then.
+    pub inspect: Option<InspectWish>,
     /// A folder for the boot's files; what an earlier boot left there is
     /// replaced.
     pub dir: PathBuf,
@@ -81,6 +88,12 @@ pub struct BootReport {
     pub exercises: Vec<ExerciseRecord>,
     /// RAM when the last check had ended.
     pub ram: RamRecord,
+    /// What the guest's own files said of it.
+    pub memory: GuestMemory,
+    /// How long the longest pause was between two signs of life.
+    pub longest_silence: Duration,
+    /// What the machine looked like at its end, where that was asked for.
+    pub inspection: Option<Inspection>,
     /// The first check that passed.
     pub first_pass: Option<FirstPass>,
     /// What the console printed; of very much only the beginning and the end.
@@ -170,6 +183,7 @@ impl Prepared {
                 init: agent::real_init(&request.machine.cmdline),
                 checks: request.checks,
                 exercises: request.exercises,
+                quiet: request.quiet,
             },
             &server,
         )?;
@@ -194,7 +208,10 @@ impl Prepared {
         request: &BootRequest<'_>,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<BootReport> {
-        let command = qemu::command(&self.machine, Wiring::Headless(&self.files), self.clock);
+        let mut command = qemu::command(&self.machine, Wiring::Headless(&self.files), self.clock);
+        if request.inspect.is_some() {
+            command = command.args(inspect::arguments(&self.monitor(request)));
+        }
         let errors =
             File::create(&self.errors).map_err(|e| Failure::io("create", &self.errors, &e))?;
         let again = errors
@@ -211,30 +228,42 @@ impl Prepared {
         let mut running = processes
             .spawn(&command, errors.into(), again.into())
             .map_err(not_started)?;
-        let end = self.attend(processes, request, &mut running, &mut watch, on_progress)?;
+        let mut vigil = Vigil::new(request, self.clock);
+        let end = self.attend(processes, &mut vigil, &mut running, &mut watch, on_progress)?;
+        let inspection = request
+            .inspect
+            .as_ref()
+            .and_then(|wish| inspect::look(&self.monitor(request), wish, &request.dir));
         running
             .end()
             .map_err(|e| not_ended(&e))
             .and_then(|_| watch.finish(on_progress).map_err(|e| self.unreadable(&e)))?;
         let took = started.elapsed();
-        Ok(self.report(request, command, end, &watch, took))
+        let mut report = self.report(request, command, end, &watch, took);
+        report.longest_silence = vigil.longest_silence;
+        report.inspection = inspection;
+        Ok(report)
+    }
+
+    /// Where the monitor of a boot listens that is looked into.
+    fn monitor(&self, request: &BootRequest<'_>) -> PathBuf {
+        request.dir.join("monitor")
     }
 
     /// Looks on until there is a reason to stop.
     fn attend(
         &self,
         processes: &Processes,
-        request: &BootRequest<'_>,
+        vigil: &mut Vigil,
         running: &mut Running,
         watch: &mut Watch<'_>,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<BootEnd> {
-        let mut vigil = Vigil::new(request, self.clock);
         loop {
             // Before the files: what was written before the end is still read.
             let status = running.poll().map_err(|e| not_ended(&e))?;
             if watch.poll(on_progress).map_err(|e| self.unreadable(&e))? {
-                vigil.last_sign = Instant::now();
+                vigil.sign();
             }
             if let Some(status) = status {
                 return Ok(self.qemu_ended(status));
@@ -280,6 +309,9 @@ impl Prepared {
             reason,
             exercises: watch.exercises(),
             ram: watch.ram(self.machine.memory.as_kib()),
+            memory: watch.guest_memory(),
+            longest_silence: Duration::ZERO,
+            inspection: None,
             first_pass: watch.first_pass(),
             // A console that was never written has no file.
             console: read_ends(&self.files.console, CONSOLE_KEPT).unwrap_or_default(),
@@ -305,6 +337,7 @@ struct Vigil {
     clock: Clock,
     started: Instant,
     last_sign: Instant,
+    longest_silence: Duration,
     timeout: Duration,
     silence: Duration,
     done: Option<Instant>,
@@ -321,11 +354,18 @@ impl Vigil {
             clock,
             started: Instant::now(),
             last_sign: Instant::now(),
+            longest_silence: Duration::ZERO,
             timeout: request.timeout * factor,
             silence: request.silence * factor,
             done: None,
             hopeless: None,
         }
+    }
+
+    /// The machine gave a sign of life.
+    fn sign(&mut self) {
+        self.longest_silence = self.longest_silence.max(self.last_sign.elapsed());
+        self.last_sign = Instant::now();
     }
 
     fn reason_to_stop(&mut self, watch: &Watch<'_>) -> Option<BootEnd> {

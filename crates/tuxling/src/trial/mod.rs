@@ -2,6 +2,7 @@
 //! out.
 
 pub mod check;
+pub mod ram;
 pub mod system;
 
 use std::path::{Path, PathBuf};
@@ -114,6 +115,7 @@ pub fn built_record(plan: &Plan, system: &System, session: &Session) -> Record {
             machine_kib: plan.machine.memory.as_kib(),
             ..RamRecord::default()
         },
+        mem: None,
         boot: BootRecord::default(),
         phases: session.phases(),
         inputs: system.inputs.clone(),
