@@ -58,7 +58,6 @@ pub fn ledger(evidence: &MemoryEvidence<'_>) -> Option<MemRecord> {
     let mut entries = Vec::new();
     let machine = signed(evidence.machine_kib);
     let present = evidence.present_kib();
-    let reserved = present.unwrap_or(evidence.machine_kib).checked_sub(total);
     if let Some(present) = present {
         entries.push(entry(
             MemOwner::Firmware,
@@ -67,19 +66,18 @@ pub fn ledger(evidence: &MemoryEvidence<'_>) -> Option<MemRecord> {
             "the machine's RAM less the pages that the kernel has",
         ));
     }
-    let boot = evidence.reserved();
-    close(
-        &mut entries,
-        MemOwner::Reserved,
-        signed(reserved.unwrap_or(0)),
-        boot,
-    );
-    close(
-        &mut entries,
-        MemOwner::Managed,
-        signed(total),
-        evidence.managed(free),
-    );
+    let total = signed(total);
+    let reserved = signed(present.unwrap_or(evidence.machine_kib)).saturating_sub(total);
+    for (owner, sum, mut own) in [
+        (MemOwner::Reserved, reserved, evidence.reserved()),
+        (MemOwner::Managed, total, evidence.managed(free)),
+    ] {
+        for figure in &mut own {
+            // More than there is: the text was no figure of this machine's.
+            figure.kib = figure.kib.filter(|kib| *kib <= machine);
+        }
+        close(&mut entries, owner, sum, own);
+    }
     Some(MemRecord {
         machine_kib: evidence.machine_kib,
         entries,
@@ -96,7 +94,12 @@ fn close(entries: &mut Vec<MemEntry>, owner: MemOwner, sum: i64, own: Vec<MemEnt
         MemOwner::Reserved => "what the kernel has less what it manages, less the above",
         MemOwner::Managed => "MemTotal less the above: pages that drivers and the network took",
     };
-    entries.push(entry(owner, UNACCOUNTED, Some(sum - known), source));
+    entries.push(entry(
+        owner,
+        UNACCOUNTED,
+        Some(sum.saturating_sub(known)),
+        source,
+    ));
 }
 
 /// The name of what an owner's entries don't explain.
@@ -117,7 +120,7 @@ fn signed(kib: u64) -> i64 {
 
 /// Whole KiB, to the nearest.
 fn kib(bytes: u64) -> u64 {
-    (bytes + 512) / 1024
+    bytes.saturating_add(512) / 1024
 }
 
 /// How many pages of this kind the kernel counts: `(key, page size)` of
@@ -178,7 +181,8 @@ impl MemoryEvidence<'_> {
         let bss = symbols.span("__bss_start", "__bss_stop");
         let init = symbols.span("__init_begin", "__init_end");
         let all = symbols.span("_text", "__bss_stop");
-        let parts: u64 = [text, rodata, data, bss, init].iter().flatten().sum();
+        let parts = [text, rodata, data, bss, init].into_iter().flatten();
+        let parts = parts.fold(0, u64::saturating_add);
         let gaps = all.and_then(|all| all.checked_sub(parts));
         let mut rows = vec![
             row("kernel text", text, "System.map: _stext to _etext"),
@@ -258,7 +262,7 @@ impl MemoryEvidence<'_> {
         });
         let own_lists = self
             .page_kib()
-            .and_then(|page| Some(zone_sum(&self.guest.zoneinfo, "count:")? * page));
+            .and_then(|page| zone_sum(&self.guest.zoneinfo, "count:")?.checked_mul(page));
         vec![
             row(
                 "free",
@@ -292,14 +296,14 @@ impl MemoryEvidence<'_> {
     /// Parts of entries, and what is gone again: none of these counts.
     fn within(&self) -> Vec<MemEntry> {
         let symbols = self.symbols;
-        let log: Option<u64> = [
-            "__log_buf",
-            "_printk_rb_static_infos",
-            "_printk_rb_static_descs",
-        ]
-        .iter()
-        .map(|name| symbols.size(name))
-        .sum();
+        let log = sum_of_all(
+            [
+                "__log_buf",
+                "_printk_rb_static_infos",
+                "_printk_rb_static_descs",
+            ]
+            .map(|name| symbols.size(name)),
+        );
         let row = |owner, name: &str, kib: Option<u64>, source: &str| {
             entry(owner, name, kib.map(signed), source)
         };
@@ -391,6 +395,12 @@ fn is_early(name: &str) -> bool {
     ["Dentry cache", "Inode-cache", "PID"]
         .iter()
         .any(|early| name.ends_with(early))
+}
+
+/// The sum of values that are all there.
+fn sum_of_all<const N: usize>(values: [Option<u64>; N]) -> Option<u64> {
+    let add = |sum: u64, value: Option<u64>| sum.checked_add(value?);
+    values.into_iter().try_fold(0, add)
 }
 
 fn sum_of(mut found: impl Iterator<Item = u64>) -> Option<u64> {

@@ -179,6 +179,17 @@ pub struct MemEntry {
     pub source: String,
 }
 
+impl MemOwner {
+    /// The owner for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            MemOwner::Firmware => "firmware",
+            MemOwner::Reserved => "reserved",
+            MemOwner::Managed => "managed",
+        }
+    }
+}
+
 /// Who has a part of the RAM.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,

@@ -129,14 +129,13 @@ impl<'a> WallEvidence<'a> {
 
     /// A smaller log buffer.
     pub fn log_mend(&self) -> String {
-        let size: Option<u64> = [
+        let size = [
             "__log_buf",
             "_printk_rb_static_infos",
             "_printk_rb_static_descs",
         ]
         .iter()
-        .map(|name| self.symbols.size(name))
-        .sum();
+        .try_fold(0u64, |sum, name| sum.checked_add(self.symbols.size(name)?));
         match (size, self.number("LOG_BUF_SHIFT")) {
             (Some(size), Some(shift)) if shift > 12 => format!(
                 "CONFIG_LOG_BUF_SHIFT=12: it is {shift}, and the log buffer with its index takes {} KiB",

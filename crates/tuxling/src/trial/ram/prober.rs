@@ -19,7 +19,7 @@ use crate::units::{Bytes, grouped};
 
 /// A boot that is silent for so many times the longest pause of one that
 /// passed has hung.
-const PATIENCE: u32 = 8;
+const PATIENCE: u32 = 4;
 
 /// The same by the time to the first check, where the pause isn't known.
 const PATIENCE_BY_BOOT: f64 = 3.0;

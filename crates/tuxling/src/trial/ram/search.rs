@@ -16,7 +16,7 @@ pub const BELOW: u64 = 2;
 
 /// Within so many steps of the least that passed, a boot that fails is
 /// repeated: there, a moment's bad luck can decide.
-const NEAR: u64 = 8;
+const NEAR: u64 = 4;
 
 /// The edge moves so often at most: after that, the system passes and fails by
 /// chance, and that is the answer.

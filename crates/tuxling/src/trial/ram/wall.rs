@@ -74,9 +74,13 @@ fn wall(kind: WallKind, explanation: String, size_kib: Option<u64>, mends: Vec<S
     }
 }
 
-/// The last lines of the console, else of the log in the kernel's memory.
+/// The last lines of the console, else of the log in the kernel's memory; what
+/// comes behind a panic's line is its call trace.
 fn said(evidence: &WallEvidence<'_>) -> Vec<String> {
-    let lines: Vec<String> = evidence.lines().map(str::to_owned).collect();
+    let mut lines: Vec<String> = evidence.lines().map(str::to_owned).collect();
+    if let Some(at) = lines.iter().position(|l| l.contains("Kernel panic - ")) {
+        lines.truncate(at + 1);
+    }
     lines[lines.len().saturating_sub(SAID)..].to_vec()
 }
 
@@ -104,7 +108,7 @@ fn ramdisk_over_kernel(evidence: &WallEvidence<'_>) -> Option<Wall> {
         return None;
     }
     let text = format!(
-        "the loader puts the ramdisk at the top of RAM (0x{from:x} to 0x{to:x}), and there the kernel's own memory is (up to 0x{end:x}): it is overwritten before it is unpacked"
+        "the loader puts the ramdisk at the top of RAM (0x{from:x} to 0x{to:x}), into the memory of the kernel (0x{start:x} to 0x{end:x}), which overwrites it before it is unpacked"
     );
     let mut mends = vec![evidence.ramdisk_mend()];
     mends.extend(evidence.place_mend(start));
