@@ -156,13 +156,24 @@ impl Configuration<'_> {
         self.changes(&applied)
     }
 
-    /// What [`Configuration::set`] would change. The configuration stays as
-    /// it is.
+    /// What [`Configuration::set`] would change, each symbol after all that it
+    /// needs. The configuration stays as it is.
     pub fn what_if(&mut self, requests: &[Request]) -> Vec<Change> {
         let applied = self.apply(requests);
         let changes = self.changes(&applied);
         self.take_back(applied);
         changes
+    }
+
+    /// Carries a request out if no value and nothing that is written changes
+    /// by it, and says whether it did.
+    pub fn set_if_unchanged(&mut self, request: &Request) -> bool {
+        let applied = self.apply(std::slice::from_ref(request));
+        let unchanged = self.same_as_before(&applied);
+        if !unchanged {
+            self.take_back(applied);
+        }
+        unchanged
     }
 
     /// Whether a request holds now.

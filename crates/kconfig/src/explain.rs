@@ -4,7 +4,7 @@ use crate::eval::Configuration;
 use crate::expr::SymbolId;
 use crate::merge::DropReason;
 use crate::model::Kconfig;
-use crate::why::{Origin, Unmet};
+use crate::why::{DefaultValue, Origin, Unmet};
 
 /// How many names a sentence lists before it only counts.
 const MAX_NAMES: usize = 5;
@@ -57,13 +57,31 @@ impl Kconfig {
         }
     }
 
+    /// What could set an option that has no prompt and no value.
+    fn unset_text(
+        &self,
+        selected_by: &[SymbolId],
+        defaults: &[DefaultValue],
+        unmet: &[Unmet],
+    ) -> String {
+        let mut parts = vec!["it has no prompt".to_owned()];
+        match selected_by {
+            [] if defaults.is_empty() => parts.push("nothing selects it".to_owned()),
+            [] => {}
+            by => parts.push(format!("it is selected by {}", self.names(by))),
+        }
+        // What stands in `depends on` is part of each default's condition.
+        if unmet.is_empty() {
+            parts.extend(defaults.iter().take(MAX_NAMES).map(ToString::to_string));
+        } else {
+            parts.push(needs(unmet));
+        }
+        parts.join("; ")
+    }
+
     /// Why a request doesn't hold, in words: `needs PCI [=n]`.
     #[must_use]
     pub fn reason_text(&self, reason: &DropReason) -> String {
-        let needs = |unmet: &[Unmet]| {
-            let parts: Vec<&str> = unmet.iter().map(|unmet| unmet.text.as_str()).collect();
-            format!("needs {}", parts.join(" and "))
-        };
         match reason {
             DropReason::UnknownOption { nearest } if nearest.is_empty() => {
                 "there is no such option".to_owned()
@@ -75,16 +93,16 @@ impl Kconfig {
                 )
             }
             DropReason::InvalidValue { problem } => problem.clone(),
-            DropReason::NoPrompt { selected_by, unmet } => {
-                let mut text = match &selected_by[..] {
-                    [] => "it has no prompt and nothing selects it".to_owned(),
-                    by => format!("it has no prompt; it is selected by {}", self.names(by)),
-                };
-                if !unmet.is_empty() {
-                    text.push_str(&format!("; {}", needs(unmet)));
-                }
-                text
-            }
+            DropReason::NoPrompt {
+                set_by: Some(origin),
+                ..
+            } => format!("it has no prompt; {}", self.origin_text(origin)),
+            DropReason::NoPrompt {
+                set_by: None,
+                selected_by,
+                defaults,
+                unmet,
+            } => self.unset_text(selected_by, defaults, unmet),
             DropReason::UnmetDependency { unmet } => needs(unmet),
             DropReason::Selected { by } => format!("selected by {}", self.names(by)),
             DropReason::OtherChosen {
@@ -103,6 +121,11 @@ impl Kconfig {
     }
 }
 
+fn needs(unmet: &[Unmet]) -> String {
+    let parts: Vec<&str> = unmet.iter().map(|unmet| unmet.text.as_str()).collect();
+    format!("needs {}", parts.join(" and "))
+}
+
 /// A difference between two configurations and where the second value comes
 /// from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +141,29 @@ pub struct ExplainedDifference {
 }
 
 impl Configuration<'_> {
+    /// Why an option has the value it has, in words: `selected by E1000`, and
+    /// for one that is off because it can't be on, what it lacks:
+    /// `needs PCI [=n]`.
+    #[must_use]
+    pub fn because(&self, symbol: SymbolId) -> String {
+        let origin = self.origin(symbol);
+        if !self.is_written(symbol) || origin == Origin::Nothing {
+            let unmet = self.unmet_for_any(symbol);
+            if !unmet.is_empty() {
+                return needs(&unmet);
+            }
+        }
+        let has_prompt = self.tree.symbol(symbol).prompts().next().is_some();
+        match origin {
+            Origin::Nothing if !has_prompt => {
+                let selected_by: Vec<_> = self.selectors(symbol).iter().map(|r| r.by).collect();
+                self.tree
+                    .unset_text(&selected_by, &self.defaults_of(symbol), &[])
+            }
+            origin => self.tree.origin_text(&origin),
+        }
+    }
+
     /// What differs in `after`, each with its reason there. The two may be of
     /// different trees.
     #[must_use]
@@ -130,7 +176,7 @@ impl Configuration<'_> {
                 ExplainedDifference {
                     origin: symbol.map(|symbol| after.origin(symbol)),
                     unmet: match symbol {
-                        Some(symbol) if removed => after.unmet_for(symbol, crate::Tristate::Mod),
+                        Some(symbol) if removed => after.unmet_for_any(symbol),
                         _ => Vec::new(),
                     },
                     difference,

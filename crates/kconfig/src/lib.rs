@@ -78,7 +78,7 @@ pub use tree::{DiskTree, MemoryTree, SourceTree};
 pub use tristate::Tristate;
 pub use user::UserValue;
 pub use want::{Want, WantFailure};
-pub use why::{Origin, Reverse, Unmet, Why};
+pub use why::{DefaultValue, Origin, Reverse, Unmet, Why};
 pub use write::quoted;
 
 #[cfg(doctest)]

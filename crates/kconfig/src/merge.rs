@@ -7,7 +7,7 @@ use crate::fragment::merge_text;
 use crate::model::Kconfig;
 use crate::tristate::Tristate;
 use crate::user::UserValue;
-use crate::why::Unmet;
+use crate::why::{DefaultValue, Origin, Unmet};
 use crate::{ReadWarning, Request};
 
 /// A piece of configuration with a name for messages.
@@ -32,10 +32,15 @@ pub enum DropReason {
         /// What is wrong with it.
         problem: String,
     },
-    /// The option has no prompt: only `select` and `default` can set it.
+    /// The option has no prompt: only `select`, `imply` and `default` can set
+    /// it.
     NoPrompt {
+        /// Where the value that it has comes from, if it has one.
+        set_by: Option<Origin>,
         /// What could select it.
         selected_by: Vec<SymbolId>,
+        /// Its defaults.
+        defaults: Vec<DefaultValue>,
         /// What of its own dependencies doesn't hold.
         unmet: Vec<Unmet>,
     },
@@ -218,14 +223,7 @@ impl<'k> Configuration<'k> {
             }
         }
         if definition.prompts().next().is_none() {
-            return DropReason::NoPrompt {
-                selected_by: self
-                    .selectors(symbol)
-                    .into_iter()
-                    .map(|one| one.by)
-                    .collect(),
-                unmet: self.unmet(definition.direct_dependency, Tristate::Mod),
-            };
+            return self.no_prompt(symbol);
         }
         let unmet = self.unmet_for(symbol, wanted);
         if !unmet.is_empty() {
@@ -252,6 +250,23 @@ impl<'k> Configuration<'k> {
                 ),
                 symbols: vec![modules],
             }],
+        }
+    }
+    fn no_prompt(&self, symbol: SymbolId) -> DropReason {
+        let definition = self.tree.symbol(symbol);
+        let is_set = match definition.ty.is_logical() {
+            true => self.tristate(symbol) != Tristate::No,
+            false => self.is_written(symbol),
+        };
+        DropReason::NoPrompt {
+            set_by: is_set.then(|| self.origin(symbol)),
+            selected_by: self
+                .selectors(symbol)
+                .into_iter()
+                .map(|one| one.by)
+                .collect(),
+            defaults: self.defaults_of(symbol),
+            unmet: self.unmet(definition.direct_dependency, Tristate::Mod),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Why a symbol has its value: where it comes from, what it depends on, who
 //! selects it.
 
+use std::fmt;
+
 use crate::diagnostic::Location;
 use crate::eval::Configuration;
 use crate::expr::{Expr, ExprId, SymbolId};
@@ -25,7 +27,7 @@ pub enum Origin {
     },
     /// A `default` gives it.
     Default {
-        /// Its value, as Kconfig text.
+        /// Its value, with the values of its symbols.
         value: String,
         /// When it holds, as Kconfig text.
         condition: String,
@@ -57,6 +59,29 @@ pub struct Unmet {
     pub text: String,
     /// The symbols in it.
     pub symbols: Vec<SymbolId>,
+}
+
+/// A `default` of a symbol, as it stands now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultValue {
+    /// Its value, with the values of its symbols.
+    pub value: String,
+    /// When it holds, with values.
+    pub condition: String,
+    /// Whether it holds now. The first one that does is taken.
+    pub holds: bool,
+    /// Where it is written.
+    pub location: Location,
+}
+
+impl fmt::Display for DefaultValue {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "default {}", self.value)?;
+        if self.condition != "y" {
+            write!(out, " if {}", self.condition)?;
+        }
+        write!(out, " ({}:{})", self.location.file, self.location.line)
+    }
 }
 
 /// Another symbol that selects or implies one.
@@ -95,6 +120,8 @@ pub struct Why {
     pub depends_on: String,
     /// The parts of its dependencies that keep a user from turning it on.
     pub unmet: Vec<Unmet>,
+    /// Its defaults, in their order: the first that holds is taken.
+    pub defaults: Vec<DefaultValue>,
     /// Who selects it, those that do so now first.
     pub selected_by: Vec<Reverse>,
     /// Who implies it, those that do so now first.
@@ -214,6 +241,31 @@ impl Configuration<'_> {
         })
     }
 
+    /// The symbol's defaults, in their order.
+    #[must_use]
+    pub fn defaults_of(&self, symbol: SymbolId) -> Vec<DefaultValue> {
+        let defaults = self.tree.symbol(symbol).defaults();
+        defaults
+            .map(|(value, property)| DefaultValue {
+                value: self.annotated(value),
+                condition: self.annotated(property.condition),
+                holds: self.evaluate_expr(property.condition) != Tristate::No,
+                location: property.location.clone(),
+            })
+            .collect()
+    }
+
+    /// What keeps the symbol from being on, whoever is to turn it on: a user
+    /// through a prompt, else a `default`, an `imply`.
+    #[must_use]
+    pub fn unmet_for_any(&self, symbol: SymbolId) -> Vec<Unmet> {
+        let definition = self.tree.symbol(symbol);
+        match definition.prompts().next() {
+            Some(_) => self.unmet_for(symbol, Tristate::Mod),
+            None => self.unmet(definition.direct_dependency, Tristate::Mod),
+        }
+    }
+
     /// Where the symbol's value comes from.
     #[must_use]
     pub fn origin(&self, symbol: SymbolId) -> Origin {
@@ -274,7 +326,7 @@ impl Configuration<'_> {
     fn origin_of_default(&self, symbol: SymbolId) -> Origin {
         match self.current_default(symbol) {
             Some((value, property)) => Origin::Default {
-                value: self.tree.expr_text(value),
+                value: self.annotated(value),
                 condition: self.annotated(property.condition),
                 location: property.location.clone(),
             },
@@ -339,6 +391,7 @@ impl Configuration<'_> {
                 .collect(),
             depends_on: self.annotated(definition.direct_dependency),
             unmet,
+            defaults: self.defaults_of(symbol),
             selected_by: self.selectors(symbol),
             implied_by: self.impliers(symbol),
             definitions: entries

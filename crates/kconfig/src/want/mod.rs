@@ -41,8 +41,10 @@ const NEVER: u32 = 1_000;
 /// A set of requests that reaches the goal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Want {
-    /// The requests, the goal's own included, in the order they become
-    /// possible.
+    /// The requests, in the order they become possible. The last one is the
+    /// goal's own, also where its default would do: so it is seen when the
+    /// goal is lost later. It is missing only for a goal that has no visible
+    /// prompt and comes by `select`, `imply` or `default`.
     pub requests: Vec<Request>,
     /// How many sets of requests were tried.
     pub tried: usize,
@@ -103,12 +105,28 @@ impl Configuration<'_> {
         let smaller = second.run(self);
         let smallest = smaller.is_some() || !second.cut_short;
         let answers = smaller.unwrap_or(found);
-        let requests = requests_of(&answers, request);
         Ok(Want {
-            requests,
+            requests: self.with_goal(&answers, request),
             tried: search.tried + second.tried,
             smallest,
         })
+    }
+
+    /// The requests that answers stand for, with the goal's own as the last
+    /// one where a user has a say in it.
+    fn with_goal(&mut self, answers: &[Answer], request: &Request) -> Vec<Request> {
+        let others = answers
+            .iter()
+            .filter(|(symbol, _)| *symbol != request.symbol);
+        let mut requests: Vec<Request> = others.map(|&answer| asked(answer)).collect();
+        requests.push(request.clone());
+        let applied = self.apply(&requests);
+        let has_a_say = self.visibility(request.symbol) != Tristate::No && self.holds(request);
+        self.take_back(applied);
+        match has_a_say {
+            true => requests,
+            false => requests_of(answers, request),
+        }
     }
 
     /// Drops the answers that the goal doesn't need.

@@ -225,6 +225,9 @@ Examples:
   tuxling config pc-net why E1000             where its value comes from
   tuxling config mine.toml want E1000=y       what else must be asked for
   tuxling config mine.toml want E1000=y --apply
+  tuxling config mine.toml try NET=n          what would go with it
+  tuxling config mine.toml merge my.config    which of its lines don't hold
+  tuxling config mine.toml minimize           which lines can be left out
   tuxling config pc-shell diff pc-net         what differs, and why
   tuxling config pc-net save --defconfig      the smallest file that says it all")]
 pub struct Config {
@@ -292,6 +295,28 @@ pub enum ConfigAction {
         /// The file [default: standard output]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+    },
+    /// Say what would change if the recipe asked for this; nothing is written
+    Try {
+        /// What would be asked for: E1000=n, LOG_BUF_SHIFT=12
+        #[arg(required = true, value_name = "SYMBOL=VALUE")]
+        requests: Vec<String>,
+    },
+    /// Lay fragments over the recipe, and say which requests don't hold then
+    Merge {
+        /// The fragments, in their order: paths, or built-in ones
+        /// (builtin:pc-net.config)
+        #[arg(required = true)]
+        fragments: Vec<String>,
+        /// Write the .config that comes of it
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Find what the recipe asks for and would have anyway
+    Minimize {
+        /// Remove it from the recipe's own options
+        #[arg(long)]
+        apply: bool,
     },
     /// Find symbols by name, prompt and help text
     Search {

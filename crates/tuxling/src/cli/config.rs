@@ -4,6 +4,9 @@
 mod change;
 mod diff;
 mod look;
+mod merge;
+mod minimize;
+mod told;
 
 use kconfig::{Configuration, SymbolId};
 
@@ -12,10 +15,10 @@ use super::progress::Terminal;
 use super::{cwd, load, print, processes};
 use crate::error::{Failure, Kind, Result};
 use crate::kernel::Tools;
+use crate::kernel::config::who;
 use crate::kernel::dropped::unknown;
 use crate::kernel::kconfig::{self as tree, Tree};
 use crate::recipe::Plan;
-use crate::recipe::plan::BaseConfig;
 use crate::session::Session;
 use crate::source;
 use crate::store::Cache;
@@ -46,6 +49,9 @@ pub fn run(args: &Config) -> Result<()> {
             allow_dropped,
         } => change::set(&at, requests, *allow_dropped),
         ConfigAction::Want { request, apply } => change::want(at, request, *apply),
+        ConfigAction::Try { requests } => change::try_out(&at, requests),
+        ConfigAction::Merge { fragments, output } => merge::run(&at, fragments, output.as_deref()),
+        ConfigAction::Minimize { apply } => minimize::run(&at, *apply),
         ConfigAction::Diff { a, b } => diff::run(&desk, &at, a, b.as_deref()),
         ConfigAction::Save { defconfig, output } => save(&at, *defconfig, output.as_deref()),
     }
@@ -100,17 +106,7 @@ impl Subject<'_> {
     /// Who set the value that a symbol was given: the recipe's own requests,
     /// or the base configuration.
     fn who(&self, symbol: &str) -> String {
-        who(self.plan, symbol)
-    }
-}
-
-/// Who asks for a symbol in a plan.
-fn who(plan: &Plan, symbol: &str) -> String {
-    let mut requests = plan.kernel.requests.iter().rev();
-    match (requests.find(|r| r.symbol == symbol), &plan.kernel.base) {
-        (Some(request), _) => format!("asked for by {}", request.by),
-        (None, BaseConfig::Target(target)) => format!("set by {target}"),
-        (None, BaseConfig::File { name, .. }) => format!("set by {name}"),
+        who(&self.plan.kernel, symbol)
     }
 }
 

@@ -168,7 +168,7 @@ fn may_be_unknown(request: &Request, values: &Values) -> bool {
 }
 
 /// The requests that count: of several for one symbol, the last.
-fn effective(requests: &[Request]) -> Vec<&Request> {
+pub fn effective(requests: &[Request]) -> Vec<&Request> {
     let mut last: BTreeMap<&str, (usize, &Request)> = BTreeMap::new();
     for (at, request) in requests.iter().enumerate() {
         last.insert(&request.symbol, (at, request));
@@ -176,6 +176,17 @@ fn effective(requests: &[Request]) -> Vec<&Request> {
     let mut kept: Vec<_> = last.into_values().collect();
     kept.sort_by_key(|(at, _)| *at);
     kept.into_iter().map(|(_, request)| request).collect()
+}
+
+/// Who gives a symbol the value that was asked for: one of the plan's requests,
+/// or the base configuration.
+pub fn who(plan: &KernelPlan, symbol: &str) -> String {
+    let mut requests = plan.requests.iter().rev();
+    match (requests.find(|r| r.symbol == symbol), &plan.base) {
+        (Some(request), _) => format!("asked for by {}", request.by),
+        (None, BaseConfig::Target(target)) => format!("set by {target}"),
+        (None, BaseConfig::File { name, .. }) => format!("set by {name}"),
+    }
 }
 
 /// A request's value as `.config` spells it.

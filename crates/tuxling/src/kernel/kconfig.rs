@@ -170,7 +170,7 @@ impl Tree {
     }
 
     /// What the base configuration comes to by itself, as a `.config`.
-    fn base(&self, base: &BaseConfig) -> Result<String> {
+    pub(super) fn base(&self, base: &BaseConfig) -> Result<String> {
         let target = match base {
             BaseConfig::File { text, .. } => return Ok(text.clone()),
             BaseConfig::Target(target) => target.as_str(),

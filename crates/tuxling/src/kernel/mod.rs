@@ -2,9 +2,12 @@
 
 pub mod build;
 pub mod config;
+pub mod device_tree;
 pub mod dropped;
 pub mod kconfig;
+pub mod linker;
 pub mod objects;
+pub mod redundant;
 pub mod toolchain;
 
 pub use build::{Kernel, build};

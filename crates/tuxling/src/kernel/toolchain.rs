@@ -19,6 +19,8 @@ pub struct Tools {
     pub cross: String,
     /// The C compiler of the kernel.
     pub cc: String,
+    /// The linker of the kernel.
+    pub ld: String,
     /// The C compiler of the user land: GCC, which takes specs files.
     pub user_cc: String,
     /// Whether `ccache` stands before the compiler.
@@ -54,7 +56,12 @@ impl Tools {
             Toolchain::Gcc => (user_cc.clone(), format!("{cross}ld")),
         };
         let mut versions = BTreeMap::new();
-        for (name, program) in [("cc", &cc), ("ld", &ld), ("user_cc", &user_cc)] {
+        let all = [("cc", &cc), ("ld", &ld), ("user_cc", &user_cc)];
+        // One compiler for both is asked and told once.
+        let all = all
+            .iter()
+            .filter(|(name, _)| *name != "user_cc" || user_cc != cc);
+        for &(name, program) in all {
             if processes.find(program).is_none() {
                 return Err(missing_tool(program, doing));
             }
@@ -67,14 +74,12 @@ impl Tools {
                 text.lines().next().unwrap_or_default().to_owned(),
             );
         }
-        if user_cc == cc {
-            versions.remove("user_cc"); // one compiler, told once
-        }
         let ccache = processes.find("ccache").is_some();
         Ok(Tools {
             kind,
             cross,
             cc,
+            ld,
             user_cc,
             ccache,
             versions: Versions(versions),

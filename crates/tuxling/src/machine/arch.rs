@@ -9,6 +9,8 @@ use serde::Serialize;
 pub enum Arch {
     /// 32-bit x86.
     I386,
+    /// 32-bit ARM from version 5 on, little endian.
+    Arm,
 }
 
 /// What one architecture needs.
@@ -34,7 +36,8 @@ pub struct ArchFacts {
     pub cross_prefixes: &'static [&'static str],
     /// Machines (Rust's names) whose native compiler builds for it.
     pub native_hosts: &'static [&'static str],
-    /// Flags that make a compiler produce user programs of this architecture.
+    /// Flags that make a compiler produce user programs that run on every board
+    /// of this architecture.
     pub user_cflags: &'static [&'static str],
     /// The linker's emulation, where the compiler's own isn't right.
     pub ld_emulation: Option<&'static str>,
@@ -47,6 +50,9 @@ pub struct ArchFacts {
     /// RAM that the kernel's decompressor needs besides itself and its output:
     /// its heap and its stack.
     pub decompressor_bytes: u64,
+    /// Whether user programs can read a counter of cycles (`ticks()` in
+    /// guest/agent.c): under `-icount` it counts the instructions of the boot.
+    pub cycle_counter: bool,
     /// Machines (`uname -m`) whose `/dev/kvm` can run it.
     pub kvm_hosts: &'static [&'static str],
     /// How to find out whether KVM really runs such a machine; it is taken for
@@ -112,6 +118,7 @@ static I386: ArchFacts = ArchFacts {
     ram_base: 0,
     ramdisk_place: RamdiskPlace::Top,
     decompressor_bytes: 0x1_5000, // arch/x86/include/asm/boot.h: heap, stack
+    cycle_counter: true,
     kvm_hosts: &["x86_64", "i686"],
     kvm_probe: Some(KvmProbe {
         kernel: MULTIBOOT_EXIT,
@@ -125,14 +132,38 @@ static I386: ArchFacts = ArchFacts {
     }),
 };
 
+/// No KVM: none of its hosts runs an ARM9's kernel, and 32-bit hosts lost it
+/// in Linux 5.7.
+static ARM: ArchFacts = ArchFacts {
+    name: "arm",
+    bits: 32,
+    kernel_arch: "arm",
+    source_arch: "arm",
+    image_target: "zImage",
+    image_path: "arch/arm/boot/zImage",
+    qemu: "qemu-system-arm",
+    cross_prefixes: &["", "arm-linux-gnueabi-"],
+    native_hosts: &["arm"],
+    user_cflags: &["-march=armv5te", "-marm", "-mfloat-abi=soft"],
+    ld_emulation: None,
+    musl_target: "arm-linux-gnueabi",
+    ram_base: 0,
+    ramdisk_place: RamdiskPlace::Half,
+    decompressor_bytes: 0x1_1000, // arch/arm/boot/compressed: heap and stack
+    cycle_counter: false,         // ARMv5 has none
+    kvm_hosts: &[],
+    kvm_probe: None,
+};
+
 impl Arch {
     /// All architectures.
-    pub const ALL: &[Arch] = &[Arch::I386];
+    pub const ALL: &[Arch] = &[Arch::I386, Arch::Arm];
 
     /// Its row of the table.
     pub fn facts(self) -> &'static ArchFacts {
         match self {
             Arch::I386 => &I386,
+            Arch::Arm => &ARM,
         }
     }
 }

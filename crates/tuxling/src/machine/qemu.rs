@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::arch::Arch;
-use super::board::Board;
+use super::board::{Board, Port};
 use crate::check::wire::Mac;
 use crate::error::{Failure, Kind, Result};
 use crate::process::{Cmd, ProcessError, Processes};
@@ -105,6 +105,8 @@ pub struct Machine {
     pub board: Board,
     /// The kernel's image.
     pub kernel: PathBuf,
+    /// The device tree that the kernel is given, if the board needs one.
+    pub device_tree: Option<PathBuf>,
     /// The file that is loaded as the initial ramdisk, if any.
     pub initrd: Option<PathBuf>,
     /// The kernel's command line.
@@ -169,6 +171,9 @@ pub fn command(machine: &Machine, wiring: Wiring<'_>, clock: Clock) -> Cmd {
     }
     cmd = cmd.args(&board.qemu_args);
     cmd = cmd.arg("-kernel").arg(&machine.kernel);
+    if let Some(device_tree) = &machine.device_tree {
+        cmd = cmd.arg("-dtb").arg(device_tree);
+    }
     if let Some(initrd) = &machine.initrd {
         cmd = cmd.arg("-initrd").arg(initrd);
     }
@@ -203,19 +208,37 @@ fn network(cmd: Cmd, machine: &Machine) -> Cmd {
     };
     let mac: Vec<String> = GUEST_MAC.0.iter().map(|b| format!("{b:02x}")).collect();
     let mac = mac.join(":");
-    cmd.args(["-nic", &format!("user,id=net0,model={model},mac={mac}")])
+    let nics = &machine.board.nics;
+    let nic = nics.iter().find(|nic| nic.model == *model);
+    match nic.and_then(|nic| nic.device.as_ref()) {
+        Some(device) => cmd
+            .args(["-netdev", "user,id=net0", "-device"])
+            .arg(format!("{device},netdev=net0,mac={mac}")),
+        None => cmd.args(["-nic", &format!("user,id=net0,model={model},mac={mac}")]),
+    }
 }
 
 fn headless(cmd: Cmd, machine: &Machine, files: &Files) -> Cmd {
     let mut cmd = cmd
         .args(["-monitor", "none", "-serial"])
         .arg(format!("file:{}", option_value(&files.console)));
-    for _ in 1..machine.board.channel.serial {
-        cmd = cmd.args(["-serial", "null"]);
+    let channel = option_value(&files.channel);
+    match &machine.board.channel.port {
+        Port::Serial(serial) => {
+            for _ in 1..*serial {
+                cmd = cmd.args(["-serial", "null"]);
+            }
+            cmd = cmd.arg("-serial").arg(format!("file:{channel}"));
+        }
+        Port::Devices(devices) => {
+            cmd = cmd
+                .arg("-chardev")
+                .arg(format!("file,id=channel,path={channel}"));
+            for device in devices {
+                cmd = cmd.args(["-device", device]);
+            }
+        }
     }
-    cmd = cmd
-        .arg("-serial")
-        .arg(format!("file:{}", option_value(&files.channel)));
     if machine.nic.is_some() {
         cmd = cmd.arg("-object").arg(format!(
             "filter-dump,id=wire,netdev=net0,file={}",
@@ -248,7 +271,7 @@ fn read_version(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::board::Channel;
+    use crate::machine::board::{Channel, Nic};
 
     pub(crate) fn machine() -> Machine {
         Machine {
@@ -257,10 +280,11 @@ mod tests {
                 description: String::new(),
                 arch: Arch::I386,
                 machine: "pc".to_owned(),
+                device_tree: None,
                 qemu_args: Vec::new(),
                 console: "ttyS0".to_owned(),
                 channel: Channel {
-                    serial: 1,
+                    port: Port::Serial(1),
                     major: 4,
                     minor: 65,
                 },
@@ -270,6 +294,7 @@ mod tests {
                 options: String::new(),
             },
             kernel: "/k/bzImage".into(),
+            device_tree: None,
             initrd: Some("/k/initrd".into()),
             cmdline: "console=ttyS0 panic=-1".to_owned(),
             memory: Bytes::mib(32),
@@ -310,6 +335,38 @@ mod tests {
             "qemu-system-i386 -nodefaults -no-user-config -no-reboot -machine pc -accel kvm -m 6116K \
              -kernel /k/bzImage -initrd /k/initrd -append 'console=ttyS0 panic=-1' -display none \
              -nic none -serial mon:stdio"
+        );
+    }
+
+    #[test]
+    fn a_port_and_a_card_that_are_plugged_in_are_devices() {
+        let mut machine = machine();
+        machine.board.channel.port = Port::Devices(vec![
+            "virtio-serial-device".to_owned(),
+            "virtconsole,chardev=channel".to_owned(),
+        ]);
+        machine.board.nics = vec![Nic {
+            model: "virtio-net".to_owned(),
+            device: Some("virtio-net-device".to_owned()),
+            options: String::new(),
+        }];
+        machine.nic = Some("virtio-net".to_owned());
+        machine.device_tree = Some("/k/dtb".into());
+        let files = Files {
+            console: "/b/console.log".into(),
+            channel: "/b/a,b".into(),
+            wire: "/b/wire.pcap".into(),
+        };
+        let cmd = command(&machine, Wiring::Headless(&files), Clock::Host);
+        let line = cmd.to_line();
+        let (_, line) = line.split_once("-kernel ").expect("it boots a kernel");
+        assert_eq!(
+            line,
+            "/k/bzImage -dtb /k/dtb -initrd /k/initrd -append 'console=ttyS0 panic=-1' -display none \
+             -netdev user,id=net0 -device virtio-net-device,netdev=net0,mac=52:54:00:12:34:56 \
+             -monitor none -serial file:/b/console.log -chardev file,id=channel,path=/b/a,,b \
+             -device virtio-serial-device -device virtconsole,chardev=channel \
+             -object filter-dump,id=wire,netdev=net0,file=/b/wire.pcap -S"
         );
     }
 

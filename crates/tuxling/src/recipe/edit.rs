@@ -20,21 +20,49 @@ pub fn set_options(recipe: &str, requests: &[Request]) -> Result<String, String>
             let value = options_value(&edited("", requests), "")?;
             kernel.insert("options", Item::Value(value));
         }
-        Some(item) => {
-            let old = item
-                .as_value_mut()
-                .ok_or("`kernel.options` is not a text")?;
-            let text = old.as_str().ok_or("`kernel.options` is not a text")?;
-            let raw = match &*old {
-                Value::String(text) => text.display_repr().into_owned(),
-                _ => String::new(),
-            };
-            let mut value = options_value(&edited(text, requests), &raw)?;
-            *value.decor_mut() = old.decor().clone();
-            *old = value;
-        }
+        Some(item) => replace_text(item, |text| edited(text, requests))?,
     }
     Ok(document.to_string())
+}
+
+/// The recipe's text without some of the requests in its own
+/// `kernel.options`, counted from 0 in the order of their lines. Comments and
+/// layout stay. What it can't be is told in one sentence.
+pub fn remove_options(recipe: &str, requests: &[usize]) -> Result<String, String> {
+    let mut document: DocumentMut = recipe.parse().map_err(|e| format!("{e}"))?;
+    let options = document
+        .get_mut("kernel")
+        .and_then(|kernel| kernel.as_table_like_mut()?.get_mut("options"))
+        .ok_or("it has no `kernel.options`")?;
+    replace_text(options, |text| without(text, requests))?;
+    Ok(document.to_string())
+}
+
+/// The lines of an options text without some of its requests.
+fn without(text: &str, requests: &[usize]) -> String {
+    let (asking, _) = super::fragment::parse(text);
+    let gone: Vec<usize> = requests
+        .iter()
+        .filter_map(|&at| Some(asking.get(at)?.number))
+        .collect();
+    let kept = text.lines().zip(1..).filter(|(_, at)| !gone.contains(at));
+    kept.map(|(line, _)| format!("{line}\n")).collect()
+}
+
+/// Changes a text and leaves the quotes and what stands around it.
+fn replace_text(item: &mut Item, change: impl FnOnce(&str) -> String) -> Result<(), String> {
+    let old = item
+        .as_value_mut()
+        .ok_or("`kernel.options` is not a text")?;
+    let text = old.as_str().ok_or("`kernel.options` is not a text")?;
+    let raw = match &*old {
+        Value::String(text) => text.display_repr().into_owned(),
+        _ => String::new(),
+    };
+    let mut value = options_value(&change(text), &raw)?;
+    *value.decor_mut() = old.decor().clone();
+    *old = value;
+    Ok(())
 }
 
 /// The lines of an options text with the requests in it.
@@ -130,6 +158,26 @@ memory = "32MiB"
                 "b\\\\\"\"\nCONFIG_LOG_BUF_SHIFT=12\n\"\"\"",
             );
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_is_removed_leaves_comments_and_layout_alone() {
+        let text = remove_options(RECIPE, &[0, 1]).expect("edits");
+        let expected = RECIPE
+            .replace("CONFIG_E1000=y\n", "")
+            .replace("# CONFIG_VT is not set\n", "");
+        assert_eq!(text, expected);
+        assert_eq!(remove_options(RECIPE, &[]).expect("edits"), RECIPE);
+        assert!(remove_options("[kernel]\n", &[0]).is_err());
+    }
+
+    #[test]
+    fn of_two_lines_for_a_symbol_the_one_that_is_named_goes() {
+        let recipe = "[kernel]\noptions = '''\nCONFIG_A=y\n# why\nCONFIG_A=y\n'''\n";
+        assert_eq!(
+            remove_options(recipe, &[1]).expect("edits"),
+            "[kernel]\noptions = '''\nCONFIG_A=y\n# why\n'''\n"
+        );
     }
 
     #[test]

@@ -13,6 +13,9 @@ use super::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
 use super::plan::Request;
 use super::table;
 
+/// Who asks for what stands in a recipe's own options.
+pub const OWN_OPTIONS: &str = "kernel.options";
+
 /// One line that asks for a symbol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {

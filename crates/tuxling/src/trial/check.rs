@@ -77,6 +77,11 @@ pub fn machine(
     Machine {
         board: plan.board.clone(),
         kernel: output.join("kernel"),
+        device_tree: plan
+            .board
+            .device_tree
+            .as_ref()
+            .map(|_| output.join("device-tree")),
         initrd: separate.then(|| output.join("ramdisk")),
         cmdline: plan.kernel.cmdline.clone(),
         memory: plan.machine.memory,
@@ -210,7 +215,8 @@ pub fn check(
         }
     }
     let trial_id = trial_id(plan, system, &request, version, report.accelerator)?;
-    let instructions = match options.boot_cost && report.outcome == Outcome::Passed {
+    let countable = plan.board.arch.facts().cycle_counter;
+    let instructions = match options.boot_cost && countable && report.outcome == Outcome::Passed {
         true => session.phase("boot cost", || {
             boot_cost(&trial_id, &request, system, session)
         })?,

@@ -5,6 +5,8 @@
 //! need is what tuxling itself needs (make, gcc, QEMU, Debian's archive), and
 //! cpio, xz, script(1) and unshare(1) with user namespaces.
 
+mod boards;
+mod config;
 mod failures;
 mod fixture;
 mod gdbstub;

@@ -1,7 +1,11 @@
 //! What takes too long for every run: kernels from nothing, and repeated boots.
 
+mod config;
 #[path = "../e2e/fixture.rs"]
 mod fixture;
+
+mod boards;
+mod releases;
 
 use std::fs;
 

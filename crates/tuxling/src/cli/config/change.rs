@@ -1,11 +1,13 @@
-//! `set` and `want`: what to ask for, and writing it into the recipe.
+//! `set`, `try` and `want`: what to ask for, what comes of it, and writing it
+//! into the recipe.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use kconfig::{Configuration, RequestError, SymbolType, UserValue};
-use serde::Serialize;
 
+use super::merge;
+use super::told::{Told, ToldChange, changes, show};
 use super::{Subject, unknown_symbol};
 use crate::cli::{print, print_json};
 use crate::error::{Failure, Kind, Result};
@@ -15,30 +17,6 @@ use crate::recipe::edit::set_options;
 use crate::recipe::plan::Request;
 use crate::recipe::{self, Plan, plan::RecipeOrigin};
 use crate::store::cache::write_whole;
-
-/// What is told of a change.
-#[derive(Serialize)]
-struct Told<'a> {
-    schema: &'static str,
-    /// Lines for the recipe's own options.
-    requests: Vec<String>,
-    /// Whether no smaller set would do; always so for what was typed.
-    smallest: bool,
-    /// All that changes.
-    changes: Vec<ToldChange>,
-    /// What is asked for and doesn't hold.
-    dropped: Vec<String>,
-    /// The recipe, when it was written.
-    written: Option<&'a Path>,
-}
-
-/// One symbol that changes.
-#[derive(Serialize)]
-struct ToldChange {
-    symbol: String,
-    before: String,
-    after: String,
-}
 
 /// `set`: edits the recipe's own options.
 pub fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {
@@ -53,7 +31,39 @@ pub fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()
         return Err(refused(at, &edit.dropped));
     }
     write_whole(&edit.path, edit.text.as_bytes())?;
-    tell(at, "tuxling.config.set/1", &requests, true, edit)
+    tell(at, "tuxling.config.set/1", &requests, None, edit)
+}
+
+/// `try`: what would change. What wouldn't hold any more is told, and decides
+/// the exit code.
+pub fn try_out(at: &Subject<'_>, typed: &[String]) -> Result<()> {
+    let mut requests = Vec::new();
+    for typed in typed {
+        let request = parse(at, typed)?;
+        requests.push(of_engine(at, &request)?);
+    }
+    let mut plan = at.plan.kernel.clone();
+    plan.requests.extend(requests.iter().cloned());
+    let after = at.tree.evaluate(&plan)?;
+    let dropped = merge::dropped(&plan, at, &after);
+    let told = Told {
+        schema: "tuxling.config.try/1",
+        requests: requests.iter().map(line).collect(),
+        smallest: None,
+        changes: changes(&at.configuration, &after, &who(at, &requests)),
+        dropped: dropped.into_iter().map(|dropped| dropped.text).collect(),
+        written: None,
+    };
+    show(at, &told)?;
+    merge::outcome(told.dropped.len())
+}
+
+/// Who asks for a symbol once these requests are the last ones.
+fn who<'a>(at: &'a Subject<'_>, requests: &'a [Request]) -> impl Fn(&str) -> String + 'a {
+    move |symbol| match requests.iter().find(|request| request.symbol == symbol) {
+        Some(request) => format!("asked for by {}", request.by),
+        None => at.who(symbol),
+    }
 }
 
 /// `want`: the fewest changes that give a symbol this value.
@@ -79,19 +89,15 @@ pub fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> {
             return Err(refused(&at, &edit.dropped));
         }
         write_whole(&edit.path, edit.text.as_bytes())?;
-        return tell(&at, schema, &requests, found.smallest, edit);
+        return tell(&at, schema, &requests, Some(found.smallest), edit);
     }
-    let changes = at.configuration.what_if(&found.requests);
-    let changes = changes.into_iter().map(|change| ToldChange {
-        symbol: at.tree.kconfig.display_name(change.symbol).to_owned(),
-        before: change.before,
-        after: change.after,
-    });
+    let mut after = at.configuration.clone();
+    after.set(&found.requests);
     let told = Told {
         schema,
         requests: requests.iter().map(line).collect(),
-        smallest: found.smallest,
-        changes: changes.collect(),
+        smallest: Some(found.smallest),
+        changes: changes(&at.configuration, &after, &who(&at, &requests)),
         dropped: Vec::new(),
         written: None,
     };
@@ -154,38 +160,29 @@ impl Edit {
             .collect();
         Ok(Edit {
             dropped,
-            changes: changes(&at.configuration, &after),
+            changes: changes(&at.configuration, &after, &who(at, requests)),
             path,
             text,
         })
     }
 }
 
-/// Why a request doesn't hold, if it doesn't.
-fn dropped_by(request: &Request, after: &Configuration<'_>) -> Option<Dropped> {
-    let tree = after.tree();
-    let asked = tree
-        .request(&request.symbol, &crate::kernel::config::spelled(request))
-        .ok()?;
-    let value = after.value(asked.symbol);
-    (!after.holds(&asked)).then(|| dropped::one(request, value, after))
-}
-
-/// All options whose value differs between two configurations of one tree.
-fn changes(before: &Configuration<'_>, after: &Configuration<'_>) -> Vec<ToldChange> {
-    let options = before.tree().defined_options();
-    options
-        .filter(|(id, _)| before.value(*id) != after.value(*id))
-        .map(|(id, option)| ToldChange {
-            symbol: option.name.to_string(),
-            before: before.value(id).to_owned(),
-            after: after.value(id).to_owned(),
-        })
-        .collect()
+/// Why a request doesn't hold, if it doesn't. That an unknown symbol be off
+/// says nothing, unless tuxling itself asks for it: some kernels have it.
+pub(super) fn dropped_by(request: &Request, after: &Configuration<'_>) -> Option<Dropped> {
+    let asked = after
+        .tree()
+        .request(&request.symbol, &crate::kernel::config::spelled(request));
+    match asked {
+        Ok(asked) if after.holds(&asked) => None,
+        Ok(asked) => Some(dropped::one(request, after.value(asked.symbol), after)),
+        Err(RequestError::UnknownOption { .. }) if request.lenient && request.value == "n" => None,
+        Err(_) => Some(dropped::one(request, "n", after)),
+    }
 }
 
 /// The recipe's own file; a built-in one has none.
-fn own_file(plan: &Plan) -> Result<PathBuf> {
+pub(super) fn own_file(plan: &Plan) -> Result<PathBuf> {
     match &plan.origin {
         RecipeOrigin::File(path) => path
             .canonicalize()
@@ -254,7 +251,7 @@ fn tell(
     at: &Subject<'_>,
     schema: &'static str,
     requests: &[Request],
-    smallest: bool,
+    smallest: Option<bool>,
     edit: Edit,
 ) -> Result<()> {
     let told = Told {
@@ -272,73 +269,9 @@ fn tell_nothing() -> Result<()> {
     print_json(&Told {
         schema: "tuxling.config.want/1",
         requests: Vec::new(),
-        smallest: true,
+        smallest: Some(true),
         changes: Vec::new(),
         dropped: Vec::new(),
         written: None,
     })
-}
-
-fn show(at: &Subject<'_>, told: &Told<'_>) -> Result<()> {
-    match at.json {
-        true => print_json(told),
-        false => print(&text(told)),
-    }
-}
-
-/// Lines that can stand in a recipe as they are: all else is a comment.
-fn text(told: &Told<'_>) -> String {
-    let mut lines = told.requests.clone();
-    if !told.smallest {
-        lines.push("# the search ended before it had ruled out that fewer do".to_owned());
-    }
-    lines.extend(told.dropped.iter().map(|d| commented(d)));
-    lines.push(match told.changes.len() {
-        0 => "# no value changes".to_owned(),
-        1 => "# 1 value changes:".to_owned(),
-        n => format!("# {n} values change:"),
-    });
-    lines.extend(told.changes.iter().map(|change| {
-        let ToldChange {
-            symbol,
-            before,
-            after,
-        } = change;
-        format!("#  {symbol} {before} -> {after}")
-    }));
-    if let Some(path) = told.written {
-        lines.push(format!("# written to {}", path.display()));
-    }
-    lines.iter().map(|line| format!("{line}\n")).collect()
-}
-
-fn commented(text: &str) -> String {
-    let lines: Vec<String> = text.lines().map(|line| format!("# {line}")).collect();
-    lines.join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_wanted_can_be_copied_into_a_recipe() {
-        let told = Told {
-            schema: "",
-            requests: vec!["CONFIG_PCI=y".into(), "# CONFIG_VT is not set".into()],
-            smallest: false,
-            changes: vec![ToldChange {
-                symbol: "PCI".into(),
-                before: "n".into(),
-                after: "y".into(),
-            }],
-            dropped: Vec::new(),
-            written: None,
-        };
-        let text = text(&told);
-        let (lines, wrong) = recipe::fragment::parse(&text);
-        assert!(wrong.is_empty(), "{wrong:?}");
-        assert_eq!(lines.len(), 2);
-        assert!(text.ends_with("# 1 value changes:\n#  PCI n -> y\n"));
-    }
 }

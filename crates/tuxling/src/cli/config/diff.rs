@@ -3,12 +3,13 @@
 
 use std::fs;
 
-use kconfig::{Configuration, Difference, Origin, Tristate};
+use kconfig::{Configuration, Difference, Origin};
 use serde::Serialize;
 
-use super::{Desk, Subject, who};
+use super::{Desk, Subject};
 use crate::cli::{cwd, load, print, print_json};
 use crate::error::{Failure, Kind, Result};
+use crate::kernel::config::who;
 use crate::kernel::kconfig::Tree;
 use crate::recipe::Plan;
 
@@ -41,7 +42,9 @@ pub fn run(desk: &Desk<'_>, at: &Subject<'_>, a: &str, b: Option<&str>) -> Resul
         Side::Recipe(plan, tree) => {
             let configuration = tree.evaluate(&plan.kernel)?;
             let after = configuration.to_dotconfig();
-            tell(&before, &after, &configuration, &|name| who(plan, name))
+            tell(&before, &after, &configuration, &|name| {
+                who(&plan.kernel, name)
+            })
         }
         Side::File(text) => {
             // Read as `savedefconfig` would write it: a full .config asks for
@@ -97,20 +100,9 @@ fn tell(
         let Some(symbol) = tree.find(name) else {
             return "that kernel has no such symbol".to_owned();
         };
-        if matches!(difference, Difference::Removed { .. }) {
-            let definition = tree.symbol(symbol);
-            let unmet = match definition.prompts().next() {
-                Some(_) => configuration.unmet_for(symbol, Tristate::Mod),
-                None => configuration.unmet(definition.direct_dependency, Tristate::Mod),
-            };
-            let parts: Vec<_> = unmet.into_iter().map(|unmet| unmet.text).collect();
-            if !parts.is_empty() {
-                return format!("needs {}", parts.join(" and "));
-            }
-        }
         match configuration.origin(symbol) {
             Origin::User => who(name),
-            other => tree.origin_text(&other),
+            _ => configuration.because(symbol),
         }
     };
     kconfig::diff(before, after)

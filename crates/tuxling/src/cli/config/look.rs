@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use kconfig::{Found, Location, Origin, Reverse, Why};
+use kconfig::{DefaultValue, Found, Location, Origin, Reverse, Why};
 use serde::Serialize;
 
 use super::Subject;
+use super::told::shown;
 use crate::cli::{print, print_json};
 use crate::error::Result;
 
-/// How many of those that select or imply a symbol are shown.
+/// How many defaults, and how many of those that select or imply a symbol,
+/// are shown.
 const MAX_REVERSES: usize = 8;
 
 /// `get`: the values.
@@ -56,10 +58,22 @@ struct ToldWhy {
     unmet: Vec<String>,
     lowest: &'static str,
     highest: &'static str,
+    defaults: Vec<ToldDefault>,
     selected_by: Vec<ToldReverse>,
     implied_by: Vec<ToldReverse>,
     defined_at: Vec<String>,
     help: Option<String>,
+}
+
+/// One default of a symbol.
+#[derive(Serialize)]
+struct ToldDefault {
+    value: String,
+    condition: String,
+    holds: bool,
+    at: String,
+    #[serde(skip)]
+    text: String,
 }
 
 /// One symbol that selects or implies another.
@@ -86,7 +100,14 @@ fn told(at: &Subject<'_>, why: &Why) -> ToldWhy {
     let tree = &at.tree.kconfig;
     let reason = match &why.origin {
         Origin::User => at.who(&why.name),
-        other => tree.origin_text(other),
+        _ => at.configuration.because(why.symbol),
+    };
+    let default = |default: &DefaultValue| ToldDefault {
+        value: default.value.clone(),
+        condition: default.condition.clone(),
+        holds: default.holds,
+        at: place(&default.location),
+        text: default.to_string(),
     };
     let reverses = |all: &[Reverse]| {
         let one = |reverse: &Reverse| ToldReverse {
@@ -111,6 +132,7 @@ fn told(at: &Subject<'_>, why: &Why) -> ToldWhy {
             .visibility
             .max(at.configuration.lower_bound(why.symbol))
             .as_str(),
+        defaults: why.defaults.iter().map(default).collect(),
         selected_by: reverses(&why.selected_by),
         implied_by: reverses(&why.implied_by),
         defined_at: why.definitions.iter().map(place).collect(),
@@ -131,7 +153,13 @@ fn sheet(why: &ToldWhy) -> String {
     };
     row("because", &why.reason);
     match &why.prompts[..] {
-        [] => row(why.r#type, "no prompt: only other symbols can set it"),
+        [] if why.defaults.is_empty() => {
+            row(why.r#type, "no prompt: only other symbols can set it");
+        }
+        [] => row(
+            why.r#type,
+            "no prompt: only its defaults and other symbols can set it",
+        ),
         prompts => prompts
             .iter()
             .for_each(|prompt| row(why.r#type, &format!("\"{prompt}\""))),
@@ -149,6 +177,7 @@ fn sheet(why: &ToldWhy) -> String {
         };
         row("can be", &range);
     }
+    default_rows(&mut row, &why.defaults);
     reverse_rows(&mut row, "selected by", &why.selected_by);
     reverse_rows(&mut row, "implied by", &why.implied_by);
     for place in &why.defined_at {
@@ -158,6 +187,21 @@ fn sheet(why: &ToldWhy) -> String {
         let _ = writeln!(out, "{}", format!("    {line}").trim_end());
     }
     out
+}
+
+/// The defaults, each with its condition; the one that holds first is taken.
+fn default_rows(row: &mut impl FnMut(&str, &str), defaults: &[ToldDefault]) {
+    for default in defaults.iter().take(MAX_REVERSES) {
+        let text = default.text.strip_prefix("default ");
+        row("default", text.unwrap_or(&default.text));
+    }
+    and_more(row, defaults.len());
+}
+
+fn and_more(row: &mut impl FnMut(&str, &str), count: usize) {
+    if let Some(more) = count.checked_sub(MAX_REVERSES + 1) {
+        row("", &format!("and {} more (all with --json)", more + 1));
+    }
 }
 
 fn reverse_rows(row: &mut impl FnMut(&str, &str), label: &str, reverses: &[ToldReverse]) {
@@ -174,16 +218,7 @@ fn reverse_rows(row: &mut impl FnMut(&str, &str), label: &str, reverses: &[ToldR
         };
         row(label, &format!("{symbol}{condition}: {value} ({at})"));
     }
-    if let Some(more) = reverses.len().checked_sub(MAX_REVERSES + 1) {
-        row("", &format!("and {} more (all with --json)", more + 1));
-    }
-}
-
-fn shown(value: &str) -> &str {
-    match value {
-        "" => "\"\"",
-        value => value,
-    }
+    and_more(row, reverses.len());
 }
 
 /// `search`: symbols by name, prompt and help text.
@@ -252,6 +287,7 @@ mod tests {
             unmet: vec!["PCI [=n]".into()],
             lowest: "n",
             highest: "n",
+            defaults: Vec::new(),
             selected_by: (0..10).map(|n| reverse(&format!("S{n}"))).collect(),
             implied_by: Vec::new(),
             defined_at: vec!["net/Kconfig:1".into()],

@@ -25,7 +25,7 @@ pub fn plan(
         requests.extend(fragment_file(context, name));
     }
     if let Some(options) = &raw.options {
-        let own = fragment::of_text(context.problems, options, "kernel.options");
+        let own = fragment::of_text(context.problems, options, fragment::OWN_OPTIONS);
         requests.extend(own);
     }
     let cmdline = || format!("console={console} panic=-1");

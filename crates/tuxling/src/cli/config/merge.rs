@@ -1,0 +1,201 @@
+//! `merge`: fragments over the recipe, and what becomes of every request.
+
+use std::path::Path;
+
+use kconfig::Configuration;
+use serde::Serialize;
+
+use super::Subject;
+use super::change::dropped_by;
+use super::told::{ToldChange, changes, commented};
+use crate::cli::{cwd, print, print_json};
+use crate::error::{Failure, Kind, Result};
+use crate::kernel::config::{line, who};
+use crate::recipe::diagnostic::{Problem, Problems, RecipeErrors};
+use crate::recipe::files::Files;
+use crate::recipe::fragment;
+use crate::recipe::plan::{KernelPlan, Request};
+use crate::store::cache::write_whole;
+
+/// What is told.
+#[derive(Serialize)]
+struct Told<'a> {
+    schema: &'static str,
+    /// How many requests the fragments make.
+    requests: usize,
+    /// Every request, of the recipe and then of the fragments, that doesn't
+    /// hold afterwards, in their order.
+    dropped: Vec<ToldDropped>,
+    /// Every request that a later one turned round.
+    overridden: Vec<ToldOverridden>,
+    /// All that changes, by name.
+    changes: Vec<ToldChange>,
+    /// The `.config`, when it was written.
+    written: Option<&'a Path>,
+}
+
+/// One request that doesn't hold.
+#[derive(Serialize)]
+pub(super) struct ToldDropped {
+    request: String,
+    by: String,
+    value: String,
+    /// What it lacks.
+    reason: String,
+    #[serde(skip)]
+    pub(super) text: String,
+}
+
+/// One request that a later one turned round.
+#[derive(Serialize)]
+struct ToldOverridden {
+    request: String,
+    by: String,
+    /// The request that counts.
+    later: String,
+    later_by: String,
+}
+
+/// Merges, and tells what doesn't hold; this decides the exit code.
+pub fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> Result<()> {
+    let asked = read(names)?;
+    let mut plan = at.plan.kernel.clone();
+    plan.requests.extend(asked.iter().cloned());
+    let after = at.tree.evaluate(&plan)?;
+    let told = Told {
+        schema: "tuxling.config.merge/1",
+        requests: asked.len(),
+        dropped: dropped(&plan, at, &after),
+        overridden: overridden(&plan, asked.len()),
+        changes: changes(&at.configuration, &after, &|name| who(&plan, name)),
+        written: output,
+    };
+    if let Some(path) = output {
+        write_whole(&cwd()?.join(path), after.to_dotconfig().as_bytes())?;
+    }
+    match at.json {
+        true => print_json(&told)?,
+        false => print(&text(&told))?,
+    }
+    outcome(told.dropped.len())
+}
+
+/// Fails when some request doesn't hold.
+pub(super) fn outcome(dropped: usize) -> Result<()> {
+    let message = match dropped {
+        0 => return Ok(()),
+        1 => "1 request doesn't hold".to_owned(),
+        n => format!("{n} requests don't hold"),
+    };
+    Err(Failure::new(Kind::Config, message))
+}
+
+/// The requests of all fragments; whatever is wrong in them is told at once.
+fn read(names: &[String]) -> Result<Vec<Request>> {
+    let problems = Problems::default();
+    let files = Files::Folder(cwd()?);
+    let mut requests = Vec::new();
+    for name in names {
+        let text = match files.text(name) {
+            Ok(text) => text,
+            Err(wrong) => {
+                let problem = Problem::general(wrong.message);
+                return Err(RecipeErrors::general(name, problem).into());
+            }
+        };
+        let source = problems.add_source(name, &text);
+        requests.extend(fragment::of_file(&problems, source, &text));
+    }
+    match problems.is_empty() {
+        true => Ok(requests),
+        false => {
+            let told = problems.into_errors("fragments").render(false);
+            Err(Failure::new(Kind::Usage, "the fragments can't be used").detail(told))
+        }
+    }
+}
+
+/// The requests that count and don't hold: those of the fragments, and those of
+/// the recipe that held before.
+pub(super) fn dropped(
+    plan: &KernelPlan,
+    at: &Subject<'_>,
+    after: &Configuration<'_>,
+) -> Vec<ToldDropped> {
+    let own = at.plan.kernel.requests.len();
+    let requests = plan.requests.iter().enumerate();
+    requests
+        .filter(|(index, _)| counts(plan, *index).is_none())
+        .filter(|(index, request)| {
+            *index >= own || dropped_by(request, &at.configuration).is_none()
+        })
+        .filter_map(|(_, request)| {
+            let dropped = dropped_by(request, after)?;
+            Some(ToldDropped {
+                request: line(request),
+                by: request.by.clone(),
+                text: dropped.to_string(),
+                value: dropped.value,
+                reason: dropped.reason,
+            })
+        })
+        .collect()
+}
+
+/// The later request for the same symbol, if there is one.
+fn counts(plan: &KernelPlan, index: usize) -> Option<&Request> {
+    let symbol = &plan.requests[index].symbol;
+    let later = plan.requests[index + 1..].iter();
+    later.rev().find(|request| request.symbol == *symbol)
+}
+
+/// What a request of a fragment turned round, in the recipe or in a fragment
+/// before it.
+fn overridden(plan: &KernelPlan, of_fragments: usize) -> Vec<ToldOverridden> {
+    let fragments = &plan.requests[plan.requests.len() - of_fragments..];
+    let requests = plan.requests.iter().enumerate();
+    requests
+        .filter_map(|(index, request)| {
+            let later = counts(plan, index)?;
+            let turned = later.value != request.value || later.quoted != request.quoted;
+            // What the recipe's own parts say of each other is no news.
+            let by_fragment = fragments.iter().any(|one| std::ptr::eq(one, later));
+            (turned && by_fragment).then(|| ToldOverridden {
+                request: line(request),
+                by: request.by.clone(),
+                later: line(later),
+                later_by: later.by.clone(),
+            })
+        })
+        .collect()
+}
+
+/// What is told, as text.
+fn text(told: &Told<'_>) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    lines.extend(told.dropped.iter().map(|dropped| dropped.text.clone()));
+    lines.extend(told.overridden.iter().map(|one| {
+        let ToldOverridden {
+            request,
+            by,
+            later,
+            later_by,
+        } = one;
+        format!("{request} (asked for by {by}) is overridden by {later_by}: {later}")
+    }));
+    let hold = match told.dropped.len() {
+        0 => "all hold".to_owned(),
+        1 => "1 request doesn't hold".to_owned(),
+        n => format!("{n} requests don't hold"),
+    };
+    let changed = match told.changes.len() {
+        1 => "1 value changes".to_owned(),
+        n => format!("{n} values change"),
+    };
+    let merged = match told.requests {
+        1 => "1 request merged".to_owned(),
+        n => format!("{n} requests merged"),
+    };
+    lines.push(commented(&format!("{merged}: {hold}, {changed}")));
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}

@@ -1,0 +1,139 @@
+//! What is told of a change to a configuration, as text and as JSON.
+
+use std::path::Path;
+
+use kconfig::{Configuration, Origin};
+use serde::Serialize;
+
+use super::Subject;
+use crate::cli::{print, print_json};
+use crate::error::Result;
+
+/// What is told of a change.
+#[derive(Serialize)]
+pub struct Told<'a> {
+    pub schema: &'static str,
+    /// Lines for the recipe's own options.
+    pub requests: Vec<String>,
+    /// Whether no smaller set would do, where one was searched for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smallest: Option<bool>,
+    /// All that changes, by name.
+    pub changes: Vec<ToldChange>,
+    /// What is asked for and doesn't hold.
+    pub dropped: Vec<String>,
+    /// The recipe, when it was written.
+    pub written: Option<&'a Path>,
+}
+
+/// One symbol that changes.
+#[derive(Serialize)]
+pub struct ToldChange {
+    pub symbol: String,
+    pub before: String,
+    pub after: String,
+    /// Where the value after comes from, or what the symbol lacks.
+    pub reason: String,
+}
+
+/// All options whose value differs between two configurations of one tree, by
+/// name; `who` tells who asks for a value.
+pub fn changes(
+    before: &Configuration<'_>,
+    after: &Configuration<'_>,
+    who: &dyn Fn(&str) -> String,
+) -> Vec<ToldChange> {
+    let options = before.tree().defined_options();
+    let mut changes: Vec<_> = options
+        .filter(|(id, _)| before.value(*id) != after.value(*id))
+        .map(|(id, option)| ToldChange {
+            symbol: option.name.to_string(),
+            before: before.value(id).to_owned(),
+            after: after.value(id).to_owned(),
+            reason: match after.origin(id) {
+                Origin::User => who(&option.name),
+                _ => after.because(id),
+            },
+        })
+        .collect();
+    changes.sort_by(|a, b| a.symbol.cmp(&b.symbol));
+    changes
+}
+
+/// Shows what is told of a change.
+pub fn show(at: &Subject<'_>, told: &Told<'_>) -> Result<()> {
+    match at.json {
+        true => print_json(told),
+        false => print(&text(told)),
+    }
+}
+
+/// Lines that can stand in a recipe as they are: all else is a comment.
+fn text(told: &Told<'_>) -> String {
+    let mut lines = told.requests.clone();
+    if told.smallest == Some(false) {
+        lines.push("# the search ended before it had ruled out that fewer do".to_owned());
+    }
+    lines.extend(told.dropped.iter().map(|d| commented(d)));
+    lines.push(match told.changes.len() {
+        0 => "# no value changes".to_owned(),
+        1 => "# 1 value changes:".to_owned(),
+        n => format!("# {n} values change:"),
+    });
+    let changes = told.changes.iter().map(|change| {
+        let (before, after) = (shown(&change.before), shown(&change.after));
+        let what = format!("{} {before} -> {after}", change.symbol);
+        (what, &change.reason)
+    });
+    let changes: Vec<_> = changes.collect();
+    let width = changes.iter().map(|(what, _)| what.len()).max();
+    let width = width.unwrap_or(0).min(40);
+    let change = |(what, reason): &(String, &String)| format!("#  {what:<width$}  # {reason}");
+    lines.extend(changes.iter().map(change));
+    if let Some(path) = told.written {
+        lines.push(format!("# written to {}", path.display()));
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// A value as it is shown: an empty text as one.
+pub fn shown(value: &str) -> &str {
+    match value {
+        "" => "\"\"",
+        value => value,
+    }
+}
+
+/// A text as a comment of a `.config`.
+pub fn commented(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(|line| format!("# {line}")).collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe;
+
+    #[test]
+    fn what_is_wanted_can_be_copied_into_a_recipe() {
+        let told = Told {
+            schema: "",
+            requests: vec!["CONFIG_PCI=y".into(), "# CONFIG_VT is not set".into()],
+            smallest: Some(false),
+            changes: vec![ToldChange {
+                symbol: "PCI".into(),
+                before: "n".into(),
+                after: "y".into(),
+                reason: "asked for".into(),
+            }],
+            dropped: Vec::new(),
+            written: None,
+        };
+        let text = text(&told);
+        let (lines, wrong) = recipe::fragment::parse(&text);
+        assert!(wrong.is_empty(), "{wrong:?}");
+        assert_eq!(lines.len(), 2);
+        assert!(text.ends_with("# 1 value changes:\n#  PCI n -> y  # asked for\n"));
+    }
+}

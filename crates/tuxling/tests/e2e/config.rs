@@ -1,0 +1,449 @@
+//! `tuxling config` on the real kernel's Kconfig files: what it answers, what
+//! it writes, and what it refuses. No kernel is built; the first call loads the
+//! tree and the others find its probes answered.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::fixture::{Run, folder, lock, run, tuxling};
+
+/// A system on plain ground: no network, few options of its own.
+const RECIPE: &str = r#"# A system of mine.
+name  = "asked"
+board = "pc"
+
+[kernel]
+version   = "6.12"
+fragments = ["builtin:pc-base.config", "hand.config"]
+options   = """
+# The console's history is short.
+CONFIG_LOG_BUF_SHIFT=14
+"""  # as few as can be
+
+[userland]
+busybox = ["sh", "init"]
+
+[network]
+mode = "none"
+"#;
+
+/// The recipe in a folder of its own.
+struct Desk {
+    dir: TempDir,
+    recipe: PathBuf,
+}
+
+impl Desk {
+    /// `edit` changes the recipe's text; `fragment` is its own fragment.
+    fn new(edit: impl FnOnce(&str) -> String, fragment: &str) -> Desk {
+        let dir = folder();
+        lock(dir.path(), "asked");
+        let recipe = dir.path().join("asked.toml");
+        fs::write(&recipe, edit(RECIPE)).expect("writable");
+        let desk = Desk { dir, recipe };
+        desk.file("hand.config", fragment);
+        desk
+    }
+
+    fn plain() -> Desk {
+        Desk::new(str::to_owned, "")
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.dir.path().join(name);
+        fs::write(&path, text).expect("writable");
+        path
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Run {
+        ask(self.dir.path(), "asked.toml", arguments)
+    }
+
+    /// The answer as JSON of this schema.
+    #[track_caller]
+    fn json(&self, arguments: &[&str], code: i32) -> Value {
+        let run = self.ask(&[arguments, &["--json"]].concat()).ends_with(code);
+        let answer = run.json();
+        let schema = format!("tuxling.config.{}/1", arguments[0]);
+        assert_eq!(answer["schema"], schema);
+        answer
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(&self.recipe).expect("a recipe")
+    }
+
+    /// The lines that `get` prints.
+    #[track_caller]
+    fn values(&self, symbols: &[&str]) -> String {
+        self.ask(&[&["get"], symbols].concat()).ends_with(0).stdout
+    }
+}
+
+fn ask(dir: &Path, recipe: &str, arguments: &[&str]) -> Run {
+    let mut config = tuxling();
+    config.current_dir(dir).args(["config", recipe]);
+    run(config.args(arguments))
+}
+
+fn strings(values: &Value) -> Vec<&str> {
+    let values = values.as_array().expect("a list").iter();
+    values.map(|one| one.as_str().expect("a text")).collect()
+}
+
+/// The change of one symbol among all: before, after, reason.
+#[track_caller]
+fn change<'a>(answer: &'a Value, symbol: &str) -> [&'a str; 3] {
+    let changes = answer["changes"].as_array().expect("a list");
+    let found = changes.iter().find(|change| change["symbol"] == symbol);
+    let found = found.unwrap_or_else(|| panic!("{symbol} doesn't change"));
+    ["before", "after", "reason"].map(|key| found[key].as_str().expect("a text"))
+}
+
+#[test]
+fn values_are_printed_as_a_config_has_them() {
+    let desk = Desk::plain();
+    assert_eq!(
+        desk.values(&["LOG_BUF_SHIFT", "CONFIG_E1000", "DEFAULT_HOSTNAME", "TTY"]),
+        "CONFIG_LOG_BUF_SHIFT=14\n# CONFIG_E1000 is not set\n\
+         CONFIG_DEFAULT_HOSTNAME=\"(none)\"\nCONFIG_TTY=y\n"
+    );
+    let answer = desk.json(&["get", "LOG_BUF_SHIFT"], 0);
+    assert_eq!(answer["values"]["LOG_BUF_SHIFT"], "14");
+    desk.ask(&["get", "E10000"]).ends_with(1).says(&[
+        "CONFIG_E10000: this kernel has no such symbol; did you mean",
+        "help: ",
+    ]);
+}
+
+#[test]
+fn the_whole_is_saved_and_the_least_gives_it_again() {
+    let desk = Desk::plain();
+    let whole = desk.ask(&["save"]).ends_with(0).stdout;
+    assert!(whole.contains("\nCONFIG_LOG_BUF_SHIFT=14\n"));
+    let least = desk.dir.path().join("least.config");
+    let path = least.to_str().expect("UTF-8");
+    let told = desk.ask(&["save", "--defconfig", "-o", path]).ends_with(0);
+    assert_eq!(told.stdout, "");
+    let text = fs::read_to_string(&least).expect("was written");
+    assert!(text.lines().count() * 4 < whole.lines().count());
+    // As a file it is compared by what it says, not by what it leaves out.
+    let same = desk.file("same.config", &whole);
+    let same = same.to_str().expect("UTF-8");
+    assert_eq!(desk.ask(&["diff", same]).ends_with(0).stdout, "");
+}
+
+#[test]
+fn two_recipes_differ_with_reasons() {
+    let desk = Desk::plain();
+    let told = desk.ask(&["diff", "pc-net"]).ends_with(0).stdout;
+    for line in [
+        " LOG_BUF_SHIFT 14 -> 17 # default 17 if PRINTK [=y] (init/Kconfig:",
+        " NET n -> y # asked for by network.mode = \"dhcp\"",
+        "+E1000 y # asked for by network.nic = \"e1000\"",
+        "+CRYPTO_LIB_SHA1 y # selected by BPF",
+    ] {
+        let (what, reason) = line.split_once(" # ").expect("both");
+        let found = told.lines().any(|line| {
+            let (left, right) = line.split_once("# ").expect("a reason");
+            left.trim_end() == what && right.starts_with(reason)
+        });
+        assert!(found, "no {line:?} in\n{told}");
+    }
+}
+
+#[test]
+fn a_symbol_is_found_by_what_it_is_for() {
+    let desk = Desk::plain();
+    let told = desk.ask(&["search", "gigabit", "pro", "1000"]).ends_with(0);
+    assert!(
+        told.stdout
+            .starts_with("E1000=n  Intel(R) PRO/1000 Gigabit"),
+        "{}",
+        told.stdout
+    );
+}
+
+#[test]
+fn a_value_has_its_reason() {
+    let desk = Desk::plain();
+    let card = desk.json(&["why", "E1000"], 0);
+    assert_eq!(card["value"], "n");
+    assert_eq!(
+        strings(&card["unmet"]),
+        [
+            "NETDEVICES [=n]",
+            "ETHERNET [=n]",
+            "NET_VENDOR_INTEL [=n]",
+            "PCI [=n]"
+        ]
+    );
+    let asked = desk.json(&["why", "LOG_BUF_SHIFT"], 0);
+    assert_eq!(asked["reason"], "asked for by kernel.options");
+    // What nobody can ask for is told by what sets it.
+    let word = desk.ask(&["why", "X86_32"]).ends_with(0).stdout;
+    for text in [
+        "because      default y if !64BIT [=n] (arch/x86/Kconfig:",
+        "no prompt: only its defaults and other symbols can set it",
+    ] {
+        assert!(word.contains(text), "no {text:?} in\n{word}");
+    }
+    desk.ask(&["want", "X86_32=n"])
+        .ends_with(3)
+        .says(&["it has no prompt; default y if !64BIT [=n] (arch/x86/Kconfig:"]);
+}
+
+#[test]
+fn what_is_wanted_comes_with_all_it_needs_and_is_written_into_the_recipe() {
+    let desk = Desk::plain();
+    let before = desk.text();
+    let answer = desk.json(&["want", "E1000=y"], 0);
+    let requests = strings(&answer["requests"]).join("\n");
+    // What is needed stands before what needs it, the wish itself last.
+    assert!(requests.ends_with("\nCONFIG_E1000=y"), "{requests}");
+    assert!(requests.contains("CONFIG_PCI=y"), "{requests}");
+    assert_eq!(change(&answer, "NET")[..2], ["n", "y"]);
+    let names: Vec<_> = answer["changes"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|change| change["symbol"].as_str())
+        .collect();
+    assert!(names.is_sorted(), "{names:?}");
+    assert_eq!(desk.text(), before, "a question writes nothing");
+
+    desk.ask(&["want", "E1000=y", "--apply"]).ends_with(0);
+    let expected = before.replace(
+        "CONFIG_LOG_BUF_SHIFT=14\n",
+        &format!("CONFIG_LOG_BUF_SHIFT=14\n{requests}\n"),
+    );
+    assert_eq!(desk.text(), expected);
+    assert_eq!(desk.values(&["E1000"]), "CONFIG_E1000=y\n");
+    let again = desk.ask(&["want", "E1000=y"]).ends_with(0).stdout;
+    assert!(
+        again.starts_with("# CONFIG_E1000 has this value"),
+        "{again}"
+    );
+}
+
+#[test]
+fn a_wish_whose_default_would_do_is_asked_for_all_the_same() {
+    let desk = Desk::plain();
+    let answer = desk.json(&["want", "IPV6_SIT=y"], 0);
+    let requests = strings(&answer["requests"]);
+    assert_eq!(requests.last(), Some(&"CONFIG_IPV6_SIT=y"), "{requests:?}");
+    assert_eq!(change(&answer, "IPV6_SIT")[..2], ["n", "y"]);
+}
+
+#[test]
+fn numbers_and_texts_can_be_wanted_and_set() {
+    let desk = Desk::plain();
+    let answer = desk.json(&["want", "LOG_BUF_SHIFT=12"], 0);
+    assert_eq!(strings(&answer["requests"]), ["CONFIG_LOG_BUF_SHIFT=12"]);
+    desk.ask(&["want", "LOG_BUF_SHIFT=3"])
+        .ends_with(3)
+        .says(&["it must be from 12 to 25"]);
+    let told = desk.ask(&["want", "CMDLINE=quiet"]).ends_with(0).stdout;
+    assert!(
+        told.starts_with("CONFIG_CMDLINE_BOOL=y\nCONFIG_CMDLINE=\"quiet\"\n"),
+        "{told}"
+    );
+    desk.ask(&["want", "DEFAULT_HOSTNAME=\"x\"", "--apply"])
+        .ends_with(0);
+    desk.ask(&["set", "LOG_BUF_SHIFT=13"]).ends_with(0);
+    assert!(desk.text().contains(
+        "# The console's history is short.\nCONFIG_LOG_BUF_SHIFT=13\n\
+         CONFIG_DEFAULT_HOSTNAME=\"x\"\n\"\"\"  # as few as can be\n"
+    ));
+}
+
+#[test]
+fn what_the_configuration_would_drop_is_not_written() {
+    let desk = Desk::plain();
+    let before = desk.text();
+    desk.ask(&["set", "E1000=y"]).ends_with(3).says(&[
+        "the configuration would drop it; nothing was written",
+        "needs NETDEVICES [=n] and ETHERNET [=n] and NET_VENDOR_INTEL [=n] and PCI [=n]",
+        "help: `tuxling config asked.toml want E1000=y`",
+    ]);
+    assert_eq!(desk.text(), before);
+    desk.ask(&["set", "E1000=y", "--allow-dropped"])
+        .ends_with(0);
+    assert!(desk.text().contains("\nCONFIG_E1000=y\n"));
+    // A built-in recipe can be asked but not edited.
+    let edit = ask(desk.dir.path(), "pc-net", &["set", "TTY=y"]);
+    edit.ends_with(1).says(&["pc-net is built in"]);
+}
+
+#[test]
+fn a_trial_tells_all_that_would_change_and_writes_nothing() {
+    let desk = Desk::plain();
+    let before = desk.text();
+    let answer = desk.json(&["try", "IPV6=y", "NET=y", "LOG_BUF_SHIFT=12"], 3);
+    // IPV6 lacks INET.
+    let dropped = strings(&answer["dropped"]);
+    assert_eq!(dropped.len(), 1);
+    assert!(
+        dropped[0].contains("\n    needs INET [=n]\n"),
+        "{dropped:?}"
+    );
+    assert_eq!(
+        change(&answer, "NET"),
+        ["n", "y", "asked for by the command line"]
+    );
+    assert_eq!(change(&answer, "BPF"), ["n", "y", "selected by NET"]);
+    assert_eq!(
+        change(&answer, "LOG_BUF_SHIFT"),
+        ["14", "12", "asked for by the command line"]
+    );
+    // What the recipe asks for and would lose is told, too.
+    let lost = desk.json(&["try", "TTY=n"], 3);
+    let lost = strings(&lost["dropped"]).join("\n");
+    assert!(
+        lost.contains("CONFIG_SERIAL_8250=y (asked for by board pc) is n after all\n    needs TTY"),
+        "{lost}"
+    );
+    assert_eq!(desk.text(), before);
+    desk.ask(&["try", "LOG_BUF_SHIFT=12"]).ends_with(0);
+}
+
+#[test]
+fn fragments_are_merged_with_the_fate_of_every_request() {
+    let desk = Desk::plain();
+    desk.file(
+        "a.config",
+        "CONFIG_NET=y\nCONFIG_EXT4_FS=y\nCONFIG_LOG_BUF_SHIFT=12\nCONFIG_NETT=y\n",
+    );
+    desk.file(
+        "b.config",
+        "# CONFIG_NET is not set\nCONFIG_LOG_BUF_SHIFT=13\nCONFIG_PACKET=y\n",
+    );
+    let answer = desk.json(&["merge", "a.config", "b.config", "-o", "merged.config"], 3);
+    let row = |one: &Value, keys: [&str; 3]| {
+        let cells = keys.map(|key| one[key].as_str().expect("a text").to_owned());
+        cells.join(" | ")
+    };
+    let rows = |list: &Value, keys: [&str; 3]| -> Vec<String> {
+        let list = list.as_array().expect("a list").iter();
+        list.map(|one| row(one, keys)).collect()
+    };
+    assert_eq!(
+        rows(&answer["dropped"], ["by", "request", "reason"]),
+        [
+            "a.config:2 | CONFIG_EXT4_FS=y | needs BLOCK [=n]",
+            "a.config:4 | CONFIG_NETT=y | this kernel has no such symbol; did you mean CONFIG_NET?",
+            "b.config:3 | CONFIG_PACKET=y | needs NET [=n]",
+        ]
+    );
+    assert_eq!(
+        rows(&answer["overridden"], ["by", "request", "later_by"]),
+        [
+            "kernel.options | CONFIG_LOG_BUF_SHIFT=14 | b.config:2",
+            "a.config:1 | CONFIG_NET=y | b.config:1",
+            "a.config:3 | CONFIG_LOG_BUF_SHIFT=12 | b.config:2",
+        ]
+    );
+    let merged = fs::read_to_string(desk.dir.path().join("merged.config")).expect("written");
+    assert!(merged.contains("\nCONFIG_LOG_BUF_SHIFT=13\n"));
+
+    // What holds is fine; what is no fragment is told with its place.
+    desk.file("c.config", "CONFIG_LOG_BUF_SHIFT=12\n");
+    let told = desk.ask(&["merge", "c.config"]).ends_with(0).stdout;
+    assert!(told.ends_with("# 1 request merged: all hold, 1 value changes\n"));
+    desk.file("d.config", "CONFIG_TTY=y\nCONFIG_NET\n");
+    desk.ask(&["merge", "d.config"])
+        .ends_with(1)
+        .says(&["this is not a line of a .config", "d.config:2:1"]);
+}
+
+#[test]
+fn what_the_recipe_would_have_anyway_is_found_and_removed() {
+    let needless = "# Text on the serial console.\nCONFIG_TTY=y\n\
+                    # CONFIG_SOUND is not set\nCONFIG_CRC32=y\n";
+    let with = |text: &str| {
+        let line = "CONFIG_LOG_BUF_SHIFT=14\n";
+        text.replace(line, &format!("{line}{needless}"))
+    };
+    let desk = Desk::new(with, "CONFIG_LOG_BUF_SHIFT=15\nCONFIG_EXT4_FS=y\n");
+    let whole = desk.ask(&["save"]).ends_with(0).stdout;
+    let answer = desk.json(&["minimize"], 0);
+    let redundant = answer["redundant"].as_array().expect("a list").iter();
+    let own: Vec<_> = redundant
+        .filter(|one| one["by"] == "kernel.options" || one["by"] == "hand.config:1")
+        .map(|one| (one["request"].as_str(), one["reason"].as_str()))
+        .collect();
+    assert_eq!(
+        own,
+        [
+            (
+                Some("CONFIG_LOG_BUF_SHIFT=15"),
+                Some("overridden by kernel.options")
+            ),
+            (Some("CONFIG_TTY=y"), Some("asked for by board pc")),
+            (Some("# CONFIG_SOUND is not set"), Some("set by tinyconfig")),
+            (Some("CONFIG_CRC32=y"), Some("selected by XZ_DEC")),
+        ]
+    );
+    // What doesn't hold is no redundant request, but an error to look at.
+    let dropped = strings(&answer["dropped"]).join("\n");
+    assert!(dropped.contains("CONFIG_EXT4_FS=y (asked for by hand.config:2)"));
+
+    desk.ask(&["minimize", "--apply"]).ends_with(0);
+    let kept = "# Text on the serial console.\n";
+    let expected = with(RECIPE).replace(needless, kept);
+    assert_eq!(desk.text(), expected);
+    assert_eq!(desk.ask(&["save"]).ends_with(0).stdout, whole);
+}
+
+#[test]
+fn what_olddefconfig_drops_in_silence_is_told_with_what_it_lacks() {
+    let needs = [
+        ("E1000", "PCI"),
+        ("PACKET", "NET"),
+        ("EXT4_FS", "BLOCK"),
+        ("DEVTMPFS_MOUNT", "DEVTMPFS"),
+        ("USB_STORAGE", "USB_SUPPORT"),
+        ("IKCONFIG_PROC", "IKCONFIG"),
+        ("SND_HDA_INTEL", "SND"),
+        ("MODULE_UNLOAD", "MODULES"),
+        ("FRAMEBUFFER_CONSOLE", "VT"),
+        ("HIGHPTE", "HIGHMEM"),
+    ];
+    let fragment: String = needs
+        .iter()
+        .map(|(symbol, _)| format!("CONFIG_{symbol}=y\n"))
+        .collect();
+    let desk = Desk::new(str::to_owned, &fragment);
+    for (symbol, lacks) in needs {
+        let unmet = desk.json(&["why", symbol], 0)["unmet"].clone();
+        let lacks = format!("{lacks} [=n]");
+        assert!(
+            strings(&unmet).contains(&&*lacks),
+            "{symbol}: {unmet} has no {lacks}"
+        );
+    }
+    // The kernel's own tools drop all ten, and the build says so before
+    // anything is compiled.
+    let mut build = tuxling();
+    build.current_dir(desk.dir.path()).arg("build");
+    let build = run(build.arg("asked.toml")).ends_with(3);
+    let told = build
+        .says(&["the configuration drops 10 requests of the recipe's"])
+        .stderr;
+    for (line, (symbol, lacks)) in (1..).zip(needs) {
+        let head = format!("CONFIG_{symbol}=y (asked for by hand.config:{line}) is n after all\n");
+        let (_, rest) = told.split_once(&head).expect("is told");
+        let reason = rest.lines().next().expect("a reason");
+        let parts: Vec<_> = reason
+            .trim()
+            .strip_prefix("needs ")
+            .expect("what it lacks")
+            .split(" and ")
+            .collect();
+        let lacks = format!("{lacks} [=n]");
+        assert!(parts.contains(&&*lacks), "{symbol}: {reason}");
+    }
+}
