@@ -14,5 +14,6 @@ mod interactive;
 mod machine;
 mod pass;
 mod process;
+mod ram;
 mod ramdisk;
 mod recipe;

@@ -174,7 +174,8 @@ impl<O: Oracle> Work<'_, O> {
                 }
             }
             match lower {
-                None => return Ok(self.found(Some(edge), true)),
+                // Where the range ends, nothing below it was seen to fail.
+                None => return Ok(self.found(Some(edge), edge >= least + BELOW)),
                 // It passed sometimes: is it an edge of its own?
                 Some(below) if self.always(below * self.step, true)? => edge = below,
                 Some(_) => return Ok(self.found(Some(edge), false)),
@@ -298,7 +299,7 @@ mod tests {
             let range = Range { from: from * 16, ..RANGE };
             let found = run(range, &mut Rule::new(|kib, _| kib >= edge * 16));
             prop_assert_eq!(found.edge, Some(edge.max(from.max(1)) * 16));
-            prop_assert!(found.confirmed);
+            prop_assert_eq!(found.confirmed, edge >= from.max(1) + BELOW);
         }
 
         #[test]

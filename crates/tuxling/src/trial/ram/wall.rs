@@ -34,6 +34,13 @@ const NO_KERNEL_MEMORY: &[&str] = &[
 /// hw/core/loader.c).
 const LOADER: &[&str] = &["Not enough space", "could not load", "too large", "too big"];
 
+/// What a ramdisk says that was overwritten in part (init/initramfs.c).
+const SPOILED: &[&str] = &[
+    "Initramfs unpacking failed: invalid magic",
+    "Initramfs unpacking failed: junk",
+    "data is corrupt",
+];
+
 /// Whether QEMU refused because of the RAM's size.
 pub fn loader_refuses(said: &str) -> bool {
     LOADER.iter().any(|text| said.contains(text))
@@ -44,9 +51,9 @@ pub fn explain(evidence: &WallEvidence<'_>) -> Wall {
     let rules: [fn(&WallEvidence<'_>) -> Option<Wall>; 7] = [
         refused,
         ramdisk_over_kernel,
+        decompressor_over_ramdisk,
         unpacking,
         kernel_beyond_ram,
-        decompressor_over_ramdisk,
         kernel_memory,
         program_memory,
     ];
@@ -165,21 +172,26 @@ fn kernel_beyond_ram(evidence: &WallEvidence<'_>) -> Option<Wall> {
 }
 
 fn decompressor_over_ramdisk(evidence: &WallEvidence<'_>) -> Option<Wall> {
-    if evidence.printed() || evidence.ramdisk_place != RamdiskPlace::Half {
+    let spoiled = evidence.line_with(SPOILED).is_some();
+    let silent = !evidence.printed();
+    if !(spoiled || silent) || evidence.ramdisk_place != RamdiskPlace::Half {
         return None;
     }
     let (start, _) = evidence.kernel_place()?;
     let unpacked = evidence.unpacked_kernel_bytes()?;
     let needed = start + unpacked + evidence.kernel_bytes + evidence.decompressor_bytes;
     let half = evidence.kib * 512;
-    // The least that passes is one step, so half a step of address, above.
     if needed <= half {
         return None;
     }
     let text = format!(
-        "the loader puts ramdisk and device tree at half of RAM (0x{half:x}); there the kernel's decompressor is at work: it moves itself ({} B) behind the unpacked kernel ({} B) and needs RAM up to about 0x{needed:x}",
+        "the loader puts ramdisk and device tree at half of RAM (0x{half:x}); there the kernel's decompressor is at work: it moves itself ({} B) behind the unpacked kernel ({} B) and needs RAM up to 0x{needed:x}, its heap included. {}",
         grouped(evidence.kernel_bytes),
-        grouped(unpacked)
+        grouped(unpacked),
+        match spoiled {
+            true => "So the ramdisk was spoiled before the kernel ran",
+            false => "The kernel never came to print",
+        }
     );
     let mends = vec![
         "a smaller kernel, unpacked and compressed: both count, and each KiB of them costs two of RAM".to_owned(),

@@ -7,6 +7,7 @@ use crate::measure::system_map::SystemMap;
 use crate::recipe::plan::Placement;
 use crate::trial::Outcome;
 use proptest::prelude::*;
+use std::sync::LazyLock;
 
 const PC_NET: &str = "\
 c1000000 T _text
@@ -34,15 +35,15 @@ Kernel panic - not syncing: No working init found.  Try passing init= option to 
 Kernel Offset: disabled
 ";
 
-fn wall_of(kib: u64, console: &str, change: impl Fn(&mut WallEvidence<'_>)) -> Wall {
-    let symbols = SystemMap::parse(PC_NET);
+fn wall_of<'a>(kib: u64, console: &'a str, change: impl Fn(&mut WallEvidence<'a>)) -> Wall {
+    static SYMBOLS: LazyLock<SystemMap> = LazyLock::new(|| SystemMap::parse(PC_NET));
     let mut evidence = WallEvidence {
         kib,
         outcome: Some(Outcome::Panicked),
         reason: Some("nothing was printed for 10 s"),
         console,
         inspection: None,
-        symbols: &symbols,
+        symbols: &SYMBOLS,
         config: CONFIG,
         ram_base: 0,
         ramdisk_place: RamdiskPlace::Top,
@@ -101,17 +102,43 @@ fn programs_and_the_kernel_out_of_memory_are_told_apart() {
     assert!(wall.mends[0].contains("it is 17"), "{:?}", wall.mends);
 }
 
-#[test]
-fn a_decompressor_at_half_of_ram_is_told_by_what_it_needs() {
-    let half = |evidence: &mut WallEvidence<'_>| {
+/// versatilepb's kernel and machine.
+fn versatilepb(kib: u64, console: &str) -> Wall {
+    static SYMBOLS: LazyLock<SystemMap> = LazyLock::new(|| {
+        SystemMap::parse("c0008000 T _text\nc0200bb4 D _edata\nc0228ba8 B _end\n")
+    });
+    wall_of(kib, console, |evidence| {
+        evidence.symbols = &SYMBOLS;
+        evidence.config = "CONFIG_PAGE_OFFSET=0xC0000000\n";
         evidence.ramdisk_place = RamdiskPlace::Half;
-        evidence.config = "CONFIG_PAGE_OFFSET=0xBF000000\n"; // begins at 32 MiB
-    };
-    // Up to 0x2000000 + 2,766,432 + 1,167,872 + 86,016 bytes.
-    let wall = wall_of(70_000, "", half);
+        evidence.decompressor_bytes = 0x1_1000;
+        evidence.kernel_bytes = 642_544;
+        evidence.initrd_bytes = 160_424;
+        evidence.archive_bytes = 209_680;
+    })
+}
+
+#[test]
+fn a_decompressor_that_spoils_the_ramdisk_is_told_by_what_it_needs() {
+    let console = "Unpacking initramfs...\n\
+                   Initramfs unpacking failed: invalid magic at start of compressed archive\n\
+                   Freeing initrd memory: 160K\n\
+                   Kernel panic - not syncing: No working init found.\n";
+    let wall = versatilepb(5424, console);
     assert_eq!(wall.kind, WallKind::Decompressor);
-    assert_eq!(wall.size_kib, Some(73_389));
-    assert_eq!(wall_of(80_000, "", half).kind, WallKind::Unknown);
+    // Up to 0x8000 + 2,067,380 + 642,544 + 69,632 bytes, and that twice.
+    assert_eq!(wall.size_kib, Some(5493));
+    assert!(
+        wall.explanation.contains("half of RAM (0x2a6000)"),
+        "{}",
+        wall.explanation
+    );
+    assert!(wall.explanation.ends_with("spoiled before the kernel ran"));
+    // With more RAM than that the same line means something else.
+    assert_eq!(versatilepb(5600, console).kind, WallKind::RamdiskUnpacking);
+    // And without a line the kernel itself was hit.
+    assert_eq!(versatilepb(4096, "").kind, WallKind::Decompressor);
+    assert_eq!(versatilepb(5600, "").kind, WallKind::Unknown);
 }
 
 #[test]
