@@ -102,6 +102,10 @@ fn close(entries: &mut Vec<MemEntry>, owner: MemOwner, sum: i64, own: Vec<MemEnt
     ));
 }
 
+/// The name of the pages that are free, but on the processors' own lists:
+/// sysinfo(2) and MemFree don't count them.
+pub const AT_HAND: &str = "free, kept at hand";
+
 /// The name of what an owner's entries don't explain.
 pub const UNACCOUNTED: &str = "unaccounted";
 
@@ -269,11 +273,7 @@ impl MemoryEvidence<'_> {
                 Some(self.meminfo("MemFree").unwrap_or(free)),
                 "meminfo: MemFree, else sysinfo(2)",
             ),
-            row(
-                "free, kept at hand",
-                own_lists,
-                "zoneinfo: the processors' own lists",
-            ),
+            row(AT_HAND, own_lists, "zoneinfo: the processors' own lists"),
             row(
                 "page cache",
                 self.meminfo("Cached"),

@@ -136,7 +136,8 @@ impl WallKind {
 pub struct Download {
     /// The check that downloads.
     pub check: String,
-    /// Used RAM in boots with it, in the order of the boots.
+    /// Used RAM in boots with it, in the order of the boots; free pages that the
+    /// processor keeps at hand don't count.
     pub with_kib: Vec<u64>,
     /// Used RAM in boots without it.
     pub without_kib: Vec<u64>,
