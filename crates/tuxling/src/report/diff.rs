@@ -6,7 +6,8 @@ use std::fmt::Write;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::record::Record;
+use super::record::{MemEntry, Record};
+use crate::measure::memory::UNACCOUNTED;
 use crate::units::grouped;
 
 /// The version of the difference's format.
@@ -116,7 +117,7 @@ fn figures(a: &Record, b: &Record) -> Vec<Figure> {
             r.ram.smallest_kib.and_then(known)
         }),
         ("one download", "KiB", |r| r.ram.download_kib),
-        ("its spread", "KiB", |r| {
+        ("spread of one download", "KiB", |r| {
             r.ram.download_spread_kib.and_then(known)
         }),
         ("boot", "instructions", |r| {
@@ -137,8 +138,11 @@ fn figures(a: &Record, b: &Record) -> Vec<Figure> {
 fn memory(a: &Record, b: &Record) -> Vec<Figure> {
     let entries = |record: &Record| -> Vec<(String, Option<i64>)> {
         let mem = record.mem.iter().flat_map(|mem| &mem.entries);
-        mem.map(|e| (format!("{}: {}", e.owner.words(), e.name), e.kib))
-            .collect()
+        let name = |e: &MemEntry| match e.name.as_str() {
+            UNACCOUNTED => format!("{UNACCOUNTED} ({})", e.owner.words()),
+            name => name.to_owned(),
+        };
+        mem.map(|e| (name(e), e.kib)).collect()
     };
     let (a, b) = (entries(a), entries(b));
     let of = |list: &[(String, Option<i64>)], name: &str| {
@@ -364,7 +368,7 @@ fn signed(value: i64, plus: bool) -> String {
 mod tests {
     use super::*;
     use crate::report::record::tests::record;
-    use crate::report::record::{MemEntry, MemOwner, MemRecord};
+    use crate::report::record::{MemOwner, MemRecord};
 
     #[test]
     fn figures_stand_side_by_side_with_their_change() {
@@ -420,8 +424,8 @@ mod tests {
             figures.map(str::to_owned).collect()
         };
         assert_eq!(row("smallest RAM"), ["20,992", "4,512", "-16,480"]);
-        assert_eq!(row("managed: slab"), ["428", "300", "-128"]);
-        assert_eq!(row("reserved: page directory"), ["-", "16", "+16"]);
+        assert_eq!(row("slab"), ["428", "300", "-128"]);
+        assert_eq!(row("page directory"), ["-", "16", "+16"]);
         assert!(
             !table.contains("buffers"),
             "nothing is nothing on both sides"

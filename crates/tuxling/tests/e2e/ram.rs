@@ -63,7 +63,7 @@ fn the_smallest_ram_passes_every_time_and_below_it_a_named_wall_stands() {
     let search = || {
         let mut ram = tuxling();
         ram.current_dir(dir.path()).arg("ram").arg(&recipe);
-        ram.args(["--from", "20800KiB", "--to", "21120KiB", "--json"]);
+        ram.args(["--from", "20864KiB", "--to", "21120KiB", "--json"]);
         run(ram.args(TCG)).ends_with(0)
     };
     let first = search();

@@ -6,6 +6,7 @@
 
 use super::evidence::WallEvidence;
 use crate::machine::arch::RamdiskPlace;
+use crate::machine::console;
 use crate::report::ram::{Wall, WallKind};
 use crate::units::grouped;
 
@@ -81,14 +82,19 @@ fn wall(kind: WallKind, explanation: String, size_kib: Option<u64>, mends: Vec<S
     }
 }
 
-/// The last lines of the console, else of the log in the kernel's memory; what
-/// comes behind a panic's line is its call trace.
+/// The last lines of the console, else of the log in the kernel's memory, and
+/// in front of them those that mean trouble; what comes behind a panic's line is
+/// its call trace.
 fn said(evidence: &WallEvidence<'_>) -> Vec<String> {
     let mut lines: Vec<String> = evidence.lines().map(str::to_owned).collect();
     if let Some(at) = lines.iter().position(|l| l.contains("Kernel panic - ")) {
         lines.truncate(at + 1);
     }
-    lines[lines.len().saturating_sub(SAID)..].to_vec()
+    let last = lines.split_off(lines.len().saturating_sub(SAID));
+    lines.retain(|line| console::classify(line).is_some());
+    lines.truncate(SAID);
+    lines.extend(last);
+    lines
 }
 
 fn refused(evidence: &WallEvidence<'_>) -> Option<Wall> {

@@ -75,6 +75,20 @@ fn a_ramdisk_that_is_loaded_into_the_kernel_is_told_by_its_addresses() {
 }
 
 #[test]
+fn the_line_that_tells_is_shown_however_far_back_it_is() {
+    let long = CONSOLE.replace(
+        "Kernel panic",
+        &format!("{}Kernel panic", "Run /x\n".repeat(20)),
+    );
+    let said = wall_of(20_976, &long, |_| {}).said;
+    assert_eq!(said.len(), SAID + 1);
+    assert!(
+        said[0].starts_with("Initramfs unpacking failed"),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn a_silent_kernel_whose_place_lies_beyond_ram_is_told_by_its_symbols() {
     let wall = wall_of(16_384, "", |_| {});
     assert_eq!(wall.kind, WallKind::LoadAddress);
