@@ -59,6 +59,7 @@ static unsigned long sequence;
 static char stream = 'a';
 static u64 started_ns;
 static u64 settle_ns;
+static int quiet_ms;
 
 /* ---- time ---- */
 
@@ -785,6 +786,16 @@ static void say_memory(const char *when)
 		    (unsigned long long)(info.bufferram * unit / 1024));
 	}
 	say_text("meminfo", when, output, read_proc("meminfo"));
+	say_text("zoneinfo", when, output, read_proc("zoneinfo"));
+}
+
+/* A system is left in peace for a moment before its RAM is measured: packets
+ * on their way and processes that have just ended still hold some. */
+static void say_memory_after(void)
+{
+	if (quiet_ms)
+		wait_ms(quiet_ms);
+	say_memory("after");
 }
 
 /* What the agent itself costs: its files' pages, and its anonymous memory. */
@@ -935,7 +946,7 @@ static void run_plan(char *at)
 	say_memory("before");
 	while ((n = next_line(&at, words)) > 0) {
 		if (!measured && !strcmp(words[0], "exercise")) {
-			say_memory("after");
+			say_memory_after();
 			measured = 1;
 		}
 		if (n > 1)
@@ -944,7 +955,7 @@ static void run_plan(char *at)
 			checks++; /* typed at the console */
 	}
 	if (!measured)
-		say_memory("after");
+		say_memory_after();
 	say_own_cost();
 	say("done");
 	tcdrain(channel);
@@ -974,16 +985,17 @@ static void open_channel(void)
 	tcsetattr(channel, TCSANOW, &t);
 }
 
-/* The plan's head: "plan1" NONCE INIT SETTLE_MS. */
+/* The plan's head: "plan2" NONCE INIT SETTLE_MS QUIET_MS. */
 static char *read_head(const char **init)
 {
 	char *at = plan, *words[WORDS_MAX + 1];
 
-	if (!read_plan() || next_line(&at, words) != 4)
+	if (!read_plan() || next_line(&at, words) != 5)
 		return NULL;
 	nonce = words[1];
 	*init = words[2];
 	settle_ns = number(words[3]) * 1000000u;
+	quiet_ms = (int)number(words[4]);
 	return at;
 }
 

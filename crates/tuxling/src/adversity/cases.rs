@@ -169,7 +169,7 @@ impl Case {
                 own.clone().chain(provoked).chain(after(plan)).collect()
             }
             Change::Idle(time) => {
-                let wait = vec!["idle".to_owned(), time.as_secs().to_string()];
+                let wait = ["idle".to_owned(), time.as_secs().to_string()];
                 let idle = command(
                     "idle",
                     &[ADVERSARY, &wait[0], &wait[1]],

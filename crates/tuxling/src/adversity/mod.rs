@@ -133,6 +133,8 @@ pub fn run(
             silence: plan.machine.silence * slow,
             board: None,
             weather,
+            quiet: Duration::ZERO,
+            inspect: None,
             dir: system.output.join("adversity").join(case.name),
         };
         let report = session.phase(case.name, || boot(&request, &monitor, case, session))?;

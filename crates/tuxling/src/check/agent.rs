@@ -12,7 +12,7 @@
 //! in [`super::protocol`]; `-` is the empty word:
 //!
 //! ```text
-//! plan1 NONCE INIT SETTLE_MS
+//! plan2 NONCE INIT SETTLE_MS QUIET_MS
 //! run      LIMIT_MS WANT ARG…      run until status 0 and WANT printed
 //! fetch    LIMIT_MS FILE ARG…      the same, then size and SHA-256 of FILE
 //! address  LIMIT_MS -    INTERFACE wait for its IPv4 address
@@ -25,7 +25,7 @@
 //!
 //! A system needs a moment to come up, and the agent starts together with its
 //! init: within the first `SETTLE_MS` a command that fails is run again; after
-//! that, one failure decides.
+//! that, one failure decides. `QUIET_MS` is waited before RAM is measured.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -191,16 +191,19 @@ pub struct PlanInput<'a> {
     pub echoes: &'a EchoServers,
     /// Whether it is for a board, on which no check of the network is run.
     pub board: bool,
+    /// How long nothing is done before RAM is measured.
+    pub quiet: Duration,
 }
 
 /// The plan's text. A check's number counts all checks, those included that
 /// are typed at the console: such a one is a line that does nothing.
 pub fn plan(input: &PlanInput<'_>) -> Result<String> {
     let mut text = format!(
-        "plan1 {} {} {}\n",
+        "plan2 {} {} {} {}\n",
         input.nonce,
         word(input.init),
-        SETTLE.as_millis()
+        SETTLE.as_millis(),
+        input.quiet.as_millis()
     );
     let mut files = input.server.files().iter();
     let mut echoes = input.echoes.echoes().iter();
@@ -420,12 +423,13 @@ mod tests {
             server: &server,
             echoes: &echoes,
             board: false,
+            quiet: Duration::ZERO,
         };
         let url = server.guest_url(&server.files()[0], GATEWAY);
         assert_eq!(
             plan(&input).expect("fits"),
             format!(
-                "plan1 n1 /init 3000\n\
+                "plan2 n1 /init 3000 0\n\
                  run 2000 a%20b /bin/sh -c echo%20'a%20b'\n\
                  fetch 2000 /.tuxling/fetched /bin/sh -c wget%20-O%20/.tuxling/fetched%20{url}\n\
                  skip\n\
@@ -450,7 +454,7 @@ mod tests {
             major: 4,
             minor: 65,
         };
-        let archive = archive(b"ELF", "plan1\n", &channel).expect("packs");
+        let archive = archive(b"ELF", None, "plan2\n", &channel).expect("packs");
         assert_eq!(archive.len() % 4, 0, "the next archive follows aligned");
         let entries = cpio::read(&archive).expect("reads back");
         let paths: Vec<_> = entries.iter().map(|e| e.path.to_string()).collect();

@@ -19,7 +19,7 @@
 //! | `hello 1` | the agent runs; the version of this protocol |
 //! | `noinit ERRNO` | the system's real init can't be executed |
 //! | `memory WHEN TOTAL FREE BUFFERS` | sysinfo(2), in KiB; `WHEN` is `before` or `after` the checks |
-//! | `meminfo WHEN TEXT` | a piece of /proc/meminfo |
+//! | `meminfo WHEN TEXT`, `zoneinfo WHEN TEXT` | a piece of /proc/meminfo, of /proc/zoneinfo |
 //! | `start ID` | `cN` is check number N, `xN` exercise number N |
 //! | `output ID TEXT` | a piece of the last attempt's output |
 //! | `address ID A.B.C.D`, `address ID error ERRNO` | the interface's address |
@@ -82,6 +82,13 @@ pub enum Message {
     },
     /// A piece of /proc/meminfo.
     Meminfo {
+        /// When.
+        when: When,
+        /// The piece.
+        text: Vec<u8>,
+    },
+    /// A piece of /proc/zoneinfo.
+    Zoneinfo {
         /// When.
         when: When,
         /// The piece.
@@ -213,6 +220,10 @@ fn read_message(words: &[&str]) -> Option<Message> {
             free: free.parse().ok()?,
         },
         ["meminfo", when, text] => Message::Meminfo {
+            when: read_when(when)?,
+            text: unescape(text)?,
+        },
+        ["zoneinfo", when, text] => Message::Zoneinfo {
             when: read_when(when)?,
             text: unescape(text)?,
         },

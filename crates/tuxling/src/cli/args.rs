@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::machine::qemu::Accelerator;
+use crate::units::Bytes;
 
 /// Grows the smallest Linux that still does your job.
 ///
@@ -44,6 +45,8 @@ pub enum Command {
     Boot(Boot),
     /// Build, boot, run the checks, measure
     Check(Check),
+    /// Find the smallest RAM that all checks pass with, and say what stands there
+    Ram(Ram),
     /// Compare two systems side by side
     Diff(Diff),
     /// Look at the kernel's configuration, and change what the recipe asks for
@@ -184,6 +187,43 @@ pub enum Accel {
     Tcg,
     /// The host's processor.
     Kvm,
+}
+
+/// `tuxling ram`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The search is a bisection by the board's step (16 KiB, unless the board says
+another). At the smallest RAM all checks must pass three times of three; one and
+two steps below it they must fail three times of three. Every boot is kept: after
+Ctrl-C the same command goes on.
+
+Examples:
+  tuxling ram pc-net                          about 25 boots
+  tuxling ram pc-net --from 20MiB --to 22MiB  fewer
+  tuxling ram pc-net --download               what one download costs, too")]
+pub struct Ram {
+    /// What every command that builds takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// How the machine is run.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// The least RAM to try [default: one step]
+    #[arg(long, value_name = "SIZE")]
+    pub from: Option<Bytes>,
+    /// The most RAM to try [default: the recipe's]
+    #[arg(long, value_name = "SIZE")]
+    pub to: Option<Bytes>,
+    /// Measure what one download costs in RAM, too
+    #[arg(long)]
+    pub download: bool,
+    /// So many boots with the download, and as many without
+    #[arg(long, value_name = "N", default_value_t = 9, requires = "download",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub boots: u32,
+    /// Print what was found as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `tuxling diff`
@@ -387,6 +427,7 @@ impl Command {
         match self {
             Command::Build(build) => build.json,
             Command::Check(check) => check.json,
+            Command::Ram(ram) => ram.json,
             Command::Diff(diff) => diff.json,
             Command::Config(config) => config.json,
             Command::Fetch(fetch) => fetch.json,

@@ -13,6 +13,7 @@ mod dry_run;
 mod fetch;
 mod new;
 mod progress;
+mod ram;
 mod terminal;
 mod tree_diff;
 
@@ -56,6 +57,7 @@ pub fn run(args: &[OsString]) -> u8 {
         Command::Boot(boot) => boot::run(boot),
         Command::Check(check) => check::run(check),
         Command::Diff(diff) => diff::run(diff),
+        Command::Ram(ram) => ram::run(ram),
         Command::Config(config) => config::run(config),
         Command::Fetch(fetch) => fetch::run(fetch),
         Command::Doctor(doctor) => doctor::run(doctor),

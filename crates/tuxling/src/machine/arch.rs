@@ -46,6 +46,13 @@ pub struct ArchFacts {
     pub ld_emulation: Option<&'static str>,
     /// musl's `--target`.
     pub musl_target: &'static str,
+    /// Where RAM begins in its boards' addresses.
+    pub ram_base: u64,
+    /// Where QEMU's loader puts the ramdisk.
+    pub ramdisk_place: RamdiskPlace,
+    /// RAM that the kernel's decompressor needs besides itself and its output:
+    /// its heap and its stack.
+    pub decompressor_bytes: u64,
     /// Whether user programs can read a counter of cycles (`ticks()` in
     /// guest/agent.c): under `-icount` it counts the instructions of the boot.
     pub cycle_counter: bool,
@@ -57,6 +64,17 @@ pub struct ArchFacts {
     /// How to find out whether KVM really runs such a machine; it is taken for
     /// usable where it can't be tried.
     pub kvm_probe: Option<KvmProbe>,
+}
+
+/// Where QEMU's loader puts the ramdisk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RamdiskPlace {
+    /// At the end of RAM, below what the firmware keeps there
+    /// (hw/i386/x86.c, x86_load_linux()).
+    Top,
+    /// At half of RAM, or at 128 MiB if that is lower, and the device tree
+    /// behind it (hw/arm/boot.c, arm_setup_direct_kernel_boot()).
+    Half,
 }
 
 /// The smallest machine that ends by itself: its status shows that firmware and
@@ -115,6 +133,9 @@ static I386: ArchFacts = ArchFacts {
     user_cflags: &["-m32", "-march=i686"],
     ld_emulation: Some("elf_i386"),
     musl_target: "i386",
+    ram_base: 0,
+    ramdisk_place: RamdiskPlace::Top,
+    decompressor_bytes: 0x1_5000, // arch/x86/include/asm/boot.h: heap, stack
     cycle_counter: true,
     // An early and a late relative of QEMU's default.
     further_cpus: &["pentium3", "max"],
@@ -135,6 +156,9 @@ static X86_64: ArchFacts = ArchFacts {
     user_cflags: &["-m64", "-march=x86-64"],
     ld_emulation: None,
     musl_target: "x86_64",
+    ram_base: 0,
+    ramdisk_place: RamdiskPlace::Top,
+    decompressor_bytes: 0x1_8000, // arch/x86/include/asm/boot.h: heap, stack
     cycle_counter: true,
     // Without and with what came after the first of its kind.
     further_cpus: &["Opteron_G1", "max"],
@@ -157,7 +181,10 @@ static ARM: ArchFacts = ArchFacts {
     user_cflags: &["-march=armv5te", "-marm", "-mfloat-abi=soft"],
     ld_emulation: None,
     musl_target: "arm-linux-gnueabi",
-    cycle_counter: false, // ARMv5 has none
+    ram_base: 0,
+    ramdisk_place: RamdiskPlace::Half,
+    decompressor_bytes: 0x1_1000, // arch/arm/boot/compressed: heap and stack
+    cycle_counter: false,         // ARMv5 has none
     further_cpus: &["arm1026"],
     kvm_hosts: &[],
     kvm_probe: None,

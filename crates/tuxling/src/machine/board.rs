@@ -18,6 +18,13 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("versatilepb", include_str!("../../boards/versatilepb.toml")),
 ];
 
+/// QEMU rounds the size of RAM up to this (softmmu/vl.c,
+/// set_memory_options()).
+const QEMU_STEP: Bytes = Bytes::kib(8);
+
+/// The step where the board says nothing.
+const MEMORY_STEP: Bytes = Bytes::kib(16);
+
 static BOARD: Schema = Schema {
     header: "",
     keys: &[
@@ -28,6 +35,7 @@ static BOARD: Schema = Schema {
         "qemu-args",
         "console",
         "memory",
+        "memory-step",
         "options",
         "channel",
         "nic",
@@ -70,6 +78,10 @@ pub struct Board {
     pub nics: Vec<Nic>,
     /// RAM when the recipe says nothing.
     pub memory: Bytes,
+    /// The distance between two sizes of RAM that differ for the machine and
+    /// are told apart by `tuxling ram`. Not part of what is booted.
+    #[serde(skip)]
+    pub memory_step: Bytes,
     /// Kconfig symbols that the board can't do without, as fragment lines.
     pub options: String,
 }
@@ -176,6 +188,8 @@ fn read_top(problems: &Problems, top: &Table<'_>, name: &str) -> Option<Board> {
         text("console"),
     );
     let memory = top.parsed("memory", words::bytes);
+    let memory_step = top.parsed("memory-step", words::bytes);
+    let memory_step = memory_step.map_or(MEMORY_STEP, |step| step.value.max(QEMU_STEP));
     let channel = top.table("channel", &CHANNEL);
     let channel = channel.and_then(|t| read_channel(problems, &t));
     Some(Board {
@@ -190,6 +204,7 @@ fn read_top(problems: &Problems, top: &Table<'_>, name: &str) -> Option<Board> {
         channel: channel?,
         nics: nics.into_iter().collect::<Option<_>>()?,
         memory: memory?.value,
+        memory_step,
     })
 }
 

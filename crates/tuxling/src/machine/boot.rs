@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::apparatus::{self, Apparatus, BoardLines};
 use super::console::last_lines;
+use super::inspect::{self, InspectWish, Inspection};
 use super::qemu::{self, Accelerator, Clock, Files, GATEWAY, Machine, Wiring};
 use super::watch::{DhcpTraffic, FirstPass, On, Progress, Watch};
 use crate::check::agent::{self, PlanInput};
@@ -21,6 +22,7 @@ use crate::check::http::{FileServer, random_word};
 use crate::check::typist::{Calling, Typist};
 use crate::check::verdict::{self, BootEnd, BootFacts};
 use crate::error::{Failure, Kind, Result};
+use crate::measure::memory::GuestMemory;
 use crate::process::{Cmd, ProcessError, Processes};
 use crate::recipe::plan::{CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Via};
 use crate::report::record::{CheckRecord, ExerciseRecord, RamRecord};
@@ -82,6 +84,11 @@ pub struct BootRequest<'a> {
     pub silence: Duration,
     /// The lines to a board that takes QEMU's place.
     pub board: Option<BoardLines>,
+    /// How long the agent waits before it measures RAM.
+    pub quiet: Duration,
+    /// Whether QEMU stays when the machine stops, and is asked what it looked
+    /// like then.
+    pub inspect: Option<InspectWish>,
     /// A folder for the boot's files; what an earlier boot left there is
     /// replaced.
     pub dir: PathBuf,
@@ -100,6 +107,12 @@ pub struct BootReport {
     pub exercises: Vec<ExerciseRecord>,
     /// RAM when the last check had ended.
     pub ram: RamRecord,
+    /// What the guest's own files said of it.
+    pub memory: GuestMemory,
+    /// How long the longest pause was between two signs of life.
+    pub longest_silence: Duration,
+    /// What the machine looked like at its end, where that was asked for.
+    pub inspection: Option<Inspection>,
     /// The first check that passed.
     pub first_pass: Option<FirstPass>,
     /// What the console printed; of very much only the beginning and the end.
@@ -224,6 +237,7 @@ impl Prepared {
             server: &server,
             echoes: &echoes,
             board: request.board.is_some(),
+            quiet: request.quiet,
         })?;
         let gateway = match request.weather {
             Some(weather) => {
@@ -289,11 +303,19 @@ impl Prepared {
             on,
         );
         let started = Instant::now();
-        let end = self.attend(processes, request, &mut apparatus, &mut watch, on_progress)?;
+        let mut vigil = Vigil::new(request, self.clock);
+        let end = self.attend(processes, &mut apparatus, &mut vigil, &mut watch, on_progress)?;
+        let inspection = request
+            .inspect
+            .as_ref()
+            .and_then(|wish| inspect::look(&monitor(request), wish, &request.dir));
         apparatus.end()?;
         watch.finish(on_progress).map_err(|e| self.unreadable(&e))?;
         let took = started.elapsed();
-        Ok(self.report(request, command, end, &watch, took))
+        let mut report = self.report(request, command, end, &watch, took);
+        report.longest_silence = vigil.longest_silence;
+        report.inspection = inspection;
+        Ok(report)
     }
 
     /// Starts QEMU, or opens the lines to the board.
@@ -312,7 +334,10 @@ impl Prepared {
             Some(base) => Some(apparatus::console_with_keys(&self.files, base)?),
             None => None,
         };
-        let command = qemu::command(&self.machine, Wiring::Headless(&self.files), self.clock);
+        let mut command = qemu::command(&self.machine, Wiring::Headless(&self.files), self.clock);
+        if request.inspect.is_some() {
+            command = command.args(inspect::arguments(&monitor(request)));
+        }
         let errors =
             File::create(&self.errors).map_err(|e| Failure::io("create", &self.errors, &e))?;
         let again = errors
@@ -355,17 +380,16 @@ impl Prepared {
     fn attend(
         &self,
         processes: &Processes,
-        request: &BootRequest<'_>,
         apparatus: &mut Apparatus,
+        vigil: &mut Vigil,
         watch: &mut Watch<'_>,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<BootEnd> {
-        let mut vigil = Vigil::new(request, self.clock);
         loop {
             // Before the files: what was written before the end is still read.
             let ended = apparatus.poll()?;
             if watch.poll(on_progress).map_err(|e| self.unreadable(&e))? {
-                vigil.last_sign = Instant::now();
+                vigil.sign();
             }
             if let Some(end) = ended {
                 return Ok(end);
@@ -409,6 +433,9 @@ impl Prepared {
             reason,
             exercises: watch.exercises(),
             ram: watch.ram(self.machine.memory.as_kib()),
+            memory: watch.guest_memory(),
+            longest_silence: Duration::ZERO,
+            inspection: None,
             first_pass: watch.first_pass(),
             // A console that was never written has no file.
             console: read_ends(&self.files.console, CONSOLE_KEPT).unwrap_or_default(),
@@ -434,11 +461,17 @@ impl Prepared {
     }
 }
 
+/// Where the monitor of a boot listens that is looked into.
+fn monitor(request: &BootRequest<'_>) -> PathBuf {
+    request.dir.join("monitor")
+}
+
 /// When to stop a boot.
 struct Vigil {
     clock: Clock,
     started: Instant,
     last_sign: Instant,
+    longest_silence: Duration,
     timeout: Duration,
     silence: Duration,
     done: Option<Instant>,
@@ -457,12 +490,19 @@ impl Vigil {
             clock,
             started: Instant::now(),
             last_sign: Instant::now(),
+            longest_silence: Duration::ZERO,
             timeout: request.timeout * factor,
             silence: request.silence * factor,
             done: None,
             hopeless: None,
             board: request.board.is_some(),
         }
+    }
+
+    /// The machine gave a sign of life.
+    fn sign(&mut self) {
+        self.longest_silence = self.longest_silence.max(self.last_sign.elapsed());
+        self.last_sign = Instant::now();
     }
 
     fn reason_to_stop(&mut self, watch: &Watch<'_>) -> Option<BootEnd> {

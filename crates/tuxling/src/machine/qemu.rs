@@ -322,6 +322,7 @@ mod tests {
                 },
                 nics: Vec::new(),
                 memory: Bytes::mib(32),
+                memory_step: Bytes::kib(16),
                 options: String::new(),
             },
             kernel: "/k/bzImage".into(),

@@ -14,6 +14,7 @@ use crate::check::protocol::{self, Ended, Message, Subject, When};
 use crate::check::typist::{Event, Typist};
 use crate::check::verdict::{self, Outside, Seen, ServedFile};
 use crate::check::wire::{self, Mac};
+use crate::measure::memory::{self, GuestMemory};
 use crate::recipe::plan::{CheckKind, CheckPlan, ExercisePlan, GuestCommand, Via};
 use crate::report::record::{CheckRecord, ExerciseRecord, RamRecord};
 use crate::trial::CheckOutcome;
@@ -22,7 +23,7 @@ use crate::units::grouped;
 /// So much is read of a file at a time.
 const PIECE: usize = 1 << 16;
 
-/// /proc/meminfo is shorter.
+/// /proc/meminfo and /proc/zoneinfo are shorter.
 const MEMINFO_LIMIT: usize = 1 << 14;
 
 /// What happens during a boot, for those who look on.
@@ -131,6 +132,7 @@ pub struct Watch<'a> {
     statuses: Vec<Option<i32>>,
     memory: Option<(u64, u64)>,
     meminfo: Vec<u8>,
+    zoneinfo: Vec<u8>,
     agent_kib: Option<u64>,
     hello: bool,
     no_init: Option<i32>,
@@ -174,6 +176,7 @@ impl<'a> Watch<'a> {
             statuses: vec![None; exercises.len()],
             memory: None,
             meminfo: Vec::new(),
+            zoneinfo: Vec::new(),
             agent_kib: None,
             hello: false,
             no_init: None,
@@ -300,7 +303,11 @@ impl<'a> Watch<'a> {
                 when: When::After,
                 text,
             } if self.meminfo.len() < MEMINFO_LIMIT => self.meminfo.extend(text),
-            Message::Memory { .. } | Message::Meminfo { .. } => {}
+            Message::Zoneinfo {
+                when: When::After,
+                text,
+            } if self.zoneinfo.len() < MEMINFO_LIMIT => self.zoneinfo.extend(text),
+            Message::Memory { .. } | Message::Meminfo { .. } | Message::Zoneinfo { .. } => {}
             Message::Agent { files, anonymous } => {
                 self.agent_kib = Some(files.saturating_add(anonymous));
             }
@@ -540,6 +547,17 @@ impl<'a> Watch<'a> {
             .collect()
     }
 
+    /// What the guest's /proc told of RAM after the last check; empty texts
+    /// where there is no /proc.
+    pub fn guest_memory(&self) -> GuestMemory {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        GuestMemory {
+            sysinfo_kib: self.memory,
+            meminfo: text(&self.meminfo),
+            zoneinfo: text(&self.zoneinfo),
+        }
+    }
+
     /// RAM after the last check, as the guest counts it.
     pub fn ram(&self, machine_kib: u64) -> RamRecord {
         RamRecord {
@@ -547,33 +565,9 @@ impl<'a> Watch<'a> {
             total_kib: self.memory.map(|(total, _)| total),
             used_kib: self.memory.map(|(total, free)| total.saturating_sub(free)),
             free_kib: self.memory.map(|(_, free)| free),
-            cache_kib: meminfo_value(&self.meminfo, "Cached:"),
+            cache_kib: memory::meminfo_kib(&String::from_utf8_lossy(&self.meminfo), "Cached"),
             agent_kib: self.agent_kib,
-            smallest_kib: None,
-            download_kib: None,
+            ..RamRecord::default()
         }
-    }
-}
-
-/// A line's value in /proc/meminfo (proc(5)), in KiB.
-fn meminfo_value(text: &[u8], key: &str) -> Option<u64> {
-    String::from_utf8_lossy(text).lines().find_map(|line| {
-        line.strip_prefix(key)?
-            .split_whitespace()
-            .next()?
-            .parse()
-            .ok()
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_page_cache_is_read_from_meminfo() {
-        let text = b"MemTotal:   27000 kB\nSwapCached:  7 kB\nCached:      1234 kB\n";
-        assert_eq!(meminfo_value(text, "Cached:"), Some(1234));
-        assert_eq!(meminfo_value(b"", "Cached:"), None);
     }
 }

@@ -1,5 +1,8 @@
 //! Measurements: from bytes to the record's figures.
 
+pub mod memory;
+pub mod system_map;
+
 use vmlinux::{BootImage, Sections};
 
 use crate::error::{Failure, Kind, Result};

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::record::Record;
+use super::record::{MemOwner, MemRecord, Record};
 use crate::process::shell_line;
 use crate::recipe::plan::Via;
 use crate::trial::CheckOutcome;
@@ -34,6 +34,9 @@ fn write_card(out: &mut String, record: &Record, interactive: Option<&str>) -> s
     }
     if record.ram.total_kib.is_some() {
         ram(out, record)?;
+    }
+    if let Some(memory) = &record.mem {
+        ledger(out, memory)?;
     }
     if record.boot.seconds.is_some() || record.boot.instructions.is_some() {
         boot(out, record)?;
@@ -152,7 +155,49 @@ fn ram(out: &mut String, record: &Record) -> std::fmt::Result {
         ram.agent_kib,
         "not part of the shipped system",
     )?;
-    row("free", ram.free_kib, "")
+    row("free", ram.free_kib, "")?;
+    row(
+        "smallest machine that passes",
+        ram.smallest_kib,
+        "tuxling ram",
+    )
+}
+
+/// All of the RAM; entries of nothing are left out.
+fn ledger(out: &mut String, memory: &MemRecord) -> std::fmt::Result {
+    writeln!(out, "\nAll of the RAM (KiB)")?;
+    let show = |kib: i64| {
+        let sign = if kib < 0 { "-" } else { "" };
+        format!("{sign}{}", grouped(kib.unsigned_abs()))
+    };
+    for (owner, title) in [
+        (MemOwner::Firmware, "never the kernel's"),
+        (MemOwner::Reserved, "reserved by the kernel at boot"),
+        (MemOwner::Managed, "managed by the kernel"),
+    ] {
+        let own = memory.entries.iter().filter(|e| e.owner == owner);
+        let sum: i64 = own.clone().filter_map(|e| e.kib).sum();
+        writeln!(out, "  {title:<32}{:>7}", show(sum))?;
+        for entry in own {
+            match entry.kib {
+                Some(0) => {}
+                Some(kib) => writeln!(out, "    {:<30}{:>7}", entry.name, show(kib))?,
+                None => writeln!(out, "    {:<30}{:>7}    not told", entry.name, "-")?,
+            }
+        }
+    }
+    writeln!(out, "  {:<32}{:>7}", "together", show(sum(memory)))?;
+    for entry in &memory.within {
+        if let Some(kib) = entry.kib {
+            let name = format!("of these: {}", entry.name);
+            writeln!(out, "  {name:<32}{:>7}    {}", show(kib), entry.source)?;
+        }
+    }
+    Ok(())
+}
+
+fn sum(memory: &MemRecord) -> i64 {
+    memory.entries.iter().filter_map(|e| e.kib).sum()
 }
 
 fn boot(out: &mut String, record: &Record) -> std::fmt::Result {

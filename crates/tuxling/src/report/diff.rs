@@ -6,7 +6,8 @@ use std::fmt::Write;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::record::Record;
+use super::record::{MemEntry, Record};
+use crate::measure::memory::UNACCOUNTED;
 use crate::units::grouped;
 
 /// The version of the difference's format.
@@ -23,6 +24,8 @@ pub struct Diff {
     pub b: String,
     /// Figures, those that don't differ included.
     pub figures: Vec<Figure>,
+    /// Every use of RAM, as the two ledgers have it.
+    pub memory: Vec<Figure>,
     /// Sections of the kernel whose sizes differ.
     pub sections: Vec<Figure>,
     /// Files of the ramdisk whose sizes differ.
@@ -82,6 +85,7 @@ pub fn diff(a: &Record, b: &Record) -> Diff {
         a: a.recipe.clone(),
         b: b.recipe.clone(),
         figures: figures(a, b),
+        memory: memory(a, b),
         sections: changed(&a.vmlinux.sections, &b.vmlinux.sections),
         files: changed(&a.ramdisk.files, &b.ramdisk.files),
         checks: checks(a, b),
@@ -91,7 +95,7 @@ pub fn diff(a: &Record, b: &Record) -> Diff {
 
 fn figures(a: &Record, b: &Record) -> Vec<Figure> {
     type Read = fn(&Record) -> Option<i64>;
-    let rows: [(&str, &str, Read); 16] = [
+    let rows: [(&str, &str, Read); 17] = [
         ("kernel", "B", |r| known(r.image.kernel_bytes)),
         ("kernel payload", "B", |r| {
             r.image.payload_bytes.and_then(known)
@@ -113,6 +117,9 @@ fn figures(a: &Record, b: &Record) -> Vec<Figure> {
             r.ram.smallest_kib.and_then(known)
         }),
         ("one download", "KiB", |r| r.ram.download_kib),
+        ("spread of one download", "KiB", |r| {
+            r.ram.download_spread_kib.and_then(known)
+        }),
         ("boot", "instructions", |r| {
             r.boot.instructions.and_then(known)
         }),
@@ -123,6 +130,36 @@ fn figures(a: &Record, b: &Record) -> Vec<Figure> {
             unit: (*unit).to_owned(),
             a: read(a),
             b: read(b),
+        })
+        .collect()
+}
+
+/// Both ledgers' entries, in the order of the first one that has them.
+fn memory(a: &Record, b: &Record) -> Vec<Figure> {
+    let entries = |record: &Record| -> Vec<(String, Option<i64>)> {
+        let mem = record.mem.iter().flat_map(|mem| &mem.entries);
+        let name = |e: &MemEntry| match e.name.as_str() {
+            UNACCOUNTED => format!("{UNACCOUNTED} ({})", e.owner.words()),
+            name => name.to_owned(),
+        };
+        mem.map(|e| (name(e), e.kib)).collect()
+    };
+    let (a, b) = (entries(a), entries(b));
+    let of = |list: &[(String, Option<i64>)], name: &str| {
+        list.iter()
+            .find(|(n, _)| n == name)
+            .and_then(|(_, kib)| *kib)
+    };
+    let only_b = b
+        .iter()
+        .filter(|(name, _)| a.iter().all(|(n, _)| n != name));
+    a.iter()
+        .chain(only_b)
+        .map(|(name, _)| Figure {
+            name: name.clone(),
+            unit: "KiB".to_owned(),
+            a: of(&a, name),
+            b: of(&b, name),
         })
         .collect()
 }
@@ -233,6 +270,17 @@ fn write_table(out: &mut String, diff: &Diff) -> std::fmt::Result {
     {
         figure_row(out, figure)?;
     }
+    let used = |figure: &&Figure| figure.a.unwrap_or(0) != 0 || figure.b.unwrap_or(0) != 0;
+    if diff.memory.iter().any(|f| used(&f)) {
+        writeln!(out, "\nAll of the RAM (KiB)")?;
+        for figure in diff.memory.iter().filter(used) {
+            let plain = Figure {
+                unit: "B".to_owned(),
+                ..figure.clone()
+            };
+            figure_row(out, &plain)?;
+        }
+    }
     for (title, figures) in [
         ("Kernel sections", &diff.sections),
         ("Ramdisk files", &diff.files),
@@ -320,6 +368,7 @@ fn signed(value: i64, plus: bool) -> String {
 mod tests {
     use super::*;
     use crate::report::record::tests::record;
+    use crate::report::record::{MemOwner, MemRecord};
 
     #[test]
     fn figures_stand_side_by_side_with_their_change() {
@@ -336,6 +385,51 @@ mod tests {
             ["kernel", "1,000", "600", "-400"]
         );
         assert!(table.contains("/bin/busybox"));
+    }
+
+    #[test]
+    fn ram_ledger_and_sizes_stand_side_by_side_with_their_changes() {
+        let entry = |owner, name: &str, kib| MemEntry {
+            owner,
+            name: name.to_owned(),
+            kib,
+            source: String::new(),
+        };
+        let with = |slab, tables: Option<i64>| {
+            let mut record = record();
+            record.ram.smallest_kib = Some(20992);
+            record.mem = Some(MemRecord {
+                machine_kib: 32768,
+                entries: vec![
+                    entry(MemOwner::Managed, "slab", slab),
+                    entry(MemOwner::Managed, "buffers", Some(0)),
+                ],
+                within: Vec::new(),
+            });
+            if tables.is_some() {
+                let mem = record.mem.as_mut().expect("was set");
+                mem.entries
+                    .push(entry(MemOwner::Reserved, "page directory", tables));
+            }
+            record
+        };
+        let mut diet = with(Some(300), Some(16));
+        diet.ram.smallest_kib = Some(4512);
+        let diff = diff(&with(Some(428), None), &diet);
+        let table = table(&diff);
+        let row = |name: &str| -> Vec<String> {
+            let line = table.lines().find(|line| line.starts_with(name));
+            let line = line.unwrap_or_else(|| panic!("no {name} in\n{table}"));
+            let figures = line[28..].split_whitespace();
+            figures.map(str::to_owned).collect()
+        };
+        assert_eq!(row("smallest RAM"), ["20,992", "4,512", "-16,480"]);
+        assert_eq!(row("slab"), ["428", "300", "-128"]);
+        assert_eq!(row("page directory"), ["-", "16", "+16"]);
+        assert!(
+            !table.contains("buffers"),
+            "nothing is nothing on both sides"
+        );
     }
 
     #[test]

@@ -45,6 +45,10 @@ pub struct Record {
     pub diagnoses: Vec<Diagnosis>,
     /// RAM, as the booted system counts it.
     pub ram: RamRecord,
+    /// Where all of the RAM was after the last check; `null` when the boot
+    /// didn't get that far.
+    #[serde(default)]
+    pub mem: Option<MemRecord>,
     /// What booting costs.
     pub boot: BootRecord,
     /// What was done, in order, and how long it took.
@@ -147,8 +151,68 @@ pub struct RamRecord {
     pub agent_kib: Option<u64>,
     /// The smallest RAM that all checks pass with.
     pub smallest_kib: Option<u64>,
-    /// What one download costs.
+    /// What one download costs: the median of several boots with it, each less
+    /// one without. `null` when the spread is larger than the value.
     pub download_kib: Option<i64>,
+    /// The range that the middle half of those differences lies in.
+    #[serde(default)]
+    pub download_spread_kib: Option<u64>,
+    /// Whether this boot was one of the many of `tuxling ram`, on a machine that
+    /// is not the recipe's.
+    #[serde(default)]
+    pub probe: bool,
+}
+
+/// Where all of a machine's RAM is, in KiB.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MemRecord {
+    /// What the machine has; the entries add up to it.
+    pub machine_kib: u64,
+    /// Every use once.
+    pub entries: Vec<MemEntry>,
+    /// Parts of entries that are worth a name, and what was freed at boot: these
+    /// add up to nothing.
+    pub within: Vec<MemEntry>,
+}
+
+/// One use of RAM.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MemEntry {
+    /// Who has it.
+    pub owner: MemOwner,
+    /// What for: `slab`, `page cache`, …; `unaccounted` is what of an owner's sum
+    /// no other entry explains.
+    pub name: String,
+    /// How much; `null` where this kernel doesn't tell. Below zero only where
+    /// the kernel's own figures contradict each other.
+    pub kib: Option<i64>,
+    /// Where the figure comes from.
+    pub source: String,
+}
+
+impl MemOwner {
+    /// The owner for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            MemOwner::Firmware => "firmware",
+            MemOwner::Reserved => "reserved",
+            MemOwner::Managed => "managed",
+        }
+    }
+}
+
+/// Who has a part of the RAM.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum MemOwner {
+    /// The kernel was never given it.
+    Firmware,
+    /// The kernel took it at boot and never gives it back.
+    Reserved,
+    /// The kernel's allocators.
+    Managed,
 }
 
 /// What booting costs.
@@ -235,6 +299,7 @@ pub(crate) mod tests {
             diagnoses: Vec::new(),
             exercises: Vec::new(),
             ram: RamRecord::default(),
+            mem: None,
             boot: BootRecord::default(),
             phases: Vec::new(),
             inputs: Inputs::default(),

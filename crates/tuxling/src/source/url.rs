@@ -160,8 +160,8 @@ fn first_use(request: &Request, address: &Address) -> Result<Id> {
         format!("nothing says what {} must be", address.url),
     )
     .detail(format!("what came has the SHA-256\n  sha256 = \"{sha256}\""))
-    .help(format!(
+    .help(
         "compare it with what upstream publishes, and put it into the recipe beside the address; \
-         or let the lock file record it: tuxling fetch RECIPE --trust-new (it is not downloaded again)"
-    )))
+         or let the lock file record it: tuxling fetch RECIPE --trust-new (it is not downloaded again)",
+    ))
 }

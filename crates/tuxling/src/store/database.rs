@@ -84,7 +84,8 @@ impl Database {
         let found: Option<(i64, String)> = self
             .connection
             .query_row(
-                "SELECT at, record FROM attempt WHERE recipe = ?1 ORDER BY at DESC, rowid DESC LIMIT 1",
+                "SELECT at, record FROM attempt WHERE recipe = ?1
+                 AND coalesce(record ->> '$.ram.probe', 0) = 0 ORDER BY at DESC, rowid DESC LIMIT 1",
                 [recipe],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
@@ -100,6 +101,24 @@ impl Database {
             )
         })?;
         Ok(Some(Attempt { at, record }))
+    }
+
+    /// The records of all attempts at a trial, the oldest first. One that this
+    /// version can't read is left out.
+    pub fn of_trial(&self, trial: &Id) -> Result<Vec<Record>> {
+        let read = |e: rusqlite::Error| broken("read the store", &e);
+        let mut query = self
+            .connection
+            .prepare("SELECT record FROM attempt WHERE trial_id = ?1 ORDER BY at, rowid")
+            .map_err(read)?;
+        let rows = query
+            .query_map([trial.as_str()], |row| row.get::<_, String>(0))
+            .map_err(read)?;
+        let texts = rows.collect::<rusqlite::Result<Vec<_>>>().map_err(read)?;
+        Ok(texts
+            .iter()
+            .filter_map(|json| serde_json::from_str(json).ok())
+            .collect())
     }
 
     /// The instructions that booting a trial takes, when they were counted

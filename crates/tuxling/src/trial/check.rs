@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -14,13 +15,15 @@ use crate::machine::apparatus::BoardLines;
 use crate::machine::boot::{self, BootReport, BootRequest};
 use crate::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
 use crate::machine::watch::Progress;
+use crate::measure::memory::{self, MemoryEvidence};
+use crate::measure::system_map::SystemMap;
 use crate::process::Cmd;
 use crate::recipe::Plan;
 use crate::recipe::plan::{
     CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, StaticAddress,
 };
 use crate::report::Record;
-use crate::report::record::{BootRecord, RamRecord};
+use crate::report::record::{BootRecord, MemRecord, RamRecord};
 use crate::session::{Cached, Session, missing_tool, process_failure};
 use crate::store::Database;
 use crate::store::cache::{fill_folder, write_whole};
@@ -62,6 +65,8 @@ struct TrialKey<'a> {
     qemu_version: &'a str,
     accelerator: &'a str,
     agent: Id,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quiet: Option<Duration>,
 }
 
 /// The machine of a plan that boots what stands in the folder `output`.
@@ -100,6 +105,107 @@ pub fn interactive(machine: &Machine) -> Cmd {
     qemu::command(machine, Wiring::Terminal, Clock::Host)
 }
 
+/// What every boot of a system needs besides its plan.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    /// The compiled agent.
+    pub agent: PathBuf,
+    /// QEMU's version; none where a board takes its place.
+    pub qemu_version: Option<String>,
+    /// What runs the machine.
+    pub accelerator: Accelerator,
+}
+
+/// Gets ready to boot a system.
+pub fn bench(
+    plan: &Plan,
+    system: &System,
+    options: &CheckOptions,
+    session: &Session,
+) -> Result<Bench> {
+    // A board of the user's needs no QEMU.
+    let on_board = plan.machine.console.is_some();
+    let qemu_version = match on_board {
+        true => None,
+        false => Some(qemu_version(plan, session)?),
+    };
+    let accelerator = match options.accelerator {
+        Some(accelerator) => accelerator,
+        None if on_board => Accelerator::Tcg,
+        None => self::accelerator(plan, session)?,
+    };
+    let agent = session.phase("agent", || build_agent(system, session))?;
+    Ok(Bench {
+        agent,
+        qemu_version,
+        accelerator,
+    })
+}
+
+/// The boot of a plan, with all its checks.
+pub fn request<'a>(
+    plan: &'a Plan,
+    system: &System,
+    bench: &'a Bench,
+    options: &CheckOptions,
+) -> BootRequest<'a> {
+    BootRequest {
+        machine: machine(plan, &system.output, bench.accelerator, &options.qemu_args),
+        checks: &plan.checks,
+        exercises: &plan.exercises,
+        agent: &bench.agent,
+        adversary: None,
+        weather: None,
+        board: board_lines(plan),
+        timeout: plan.machine.timeout,
+        silence: plan.machine.silence,
+        quiet: Duration::ZERO,
+        inspect: None,
+        dir: system.output.join("boot"),
+    }
+}
+
+/// The identity of a trial: of all boots that should come out alike.
+pub fn trial_id(
+    plan: &Plan,
+    system: &System,
+    request: &BootRequest<'_>,
+    qemu_version: Option<&str>,
+    accelerator: Option<Accelerator>,
+) -> Result<Id> {
+    let key = TrialKey {
+        image: &system.image_id,
+        board: &plan.board,
+        cmdline: &plan.kernel.cmdline,
+        machine: &plan.machine,
+        network: &plan.network,
+        qemu_args: &request.machine.extra,
+        checks: &plan.checks,
+        exercises: &plan.exercises,
+        qemu_version: qemu_version.unwrap_or_default(),
+        accelerator: accelerator.map_or("", Accelerator::name),
+        agent: Id::of_bytes(agent::SOURCE.as_bytes()),
+        quiet: Some(request.quiet).filter(|quiet| !quiet.is_zero()),
+    };
+    Id::of("trial/1", &key).map_err(|e| Failure::new(Kind::Check, e.to_string()))
+}
+
+/// The record of one boot.
+pub fn record(
+    plan: &Plan,
+    system: &System,
+    report: &BootReport,
+    (qemu_version, trial): (Option<&str>, Id),
+    session: &Session,
+) -> Record {
+    let mut record = built_record(plan, system, session);
+    fill(&mut record, report);
+    record.mem = ledger(system, report);
+    record.qemu_version = qemu_version.map(str::to_owned);
+    record.ids.trial_id = Some(trial);
+    record
+}
+
 /// Boots a system, runs its checks, and records what came out.
 pub fn check(
     plan: &Plan,
@@ -107,57 +213,27 @@ pub fn check(
     options: &CheckOptions,
     session: &Session,
 ) -> Result<Verdict> {
-    // A board of the user's needs no QEMU.
-    let on_board = plan.machine.console.is_some();
-    let version = match on_board {
-        true => None,
-        false => Some(qemu_version(plan, session)?),
-    };
-    let chosen = match options.accelerator {
-        Some(accelerator) => accelerator,
-        None if on_board => Accelerator::Tcg,
-        None => accelerator(plan, session)?,
-    };
-    let agent = session.phase("agent", || build_agent(system, session))?;
-    let mut request = BootRequest {
-        machine: machine(plan, &system.output, chosen, &options.qemu_args),
-        checks: &plan.checks,
-        exercises: &plan.exercises,
-        agent: &agent,
-        adversary: None,
-        weather: None,
-        timeout: plan.machine.timeout,
-        silence: plan.machine.silence,
-        board: board_lines(plan),
-        dir: system.output.join("boot"),
-    };
+    let bench = bench(plan, system, options, session)?;
+    let mut request = request(plan, system, &bench, options);
     let mut report = boot_once(&request, session)?;
     // Nobody's kernel is judged by a KVM that runs nothing.
-    if options.accelerator.is_none() && chosen == Accelerator::Kvm && printed_nothing(&report) {
+    if options.accelerator.is_none()
+        && bench.accelerator == Accelerator::Kvm
+        && printed_nothing(&report)
+    {
         session
             .progress
             .note("under KVM the machine printed nothing at all; trying TCG");
         request.machine.accelerator = Accelerator::Tcg;
         report = boot_once(&request, session)?;
         if !printed_nothing(&report) {
-            let version = version.as_deref().unwrap_or_default();
+            let version = bench.qemu_version.as_deref().unwrap_or_default();
             remember_accelerator(Accelerator::Tcg, plan.board.arch, version, session)?;
         }
     }
-    let key = TrialKey {
-        image: &system.image_id,
-        board: &plan.board,
-        cmdline: &plan.kernel.cmdline,
-        machine: &plan.machine,
-        network: &plan.network,
-        qemu_args: &options.qemu_args,
-        checks: &plan.checks,
-        exercises: &plan.exercises,
-        qemu_version: version.as_deref().unwrap_or_default(),
-        accelerator: report.accelerator.map_or("", Accelerator::name),
-        agent: Id::of_bytes(agent::SOURCE.as_bytes()),
-    };
-    let trial_id = Id::of("trial/1", &key).map_err(|e| Failure::new(Kind::Check, e.to_string()))?;
+    let version = bench.qemu_version.as_deref();
+    let trial_id = trial_id(plan, system, &request, version, report.accelerator)?;
+    let on_board = request.board.is_some();
     let countable = plan.board.arch.facts().cycle_counter && !on_board;
     let instructions = match options.boot_cost && countable && report.outcome == Outcome::Passed {
         true => session.phase("boot cost", || {
@@ -165,10 +241,9 @@ pub fn check(
         })?,
         false => None,
     };
-    let mut record = built_record(plan, system, session);
-    fill(&mut record, &report, instructions);
-    record.diagnoses =
-        diagnosis::of_boot(plan, system, &request.machine, &report, version.as_deref());
+    let mut record = record(plan, system, &report, (version, trial_id), session);
+    record.boot.instructions = instructions;
+    record.diagnoses = diagnosis::of_boot(plan, system, &request.machine, &report, version);
     let failure = report.failure().map(|mut failure| {
         if !record.diagnoses.is_empty() {
             let text = crate::check::diagnosis::text(&record.diagnoses);
@@ -177,8 +252,6 @@ pub fn check(
         }
         failure
     });
-    record.qemu_version = version;
-    record.ids.trial_id = Some(trial_id);
     Ok(Verdict {
         record,
         machine: request.machine,
@@ -229,7 +302,7 @@ fn boot_cost(
 }
 
 /// The console's lines are a tool's output; so are the checks' names.
-fn tell(session: &Session, progress: &Progress<'_>) {
+pub fn tell(session: &Session, progress: &Progress<'_>) {
     match progress {
         Progress::Console(bytes) => {
             for line in String::from_utf8_lossy(bytes).lines() {
@@ -248,7 +321,7 @@ fn tell(session: &Session, progress: &Progress<'_>) {
 }
 
 /// What a boot adds to the record of a build.
-fn fill(record: &mut Record, report: &BootReport, instructions: Option<u64>) {
+fn fill(record: &mut Record, report: &BootReport) {
     record.outcome = Some(report.outcome);
     let skipped = report
         .checks
@@ -267,7 +340,7 @@ fn fill(record: &mut Record, report: &BootReport, instructions: Option<u64>) {
         .as_ref()
         .map(|pass| pass.after.as_secs_f64());
     record.boot = BootRecord {
-        instructions,
+        instructions: None,
         seconds,
     };
     record.qemu = report
@@ -276,6 +349,21 @@ fn fill(record: &mut Record, report: &BootReport, instructions: Option<u64>) {
         .map(Cmd::to_list)
         .unwrap_or_default();
     record.accelerator = report.accelerator.map(|a| a.name().to_owned());
+}
+
+/// Where the RAM was. What of the evidence can't be read is left out.
+fn ledger(system: &System, report: &BootReport) -> Option<MemRecord> {
+    let text = |name: &str| fs::read_to_string(system.output.join(name)).unwrap_or_default();
+    let device_tree = fs::metadata(system.output.join("device-tree"));
+    memory::ledger(&MemoryEvidence {
+        machine_kib: report.ram.machine_kib,
+        guest: &report.memory,
+        console: &report.console,
+        symbols: &SystemMap::parse(&text("System.map")),
+        config: &text("config"),
+        device_tree_bytes: device_tree.ok().map(|file| file.len()),
+        agent_kib: report.ram.agent_kib,
+    })
 }
 
 /// QEMU's version for the board of a plan.

@@ -3,6 +3,7 @@
 
 pub mod check;
 mod diagnosis;
+pub mod ram;
 pub mod system;
 
 use std::path::{Path, PathBuf};
@@ -115,6 +116,7 @@ pub fn built_record(plan: &Plan, system: &System, session: &Session) -> Record {
             machine_kib: plan.machine.memory.as_kib(),
             ..RamRecord::default()
         },
+        mem: None,
         boot: BootRecord::default(),
         phases: session.phases(),
         inputs: system.inputs.clone(),

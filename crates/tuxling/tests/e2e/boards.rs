@@ -43,6 +43,11 @@ fn size(path: &Path) -> Value {
 }
 
 #[test]
+fn the_ledger_of_versatilepb_adds_up_to_the_machine() {
+    crate::ram::adds_up(&versatilepb().record);
+}
+
+#[test]
 fn versatilepb_passes_its_checks() {
     let record = &versatilepb().record;
     assert_eq!(record["outcome"], "passed", "{}", record["reason"]);

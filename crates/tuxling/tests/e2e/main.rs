@@ -19,5 +19,6 @@ mod interactive;
 mod machine;
 mod pass;
 mod process;
+mod ram;
 mod ramdisk;
 mod recipe;

@@ -5,6 +5,7 @@ mod config;
 mod fixture;
 
 mod boards;
+mod ram;
 mod releases;
 
 use std::fs;

@@ -1,0 +1,57 @@
+//! `tuxling ram`: the smallest RAM.
+
+use super::args::Ram;
+use super::build::{lock_output, options};
+use super::progress::Terminal;
+use super::{dry_run, load, print, print_json, session};
+use crate::error::{Failure, Kind, Result};
+use crate::report::ram;
+use crate::trial;
+use crate::trial::check::CheckOptions;
+use crate::trial::ram::RamOptions;
+
+/// Searches, and prints what was found. What was found goes into the record,
+/// too.
+pub fn run(args: &Ram) -> Result<()> {
+    let common = &args.common;
+    let plan = load(&common.recipe)?;
+    let terminal = Terminal::new(common.verbose);
+    let session = session(common, &terminal)?;
+    let options = options(common)?;
+    if common.dry_run {
+        let boot = dry_run::boot(&plan, &options, &args.machine, &session)?;
+        return print(&format!(
+            "{}{boot}",
+            dry_run::build(&plan, &options, &session)?
+        ));
+    }
+    let _lock = lock_output(&plan, &options, &session)?;
+    let system = trial::system::build(&plan, &options, &session)?;
+    let wanted = RamOptions {
+        check: CheckOptions {
+            qemu_args: args.machine.qemu_arg.clone(),
+            accelerator: args.machine.accelerator(),
+            boot_cost: false,
+        },
+        from: args.from,
+        to: args.to,
+        download: args.download.then_some(args.boots),
+    };
+    let (report, record) = trial::ram::smallest(&plan, &system, &wanted, &session)?;
+    trial::keep(&record, &system.output)?;
+    trial::remember(&record, &session.cache)?;
+    drop(session);
+    if args.json {
+        print_json(&report)?;
+    } else {
+        print(&ram::text(&report))?;
+    }
+    match report.smallest_kib {
+        Some(_) => Ok(()),
+        None => Err(Failure::new(
+            Kind::Check,
+            "the checks fail with the most RAM that was to be tried",
+        )
+        .help("raise --to; without it, the recipe's RAM is the most")),
+    }
+}

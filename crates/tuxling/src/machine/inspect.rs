@@ -1,0 +1,171 @@
+//! Looks into a machine that has stopped or hangs: where its processor stands
+//! and what its memory holds. A kernel that dies before its console is up has
+//! printed nothing, but its log is in memory all the same.
+//!
+//! QEMU is asked over QMP (QEMU's documentation, "QEMU Machine Protocol"): one
+//! JSON value a line, on a socket.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// An answer that takes longer doesn't come.
+const LIMIT: Duration = Duration::from_secs(3);
+
+/// So many lines are read while waiting for an answer: events come between.
+const LINES: usize = 64;
+
+/// Text shorter than this is taken for the log's own bookkeeping.
+const SHORTEST: usize = 4;
+
+/// What is to be looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InspectWish {
+    /// Address and size of the kernel's log buffer, in its own addresses.
+    pub log: Option<(u64, u64)>,
+}
+
+/// What a machine looked like.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// The program counter.
+    pub pc: Option<u64>,
+    /// The texts in the kernel's log buffer, in the order of their addresses.
+    pub log: Vec<String>,
+}
+
+/// QEMU's arguments for a boot that is looked into: it stays when the machine
+/// stops.
+pub fn arguments(socket: &Path) -> Vec<String> {
+    vec![
+        "-no-shutdown".to_owned(),
+        "-qmp".to_owned(),
+        format!(
+            "unix:{},server=on,wait=off",
+            socket.to_string_lossy().replace(',', ",,")
+        ),
+    ]
+}
+
+/// Looks into a machine; `None` where QEMU doesn't answer (it has ended, or
+/// the socket's path is too long). `dir` is for the memory's file.
+pub fn look(socket: &Path, wish: &InspectWish, dir: &Path) -> Option<Inspection> {
+    let stream = UnixStream::connect(socket).ok()?;
+    stream.set_read_timeout(Some(LIMIT)).ok()?;
+    stream.set_write_timeout(Some(LIMIT)).ok()?;
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut stream = stream;
+    let mut ask = |command: &str, arguments: Value| -> Option<Value> {
+        let line = json!({"execute": command, "arguments": arguments}).to_string();
+        stream.write_all(format!("{line}\n").as_bytes()).ok()?;
+        answer(&mut reader)
+    };
+    ask("qmp_capabilities", json!({}))?;
+    ask("stop", json!({}));
+    let registers = ask(
+        "human-monitor-command",
+        json!({"command-line": "info registers"}),
+    );
+    let registers = registers.as_ref().and_then(Value::as_str);
+    let file = dir.join("log-buffer");
+    let log = wish.log.and_then(|(address, size)| {
+        let arguments = json!({
+            "val": address, "size": size, "filename": file.to_string_lossy(),
+        });
+        ask("memsave", arguments)?;
+        std::fs::read(&file).ok()
+    });
+    Some(Inspection {
+        pc: registers.and_then(program_counter),
+        log: log.map_or_else(Vec::new, |bytes| texts(&bytes)),
+    })
+}
+
+/// The next answer; `None` for an error.
+fn answer(reader: &mut impl BufRead) -> Option<Value> {
+    for _ in 0..LINES {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let mut value: Value = serde_json::from_str(&line).ok()?;
+        if value.get("error").is_some() {
+            return None;
+        }
+        if let Some(answer) = value.get_mut("return") {
+            return Some(answer.take());
+        }
+    }
+    None
+}
+
+/// The program counter in what `info registers` prints: `EIP=c1000000`,
+/// `RIP=ffffffff81000000` or `R15=c0008000`.
+fn program_counter(registers: &str) -> Option<u64> {
+    ["EIP=", "RIP=", "R15="].iter().find_map(|name| {
+        let (_, rest) = registers.split_once(name)?;
+        let digits: String = rest.chars().take_while(char::is_ascii_hexdigit).collect();
+        u64::from_str_radix(&digits, 16).ok()
+    })
+}
+
+/// The readable texts among a log buffer's bytes. In the kernel's ring of
+/// records (kernel/printk/printk_ringbuffer.c) each text stands behind a number
+/// and is padded with zeros.
+fn texts(bytes: &[u8]) -> Vec<String> {
+    bytes
+        .split(|byte| !(byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t' | b'\n')))
+        .map(|run| String::from_utf8_lossy(run).trim().to_owned())
+        .filter(|text| text.len() >= SHORTEST)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_program_counter_of_each_architecture_is_found() {
+        let i386 = "EAX=00000001 EBX=0\nEIP=c1291a3d EFL=00000046 [---Z-P-] CPL=0 II=0";
+        assert_eq!(program_counter(i386), Some(0xc129_1a3d));
+        let arm = "R12=c0181bc8 R13=c0181ef8 R14=c0166294 R15=c0166298\nPSR=600000d3";
+        assert_eq!(program_counter(arm), Some(0xc016_6298));
+        assert_eq!(program_counter("no registers"), None);
+    }
+
+    #[test]
+    fn the_texts_of_a_log_buffer_are_found_between_its_numbers() {
+        let mut bytes = vec![0xee, 0xff, 0xff, 0xff];
+        bytes.extend(b"Linux version 6.12.117\0\0");
+        bytes.extend([0xef, 0xff, 0xff, 0xff]);
+        bytes.extend(b"Kernel panic - not syncing: no memory\0\0\0");
+        assert_eq!(
+            texts(&bytes),
+            [
+                "Linux version 6.12.117",
+                "Kernel panic - not syncing: no memory"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_answer_is_found_behind_events_and_an_error_is_none() {
+        let mut lines: &[u8] = b"{\"event\": \"STOP\"}\n{\"return\": \"x\"}\n";
+        assert_eq!(answer(&mut lines), Some(json!("x")));
+        let mut lines: &[u8] = b"{\"error\": {\"class\": \"GenericError\"}}\n";
+        assert_eq!(answer(&mut lines), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_read_without_a_panic(bytes: Vec<u8>) {
+            let _ = answer(&mut bytes.as_slice());
+            let _ = texts(&bytes);
+            let _ = program_counter(&String::from_utf8_lossy(&bytes));
+        }
+    }
+}
