@@ -1,0 +1,165 @@
+//! Symbols of two files side by side, counted as the kernel's
+//! `scripts/bloat-o-meter` does: sized symbols of text, data, read-only data
+//! and weak ones; copies that compilers number (`.constprop.0`, `.123`) under
+//! one name.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::elf::Elf;
+
+/// Bytes by symbol.
+pub type Sizes = HashMap<String, u64>;
+
+/// Two sets of symbols compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bloat {
+    /// How many are only in the second.
+    pub added: usize,
+    /// How many are only in the first.
+    pub removed: usize,
+    /// How many grew.
+    pub grown: usize,
+    /// How many shrank.
+    pub shrunk: usize,
+    /// By how much they grew, those that were added included, in bytes.
+    pub up: u64,
+    /// By how much they shrank, those that were removed included.
+    pub down: u64,
+    /// All of the first, in bytes.
+    pub before: u64,
+    /// All of the second, in bytes.
+    pub after: u64,
+    /// The symbols that changed, the largest growth first.
+    pub rows: Vec<Row>,
+}
+
+/// One symbol that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// Its size in the first; none when it isn't there.
+    pub old: Option<u64>,
+    /// Its size in the second.
+    pub new: Option<u64>,
+    /// The difference.
+    pub delta: i64,
+}
+
+/// The symbols that count, by name.
+pub fn sizes(elf: &Elf) -> Sizes {
+    let mut sizes = Sizes::with_capacity(elf.symbols.len());
+    for symbol in &elf.symbols {
+        let counts = symbol.bytes > 0
+            && "tTdDbBrRvVwW".contains(symbol.letter)
+            && !symbol.name.contains(':')
+            && !["__mod_", "__se_sys", "__se_compat_sys", "__addressable_"]
+                .iter()
+                .any(|prefix| symbol.name.starts_with(prefix))
+            && !["linux_banner", "vermagic"].contains(&symbol.name.as_str());
+        if !counts {
+            continue;
+        }
+        // Most names have no number: they are looked up without a copy.
+        let name = without_numbers(&symbol.name);
+        match sizes.get_mut(name.as_ref()) {
+            Some(sum) => *sum = sum.saturating_add(symbol.bytes),
+            None => {
+                sizes.insert(name.into_owned(), symbol.bytes);
+            }
+        }
+    }
+    sizes
+}
+
+/// A name without every `.NUMBER` in it.
+fn without_numbers(name: &str) -> std::borrow::Cow<'_, str> {
+    let numbered = |at: usize| {
+        name.as_bytes()
+            .get(at + 1)
+            .is_some_and(u8::is_ascii_digit)
+    };
+    if !name.match_indices('.').any(|(at, _)| numbered(at)) {
+        return name.into();
+    }
+    let mut out = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some(at) = rest.find('.') {
+        let (head, tail) = rest.split_at(at);
+        out.push_str(head);
+        let number = tail[1..].bytes().take_while(u8::is_ascii_digit).count();
+        if number == 0 {
+            out.push('.');
+        }
+        rest = &tail[1 + number..];
+    }
+    out.push_str(rest);
+    out.into()
+}
+
+/// Compares two sets of symbols.
+pub fn compare(old: &Sizes, new: &Sizes) -> Bloat {
+    let mut bloat = Bloat {
+        before: old.values().sum(),
+        after: new.values().sum(),
+        ..Bloat::default()
+    };
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    for name in names {
+        let (was, is) = (old.get(name).copied(), new.get(name).copied());
+        let delta = signed(is.unwrap_or(0)).saturating_sub(signed(was.unwrap_or(0)));
+        match (was, is) {
+            (None, _) => bloat.added += 1,
+            (_, None) => bloat.removed += 1,
+            _ if delta > 0 => bloat.grown += 1,
+            _ if delta < 0 => bloat.shrunk += 1,
+            _ => continue,
+        }
+        let by = delta.unsigned_abs();
+        match delta > 0 {
+            true => bloat.up = bloat.up.saturating_add(by),
+            false => bloat.down = bloat.down.saturating_add(by),
+        }
+        bloat.rows.push(Row {
+            name: name.clone(),
+            old: was,
+            new: is,
+            delta,
+        });
+    }
+    bloat
+        .rows
+        .sort_by(|a, b| (b.delta, &b.name).cmp(&(a.delta, &a.name)));
+    bloat
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbered_copies_are_one_symbol() {
+        assert_eq!(without_numbers("a.constprop.0"), "a.constprop");
+        assert_eq!(without_numbers("a.12.b.3x."), "a.bx.");
+        assert_eq!(without_numbers("a.b"), "a.b");
+    }
+
+    #[test]
+    fn what_was_added_removed_grown_and_shrunk_is_counted() {
+        let of = |list: &[(&str, u64)]| -> Sizes {
+            list.iter().map(|(n, b)| ((*n).to_owned(), *b)).collect()
+        };
+        let bloat = compare(
+            &of(&[("gone", 5), ("same", 1), ("less", 9), ("more", 1)]),
+            &of(&[("same", 1), ("less", 8), ("more", 4), ("fresh", 7)]),
+        );
+        let rows: Vec<_> = bloat.rows.iter().map(|r| (&*r.name, r.delta)).collect();
+        assert_eq!(rows, [("fresh", 7), ("more", 3), ("less", -1), ("gone", -5)]);
+        assert_eq!((bloat.added, bloat.removed, bloat.grown, bloat.shrunk), (1, 1, 1, 1));
+        assert_eq!((bloat.up, bloat.down, bloat.before, bloat.after), (10, 6, 16, 20));
+    }
+}
