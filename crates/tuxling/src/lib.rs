@@ -5,6 +5,7 @@ pub mod check;
 pub mod cli;
 pub mod error;
 pub mod initramfs;
+pub mod kbuild;
 pub mod kernel;
 pub mod machine;
 pub mod measure;

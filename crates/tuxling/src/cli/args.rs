@@ -46,6 +46,8 @@ pub enum Command {
     Check(Check),
     /// Compare two systems side by side
     Diff(Diff),
+    /// Say where the bytes are: in vmlinux, in the image, in RAM
+    Size(SizeArgs),
     /// Look at the kernel's configuration, and change what the recipe asks for
     Config(Config),
     /// Print the JSON schema of a record
@@ -178,6 +180,48 @@ pub struct Diff {
     pub json: bool,
 }
 
+/// `tuxling size`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tuxling size pc-net                         what each option costs
+  tuxling size pc-net --by dir --depth 3      by folder of the sources
+  tuxling size pc-net --marginal 20           what really compressing without it saves
+  tuxling size pc-net --without INET          what turning an option off would save
+  tuxling size ./vmlinux --by section         any ELF file; a FILE.map beside it is read")]
+pub struct SizeArgs {
+    /// A recipe, or an ELF file
+    #[arg(value_name = "RECIPE|VMLINUX")]
+    pub subject: String,
+    /// Along what the bytes are told
+    #[arg(long, value_name = "AXIS", default_value = "option")]
+    pub by: crate::report::size::Axis,
+    /// How many levels deep
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub depth: usize,
+    /// By what to sort [default: share, or size without an image]
+    #[arg(long, value_name = "FIGURE")]
+    pub sort: Option<crate::report::size::Order>,
+    /// How many rows below each node
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub limit: usize,
+    /// Compress again without each of the N largest nodes of the first level
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "100")]
+    pub marginal: Option<usize>,
+    /// Say what turning this option off would save; may be given several times
+    #[arg(long, value_name = "OPTION", value_delimiter = ',')]
+    pub without: Vec<String>,
+    /// Print the tree as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// With --json: every leaf besides
+    #[arg(long, requires = "json")]
+    pub leaves: bool,
+    /// Show the tools' output
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
 /// `tuxling config`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -268,6 +312,7 @@ impl Command {
             Command::Build(build) => build.json,
             Command::Check(check) => check.json,
             Command::Diff(diff) => diff.json,
+            Command::Size(size) => size.json,
             Command::Config(config) => config.json,
             Command::New(_) | Command::Boot(_) | Command::Schema | Command::Completions { .. } => {
                 false

@@ -10,6 +10,7 @@ mod diff;
 mod dry_run;
 mod new;
 mod progress;
+mod size;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -51,6 +52,7 @@ pub fn run(args: &[OsString]) -> u8 {
         Command::Boot(boot) => boot::run(boot),
         Command::Check(check) => check::run(check),
         Command::Diff(diff) => diff::run(diff),
+        Command::Size(size) => size::run(size),
         Command::Config(config) => config::run(config),
         Command::Schema => schema(),
         Command::Completions { shell } => completions(*shell),

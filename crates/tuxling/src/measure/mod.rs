@@ -1,5 +1,7 @@
 //! Measurements: from bytes to the record's figures.
 
+pub mod bytes;
+
 use vmlinux::{BootImage, Sections};
 
 use crate::error::{Failure, Kind, Result};

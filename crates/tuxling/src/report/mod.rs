@@ -4,5 +4,6 @@
 pub mod card;
 pub mod diff;
 pub mod record;
+pub mod size;
 
 pub use record::Record;
