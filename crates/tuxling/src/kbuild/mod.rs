@@ -66,6 +66,7 @@ impl Objects {
         let top = reader.evaluate(&arch);
         reader.lists(&top, "", &arch, &[], false, 0);
         reader.folder("", &[], false, 0);
+        reader.folder("lib", &[], false, 0); // `libs-y := lib/` of the top Makefile
         // What a condition of the top Makefile would have asked first.
         reader.folder(&format!("arch/{source_arch}"), &[], false, 0);
         reader.objects

@@ -22,6 +22,24 @@ pub(super) struct Around {
 /// Sections that hold the payload.
 const PAYLOAD: [&str; 2] = [".rodata..compressed", ".piggydata"];
 
+/// Where the payload is in an image file.
+pub(super) fn payload(image: &[u8], given: &Given) -> Result<Range<usize>> {
+    let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(image.len());
+    let found = match vmlinux::BootImage::parse(image) {
+        Ok(h) => Some((h.payload_offset, h.payload_offset + h.payload_bytes)),
+        Err(_) => given
+            .boot_map
+            .map(parse_map)
+            .transpose()?
+            .and_then(|map| payload_of(&map)),
+    };
+    let (from, to) = found.ok_or_else(|| {
+        Failure::new(Kind::Build, "can't find the compressed kernel in the image")
+            .help("the image is no bzImage, and no map of its decompressor was kept")
+    })?;
+    Ok(at(from)..at(to))
+}
+
 /// Divides an image file around its payload.
 pub(super) fn around(image: &[u8], given: &Given) -> Result<Around> {
     let header = vmlinux::BootImage::parse(image).ok();
@@ -32,15 +50,8 @@ pub(super) fn around(image: &[u8], given: &Given) -> Result<Around> {
         (Some(_), Some(&sectors)) => (u64::from(if sectors == 0 { 4 } else { sectors }) + 1) * 512,
         _ => 0,
     };
-    let from_header = header.map(|h| (h.payload_offset, h.payload_offset + h.payload_bytes));
-    let (from, to) = from_header
-        .or_else(|| boot.as_ref().and_then(|map| payload_of(map, base)))
-        .ok_or_else(|| {
-            Failure::new(Kind::Build, "can't find the compressed kernel in the image")
-                .help("the image is no bzImage, and no map of its decompressor was kept")
-        })?;
     let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(image.len());
-    let payload = at(from)..at(to);
+    let payload = payload(image, given)?;
     let mut owner: Vec<u32> = vec![0; image.len()];
     let mut names: Vec<(String, Option<String>, &'static str)> =
         vec![("(padding of the file)".to_owned(), None, "(image)")];
@@ -97,10 +108,9 @@ pub(super) fn around(image: &[u8], given: &Given) -> Result<Around> {
 }
 
 /// The payload by the map of the decompressor.
-fn payload_of(map: &LinkMap, base: u64) -> Option<(u64, u64)> {
+fn payload_of(map: &LinkMap) -> Option<(u64, u64)> {
     let input = map.inputs.iter().find(|i| PAYLOAD.contains(&i.name.as_str()))?;
-    let from = base.checked_add(input.address)?;
-    Some((from, from.checked_add(input.bytes)?))
+    Some((input.address, input.address.checked_add(input.bytes)?))
 }
 
 /// A leaf that takes room in the image file alone.

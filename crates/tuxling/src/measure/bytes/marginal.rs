@@ -98,6 +98,10 @@ pub fn marginals(
             let Some(places) = sets.get(index) else {
                 return Ok(done);
             };
+            if places.is_empty() {
+                done.push((index, 0));
+                continue;
+            }
             let without = size_without(bytes, places, filter)?;
             done.push((index, whole - i64::try_from(without).unwrap_or(i64::MAX)));
         }

@@ -135,7 +135,14 @@ impl Kernel {
             .map_err(|e| Failure::new(Kind::Usage, format!("can't read vmlinux: {e}")))?;
         let map = given.map.map(parse_map).transpose()?;
         let attribution = Attribution::new(&elf, map.as_ref());
-        let stream = Stream::of(&elf, given.vmlinux);
+        let payload = match given.image {
+            Some(image) => share::unpacked(&image[boot::payload(image, given)?])?,
+            None => None,
+        };
+        let stream = match payload {
+            Some(payload) => Stream::of_payload(&elf, payload),
+            None => Stream::of_file(&elf, given.vmlinux),
+        };
         Ok(Kernel {
             elf,
             attribution,

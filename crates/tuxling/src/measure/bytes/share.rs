@@ -12,7 +12,7 @@ use vmlinux::lzma_cost;
 use super::boot::{self, Around};
 use super::{Given, Kernel, Leaf, marginal};
 use crate::error::{Failure, Kind, Result};
-use crate::initramfs::Compression;
+use crate::initramfs::compress::{self, Compression};
 
 /// The shares of one image.
 pub(super) struct Shares {
@@ -65,21 +65,18 @@ pub(super) fn shares(kernel: &Kernel, image: &[u8], given: &Given) -> Result<Sha
             .map(|at| f64::from(bits[at]) / 8.0)
             .sum()
     };
-    let known = kernel.stream.bytes.len();
-    let between = rest(0, known);
-    let behind = rest(known, bits.len());
-    let sum: f64 = exact.iter().sum::<f64>() + between + behind;
+    let between = rest(0, bits.len());
+    let sum: f64 = exact.iter().sum::<f64>() + between;
     let container = match by {
         "xz" => (total as f64 - sum).max(0.0),
         _ => 0.0,
     };
-    exact.extend([between, behind, container]);
+    exact.extend([between, container]);
     let mut whole = apportion(&exact, total);
     let mut around = leaves;
-    let tail = whole.split_off(whole.len() - 3);
+    let tail = whole.split_off(whole.len() - 2);
     let names = [
-        ("(padding between sections)", super::LeafKind::Padding),
-        ("(relocations for another address)", super::LeafKind::Boot),
+        ("(headers and room between sections)", super::LeafKind::Padding),
         ("(the compressed format's own)", super::LeafKind::Boot),
     ];
     for ((name, kind), share) in names.into_iter().zip(tail) {
@@ -93,6 +90,21 @@ pub(super) fn shares(kernel: &Kernel, image: &[u8], given: &Given) -> Result<Sha
         payload: total,
         by,
     })
+}
+
+/// What a payload unpacks to; none for a format that is not known here.
+pub(super) fn unpacked(payload: &[u8]) -> Result<Option<Vec<u8>>> {
+    let Some(kind) = compress::detect(payload).filter(|kind| *kind != Compression::None) else {
+        return Ok(None);
+    };
+    let limit = 1 << 30;
+    match compress::decompress_part(kind, payload, limit) {
+        Ok((bytes, _)) => Ok(Some(bytes)),
+        Err(e) => Err(Failure::new(
+            Kind::Build,
+            format!("can't unpack the kernel of the image: {e}"),
+        )),
+    }
 }
 
 /// Whole numbers in proportion to `exact` that add up to `total`.

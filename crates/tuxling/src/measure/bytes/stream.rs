@@ -1,58 +1,110 @@
-//! The bytes that the kernel's build compresses: `objcopy -O binary` of
-//! vmlinux, and which address each of them has.
+//! The bytes that the kernel's build compresses, and where in them each section
+//! stands.
+//!
+//! x86 compresses an ELF file (`objcopy -R .comment -S`,
+//! arch/x86/boot/compressed/Makefile), other architectures the loaded bytes
+//! alone (`objcopy -O binary`). Which it is, the payload itself says.
+
+use std::ops::Range;
 
 use vmlinux::Elf;
 
-/// The loaded bytes of a kernel in the order of their load addresses, with
-/// zeros between sections.
+/// What is compressed.
 #[derive(Clone, Debug, Default)]
 pub struct Stream {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// The load address of the first.
-    base: u64,
+    /// Where each section of vmlinux begins; none for those that have no bytes
+    /// in it.
+    starts: Vec<Option<usize>>,
 }
 
-/// A file of more than this between two sections is not one image.
+/// More than this between two sections is not one image.
 const LIMIT: u64 = 1 << 30;
 
 impl Stream {
-    /// The stream of a linked kernel; empty when its sections stand too far
-    /// apart for one image, as in a program for a host.
-    pub fn of(elf: &Elf, file: &[u8]) -> Stream {
-        let sections = || elf.loaded().map(|(_, s)| s).filter(|s| s.has_bytes());
-        let base = sections().map(|s| s.load_address).min().unwrap_or(0);
-        let end = sections()
-            .filter_map(|s| s.load_address.checked_add(s.bytes))
-            .max()
-            .unwrap_or(base);
-        if end - base > LIMIT {
-            return Stream::default();
+    /// The stream of a linked kernel whose unpacked payload is at hand.
+    pub fn of_payload(elf: &Elf, payload: Vec<u8>) -> Stream {
+        let starts = match Elf::parse(&payload) {
+            Ok(inner) => elf
+                .sections
+                .iter()
+                .map(|section| {
+                    let same = |s: &&vmlinux::elf::Section| {
+                        s.name == section.name && s.address == section.address && s.has_bytes()
+                    };
+                    let found = inner.sections.iter().find(same)?;
+                    usize::try_from(found.offset).ok()
+                })
+                .collect(),
+            Err(_) => flat_starts(elf),
+        };
+        Stream {
+            bytes: payload,
+            starts,
         }
-        let mut bytes = vec![0; usize::try_from(end - base).unwrap_or(0)];
-        for section in sections() {
-            let range = |from: u64| {
-                let from = usize::try_from(from).ok()?;
-                Some(from..from.checked_add(usize::try_from(section.bytes).ok()?)?)
-            };
-            let from = range(section.offset).and_then(|r| file.get(r));
-            let to = range(section.load_address - base).and_then(|r| bytes.get_mut(r));
+    }
+
+    /// The loaded bytes of any ELF file in the order of their load addresses;
+    /// empty when they stand too far apart for one image.
+    pub fn of_file(elf: &Elf, file: &[u8]) -> Stream {
+        let starts = flat_starts(elf);
+        let sections = || elf.sections.iter().zip(&starts);
+        let range = |from: usize, bytes: u64| {
+            Some(from..from.checked_add(usize::try_from(bytes).ok()?)?)
+        };
+        let end = sections()
+            .filter_map(|(s, start)| range((*start)?, s.bytes))
+            .map(|r| r.end)
+            .max()
+            .unwrap_or(0);
+        let mut bytes = vec![0; end];
+        for (section, start) in sections() {
+            let from = usize::try_from(section.offset)
+                .ok()
+                .and_then(|from| file.get(range(from, section.bytes)?));
+            let to = start.and_then(|start| bytes.get_mut(range(start, section.bytes)?));
             if let (Some(from), Some(to)) = (from, to) {
                 to.copy_from_slice(from);
             }
         }
-        Stream { bytes, base }
+        Stream { bytes, starts }
     }
 
     /// Where in the stream these bytes of a section stand; none for what
-    /// starts as zeros behind the end.
-    pub fn place(&self, elf: &Elf, section: usize, address: u64, bytes: u64) -> Option<std::ops::Range<usize>> {
-        let section = elf.sections.get(section).filter(|s| s.has_bytes())?;
-        let load = section
-            .load_address
-            .checked_add(address.checked_sub(section.address)?)?;
-        let from = usize::try_from(load.checked_sub(self.base)?).ok()?;
+    /// starts as zeros.
+    pub fn place(
+        &self,
+        elf: &Elf,
+        section: usize,
+        address: u64,
+        bytes: u64,
+    ) -> Option<Range<usize>> {
+        let start = (*self.starts.get(section)?)?;
+        let into = address.checked_sub(elf.sections.get(section)?.address)?;
+        let from = start.checked_add(usize::try_from(into).ok()?)?;
         let to = from.checked_add(usize::try_from(bytes).ok()?)?;
         (to <= self.bytes.len()).then_some(from..to)
     }
+}
+
+/// Where sections begin when they are laid out by load address alone.
+fn flat_starts(elf: &Elf) -> Vec<Option<usize>> {
+    let has_bytes = |s: &vmlinux::elf::Section| s.is_loaded() && s.has_bytes() && s.bytes > 0;
+    let sections = || elf.sections.iter().filter(|s| has_bytes(s));
+    let base = sections().map(|s| s.load_address).min().unwrap_or(0);
+    let end = sections()
+        .filter_map(|s| s.load_address.checked_add(s.bytes))
+        .max()
+        .unwrap_or(base);
+    if end - base > LIMIT {
+        return vec![None; elf.sections.len()];
+    }
+    elf.sections
+        .iter()
+        .map(|s| match has_bytes(s) {
+            true => usize::try_from(s.load_address - base).ok(),
+            false => None,
+        })
+        .collect()
 }
