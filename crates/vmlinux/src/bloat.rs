@@ -3,7 +3,8 @@
 //! and weak ones; copies that compilers number (`.constprop.0`, `.123`) under
 //! one name.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
+use std::fmt;
 
 use crate::elf::Elf;
 
@@ -44,6 +45,46 @@ pub struct Row {
     pub new: Option<u64>,
     /// The difference.
     pub delta: i64,
+}
+
+/// As `scripts/bloat-o-meter` prints it, byte by byte.
+impl fmt::Display for Bloat {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            out,
+            "add/remove: {}/{} grow/shrink: {}/{} up/down: {}/{} ({})",
+            self.added,
+            self.removed,
+            self.grown,
+            self.shrunk,
+            self.up,
+            -signed(self.down),
+            signed(self.up) - signed(self.down)
+        )?;
+        let heading = ("Function", "old", "new", "delta");
+        writeln!(out, "{:<40} {:>7} {:>7} {:>7}", heading.0, heading.1, heading.2, heading.3)?;
+        let told = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), |b| b.to_string());
+        for row in &self.rows {
+            writeln!(
+                out,
+                "{:<40} {:>7} {:>7} {:>+7}",
+                row.name,
+                told(row.old),
+                told(row.new),
+                row.delta
+            )?;
+        }
+        let change = self.after as f64 - self.before as f64;
+        let percent = match self.before {
+            0 => 0.0,
+            before => change * 100.0 / before as f64,
+        };
+        writeln!(
+            out,
+            "Total: Before={}, After={}, chg {percent:+.2}%",
+            self.before, self.after
+        )
+    }
 }
 
 /// The symbols that count, by name.
@@ -104,8 +145,8 @@ pub fn compare(old: &Sizes, new: &Sizes) -> Bloat {
         after: new.values().sum(),
         ..Bloat::default()
     };
-    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    for name in names {
+    let fresh = new.keys().filter(|name| !old.contains_key(*name));
+    for name in old.keys().chain(fresh) {
         let (was, is) = (old.get(name).copied(), new.get(name).copied());
         let delta = signed(is.unwrap_or(0)).saturating_sub(signed(was.unwrap_or(0)));
         match (was, is) {
