@@ -19,18 +19,23 @@ fn main() {
     let (old, new) = (dir.path().join("old.o"), dir.path().join("new.o"));
     assemble(&old, 0);
     assemble(&new, 1);
-    let trees = std::env::var("KCONFIG_TEST_TREES")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/kernel-trees").to_owned());
+    let trees = std::env::var("KCONFIG_TEST_TREES").unwrap_or_else(|_| {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/kernel-trees").to_owned()
+    });
     let script = format!("{trees}/linux-6.12/scripts/bloat-o-meter");
     let mut theirs = (Duration::MAX, String::new());
     let mut ours = (Duration::MAX, String::new());
     for _ in 0..5 {
         theirs = theirs.min(timed(|| {
-            let output = Command::new("python3").arg(&script).args([&old, &new]).output();
+            let output = Command::new("python3")
+                .arg(&script)
+                .args([&old, &new])
+                .output();
             String::from_utf8(output.expect("runs").stdout).expect("text")
         }));
         ours = ours.min(timed(|| {
-            let read = |path| bloat::sizes(&Elf::parse(&fs::read(path).expect("reads")).expect("ELF"));
+            let read =
+                |path| bloat::sizes(&Elf::parse(&fs::read(path).expect("reads")).expect("ELF"));
             bloat::compare(&read(&old), &read(&new)).to_string()
         }));
     }

@@ -306,10 +306,28 @@ fn is_mapping(name: &str) -> bool {
 /// What the bytes of an input section are that no symbol names.
 fn what_without_symbol(name: &str) -> What {
     let usual = [
-        ".text", ".data", ".rodata", ".bss", ".init.text", ".init.data", ".init.rodata",
-        ".exit.text", ".head.text", ".noinstr.text", ".entry.text", ".sched.text", ".ref.text",
-        ".meminit", ".cpuidle.text", ".irqentry.text", ".softirqentry.text", ".kprobes.text",
-        ".brk", ".altinstr_aux", ".fixup", "COMMON",
+        ".text",
+        ".data",
+        ".rodata",
+        ".bss",
+        ".init.text",
+        ".init.data",
+        ".init.rodata",
+        ".exit.text",
+        ".head.text",
+        ".noinstr.text",
+        ".entry.text",
+        ".sched.text",
+        ".ref.text",
+        ".meminit",
+        ".cpuidle.text",
+        ".irqentry.text",
+        ".softirqentry.text",
+        ".kprobes.text",
+        ".brk",
+        ".altinstr_aux",
+        ".fixup",
+        "COMMON",
     ];
     if name.contains(".str1.") || name.contains(".str2.") || name.contains(".str4.") {
         What::Strings

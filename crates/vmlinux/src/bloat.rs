@@ -62,7 +62,11 @@ impl fmt::Display for Bloat {
             signed(self.up) - signed(self.down)
         )?;
         let heading = ("Function", "old", "new", "delta");
-        writeln!(out, "{:<40} {:>7} {:>7} {:>7}", heading.0, heading.1, heading.2, heading.3)?;
+        writeln!(
+            out,
+            "{:<40} {:>7} {:>7} {:>7}",
+            heading.0, heading.1, heading.2, heading.3
+        )?;
         let told = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), |b| b.to_string());
         for row in &self.rows {
             writeln!(
@@ -115,11 +119,7 @@ pub fn sizes(elf: &Elf) -> Sizes {
 
 /// A name without every `.NUMBER` in it.
 fn without_numbers(name: &str) -> std::borrow::Cow<'_, str> {
-    let numbered = |at: usize| {
-        name.as_bytes()
-            .get(at + 1)
-            .is_some_and(u8::is_ascii_digit)
-    };
+    let numbered = |at: usize| name.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
     if !name.match_indices('.').any(|(at, _)| numbered(at)) {
         return name.into();
     }
@@ -199,8 +199,17 @@ mod tests {
             &of(&[("same", 1), ("less", 8), ("more", 4), ("fresh", 7)]),
         );
         let rows: Vec<_> = bloat.rows.iter().map(|r| (&*r.name, r.delta)).collect();
-        assert_eq!(rows, [("fresh", 7), ("more", 3), ("less", -1), ("gone", -5)]);
-        assert_eq!((bloat.added, bloat.removed, bloat.grown, bloat.shrunk), (1, 1, 1, 1));
-        assert_eq!((bloat.up, bloat.down, bloat.before, bloat.after), (10, 6, 16, 20));
+        assert_eq!(
+            rows,
+            [("fresh", 7), ("more", 3), ("less", -1), ("gone", -5)]
+        );
+        assert_eq!(
+            (bloat.added, bloat.removed, bloat.grown, bloat.shrunk),
+            (1, 1, 1, 1)
+        );
+        assert_eq!(
+            (bloat.up, bloat.down, bloat.before, bloat.after),
+            (10, 6, 16, 20)
+        );
     }
 }

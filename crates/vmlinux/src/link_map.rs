@@ -192,9 +192,21 @@ Linker script and memory map
         assert_eq!(
             told,
             [
-                (".text", ".head.text", 0xc100_0000, 0x2ba, object("arch/x86/kernel/head_32.o")),
+                (
+                    ".text",
+                    ".head.text",
+                    0xc100_0000,
+                    0x2ba,
+                    object("arch/x86/kernel/head_32.o")
+                ),
                 (".text", "*fill*", 0xc100_02ba, 2, From::Fill),
-                (".rodata", ".rodata.str1.1", 0xc100_1000, 0x38, object("init/main.o")),
+                (
+                    ".rodata",
+                    ".rodata.str1.1",
+                    0xc100_1000,
+                    0x38,
+                    object("init/main.o")
+                ),
                 (".rodata", "LONG", 0xc100_1038, 4, From::Linker),
             ]
         );
@@ -210,7 +222,10 @@ c1000000  1000000        0     1                 startup_32
         let map = LinkMap::parse(text).expect("a map");
         assert_eq!(map.inputs.len(), 1);
         assert_eq!(map.inputs[0].name, ".head.text");
-        assert_eq!(map.inputs[0].from, From::Object("arch/x86/kernel/head_32.o".to_owned()));
+        assert_eq!(
+            map.inputs[0].from,
+            From::Object("arch/x86/kernel/head_32.o".to_owned())
+        );
     }
 
     proptest! {

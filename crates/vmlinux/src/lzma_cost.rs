@@ -39,7 +39,9 @@ pub fn costs(stream: &[u8], limit: usize) -> Result<Costs, CostError> {
     loop {
         let control = *stream.get(at).ok_or(err("it is cut off", at))?;
         let size = |from: usize| -> Result<usize, CostError> {
-            let bytes = stream.get(from..from + 2).ok_or(err("it is cut off", from))?;
+            let bytes = stream
+                .get(from..from + 2)
+                .ok_or(err("it is cut off", from))?;
             Ok(usize::from(bytes[0]) << 8 | usize::from(bytes[1]))
         };
         match control {

@@ -39,15 +39,36 @@ struct Target {
 }
 
 const TARGETS: [Target; 3] = [
-    Target { cc: "gcc", flags: &["-O1"], prefix: "" },
     Target {
         cc: "gcc",
-        flags: &["-O1", "-m32", "-march=i686", "-ffreestanding", "-nostdlib", "-static", "-fno-pic", "-no-pie", "-Wl,-e,main"],
+        flags: &["-O1"],
+        prefix: "",
+    },
+    Target {
+        cc: "gcc",
+        flags: &[
+            "-O1",
+            "-m32",
+            "-march=i686",
+            "-ffreestanding",
+            "-nostdlib",
+            "-static",
+            "-fno-pic",
+            "-no-pie",
+            "-Wl,-e,main",
+        ],
         prefix: "",
     },
     Target {
         cc: "arm-linux-gnueabi-gcc",
-        flags: &["-O1", "-ffreestanding", "-nostdlib", "-static", "-Wl,-e,main", "-Wl,--unresolved-symbols=ignore-all"],
+        flags: &[
+            "-O1",
+            "-ffreestanding",
+            "-nostdlib",
+            "-static",
+            "-Wl,-e,main",
+            "-Wl,--unresolved-symbols=ignore-all",
+        ],
         prefix: "arm-linux-gnueabi-",
     },
 ];
@@ -67,11 +88,18 @@ fn compile(dir: &Path, target: &Target, name: &str, text: &str, sections: bool) 
     let source = dir.join(format!("{name}.c"));
     let out = dir.join(name);
     fs::write(&source, text).expect("writes");
-    let (source, path) = (source.to_str().expect("a path"), out.to_str().expect("a path"));
+    let (source, path) = (
+        source.to_str().expect("a path"),
+        out.to_str().expect("a path"),
+    );
     let mut args = vec![source, "-o", path];
     args.extend(target.flags);
     if sections {
-        args.extend(["-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections"]);
+        args.extend([
+            "-ffunction-sections",
+            "-fdata-sections",
+            "-Wl,--gc-sections",
+        ]);
     }
     run(target.cc, &args);
     out
@@ -82,7 +110,10 @@ fn elf(path: &Path) -> Elf {
 }
 
 fn same_as_size(path: &Path, prefix: &str) {
-    let told = run(&format!("{prefix}size"), &["-A", "-d", path.to_str().expect("a path")]);
+    let told = run(
+        &format!("{prefix}size"),
+        &["-A", "-d", path.to_str().expect("a path")],
+    );
     let theirs: Vec<Vec<&str>> = told
         .lines()
         .skip(2)
@@ -100,8 +131,9 @@ fn same_as_size(path: &Path, prefix: &str) {
 }
 
 fn bloat_o_meter() -> String {
-    let trees = std::env::var("KCONFIG_TEST_TREES")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/kernel-trees").to_owned());
+    let trees = std::env::var("KCONFIG_TEST_TREES").unwrap_or_else(|_| {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/kernel-trees").to_owned()
+    });
     format!("{trees}/linux-6.12/scripts/bloat-o-meter")
 }
 

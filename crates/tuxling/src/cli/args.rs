@@ -171,10 +171,17 @@ pub enum Accel {
 /// `tuxling diff`
 #[derive(Debug, clap::Args)]
 pub struct Diff {
-    /// A recipe (its newest record) or a record's JSON file
+    /// A recipe (its newest record), a record's JSON file, or a vmlinux
     pub a: String,
     /// What it is compared with
     pub b: String,
+    /// Print Markdown, for a comment of a review
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+    /// End with status 6 when B is larger than A by more than this (4KiB): the
+    /// image and the ramdisk of two systems, the sections of two vmlinux
+    #[arg(long, value_name = "SIZE")]
+    pub fail_over: Option<String>,
     /// Print the difference as JSON
     #[arg(long)]
     pub json: bool,

@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod config;
 mod diff;
+mod diff_kernels;
 mod dry_run;
 mod new;
 mod progress;

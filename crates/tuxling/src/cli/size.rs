@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::SizeArgs;
+use super::diff_kernels::is_elf;
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, processes};
 use crate::error::{Failure, Kind, Result};
@@ -55,7 +56,15 @@ pub fn run(args: &SizeArgs) -> Result<()> {
     let linux = obtain_linux(&plan, source::Mode::Normal, &session)?;
     let (kernel, bytes, objects) = of::of_kernel(&system.kernel, &linux, arch)?;
     if !args.without.is_empty() {
-        return without(args, &plan, &linux, &system.kernel, &kernel, &objects, &session);
+        return without(
+            args,
+            &plan,
+            &linux,
+            &system.kernel,
+            &kernel,
+            &objects,
+            &session,
+        );
     }
     let mut tree = tree(args, &plan.name, &bytes);
     if let Some(count) = args.marginal {
@@ -88,12 +97,6 @@ fn tell(args: &SizeArgs, name: &str, bytes: &Bytes, tree: &Node) -> Result<()> {
         });
     }
     print(&size::table(tree, args.limit))
-}
-
-fn is_elf(path: &Path) -> bool {
-    use std::io::Read;
-    let mut magic = [0u8; 4];
-    fs::File::open(path).is_ok_and(|mut f| f.read_exact(&mut magic).is_ok()) && magic == *b"\x7fELF"
 }
 
 /// A file alone: its map when one stands beside it.
@@ -131,7 +134,10 @@ fn marginals(
     let sets: Vec<Vec<std::ops::Range<usize>>> = {
         let mut node_of = std::collections::HashMap::new();
         for leaf in &bytes.leaves {
-            let node = size::path(leaf, axis).into_iter().next().unwrap_or_default();
+            let node = size::path(leaf, axis)
+                .into_iter()
+                .next()
+                .unwrap_or_default();
             node_of.insert((&leaf.section, &leaf.object, &leaf.name), node);
         }
         let mut sets = vec![Vec::new(); largest.len()];
@@ -188,13 +194,19 @@ fn without(
     for option in &args.without {
         let name = option.strip_prefix("CONFIG_").unwrap_or(option);
         let mut configuration = tree.resolve(&text);
-        let request = tree.kconfig.request(name, "n").map_err(|e| {
-            Failure::new(Kind::Usage, format!("can't think {name} away: {e:?}"))
-        })?;
+        let request = tree
+            .kconfig
+            .request(name, "n")
+            .map_err(|e| Failure::new(Kind::Usage, format!("can't think {name} away: {e:?}")))?;
         let changes = configuration.set(&[request]);
         let after = of::objects(&linux.tree, arch, &configuration.to_dotconfig());
         let gone = of::gone(objects, &after);
-        let named = kernel.attribution.objects.iter().filter(|o| gone(o)).count();
+        let named = kernel
+            .attribution
+            .objects
+            .iter()
+            .filter(|o| gone(o))
+            .count();
         let places = of::places_of(kernel, &gone);
         rows.push(Without {
             option: name.to_owned(),
@@ -217,7 +229,10 @@ fn without(
     if args.json {
         return print_json(&rows);
     }
-    let mut out = format!("{:>11} {:>11} {:>8}  without\n", "payload B", "size B", "objects");
+    let mut out = format!(
+        "{:>11} {:>11} {:>8}  without\n",
+        "payload B", "size B", "objects"
+    );
     for row in &rows {
         let also = match row.changes.len() {
             0 | 1 => String::new(),

@@ -207,7 +207,9 @@ impl Variables {
                 .split_whitespace()
                 .map(|word| match from.contains('%') {
                     true => substitute(from, to, word),
-                    false => word.strip_suffix(from).map_or(word.to_owned(), |w| format!("{w}{to}")),
+                    false => word
+                        .strip_suffix(from)
+                        .map_or(word.to_owned(), |w| format!("{w}{to}")),
                 })
                 .collect();
             out.text = words.join(" ");
@@ -275,10 +277,36 @@ pub(super) fn split_arguments(text: &str) -> Vec<String> {
 
 fn is_function(word: &str) -> bool {
     [
-        "if", "or", "and", "subst", "patsubst", "strip", "filter", "filter-out", "addprefix",
-        "addsuffix", "sort", "notdir", "basename", "findstring", "firstword", "lastword", "call",
-        "foreach", "shell", "wildcard", "dir", "word", "words", "info", "warning", "error", "eval",
-        "origin", "abspath", "realpath",
+        "if",
+        "or",
+        "and",
+        "subst",
+        "patsubst",
+        "strip",
+        "filter",
+        "filter-out",
+        "addprefix",
+        "addsuffix",
+        "sort",
+        "notdir",
+        "basename",
+        "findstring",
+        "firstword",
+        "lastword",
+        "call",
+        "foreach",
+        "shell",
+        "wildcard",
+        "dir",
+        "word",
+        "words",
+        "info",
+        "warning",
+        "error",
+        "eval",
+        "origin",
+        "abspath",
+        "realpath",
     ]
     .contains(&word)
 }
@@ -309,7 +337,9 @@ fn call(function: &str, arguments: &[Text]) -> Text {
                 return empty;
             }
             let last = arguments.last().unwrap_or(&empty);
-            return arguments.iter().fold(last.clone(), |out, a| chosen(a, &out));
+            return arguments
+                .iter()
+                .fold(last.clone(), |out, a| chosen(a, &out));
         }
         _ => {}
     }
@@ -333,13 +363,25 @@ fn call(function: &str, arguments: &[Text]) -> Text {
         "filter-out" => keep(false),
         "addprefix" => map(1, &|word| format!("{}{word}", text(0).trim())),
         "addsuffix" => map(1, &|word| format!("{word}{}", text(0).trim())),
-        "notdir" => map(0, &|word| word.rsplit('/').next().unwrap_or(word).to_owned()),
+        "notdir" => map(0, &|word| {
+            word.rsplit('/').next().unwrap_or(word).to_owned()
+        }),
         "basename" => map(0, &|word| {
-            word.rsplit_once('.').map_or(word, |(stem, _)| stem).to_owned()
+            word.rsplit_once('.')
+                .map_or(word, |(stem, _)| stem)
+                .to_owned()
         }),
         "findstring" if text(1).contains(text(0)) => text(0).to_owned(),
-        "firstword" => text(0).split_whitespace().next().unwrap_or_default().to_owned(),
-        "lastword" => text(0).split_whitespace().last().unwrap_or_default().to_owned(),
+        "firstword" => text(0)
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
+        "lastword" => text(0)
+            .split_whitespace()
+            .last()
+            .unwrap_or_default()
+            .to_owned(),
         _ => String::new(),
     };
     let mut out = Text::plain(&value);

@@ -134,9 +134,7 @@ fn holds(line: &str, variables: &Variables) -> (bool, Vec<String>) {
         _ => {
             let inner = rest.strip_prefix('(').and_then(|r| r.strip_suffix(')'));
             let arguments = split_arguments(inner.unwrap_or_default());
-            let text = |n: usize| {
-                variables.expand(arguments.get(n).map_or("", |a| a.trim()))
-            };
+            let text = |n: usize| variables.expand(arguments.get(n).map_or("", |a| a.trim()));
             let (a, b) = (text(0), text(1));
             let equal = a.text.trim() == b.text.trim();
             // To be set is what rests on an option; to be unset rests on none.
@@ -181,7 +179,10 @@ fn assign(line: &str, options: &[String], variables: &mut Variables) {
         }
     }
     if kind != b'+' {
-        variables.set(&key.text, pieces.first().cloned().unwrap_or_else(|| Text::plain("")));
+        variables.set(
+            &key.text,
+            pieces.first().cloned().unwrap_or_else(|| Text::plain("")),
+        );
         pieces.drain(..pieces.len().min(1));
     }
     for piece in pieces {

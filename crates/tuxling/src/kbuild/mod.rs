@@ -115,7 +115,11 @@ impl Reader<'_> {
             path => format!("{path}/{name}"),
         };
         // Kbuild wins over Makefile; at the root Makefile is no list of objects.
-        let names: &[&str] = if path.is_empty() { &["Kbuild"] } else { &["Kbuild", "Makefile"] };
+        let names: &[&str] = if path.is_empty() {
+            &["Kbuild"]
+        } else {
+            &["Kbuild", "Makefile"]
+        };
         let found = names
             .iter()
             .find_map(|name| Some((at(name), self.tree.read(&at(name))?)));

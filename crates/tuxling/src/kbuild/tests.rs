@@ -19,7 +19,10 @@ fn read(files: &[(&'static str, &str)], config: &[(&str, &str)]) -> Objects {
 }
 
 fn options(objects: &Objects, path: &str) -> Vec<String> {
-    objects.reasons.get(path).map_or_else(|| vec!["not built".to_owned()], |r| r.options.clone())
+    objects
+        .reasons
+        .get(path)
+        .map_or_else(|| vec!["not built".to_owned()], |r| r.options.clone())
 }
 
 #[test]
@@ -27,9 +30,18 @@ fn an_object_rests_on_the_options_of_its_folders_and_its_own() {
     let objects = read(
         &[
             ("Kbuild", "obj-y += kernel/\nobj-$(CONFIG_NET) += net/\n"),
-            ("kernel/Makefile", "obj-y := fork.o \\\n  exit.o # both\nobj-$(CONFIG_SMP) += smp.o\n"),
-            ("net/Makefile", "obj-y += socket.o\nobj-$(CONFIG_INET) += ipv4/\n"),
-            ("net/ipv4/Makefile", "obj-y := tcp.o\ninet-y := a.o\ninet-$(CONFIG_B) += b.o\nobj-$(CONFIG_I) += inet.o\n"),
+            (
+                "kernel/Makefile",
+                "obj-y := fork.o \\\n  exit.o # both\nobj-$(CONFIG_SMP) += smp.o\n",
+            ),
+            (
+                "net/Makefile",
+                "obj-y += socket.o\nobj-$(CONFIG_INET) += ipv4/\n",
+            ),
+            (
+                "net/ipv4/Makefile",
+                "obj-y := tcp.o\ninet-y := a.o\ninet-$(CONFIG_B) += b.o\nobj-$(CONFIG_I) += inet.o\n",
+            ),
         ],
         &[("NET", "y"), ("INET", "y"), ("I", "y"), ("B", "y")],
     );
@@ -44,9 +56,18 @@ fn an_object_rests_on_the_options_of_its_folders_and_its_own() {
 fn conditions_functions_and_the_architectures_variables_are_followed() {
     let objects = read(
         &[
-            ("arch/x86/Makefile", "ifeq ($(CONFIG_X86_32),y)\n  BITS := 32\nelse\n  BITS := 64\nendif\nlibs-y += arch/x86/lib/\n"),
-            ("arch/x86/lib/Makefile", "lib-y := delay.o\nlib-y += memcpy_$(BITS).o\nifndef CONFIG_A\nobj-y += other.o\nendif\n"),
-            ("Kbuild", "ifdef CONFIG_A\nobj-y += a.o\nelse\nobj-y += not_a.o\nendif\nobj-$(subst m,y,$(CONFIG_M)) += m.o\nobj-y += $(if $(CONFIG_A),chosen.o,left.o)\nobj-$(or $(CONFIG_NONE),$(CONFIG_A)) += or.o\nlist := l1.o l2.o\nobj-$(CONFIG_A) += $(list)\n"),
+            (
+                "arch/x86/Makefile",
+                "ifeq ($(CONFIG_X86_32),y)\n  BITS := 32\nelse\n  BITS := 64\nendif\nlibs-y += arch/x86/lib/\n",
+            ),
+            (
+                "arch/x86/lib/Makefile",
+                "lib-y := delay.o\nlib-y += memcpy_$(BITS).o\nifndef CONFIG_A\nobj-y += other.o\nendif\n",
+            ),
+            (
+                "Kbuild",
+                "ifdef CONFIG_A\nobj-y += a.o\nelse\nobj-y += not_a.o\nendif\nobj-$(subst m,y,$(CONFIG_M)) += m.o\nobj-y += $(if $(CONFIG_A),chosen.o,left.o)\nobj-$(or $(CONFIG_NONE),$(CONFIG_A)) += or.o\nlist := l1.o l2.o\nobj-$(CONFIG_A) += $(list)\n",
+            ),
         ],
         &[("X86_32", "y"), ("A", "y"), ("M", "m")],
     );

@@ -3,6 +3,7 @@
 
 pub mod card;
 pub mod diff;
+pub mod kernel_diff;
 pub mod record;
 pub mod size;
 

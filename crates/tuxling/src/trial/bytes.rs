@@ -36,7 +36,11 @@ pub fn objects(source: &Path, arch: Arch, config_text: &str) -> Objects {
     for value in values.values_mut() {
         *value = value.trim_matches('"').to_owned();
     }
-    Objects::read(&Makefiles(source.to_owned()), arch.facts().source_arch, &values)
+    Objects::read(
+        &Makefiles(source.to_owned()),
+        arch.facts().source_arch,
+        &values,
+    )
 }
 
 /// Where the bytes of a built kernel are.
@@ -71,7 +75,11 @@ pub fn places_of(kernel: &bytes::Kernel, gone: &dyn Fn(&str) -> bool) -> Vec<Ran
         .pieces
         .iter()
         .filter(|piece| piece.object.is_some_and(|o| gone[o]))
-        .filter_map(|p| kernel.stream.place(&kernel.elf, p.section, p.address, p.bytes))
+        .filter_map(|p| {
+            kernel
+                .stream
+                .place(&kernel.elf, p.section, p.address, p.bytes)
+        })
         .collect()
 }
 
@@ -82,6 +90,9 @@ pub fn gone<'a>(before: &'a Objects, after: &'a Objects) -> impl Fn(&str) -> boo
 
 /// An error for what needs a kernel that tuxling built.
 pub fn needs_recipe(what: &str) -> Failure {
-    Failure::new(Kind::Usage, format!("{what} needs a recipe, not a file alone"))
-        .help("name the recipe: its kernel's map, Makefiles and configuration are in the cache")
+    Failure::new(
+        Kind::Usage,
+        format!("{what} needs a recipe, not a file alone"),
+    )
+    .help("name the recipe: its kernel's map, Makefiles and configuration are in the cache")
 }

@@ -14,3 +14,4 @@ mod pass;
 mod process;
 mod ramdisk;
 mod recipe;
+mod size;

@@ -109,7 +109,10 @@ pub(super) fn around(image: &[u8], given: &Given) -> Result<Around> {
 
 /// The payload by the map of the decompressor.
 fn payload_of(map: &LinkMap) -> Option<(u64, u64)> {
-    let input = map.inputs.iter().find(|i| PAYLOAD.contains(&i.name.as_str()))?;
+    let input = map
+        .inputs
+        .iter()
+        .find(|i| PAYLOAD.contains(&i.name.as_str()))?;
     Some((input.address, input.address.checked_add(input.bytes)?))
 }
 

@@ -112,7 +112,10 @@ pub fn marginals(
             .into_iter()
             .map(|worker| {
                 worker.join().unwrap_or_else(|_| {
-                    Err(Failure::new(Kind::Machine, "a thread that compressed ended early"))
+                    Err(Failure::new(
+                        Kind::Machine,
+                        "a thread that compressed ended early",
+                    ))
                 })
             })
             .collect()

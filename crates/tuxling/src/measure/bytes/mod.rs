@@ -160,7 +160,12 @@ impl Kernel {
                 .place(&self.elf, piece.section, piece.address, piece.bytes)?;
             let object = piece.object.map(|o| self.attribution.objects[o].clone());
             let (name, _) = name_of(self, piece.what, piece.input);
-            Some((place, self.elf.sections[piece.section].name.clone(), object, name))
+            Some((
+                place,
+                self.elf.sections[piece.section].name.clone(),
+                object,
+                name,
+            ))
         })
     }
 
@@ -299,7 +304,10 @@ fn gaps(kernel: &Kernel, freed: Option<(u64, u64)>) -> Vec<Leaf> {
         .windows(2)
         .filter_map(|pair| {
             let end = pair[0].load_address + pair[0].bytes;
-            let ram = pair[1].load_address.checked_sub(end).filter(|gap| *gap > 0)?;
+            let ram = pair[1]
+                .load_address
+                .checked_sub(end)
+                .filter(|gap| *gap > 0)?;
             // Two programs' worth of addresses apart: not one image in RAM.
             if ram > 1 << 24 {
                 return None;

@@ -76,7 +76,10 @@ pub(super) fn shares(kernel: &Kernel, image: &[u8], given: &Given) -> Result<Sha
     let mut around = leaves;
     let tail = whole.split_off(whole.len() - 2);
     let names = [
-        ("(headers and room between sections)", super::LeafKind::Padding),
+        (
+            "(headers and room between sections)",
+            super::LeafKind::Padding,
+        ),
         ("(the compressed format's own)", super::LeafKind::Boot),
     ];
     for ((name, kind), share) in names.into_iter().zip(tail) {
@@ -116,7 +119,11 @@ fn apportion(exact: &[f64], total: u64) -> Vec<u64> {
     let remainder = |i: usize| exact[i] * scale - (exact[i] * scale).floor();
     order.sort_by(|a, b| remainder(*b).total_cmp(&remainder(*a)).then(a.cmp(b)));
     let missing = total.saturating_sub(whole.iter().sum());
-    for index in order.iter().cycle().take(usize::try_from(missing).unwrap_or(0)) {
+    for index in order
+        .iter()
+        .cycle()
+        .take(usize::try_from(missing).unwrap_or(0))
+    {
         whole[*index] += 1;
     }
     whole

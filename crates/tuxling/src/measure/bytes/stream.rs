@@ -50,9 +50,8 @@ impl Stream {
     pub fn of_file(elf: &Elf, file: &[u8]) -> Stream {
         let starts = flat_starts(elf);
         let sections = || elf.sections.iter().zip(&starts);
-        let range = |from: usize, bytes: u64| {
-            Some(from..from.checked_add(usize::try_from(bytes).ok()?)?)
-        };
+        let range =
+            |from: usize, bytes: u64| Some(from..from.checked_add(usize::try_from(bytes).ok()?)?);
         let end = sections()
             .filter_map(|(s, start)| range((*start)?, s.bytes))
             .map(|r| r.end)
