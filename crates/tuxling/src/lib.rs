@@ -7,6 +7,7 @@ pub mod cli;
 pub mod doctor;
 pub mod error;
 pub mod initramfs;
+pub mod kbuild;
 pub mod kernel;
 pub mod machine;
 pub mod measure;

@@ -49,6 +49,8 @@ pub enum Command {
     Ram(Ram),
     /// Compare two systems side by side
     Diff(Diff),
+    /// Say where the bytes are: in vmlinux, in the image, in RAM
+    Size(SizeArgs),
     /// Look at the kernel's configuration, and change what the recipe asks for
     Config(Config),
     /// Fetch the sources and write the lock file
@@ -229,8 +231,8 @@ pub struct Ram {
 /// `tuxling diff`
 #[derive(Debug, clap::Args)]
 pub struct Diff {
-    /// A recipe (its newest record) or a record's JSON file; with --tree a
-    /// kernel's source tree, or a recipe (its sources)
+    /// A recipe (its newest record), a record's JSON file, or a vmlinux; with
+    /// --tree a kernel's source tree, or a recipe (its sources)
     pub a: String,
     /// What it is compared with
     pub b: String,
@@ -243,9 +245,13 @@ pub struct Diff {
     /// With --tree: only the files that this recipe's kernel was compiled from
     #[arg(long, requires = "tree", value_name = "RECIPE")]
     pub recipe: Option<String>,
-    /// With --tree: a table in Markdown
-    #[arg(long, requires = "tree", conflicts_with = "json")]
+    /// Print Markdown, for a comment of a review
+    #[arg(long, conflicts_with = "json")]
     pub markdown: bool,
+    /// End with status 6 when B is larger than A by more than this (4KiB): the
+    /// image and the ramdisk of two systems, the sections of two vmlinux
+    #[arg(long, value_name = "SIZE", conflicts_with = "tree")]
+    pub fail_over: Option<String>,
     /// Print the difference as JSON
     #[arg(long)]
     pub json: bool,
@@ -311,6 +317,48 @@ pub enum CacheAction {
         #[arg(long)]
         dry_run: bool,
     },
+}
+
+/// `tuxling size`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tuxling size pc-net                         what each option costs
+  tuxling size pc-net --by dir --depth 3      by folder of the sources
+  tuxling size pc-net --marginal 20           what really compressing without it saves
+  tuxling size pc-net --without INET          what turning an option off would save
+  tuxling size ./vmlinux --by section         any ELF file; a FILE.map beside it is read")]
+pub struct SizeArgs {
+    /// A recipe, or an ELF file
+    #[arg(value_name = "RECIPE|VMLINUX")]
+    pub subject: String,
+    /// Along what the bytes are told
+    #[arg(long, value_name = "AXIS", default_value = "option")]
+    pub by: crate::report::size::Axis,
+    /// How many levels deep
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub depth: usize,
+    /// By what to sort [default: share, or size without an image]
+    #[arg(long, value_name = "FIGURE")]
+    pub sort: Option<crate::report::size::Order>,
+    /// How many rows below each node
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub limit: usize,
+    /// Compress again without each of the N largest nodes of the first level
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "100")]
+    pub marginal: Option<usize>,
+    /// Say what turning this option off would save; may be given several times
+    #[arg(long, value_name = "OPTION", value_delimiter = ',')]
+    pub without: Vec<String>,
+    /// Print the tree as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// With --json: every leaf besides
+    #[arg(long, requires = "json")]
+    pub leaves: bool,
+    /// Show the tools' output
+    #[arg(short, long)]
+    pub verbose: bool,
 }
 
 /// `tuxling config`
@@ -429,6 +477,7 @@ impl Command {
             Command::Check(check) => check.json,
             Command::Ram(ram) => ram.json,
             Command::Diff(diff) => diff.json,
+            Command::Size(size) => size.json,
             Command::Config(config) => config.json,
             Command::Fetch(fetch) => fetch.json,
             Command::Doctor(doctor) => doctor.json,

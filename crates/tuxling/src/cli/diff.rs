@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use super::args::Diff;
-use super::{cwd, load, print, print_json, tree_diff};
+use super::{cwd, diff_kernels, load, print, print_json, tree_diff};
 use crate::error::{Failure, Kind, Result};
 use crate::recipe::builtin;
 use crate::report::record::SCHEMA;
-use crate::report::{Record, diff};
+use crate::report::{Record, diff, kernel_diff};
 use crate::store::{Cache, Database};
 use crate::trial;
 
@@ -17,13 +17,27 @@ pub fn run(args: &Diff) -> Result<()> {
     if args.tree {
         return tree_diff::run(args);
     }
+    let (a, b) = (cwd()?.join(&args.a), cwd()?.join(&args.b));
+    if diff_kernels::is_elf(&a) && diff_kernels::is_elf(&b) {
+        return diff_kernels::files(args, &a, &b);
+    }
     let (a, b) = (record(&args.a)?, record(&args.b)?);
     let difference = diff::diff(&a, &b);
     if args.json {
-        print_json(&difference)
+        print_json(&difference)?;
     } else {
-        print(&diff::table(&difference))
+        let mut text = diff::table(&difference);
+        if args.markdown {
+            text = format!("```\n{text}```\n");
+        }
+        if let Some(kernels) = diff_kernels::of_records(&a, &b)? {
+            text.push('\n');
+            text.push_str(&kernel_diff::text(&kernels, args.markdown));
+        }
+        print(&text)?;
     }
+    let total = |record: &Record| i64::try_from(record.image.total_bytes).unwrap_or(i64::MAX);
+    diff_kernels::within(args, total(&b) - total(&a))
 }
 
 /// A record's file or the folder that it is in, or the newest record of a

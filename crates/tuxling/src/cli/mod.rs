@@ -8,12 +8,14 @@ mod cache;
 mod check;
 mod config;
 mod diff;
+mod diff_kernels;
 mod doctor;
 mod dry_run;
 mod fetch;
 mod new;
 mod progress;
 mod ram;
+mod size;
 mod terminal;
 mod tree_diff;
 
@@ -58,6 +60,7 @@ pub fn run(args: &[OsString]) -> u8 {
         Command::Check(check) => check::run(check),
         Command::Diff(diff) => diff::run(diff),
         Command::Ram(ram) => ram::run(ram),
+        Command::Size(size) => size::run(size),
         Command::Config(config) => config::run(config),
         Command::Fetch(fetch) => fetch::run(fetch),
         Command::Doctor(doctor) => doctor::run(doctor),

@@ -304,7 +304,13 @@ impl Prepared {
         );
         let started = Instant::now();
         let mut vigil = Vigil::new(request, self.clock);
-        let end = self.attend(processes, &mut apparatus, &mut vigil, &mut watch, on_progress)?;
+        let end = self.attend(
+            processes,
+            &mut apparatus,
+            &mut vigil,
+            &mut watch,
+            on_progress,
+        )?;
         let inspection = request
             .inspect
             .as_ref()

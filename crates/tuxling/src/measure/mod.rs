@@ -1,5 +1,6 @@
 //! Measurements: from bytes to the record's figures.
 
+pub mod bytes;
 pub mod memory;
 pub mod system_map;
 

@@ -3,7 +3,9 @@
 
 pub mod card;
 pub mod diff;
+pub mod kernel_diff;
 pub mod ram;
 pub mod record;
+pub mod size;
 
 pub use record::Record;

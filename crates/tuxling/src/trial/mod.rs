@@ -1,6 +1,7 @@
 //! Trials: one candidate, built, booted, checked and measured; and what came
 //! out.
 
+pub mod bytes;
 pub mod check;
 mod diagnosis;
 pub mod ram;

@@ -22,3 +22,4 @@ mod process;
 mod ram;
 mod ramdisk;
 mod recipe;
+mod size;

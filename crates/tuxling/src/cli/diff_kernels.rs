@@ -1,0 +1,106 @@
+//! `tuxling diff` of kernels: of two vmlinux files, or of what two records
+//! were measured on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::args::Diff;
+use super::{print, print_json};
+use crate::error::{Failure, Kind, Result};
+use crate::kernel::linker::Kept;
+use crate::measure::bytes::{self, Given};
+use crate::report::Record;
+use crate::report::kernel_diff::{self, KernelDiff, Side};
+use crate::store::Cache;
+use crate::units::Bytes;
+
+/// Whether a file is an ELF file.
+pub fn is_elf(path: &Path) -> bool {
+    use std::io::Read;
+    let mut magic = [0u8; 4];
+    fs::File::open(path).is_ok_and(|mut f| f.read_exact(&mut magic).is_ok()) && magic == *b"\x7fELF"
+}
+
+/// Compares two ELF files.
+pub fn files(args: &Diff, a: &Path, b: &Path) -> Result<()> {
+    let diff = kernel_diff::diff(&side(&args.a, a, None)?, &side(&args.b, b, None)?);
+    match args.json {
+        true => print_json(&diff)?,
+        false => print(&kernel_diff::text(&diff, args.markdown))?,
+    }
+    within(args, diff.growth())
+}
+
+/// What differs between the kernels of two records, when both are still in the
+/// cache.
+pub fn of_records(a: &Record, b: &Record) -> Result<Option<KernelDiff>> {
+    let (Some(of_a), Some(of_b)) = (folder(a)?, folder(b)?) else {
+        return Ok(None);
+    };
+    let read = |record: &Record, folder: &Path| {
+        side(&record.recipe, &folder.join("vmlinux"), Some(folder))
+    };
+    Ok(Some(kernel_diff::diff(&read(a, &of_a)?, &read(b, &of_b)?)))
+}
+
+fn folder(record: &Record) -> Result<Option<PathBuf>> {
+    let Some(id) = &record.ids.build_id else {
+        return Ok(None);
+    };
+    let folder = Cache::of_user()?.folder("kernels")?.join(id.short());
+    Ok(Some(folder).filter(|folder| folder.join("vmlinux").exists()))
+}
+
+/// One side: the file, and what is known of its link.
+fn side(name: &str, vmlinux: &Path, kernel: Option<&Path>) -> Result<Side> {
+    let file = fs::read(vmlinux).map_err(|e| {
+        Failure::new(
+            Kind::Usage,
+            format!("can't read {}: {e}", vmlinux.display()),
+        )
+    })?;
+    let map = match kernel
+        .or(vmlinux.parent())
+        .map(Kept::of)
+        .filter(Kept::exists)
+    {
+        Some(kept) => Some(kept.vmlinux_map()?),
+        None => {
+            let mut beside = vmlinux.as_os_str().to_owned();
+            beside.push(".map");
+            fs::read(beside).ok()
+        }
+    };
+    let (kernel_read, bytes) = bytes::bytes(&Given {
+        vmlinux: &file,
+        map: map.as_deref(),
+        ..Given::default()
+    })?;
+    Ok(Side {
+        name: name.to_owned(),
+        kernel: kernel_read,
+        bytes,
+        config: kernel.and_then(|dir| fs::read_to_string(dir.join("config")).ok()),
+    })
+}
+
+/// Fails when it grew by more than `--fail-over`.
+pub fn within(args: &Diff, growth: i64) -> Result<()> {
+    let Some(limit) = &args.fail_over else {
+        return Ok(());
+    };
+    let limit: Bytes = limit.parse().map_err(|_| {
+        Failure::new(Kind::Usage, format!("--fail-over {limit}: that is no size"))
+            .help("for instance 4KiB")
+    })?;
+    match growth > i64::try_from(limit.0).unwrap_or(i64::MAX) {
+        false => Ok(()),
+        true => Err(Failure::new(
+            Kind::Budget,
+            format!(
+                "{} is {growth} B larger than {}, {limit} are allowed",
+                args.b, args.a
+            ),
+        )),
+    }
+}

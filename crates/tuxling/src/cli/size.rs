@@ -1,0 +1,247 @@
+//! `tuxling size`: where the bytes are.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::SizeArgs;
+use super::diff_kernels::is_elf;
+use super::progress::Terminal;
+use super::{cwd, load, print, print_json, processes};
+use crate::error::{Failure, Kind, Result};
+use crate::kernel::Tools;
+use crate::kernel::kconfig as kernel_tree;
+use crate::measure::bytes::{self, Bytes, Given, marginal};
+use crate::report::size::{self, Axis, Node};
+use crate::session::Session;
+use crate::source;
+use crate::store::Cache;
+use crate::trial::system::{BuildOptions, obtain_linux};
+use crate::trial::{self, bytes as of};
+
+/// What is printed as JSON.
+#[derive(Serialize)]
+struct Told<'a> {
+    schema: &'static str,
+    name: &'a str,
+    axis: Axis,
+    share_by: Option<&'a str>,
+    image_bytes: Option<u64>,
+    payload_bytes: Option<u64>,
+    sections_bytes: u64,
+    ram_bytes: u64,
+    tree: &'a Node,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leaves: Option<&'a [bytes::Leaf]>,
+}
+
+/// Prints the tree.
+pub fn run(args: &SizeArgs) -> Result<()> {
+    let path = cwd()?.join(&args.subject);
+    if is_elf(&path) {
+        return of_file(args, &path);
+    }
+    let terminal = Terminal::new(args.verbose);
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let session = Session::new(processes()?, Cache::of_user()?, &terminal, jobs);
+    let plan = load(&args.subject)?;
+    let options = BuildOptions {
+        allow_dropped: true,
+        sources: source::Mode::Normal,
+        output: None,
+    };
+    let arch = plan.board.arch;
+    let system = trial::system::build(&plan, &options, &session)?;
+    let linux = obtain_linux(&plan, source::Mode::Normal, &session)?;
+    let (kernel, bytes, objects) = of::of_kernel(&system.kernel, &linux, arch)?;
+    if !args.without.is_empty() {
+        return without(
+            args,
+            &plan,
+            &linux,
+            &system.kernel,
+            &kernel,
+            &objects,
+            &session,
+        );
+    }
+    let mut tree = tree(args, &plan.name, &bytes);
+    if let Some(count) = args.marginal {
+        marginals(&mut tree, args.by, count, &kernel, &bytes, jobs)?;
+    }
+    tell(args, &plan.name, &bytes, &tree)
+}
+
+fn tree(args: &SizeArgs, name: &str, bytes: &Bytes) -> Node {
+    let order = args.sort.unwrap_or(match bytes.image_bytes {
+        Some(_) => size::Order::Share,
+        None => size::Order::Size,
+    });
+    size::tree(bytes, name, args.by, args.depth, order)
+}
+
+fn tell(args: &SizeArgs, name: &str, bytes: &Bytes, tree: &Node) -> Result<()> {
+    if args.json {
+        return print_json(&Told {
+            schema: size::SCHEMA,
+            name,
+            axis: args.by,
+            share_by: bytes.share_by.as_deref(),
+            image_bytes: bytes.image_bytes,
+            payload_bytes: bytes.payload_bytes,
+            sections_bytes: bytes.sections_bytes,
+            ram_bytes: bytes.ram_bytes,
+            tree,
+            leaves: args.leaves.then_some(&bytes.leaves),
+        });
+    }
+    print(&size::table(tree, args.limit))
+}
+
+/// A file alone: its map when one stands beside it.
+fn of_file(args: &SizeArgs, path: &Path) -> Result<()> {
+    if args.marginal.is_some() || !args.without.is_empty() {
+        return Err(of::needs_recipe("--marginal and --without"));
+    }
+    let failed = |e: std::io::Error| {
+        Failure::new(Kind::Usage, format!("can't read {}: {e}", path.display()))
+    };
+    let vmlinux = fs::read(path).map_err(failed)?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".map");
+    let map = fs::read(beside).ok();
+    let (_, bytes) = bytes::bytes(&Given {
+        vmlinux: &vmlinux,
+        map: map.as_deref(),
+        ..Given::default()
+    })?;
+    let name = path.display().to_string();
+    tell(args, &name, &bytes, &tree(args, &name, &bytes))
+}
+
+/// Really compresses without each of the largest nodes of the first level.
+fn marginals(
+    tree: &mut Node,
+    axis: Axis,
+    count: usize,
+    kernel: &bytes::Kernel,
+    bytes: &Bytes,
+    jobs: usize,
+) -> Result<()> {
+    let largest: Vec<usize> = (0..tree.children.len().min(count)).collect();
+    // Pieces and leaves are named alike: a leaf's first word is its node.
+    let sets: Vec<Vec<std::ops::Range<usize>>> = {
+        let mut node_of = std::collections::HashMap::new();
+        for leaf in &bytes.leaves {
+            let node = size::path(leaf, axis)
+                .into_iter()
+                .next()
+                .unwrap_or_default();
+            node_of.insert((&leaf.section, &leaf.object, &leaf.name), node);
+        }
+        let mut sets = vec![Vec::new(); largest.len()];
+        let index: std::collections::HashMap<&str, usize> = largest
+            .iter()
+            .map(|i| (tree.children[*i].name.as_str(), *i))
+            .collect();
+        for (place, section, object, name) in kernel.places() {
+            let node = node_of.get(&(&section, &object, &name));
+            if let Some(i) = node.and_then(|node| index.get(node.as_str())) {
+                sets[*i].push(place);
+            }
+        }
+        sets
+    };
+    let filter = marginal::filter_of(&kernel.elf);
+    let found = marginal::marginals(&kernel.stream.bytes, &sets, filter, jobs)?;
+    for (index, bytes) in largest.into_iter().zip(found) {
+        tree.children[index].marginal = Some(bytes);
+    }
+    Ok(())
+}
+
+/// One option that is thought away.
+#[derive(Serialize)]
+struct Without {
+    option: String,
+    /// All options whose values change with it.
+    changes: Vec<String>,
+    /// How many objects go.
+    objects: usize,
+    /// Bytes of vmlinux that go.
+    size: u64,
+    /// What the compressed kernel loses.
+    compressed: i64,
+}
+
+fn without(
+    args: &SizeArgs,
+    plan: &crate::recipe::Plan,
+    linux: &source::Source,
+    built: &crate::kernel::Kernel,
+    kernel: &bytes::Kernel,
+    objects: &crate::kbuild::Objects,
+    session: &Session,
+) -> Result<()> {
+    let arch = plan.board.arch;
+    let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
+    let tree = kernel_tree::load(linux, arch, &tools, session)?;
+    let path = built.config();
+    let text = fs::read_to_string(&path).map_err(|e| Failure::io("read", &path, &e))?;
+    let mut rows = Vec::new();
+    let mut sets = Vec::new();
+    for option in &args.without {
+        let name = option.strip_prefix("CONFIG_").unwrap_or(option);
+        let mut configuration = tree.resolve(&text);
+        let request = tree
+            .kconfig
+            .request(name, "n")
+            .map_err(|e| Failure::new(Kind::Usage, format!("can't think {name} away: {e:?}")))?;
+        let changes = configuration.set(&[request]);
+        let after = of::objects(&linux.tree, arch, &configuration.to_dotconfig());
+        let gone = of::gone(objects, &after);
+        let named = kernel
+            .attribution
+            .objects
+            .iter()
+            .filter(|o| gone(o))
+            .count();
+        let places = of::places_of(kernel, &gone);
+        rows.push(Without {
+            option: name.to_owned(),
+            changes: changes
+                .iter()
+                .map(|c| tree.kconfig.display_name(c.symbol).to_owned())
+                .collect(),
+            objects: named,
+            size: places.iter().map(|p| p.len() as u64).sum(),
+            compressed: 0,
+        });
+        sets.push(places);
+    }
+    let filter = marginal::filter_of(&kernel.elf);
+    let found = marginal::marginals(&kernel.stream.bytes, &sets, filter, session.jobs)?;
+    for (row, bytes) in rows.iter_mut().zip(found) {
+        row.compressed = bytes;
+    }
+    rows.sort_by_key(|row| std::cmp::Reverse(row.compressed));
+    if args.json {
+        return print_json(&rows);
+    }
+    let mut out = format!(
+        "{:>11} {:>11} {:>8}  without\n",
+        "payload B", "size B", "objects"
+    );
+    for row in &rows {
+        let also = match row.changes.len() {
+            0 | 1 => String::new(),
+            n => format!("  ({} other options change)", n - 1),
+        };
+        out.push_str(&format!(
+            "{:>11} {:>11} {:>8}  {}{also}\n",
+            -row.compressed, row.size, row.objects, row.option
+        ));
+    }
+    print(&out)
+}

@@ -1,0 +1,273 @@
+//! The sections and symbols of an ELF file, as binutils name and count them.
+//!
+//! What `nm` prints before a name (`bfd_decode_symclass` in binutils'
+//! bfd/syms.c), what `size -A` lists, and where the bytes stand in memory and
+//! in the image (`objcopy -O binary` goes by load addresses).
+
+use object::elf;
+use object::read::elf::{ElfFile, ElfFile32, ElfFile64, FileHeader, SectionHeader, Sym};
+use object::{Endianness, ReadRef};
+
+/// What of an ELF file is needed to say where its bytes are.
+#[derive(Clone, Debug, Default)]
+pub struct Elf {
+    /// `e_machine`.
+    pub machine: u16,
+    /// `e_entry`.
+    pub entry: u64,
+    /// All sections that hold something of the program; index 0 is unused.
+    pub sections: Vec<Section>,
+    /// All named symbols that are defined.
+    pub symbols: Vec<Symbol>,
+}
+
+/// One section header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Section {
+    /// Its name.
+    pub name: String,
+    /// `sh_type`.
+    pub kind: u32,
+    /// `sh_flags`.
+    pub flags: u64,
+    /// Its address in memory.
+    pub address: u64,
+    /// The address that it is loaded to, from its program header.
+    pub load_address: u64,
+    /// Where its bytes start in the file.
+    pub offset: u64,
+    /// Its size in memory, in bytes.
+    pub bytes: u64,
+}
+
+/// One symbol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub address: u64,
+    /// `st_size`, in bytes.
+    pub bytes: u64,
+    /// The letter that `nm` prints.
+    pub letter: char,
+    /// The index of its section; none for absolute ones.
+    pub section: Option<usize>,
+}
+
+/// Why a file can't be read, with the place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a readable ELF file: {0}")]
+pub struct ElfError(pub(crate) String);
+
+impl Section {
+    /// Whether it takes room in memory.
+    pub fn is_loaded(&self) -> bool {
+        self.flags & u64::from(elf::SHF_ALLOC.0) != 0
+    }
+
+    /// Whether its bytes stand in the file (`.bss` has none).
+    pub fn has_bytes(&self) -> bool {
+        self.kind != elf::SHT_NOBITS.0
+    }
+
+    /// Whether it holds instructions.
+    pub fn is_text(&self) -> bool {
+        self.flags & u64::from(elf::SHF_EXECINSTR.0) != 0
+    }
+
+    /// Whether an address lies in it.
+    pub fn contains(&self, address: u64) -> bool {
+        self.is_loaded() && address >= self.address && address - self.address < self.bytes
+    }
+
+    /// The letter of `decode_section_type`, in lower case.
+    fn letter(&self) -> char {
+        let writable = self.flags & u64::from(elf::SHF_WRITE.0) != 0;
+        if self.is_text() {
+            't'
+        } else if !self.has_bytes() {
+            'b'
+        } else if self.is_loaded() {
+            if writable { 'd' } else { 'r' }
+        } else if [".debug", ".zdebug", ".stab", ".line"]
+            .iter()
+            .any(|prefix| self.name.starts_with(prefix))
+        {
+            'N'
+        } else if writable {
+            '?'
+        } else {
+            'n'
+        }
+    }
+
+    /// Whether binutils count it among the sections of the program: not the
+    /// tables that describe others.
+    fn is_content(&self) -> bool {
+        ![
+            elf::SHT_NULL.0,
+            elf::SHT_SYMTAB.0,
+            elf::SHT_STRTAB.0,
+            elf::SHT_SYMTAB_SHNDX.0,
+        ]
+        .contains(&self.kind)
+            && (self.is_loaded() || ![elf::SHT_REL.0, elf::SHT_RELA.0].contains(&self.kind))
+            || (self.kind == elf::SHT_STRTAB.0 && self.is_loaded())
+    }
+}
+
+impl Elf {
+    /// Reads an ELF file of 32 or 64 bits, in either byte order.
+    pub fn parse(file: &[u8]) -> Result<Elf, ElfError> {
+        match object::FileKind::parse(file).map_err(|e| ElfError(e.to_string()))? {
+            object::FileKind::Elf32 => {
+                read(&ElfFile32::<Endianness>::parse(file).map_err(|e| ElfError(e.to_string()))?)
+            }
+            object::FileKind::Elf64 => {
+                read(&ElfFile64::<Endianness>::parse(file).map_err(|e| ElfError(e.to_string()))?)
+            }
+            _ => Err(ElfError("no ELF magic at offset 0".to_owned())),
+        }
+    }
+
+    /// The sections that `size -A` lists, in the file's order.
+    pub fn listed(&self) -> impl Iterator<Item = &Section> {
+        self.sections.iter().filter(|section| section.is_content())
+    }
+
+    /// The loaded sections with at least one byte, and their indices.
+    pub fn loaded(&self) -> impl Iterator<Item = (usize, &Section)> {
+        self.sections
+            .iter()
+            .enumerate()
+            .filter(|(_, section)| section.is_loaded() && section.bytes > 0)
+    }
+
+    /// The address of a symbol by its name.
+    pub fn address_of(&self, name: &str) -> Option<u64> {
+        self.symbols
+            .iter()
+            .find(|symbol| symbol.name == name)
+            .map(|symbol| symbol.address)
+    }
+}
+
+fn read<'data, H, R>(file: &ElfFile<'data, H, R>) -> Result<Elf, ElfError>
+where
+    H: FileHeader<Endian = Endianness>,
+    R: ReadRef<'data>,
+{
+    let endian = file.endian();
+    let wrong = |e: object::Error| ElfError(e.to_string());
+    let segments = file.elf_program_headers();
+    let mut sections = Vec::new();
+    for (index, header) in file.elf_section_table().enumerate() {
+        let name = file
+            .elf_section_table()
+            .section_name(endian, header)
+            .map_err(|e| ElfError(format!("section {}: {e}", index.0)))?;
+        let address = header.sh_addr(endian).into();
+        sections.push(Section {
+            name: String::from_utf8_lossy(name).into_owned(),
+            kind: header.sh_type(endian).0,
+            flags: header.sh_flags(endian).0,
+            address,
+            load_address: load_address::<H>(segments, endian, address),
+            offset: header.sh_offset(endian).into(),
+            bytes: header.sh_size(endian).into(),
+        });
+    }
+    check_extent(&sections, file.data().len().unwrap_or(0))?;
+    let table = file.elf_symbol_table();
+    let mut symbols = Vec::new();
+    for (index, symbol) in table.enumerate() {
+        let name = table.symbol_name(endian, symbol).map_err(wrong)?;
+        let of = table
+            .symbol_section(endian, symbol, index)
+            .map_err(|e| ElfError(format!("symbol {}: {e}", index.0)))?
+            .map(|section| section.0);
+        let kind = symbol.st_type();
+        if name.is_empty() || [elf::STT_FILE, elf::STT_SECTION].contains(&kind) {
+            continue;
+        }
+        let absolute = symbol.st_shndx(endian) == elf::SHN_ABS;
+        let section = of.and_then(|of| sections.get(of));
+        if section.is_none() && !absolute {
+            continue; // undefined or common
+        }
+        symbols.push(Symbol {
+            name: String::from_utf8_lossy(name).into_owned(),
+            address: symbol.st_value(endian).into(),
+            bytes: symbol.st_size(endian).into(),
+            letter: letter(symbol.st_bind(), kind, section),
+            section: of,
+        });
+    }
+    Ok(Elf {
+        machine: file.elf_header().e_machine(endian).0,
+        entry: file.elf_header().e_entry(endian).into(),
+        sections,
+        symbols,
+    })
+}
+
+fn letter(bind: elf::SymbolBind, kind: elf::SymbolType, section: Option<&Section>) -> char {
+    if kind == elf::STT_GNU_IFUNC {
+        return 'i';
+    }
+    if bind == elf::STB_WEAK {
+        return if kind == elf::STT_OBJECT { 'V' } else { 'W' };
+    }
+    if bind == elf::STB_GNU_UNIQUE {
+        return 'u';
+    }
+    let lower = section.map_or('a', Section::letter);
+    match bind == elf::STB_GLOBAL {
+        true => lower.to_ascii_uppercase(),
+        false => lower,
+    }
+}
+
+/// Where the program header that covers an address loads it to.
+fn load_address<H: FileHeader<Endian = Endianness>>(
+    segments: &[H::ProgramHeader],
+    endian: Endianness,
+    address: u64,
+) -> u64 {
+    use object::read::elf::ProgramHeader;
+    segments
+        .iter()
+        .filter(|segment| segment.p_type(endian) == elf::PT_LOAD)
+        .find_map(|segment| {
+            let from: u64 = segment.p_vaddr(endian).into();
+            let bytes: u64 = segment.p_memsz(endian).into();
+            let into = address.checked_sub(from).filter(|into| *into < bytes)?;
+            let load: u64 = segment.p_paddr(endian).into();
+            Some(load.wrapping_add(into))
+        })
+        .unwrap_or(address)
+}
+
+/// Refuses what the file can't hold, so that nobody believes its figures.
+fn check_extent(sections: &[Section], file: u64) -> Result<(), ElfError> {
+    for (index, section) in sections.iter().enumerate() {
+        let end = section.offset.checked_add(section.bytes);
+        if section.kind != elf::SHT_NULL.0
+            && section.has_bytes()
+            && end.is_none_or(|end| end > file)
+        {
+            return Err(ElfError(format!(
+                "section {index} ({}) at offset {:#x}, {} bytes, does not fit into a file of {file} bytes",
+                section.name, section.offset, section.bytes
+            )));
+        }
+        if section.address.checked_add(section.bytes).is_none() {
+            return Err(ElfError(format!(
+                "section {index} ({}) at address {:#x}, {} bytes, ends beyond the last address",
+                section.name, section.address, section.bytes
+            )));
+        }
+    }
+    Ok(())
+}
