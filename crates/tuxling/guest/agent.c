@@ -29,6 +29,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -626,10 +627,21 @@ static void run_line(char **words, int n, int *checks, int *exercises)
 	    (unsigned long long)at, (unsigned long long)output_lost);
 }
 
+/* Restarts the machine, by the system's own way first: BusyBox' init takes
+ * SIGTERM for "reboot". One that doesn't is left behind. */
+static void leave(int idle_ms)
+{
+	wait_ms(idle_ms);
+	kill(1, SIGTERM);
+	wait_ms(4000);
+	sync();
+	reboot(RB_AUTOBOOT);
+}
+
 static void run_plan(char *at)
 {
 	char *words[WORDS_MAX + 1];
-	int n, checks = 0, exercises = 0, measured = 0;
+	int n, checks = 0, exercises = 0, measured = 0, leave_ms = -1;
 
 	started_ns = now_ns();
 	say_memory("before");
@@ -638,7 +650,9 @@ static void run_plan(char *at)
 			say_memory("after");
 			measured = 1;
 		}
-		if (n > 1)
+		if (n > 1 && !strcmp(words[0], "leave"))
+			leave_ms = atoi(words[1]);
+		else if (n > 1)
 			run_line(words, n, &checks, &exercises);
 	}
 	if (!measured)
@@ -646,6 +660,8 @@ static void run_plan(char *at)
 	say_own_cost();
 	say("done");
 	tcdrain(channel);
+	if (leave_ms >= 0)
+		leave(leave_ms);
 }
 
 static void open_channel(void)

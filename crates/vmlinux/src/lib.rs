@@ -5,7 +5,9 @@
 //! says where, and never panics.
 
 pub mod boot_image;
+pub mod code;
 pub mod sections;
 
 pub use boot_image::BootImage;
+pub use code::{Code, CodeSymbol};
 pub use sections::{SectionSizes, Sections};

@@ -17,6 +17,7 @@
 //! fetch    LIMIT_MS FILE ARG…      the same, then size and SHA-256 of FILE
 //! address  LIMIT_MS -    INTERFACE wait for its IPv4 address
 //! exercise LIMIT_MS -    ARG…      run once
+//! leave    IDLE_MS                 idle, then restart the machine
 //! ```
 //!
 //! A system needs a moment to come up, and the agent starts together with its
@@ -46,6 +47,9 @@ const FETCHED: &str = "/.tuxling/fetched";
 
 /// During so much guest time after its start a system may still be coming up.
 const SETTLE: Duration = Duration::from_secs(3);
+
+/// So long a system idles before it leaves: what timers do late is seen.
+const IDLE: Duration = Duration::from_millis(1500);
 
 /// What the agent's buffer for the plan holds (guest/agent.c).
 const PLAN_LIMIT: usize = 65535;
@@ -144,6 +148,8 @@ pub struct PlanInput<'a> {
     pub checks: &'a [CheckPlan],
     /// What is run behind them.
     pub exercises: &'a [ExercisePlan],
+    /// Whether the machine is restarted when all is done.
+    pub leave: bool,
 }
 
 /// The plan's text. `server` serves one file for each fetch, in order.
@@ -165,6 +171,9 @@ pub fn plan(input: &PlanInput<'_>, server: &FileServer) -> Result<String> {
     for exercise in input.exercises {
         let arguments = arguments(&exercise.command);
         text.push_str(&line("exercise", exercise.timeout, "", &arguments)?);
+    }
+    if input.leave {
+        text.push_str(&format!("leave {}\n", IDLE.as_millis()));
     }
     if text.len() > PLAN_LIMIT {
         return Err(Failure::new(
@@ -321,6 +330,7 @@ mod tests {
             init: "/init",
             checks: &checks,
             exercises: &exercises,
+            leave: false,
         };
         let url = server.guest_url(&server.files()[0]);
         assert_eq!(

@@ -311,6 +311,10 @@ pub enum BootEnd {
     Flooded(u64),
     /// The kernel or the agent said that it is of no use to go on.
     Hopeless,
+    /// Code ran that had been removed; what and called from where.
+    Trapped(String),
+    /// The system was told to restart the machine, and did not for so long.
+    Stayed(Duration),
     /// QEMU itself failed; what it said.
     QemuFailed(String),
 }
@@ -338,6 +342,9 @@ pub fn outcome(facts: &BootFacts<'_>) -> (Outcome, String) {
     if let BootEnd::QemuFailed(said) = &facts.end {
         return (Outcome::InfrastructureBroke, format!("QEMU failed: {said}"));
     }
+    if let BootEnd::Trapped(words) = &facts.end {
+        return (Outcome::Trapped, words.clone());
+    }
     let panic = telling_line(facts.console, Trouble::Panic);
     if let (init, Some(errno)) = facts.init {
         let reason = format!(
@@ -355,6 +362,13 @@ pub fn outcome(facts: &BootFacts<'_>) -> (Outcome, String) {
     match &facts.end {
         BootEnd::WallLimit(limit) => return (Outcome::BootHung, hung(facts, *limit, "was done")),
         BootEnd::Silent(limit) => return (Outcome::BootHung, hung(facts, *limit, "moved")),
+        BootEnd::Stayed(limit) => {
+            let reason = format!(
+                "all is done, but the machine was not restarted within {}",
+                show_duration(*limit)
+            );
+            return (Outcome::BootHung, explained(reason, facts));
+        }
         BootEnd::Flooded(bytes) => {
             let reason = format!("printed without end ({} B)", grouped(*bytes));
             return (Outcome::BootHung, explained(reason, facts));

@@ -12,6 +12,7 @@ use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use super::console::last_lines;
+use super::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
 use super::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
 use super::watch::{FirstPass, Progress, Watch};
 use crate::check::agent::{self, PlanInput};
@@ -43,6 +44,9 @@ const CONSOLE_KEPT: u64 = 256 << 10;
 /// How many of the console's last lines a message shows.
 const LINES_SHOWN: usize = 20;
 
+/// A system that was told to leave takes no longer to restart.
+const LEAVE_LIMIT: Duration = Duration::from_secs(60);
+
 /// Under `-icount` a guest is so much slower at most.
 const COUNTING_FACTOR: u32 = 4;
 
@@ -68,6 +72,31 @@ pub struct BootRequest<'a> {
     pub dir: PathBuf,
 }
 
+/// How a boot is looked at besides its checks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Observation<'a> {
+    /// Where a kernel that lacks code shows that it missed some.
+    pub traps: Option<Traps<'a>>,
+    /// Whether the system idles for a while when all is done and then restarts
+    /// the machine, as it would by itself: what runs only then is seen too.
+    pub leave: bool,
+}
+
+/// The traps of a pruned kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Traps<'a> {
+    /// Where they show.
+    pub points: &'a TrapPoints,
+    /// What their addresses mean, for people.
+    pub words: &'a dyn TrapWords,
+}
+
+/// Says what the addresses of a trap mean.
+pub trait TrapWords: std::fmt::Debug {
+    /// Which function was missed, and who called it.
+    fn words(&self, seen: &TrapSeen) -> String;
+}
+
 /// What came out of a boot.
 #[derive(Clone, Debug)]
 pub struct BootReport {
@@ -91,6 +120,8 @@ pub struct BootReport {
     pub command: Cmd,
     /// What ran it.
     pub accelerator: Accelerator,
+    /// The trap that ended it.
+    pub trap: Option<TrapSeen>,
     /// Wall-clock time from QEMU's start to its end.
     pub took: Duration,
 }
@@ -123,7 +154,22 @@ pub fn boot(
     request: &BootRequest<'_>,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<BootReport> {
-    Prepared::new(request, Clock::Host)?.run(processes, request, on_progress)
+    observed(processes, request, &Observation::default(), on_progress)
+}
+
+/// Boots and checks like [`boot()`], and looks for more.
+pub fn observed(
+    processes: &Processes,
+    request: &BootRequest<'_>,
+    observation: &Observation<'_>,
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<BootReport> {
+    Prepared::new(request, Clock::Host, observation)?.run(
+        processes,
+        request,
+        observation,
+        on_progress,
+    )
 }
 
 /// Boots once more, counting instructions, and stops at the first check that
@@ -131,8 +177,13 @@ pub fn boot(
 /// reset, idle time counted as if it had been spent in instructions; `None`
 /// where no check passed or the architecture has no such counter.
 pub fn count_instructions(processes: &Processes, request: &BootRequest<'_>) -> Result<Option<u64>> {
-    let report =
-        Prepared::new(request, Clock::Instructions)?.run(processes, request, &mut |_| {})?;
+    let nothing_else = Observation::default();
+    let report = Prepared::new(request, Clock::Instructions, &nothing_else)?.run(
+        processes,
+        request,
+        &nothing_else,
+        &mut |_| {},
+    )?;
     Ok(report.first_pass.and_then(|pass| pass.ticks))
 }
 
@@ -147,7 +198,11 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(request: &BootRequest<'_>, clock: Clock) -> Result<Self> {
+    fn new(
+        request: &BootRequest<'_>,
+        clock: Clock,
+        observation: &Observation<'_>,
+    ) -> Result<Self> {
         let dir = &request.dir;
         std::fs::create_dir_all(dir).map_err(|e| Failure::io("create", dir, &e))?;
         let files = Files {
@@ -170,6 +225,7 @@ impl Prepared {
                 init: agent::real_init(&request.machine.cmdline),
                 checks: request.checks,
                 exercises: request.exercises,
+                leave: observation.leave,
             },
             &server,
         )?;
@@ -192,9 +248,17 @@ impl Prepared {
         &self,
         processes: &Processes,
         request: &BootRequest<'_>,
+        observation: &Observation<'_>,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<BootReport> {
-        let command = qemu::command(&self.machine, Wiring::Headless(&self.files), self.clock);
+        let mut command = qemu::command(&self.machine, Wiring::Headless(&self.files), self.clock);
+        let socket = match observation.traps {
+            Some(_) => Some(gdb::socket_folder().map_err(|e| unwatched(&e))?),
+            None => None,
+        };
+        if let Some((_, path)) = &socket {
+            command = command.args(gdb::qemu_arguments(path));
+        }
         let errors =
             File::create(&self.errors).map_err(|e| Failure::io("create", &self.errors, &e))?;
         let again = errors
@@ -211,39 +275,79 @@ impl Prepared {
         let mut running = processes
             .spawn(&command, errors.into(), again.into())
             .map_err(not_started)?;
-        let end = self.attend(processes, request, &mut running, &mut watch, on_progress)?;
+        let mut traps = None;
+        if let (Some((_, path)), Some(wanted)) = (&socket, observation.traps) {
+            traps = self.watch_traps(path, wanted.points, &mut running)?;
+        }
+        let vigil = Vigil::new(request, self.clock, observation.leave);
+        let end = self.attend(
+            processes,
+            &mut running,
+            (&mut watch, &mut traps),
+            vigil,
+            on_progress,
+        )?;
         running
             .end()
             .map_err(|e| not_ended(&e))
             .and_then(|_| watch.finish(on_progress).map_err(|e| self.unreadable(&e)))?;
         let took = started.elapsed();
+        let end = match (end, observation.traps) {
+            (Looked::Trapped(seen), Some(traps)) => {
+                let end = BootEnd::Trapped(traps.words.words(&seen));
+                (end, Some(seen))
+            }
+            (Looked::Trapped(seen), None) => (BootEnd::Trapped(String::new()), Some(seen)),
+            (Looked::Ended(end), _) => (end, None),
+        };
         Ok(self.report(request, command, end, &watch, took))
+    }
+
+    /// Lets a machine that waits for it run with an eye on its traps. `None`
+    /// when QEMU ended before it listened: its own words tell why.
+    fn watch_traps(
+        &self,
+        socket: &Path,
+        points: &TrapPoints,
+        running: &mut Running,
+    ) -> Result<Option<TrapWatch>> {
+        let accelerator = self.machine.accelerator;
+        let mut alive = || matches!(running.poll(), Ok(None));
+        match TrapWatch::begin(socket, points.clone(), accelerator, &mut alive) {
+            Ok(watch) => Ok(Some(watch)),
+            Err(_) if !alive() => Ok(None),
+            Err(error) => Err(unwatched(&error)),
+        }
     }
 
     /// Looks on until there is a reason to stop.
     fn attend(
         &self,
         processes: &Processes,
-        request: &BootRequest<'_>,
         running: &mut Running,
-        watch: &mut Watch<'_>,
+        (watch, traps): (&mut Watch<'_>, &mut Option<TrapWatch>),
+        mut vigil: Vigil,
         on_progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<BootEnd> {
-        let mut vigil = Vigil::new(request, self.clock);
+    ) -> Result<Looked> {
         loop {
             // Before the files: what was written before the end is still read.
             let status = running.poll().map_err(|e| not_ended(&e))?;
             if watch.poll(on_progress).map_err(|e| self.unreadable(&e))? {
                 vigil.last_sign = Instant::now();
             }
+            if let Some(traps) = traps
+                && let Some(seen) = traps.poll().map_err(|e| unwatched(&e))?
+            {
+                return Ok(Looked::Trapped(seen));
+            }
             if let Some(status) = status {
-                return Ok(self.qemu_ended(status));
+                return Ok(Looked::Ended(self.qemu_ended(status)));
             }
             if let Some(signal) = processes.cancel().signal() {
                 return Err(Failure::new(Kind::Interrupted(signal), "interrupted"));
             }
             if let Some(end) = vigil.reason_to_stop(watch) {
-                return Ok(end);
+                return Ok(Looked::Ended(end));
             }
             std::thread::sleep(PAUSE);
         }
@@ -261,7 +365,7 @@ impl Prepared {
         &self,
         request: &BootRequest<'_>,
         command: Cmd,
-        end: BootEnd,
+        (end, trap): (BootEnd, Option<TrapSeen>),
         watch: &Watch<'_>,
         took: Duration,
     ) -> BootReport {
@@ -289,6 +393,7 @@ impl Prepared {
                 Clock::Host => self.machine.accelerator,
                 Clock::Instructions => Accelerator::Tcg,
             },
+            trap,
             took,
             checks,
         }
@@ -300,9 +405,16 @@ impl Prepared {
     }
 }
 
+/// Why nobody looks on any more.
+enum Looked {
+    Ended(BootEnd),
+    Trapped(TrapSeen),
+}
+
 /// When to stop a boot.
 struct Vigil {
     clock: Clock,
+    leave: bool,
     started: Instant,
     last_sign: Instant,
     timeout: Duration,
@@ -312,13 +424,14 @@ struct Vigil {
 }
 
 impl Vigil {
-    fn new(request: &BootRequest<'_>, clock: Clock) -> Self {
+    fn new(request: &BootRequest<'_>, clock: Clock, leave: bool) -> Self {
         let factor = match clock {
             Clock::Host => 1,
             Clock::Instructions => COUNTING_FACTOR,
         };
         Vigil {
             clock,
+            leave,
             started: Instant::now(),
             last_sign: Instant::now(),
             timeout: request.timeout * factor,
@@ -342,10 +455,14 @@ impl Vigil {
         if passed_since(self.hopeless, LAST_WORDS) {
             return Some(BootEnd::Hopeless);
         }
-        if counted || (self.hopeless.is_none() && passed_since(self.done, GRACE)) {
+        if self.leave && passed_since(self.done, LEAVE_LIMIT) {
+            return Some(BootEnd::Stayed(LEAVE_LIMIT));
+        }
+        let finished = !self.leave && self.hopeless.is_none() && passed_since(self.done, GRACE);
+        if counted || finished {
             return Some(BootEnd::Finished);
         }
-        if self.started.elapsed() >= self.timeout {
+        if self.started.elapsed() >= self.timeout && !(self.leave && self.done.is_some()) {
             return Some(BootEnd::WallLimit(self.timeout));
         }
         // The guest's clock may run slower than the host's.
@@ -409,6 +526,13 @@ fn not_started(error: ProcessError) -> Failure {
         ProcessError::Missing { program } => missing_tool(&program, "boot this board"),
         _ => Failure::new(Kind::Machine, error.to_string()),
     }
+}
+
+fn unwatched(error: &std::io::Error) -> Failure {
+    Failure::new(
+        Kind::Machine,
+        format!("can't watch the machine for traps: {error}"),
+    )
 }
 
 fn not_ended(error: &std::io::Error) -> Failure {

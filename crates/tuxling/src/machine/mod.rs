@@ -4,6 +4,7 @@ pub mod arch;
 pub mod board;
 pub mod boot;
 pub mod console;
+pub mod gdb;
 pub mod qemu;
 pub mod watch;
 
