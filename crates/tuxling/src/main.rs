@@ -1,9 +1,13 @@
-//! The `tuxling` program.
+//! The `tuxling` program: the command line, the supervisor of what it starts,
+//! or the linker of a kernel build.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
+    if tuxling::kernel::linker::is_called_for(&args) {
+        return ExitCode::from(tuxling::kernel::linker::link(&args));
+    }
     match args.get(1) {
         Some(first) if first == tuxling::process::SUPERVISE => {
             ExitCode::from(tuxling::process::supervise(&args[2..]))

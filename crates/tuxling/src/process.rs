@@ -344,6 +344,11 @@ impl Processes {
         &self.cancel
     }
 
+    /// Tuxling's executable.
+    pub fn executable(&self) -> &Path {
+        &self.supervisor
+    }
+
     /// Where a program stands, as `execvp(3)` would find it.
     pub fn find(&self, program: impl AsRef<OsStr>) -> Option<PathBuf> {
         find_program(program.as_ref())
@@ -480,6 +485,13 @@ impl Processes {
             line: cmd.to_line(),
         })
     }
+}
+
+/// Becomes another program, in the same process and environment: nothing is
+/// started that could outlive anything. Comes back only when that failed.
+pub fn become_program(program: &OsStr, args: &[OsString]) -> io::Error {
+    #[allow(clippy::disallowed_methods)] // this file is where processes start
+    Command::new(program).args(args).exec()
 }
 
 fn find_program(program: &OsStr) -> Option<PathBuf> {

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::config::{self, Resolved};
-use super::objects;
 use super::toolchain::{Tools, Versions};
+use super::{linker, objects};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
 use crate::process::Cmd;
@@ -40,6 +40,16 @@ impl Kernel {
     /// The addresses of its symbols.
     pub fn system_map(&self) -> PathBuf {
         self.dir.join("System.map")
+    }
+
+    /// What is known of its link.
+    pub fn link(&self) -> linker::Kept {
+        linker::Kept::of(&self.dir)
+    }
+
+    /// Whether all of it is there. Kernels of older tuxlings lack the link.
+    fn is_whole(&self) -> bool {
+        self.image().exists() && self.link().exists()
     }
 
     /// Its resolved configuration.
@@ -120,7 +130,7 @@ pub fn build(input: &BuildInput, session: &Session) -> Result<Cached<Kernel>> {
     let build_id = input.build_id()?;
     let dir = session.cache.folder("kernels")?.join(build_id.short());
     let kernel = Kernel { build_id, dir };
-    if kernel.image().exists() {
+    if kernel.is_whole() {
         return Ok(Cached::hit(kernel));
     }
     let tree = session
@@ -130,7 +140,7 @@ pub fn build(input: &BuildInput, session: &Session) -> Result<Cached<Kernel>> {
     let _lock = session
         .cache
         .lock(&tree, &|text| session.progress.note(text))?;
-    if kernel.image().exists() {
+    if kernel.is_whole() {
         return Ok(Cached::hit(kernel)); // built by the one we waited for
     }
     objects::begin(&tree)?;
@@ -140,7 +150,10 @@ pub fn build(input: &BuildInput, session: &Session) -> Result<Cached<Kernel>> {
         objects::end(&tree)?;
     }
     compiled?;
-    fill_folder(&kernel.dir, |dir| keep(input.arch, &tree, dir))?;
+    fill_folder(&kernel.dir, |dir| {
+        keep(input.arch, &tree, dir)?;
+        linker::keep(&tree, dir, input.tools, session)
+    })?;
     Ok(Cached::fresh(kernel))
 }
 
@@ -159,6 +172,7 @@ fn compile(input: &BuildInput, objects: &Path, session: &Session) -> Result<()> 
         input.cflags,
         session.jobs,
     );
+    let cmd = linker::through(cmd, objects, input.tools, session)?;
     session
         .processes
         .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))

@@ -4,6 +4,7 @@ pub mod build;
 pub mod config;
 pub mod dropped;
 pub mod kconfig;
+pub mod linker;
 pub mod objects;
 pub mod toolchain;
 

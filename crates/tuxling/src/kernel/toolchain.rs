@@ -19,6 +19,8 @@ pub struct Tools {
     pub cross: String,
     /// The C compiler of the kernel.
     pub cc: String,
+    /// The linker of the kernel.
+    pub ld: String,
     /// The C compiler of the user land: GCC, which takes specs files.
     pub user_cc: String,
     /// Whether `ccache` stands before the compiler.
@@ -75,6 +77,7 @@ impl Tools {
             kind,
             cross,
             cc,
+            ld,
             user_cc,
             ccache,
             versions: Versions(versions),
