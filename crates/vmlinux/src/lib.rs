@@ -5,6 +5,7 @@
 //! says where, and never panics.
 
 pub mod boot_image;
+pub mod prune;
 pub mod sections;
 
 pub use boot_image::BootImage;
