@@ -6,6 +6,7 @@
 
 pub mod boot_image;
 pub mod code;
+pub mod prune;
 pub mod sections;
 
 pub use boot_image::BootImage;
