@@ -168,6 +168,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("qemu-system-x86_64", "qemu-system-x86"),
     ("qemu-system-arm", "qemu-system-arm"),
     ("i686-linux-gnu-gcc", "gcc-i686-linux-gnu"),
+    ("arm-linux-gnueabi-gcc", "gcc-arm-linux-gnueabi"),
     ("apt-get", "apt"),
     ("xz", "xz-utils"),
 ];

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::config::{self, Resolved};
+use super::device_tree::DeviceTree;
 use super::toolchain::{Tools, Versions};
 use super::{linker, objects};
 use crate::error::{Failure, Kind, Result};
@@ -30,6 +31,11 @@ impl Kernel {
     /// The image that a boot loader loads.
     pub fn image(&self) -> PathBuf {
         self.dir.join("image")
+    }
+
+    /// The board's device tree; there is none where the board needs none.
+    pub fn device_tree(&self) -> PathBuf {
+        self.dir.join("device-tree")
     }
 
     /// The linked kernel before compression.
@@ -77,6 +83,8 @@ struct BuildKey<'a> {
     cflags: &'a [String],
     versions: &'a Versions,
     ramdisk: Option<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_tree: Option<&'a str>,
 }
 
 /// What goes into a kernel.
@@ -94,6 +102,8 @@ pub struct BuildInput<'a> {
     pub cflags: &'a [String],
     /// A ramdisk to link in.
     pub ramdisk: Option<BuiltinRamdisk<'a>>,
+    /// The name of the device tree to be made beside it.
+    pub device_tree: Option<&'a str>,
 }
 
 impl BuildInput<'_> {
@@ -106,6 +116,7 @@ impl BuildInput<'_> {
             cflags: self.cflags,
             versions: &self.tools.versions,
             ramdisk: self.ramdisk.map(|r| Id::of_bytes(r.bytes)),
+            device_tree: self.device_tree,
         };
         Id::of("build/1", &key).map_err(|e| Failure::new(Kind::Build, e.to_string()))
     }
@@ -143,28 +154,37 @@ pub fn build(input: &BuildInput, session: &Session) -> Result<Cached<Kernel>> {
     if kernel.is_whole() {
         return Ok(Cached::hit(kernel)); // built by the one we waited for
     }
+    let device_tree = match input.device_tree {
+        Some(name) => Some(DeviceTree::find(input.source, input.arch, name)?),
+        None => None,
+    };
     objects::begin(&tree)?;
-    let compiled = compile(input, &tree, session);
+    let compiled = compile(input, device_tree.as_ref(), &tree, session);
     // A build that failed by itself has left nothing half written.
     if !matches!(&compiled, Err(failure) if matches!(failure.kind, Kind::Interrupted(_))) {
         objects::end(&tree)?;
     }
     compiled?;
     fill_folder(&kernel.dir, |dir| {
-        keep(input.arch, &tree, dir)?;
+        keep(input.arch, device_tree.as_ref(), &tree, dir)?;
         linker::keep(&tree, dir, input.tools, session)
     })?;
     Ok(Cached::fresh(kernel))
 }
 
-fn compile(input: &BuildInput, objects: &Path, session: &Session) -> Result<()> {
+fn compile(
+    input: &BuildInput,
+    device_tree: Option<&DeviceTree>,
+    objects: &Path,
+    session: &Session,
+) -> Result<()> {
     if let Some(ramdisk) = input.ramdisk {
         write_if_changed(&objects.join(ramdisk.name), ramdisk.bytes)?;
     }
     write_if_changed(&objects.join(".config"), input.config.text.as_bytes())?;
     let log = objects.join("tuxling.log");
     let _ = fs::remove_file(&log); // the last build's; a new one is begun
-    let cmd = command(
+    let mut cmd = command(
         input.source,
         objects,
         input.arch,
@@ -172,6 +192,9 @@ fn compile(input: &BuildInput, objects: &Path, session: &Session) -> Result<()> 
         input.cflags,
         session.jobs,
     );
+    if let Some(device_tree) = device_tree {
+        cmd = cmd.arg(&device_tree.target);
+    }
     let cmd = linker::through(cmd, objects, input.tools, session)?;
     session
         .processes
@@ -206,14 +229,21 @@ fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
     write_whole(path, content)
 }
 
-fn keep(arch: Arch, objects: &Path, dir: &Path) -> Result<()> {
-    let files = [
+fn keep(
+    arch: Arch,
+    device_tree: Option<&DeviceTree>,
+    objects: &Path,
+    dir: &Path,
+) -> Result<()> {
+    let mut files = vec![
         (arch.facts().image_path, "image"),
         ("vmlinux", "vmlinux"),
         ("System.map", "System.map"),
         (".config", "config"),
         ("tuxling.log", "build.log"),
     ];
+    let device_tree = device_tree.map(DeviceTree::path);
+    files.extend(device_tree.as_deref().map(|path| (path, "device-tree")));
     for (from, to) in files {
         let from = objects.join(from);
         fs::copy(&from, dir.join(to)).map_err(|e| Failure::io("copy", &from, &e))?;

@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod config;
+pub mod device_tree;
 pub mod dropped;
 pub mod kconfig;
 pub mod linker;

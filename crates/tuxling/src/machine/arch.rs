@@ -9,6 +9,8 @@ use serde::Serialize;
 pub enum Arch {
     /// 32-bit x86.
     I386,
+    /// 32-bit ARM from version 5 on, little endian.
+    Arm,
 }
 
 /// What one architecture needs.
@@ -34,7 +36,8 @@ pub struct ArchFacts {
     pub cross_prefixes: &'static [&'static str],
     /// Machines (Rust's names) whose native compiler builds for it.
     pub native_hosts: &'static [&'static str],
-    /// Flags that make a compiler produce user programs of this architecture.
+    /// Flags that make a compiler produce user programs that run on every board
+    /// of this architecture.
     pub user_cflags: &'static [&'static str],
     /// The linker's emulation, where the compiler's own isn't right.
     pub ld_emulation: Option<&'static str>,
@@ -104,14 +107,34 @@ static I386: ArchFacts = ArchFacts {
     }),
 };
 
+/// No KVM: none of its hosts runs an ARM9's kernel, and 32-bit hosts lost it
+/// in Linux 5.7.
+static ARM: ArchFacts = ArchFacts {
+    name: "arm",
+    bits: 32,
+    kernel_arch: "arm",
+    source_arch: "arm",
+    image_target: "zImage",
+    image_path: "arch/arm/boot/zImage",
+    qemu: "qemu-system-arm",
+    cross_prefixes: &["", "arm-linux-gnueabi-"],
+    native_hosts: &["arm"],
+    user_cflags: &["-march=armv5te", "-marm", "-mfloat-abi=soft"],
+    ld_emulation: None,
+    musl_target: "arm-linux-gnueabi",
+    kvm_hosts: &[],
+    kvm_probe: None,
+};
+
 impl Arch {
     /// All architectures.
-    pub const ALL: &[Arch] = &[Arch::I386];
+    pub const ALL: &[Arch] = &[Arch::I386, Arch::Arm];
 
     /// Its row of the table.
     pub fn facts(self) -> &'static ArchFacts {
         match self {
             Arch::I386 => &I386,
+            Arch::Arm => &ARM,
         }
     }
 }

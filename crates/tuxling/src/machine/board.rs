@@ -12,7 +12,13 @@ use crate::recipe::{fragment, words};
 use crate::units::Bytes;
 
 /// The boards that come with tuxling.
-const BUILT_IN: &[(&str, &str)] = &[("pc", include_str!("../../boards/pc.toml"))];
+const BUILT_IN: &[(&str, &str)] = &[
+    ("pc", include_str!("../../boards/pc.toml")),
+    (
+        "versatilepb",
+        include_str!("../../boards/versatilepb.toml"),
+    ),
+];
 
 static BOARD: Schema = Schema {
     header: "",
@@ -20,6 +26,7 @@ static BOARD: Schema = Schema {
         "description",
         "arch",
         "machine",
+        "device-tree",
         "qemu-args",
         "console",
         "memory",
@@ -51,6 +58,10 @@ pub struct Board {
     pub arch: Arch,
     /// QEMU's `-machine`.
     pub machine: String,
+    /// The kernel's name of its device tree, without `.dts`; `None` where the
+    /// machine describes itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_tree: Option<String>,
     /// Further arguments for QEMU.
     pub qemu_args: Vec<String>,
     /// The console that the kernel is told: `ttyS0`.
@@ -158,6 +169,7 @@ fn read_top(problems: &Problems, top: &Table<'_>, name: &str) -> Option<Board> {
         options: options(problems, top),
         arch: arch?.value,
         machine: machine?,
+        device_tree: top.parsed("device-tree", words::file_name).map(|t| t.value),
         qemu_args: arguments.into_iter().map(|a| a.value).collect(),
         console: console?,
         channel: channel?,

@@ -105,6 +105,8 @@ pub struct Machine {
     pub board: Board,
     /// The kernel's image.
     pub kernel: PathBuf,
+    /// The device tree that the kernel is given, if the board needs one.
+    pub device_tree: Option<PathBuf>,
     /// The file that is loaded as the initial ramdisk, if any.
     pub initrd: Option<PathBuf>,
     /// The kernel's command line.
@@ -169,6 +171,9 @@ pub fn command(machine: &Machine, wiring: Wiring<'_>, clock: Clock) -> Cmd {
     }
     cmd = cmd.args(&board.qemu_args);
     cmd = cmd.arg("-kernel").arg(&machine.kernel);
+    if let Some(device_tree) = &machine.device_tree {
+        cmd = cmd.arg("-dtb").arg(device_tree);
+    }
     if let Some(initrd) = &machine.initrd {
         cmd = cmd.arg("-initrd").arg(initrd);
     }
@@ -257,6 +262,7 @@ mod tests {
                 description: String::new(),
                 arch: Arch::I386,
                 machine: "pc".to_owned(),
+                device_tree: None,
                 qemu_args: Vec::new(),
                 console: "ttyS0".to_owned(),
                 channel: Channel {
@@ -269,6 +275,7 @@ mod tests {
                 options: String::new(),
             },
             kernel: "/k/bzImage".into(),
+            device_tree: None,
             initrd: Some("/k/initrd".into()),
             cmdline: "console=ttyS0 panic=-1".to_owned(),
             memory: Bytes::mib(32),

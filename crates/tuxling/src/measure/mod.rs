@@ -6,16 +6,22 @@ use crate::error::{Failure, Kind, Result};
 use crate::report::record::{ImageSizes, VmlinuxSizes};
 
 /// Sizes of what a boot loader loads.
-pub fn image_sizes(kernel: &[u8], ramdisk: Option<&[u8]>) -> ImageSizes {
+pub fn image_sizes(
+    kernel: &[u8],
+    device_tree: Option<&[u8]>,
+    ramdisk: Option<&[u8]>,
+) -> ImageSizes {
     let kernel_bytes = kernel.len() as u64;
+    let device_tree_bytes = device_tree.map(|bytes| bytes.len() as u64);
     let ramdisk_bytes = ramdisk.map_or(0, |bytes| bytes.len() as u64);
     ImageSizes {
         kernel_bytes,
         payload_bytes: BootImage::parse(kernel)
             .ok()
             .map(|image| image.payload_bytes),
+        device_tree_bytes,
         ramdisk_bytes,
-        total_bytes: kernel_bytes + ramdisk_bytes,
+        total_bytes: kernel_bytes + device_tree_bytes.unwrap_or(0) + ramdisk_bytes,
     }
 }
 

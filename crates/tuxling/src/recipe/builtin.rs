@@ -11,6 +11,8 @@ const FILES: &[(&str, &str)] = embedded![
     "pc-net.config",
     "pc-net.toml",
     "pc-shell.toml",
+    "versatilepb-base.config",
+    "versatilepb.toml",
 ];
 
 /// The text of a built-in file.

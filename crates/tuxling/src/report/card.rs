@@ -65,6 +65,9 @@ fn sizes(out: &mut String, record: &Record) -> std::fmt::Result {
     row(out, "  data", vmlinux.data_bytes, "read-only data included")?;
     row(out, "  bss", vmlinux.bss_bytes, "")?;
     row(out, "  init", vmlinux.init_bytes, "freed after boot")?;
+    if let Some(bytes) = image.device_tree_bytes {
+        row(out, "device tree", bytes, "")?;
+    }
     let remark = match record.ramdisk.compression.as_str() {
         "none" => "not compressed".to_owned(),
         compression => format!(

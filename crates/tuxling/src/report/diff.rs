@@ -91,10 +91,13 @@ pub fn diff(a: &Record, b: &Record) -> Diff {
 
 fn figures(a: &Record, b: &Record) -> Vec<Figure> {
     type Read = fn(&Record) -> Option<i64>;
-    let rows: [(&str, &str, Read); 15] = [
+    let rows: [(&str, &str, Read); 16] = [
         ("kernel", "B", |r| known(r.image.kernel_bytes)),
         ("kernel payload", "B", |r| {
             r.image.payload_bytes.and_then(known)
+        }),
+        ("device tree", "B", |r| {
+            r.image.device_tree_bytes.and_then(known)
         }),
         ("ramdisk", "B", |r| known(r.image.ramdisk_bytes)),
         ("together", "B", |r| known(r.image.total_bytes)),

@@ -64,9 +64,12 @@ pub struct ImageSizes {
     /// The compressed kernel inside it: the image file itself is rounded up.
     /// `null` where the format has none.
     pub payload_bytes: Option<u64>,
+    /// The board's device tree; `null` where the board needs none.
+    #[serde(default)]
+    pub device_tree_bytes: Option<u64>,
     /// The ramdisk's file; 0 when it is built into the kernel.
     pub ramdisk_bytes: u64,
-    /// Both files together.
+    /// All of these files together.
     pub total_bytes: u64,
 }
 
@@ -214,6 +217,7 @@ pub(crate) mod tests {
             image: ImageSizes {
                 kernel_bytes: 1000,
                 payload_bytes: Some(900),
+                device_tree_bytes: None,
                 ramdisk_bytes: 50,
                 total_bytes: 1050,
             },

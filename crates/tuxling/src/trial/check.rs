@@ -72,6 +72,11 @@ pub fn machine(
     Machine {
         board: plan.board.clone(),
         kernel: output.join("kernel"),
+        device_tree: plan
+            .board
+            .device_tree
+            .as_ref()
+            .map(|_| output.join("device-tree")),
         initrd: separate.then(|| output.join("ramdisk")),
         cmdline: plan.kernel.cmdline.clone(),
         memory: plan.machine.memory,

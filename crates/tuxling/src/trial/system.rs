@@ -126,6 +126,7 @@ pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<S
             tools: &tools,
             cflags: &plan.kernel.cflags,
             ramdisk: builtin,
+            device_tree: plan.board.device_tree.as_deref(),
         };
         kernel::build(&input, session)
     })?;
@@ -261,7 +262,15 @@ fn finish(
     } else {
         None
     };
-    let image = measure::image_sizes(&image_bytes, ramdisk_bytes.as_deref());
+    let device_tree_bytes = match plan.board.device_tree {
+        Some(_) => Some(read(&kernel.device_tree())?),
+        None => None,
+    };
+    let image = measure::image_sizes(
+        &image_bytes,
+        device_tree_bytes.as_deref(),
+        ramdisk_bytes.as_deref(),
+    );
     let vmlinux = measure::vmlinux_sizes(&vmlinux_bytes)?;
     let contents = RamdiskSizes {
         archive_bytes: ramdisk.summary.archive_bytes,
@@ -270,6 +279,7 @@ fn finish(
     };
     let hashes: BTreeMap<&str, Id> = [
         ("kernel", Some(&image_bytes)),
+        ("device-tree", device_tree_bytes.as_ref()),
         ("ramdisk", ramdisk_bytes.as_ref()),
     ]
     .into_iter()
@@ -282,9 +292,14 @@ fn finish(
     place(&output.join("vmlinux"), &vmlinux_bytes)?;
     place(&output.join("System.map"), &read(&kernel.system_map())?)?;
     place(&output.join("config"), &read(&kernel.config())?)?;
-    match &ramdisk_bytes {
-        Some(bytes) => place(&output.join("ramdisk"), bytes)?,
-        None => remove(&output.join("ramdisk"))?,
+    for (name, bytes) in [
+        ("ramdisk", &ramdisk_bytes),
+        ("device-tree", &device_tree_bytes),
+    ] {
+        match bytes {
+            Some(bytes) => place(&output.join(name), bytes)?,
+            None => remove(&output.join(name))?,
+        }
     }
     Ok(System {
         kernel,

@@ -1,0 +1,67 @@
+//! The device tree of a board: compiled by the kernel's own build from the
+//! source below `arch/*/boot/dts`, and given to QEMU or a boot loader as a file
+//! of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Failure, Kind, Result};
+use crate::machine::Arch;
+use crate::source::Source;
+
+/// A device tree that the kernel's build can make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceTree {
+    /// The folder of device trees, below the kernel's source or object tree.
+    folder: String,
+    /// The `make` target, which is also the file's path below that folder.
+    pub target: String,
+}
+
+impl DeviceTree {
+    /// Looks a device tree up by its name without `.dts`. Its folder moves from
+    /// version to version (6.5 sorted ARM's by vendor), its name stays.
+    pub fn find(source: &Source, arch: Arch, name: &str) -> Result<DeviceTree> {
+        let folder = format!("arch/{}/boot/dts", arch.facts().source_arch);
+        let root = source.tree.join(&folder);
+        let mut found = Vec::new();
+        collect(&root, Path::new(""), &format!("{name}.dts"), &mut found);
+        found.sort();
+        match found.as_slice() {
+            [one] => Ok(DeviceTree {
+                folder,
+                target: one.with_extension("dtb").to_string_lossy().into_owned(),
+            }),
+            [] => Err(Failure::new(
+                Kind::Build,
+                format!("this kernel has no device tree called {name}"),
+            )
+            .detail(format!("there is no {name}.dts below {}", root.display()))
+            .help("`device-tree` in the board's file is the name of a .dts file without its ending")),
+            several => Err(Failure::new(
+                Kind::Build,
+                format!("this kernel has several device trees called {name}"),
+            )
+            .detail(several.iter().map(|p| format!("{}\n", p.display())).collect::<String>())),
+        }
+    }
+
+    /// Where it stands below the object tree.
+    pub fn path(&self) -> String {
+        format!("{}/{}", self.folder, self.target)
+    }
+}
+
+/// The files of this name in `root` and its folders, relative to `root`. What
+/// can't be read holds none.
+fn collect(root: &Path, below: &Path, name: &str, found: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(root.join(below)).into_iter().flatten();
+    for entry in entries.flatten() {
+        let path = below.join(entry.file_name());
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            collect(root, &path, name, found);
+        } else if entry.file_name() == name {
+            found.push(path);
+        }
+    }
+}
