@@ -45,6 +45,7 @@
 #define LINE_MAX_ 2048   /* one message, escapes included */
 #define WORDS_MAX 64     /* of one line of the plan */
 #define RETRY_MS 50
+#define CHANNEL_WAIT_MS 1000
 
 typedef uint64_t u64;
 typedef uint32_t u32;
@@ -668,7 +669,13 @@ static void open_channel(void)
 {
 	struct termios t;
 
-	channel = open(HOME "/channel", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+	/* A port on a bus may turn up a moment later than init. */
+	for (int i = 0; i < CHANNEL_WAIT_MS / 10; i++) {
+		channel = open(HOME "/channel", O_WRONLY | O_NOCTTY | O_CLOEXEC);
+		if (channel >= 0 || (errno != ENXIO && errno != ENODEV))
+			break;
+		wait_ms(10);
+	}
 	if (channel < 0) {
 		dprintf(2, "tuxling-agent: can't open the checks' channel: %s\n",
 			strerror(errno));

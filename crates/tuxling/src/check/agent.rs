@@ -283,6 +283,7 @@ pub fn archive(agent: &[u8], plan: &str, channel: &Channel) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::board::Port;
     use crate::units::Bytes;
 
     #[test]
@@ -355,7 +356,7 @@ mod tests {
     #[test]
     fn the_archive_holds_the_agent_its_plan_and_its_device() {
         let channel = Channel {
-            serial: 1,
+            port: Port::Serial(1),
             major: 4,
             minor: 65,
         };

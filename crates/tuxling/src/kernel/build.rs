@@ -229,12 +229,7 @@ fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
     write_whole(path, content)
 }
 
-fn keep(
-    arch: Arch,
-    device_tree: Option<&DeviceTree>,
-    objects: &Path,
-    dir: &Path,
-) -> Result<()> {
+fn keep(arch: Arch, device_tree: Option<&DeviceTree>, objects: &Path, dir: &Path) -> Result<()> {
     let mut files = vec![
         (arch.facts().image_path, "image"),
         ("vmlinux", "vmlinux"),

@@ -37,12 +37,19 @@ impl DeviceTree {
                 format!("this kernel has no device tree called {name}"),
             )
             .detail(format!("there is no {name}.dts below {}", root.display()))
-            .help("`device-tree` in the board's file is the name of a .dts file without its ending")),
+            .help(
+                "`device-tree` in the board's file is the name of a .dts file without its ending",
+            )),
             several => Err(Failure::new(
                 Kind::Build,
                 format!("this kernel has several device trees called {name}"),
             )
-            .detail(several.iter().map(|p| format!("{}\n", p.display())).collect::<String>())),
+            .detail(
+                several
+                    .iter()
+                    .map(|p| format!("{}\n", p.display()))
+                    .collect::<String>(),
+            )),
         }
     }
 
@@ -63,5 +70,53 @@ fn collect(root: &Path, below: &Path, name: &str, found: &mut Vec<PathBuf>) {
         } else if entry.file_name() == name {
             found.push(path);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Id;
+
+    fn source(tree: &Path, files: &[&str]) -> Source {
+        for file in files {
+            let path = tree.join("arch/arm/boot/dts").join(file);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+            fs::write(path, "/dts-v1/;").expect("writable");
+        }
+        let id = Id::of_bytes(b"");
+        Source {
+            name: "linux".to_owned(),
+            version: "6.12".to_owned(),
+            origin: "path".to_owned(),
+            sha256: id.clone(),
+            tree: tree.to_owned(),
+            digest: id,
+            cached: true,
+        }
+    }
+
+    #[test]
+    fn a_device_tree_is_found_in_whatever_folder_it_stands() {
+        for file in ["b.dts", "vendor/b.dts"] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let source = source(folder.path(), &["a.dts", "vendor/bb.dts", file]);
+            let found = DeviceTree::find(&source, Arch::Arm, "b").expect("it is there");
+            let target = file.replace(".dts", ".dtb");
+            assert_eq!(found.path(), format!("arch/arm/boot/dts/{target}"));
+            assert_eq!(found.target, target);
+        }
+    }
+
+    #[test]
+    fn none_and_two_of_a_name_are_errors_that_say_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let source = source(folder.path(), &["x/b.dts", "y/b.dts"]);
+        let find = |name| DeviceTree::find(&source, Arch::Arm, name).expect_err("refused");
+        assert!(find("c").message.contains("no device tree called c"));
+        let several = find("b");
+        assert!(several.message.contains("several device trees called b"));
+        let told = several.detail.expect("which");
+        assert_eq!(told, "x/b.dts\ny/b.dts\n");
     }
 }

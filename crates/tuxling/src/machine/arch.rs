@@ -43,6 +43,9 @@ pub struct ArchFacts {
     pub ld_emulation: Option<&'static str>,
     /// musl's `--target`.
     pub musl_target: &'static str,
+    /// Whether user programs can read a counter of cycles (`ticks()` in
+    /// guest/agent.c): under `-icount` it counts the instructions of the boot.
+    pub cycle_counter: bool,
     /// Machines (`uname -m`) whose `/dev/kvm` can run it.
     pub kvm_hosts: &'static [&'static str],
     /// How to find out whether KVM really runs such a machine; it is taken for
@@ -94,6 +97,7 @@ static I386: ArchFacts = ArchFacts {
     user_cflags: &["-m32", "-march=i686"],
     ld_emulation: Some("elf_i386"),
     musl_target: "i386",
+    cycle_counter: true,
     kvm_hosts: &["x86_64", "i686"],
     kvm_probe: Some(KvmProbe {
         kernel: MULTIBOOT_EXIT,
@@ -122,6 +126,7 @@ static ARM: ArchFacts = ArchFacts {
     user_cflags: &["-march=armv5te", "-marm", "-mfloat-abi=soft"],
     ld_emulation: None,
     musl_target: "arm-linux-gnueabi",
+    cycle_counter: false, // ARMv5 has none
     kvm_hosts: &[],
     kvm_probe: None,
 };

@@ -14,10 +14,7 @@ use crate::units::Bytes;
 /// The boards that come with tuxling.
 const BUILT_IN: &[(&str, &str)] = &[
     ("pc", include_str!("../../boards/pc.toml")),
-    (
-        "versatilepb",
-        include_str!("../../boards/versatilepb.toml"),
-    ),
+    ("versatilepb", include_str!("../../boards/versatilepb.toml")),
 ];
 
 static BOARD: Schema = Schema {
@@ -37,11 +34,11 @@ static BOARD: Schema = Schema {
 };
 static CHANNEL: Schema = Schema {
     header: "[channel]",
-    keys: &["serial", "major", "minor"],
+    keys: &["serial", "devices", "major", "minor"],
 };
 static NIC: Schema = Schema {
     header: "[[nic]]",
-    keys: &["model", "options"],
+    keys: &["model", "device", "options"],
 };
 
 /// All kinds of tables of a board's file.
@@ -76,24 +73,41 @@ pub struct Board {
     pub options: String,
 }
 
-/// A serial port of the guest's that belongs to the checks alone: nothing that
-/// a system prints can be taken for a result, and no result shows up on the
-/// console.
+/// A character device of the guest's that belongs to the checks alone: nothing
+/// that a system prints can be taken for a result, and no result shows up on
+/// the console.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Channel {
-    /// Which of QEMU's `-serial` arguments it is, from 0; the console is 0.
-    pub serial: u32,
+    /// What QEMU is told.
+    #[serde(flatten)]
+    pub port: Port,
     /// Its device number in the guest.
     pub major: u32,
     /// Its device number in the guest.
     pub minor: u32,
 }
 
+/// How QEMU gets a channel's port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Port {
+    /// One that the machine has: which of QEMU's `-serial` arguments it is, from
+    /// 0; the console is 0.
+    Serial(u32),
+    /// One that is plugged in: QEMU's `-device` arguments, one of them with
+    /// `chardev=channel`.
+    Devices(Vec<String>),
+}
+
 /// A model of network card.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Nic {
-    /// QEMU's name of it: `e1000`.
+    /// Its name in recipes, and QEMU's where it sits on the board or on a bus
+    /// that `-nic` knows: `e1000`.
     pub model: String,
+    /// What is plugged in by `-device`, where `-nic` can't: `virtio-net-device`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
     /// Kconfig symbols that drive it, as fragment lines.
     pub options: String,
 }
@@ -198,15 +212,46 @@ fn options(problems: &Problems, table: &Table<'_>) -> String {
 }
 
 fn read_channel(problems: &Problems, table: &Table<'_>) -> Option<Channel> {
-    require(problems, table, &["serial", "major", "minor"]);
-    let serial = table.integer("serial", 1..16);
+    require(problems, table, &["major", "minor"]);
+    let port = read_port(problems, table);
     let major = table.integer("major", 1..4096);
     let minor = table.integer("minor", 0..1_048_576);
     Some(Channel {
-        serial: serial?.value,
+        port: port?,
         major: major?.value,
         minor: minor?.value,
     })
+}
+
+fn read_port(problems: &Problems, table: &Table<'_>) -> Option<Port> {
+    let serial = table.integer("serial", 1..16).map(|n| n.value);
+    let devices = table.texts("devices");
+    match (serial, devices) {
+        (Some(serial), None) => Some(Port::Serial(serial)),
+        (None, Some(list)) => {
+            let devices: Vec<String> = list.value.into_iter().map(|d| d.value).collect();
+            if devices.iter().any(|d| names_the_channel(d)) {
+                return Some(Port::Devices(devices));
+            }
+            let message = "none of the devices is the channel's";
+            let help =
+                "write `chardev=channel` into the port's, such as \"virtconsole,chardev=channel\"";
+            problems.push(Problem::at(&list.place, message).help(help));
+            None
+        }
+        (None, None) if table.has("serial") || table.has("devices") => None, // told already
+        _ => {
+            let message = "a channel has either `serial` or `devices`";
+            let help = "`serial` is one of the machine's own ports, `devices` plugs one in";
+            problems.push(Problem::at(&table.place(), message).help(help));
+            None
+        }
+    }
+}
+
+/// Whether one of QEMU's `-device` arguments is given the channel's back end.
+fn names_the_channel(device: &str) -> bool {
+    device.split(',').skip(1).any(|o| o == "chardev=channel")
 }
 
 fn read_nic(problems: &Problems, table: &Table<'_>) -> Option<Nic> {
@@ -214,6 +259,7 @@ fn read_nic(problems: &Problems, table: &Table<'_>) -> Option<Nic> {
     let options = options(problems, table);
     Some(Nic {
         model: table.text("model")?.value,
+        device: table.text("device").map(|d| d.value),
         options,
     })
 }
@@ -229,6 +275,35 @@ mod tests {
             let board = read(&problems, name, name, text);
             assert_eq!(problems.into_errors(name).to_string(), "");
             assert!(board.is_some_and(|b| !b.nics.is_empty()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_channel_is_one_port_or_devices_with_one() {
+        let told = |channel: &str| {
+            let (_, pc) = BUILT_IN[0];
+            let (before, _) = pc.split_once("serial = 1").expect("pc has a second port");
+            let text = format!("{before}{channel}\nmajor = 4\nminor = 65\n");
+            let problems = Problems::default();
+            let port = read(&problems, "b", "b.toml", &text).map(|b| b.channel.port);
+            (port, problems.into_errors("b.toml").to_string())
+        };
+        let (port, errors) = told("devices = [\"a\", \"b,id=x,chardev=channel\"]");
+        let devices = vec!["a".to_owned(), "b,id=x,chardev=channel".to_owned()];
+        assert_eq!((port, errors.as_str()), (Some(Port::Devices(devices)), ""));
+        for (channel, told_as) in [
+            ("devices = [\"a,chardev=other\"]", "none of the devices"),
+            ("", "either `serial` or `devices`"),
+            (
+                "serial = 1\ndevices = [\"a,chardev=channel\"]",
+                "either `serial` or `devices`",
+            ),
+            ("serial = 0", "out of range"),
+        ] {
+            let (port, errors) = told(channel);
+            assert_eq!(port, None, "{channel}");
+            assert!(errors.contains(told_as), "{errors}");
+            assert_eq!(errors.matches("error: ").count(), 1, "{errors}");
         }
     }
 }

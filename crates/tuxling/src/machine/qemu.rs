@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::arch::Arch;
-use super::board::Board;
+use super::board::{Board, Port};
 use crate::check::wire::Mac;
 use crate::error::{Failure, Kind, Result};
 use crate::process::{Cmd, ProcessError, Processes};
@@ -208,19 +208,37 @@ fn network(cmd: Cmd, machine: &Machine) -> Cmd {
     };
     let mac: Vec<String> = GUEST_MAC.0.iter().map(|b| format!("{b:02x}")).collect();
     let mac = mac.join(":");
-    cmd.args(["-nic", &format!("user,id=net0,model={model},mac={mac}")])
+    let nics = &machine.board.nics;
+    let nic = nics.iter().find(|nic| nic.model == *model);
+    match nic.and_then(|nic| nic.device.as_ref()) {
+        Some(device) => cmd
+            .args(["-netdev", "user,id=net0", "-device"])
+            .arg(format!("{device},netdev=net0,mac={mac}")),
+        None => cmd.args(["-nic", &format!("user,id=net0,model={model},mac={mac}")]),
+    }
 }
 
 fn headless(cmd: Cmd, machine: &Machine, files: &Files) -> Cmd {
     let mut cmd = cmd
         .args(["-monitor", "none", "-serial"])
         .arg(format!("file:{}", option_value(&files.console)));
-    for _ in 1..machine.board.channel.serial {
-        cmd = cmd.args(["-serial", "null"]);
+    let channel = option_value(&files.channel);
+    match &machine.board.channel.port {
+        Port::Serial(serial) => {
+            for _ in 1..*serial {
+                cmd = cmd.args(["-serial", "null"]);
+            }
+            cmd = cmd.arg("-serial").arg(format!("file:{channel}"));
+        }
+        Port::Devices(devices) => {
+            cmd = cmd
+                .arg("-chardev")
+                .arg(format!("file,id=channel,path={channel}"));
+            for device in devices {
+                cmd = cmd.args(["-device", device]);
+            }
+        }
     }
-    cmd = cmd
-        .arg("-serial")
-        .arg(format!("file:{}", option_value(&files.channel)));
     if machine.nic.is_some() {
         cmd = cmd.arg("-object").arg(format!(
             "filter-dump,id=wire,netdev=net0,file={}",
@@ -253,7 +271,7 @@ fn read_version(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::board::Channel;
+    use crate::machine::board::{Channel, Nic};
 
     pub(crate) fn machine() -> Machine {
         Machine {
@@ -266,7 +284,7 @@ mod tests {
                 qemu_args: Vec::new(),
                 console: "ttyS0".to_owned(),
                 channel: Channel {
-                    serial: 1,
+                    port: Port::Serial(1),
                     major: 4,
                     minor: 65,
                 },
@@ -316,6 +334,38 @@ mod tests {
             "qemu-system-i386 -nodefaults -no-user-config -no-reboot -machine pc -accel kvm -m 6116K \
              -kernel /k/bzImage -initrd /k/initrd -append 'console=ttyS0 panic=-1' -display none \
              -nic none -serial mon:stdio"
+        );
+    }
+
+    #[test]
+    fn a_port_and_a_card_that_are_plugged_in_are_devices() {
+        let mut machine = machine();
+        machine.board.channel.port = Port::Devices(vec![
+            "virtio-serial-device".to_owned(),
+            "virtconsole,chardev=channel".to_owned(),
+        ]);
+        machine.board.nics = vec![Nic {
+            model: "virtio-net".to_owned(),
+            device: Some("virtio-net-device".to_owned()),
+            options: String::new(),
+        }];
+        machine.nic = Some("virtio-net".to_owned());
+        machine.device_tree = Some("/k/dtb".into());
+        let files = Files {
+            console: "/b/console.log".into(),
+            channel: "/b/a,b".into(),
+            wire: "/b/wire.pcap".into(),
+        };
+        let cmd = command(&machine, Wiring::Headless(&files), Clock::Host);
+        let line = cmd.to_line();
+        let (_, line) = line.split_once("-kernel ").expect("it boots a kernel");
+        assert_eq!(
+            line,
+            "/k/bzImage -dtb /k/dtb -initrd /k/initrd -append 'console=ttyS0 panic=-1' -display none \
+             -netdev user,id=net0 -device virtio-net-device,netdev=net0,mac=52:54:00:12:34:56 \
+             -monitor none -serial file:/b/console.log -chardev file,id=channel,path=/b/a,,b \
+             -device virtio-serial-device -device virtconsole,chardev=channel \
+             -object filter-dump,id=wire,netdev=net0,file=/b/wire.pcap -S"
         );
     }
 

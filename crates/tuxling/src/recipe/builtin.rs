@@ -12,6 +12,7 @@ const FILES: &[(&str, &str)] = embedded![
     "pc-net.toml",
     "pc-shell.toml",
     "versatilepb-base.config",
+    "versatilepb-net.config",
     "versatilepb.toml",
 ];
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::words;
+use super::{builtin, words};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::board;
 use crate::store::cache;
@@ -34,9 +34,9 @@ pub fn text(wish: &Wish) -> Result<String> {
         let message = format!("there is no board `{}`", wish.board);
         return Err(Failure::new(Kind::Usage, message).help(words::suggestion(&wish.board, &names)));
     }
-    let (fragments, applets, mode, checks) = match wish.network {
-        true => (NET_FRAGMENTS, NET_APPLETS, "dhcp", NET_CHECKS),
-        false => (FRAGMENTS, APPLETS, "none", ""),
+    let (applets, mode, checks) = match wish.network {
+        true => (NET_APPLETS, "dhcp", NET_CHECKS),
+        false => (APPLETS, "none", ""),
     };
     let fill = [
         ("{name}", wish.name.as_str()),
@@ -44,7 +44,7 @@ pub fn text(wish: &Wish) -> Result<String> {
             "{board}",
             &toml::Value::from(wish.board.as_str()).to_string(),
         ),
-        ("{fragments}", fragments),
+        ("{fragments}", &fragments(&wish.board, wish.network)),
         ("{applets}", applets),
         ("{mode}", mode),
         ("{checks}", checks),
@@ -53,6 +53,20 @@ pub fn text(wish: &Wish) -> Result<String> {
         text.replace(hole, with)
     });
     Ok(text)
+}
+
+/// The fragments that a board's recipes begin with: those of the built-in ones,
+/// which are called after the board.
+fn fragments(board: &str, network: bool) -> String {
+    let parts = if network {
+        &["base", "net"][..]
+    } else {
+        &["base"]
+    };
+    let names = parts.iter().map(|part| format!("{board}-{part}.config"));
+    let there = names.filter(|name| builtin::file(name).is_some());
+    let quoted: Vec<String> = there.map(|name| format!("\"builtin:{name}\"")).collect();
+    quoted.join(", ")
 }
 
 /// Writes `NAME.toml` into a folder and gives its path; refuses to overwrite.
@@ -68,8 +82,6 @@ pub fn write(folder: &Path, wish: &Wish) -> Result<PathBuf> {
     Ok(path)
 }
 
-const FRAGMENTS: &str = r#""builtin:pc-base.config""#;
-const NET_FRAGMENTS: &str = r#""builtin:pc-base.config", "builtin:pc-net.config""#;
 const APPLETS: &str = r#""sh", "cat", "ls", "sleep""#;
 const NET_APPLETS: &str = r#""sh", "cat", "ls", "sleep", "ping", "wget""#;
 

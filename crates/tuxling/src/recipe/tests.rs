@@ -559,12 +559,23 @@ error: `i368` is not possible here
 #[test]
 fn a_new_recipe_has_no_errors_and_overwrites_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
-    for network in [false, true] {
+    let boards = board::names().into_iter();
+    for (board, network) in boards.flat_map(|b| [(b, false), (b, true)]) {
         let wish = scaffold::Wish {
-            name: format!("job-{network}"),
-            board: "pc".to_owned(),
+            name: format!("job-{board}-{network}"),
+            board: board.to_owned(),
             network,
         };
+        let text = scaffold::text(&wish).expect("a known board");
+        let parts = if network {
+            &["base", "net"][..]
+        } else {
+            &["base"]
+        };
+        for part in parts {
+            let fragment = format!("\"builtin:{board}-{part}.config\"");
+            assert!(text.contains(&fragment), "{fragment}");
+        }
         let path = scaffold::write(folder.path(), &wish).expect("writes");
         let name = path.to_str().expect("a plain path");
         let plan = load(name, folder.path()).unwrap_or_else(|e| panic!("{e}"));

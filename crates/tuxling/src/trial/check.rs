@@ -140,7 +140,8 @@ pub fn check(
         agent: Id::of_bytes(agent::SOURCE.as_bytes()),
     };
     let trial_id = Id::of("trial/1", &key).map_err(|e| Failure::new(Kind::Check, e.to_string()))?;
-    let instructions = match options.boot_cost && report.outcome == Outcome::Passed {
+    let countable = plan.board.arch.facts().cycle_counter;
+    let instructions = match options.boot_cost && countable && report.outcome == Outcome::Passed {
         true => session.phase("boot cost", || {
             boot_cost(&trial_id, &request, system, session)
         })?,

@@ -21,8 +21,6 @@ pub const LONG: Duration = Duration::from_secs(600);
 /// about finding it.
 pub const TCG: [&str; 2] = ["--accel", "tcg"];
 
-const PC_NET: &str = include_str!("../../recipes/pc-net.toml");
-
 /// A command of the tests' own.
 #[allow(clippy::disallowed_methods)] // the tests stand outside: they start tuxling itself
 pub fn command(program: impl AsRef<OsStr>) -> Command {
@@ -206,16 +204,24 @@ pub fn half_written(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A variant of `pc-net`.
+/// A variant of a built-in recipe.
 pub struct Recipe(toml::Table);
 
 impl Recipe {
     /// `pc-net` under another name.
     pub fn pc_net(name: &str) -> Recipe {
-        let mut table: toml::Table = PC_NET.parse().expect("a built-in recipe is TOML");
+        Recipe::built_in("pc-net", name)
+    }
+
+    /// A built-in recipe under another name.
+    pub fn built_in(of: &str, name: &str) -> Recipe {
+        let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+        let text = fs::read_to_string(recipes.join(format!("{of}.toml")));
+        let text = text.expect("a built-in recipe");
+        let mut table: toml::Table = text.parse().expect("a built-in recipe is TOML");
         table.insert("name".to_owned(), name.into());
         let fragments = table["kernel"]["fragments"].as_array_mut();
-        for fragment in fragments.expect("pc-net has fragments") {
+        for fragment in fragments.expect("it has fragments") {
             *fragment = format!("builtin:{}", fragment.as_str().expect("a name")).into();
         }
         table.remove("exercise");

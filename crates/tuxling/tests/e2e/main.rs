@@ -5,6 +5,7 @@
 //! need is what tuxling itself needs (make, gcc, QEMU, Debian's archive), and
 //! cpio, xz, script(1) and unshare(1) with user namespaces.
 
+mod boards;
 mod failures;
 mod fixture;
 mod gdbstub;

@@ -3,6 +3,9 @@
 #[path = "../e2e/fixture.rs"]
 mod fixture;
 
+mod boards;
+mod releases;
+
 use std::fs;
 
 use fixture::{TCG, cache_with, folder, lock, pc_net, record, run, tuxling};

@@ -1,0 +1,33 @@
+//! Variants of the boards' own recipes, each with a kernel of its own.
+
+use crate::fixture::{Recipe, check, folder, outputs, pc_net, run};
+
+#[test]
+fn versatilepb_boots_with_its_ramdisk_built_in() {
+    pc_net();
+    let dir = folder();
+    let recipe = Recipe::built_in("versatilepb", "arm-builtin")
+        .with("ramdisk.placement = \"builtin\"")
+        .write(dir.path());
+    let record = run(&mut check(&recipe)).ends_with(0).json();
+    assert_eq!(record["outcome"], "passed", "{}", record["reason"]);
+    assert_eq!(record["image"]["ramdisk_bytes"], 0);
+    assert!(!outputs(&recipe).join("ramdisk").exists());
+}
+
+#[test]
+fn versatilepb_gets_an_address_and_downloads() {
+    pc_net();
+    let dir = folder();
+    let recipe = Recipe::built_in("pc-net", "arm-net")
+        .without("budget")
+        .with("board = \"versatilepb\"\nnetwork.nic = \"smc91c111\"")
+        .with(
+            "[kernel]\nfragments = [\"builtin:versatilepb-base.config\", \
+             \"builtin:versatilepb-net.config\"]",
+        )
+        .write(dir.path());
+    let record = run(&mut check(&recipe)).ends_with(0).json();
+    assert_eq!(record["outcome"], "passed", "{}", record["reason"]);
+    assert_eq!(record["checks"].as_array().map(Vec::len), Some(5));
+}
