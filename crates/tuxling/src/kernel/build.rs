@@ -18,6 +18,13 @@ use crate::source::Source;
 use crate::store::cache::{fill_folder, write_whole};
 use crate::store::id::Id;
 
+/// Gives each function a section of its own: what is to be left out one by one
+/// must lie apart.
+pub const FUNCTION_SECTIONS: &str = "-ffunction-sections";
+
+/// The same for variables.
+pub const DATA_SECTIONS: &str = "-fdata-sections";
+
 /// A kernel that was built: files that stay as they are.
 #[derive(Clone, Debug)]
 pub struct Kernel {
@@ -195,7 +202,10 @@ fn compile(
     if let Some(device_tree) = device_tree {
         cmd = cmd.arg(&device_tree.target);
     }
-    let cmd = linker::through(cmd, objects, input.tools, session)?;
+    let mut cmd = linker::through(cmd, objects, input.tools, session)?;
+    if input.cflags.iter().any(|flag| flag == FUNCTION_SECTIONS) {
+        cmd = linker::folding(cmd);
+    }
     session
         .processes
         .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))

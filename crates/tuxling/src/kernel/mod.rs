@@ -4,6 +4,7 @@ pub mod build;
 pub mod config;
 pub mod device_tree;
 pub mod dropped;
+pub mod fold;
 pub mod kconfig;
 pub mod linker;
 pub mod objects;
