@@ -1,6 +1,7 @@
 //! The kernel: its configuration, its build, its image.
 
 pub mod build;
+pub mod compile_line;
 pub mod config;
 pub mod device_tree;
 pub mod dropped;
@@ -8,6 +9,7 @@ pub mod fold;
 pub mod kconfig;
 pub mod linker;
 pub mod objects;
+pub mod relink;
 pub mod toolchain;
 
 pub use build::{Kernel, build};
