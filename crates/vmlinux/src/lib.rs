@@ -6,6 +6,7 @@
 
 pub mod boot_image;
 pub mod prune;
+pub mod relocatable;
 pub mod sections;
 
 pub use boot_image::BootImage;
