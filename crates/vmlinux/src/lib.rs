@@ -4,6 +4,7 @@
 //! prints nothing. Whatever the bytes are, it gives a value or an error that
 //! says where, and never panics.
 
+pub mod arch;
 pub mod boot_image;
 pub mod prune;
 pub mod relocatable;
