@@ -5,9 +5,11 @@
 //! says where, and never panics.
 
 pub mod archive;
+pub mod arch;
 pub mod boot_image;
 pub mod code;
 pub mod prune;
+pub mod relocatable;
 pub mod sections;
 
 pub use boot_image::BootImage;

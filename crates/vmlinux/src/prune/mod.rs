@@ -41,7 +41,22 @@
 //! with an error that names section and object. [`unsupported`] says which
 //! options of a configuration can't be pruned yet.
 
+mod archive;
+mod error;
+mod graph;
+mod live;
+mod pieces;
+mod program;
+mod result;
+mod rewrite;
+pub mod sections;
+
 use std::collections::BTreeMap;
+
+pub use error::PruneError;
+pub use graph::Graph;
+pub use program::Program;
+
 
 /// The function that every trap calls; it never returns. An object that
 /// defines it has to be among the inputs.
