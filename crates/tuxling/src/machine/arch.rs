@@ -48,6 +48,9 @@ pub struct ArchFacts {
     pub cycle_counter: bool,
     /// Machines (`uname -m`) whose `/dev/kvm` can run it.
     pub kvm_hosts: &'static [&'static str],
+    /// CPU models besides the board's own on which a kernel is tried: an older
+    /// one, a newer one, another maker's.
+    pub cpu_models: &'static [&'static str],
     /// How to find out whether KVM really runs such a machine; it is taken for
     /// usable where it can't be tried.
     pub kvm_probe: Option<KvmProbe>,
@@ -99,6 +102,7 @@ static I386: ArchFacts = ArchFacts {
     musl_target: "i386",
     cycle_counter: true,
     kvm_hosts: &["x86_64", "i686"],
+    cpu_models: &["pentium3", "coreduo", "athlon"],
     kvm_probe: Some(KvmProbe {
         kernel: MULTIBOOT_EXIT,
         args: &[
@@ -128,6 +132,7 @@ static ARM: ArchFacts = ArchFacts {
     musl_target: "arm-linux-gnueabi",
     cycle_counter: false, // ARMv5 has none
     kvm_hosts: &[],
+    cpu_models: &[],
     kvm_probe: None,
 };
 

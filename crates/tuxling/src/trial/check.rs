@@ -285,7 +285,7 @@ fn accelerator_file(arch: Arch, qemu_version: &str, session: &Session) -> Result
 }
 
 /// The checks' agent, kept by its source and the compiler.
-fn build_agent(system: &System, session: &Session) -> Result<Cached<PathBuf>> {
+pub fn build_agent(system: &System, session: &Session) -> Result<Cached<PathBuf>> {
     let id = Id::of("agent/1", &(agent::SOURCE, &system.compiler.id))
         .map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
     let dir = session.cache.folder("agent")?.join(id.short());
