@@ -104,6 +104,15 @@ impl Code {
     }
 }
 
+/// The address of a symbol of a linked kernel, wherever it lies; the first of
+/// several.
+pub fn address_of(file: &[u8], name: &str) -> Option<u64> {
+    let elf = object::File::parse(file).ok()?;
+    let found = elf.symbols().find(|s| s.name() == Ok(name) && s.is_definition());
+    let address = found.map(|symbol| symbol.address());
+    address
+}
+
 /// By index: the name, and where it ends.
 type CodeSections = BTreeMap<usize, (String, u64)>;
 

@@ -10,6 +10,8 @@ mod diff;
 mod dry_run;
 mod new;
 mod progress;
+mod prune;
+mod trace;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -50,6 +52,8 @@ pub fn run(args: &[OsString]) -> u8 {
         Command::Build(build) => build::run(build),
         Command::Boot(boot) => boot::run(boot),
         Command::Check(check) => check::run(check),
+        Command::Trace(trace) => trace::run(trace),
+        Command::Prune(prune) => prune::run(prune),
         Command::Diff(diff) => diff::run(diff),
         Command::Config(config) => config::run(config),
         Command::Schema => schema(),

@@ -48,6 +48,12 @@ pub struct ArchFacts {
     pub cycle_counter: bool,
     /// Machines (`uname -m`) whose `/dev/kvm` can run it.
     pub kvm_hosts: &'static [&'static str],
+    /// Virtual minus physical address where the ELF file says that both are
+    /// equal. RAM begins at 0 on all boards of such an architecture so far.
+    pub page_offset: u64,
+    /// What the traps of a pruned kernel end in; `None` where kernels can't be
+    /// pruned yet.
+    pub trap_handler: Option<&'static str>,
     /// CPU models besides the board's own on which a kernel is tried: an older
     /// one, a newer one, another maker's.
     pub cpu_models: &'static [&'static str],
@@ -102,6 +108,8 @@ static I386: ArchFacts = ArchFacts {
     musl_target: "i386",
     cycle_counter: true,
     kvm_hosts: &["x86_64", "i686"],
+    page_offset: 0xc000_0000,
+    trap_handler: Some(include_str!("../../guest/trap/i386.S")),
     cpu_models: &["pentium3", "coreduo", "athlon"],
     kvm_probe: Some(KvmProbe {
         kernel: MULTIBOOT_EXIT,
@@ -132,6 +140,8 @@ static ARM: ArchFacts = ArchFacts {
     musl_target: "arm-linux-gnueabi",
     cycle_counter: false, // ARMv5 has none
     kvm_hosts: &[],
+    page_offset: 0xc000_0000,
+    trap_handler: Some(include_str!("../../guest/trap/arm.S")),
     cpu_models: &[],
     kvm_probe: None,
 };
