@@ -127,7 +127,7 @@ fn handler(plan: &Plan, bench: &Bench, session: &Session) -> Result<LinkedObject
 /// The structures whose arrays the linker gathers from all objects, with the
 /// header and the condition under which the tree has them.
 const TABLES: &[(&str, &str, &str)] = &[
-    ("exception_table_entry", "linux/extable.h", "1"),
+    ("exception_table_entry", "asm/extable.h", "1"),
     ("bug_entry", "linux/bug.h", "defined(CONFIG_GENERIC_BUG)"),
     (
         "jump_entry",
