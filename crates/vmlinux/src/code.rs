@@ -108,7 +108,9 @@ impl Code {
 /// several.
 pub fn address_of(file: &[u8], name: &str) -> Option<u64> {
     let elf = object::File::parse(file).ok()?;
-    let found = elf.symbols().find(|s| s.name() == Ok(name) && s.is_definition());
+    let found = elf
+        .symbols()
+        .find(|s| s.name() == Ok(name) && s.is_definition());
     let address = found.map(|symbol| symbol.address());
     address
 }

@@ -4,8 +4,8 @@
 //! prints nothing. Whatever the bytes are, it gives a value or an error that
 //! says where, and never panics.
 
-pub mod archive;
 pub mod arch;
+pub mod archive;
 pub mod boot_image;
 pub mod code;
 pub mod prune;

@@ -48,8 +48,9 @@ const FETCHED: &str = "/.tuxling/fetched";
 /// During so much guest time after its start a system may still be coming up.
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// So long a system idles before it leaves: what timers do late is seen.
-const IDLE: Duration = Duration::from_millis(1500);
+/// So long a system idles before it leaves, at least: what timers do late is
+/// seen.
+pub const IDLE: Duration = Duration::from_millis(1500);
 
 /// What the agent's buffer for the plan holds (guest/agent.c).
 const PLAN_LIMIT: usize = 65535;
@@ -148,8 +149,9 @@ pub struct PlanInput<'a> {
     pub checks: &'a [CheckPlan],
     /// What is run behind them.
     pub exercises: &'a [ExercisePlan],
-    /// Whether the machine is restarted when all is done.
-    pub leave: bool,
+    /// How long the system idles when all is done, before it restarts the
+    /// machine; it stays as it is when `None`.
+    pub leave: Option<Duration>,
 }
 
 /// The plan's text. `server` serves one file for each fetch, in order.
@@ -172,8 +174,8 @@ pub fn plan(input: &PlanInput<'_>, server: &FileServer) -> Result<String> {
         let arguments = arguments(&exercise.command);
         text.push_str(&line("exercise", exercise.timeout, "", &arguments)?);
     }
-    if input.leave {
-        text.push_str(&format!("leave {}\n", IDLE.as_millis()));
+    if let Some(idle) = input.leave {
+        text.push_str(&format!("leave {}\n", idle.as_millis()));
     }
     if text.len() > PLAN_LIMIT {
         return Err(Failure::new(
@@ -331,7 +333,7 @@ mod tests {
             init: "/init",
             checks: &checks,
             exercises: &exercises,
-            leave: false,
+            leave: None,
         };
         let url = server.guest_url(&server.files()[0]);
         assert_eq!(

@@ -39,10 +39,7 @@ pub fn run(args: &Prune) -> Result<()> {
                 "schema": "tuxling.verification/1", "same_bytes": true,
                 "kernel": certificate.bound.kernel,
             })),
-            false => print(&format!(
-                "the same bytes: {}\n",
-                certificate.bound.kernel
-            )),
+            false => print(&format!("the same bytes: {}\n", certificate.bound.kernel)),
         };
     }
     let pruned = job::prune(&whole, &wanted, &session)?;
@@ -75,8 +72,11 @@ fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
 fn read_certificate(path: &std::path::Path) -> Result<Certificate> {
     let bytes = std::fs::read(path).map_err(|e| Failure::io("read", path, &e))?;
     let wrong = |why: String| {
-        Failure::new(Kind::Usage, format!("{} is no certificate: {why}", path.display()))
-            .help("tuxling prune writes one as NAME.cert.json beside the pruned system")
+        Failure::new(
+            Kind::Usage,
+            format!("{} is no certificate: {why}", path.display()),
+        )
+        .help("tuxling prune writes one as NAME.cert.json beside the pruned system")
     };
     let certificate: Certificate =
         serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
@@ -90,13 +90,30 @@ fn text(pruned: &PrunedSystem) -> String {
     let certificate = &pruned.certificate;
     let mut text = card::card(&pruned.record, None);
     let (before, after) = (&pruned.before, &pruned.record);
-    let _ = writeln!(text, "\nPruned ({})            before        after", certificate.level);
+    let _ = writeln!(
+        text,
+        "\nPruned ({})            before        after",
+        certificate.level
+    );
     let mut row = |name: &str, before: Option<u64>, after: Option<u64>| {
         let show = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), grouped);
-        let _ = writeln!(text, "  {name:<18} {:>11}  {:>11} B", show(before), show(after));
+        let _ = writeln!(
+            text,
+            "  {name:<18} {:>11}  {:>11} B",
+            show(before),
+            show(after)
+        );
     };
-    row("kernel", Some(before.image.kernel_bytes), Some(after.image.kernel_bytes));
-    row("payload", before.image.payload_bytes, after.image.payload_bytes);
+    row(
+        "kernel",
+        Some(before.image.kernel_bytes),
+        Some(after.image.kernel_bytes),
+    );
+    row(
+        "payload",
+        before.image.payload_bytes,
+        after.image.payload_bytes,
+    );
     let sizes = |r: &crate::report::Record| {
         let v = &r.vmlinux;
         (v.text_bytes, v.data_bytes, v.bss_bytes, v.init_bytes)
@@ -114,7 +131,11 @@ fn text(pruned: &PrunedSystem) -> String {
         grouped(removed.trapped),
         grouped(removed.reached)
     );
-    let traps = certificate.attempts.iter().filter(|a| a.missed.is_some()).count();
+    let traps = certificate
+        .attempts
+        .iter()
+        .filter(|a| a.missed.is_some())
+        .count();
     let passed = &certificate.passed;
     let _ = writeln!(
         text,

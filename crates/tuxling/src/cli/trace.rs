@@ -25,14 +25,20 @@ pub fn run(args: &Trace) -> Result<()> {
     let whole = Whole::build(&plan, &options, &session)?;
     let subject = whole.subject(&session)?;
     let coverage = whole.coverage(&subject, args.runs.unwrap_or(TRACE_RUNS), &session)?;
-    let ran: BTreeSet<&str> = coverage.functions.iter().map(|f| f.symbol.as_str()).collect();
+    let ran: BTreeSet<&str> = coverage
+        .functions
+        .iter()
+        .map(|f| f.symbol.as_str())
+        .collect();
     let known: BTreeSet<&str> = subject
         .program
         .functions()
         .iter()
         .map(|f| f.id.symbol.as_str())
         .collect();
-    let new = names.iter().filter(|n| known.contains(n.as_str()) && !ran.contains(n.as_str()));
+    let new = names
+        .iter()
+        .filter(|n| known.contains(n.as_str()) && !ran.contains(n.as_str()));
     let new: Vec<&String> = new.collect();
     drop(session);
     if args.json {

@@ -19,10 +19,7 @@ const PATTERNS: &[(&str, &str)] = &[
         ".data.[0-9a-zA-Z_]* .data..L* .data..compoundliteral*",
     ),
     (".sdata", ".sdata.[0-9a-zA-Z_]*"),
-    (
-        ".bss",
-        ".bss.[0-9a-zA-Z_]* .bss..L* .bss..compoundliteral*",
-    ),
+    (".bss", ".bss.[0-9a-zA-Z_]* .bss..L* .bss..compoundliteral*"),
     (".sbss", ".sbss.[0-9a-zA-Z_]*"),
 ];
 

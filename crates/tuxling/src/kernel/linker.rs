@@ -199,9 +199,8 @@ fn prepare(args: &[OsString]) -> io::Result<Vec<OsString>> {
 /// Whether this is the kernel's last link, or one of those before it that find
 /// out how much room the symbols take (scripts/link-vmlinux.sh).
 fn is_vmlinux(args: &[OsString]) -> bool {
-    output(args).is_some_and(|output| {
-        output == "vmlinux" || output.as_bytes().starts_with(b".tmp_vmlinux")
-    })
+    output(args)
+        .is_some_and(|output| output == "vmlinux" || output.as_bytes().starts_with(b".tmp_vmlinux"))
 }
 
 /// Gives the linker a script that gathers the sections of functions.

@@ -77,9 +77,10 @@ pub struct BootRequest<'a> {
 pub struct Observation<'a> {
     /// Where a kernel that lacks code shows that it missed some.
     pub traps: Option<Traps<'a>>,
-    /// Whether the system idles for a while when all is done and then restarts
-    /// the machine, as it would by itself: what runs only then is seen too.
-    pub leave: bool,
+    /// How long the system idles when all is done, before it restarts the
+    /// machine as it would by itself: what runs only then is seen too. The
+    /// machine is switched off at once when `None`.
+    pub leave: Option<Duration>,
 }
 
 /// The traps of a pruned kernel.
@@ -198,11 +199,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(
-        request: &BootRequest<'_>,
-        clock: Clock,
-        observation: &Observation<'_>,
-    ) -> Result<Self> {
+    fn new(request: &BootRequest<'_>, clock: Clock, observation: &Observation<'_>) -> Result<Self> {
         let dir = &request.dir;
         std::fs::create_dir_all(dir).map_err(|e| Failure::io("create", dir, &e))?;
         let files = Files {
@@ -414,7 +411,7 @@ enum Looked {
 /// When to stop a boot.
 struct Vigil {
     clock: Clock,
-    leave: bool,
+    leave: Option<Duration>,
     started: Instant,
     last_sign: Instant,
     timeout: Duration,
@@ -424,7 +421,7 @@ struct Vigil {
 }
 
 impl Vigil {
-    fn new(request: &BootRequest<'_>, clock: Clock, leave: bool) -> Self {
+    fn new(request: &BootRequest<'_>, clock: Clock, leave: Option<Duration>) -> Self {
         let factor = match clock {
             Clock::Host => 1,
             Clock::Instructions => COUNTING_FACTOR,
@@ -455,14 +452,19 @@ impl Vigil {
         if passed_since(self.hopeless, LAST_WORDS) {
             return Some(BootEnd::Hopeless);
         }
-        if self.leave && passed_since(self.done, LEAVE_LIMIT) {
-            return Some(BootEnd::Stayed(LEAVE_LIMIT));
+        if let Some(idle) = self.leave {
+            let limit = LEAVE_LIMIT + idle;
+            if passed_since(self.done, limit) {
+                return Some(BootEnd::Stayed(limit));
+            }
         }
-        let finished = !self.leave && self.hopeless.is_none() && passed_since(self.done, GRACE);
+        let finished =
+            self.leave.is_none() && self.hopeless.is_none() && passed_since(self.done, GRACE);
         if counted || finished {
             return Some(BootEnd::Finished);
         }
-        if self.started.elapsed() >= self.timeout && !(self.leave && self.done.is_some()) {
+        if self.started.elapsed() >= self.timeout && !(self.leave.is_some() && self.done.is_some())
+        {
             return Some(BootEnd::WallLimit(self.timeout));
         }
         // The guest's clock may run slower than the host's.

@@ -158,13 +158,17 @@ impl Certificate {
             .map(|a| &a.condition)
             .collect();
         for condition in &counted {
-            let cpu = condition.cpu.clone().unwrap_or_else(|| "default".to_owned());
+            let cpu = condition
+                .cpu
+                .clone()
+                .unwrap_or_else(|| "default".to_owned());
             bound.cpu_models.push(cpu);
             bound.memory_kib.extend(condition.memory_kib);
         }
         sort(&mut bound.cpu_models);
         sort(&mut bound.memory_kib);
-        let count = |is: &dyn Fn(&Condition) -> bool| counted.iter().filter(|c| is(c)).count() as u64;
+        let count =
+            |is: &dyn Fn(&Condition) -> bool| counted.iter().filter(|c| is(c)).count() as u64;
         let passed = Passed {
             boots: counted.len() as u64,
             loaded: count(&|c| c.loaded),

@@ -171,7 +171,9 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         schedule: &schedule,
         dir: &dir,
     };
-    let repaired = session.phase("repair", || repair.run(&mut kept, session).map(Cached::fresh))?;
+    let repaired = session.phase("repair", || {
+        repair.run(&mut kept, session).map(Cached::fresh)
+    })?;
     let (system, record) = record_of(whole, &kept, options.level, &dir, &repaired, session)?;
     let certificate = Certificate::new(Evidence {
         names: (&whole.plan.name, &whole.plan.board.name),
@@ -243,11 +245,13 @@ pub fn verify(whole: &Whole, certificate: &Certificate, session: &Session) -> Re
     let image = kernel.join("image");
     let made = Id::of_file(&image).map_err(|e| Failure::io("read", &image, &e))?;
     if made != bound.kernel {
-        return Err(differs("the kernel that was made again has other bytes").detail(format!(
-            "certified: {}\nmade here: {made}, {}",
-            bound.kernel,
-            image.display()
-        )));
+        return Err(
+            differs("the kernel that was made again has other bytes").detail(format!(
+                "certified: {}\nmade here: {made}, {}",
+                bound.kernel,
+                image.display()
+            )),
+        );
     }
     Ok(())
 }
@@ -265,7 +269,12 @@ fn record_of(
     let dropped: Vec<u32> = kept.dropped.iter().map(|f| f.0).collect();
     let build_id = identity(
         "pruned/1",
-        &(&whole.system.kernel.build_id, certificate::word(level), roots, dropped),
+        &(
+            &whole.system.kernel.build_id,
+            certificate::word(level),
+            roots,
+            dropped,
+        ),
     )?;
     let kernel = Kernel {
         build_id,

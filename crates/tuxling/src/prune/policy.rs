@@ -94,7 +94,9 @@ impl Kept {
             }
             let fits = |patterns: &[Pattern]| {
                 let object = &function.id.object;
-                patterns.iter().any(|p| names().any(|name| p.fits(object, name)))
+                patterns
+                    .iter()
+                    .any(|p| names().any(|name| p.fits(object, name)))
             };
             if fits(facts.keep) {
                 self.add(index, Reason::Asked);

@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::Code;
-use vmlinux::prune::{
-    FunctionIndex, Graph, Pruned, TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED,
-};
+use vmlinux::prune::{FunctionIndex, Graph, Pruned, TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED};
 
 use super::policy::Kept;
 use super::subject::{Subject, trapped_at};
@@ -97,7 +95,9 @@ impl Linked {
         let functions = subject.program.functions();
         let name = |trap: &vmlinux::prune::Trap| {
             let function = functions.get(trap.function.0 as usize);
-            function.map_or_else(String::new, |f| format!("{} ({})", f.id.symbol, f.id.object))
+            function.map_or_else(String::new, |f| {
+                format!("{} ({})", f.id.symbol, f.id.object)
+            })
         };
         let names = pruned.traps.iter().map(name).collect();
         Ok(Linked {
@@ -126,7 +126,7 @@ impl Linked {
                 points: &self.points,
                 words: self,
             }),
-            leave: true,
+            leave: Some(condition.idle()),
         };
         runner.boot(dirs, condition, Vec::new(), &observation, session)
     }
@@ -237,15 +237,13 @@ impl Repair<'_> {
 
     /// A boot failed otherwise than by a trap that can be mended.
     fn lost(&self, report: &BootReport, number: u32) -> Failure {
-        let failure = report.failure().unwrap_or_else(|| {
-            Failure::new(Kind::Check, "the pruned kernel doesn't pass")
-        });
+        let failure = report
+            .failure()
+            .unwrap_or_else(|| Failure::new(Kind::Check, "the pruned kernel doesn't pass"));
         let message = format!("attempt {number} of the pruned kernel: {}", failure.message);
-        Failure {
-            message,
-            ..failure
-        }
-        .help("keep = [\"NAME\"] under [prune] keeps a function; a level that keeps more helps, too")
+        Failure { message, ..failure }.help(
+            "keep = [\"NAME\"] under [prune] keeps a function; a level that keeps more helps, too",
+        )
     }
 }
 
@@ -268,13 +266,18 @@ fn attempt(
 
 fn tell(attempt: Option<&Attempt>, session: &Session) {
     let Some(attempt) = attempt else { return };
-    let link = attempt.link_seconds.map_or_else(String::new, |s| format!("link {s:.1} s, "));
+    let link = attempt
+        .link_seconds
+        .map_or_else(String::new, |s| format!("link {s:.1} s, "));
     session.progress.note(&format!(
         "boot {}, {}: {} ({link}boot {:.1} s){}",
         attempt.number,
         attempt.condition.words(),
         attempt.outcome.words(),
         attempt.boot_seconds,
-        attempt.missed.as_ref().map_or_else(String::new, |m| format!("\n  {m}")),
+        attempt
+            .missed
+            .as_ref()
+            .map_or_else(String::new, |m| format!("\n  {m}")),
     ));
 }

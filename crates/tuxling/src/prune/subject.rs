@@ -161,7 +161,7 @@ const TABLES: &[(&str, &str, &str)] = &[
 /// Asks the tree itself, by a file that is compiled with its headers: the size
 /// of a structure is the size of a variable.
 fn entry_sizes(bench: &Bench, session: &Session) -> Result<EntrySizes> {
-    let mut source = String::new();
+    let mut source = String::from("#include <linux/module.h>\n#include <linux/uaccess.h>\n");
     for (structure, header, condition) in TABLES {
         source.push_str(&format!(
             "#if {condition}\n#include <{header}>\n\

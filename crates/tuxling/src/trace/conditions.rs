@@ -32,6 +32,8 @@ pub struct Condition {
     pub memory_kib: Option<u64>,
     /// The CPU model; the recipe's when `null`.
     pub cpu: Option<String>,
+    /// Seconds that the system idles when all is done; a moment when `null`.
+    pub idle_seconds: Option<u32>,
     /// The date that the machine's clock starts with; the host's when `null`.
     pub date: Option<String>,
 }
@@ -44,6 +46,7 @@ impl Condition {
         words.extend(self.loaded.then(|| "loaded".to_owned()));
         words.extend(self.memory_kib.map(|kib| format!("{kib} KiB")));
         words.extend(self.cpu.clone());
+        words.extend(self.idle_seconds.map(|s| format!("{s} s idle")));
         words.extend(self.date.clone());
         match words.is_empty() {
             true => "plain".to_owned(),
@@ -77,6 +80,12 @@ impl Condition {
         }
     }
 
+    /// How long the system idles when all is done.
+    pub fn idle(&self) -> Duration {
+        let asked = self.idle_seconds.map(|s| Duration::from_secs(s.into()));
+        asked.unwrap_or(crate::check::agent::IDLE)
+    }
+
     /// The load beside it; it ends when this is dropped.
     pub fn load(&self, processes: &Processes) -> Result<Vec<Running>, ProcessError> {
         let spin = Cmd::new(processes.executable()).arg(SPIN);
@@ -85,6 +94,11 @@ impl Condition {
             .collect()
     }
 }
+
+/// The network's neighbours are looked after every 15 to 30 s
+/// (net/core/neighbour.c, `neigh_periodic_work()`); hardly anything has a
+/// longer period.
+const IDLE_SECONDS: u32 = 40;
 
 /// Dates on which clocks have turned out to be wrong: the last second of a
 /// century, a leap day, the end of 32-bit time.
@@ -100,6 +114,10 @@ pub fn all(plan: &Plan) -> Vec<Condition> {
     let kib = plan.machine.memory.as_kib();
     let mut all = vec![
         plain(),
+        Condition {
+            idle_seconds: Some(IDLE_SECONDS),
+            ..plain()
+        },
         Condition {
             loaded: true,
             ..plain()
@@ -131,7 +149,12 @@ pub fn all(plan: &Plan) -> Vec<Condition> {
 pub fn schedule(passed: &[Condition], count: usize) -> Vec<Condition> {
     let others: Vec<&Condition> = passed
         .iter()
-        .filter(|c| c.shift.is_none() && !c.loaded && **c != Condition::default())
+        .filter(|c| {
+            c.shift.is_none()
+                && c.idle_seconds.is_none()
+                && !c.loaded
+                && **c != Condition::default()
+        })
         .collect();
     (0..count)
         .map(|at| {

@@ -2,7 +2,7 @@
 //! is translated for the first time.
 //!
 //! ```text
-//! IN: 
+//! IN:
 //! 0xc1000117:  81 c4 00 00 00 c0        addl     $0xc0000000, %esp
 //! 0xc100011d:  c6 05 e1 95 2e c1 04     movb     $4, 0xc12e95e1
 //! ```

@@ -113,10 +113,12 @@ impl Trace {
     ) -> Result<()> {
         let log = dir.join("in_asm.log");
         let extra = ["-d", "in_asm", "-D"].map(str::to_owned);
-        let extra = extra.into_iter().chain([log.to_string_lossy().into_owned()]);
+        let extra = extra
+            .into_iter()
+            .chain([log.to_string_lossy().into_owned()]);
         let observation = Observation {
             traps: None,
-            leave: true,
+            leave: Some(condition.idle()),
         };
         let report = runner.boot(
             (kernel, &dir.join("boot")),
@@ -133,7 +135,10 @@ impl Trace {
         }
         // A log is some ten MB: it has done its work.
         let _ = std::fs::remove_file(&log);
-        let added = functions.iter().filter(|f| !self.seen.contains_key(f)).count() as u64;
+        let added = functions
+            .iter()
+            .filter(|f| !self.seen.contains_key(f))
+            .count() as u64;
         for function in &functions {
             *self.seen.entry(*function).or_default() += 1;
         }
@@ -250,7 +255,12 @@ mod tests {
             (0x120..0x130, FunctionIndex(3)),
             (0x140..0x150, FunctionIndex(1)),
         ];
-        let of = |range| touched(&marked, &[range]).into_iter().map(|f| f.0).collect::<Vec<_>>();
+        let of = |range| {
+            touched(&marked, &[range])
+                .into_iter()
+                .map(|f| f.0)
+                .collect::<Vec<_>>()
+        };
         assert_eq!(of(0x100..0x104), [7]);
         assert_eq!(of(0x12e..0x132), [3, 7]);
         assert_eq!(of(0x13f..0x141), [1, 7]);

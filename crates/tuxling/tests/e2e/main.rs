@@ -13,5 +13,6 @@ mod interactive;
 mod machine;
 mod pass;
 mod process;
+mod prune;
 mod ramdisk;
 mod recipe;
