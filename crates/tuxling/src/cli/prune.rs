@@ -57,15 +57,15 @@ fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
         Some(Level::Safe) => PruneLevel::Safe,
         Some(Level::Balanced) => PruneLevel::Balanced,
         Some(Level::Tight) => PruneLevel::Tight,
-        None => plan.prune_level.unwrap_or(PruneLevel::Balanced),
+        None => plan.prune.level.unwrap_or(PruneLevel::Balanced),
     };
     Ok(PruneOptions {
         level,
         boots: args.boots.unwrap_or(BOOTS),
         runs: args.runs.unwrap_or(TRACE_RUNS),
         outside: names_in(&args.from)?,
-        keep: args.keep.clone(),
-        drop: args.drop.clone(),
+        keep: [&plan.prune.keep[..], &args.keep[..]].concat(),
+        drop: [&plan.prune.drop[..], &args.drop[..]].concat(),
     })
 }
 

@@ -49,7 +49,15 @@ pub struct Recipe {
     pub checks: Vec<Check>,
     pub exercises: Vec<Exercise>,
     pub budget: Budget,
-    pub prune_level: Given<PruneLevel>,
+    pub prune: Prune,
+}
+
+/// `[prune]`
+#[derive(Debug, Default)]
+pub struct Prune {
+    pub level: Given<PruneLevel>,
+    pub keep: Vec<String>,
+    pub drop: Vec<String>,
 }
 
 /// `[kernel]`

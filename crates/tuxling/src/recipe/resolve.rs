@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::diagnostic::{Place, Problem, Problems, Wrong};
 use super::files::Files;
 use super::plan::{
-    BudgetPlan, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, RamdiskPlan, RecipeOrigin,
+    BudgetPlan, PrunePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, RamdiskPlan, RecipeOrigin,
 };
 use super::raw;
 use super::words;
@@ -98,7 +98,11 @@ pub fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<Plan> {
         checks,
         exercises,
         budget: budget(&raw.budget),
-        prune_level: raw.prune_level.map(|l| l.value),
+        prune: PrunePlan {
+            level: raw.prune.level.map(|l| l.value),
+            keep: raw.prune.keep,
+            drop: raw.prune.drop,
+        },
     };
     problems.is_empty().then_some(plan)
 }

@@ -5,7 +5,7 @@ use super::schema::{
     BUDGET, CHECK, EXERCISE, FILE, INIT, INIT_FILE, KERNEL, MACHINE, NETWORK, PRUNE, RAMDISK,
     SCHEMAS, TOP, USERLAND,
 };
-use super::{Budget, File, Given, Init, Kernel, Machine, Mode, Network, Recipe, Text, Userland};
+use super::{Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Text, Userland};
 use crate::initramfs::Compression;
 use crate::recipe::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
 use crate::recipe::plan::{Placement, PruneLevel, Toolchain};
@@ -42,6 +42,11 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
         ("balanced", PruneLevel::Balanced),
         ("tight", PruneLevel::Tight),
     ];
+    let prune = top.table("prune", &PRUNE);
+    let patterns = |key| {
+        let texts = prune.as_ref().map_or_else(Vec::new, |t| values(t.texts(key)));
+        texts.into_iter().map(|text| text.value).collect()
+    };
     let section = |key, schema| top.table(key, schema);
     Recipe {
         place: top.place(),
@@ -65,7 +70,11 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
             .filter_map(|t| read_exercise(problems, t))
             .collect(),
         budget: section("budget", &BUDGET).map_or_else(Budget::default, |t| read_budget(&t)),
-        prune_level: section("prune", &PRUNE).and_then(|t| t.word("level", &levels)),
+        prune: Prune {
+            level: prune.as_ref().and_then(|t| t.word("level", &levels)),
+            keep: patterns("keep"),
+            drop: patterns("drop"),
+        },
     }
 }
 

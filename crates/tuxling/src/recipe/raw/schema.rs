@@ -105,7 +105,7 @@ pub(super) static BUDGET: Schema = Schema {
 };
 pub(super) static PRUNE: Schema = Schema {
     header: "[prune]",
-    keys: &["level"],
+    keys: &["level", "keep", "drop"],
 };
 
 /// All kinds of tables of a recipe.
