@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -937,10 +938,21 @@ static void run_line(char **words, int n, int *checks, int *exercises)
 	    (unsigned long long)at, (unsigned long long)output_lost);
 }
 
+/* Restarts the machine, by the system's own way first: BusyBox' init takes
+ * SIGTERM for "reboot". One that doesn't is left behind. */
+static void leave(int idle_ms)
+{
+	wait_ms(idle_ms);
+	kill(1, SIGTERM);
+	wait_ms(4000);
+	sync();
+	reboot(RB_AUTOBOOT);
+}
+
 static void run_plan(char *at)
 {
 	char *words[WORDS_MAX + 1];
-	int n, checks = 0, exercises = 0, measured = 0;
+	int n, checks = 0, exercises = 0, measured = 0, leave_ms = -1;
 
 	started_ns = now_ns();
 	say_memory("before");
@@ -949,7 +961,9 @@ static void run_plan(char *at)
 			say_memory_after();
 			measured = 1;
 		}
-		if (n > 1)
+		if (n > 1 && !strcmp(words[0], "leave"))
+			leave_ms = atoi(words[1]);
+		else if (n > 1)
 			run_line(words, n, &checks, &exercises);
 		else if (!strcmp(words[0], "skip"))
 			checks++; /* typed at the console */
@@ -959,6 +973,8 @@ static void run_plan(char *at)
 	say_own_cost();
 	say("done");
 	tcdrain(channel);
+	if (leave_ms >= 0)
+		leave(leave_ms);
 }
 
 static void open_channel(void)

@@ -9,6 +9,7 @@ fn main() -> ExitCode {
         return ExitCode::from(tuxling::kernel::linker::link(&args));
     }
     match args.get(1) {
+        Some(first) if first == tuxling::process::SPIN => tuxling::process::spin(),
         Some(first) if first == tuxling::process::SUPERVISE => {
             ExitCode::from(tuxling::process::supervise(&args[2..]))
         }

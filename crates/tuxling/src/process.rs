@@ -27,6 +27,17 @@ pub use supervisor::supervise;
 /// The hidden subcommand that turns tuxling into a supervisor.
 pub const SUPERVISE: &str = "__supervise";
 
+/// The hidden subcommand that keeps one processor busy.
+pub const SPIN: &str = "__spin";
+
+/// Keeps one processor busy until it is ended: what a loaded host does to a
+/// boot's timing.
+pub fn spin() -> ! {
+    loop {
+        std::hint::spin_loop();
+    }
+}
+
 /// How much of a command's output is kept in memory.
 const CAPTURE_LIMIT: u64 = 64 << 20;
 

@@ -115,6 +115,17 @@ impl Sections {
     }
 }
 
+/// The sizes of the symbols of an object whose names begin so, by the rest of
+/// their names.
+pub fn symbol_sizes(file: &[u8], prefix: &str) -> Result<BTreeMap<String, u64>, SectionsError> {
+    let elf = object::File::parse(file).map_err(|e| SectionsError(e.to_string()))?;
+    let named = elf.symbols().filter_map(|symbol| {
+        let rest = symbol.name().ok()?.strip_prefix(prefix)?;
+        Some((rest.to_owned(), symbol.size()))
+    });
+    Ok(named.collect())
+}
+
 fn init_range(elf: &object::File) -> Option<(u64, u64)> {
     let address = |name: &str| {
         elf.symbols()

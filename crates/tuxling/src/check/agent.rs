@@ -19,6 +19,7 @@
 //! echo     LIMIT_MS -    PROTOCOL HOST PORT SIZE KEY
 //! exercise LIMIT_MS -    ARG…      run once
 //! skip                             a check that is typed at the console
+//! leave    IDLE_MS                 idle, then restart the machine
 //! ```
 //!
 //! An echo's `HOST` is an address as one number in decimal digits.
@@ -71,6 +72,9 @@ const SMALL: [&str; 6] = [
     "-Wl,--gc-sections",
     "-Wl,-z,noseparate-code",
 ];
+/// So long a system idles before it leaves, at least: what timers do late is
+/// seen.
+pub const IDLE: Duration = Duration::from_millis(1500);
 
 /// What the agent's buffer for the plan holds (guest/agent.c).
 const PLAN_LIMIT: usize = 65535;
@@ -193,6 +197,9 @@ pub struct PlanInput<'a> {
     pub board: bool,
     /// How long nothing is done before RAM is measured.
     pub quiet: Duration,
+    /// How long the system idles when all is done, before it restarts the
+    /// machine; it stays as it is when `None`.
+    pub leave: Option<Duration>,
 }
 
 /// The plan's text. A check's number counts all checks, those included that
@@ -226,6 +233,9 @@ pub fn plan(input: &PlanInput<'_>) -> Result<String> {
     for exercise in input.exercises {
         let arguments = arguments(&exercise.command);
         text.push_str(&line("exercise", exercise.timeout, "", &arguments)?);
+    }
+    if let Some(idle) = input.leave {
+        text.push_str(&format!("leave {}\n", idle.as_millis()));
     }
     if text.len() > PLAN_LIMIT {
         return Err(Failure::new(
@@ -424,6 +434,7 @@ mod tests {
             echoes: &echoes,
             board: false,
             quiet: Duration::ZERO,
+            leave: None,
         };
         let url = server.guest_url(&server.files()[0], GATEWAY);
         assert_eq!(

@@ -382,6 +382,10 @@ pub enum BootEnd {
     Flooded(u64),
     /// The kernel or the agent said that it is of no use to go on.
     Hopeless,
+    /// Code ran that had been removed; what and called from where.
+    Trapped(String),
+    /// The system was told to restart the machine, and did not for so long.
+    Stayed(Duration),
     /// QEMU itself failed; what it said.
     QemuFailed(String),
     /// The serial line to the board was lost; why.
@@ -418,6 +422,9 @@ pub fn outcome(facts: &BootFacts<'_>) -> (Outcome, String) {
         let reason = format!("the serial line to the board was lost: {why}");
         return (Outcome::InfrastructureBroke, reason);
     }
+    if let BootEnd::Trapped(words) = &facts.end {
+        return (Outcome::Trapped, words.clone());
+    }
     let panic = telling_line(facts.console, Trouble::Panic);
     if let (init, Some(errno)) = facts.init {
         let reason = format!(
@@ -435,6 +442,13 @@ pub fn outcome(facts: &BootFacts<'_>) -> (Outcome, String) {
     match &facts.end {
         BootEnd::WallLimit(limit) => return (Outcome::BootHung, hung(facts, *limit, "was done")),
         BootEnd::Silent(limit) => return (Outcome::BootHung, hung(facts, *limit, "moved")),
+        BootEnd::Stayed(limit) => {
+            let reason = format!(
+                "all is done, but the machine was not restarted within {}",
+                show_duration(*limit)
+            );
+            return (Outcome::BootHung, explained(reason, facts));
+        }
         BootEnd::Flooded(bytes) => {
             let reason = format!("printed without end ({} B)", grouped(*bytes));
             return (Outcome::BootHung, explained(reason, facts));

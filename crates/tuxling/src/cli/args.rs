@@ -51,6 +51,10 @@ pub enum Command {
     Diff(Diff),
     /// Say where the bytes are: in vmlinux, in the image, in RAM
     Size(SizeArgs),
+    /// Find out which functions of the kernel run
+    Trace(Trace),
+    /// Remove from the kernel what didn't run
+    Prune(Prune),
     /// Look at the kernel's configuration, and change what the recipe asks for
     Config(Config),
     /// Fetch the sources and write the lock file
@@ -180,6 +184,82 @@ pub struct Check {
     /// Where adversity's chances come from
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+}
+
+/// `tuxling trace`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The kernel is compiled with a section for each function (once, into an object
+tree of its own) and booted by QEMU's translator under several conditions: other
+timing, a loaded host, other RAM, CPU models and dates.
+
+Examples:
+  tuxling trace pc-net
+  tuxling trace pc-net --from functions.txt   also a list from a real machine")]
+pub struct Trace {
+    /// What every command that builds takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// How many boots at most [default: 24]
+    #[arg(long, value_name = "N")]
+    pub runs: Option<usize>,
+    /// Names of functions that ran elsewhere: ftrace's list or output
+    #[arg(long, value_name = "FILE")]
+    pub from: Vec<PathBuf>,
+    /// Print the coverage as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `tuxling prune`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A function that is removed and runs all the same stops the machine, and says its
+name. docs/prune.md tells what each level means and what it promises.
+
+Examples:
+  tuxling prune pc-net --level tight --boots 50
+  tuxling prune pc-net --keep 'tcp_*'         whatever anybody says
+  tuxling prune pc-net --verify build/pc-net/pruned/pc-net.cert.json")]
+pub struct Prune {
+    /// What every command that builds takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// What is removed [default: the recipe's, or balanced]
+    #[arg(long)]
+    pub level: Option<Level>,
+    /// How many boots in a row must pass [default: 10]
+    #[arg(long, value_name = "N")]
+    pub boots: Option<usize>,
+    /// How many boots the trace has at most [default: 24]
+    #[arg(long, value_name = "N")]
+    pub runs: Option<usize>,
+    /// Names of functions that ran elsewhere: ftrace's list or output
+    #[arg(long, value_name = "FILE")]
+    pub from: Vec<PathBuf>,
+    /// Keep these functions: NAME or OBJECT:NAME, * for any letters
+    #[arg(long, value_name = "PATTERN")]
+    pub keep: Vec<String>,
+    /// Remove these functions, whatever needs them
+    #[arg(long, value_name = "PATTERN")]
+    pub drop: Vec<String>,
+    /// Make the kernel of a certificate again and compare its bytes
+    #[arg(long, value_name = "CERT", conflicts_with_all = ["level", "boots", "runs", "from", "keep", "drop"])]
+    pub verify: Option<PathBuf>,
+    /// Print the certificate as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is removed.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Level {
+    /// What nothing refers to.
+    Safe,
+    /// What didn't run and no rule needs.
+    Balanced,
+    /// What didn't run.
+    Tight,
 }
 
 /// What runs a machine.
@@ -476,6 +556,8 @@ impl Command {
             Command::Build(build) => build.json,
             Command::Check(check) => check.json,
             Command::Ram(ram) => ram.json,
+            Command::Trace(trace) => trace.json,
+            Command::Prune(prune) => prune.json,
             Command::Diff(diff) => diff.json,
             Command::Size(size) => size.json,
             Command::Config(config) => config.json,

@@ -14,9 +14,11 @@ mod dry_run;
 mod fetch;
 mod new;
 mod progress;
+mod prune;
 mod ram;
 mod size;
 mod terminal;
+mod trace;
 mod tree_diff;
 
 use std::ffi::OsString;
@@ -58,6 +60,8 @@ pub fn run(args: &[OsString]) -> u8 {
         Command::Build(build) => build::run(build),
         Command::Boot(boot) => boot::run(boot),
         Command::Check(check) => check::run(check),
+        Command::Trace(trace) => trace::run(trace),
+        Command::Prune(prune) => prune::run(prune),
         Command::Diff(diff) => diff::run(diff),
         Command::Ram(ram) => ram::run(ram),
         Command::Size(size) => size::run(size),

@@ -18,11 +18,18 @@ use crate::machine::Arch;
 use crate::process::Cmd;
 use crate::session::{Cached, Session, process_failure};
 use crate::source::Source;
-use crate::store::cache::{fill_folder, write_whole};
+use crate::store::cache::{Lock, fill_folder, write_whole};
 use crate::store::id::Id;
 
 /// The list of the files that a kernel was compiled from.
 const SOURCES: &str = "sources";
+
+/// Gives each function a section of its own: what is to be left out one by one
+/// must lie apart.
+pub const FUNCTION_SECTIONS: &str = "-ffunction-sections";
+
+/// The same for variables.
+pub const DATA_SECTIONS: &str = "-fdata-sections";
 
 /// A kernel that was built: files that stay as they are.
 #[derive(Clone, Debug)]
@@ -150,29 +157,13 @@ pub fn build(input: &BuildInput, session: &Session) -> Result<Cached<Kernel>> {
     if kernel.is_whole() {
         return Ok(Cached::hit(kernel));
     }
-    let tree = session
-        .cache
-        .folder("objects")?
-        .join(input.objects_folder()?);
-    let _lock = session
-        .cache
-        .lock(&tree, &|text| session.progress.note(text))?;
+    let (tree, _lock) = tree(input, session)?;
     if kernel.is_whole() {
         return Ok(Cached::hit(kernel)); // built by the one we waited for
     }
-    let device_tree = match input.device_tree {
-        Some(name) => Some(DeviceTree::find(input.source, input.arch, name)?),
-        None => None,
-    };
-    objects::begin(&tree)?;
-    let compiled = compile(input, device_tree.as_ref(), &tree, session);
-    // A build that failed by itself has left nothing half written.
-    if !matches!(&compiled, Err(failure) if matches!(failure.kind, Kind::Interrupted(_))) {
-        objects::end(&tree)?;
-    }
-    compiled?;
+    make(input, &tree, session)?;
     fill_folder(&kernel.dir, |dir| {
-        keep(input.arch, device_tree.as_ref(), &tree, dir)?;
+        keep(input, &tree, dir)?;
         keep_sources(input, &tree, dir)?;
         linker::keep(&tree, dir, input.tools, session)
     })?;
@@ -221,30 +212,35 @@ fn keep_sources(input: &BuildInput, objects: &Path, dir: &Path) -> Result<()> {
     write_whole(&dir.join(SOURCES), lines.concat().as_bytes())
 }
 
-fn compile(
-    input: &BuildInput,
-    device_tree: Option<&DeviceTree>,
-    objects: &Path,
-    session: &Session,
-) -> Result<()> {
+/// The object tree of a build, locked.
+pub fn tree(input: &BuildInput, session: &Session) -> Result<(PathBuf, Lock)> {
+    let objects = session.cache.folder("objects")?;
+    let tree = objects.join(input.objects_folder()?);
+    let lock = session
+        .cache
+        .lock(&tree, &|text| session.progress.note(text))?;
+    Ok((tree, lock))
+}
+
+/// Builds in an object tree that the caller has locked.
+pub fn make(input: &BuildInput, tree: &Path, session: &Session) -> Result<()> {
+    objects::begin(tree)?;
+    let compiled = compile(input, tree, session);
+    // A build that failed by itself has left nothing half written.
+    if !matches!(&compiled, Err(failure) if matches!(failure.kind, Kind::Interrupted(_))) {
+        objects::end(tree)?;
+    }
+    compiled
+}
+
+fn compile(input: &BuildInput, objects: &Path, session: &Session) -> Result<()> {
     if let Some(ramdisk) = input.ramdisk {
         write_if_changed(&objects.join(ramdisk.name), ramdisk.bytes)?;
     }
     write_if_changed(&objects.join(".config"), input.config.text.as_bytes())?;
     let log = objects.join("tuxling.log");
     let _ = fs::remove_file(&log); // the last build's; a new one is begun
-    let mut cmd = command(
-        input.source,
-        objects,
-        input.arch,
-        input.tools,
-        input.cflags,
-        session.jobs,
-    );
-    if let Some(device_tree) = device_tree {
-        cmd = cmd.arg(&device_tree.target);
-    }
-    let cmd = linker::through(cmd, objects, input.tools, session)?;
+    let cmd = whole_command(input, objects, session)?;
     session
         .processes
         .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))
@@ -253,6 +249,33 @@ fn compile(
             Kind::Build => failure.help(format!("the whole log: {}", log.display())),
             _ => failure,
         })
+}
+
+/// The command that builds the kernel, with tuxling in the linker's place.
+pub fn whole_command(input: &BuildInput, objects: &Path, session: &Session) -> Result<Cmd> {
+    let mut cmd = command(
+        input.source,
+        objects,
+        input.arch,
+        input.tools,
+        input.cflags,
+        session.jobs,
+    );
+    if let Some(device_tree) = device_tree(input)? {
+        cmd = cmd.arg(&device_tree.target);
+    }
+    let cmd = linker::through(cmd, objects, input.tools, session)?;
+    Ok(
+        match input.cflags.iter().any(|flag| flag == FUNCTION_SECTIONS) {
+            true => linker::folding(cmd),
+            false => cmd,
+        },
+    )
+}
+
+fn device_tree(input: &BuildInput) -> Result<Option<DeviceTree>> {
+    let find = |name| DeviceTree::find(input.source, input.arch, name);
+    input.device_tree.map(find).transpose()
 }
 
 /// The command that builds the kernel in an object tree with its `.config`.
@@ -278,15 +301,16 @@ fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
     write_whole(path, content)
 }
 
-fn keep(arch: Arch, device_tree: Option<&DeviceTree>, objects: &Path, dir: &Path) -> Result<()> {
+/// Copies what a kernel's folder holds out of an object tree.
+pub fn keep(input: &BuildInput, objects: &Path, dir: &Path) -> Result<()> {
     let mut files = vec![
-        (arch.facts().image_path, "image"),
+        (input.arch.facts().image_path, "image"),
         ("vmlinux", "vmlinux"),
         ("System.map", "System.map"),
         (".config", "config"),
         ("tuxling.log", "build.log"),
     ];
-    let device_tree = device_tree.map(DeviceTree::path);
+    let device_tree = device_tree(input)?.as_ref().map(DeviceTree::path);
     files.extend(device_tree.as_deref().map(|path| (path, "device-tree")));
     for (from, to) in files {
         let from = objects.join(from);

@@ -18,6 +18,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use super::fold;
 use super::toolchain::Tools;
 use crate::error::{Failure, Kind, Result};
 use crate::process::{Cmd, become_program};
@@ -28,6 +29,18 @@ pub const NAME: &str = "tuxling-ld";
 
 /// The variable that names the real linker.
 const REAL_LINKER: &str = "TUXLING_REAL_LD";
+
+/// The option that names the linker's script.
+const SCRIPT: &[u8] = b"--script=";
+
+/// Names the objects of a relinked kernel, one a line.
+pub const LIST: &str = "list";
+
+/// Set when functions and variables have sections of their own.
+const FOLD: &str = "TUXLING_FOLD_SECTIONS";
+
+/// Names the folder of the objects that are linked in place of the kernel's.
+pub const RELINKED: &str = "TUXLING_RELINKED";
 
 /// The folder of an object tree for what the linker writes down.
 const FOLDER: &str = "tuxling-link";
@@ -118,6 +131,21 @@ pub fn through(make: Cmd, objects: &Path, tools: &Tools, session: &Session) -> R
         .env(REAL_LINKER, &tools.ld))
 }
 
+/// Tells the linker that functions and variables have sections of their own.
+pub fn folding(make: Cmd) -> Cmd {
+    make.env(FOLD, "1")
+}
+
+/// The arguments of the last link of vmlinux in an object tree.
+pub fn written_arguments(objects: &Path) -> Result<Vec<OsString>> {
+    let list = objects.join(FOLDER).join(ARGUMENTS);
+    let text = fs::read(&list).map_err(|e| Failure::io("read", &list, &e))?;
+    Ok(text
+        .split_inclusive(|byte| *byte == 0)
+        .map(|arg| OsString::from_vec(arg.strip_suffix(&[0]).unwrap_or(arg).to_vec()))
+        .collect())
+}
+
 /// Whether tuxling was called by the name [`NAME`].
 pub fn is_called_for(args: &[OsString]) -> bool {
     args.first()
@@ -154,7 +182,73 @@ fn prepare(args: &[OsString]) -> io::Result<Vec<OsString>> {
         }
         fs::write(folder.join(ARGUMENTS), list)?;
     }
-    Ok(arguments(args, folder))
+    let args = arguments(args, folder);
+    if !is_vmlinux(&args) {
+        return Ok(args);
+    }
+    let args = match std::env::var_os(FOLD) {
+        Some(_) => folded(args, folder)?,
+        None => args,
+    };
+    match std::env::var_os(RELINKED) {
+        Some(objects) => relinked(&args, Path::new(&objects)),
+        None => Ok(args),
+    }
+}
+
+/// Whether this is the kernel's last link, or one of those before it that find
+/// out how much room the symbols take (scripts/link-vmlinux.sh).
+fn is_vmlinux(args: &[OsString]) -> bool {
+    output(args)
+        .is_some_and(|output| output == "vmlinux" || output.as_bytes().starts_with(b".tmp_vmlinux"))
+}
+
+/// Gives the linker a script that gathers the sections of functions.
+fn folded(mut args: Vec<OsString>, folder: &Path) -> io::Result<Vec<OsString>> {
+    let script = args
+        .iter_mut()
+        .find(|arg| arg.as_bytes().starts_with(SCRIPT));
+    if let Some(script) = script {
+        let path = OsStr::from_bytes(&script.as_bytes()[SCRIPT.len()..]);
+        let text = fs::read_to_string(path)?;
+        let ours = folder.join("vmlinux.lds");
+        fs::write(&ours, fold::fold(&text))?;
+        *script = OsString::from("--script=");
+        script.push(ours);
+    }
+    Ok(args)
+}
+
+/// What `link-vmlinux.sh` links, by the arguments in which it does.
+pub fn inputs(args: &[OsString]) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
+    let between = |begin: &str, end: &str| {
+        let at = |word: &str| args.iter().position(|arg| arg == word);
+        match (at(begin), at(end)) {
+            (Some(begin), Some(end)) if begin < end => begin + 1..end,
+            _ => 0..0,
+        }
+    };
+    (
+        between("--whole-archive", "--no-whole-archive"),
+        between("--start-group", "--end-group"),
+    )
+}
+
+/// Puts other objects in the place of all that the kernel's script links; the
+/// file `list` in their folder names them in order.
+fn relinked(args: &[OsString], objects: &Path) -> io::Result<Vec<OsString>> {
+    let (always, libraries) = inputs(args);
+    if always.is_empty() {
+        return Err(io::Error::other("the link of vmlinux names no objects"));
+    }
+    let mut ours = args[..always.start].to_vec();
+    let list = objects.join(LIST);
+    for name in fs::read_to_string(&list)?.lines() {
+        ours.push(objects.join(name).into());
+    }
+    ours.extend_from_slice(&args[always.end..libraries.start.max(always.end)]);
+    ours.extend_from_slice(&args[libraries.end.max(always.end)..]);
+    Ok(ours)
 }
 
 /// The arguments of a link as the real linker gets them: with a map beside
@@ -220,13 +314,16 @@ fn link_with_relocations(
     tools: &Tools,
     session: &Session,
 ) -> Result<()> {
-    let list = folder.join(ARGUMENTS);
-    let text = fs::read(&list).map_err(|e| Failure::io("read", &list, &e))?;
-    let mut args: Vec<OsString> = text
-        .split_inclusive(|byte| *byte == 0)
-        .map(|arg| OsString::from_vec(arg.strip_suffix(&[0]).unwrap_or(arg).to_vec()))
-        .filter(|arg| !arg.as_bytes().starts_with(b"-Map="))
-        .collect();
+    let mut args = written_arguments(objects)?;
+    args.retain(|arg| !arg.as_bytes().starts_with(b"-Map="));
+    // Sections of functions were gathered by a script of ours.
+    let ours = folder.join("vmlinux.lds");
+    if ours.exists()
+        && let Some(script) = args.iter_mut().find(|a| a.as_bytes().starts_with(SCRIPT))
+    {
+        *script = OsString::from("--script=");
+        script.push(ours);
+    }
     if let Some(at) = args.iter().rposition(|arg| arg == "-o")
         && let Some(output) = args.get_mut(at + 1)
     {

@@ -1,14 +1,17 @@
 //! The kernel: its configuration, its build, its image.
 
 pub mod build;
+pub mod compile_line;
 pub mod compiled;
 pub mod config;
 pub mod device_tree;
 pub mod dropped;
+pub mod fold;
 pub mod kconfig;
 pub mod linker;
 pub mod objects;
 pub mod redundant;
+pub mod relink;
 pub mod toolchain;
 
 pub use build::{Kernel, build};

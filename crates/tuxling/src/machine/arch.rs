@@ -61,6 +61,12 @@ pub struct ArchFacts {
     pub further_cpus: &'static [&'static str],
     /// Machines (`uname -m`) whose `/dev/kvm` can run it.
     pub kvm_hosts: &'static [&'static str],
+    /// Virtual minus physical address where the ELF file says that both are
+    /// equal. RAM begins at 0 on all boards of such an architecture so far.
+    pub page_offset: u64,
+    /// What the traps of a pruned kernel end in; `None` where kernels can't be
+    /// pruned yet.
+    pub trap_handler: Option<&'static str>,
     /// How to find out whether KVM really runs such a machine; it is taken for
     /// usable where it can't be tried.
     pub kvm_probe: Option<KvmProbe>,
@@ -137,9 +143,11 @@ static I386: ArchFacts = ArchFacts {
     ramdisk_place: RamdiskPlace::Top,
     decompressor_bytes: 0x1_5000, // arch/x86/include/asm/boot.h: heap, stack
     cycle_counter: true,
-    // An early and a late relative of QEMU's default.
-    further_cpus: &["pentium3", "max"],
+    // An early and a late relative of QEMU's default; others' and others' times.
+    further_cpus: &["pentium3", "max", "coreduo", "athlon"],
     kvm_hosts: &["x86_64", "i686"],
+    page_offset: 0xc000_0000,
+    trap_handler: Some(include_str!("../../guest/trap/i386.S")),
     kvm_probe: Some(MULTIBOOT_PROBE),
 };
 
@@ -163,6 +171,8 @@ static X86_64: ArchFacts = ArchFacts {
     // Without and with what came after the first of its kind.
     further_cpus: &["Opteron_G1", "max"],
     kvm_hosts: &["x86_64"],
+    page_offset: 0xffff_ffff_8000_0000,
+    trap_handler: None,
     kvm_probe: Some(MULTIBOOT_PROBE),
 };
 
@@ -187,6 +197,8 @@ static ARM: ArchFacts = ArchFacts {
     cycle_counter: false,         // ARMv5 has none
     further_cpus: &["arm1026"],
     kvm_hosts: &[],
+    page_offset: 0xc000_0000,
+    trap_handler: Some(include_str!("../../guest/trap/arm.S")),
     kvm_probe: None,
 };
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::apparatus::{self, Apparatus, BoardLines};
 use super::console::last_lines;
+use super::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
 use super::inspect::{self, InspectWish, Inspection};
 use super::qemu::{self, Accelerator, Clock, Files, GATEWAY, Machine, Wiring};
 use super::watch::{DhcpTraffic, FirstPass, On, Progress, Watch};
@@ -58,6 +59,9 @@ const CONSOLE_KEPT: u64 = 256 << 10;
 /// How many of the console's last lines a message shows.
 const LINES_SHOWN: usize = 20;
 
+/// A system that was told to leave takes no longer to restart.
+const LEAVE_LIMIT: Duration = Duration::from_secs(60);
+
 /// Under `-icount` a guest is so much slower at most.
 const COUNTING_FACTOR: u32 = 4;
 
@@ -92,6 +96,32 @@ pub struct BootRequest<'a> {
     /// A folder for the boot's files; what an earlier boot left there is
     /// replaced.
     pub dir: PathBuf,
+}
+
+/// How a boot is looked at besides its checks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Observation<'a> {
+    /// Where a kernel that lacks code shows that it missed some.
+    pub traps: Option<Traps<'a>>,
+    /// How long the system idles when all is done, before it restarts the
+    /// machine as it would by itself: what runs only then is seen too. The
+    /// machine is switched off at once when `None`.
+    pub leave: Option<Duration>,
+}
+
+/// The traps of a pruned kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Traps<'a> {
+    /// Where they show.
+    pub points: &'a TrapPoints,
+    /// What their addresses mean, for people.
+    pub words: &'a dyn TrapWords,
+}
+
+/// Says what the addresses of a trap mean.
+pub trait TrapWords: std::fmt::Debug {
+    /// Which function was missed, and who called it.
+    fn words(&self, seen: &TrapSeen) -> String;
 }
 
 /// What came out of a boot.
@@ -131,6 +161,8 @@ pub struct BootReport {
     pub qemu_said: Option<String>,
     /// What a DHCP server said on the wire.
     pub dhcp: DhcpTraffic,
+    /// The trap that ended it.
+    pub trap: Option<TrapSeen>,
     /// Wall-clock time from QEMU's start to its end.
     pub took: Duration,
     /// What a gateway of our own did.
@@ -168,7 +200,22 @@ pub fn boot(
     request: &BootRequest<'_>,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<BootReport> {
-    Prepared::new(request, Clock::Host)?.run(processes, request, on_progress)
+    observed(processes, request, &Observation::default(), on_progress)
+}
+
+/// Boots and checks like [`boot()`], and looks for more.
+pub fn observed(
+    processes: &Processes,
+    request: &BootRequest<'_>,
+    observation: &Observation<'_>,
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<BootReport> {
+    Prepared::new(request, Clock::Host, observation)?.run(
+        processes,
+        request,
+        observation,
+        on_progress,
+    )
 }
 
 /// Boots once more, counting instructions, and stops at the first check that
@@ -176,8 +223,13 @@ pub fn boot(
 /// reset, idle time counted as if it had been spent in instructions; `None`
 /// where no check passed or the architecture has no such counter.
 pub fn count_instructions(processes: &Processes, request: &BootRequest<'_>) -> Result<Option<u64>> {
-    let report =
-        Prepared::new(request, Clock::Instructions)?.run(processes, request, &mut |_| {})?;
+    let nothing_else = Observation::default();
+    let report = Prepared::new(request, Clock::Instructions, &nothing_else)?.run(
+        processes,
+        request,
+        &nothing_else,
+        &mut |_| {},
+    )?;
     Ok(report.first_pass.and_then(|pass| pass.ticks))
 }
 
@@ -194,7 +246,7 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(request: &BootRequest<'_>, clock: Clock) -> Result<Self> {
+    fn new(request: &BootRequest<'_>, clock: Clock, observation: &Observation<'_>) -> Result<Self> {
         let dir = &request.dir;
         std::fs::create_dir_all(dir).map_err(|e| Failure::io("create", dir, &e))?;
         let typed = request.checks.iter().any(|check| check.via == Via::Console);
@@ -238,6 +290,7 @@ impl Prepared {
             echoes: &echoes,
             board: request.board.is_some(),
             quiet: request.quiet,
+            leave: observation.leave,
         })?;
         let gateway = match request.weather {
             Some(weather) => {
@@ -278,9 +331,15 @@ impl Prepared {
         &self,
         processes: &Processes,
         request: &BootRequest<'_>,
+        observation: &Observation<'_>,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<BootReport> {
-        let (mut apparatus, command) = self.start(processes, request, on_progress)?;
+        let socket = match observation.traps {
+            Some(_) => Some(gdb::socket_folder().map_err(|e| unwatched(&e))?),
+            None => None,
+        };
+        let socket = socket.as_ref().map(|(_folder, path)| path.as_path());
+        let (mut apparatus, command) = self.start(processes, request, socket, on_progress)?;
         let (on, calling, patience) = match &request.board {
             None => (On::Qemu, Calling::Freely, request.silence),
             Some(lines) => (
@@ -303,12 +362,16 @@ impl Prepared {
             on,
         );
         let started = Instant::now();
-        let mut vigil = Vigil::new(request, self.clock);
+        let mut traps = None;
+        if let (Some(path), Some(wanted)) = (socket, observation.traps) {
+            traps = self.watch_traps(path, wanted.points, &mut apparatus)?;
+        }
+        let mut vigil = Vigil::new(request, self.clock, observation.leave);
         let end = self.attend(
             processes,
             &mut apparatus,
             &mut vigil,
-            &mut watch,
+            (&mut watch, &mut traps),
             on_progress,
         )?;
         let inspection = request
@@ -318,6 +381,14 @@ impl Prepared {
         apparatus.end()?;
         watch.finish(on_progress).map_err(|e| self.unreadable(&e))?;
         let took = started.elapsed();
+        let end = match (end, observation.traps) {
+            (Looked::Trapped(seen), Some(traps)) => {
+                let end = BootEnd::Trapped(traps.words.words(&seen));
+                (end, Some(seen))
+            }
+            (Looked::Trapped(seen), None) => (BootEnd::Trapped(String::new()), Some(seen)),
+            (Looked::Ended(end), _) => (end, None),
+        };
         let mut report = self.report(request, command, end, &watch, took);
         report.longest_silence = vigil.longest_silence;
         report.inspection = inspection;
@@ -329,6 +400,7 @@ impl Prepared {
         &self,
         processes: &Processes,
         request: &BootRequest<'_>,
+        traps: Option<&Path>,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Apparatus, Option<Cmd>)> {
         if let Some(lines) = &request.board {
@@ -343,6 +415,9 @@ impl Prepared {
         let mut command = qemu::command(&self.machine, Wiring::Headless(&self.files), self.clock);
         if request.inspect.is_some() {
             command = command.args(inspect::arguments(&monitor(request)));
+        }
+        if let Some(socket) = traps {
+            command = command.args(gdb::qemu_arguments(socket));
         }
         let errors =
             File::create(&self.errors).map_err(|e| Failure::io("create", &self.errors, &e))?;
@@ -382,30 +457,52 @@ impl Prepared {
         text
     }
 
+    /// Lets a machine that waits for it run with an eye on its traps. `None`
+    /// when QEMU ended before it listened: its own words tell why.
+    fn watch_traps(
+        &self,
+        socket: &Path,
+        points: &TrapPoints,
+        apparatus: &mut Apparatus,
+    ) -> Result<Option<TrapWatch>> {
+        let accelerator = self.machine.accelerator;
+        let mut alive = || matches!(apparatus.poll(), Ok(None));
+        match TrapWatch::begin(socket, points.clone(), accelerator, &mut alive) {
+            Ok(watch) => Ok(Some(watch)),
+            Err(_) if !alive() => Ok(None),
+            Err(error) => Err(unwatched(&error)),
+        }
+    }
+
     /// Looks on until there is a reason to stop.
     fn attend(
         &self,
         processes: &Processes,
         apparatus: &mut Apparatus,
         vigil: &mut Vigil,
-        watch: &mut Watch<'_>,
+        (watch, traps): (&mut Watch<'_>, &mut Option<TrapWatch>),
         on_progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<BootEnd> {
+    ) -> Result<Looked> {
         loop {
             // Before the files: what was written before the end is still read.
             let ended = apparatus.poll()?;
             if watch.poll(on_progress).map_err(|e| self.unreadable(&e))? {
                 vigil.sign();
             }
+            if let Some(traps) = traps
+                && let Some(seen) = traps.poll().map_err(|e| unwatched(&e))?
+            {
+                return Ok(Looked::Trapped(seen));
+            }
             if let Some(end) = ended {
-                return Ok(end);
+                return Ok(Looked::Ended(end));
             }
             apparatus.send(&watch.take_keys())?;
             if let Some(signal) = processes.cancel().signal() {
                 return Err(Failure::new(Kind::Interrupted(signal), "interrupted"));
             }
             if let Some(end) = vigil.reason_to_stop(watch) {
-                return Ok(end);
+                return Ok(Looked::Ended(end));
             }
             std::thread::sleep(PAUSE);
         }
@@ -415,7 +512,7 @@ impl Prepared {
         &self,
         request: &BootRequest<'_>,
         command: Option<Cmd>,
-        end: BootEnd,
+        (end, trap): (BootEnd, Option<TrapSeen>),
         watch: &Watch<'_>,
         took: Duration,
     ) -> BootReport {
@@ -455,6 +552,7 @@ impl Prepared {
             no_init: watch.no_init(),
             qemu_said,
             dhcp: watch.dhcp(),
+            trap,
             took,
             checks,
             deeds: self.gateway.as_ref().map(Gateway::deeds),
@@ -472,9 +570,16 @@ fn monitor(request: &BootRequest<'_>) -> PathBuf {
     request.dir.join("monitor")
 }
 
+/// Why nobody looks on any more.
+enum Looked {
+    Ended(BootEnd),
+    Trapped(TrapSeen),
+}
+
 /// When to stop a boot.
 struct Vigil {
     clock: Clock,
+    leave: Option<Duration>,
     started: Instant,
     last_sign: Instant,
     longest_silence: Duration,
@@ -487,13 +592,14 @@ struct Vigil {
 }
 
 impl Vigil {
-    fn new(request: &BootRequest<'_>, clock: Clock) -> Self {
+    fn new(request: &BootRequest<'_>, clock: Clock, leave: Option<Duration>) -> Self {
         let factor = match clock {
             Clock::Host => 1,
             Clock::Instructions => COUNTING_FACTOR,
         };
         Vigil {
             clock,
+            leave,
             started: Instant::now(),
             last_sign: Instant::now(),
             longest_silence: Duration::ZERO,
@@ -534,10 +640,19 @@ impl Vigil {
         if passed_since(self.hopeless, LAST_WORDS) {
             return Some(BootEnd::Hopeless);
         }
-        if counted || (self.hopeless.is_none() && passed_since(self.done, GRACE)) {
+        if let Some(idle) = self.leave {
+            let limit = LEAVE_LIMIT + idle;
+            if passed_since(self.done, limit) {
+                return Some(BootEnd::Stayed(limit));
+            }
+        }
+        let finished =
+            self.leave.is_none() && self.hopeless.is_none() && passed_since(self.done, GRACE);
+        if counted || finished {
             return Some(BootEnd::Finished);
         }
-        if self.started.elapsed() >= self.timeout {
+        if self.started.elapsed() >= self.timeout && !(self.leave.is_some() && self.done.is_some())
+        {
             return Some(BootEnd::WallLimit(self.timeout));
         }
         // The guest's clock may run slower than the host's.
@@ -606,4 +721,11 @@ fn not_started(error: ProcessError) -> Failure {
         ProcessError::Missing { program } => missing_tool(&program, "boot this board"),
         _ => Failure::new(Kind::Machine, error.to_string()),
     }
+}
+
+fn unwatched(error: &std::io::Error) -> Failure {
+    Failure::new(
+        Kind::Machine,
+        format!("can't watch the machine for traps: {error}"),
+    )
 }

@@ -6,6 +6,7 @@ pub mod board;
 pub mod boot;
 mod capture;
 pub mod console;
+pub mod gdb;
 pub mod inspect;
 pub mod qemu;
 pub mod serial;

@@ -46,12 +46,22 @@ pub struct Plan {
     pub exercises: Vec<ExercisePlan>,
     /// How large it may be.
     pub budget: BudgetPlan,
-    /// What pruning may rely on; `None` where the recipe says nothing. Nothing
-    /// prunes yet: the word is only checked.
-    pub prune_level: Option<PruneLevel>,
     /// The cases of adversity that it must survive; all that concern it when
     /// `None`.
     pub adversity: Option<Vec<String>>,
+    /// How it is pruned.
+    pub prune: PrunePlan,
+}
+
+/// How a system is pruned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct PrunePlan {
+    /// What pruning may rely on; `None` where the recipe says nothing.
+    pub level: Option<PruneLevel>,
+    /// Patterns of functions that stay.
+    pub keep: Vec<String>,
+    /// Patterns of functions that go, whatever needs them.
+    pub drop: Vec<String>,
 }
 
 /// What pruning may rely on.

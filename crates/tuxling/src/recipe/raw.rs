@@ -53,8 +53,16 @@ pub struct Recipe {
     pub checks: Vec<Check>,
     pub exercises: Vec<Exercise>,
     pub budget: Budget,
-    pub prune_level: Given<PruneLevel>,
     pub survive: Given<Vec<Placed<String>>>,
+    pub prune: Prune,
+}
+
+/// `[prune]`
+#[derive(Debug, Default)]
+pub struct Prune {
+    pub level: Given<PruneLevel>,
+    pub keep: Vec<String>,
+    pub drop: Vec<String>,
 }
 
 /// `[kernel]`

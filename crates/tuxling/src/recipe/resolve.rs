@@ -17,8 +17,8 @@ use std::time::Duration;
 use super::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use super::files::Files;
 use super::plan::{
-    BudgetPlan, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, RamdiskPlan, RecipeOrigin,
-    StaticAddress,
+    BudgetPlan, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, PrunePlan, RamdiskPlan,
+    RecipeOrigin, StaticAddress,
 };
 use super::raw;
 use super::words;
@@ -102,11 +102,15 @@ pub fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<Plan> {
         checks,
         exercises,
         budget: budget(&raw.budget),
-        prune_level: raw.prune_level.map(|l| l.value),
         adversity: raw
             .survive
             .as_ref()
             .map(|names| survived(problems, &names.value)),
+        prune: PrunePlan {
+            level: raw.prune.level.map(|l| l.value),
+            keep: raw.prune.keep,
+            drop: raw.prune.drop,
+        },
     };
     problems.is_empty().then_some(plan)
 }

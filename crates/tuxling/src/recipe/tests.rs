@@ -96,7 +96,7 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(plan.machine.timeout.as_secs(), 120);
     assert_eq!(plan.machine.silence.as_secs(), 30);
     assert_eq!(plan.budget, plan::BudgetPlan::default());
-    assert_eq!(plan.prune_level, None);
+    assert_eq!(plan.prune, plan::PrunePlan::default());
     let busybox = plan.userland.busybox.expect("BusyBox");
     assert_eq!(busybox.applets, ["sh", "init", "reboot", "mount"]);
 }

@@ -40,6 +40,7 @@ pub const KINDS: &[Kind] = &[
     kind("probes", "answers of Kconfig's probes"),
     kind("objects", "object trees"),
     kind("kernels", "kernels"),
+    kind("coverage", "what of kernels ran"),
     kind("headers", "kernel headers"),
     kind("musl", "C libraries"),
     kind("busybox", "BusyBoxes"),

@@ -321,7 +321,7 @@ pub fn tell(session: &Session, progress: &Progress<'_>) {
 }
 
 /// What a boot adds to the record of a build.
-fn fill(record: &mut Record, report: &BootReport) {
+pub fn fill(record: &mut Record, report: &BootReport) {
     record.outcome = Some(report.outcome);
     let skipped = report
         .checks
@@ -444,7 +444,7 @@ pub fn build_programs(system: &System, session: &Session) -> Result<GuestProgram
 }
 
 /// The checks' agent.
-fn build_agent(system: &System, session: &Session) -> Result<Cached<PathBuf>> {
+pub fn build_agent(system: &System, session: &Session) -> Result<Cached<PathBuf>> {
     guest_program("agent", agent::SOURCE, system, session)
 }
 

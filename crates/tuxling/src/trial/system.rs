@@ -56,6 +56,7 @@ pub struct System {
 }
 
 /// All sources of a plan.
+#[derive(Debug)]
 struct Sources {
     linux: Source,
     musl: Source,
@@ -76,9 +77,63 @@ pub fn output_folder(plan: &Plan, options: &BuildOptions) -> PathBuf {
         .unwrap_or_else(|| plan.base.join("build").join(&plan.name))
 }
 
+/// All that a kernel is built from, and the user land beside it.
+#[derive(Debug)]
+pub struct Ingredients {
+    sources: Sources,
+    tools: Tools,
+    config: Resolved,
+    compiler: UserCompiler,
+    ramdisk: Ramdisk,
+    /// The ramdisk's name and bytes, when it is linked into the kernel.
+    builtin: Option<(String, Vec<u8>)>,
+}
+
+impl Ingredients {
+    /// What the kernel of this plan is built from.
+    pub fn kernel_input<'a>(&'a self, plan: &'a Plan) -> BuildInput<'a> {
+        let builtin = self.builtin.as_ref();
+        BuildInput {
+            source: &self.sources.linux,
+            config: &self.config,
+            arch: plan.board.arch,
+            tools: &self.tools,
+            cflags: &plan.kernel.cflags,
+            ramdisk: builtin.map(|(name, bytes)| BuiltinRamdisk { name, bytes }),
+            device_tree: plan.board.device_tree.as_deref(),
+        }
+    }
+
+    /// The kernel's resolved configuration.
+    pub fn config(&self) -> &Resolved {
+        &self.config
+    }
+
+    /// The packed ramdisk.
+    pub fn ramdisk(&self) -> &Ramdisk {
+        &self.ramdisk
+    }
+
+    /// The system with this kernel: measured, and put where the user finds it.
+    pub fn finish(&self, plan: &Plan, options: &BuildOptions, kernel: Kernel) -> Result<System> {
+        let inputs = inputs(plan, &self.sources, &self.tools, &self.config);
+        let (ramdisk, compiler) = (self.ramdisk.clone(), self.compiler.clone());
+        finish(plan, options, kernel, ramdisk, compiler, inputs)
+    }
+}
+
 /// Builds the system of a plan; whatever was built from the same is taken as
 /// it is.
 pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<System> {
+    let ingredients = prepare(plan, options, session)?;
+    let kernel = session.phase("kernel", || {
+        kernel::build(&ingredients.kernel_input(plan), session)
+    })?;
+    ingredients.finish(plan, options, kernel)
+}
+
+/// Builds all of a plan but its kernel.
+pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Ingredients> {
     let arch = plan.board.arch;
     let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
     let sources = session.phase("sources", || obtain(plan, options, session))?;
@@ -110,28 +165,18 @@ pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<S
         let tree = tree::tree(&plan.userland, busybox.as_ref())?;
         ramdisk::build(&tree, plan.ramdisk.compress, plan.machine.memory, session)
     })?;
-    let kernel = session.phase("kernel", || {
-        let bytes = match plan.ramdisk.placement {
-            Placement::Separate => None,
-            Placement::Builtin => Some(read(&ramdisk.image)?),
-        };
-        let name = plan.ramdisk.builtin_name();
-        let builtin = bytes
-            .as_deref()
-            .map(|bytes| BuiltinRamdisk { name: &name, bytes });
-        let input = BuildInput {
-            source: &sources.linux,
-            config: &config,
-            arch,
-            tools: &tools,
-            cflags: &plan.kernel.cflags,
-            ramdisk: builtin,
-            device_tree: plan.board.device_tree.as_deref(),
-        };
-        kernel::build(&input, session)
-    })?;
-    let inputs = inputs(plan, &sources, &tools, &config);
-    finish(plan, options, kernel, ramdisk, compiler, inputs)
+    let builtin = match plan.ramdisk.placement {
+        Placement::Separate => None,
+        Placement::Builtin => Some((plan.ramdisk.builtin_name(), read(&ramdisk.image)?)),
+    };
+    Ok(Ingredients {
+        sources,
+        tools,
+        config,
+        compiler,
+        ramdisk,
+        builtin,
+    })
 }
 
 fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cached<Sources>> {

@@ -19,6 +19,7 @@ mod interactive;
 mod machine;
 mod pass;
 mod process;
+mod prune;
 mod ram;
 mod ramdisk;
 mod recipe;

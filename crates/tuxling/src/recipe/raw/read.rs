@@ -6,7 +6,9 @@ use super::schema::{
     ADVERSITY, BUDGET, CHECK, EXERCISE, FILE, INIT, INIT_FILE, KERNEL, MACHINE, NETWORK, PRUNE,
     RAMDISK, SCHEMAS, TOP, USERLAND,
 };
-use super::{Budget, File, Given, Init, Kernel, Machine, Mode, Network, Recipe, Text, Userland};
+use super::{
+    Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Text, Userland,
+};
 use crate::initramfs::Compression;
 use crate::machine::serial::SerialPort;
 use crate::recipe::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
@@ -44,6 +46,13 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
         ("balanced", PruneLevel::Balanced),
         ("tight", PruneLevel::Tight),
     ];
+    let prune = top.table("prune", &PRUNE);
+    let patterns = |key| {
+        let texts = prune
+            .as_ref()
+            .map_or_else(Vec::new, |t| values(t.texts(key)));
+        texts.into_iter().map(|text| text.value).collect()
+    };
     let section = |key, schema| top.table(key, schema);
     Recipe {
         place: top.place(),
@@ -69,7 +78,11 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
             .collect(),
         budget: section("budget", &BUDGET).map_or_else(Budget::default, |t| read_budget(&t)),
         survive: section("adversity", &ADVERSITY).and_then(|t| t.texts("survive")),
-        prune_level: section("prune", &PRUNE).and_then(|t| t.word("level", &levels)),
+        prune: Prune {
+            level: prune.as_ref().and_then(|t| t.word("level", &levels)),
+            keep: patterns("keep"),
+            drop: patterns("drop"),
+        },
     }
 }
 

@@ -127,7 +127,7 @@ pub(super) static BUDGET: Schema = Schema {
 };
 pub(super) static PRUNE: Schema = Schema {
     header: "[prune]",
-    keys: &["level"],
+    keys: &["level", "keep", "drop"],
 };
 pub(super) static ADVERSITY: Schema = Schema {
     header: "[adversity]",

@@ -1,0 +1,152 @@
+//! `tuxling prune`: a kernel without what didn't run.
+
+use std::fmt::Write as _;
+
+use super::args::{Level, Prune};
+use super::build::{lock_output, options, within_budget};
+use super::progress::Terminal;
+use super::trace::names_in;
+use super::{cwd, load, print, print_json, session};
+use crate::error::{Failure, Kind, Result};
+use crate::prune::certificate::{Certificate, SCHEMA};
+use crate::prune::job::{self, BOOTS, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
+use crate::recipe::Plan;
+use crate::recipe::plan::PruneLevel;
+use crate::report::card;
+use crate::units::grouped;
+
+/// Prunes, or makes a certificate's bytes again.
+pub fn run(args: &Prune) -> Result<()> {
+    let plan = load(&args.common.recipe)?;
+    let terminal = Terminal::new(args.common.verbose);
+    let session = session(&args.common, &terminal)?;
+    let mut build = options(&args.common)?;
+    let certificate = match &args.verify {
+        Some(path) => Some(read_certificate(&cwd()?.join(path))?),
+        None => None,
+    };
+    if certificate.is_some() {
+        // From the lock file alone.
+        build.sources = crate::source::Mode::Locked;
+    }
+    let wanted = prune_options(args, &plan)?;
+    let _lock = lock_output(&plan, &build, &session)?;
+    let whole = Whole::build(&plan, &build, &session)?;
+    if let Some(certificate) = certificate {
+        job::verify(&whole, &certificate, &session)?;
+        return match args.json {
+            true => print_json(&serde_json::json!({
+                "schema": "tuxling.verification/1", "same_bytes": true,
+                "kernel": certificate.bound.kernel,
+            })),
+            false => print(&format!("the same bytes: {}\n", certificate.bound.kernel)),
+        };
+    }
+    let pruned = job::prune(&whole, &wanted, &session)?;
+    drop(session);
+    if args.json {
+        print_json(&pruned.certificate)?;
+    } else {
+        print(&text(&pruned))?;
+    }
+    within_budget(&plan, &pruned.record)
+}
+
+fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
+    let level = match args.level {
+        Some(Level::Safe) => PruneLevel::Safe,
+        Some(Level::Balanced) => PruneLevel::Balanced,
+        Some(Level::Tight) => PruneLevel::Tight,
+        None => plan.prune.level.unwrap_or(PruneLevel::Balanced),
+    };
+    Ok(PruneOptions {
+        level,
+        boots: args.boots.unwrap_or(BOOTS),
+        runs: args.runs.unwrap_or(TRACE_RUNS),
+        outside: names_in(&args.from)?,
+        keep: [&plan.prune.keep[..], &args.keep[..]].concat(),
+        drop: [&plan.prune.drop[..], &args.drop[..]].concat(),
+    })
+}
+
+fn read_certificate(path: &std::path::Path) -> Result<Certificate> {
+    let bytes = std::fs::read(path).map_err(|e| Failure::io("read", path, &e))?;
+    let wrong = |why: String| {
+        Failure::new(
+            Kind::Usage,
+            format!("{} is no certificate: {why}", path.display()),
+        )
+        .help("tuxling prune writes one as NAME.cert.json beside the pruned system")
+    };
+    let certificate: Certificate =
+        serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
+    match certificate.schema == SCHEMA {
+        true => Ok(certificate),
+        false => Err(wrong(format!("its schema is {:?}", certificate.schema))),
+    }
+}
+
+fn text(pruned: &PrunedSystem) -> String {
+    let certificate = &pruned.certificate;
+    let mut text = card::card(&pruned.record, None);
+    let (before, after) = (&pruned.before, &pruned.record);
+    let _ = writeln!(
+        text,
+        "\nPruned ({})            before        after",
+        certificate.level
+    );
+    let mut row = |name: &str, before: Option<u64>, after: Option<u64>| {
+        let show = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), grouped);
+        let _ = writeln!(
+            text,
+            "  {name:<18} {:>11}  {:>11} B",
+            show(before),
+            show(after)
+        );
+    };
+    row(
+        "kernel",
+        Some(before.image.kernel_bytes),
+        Some(after.image.kernel_bytes),
+    );
+    row(
+        "payload",
+        before.image.payload_bytes,
+        after.image.payload_bytes,
+    );
+    let sizes = |r: &crate::report::Record| {
+        let v = &r.vmlinux;
+        (v.text_bytes, v.data_bytes, v.bss_bytes, v.init_bytes)
+    };
+    let (b, a) = (sizes(before), sizes(after));
+    row("text", Some(b.0), Some(a.0));
+    row("data", Some(b.1), Some(a.1));
+    row("bss", Some(b.2), Some(a.2));
+    row("init", Some(b.3), Some(a.3));
+    let removed = &certificate.removed;
+    let _ = writeln!(
+        text,
+        "\n  {} functions are gone, {} have a trap in their place, {} stay because others need them",
+        grouped(removed.gone),
+        grouped(removed.trapped),
+        grouped(removed.reached)
+    );
+    let traps = certificate
+        .attempts
+        .iter()
+        .filter(|a| a.missed.is_some())
+        .count();
+    let passed = &certificate.passed;
+    let _ = writeln!(
+        text,
+        "  {} boots, {traps} of them ran into a trap and were mended; then {} passed in a row \
+         ({} with a loaded host, {} with other RAM, CPU or date)",
+        certificate.attempts.len(),
+        passed.boots,
+        passed.loaded,
+        passed.elsewhere
+    );
+    let _ = writeln!(text, "  {}", certificate.meaning);
+    let _ = writeln!(text, "\nOutputs in {}", pruned.output.display());
+    text
+}

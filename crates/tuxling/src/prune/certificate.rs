@@ -1,0 +1,302 @@
+//! The evidence that comes with a pruned system.
+//!
+//! It holds whatever is needed to make the same bytes again from the lock file
+//! alone, and under which conditions the system was seen to work. It is
+//! evidence, no proof: it says nothing of other hardware.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use vmlinux::prune::{Fate, FunctionIndex, Program, Pruned};
+
+use super::policy::{Kept, Reason};
+use super::repair::Attempt;
+use crate::recipe::plan::PruneLevel;
+use crate::store::Id;
+use crate::trace::conditions::Condition;
+use crate::trace::estimate::Missing;
+
+/// The version of the format.
+pub const SCHEMA: &str = "tuxling.certificate/1";
+
+/// What every certificate says of itself.
+const MEANING: &str = "Evidence, not a proof: this system passed these checks in these boots \
+under these conditions. On other hardware, or when something happens that no check and no \
+boot has seen, code may be missing; then the machine stops and says which function.";
+
+/// The evidence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Certificate {
+    /// Always `tuxling.certificate/1`.
+    pub schema: String,
+    /// What it is, and is not.
+    pub meaning: String,
+    /// The recipe's name.
+    pub recipe: String,
+    /// The board's name.
+    pub board: String,
+    /// The level: `safe`, `balanced`, `tight`.
+    pub level: String,
+    /// What the evidence is bound to.
+    pub bound: Bound,
+    /// The functions that were kept on purpose, by object, with the reason.
+    pub kept: BTreeMap<String, Vec<KeptFunction>>,
+    /// How many functions were taken away, and what that saved.
+    pub removed: Removed,
+    /// Every boot of the repair, in order. The last ones all passed.
+    pub attempts: Vec<Attempt>,
+    /// The boots that count: all that passed since the last link.
+    pub passed: Passed,
+    /// What the trace is expected to have missed.
+    pub missing: Missing,
+}
+
+/// What a certificate holds for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Bound {
+    /// The kernel before pruning: sources, patches, configuration, flags.
+    pub build_id: Id,
+    /// The bytes of the pruned kernel's image.
+    pub kernel: Id,
+    /// The bytes of the ramdisk.
+    pub ramdisk: Option<Id>,
+    /// The checks and exercises.
+    pub checks: Id,
+    /// QEMU's version.
+    pub qemu_version: String,
+    /// Version texts of the tools that produced bytes.
+    pub toolchain: BTreeMap<String, String>,
+    /// CPU models on which it passed; the board's own is `default`.
+    pub cpu_models: Vec<String>,
+    /// RAM sizes with which it passed, in KiB.
+    pub memory_kib: Vec<u64>,
+    /// tuxling's version.
+    pub tuxling: String,
+}
+
+/// A function that was kept on purpose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KeptFunction {
+    /// Its symbol.
+    pub symbol: String,
+    /// Which of the object's functions of that name it is, from 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ordinal: u32,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What was taken away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Removed {
+    /// Functions that are gone, and nothing refers to them.
+    pub gone: u64,
+    /// Functions in whose place a trap stands.
+    pub trapped: u64,
+    /// Functions that stay because something that stays needs them.
+    pub reached: u64,
+    /// Why functions were removed.
+    pub reason: String,
+    /// Bytes before and after, by kind.
+    pub kinds: BTreeMap<String, (u64, u64)>,
+    /// What user patterns took away.
+    pub asked: Vec<String>,
+}
+
+/// The boots that count.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Passed {
+    /// How many passed, in a row, of the very bytes.
+    pub boots: u64,
+    /// How many of them with busy loops beside them.
+    pub loaded: u64,
+    /// How many of them on another RAM size, CPU model or date.
+    pub elsewhere: u64,
+}
+
+/// What a certificate is made of.
+#[derive(Debug)]
+pub struct Evidence<'a> {
+    /// The recipe's and the board's name.
+    pub names: (&'a str, &'a str),
+    /// The level.
+    pub level: PruneLevel,
+    /// What it is bound to.
+    pub bound: Bound,
+    /// The kernel.
+    pub program: &'a Program,
+    /// What stays on purpose.
+    pub kept: &'a Kept,
+    /// What the engine says.
+    pub pruned: &'a Pruned,
+    /// All boots.
+    pub attempts: Vec<Attempt>,
+    /// What the trace is expected to have missed.
+    pub missing: Missing,
+}
+
+impl Certificate {
+    /// From all the evidence.
+    pub fn new(evidence: Evidence<'_>) -> Certificate {
+        let Evidence {
+            names,
+            level,
+            mut bound,
+            program,
+            kept,
+            pruned,
+            attempts,
+            missing,
+        } = evidence;
+        let last = attempts
+            .iter()
+            .rposition(|a| a.link_seconds.is_some())
+            .unwrap_or(0);
+        let counted: Vec<&Condition> = attempts[last.min(attempts.len())..]
+            .iter()
+            .map(|a| &a.condition)
+            .collect();
+        for condition in &counted {
+            let cpu = condition
+                .cpu
+                .clone()
+                .unwrap_or_else(|| "default".to_owned());
+            bound.cpu_models.push(cpu);
+            bound.memory_kib.extend(condition.memory_kib);
+        }
+        sort(&mut bound.cpu_models);
+        sort(&mut bound.memory_kib);
+        let count =
+            |is: &dyn Fn(&Condition) -> bool| counted.iter().filter(|c| is(c)).count() as u64;
+        let passed = Passed {
+            boots: counted.len() as u64,
+            loaded: count(&|c| c.loaded),
+            elsewhere: count(&|c| c.memory_kib.is_some() || c.cpu.is_some() || c.date.is_some()),
+        };
+        Certificate {
+            schema: SCHEMA.to_owned(),
+            meaning: MEANING.to_owned(),
+            recipe: names.0.to_owned(),
+            board: names.1.to_owned(),
+            level: word(level).to_owned(),
+            bound,
+            kept: kept_functions(program, kept),
+            removed: removed(level, program, kept, pruned),
+            attempts,
+            passed,
+            missing,
+        }
+    }
+
+    /// The wish that the certificate writes down: the same functions in a
+    /// kernel that was compiled again. The names of those that it lacks are the
+    /// error.
+    pub fn kept_in(&self, program: &Program) -> Result<Kept, Vec<String>> {
+        let mut all = BTreeMap::new();
+        for (index, function) in program.functions().iter().enumerate() {
+            let id = &function.id;
+            all.insert(
+                (id.object.as_str(), id.symbol.as_str(), id.ordinal),
+                FunctionIndex(index as u32),
+            );
+        }
+        let (mut kept, mut lacking) = (Kept::default(), Vec::new());
+        for (object, functions) in &self.kept {
+            for function in functions {
+                let key = (object.as_str(), function.symbol.as_str(), function.ordinal);
+                match all.get(&key) {
+                    Some(index) => {
+                        kept.roots.insert(*index, function.reason.clone());
+                    }
+                    None => lacking.push(format!("{} ({object})", function.symbol)),
+                }
+            }
+        }
+        for name in &self.removed.asked {
+            let found = name.rsplit_once(' ').and_then(|(symbol, object)| {
+                let object = object.trim_matches(['(', ')']);
+                let (symbol, ordinal) = symbol.split_once('#').unwrap_or((symbol, "0"));
+                all.get(&(object, symbol, ordinal.parse().ok()?))
+            });
+            match found {
+                Some(index) => {
+                    kept.dropped.insert(*index);
+                }
+                None => lacking.push(name.clone()),
+            }
+        }
+        match lacking.is_empty() {
+            true => Ok(kept),
+            false => Err(lacking),
+        }
+    }
+
+    /// The level.
+    pub fn level(&self) -> Option<PruneLevel> {
+        [PruneLevel::Safe, PruneLevel::Balanced, PruneLevel::Tight]
+            .into_iter()
+            .find(|level| word(*level) == self.level)
+    }
+}
+
+/// A level as recipes and certificates name it.
+pub fn word(level: PruneLevel) -> &'static str {
+    match level {
+        PruneLevel::Safe => "safe",
+        PruneLevel::Balanced => "balanced",
+        PruneLevel::Tight => "tight",
+    }
+}
+
+fn kept_functions(program: &Program, kept: &Kept) -> BTreeMap<String, Vec<KeptFunction>> {
+    let mut by_object: BTreeMap<String, Vec<KeptFunction>> = BTreeMap::new();
+    for (index, reason) in &kept.roots {
+        let Some(function) = program.functions().get(index.0 as usize) else {
+            continue;
+        };
+        let of_object = by_object.entry(function.id.object.clone()).or_default();
+        of_object.push(KeptFunction {
+            symbol: function.id.symbol.clone(),
+            ordinal: function.id.ordinal,
+            reason: reason.clone(),
+        });
+    }
+    by_object
+}
+
+fn removed(level: PruneLevel, program: &Program, kept: &Kept, pruned: &Pruned) -> Removed {
+    let count = |fates: &[Fate]| {
+        let all = pruned.report.functions.iter();
+        all.filter(|fate| fates.contains(fate)).count() as u64
+    };
+    let reason = match level {
+        PruneLevel::Safe => "nothing that stays refers to it",
+        PruneLevel::Balanced => "it never ran, and no rule of the level needs it",
+        PruneLevel::Tight => "it never ran",
+    };
+    let asked = kept.dropped.iter().filter_map(|index| {
+        let id = &program.functions().get(index.0 as usize)?.id;
+        Some(format!("{}#{} ({})", id.symbol, id.ordinal, id.object))
+    });
+    let kinds = pruned.report.kinds.iter();
+    Removed {
+        gone: count(&[Fate::Removed]),
+        trapped: count(&[Fate::Trapped]),
+        reached: count(&[Fate::Reached, Fate::Forced]),
+        reason: reason.to_owned(),
+        kinds: kinds
+            .map(|(kind, bytes)| (kind.clone(), (bytes.before, bytes.after)))
+            .collect(),
+        asked: asked.collect(),
+    }
+}
+
+fn sort<T: Ord>(list: &mut Vec<T>) {
+    list.sort_unstable();
+    list.dedup();
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}

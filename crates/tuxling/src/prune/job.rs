@@ -1,0 +1,320 @@
+//! `tuxling trace` and `tuxling prune` from beginning to end: what is built,
+//! traced, pruned and proved, in that order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::certificate::{self, Bound, Certificate, Evidence};
+use super::policy::{Facts, Kept};
+use super::repair::{Linked, Repair, Repaired};
+use super::rules::Pattern;
+use super::subject::{self, Subject};
+use crate::check::agent;
+use crate::error::{Failure, Kind, Result};
+use crate::kernel::{self, Kernel};
+use crate::recipe::Plan;
+use crate::recipe::plan::PruneLevel;
+use crate::report::Record;
+use crate::session::{Cached, Session};
+use crate::store::cache::write_whole;
+use crate::store::id::Id;
+use crate::trace::{self, Coverage, Runner, conditions};
+use crate::trial::system::{self, BuildOptions, Ingredients, System};
+use crate::trial::{self, check};
+
+/// So many boots a trace has at most when nobody says otherwise.
+pub const TRACE_RUNS: usize = 24;
+
+/// So many boots in a row a pruned kernel passes when nobody says otherwise.
+pub const BOOTS: usize = 10;
+
+/// The whole system: the kernel before pruning, with a section for each
+/// function.
+#[derive(Debug)]
+pub struct Whole {
+    /// The recipe's plan with the flags that this takes.
+    pub plan: Plan,
+    options: BuildOptions,
+    ingredients: Ingredients,
+    /// The system as it was built.
+    pub system: System,
+    /// Boots its kernels.
+    pub runner: Runner,
+}
+
+impl Whole {
+    /// Builds what is missing.
+    pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Whole> {
+        let plan = subject::sectioned(plan);
+        let output = system::output_folder(&plan, options);
+        let options = BuildOptions {
+            output: Some(output.join("whole")),
+            ..options.clone()
+        };
+        let ingredients = system::prepare(&plan, &options, session)?;
+        let kernel = session.phase("kernel", || {
+            kernel::build(&ingredients.kernel_input(&plan), session)
+        })?;
+        let system = ingredients.finish(&plan, &options, kernel)?;
+        let runner = Runner::new(&plan, &system, session)?;
+        Ok(Whole {
+            options: BuildOptions {
+                output: Some(output),
+                ..options
+            },
+            plan,
+            ingredients,
+            system,
+            runner,
+        })
+    }
+
+    /// Reads its objects.
+    pub fn subject(&self, session: &Session) -> Result<Subject<'_>> {
+        session.phase("objects", || {
+            Subject::open(&self.plan, &self.ingredients, session).map(Cached::fresh)
+        })
+    }
+
+    /// The folder of outputs.
+    pub fn output(&self) -> &Path {
+        self.options.output.as_deref().unwrap_or(Path::new("."))
+    }
+
+    /// What identifies a trace: the kernel and all that makes it run.
+    fn coverage_file(&self, runs: usize, session: &Session) -> Result<PathBuf> {
+        let plan = &self.plan;
+        let key = (
+            &self.system.kernel.build_id,
+            (&plan.checks, &plan.exercises),
+            (&plan.machine, &plan.network, &plan.board),
+            (&self.runner.qemu_version, agent::SOURCE, runs),
+        );
+        let id = identity("coverage/1", &key)?;
+        let folder = session.cache.folder("coverage")?;
+        Ok(folder.join(format!("{}.json", id.short())))
+    }
+
+    /// Its coverage: traced, or kept from an earlier trace of the same.
+    pub fn coverage(&self, subject: &Subject, runs: usize, session: &Session) -> Result<Coverage> {
+        let kept = self.coverage_file(runs, session)?;
+        if let Some(coverage) = fs::read(&kept)
+            .ok()
+            .and_then(|json| serde_json::from_slice(&json).ok())
+        {
+            return Ok(coverage);
+        }
+        let dir = self.output().join("trace");
+        let coverage = trace::trace(subject, &self.runner, runs, &dir, session)?;
+        write_whole(&kept, &json(&coverage)?)?;
+        Ok(coverage)
+    }
+}
+
+/// How pruning is asked for.
+#[derive(Clone, Debug)]
+pub struct PruneOptions {
+    /// The level.
+    pub level: PruneLevel,
+    /// How many boots in a row have to pass.
+    pub boots: usize,
+    /// How many boots the trace has at most.
+    pub runs: usize,
+    /// Names of functions that ran elsewhere.
+    pub outside: BTreeSet<String>,
+    /// Patterns of functions that stay.
+    pub keep: Vec<String>,
+    /// Patterns of functions that go, whatever says that they stay.
+    pub drop: Vec<String>,
+}
+
+/// A pruned system.
+#[derive(Debug)]
+pub struct PrunedSystem {
+    /// Its record.
+    pub record: Record,
+    /// The record of the system before.
+    pub before: Record,
+    /// The evidence.
+    pub certificate: Certificate,
+    /// The folder of its outputs.
+    pub output: PathBuf,
+}
+
+/// Prunes until it holds, and writes the certificate.
+pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result<PrunedSystem> {
+    let subject = whole.subject(session)?;
+    let coverage = whole.coverage(&subject, options.runs, session)?;
+    let graph = subject.program.graph();
+    let patterns = |texts: &[String]| texts.iter().map(|t| Pattern::new(t)).collect::<Vec<_>>();
+    let (keep, drop) = (patterns(&options.keep), patterns(&options.drop));
+    let mut kept = Kept::of(
+        options.level,
+        &Facts {
+            program: &subject.program,
+            graph: &graph,
+            coverage: &coverage,
+            outside: &options.outside,
+            keep: &keep,
+            drop: &drop,
+        },
+    );
+    let dir = whole.output().join("prune");
+    let schedule = conditions::schedule(&coverage.passed(), options.boots.max(1));
+    let repair = Repair {
+        subject: &subject,
+        graph: &graph,
+        runner: &whole.runner,
+        level: options.level,
+        schedule: &schedule,
+        dir: &dir,
+    };
+    let repaired = session.phase("repair", || {
+        repair.run(&mut kept, session).map(Cached::fresh)
+    })?;
+    let (system, record) = record_of(whole, &kept, options.level, &dir, &repaired, session)?;
+    let certificate = Certificate::new(Evidence {
+        names: (&whole.plan.name, &whole.plan.board.name),
+        level: options.level,
+        bound: bound(whole, &system)?,
+        program: &subject.program,
+        kept: &kept,
+        pruned: &repaired.pruned,
+        attempts: repaired.attempts,
+        missing: coverage.missing,
+    });
+    let path = certificate_path(&whole.plan, &system.output);
+    write_whole(&path, &json(&certificate)?)?;
+    trial::keep(&record, &system.output)?;
+    trial::remember(&record, &session.cache)?;
+    Ok(PrunedSystem {
+        record,
+        before: trial::built_record(&whole.plan, &whole.system, session),
+        certificate,
+        output: system.output,
+    })
+}
+
+/// Where the certificate of a pruned system stands.
+pub fn certificate_path(plan: &Plan, output: &Path) -> PathBuf {
+    output.join(format!("{}.cert.json", plan.name))
+}
+
+/// Makes the kernel of a certificate again and compares the bytes.
+pub fn verify(whole: &Whole, certificate: &Certificate, session: &Session) -> Result<()> {
+    let bound = &certificate.bound;
+    let here = &whole.system.inputs.toolchain;
+    if here != &bound.toolchain {
+        let all: BTreeSet<&String> = here.keys().chain(bound.toolchain.keys()).collect();
+        let line = |tool: &String| {
+            let of = |set: &BTreeMap<String, String>| {
+                set.get(tool).map_or("(none)".to_owned(), Clone::clone)
+            };
+            let (was, is) = (of(&bound.toolchain), of(here));
+            (was != is).then(|| format!("{tool}: certified with {was}, here is {is}"))
+        };
+        let lines: Vec<String> = all.into_iter().filter_map(line).collect();
+        return Err(Failure::new(
+            Kind::Machine,
+            "the certificate is of another tool chain: its bytes can't be made here",
+        )
+        .detail(lines.join("\n"))
+        .help("install the tools that the certificate names"));
+    }
+    let differs = |what: &str| Failure::new(Kind::Build, what.to_owned());
+    if whole.system.kernel.build_id != bound.build_id {
+        return Err(differs(
+            "the certificate is of another kernel: sources, patches, configuration or flags differ",
+        )
+        .help("use the recipe and the lock file that belong to the certificate"));
+    }
+    let level = certificate
+        .level()
+        .ok_or_else(|| differs("the certificate names a level that is not known"))?;
+    let subject = whole.subject(session)?;
+    let kept = certificate.kept_in(&subject.program).map_err(|lacking| {
+        differs("functions of the certificate are not in this kernel").detail(lacking.join("\n"))
+    })?;
+    let dir = whole.output().join("verify");
+    let kernel = dir.join("kernel");
+    session.phase("link", || {
+        Linked::new(&subject, (level, &kept), &whole.runner, &kernel, session).map(Cached::fresh)
+    })?;
+    let image = kernel.join("image");
+    let made = Id::of_file(&image).map_err(|e| Failure::io("read", &image, &e))?;
+    if made != bound.kernel {
+        return Err(
+            differs("the kernel that was made again has other bytes").detail(format!(
+                "certified: {}\nmade here: {made}, {}",
+                bound.kernel,
+                image.display()
+            )),
+        );
+    }
+    Ok(())
+}
+
+/// Puts the pruned kernel where a kernel stands, and measures the system.
+fn record_of(
+    whole: &Whole,
+    kept: &Kept,
+    level: PruneLevel,
+    dir: &Path,
+    repaired: &Repaired,
+    session: &Session,
+) -> Result<(System, Record)> {
+    let roots: Vec<u32> = kept.roots.keys().map(|f| f.0).collect();
+    let dropped: Vec<u32> = kept.dropped.iter().map(|f| f.0).collect();
+    let build_id = identity(
+        "pruned/1",
+        &(
+            &whole.system.kernel.build_id,
+            certificate::word(level),
+            roots,
+            dropped,
+        ),
+    )?;
+    let kernel = Kernel {
+        build_id,
+        dir: dir.join("kernel"),
+    };
+    let options = BuildOptions {
+        output: Some(whole.output().join("pruned")),
+        ..whole.options.clone()
+    };
+    let system = whole.ingredients.finish(&whole.plan, &options, kernel)?;
+    let mut record = trial::built_record(&whole.plan, &system, session);
+    check::fill(&mut record, &repaired.last);
+    record.qemu_version = Some(whole.runner.qemu_version.clone());
+    Ok((system, record))
+}
+
+fn bound(whole: &Whole, system: &System) -> Result<Bound> {
+    let plan = &whole.plan;
+    let of_file = |name: &str| {
+        let path = system.output.join(name);
+        Id::of_file(&path).map_err(|e| Failure::io("read", &path, &e))
+    };
+    let separate = plan.ramdisk.placement == crate::recipe::plan::Placement::Separate;
+    Ok(Bound {
+        build_id: whole.system.kernel.build_id.clone(),
+        kernel: of_file("kernel")?,
+        ramdisk: separate.then(|| of_file("ramdisk")).transpose()?,
+        checks: identity("checks/1", &(&plan.checks, &plan.exercises))?,
+        qemu_version: whole.runner.qemu_version.clone(),
+        toolchain: system.inputs.toolchain.clone(),
+        cpu_models: Vec::new(),
+        memory_kib: vec![plan.machine.memory.as_kib()],
+        tuxling: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+fn identity<T: serde::Serialize>(tag: &str, value: &T) -> Result<Id> {
+    Id::of(tag, value).map_err(|e| Failure::new(Kind::Build, e.to_string()))
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(value)
+        .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))
+}

@@ -1,0 +1,8 @@
+//! Pruning: from what ran to a kernel without the rest, booted until it holds.
+
+pub mod certificate;
+pub mod job;
+pub mod policy;
+pub mod repair;
+pub mod rules;
+pub mod subject;

@@ -1,0 +1,169 @@
+//! Which functions stay at which level, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Program, Verdict, Wish};
+
+use super::rules::{self, Pattern};
+use crate::recipe::plan::PruneLevel;
+use crate::trace::Coverage;
+
+/// Why a function is a root of what stays.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// It ran in a trace.
+    Ran,
+    /// A list of functions from outside names it.
+    RanElsewhere,
+    /// A rule of the level, by its name.
+    Rule(String),
+    /// It is called by name from something that a rule keeps.
+    Called(String),
+    /// A pattern of the user's.
+    Asked,
+    /// This attempt ran into its trap.
+    Trapped(u32),
+}
+
+/// What a level decides from.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The kernel.
+    pub program: &'a Program,
+    /// Who calls whom.
+    pub graph: &'a Graph,
+    /// What ran.
+    pub coverage: &'a Coverage,
+    /// Names of functions that ran elsewhere.
+    pub outside: &'a BTreeSet<String>,
+    /// The user's patterns of what stays.
+    pub keep: &'a [Pattern],
+    /// The user's patterns of what goes, whatever else says that it stays.
+    pub drop: &'a [Pattern],
+}
+
+/// What stays, and why: the first reason that was found.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// The roots.
+    pub roots: BTreeMap<FunctionIndex, Reason>,
+    /// What the user's patterns take away.
+    pub dropped: BTreeSet<FunctionIndex>,
+}
+
+impl Kept {
+    /// What a level keeps before anything was tried.
+    pub fn of(level: PruneLevel, facts: &Facts<'_>) -> Kept {
+        let mut kept = Kept::default();
+        let mut by_id: BTreeMap<(&str, &str, u32), FunctionIndex> = BTreeMap::new();
+        for (index, function) in facts.program.functions().iter().enumerate() {
+            let FunctionId {
+                object,
+                symbol,
+                ordinal,
+            } = &function.id;
+            by_id.insert((object, symbol, *ordinal), FunctionIndex(index as u32));
+        }
+        for ran in &facts.coverage.functions {
+            let key = (ran.object.as_str(), ran.symbol.as_str(), ran.ordinal);
+            if let Some(index) = by_id.get(&key) {
+                kept.add(*index, Reason::Ran);
+            }
+        }
+        kept.add_named(facts);
+        if level != PruneLevel::Tight {
+            kept.add_rules(facts);
+        }
+        kept
+    }
+
+    fn add(&mut self, index: FunctionIndex, reason: Reason) {
+        self.roots.entry(index).or_insert(reason);
+    }
+
+    /// What lists and patterns name.
+    fn add_named(&mut self, facts: &Facts<'_>) {
+        for (index, function) in facts.program.functions().iter().enumerate() {
+            let index = FunctionIndex(index as u32);
+            let names = || std::iter::once(&function.id.symbol).chain(&function.aliases);
+            if names().any(|name| facts.outside.contains(name)) {
+                self.add(index, Reason::RanElsewhere);
+            }
+            let fits = |patterns: &[Pattern]| {
+                let object = &function.id.object;
+                patterns
+                    .iter()
+                    .any(|p| names().any(|name| p.fits(object, name)))
+            };
+            if fits(facts.keep) {
+                self.add(index, Reason::Asked);
+            }
+            if fits(facts.drop) {
+                self.dropped.insert(index);
+            }
+        }
+    }
+
+    /// What the rules keep, with all that is called from there by name.
+    fn add_rules(&mut self, facts: &Facts<'_>) {
+        for rule in rules::RULES {
+            let mut named = BTreeSet::new();
+            for (index, function) in facts.program.functions().iter().enumerate() {
+                let index = FunctionIndex(index as u32);
+                // What the rule is about must be in use at all.
+                if rule.fits(&function.id.object, &function.id.symbol) {
+                    named.insert(index);
+                }
+            }
+            let closure = facts.graph.direct_closure(named.iter().copied());
+            for index in &named {
+                self.add(*index, Reason::Rule(rule.name.to_owned()));
+            }
+            for index in closure {
+                self.add(index, Reason::Called(rule.name.to_owned()));
+            }
+        }
+    }
+
+    /// Adds what a boot has missed; more than that at the levels that promise
+    /// more than what ran. Gives what is new.
+    pub fn mend(
+        &mut self,
+        level: PruneLevel,
+        missed: FunctionIndex,
+        attempt: u32,
+        graph: &Graph,
+    ) -> Vec<FunctionIndex> {
+        let mut wanted = vec![missed];
+        if level != PruneLevel::Tight {
+            wanted.extend(graph.direct_callees(missed));
+        }
+        wanted.retain(|index| !self.roots.contains_key(index));
+        for index in &wanted {
+            self.add(*index, Reason::Trapped(attempt));
+        }
+        wanted
+    }
+
+    /// The wish that keeps this.
+    pub fn wish(&self, level: PruneLevel, program: &Program, command_line: &str) -> Wish {
+        let other = match level {
+            PruneLevel::Safe => Verdict::Allow,
+            PruneLevel::Balanced | PruneLevel::Tight => Verdict::Trap,
+        };
+        let verdict = |index| match self.roots.contains_key(&index) {
+            _ if self.dropped.contains(&index) => Verdict::Trap,
+            true => Verdict::Keep,
+            false => other,
+        };
+        let all = (0..program.functions().len() as u32).map(FunctionIndex);
+        Wish {
+            verdicts: all.map(verdict).collect(),
+            command_line: (level != PruneLevel::Safe).then(|| command_line.to_owned()),
+            ..Wish::default()
+        }
+    }
+}

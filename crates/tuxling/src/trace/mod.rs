@@ -1,0 +1,269 @@
+//! What of a kernel runs while its checks and exercises run.
+//!
+//! The kernel is booted by QEMU's translator, which logs every block of
+//! instructions that it translates; the addresses are those of a kernel whose
+//! functions are marked. Boots under several conditions are united until new
+//! ones add almost nothing.
+
+pub mod conditions;
+pub mod coverage;
+pub mod estimate;
+pub mod log;
+pub mod ranges;
+pub mod runner;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+
+use vmlinux::Code;
+use vmlinux::prune::{FunctionIndex, Wish};
+
+use crate::error::{Failure, Kind, Result};
+use crate::machine::boot::Observation;
+use crate::prune::subject::Subject;
+use crate::session::Session;
+use crate::trial::Outcome;
+use conditions::Condition;
+pub use coverage::Coverage;
+use coverage::{Covered, Run};
+use log::{Layout, Reader};
+use ranges::Ranges;
+pub use runner::Runner;
+
+/// So many runs in a row that add at most [`FEW`] functions together end a trace.
+const QUIET_RUNS: usize = 4;
+
+/// So few functions are almost nothing.
+const FEW: u64 = 2;
+
+/// Traces a kernel: links it with marks, boots it under all conditions, and
+/// then again under those that add most, `runs` times at most.
+pub fn trace(
+    subject: &Subject,
+    runner: &Runner,
+    runs: usize,
+    dir: &Path,
+    session: &Session,
+) -> Result<Coverage> {
+    let wish = Wish {
+        marks: true,
+        whole: true,
+        ..Wish::default()
+    };
+    let kernel = dir.join("kernel");
+    session.progress.begin("kernel with marks");
+    let started = std::time::Instant::now();
+    subject.link(&wish, &kernel, session)?;
+    session
+        .progress
+        .end("kernel with marks", started.elapsed(), false);
+    let vmlinux = kernel.join("vmlinux");
+    let bytes = std::fs::read(&vmlinux).map_err(|e| Failure::io("read", &vmlinux, &e))?;
+    let code = Code::parse(&bytes)
+        .map_err(|e| Failure::new(Kind::Build, format!("{}: {e}", vmlinux.display())))?;
+    let mut trace = Trace {
+        layout: runner.layout(&code),
+        marked: subject.marked(&code),
+        seen: BTreeMap::new(),
+        runs: Vec::new(),
+    };
+    if trace.marked.is_empty() {
+        return Err(Failure::new(
+            Kind::Build,
+            "no function is marked in the kernel that was linked for the trace",
+        ));
+    }
+    let mut all = conditions::all(&runner.plan);
+    all.truncate(runs.max(1));
+    for condition in &all {
+        trace.run(condition, runner, &kernel, dir, session)?;
+    }
+    let again: Vec<Condition> = trace.passed();
+    for at in 0..runs.saturating_sub(all.len()) {
+        if trace.is_quiet() {
+            break;
+        }
+        let Some(condition) = again.get(at % again.len().max(1)) else {
+            break;
+        };
+        trace.run(condition, runner, &kernel, dir, session)?;
+    }
+    Ok(trace.coverage(subject, runner))
+}
+
+struct Trace {
+    layout: Layout,
+    marked: Vec<(Range<u64>, FunctionIndex)>,
+    /// How many runs have seen each function.
+    seen: BTreeMap<FunctionIndex, u32>,
+    runs: Vec<Run>,
+}
+
+impl Trace {
+    fn run(
+        &mut self,
+        condition: &Condition,
+        runner: &Runner,
+        kernel: &Path,
+        dir: &Path,
+        session: &Session,
+    ) -> Result<()> {
+        let log = dir.join("in_asm.log");
+        let extra = ["-d", "in_asm", "-D"].map(str::to_owned);
+        let extra = extra
+            .into_iter()
+            .chain([log.to_string_lossy().into_owned()]);
+        let observation = Observation {
+            traps: None,
+            leave: Some(condition.idle()),
+        };
+        let report = runner.boot(
+            (kernel, &dir.join("boot")),
+            condition,
+            extra.collect(),
+            &observation,
+            session,
+        )?;
+        let mut functions = BTreeSet::new();
+        let passed = report.outcome == Outcome::Passed;
+        if passed {
+            let executed = read_log(&log, self.layout.clone())?;
+            functions = touched(&self.marked, &executed.to_vec());
+        }
+        // A log is some ten MB: it has done its work.
+        let _ = std::fs::remove_file(&log);
+        let added = functions
+            .iter()
+            .filter(|f| !self.seen.contains_key(f))
+            .count() as u64;
+        for function in &functions {
+            *self.seen.entry(*function).or_default() += 1;
+        }
+        session.progress.note(&format!(
+            "run {}, {}: {}",
+            self.runs.len() + 1,
+            condition.words(),
+            match passed {
+                true => format!("{} functions, {added} new", functions.len()),
+                false => format!("{}, left out: {}", report.outcome.words(), report.reason),
+            }
+        ));
+        if self.runs.is_empty() && !passed {
+            return Err(report.failure().unwrap_or_else(|| {
+                Failure::new(Kind::Check, "the kernel that is traced does not pass")
+            }));
+        }
+        self.runs.push(Run {
+            condition: condition.clone(),
+            outcome: report.outcome,
+            functions: functions.len() as u64,
+            added,
+            seconds: report.took.as_secs_f64(),
+        });
+        Ok(())
+    }
+
+    /// The conditions under which the whole kernel passes.
+    fn passed(&self) -> Vec<Condition> {
+        let passed = self.runs.iter().filter(|r| r.outcome == Outcome::Passed);
+        passed.map(|r| r.condition.clone()).collect()
+    }
+
+    fn is_quiet(&self) -> bool {
+        let passed = self.runs.iter().filter(|r| r.outcome == Outcome::Passed);
+        let last: Vec<u64> = passed.rev().take(QUIET_RUNS).map(|r| r.added).collect();
+        last.len() == QUIET_RUNS && last.iter().sum::<u64>() <= FEW
+    }
+
+    fn coverage(self, subject: &Subject, runner: &Runner) -> Coverage {
+        let all = subject.program.functions();
+        let passed = self.passed().len() as u32;
+        let covered: Vec<Covered> = self
+            .seen
+            .iter()
+            .filter_map(|(index, runs)| {
+                let function = all.get(index.0 as usize)?;
+                Some(Covered {
+                    object: function.id.object.clone(),
+                    symbol: function.id.symbol.clone(),
+                    ordinal: function.id.ordinal,
+                    bytes: function.bytes,
+                    runs: *runs,
+                })
+            })
+            .collect();
+        Coverage {
+            schema: coverage::SCHEMA.to_owned(),
+            recipe: runner.plan.name.clone(),
+            board: runner.plan.board.name.clone(),
+            qemu_version: runner.qemu_version.clone(),
+            all_functions: all.len() as u64,
+            all_bytes: all.iter().map(|f| f.bytes).sum(),
+            covered_bytes: covered.iter().map(|f| f.bytes).sum(),
+            missing: estimate::missing(self.seen.values().copied(), passed),
+            runs: self.runs,
+            functions: covered,
+        }
+    }
+}
+
+/// The functions that executed addresses belong to.
+fn touched(
+    marked: &[(Range<u64>, FunctionIndex)],
+    executed: &[Range<u64>],
+) -> BTreeSet<FunctionIndex> {
+    let hit = |range: &Range<u64>| {
+        let at = executed.partition_point(|e| e.end <= range.start);
+        executed.get(at).is_some_and(|e| e.start < range.end)
+    };
+    let found = marked.iter().filter(|(range, _)| hit(range));
+    found.map(|(_, index)| *index).collect()
+}
+
+fn read_log(path: &Path, layout: Layout) -> Result<Ranges> {
+    let failed = |e: std::io::Error| Failure::io("read", path, &e);
+    let mut file = File::open(path).map_err(failed)?;
+    let mut reader = Reader::new(layout);
+    let mut piece = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut piece).map_err(failed)? {
+            0 => break,
+            n => reader.push(&piece[..n]),
+        }
+    }
+    if !reader.reached_kernel() {
+        return Err(Failure::new(
+            Kind::Machine,
+            "QEMU's log of translated blocks has nothing of the kernel",
+        )
+        .help("tuxling trace needs QEMU's TCG with a disassembler"));
+    }
+    Ok(reader.executed().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_touched_by_what_overlaps_them() {
+        let marked = [
+            (0x100..0x140, FunctionIndex(7)),
+            (0x120..0x130, FunctionIndex(3)),
+            (0x140..0x150, FunctionIndex(1)),
+        ];
+        let of = |range| {
+            touched(&marked, &[range])
+                .into_iter()
+                .map(|f| f.0)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(of(0x100..0x104), [7]);
+        assert_eq!(of(0x12e..0x132), [3, 7]);
+        assert_eq!(of(0x13f..0x141), [1, 7]);
+        assert_eq!(of(0x150..0x160), [0; 0]);
+    }
+}

@@ -1,0 +1,100 @@
+//! Boots one system's kernels under conditions.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use vmlinux::Code;
+
+use super::conditions::Condition;
+use super::log::Layout;
+use crate::error::{Kind, Result};
+use crate::machine::boot::{self, BootReport, BootRequest, Observation};
+use crate::machine::qemu::Accelerator;
+use crate::recipe::Plan;
+use crate::session::{Session, process_failure};
+use crate::trial::check;
+use crate::trial::system::System;
+
+/// What stays the same in all boots of a trace or of a repair.
+#[derive(Debug)]
+pub struct Runner {
+    /// The plan.
+    pub plan: Plan,
+    /// QEMU's version.
+    pub qemu_version: String,
+    /// The folder of the whole system's outputs: its ramdisk and device tree.
+    output: PathBuf,
+    agent: PathBuf,
+}
+
+impl Runner {
+    /// For the kernels of this system.
+    pub fn new(plan: &Plan, system: &System, session: &Session) -> Result<Runner> {
+        Ok(Runner {
+            plan: plan.clone(),
+            qemu_version: check::qemu_version(plan, session)?,
+            output: system.output.clone(),
+            agent: session.phase("agent", || check::build_agent(system, session))?,
+        })
+    }
+
+    /// Boots the kernel in a folder; `dir` takes the boot's files. Always by
+    /// QEMU's translator: its breakpoints and its log are what is needed.
+    pub fn boot(
+        &self,
+        (kernel, dir): (&Path, &Path),
+        condition: &Condition,
+        extra: Vec<String>,
+        observation: &Observation<'_>,
+        session: &Session,
+    ) -> Result<BootReport> {
+        let mut machine = check::machine(&self.plan, &self.output, Accelerator::Tcg, &[]);
+        machine.kernel = kernel.join("image");
+        machine.extra = extra;
+        condition.apply(&mut machine);
+        let request = BootRequest {
+            machine,
+            checks: &self.plan.checks,
+            exercises: &self.plan.exercises,
+            agent: &self.agent,
+            adversary: None,
+            weather: None,
+            board: None,
+            quiet: Duration::ZERO,
+            inspect: None,
+            timeout: condition.stretched(self.plan.machine.timeout),
+            silence: condition.stretched(self.plan.machine.silence),
+            dir: dir.to_owned(),
+        };
+        let load = condition
+            .load(&session.processes)
+            .map_err(|e| process_failure(Kind::Machine, "load the host", e))?;
+        let report = boot::observed(&session.processes, &request, observation, &mut |_| {});
+        drop(load);
+        report
+    }
+
+    /// Where a kernel of this board lies.
+    pub fn layout(&self, code: &Code) -> Layout {
+        let offset = self.offset(code);
+        let entry = match code.image.contains(&code.entry) {
+            true => code.entry.wrapping_sub(offset),
+            false => code.entry,
+        };
+        Layout {
+            image: code.image.clone(),
+            entry,
+            offset,
+        }
+    }
+
+    /// What virtual addresses are above the physical ones: by the file, or,
+    /// where the file doesn't know, by the board's RAM, to whose beginning the
+    /// kernel's own space is mapped.
+    pub fn offset(&self, code: &Code) -> u64 {
+        match code.offset {
+            0 => self.plan.board.arch.facts().page_offset,
+            offset => offset,
+        }
+    }
+}

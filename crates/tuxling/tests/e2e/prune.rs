@@ -1,0 +1,71 @@
+//! Pruned kernels: that a missed function is seen wherever it is missed, and
+//! that the certificate makes the same bytes again.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::fixture::{Recipe, Run, folder, run, tuxling};
+
+/// Few boots: what is tested here isn't how well a trace covers.
+const FEW_RUNS: &str = "3";
+
+fn prune(recipe: &Path, arguments: &[&str]) -> Command {
+    let mut command = tuxling();
+    command
+        .current_dir(recipe.parent().expect("it stands in a folder"))
+        .arg("prune")
+        .arg(recipe)
+        .args(arguments);
+    command
+}
+
+fn tight(recipe: &Path, arguments: &[&str]) -> Run {
+    let mut command = prune(recipe, &["--level", "tight", "--runs", FEW_RUNS]);
+    run(command.args(arguments))
+}
+
+#[test]
+fn a_missed_function_is_seen_wherever_it_is_missed() {
+    let dir = folder();
+    let recipe = Recipe::pc_net("planted").write(dir.path());
+    for (function, where_it_runs) in [
+        ("mk_early_pgtbl_32", "before paging is on"),
+        ("timer_interrupt", "in an interrupt"),
+        ("worker_thread", "in a kernel thread"),
+        ("kernel_restart", "after the last check"),
+    ] {
+        let planted = tight(&recipe, &["--boots", "1", "--drop", function]);
+        let missed = format!("trapped: {function} (");
+        assert!(
+            planted.code == Some(5) && planted.stderr.contains(&missed),
+            "{where_it_runs}: {}",
+            planted.stderr
+        );
+        planted.says(&["was removed, and called from "]);
+    }
+}
+
+#[test]
+fn a_certificate_makes_the_same_bytes_again_with_the_same_tools_only() {
+    let dir = folder();
+    let recipe = Recipe::pc_net("certified").write(dir.path());
+    let pruned = tight(&recipe, &["--boots", "2", "--json"]).ends_with(0);
+    let certificate = pruned.json();
+    assert_eq!(certificate["schema"], "tuxling.certificate/1");
+    assert_eq!(certificate["passed"]["boots"], 2);
+    let whole = dir.path().join("build/certified/whole/kernel");
+    let size = |path: &Path| std::fs::metadata(path).expect("an output").len();
+    let kernel = dir.path().join("build/certified/pruned/kernel");
+    assert!(size(&kernel) < size(&whole) * 6 / 10);
+
+    let path = "build/certified/pruned/certified.cert.json";
+    run(&mut prune(&recipe, &["--verify", path])).ends_with(0);
+
+    let mut other = certificate.clone();
+    other["bound"]["toolchain"]["ld"] = "GNU ld 1.0".into();
+    let altered = dir.path().join("other.json");
+    std::fs::write(&altered, other.to_string()).expect("writable");
+    run(&mut prune(&recipe, &["--verify", "other.json"]))
+        .ends_with(7)
+        .says(&["ld: certified with GNU ld 1.0, here is "]);
+}

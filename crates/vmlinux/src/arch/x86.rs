@@ -1,0 +1,96 @@
+//! i386 and x86_64: the System V ABI's processor supplements.
+
+use super::{Field, Machine, TrapCode};
+use crate::relocatable::{Relocation, abi};
+
+/// i386.
+pub const I386: Machine = Machine {
+    name: "i386",
+    machine: abi::EM_386,
+    is_64: false,
+    field: i386_field,
+    is_branch,
+    branch_addend: -4,
+    resolved_branches,
+    trap: TrapCode {
+        code: &[0xe8, 0xfc, 0xff, 0xff, 0xff],
+        call: 0,
+        relocation: 1,
+        kind: 2,
+        nothing: &[0x90],
+        align: 1,
+    },
+};
+
+/// x86_64.
+pub const X86_64: Machine = Machine {
+    name: "x86_64",
+    machine: abi::EM_X86_64,
+    is_64: true,
+    field: x86_64_field,
+    is_branch,
+    branch_addend: -4,
+    resolved_branches,
+    trap: TrapCode {
+        code: &[0xe8, 0, 0, 0, 0],
+        call: 0,
+        relocation: 1,
+        kind: 4,
+        nothing: &[0x90],
+        align: 1,
+    },
+};
+
+/// `R_386_…`.
+fn i386_field(kind: u32) -> Option<Field> {
+    Some(match kind {
+        0 => Field::Mark,
+        1 => Field::Address(4),
+        2 | 4 => Field::Distance(4),
+        20 => Field::Address(2),
+        21 => Field::Distance(2),
+        22 => Field::Address(1),
+        23 => Field::Distance(1),
+        _ => return None,
+    })
+}
+
+/// `R_X86_64_…`.
+fn x86_64_field(kind: u32) -> Option<Field> {
+    Some(match kind {
+        0 => Field::Mark,
+        1 => Field::Address(8),
+        2 | 4 => Field::Distance(4),
+        10 | 11 => Field::Address(4),
+        12 => Field::Address(2),
+        24 => Field::Distance(8),
+        _ => return None,
+    })
+}
+
+/// `call`, `jmp`, and the long forms of `jcc`, with a distance of four bytes.
+fn is_branch(code: &[u8], at: &Relocation) -> bool {
+    let Ok(at) = usize::try_from(at.offset) else {
+        return false;
+    };
+    let before = |n: usize| at.checked_sub(n).and_then(|i| code.get(i)).copied();
+    match (before(2), before(1)) {
+        (_, Some(0xe8 | 0xe9)) => true,
+        (Some(0x0f), Some(0x80..=0x8f)) => true,
+        _ => false,
+    }
+}
+
+/// Any four bytes may be the distance of a branch, or of an address taken
+/// relative to the instruction: instructions can begin anywhere.
+fn resolved_branches(code: &[u8]) -> Vec<(u64, u64)> {
+    let mut branches = Vec::new();
+    for (at, bytes) in code.windows(4).enumerate() {
+        let distance = i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let to = at as i64 + 4 + i64::from(distance);
+        if (0..code.len() as i64).contains(&to) {
+            branches.push((at as u64, to as u64));
+        }
+    }
+    branches
+}

@@ -1,0 +1,264 @@
+//! The code of a linked kernel by address: where it lies, and which symbol an
+//! address belongs to.
+//!
+//! Names tell people where they are; they identify nothing: a kernel has
+//! hundreds of static functions that share their names.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SymbolKind, elf};
+
+/// One function, or one labelled piece of assembler code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeSymbol {
+    /// Its name.
+    pub name: String,
+    /// Its virtual address.
+    pub address: u64,
+    /// Its size in bytes; up to the next symbol where the symbol table has no
+    /// size.
+    pub bytes: u64,
+    /// The output section that it lies in.
+    pub section: String,
+}
+
+/// All code of a linked kernel.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Code {
+    /// By address, then in the symbol table's order. Aliases share an address.
+    pub symbols: Vec<CodeSymbol>,
+    /// The sections with instructions, by address.
+    pub sections: Vec<Range<u64>>,
+    /// What is loaded, virtual.
+    pub image: Range<u64>,
+    /// Virtual minus physical address, by the program headers. 0 where the file
+    /// says that both are equal, as ARM's does, whatever the board does.
+    pub offset: u64,
+    /// The entry point as the file has it: physical or virtual.
+    pub entry: u64,
+    /// The bytes of a word: 4 or 8.
+    pub word: usize,
+}
+
+/// Why a file can't be read as a linked kernel.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a readable ELF file: {0}")]
+pub struct CodeError(String);
+
+impl Code {
+    /// Reads the symbols of a linked kernel.
+    pub fn parse(file: &[u8]) -> Result<Code, CodeError> {
+        let wrong = |error: object::Error| CodeError(error.to_string());
+        let elf = object::File::parse(file).map_err(wrong)?;
+        let mut sections = BTreeMap::new();
+        let mut code = Vec::new();
+        let mut image = u64::MAX..0;
+        for section in elf.sections() {
+            let SectionFlags::Elf { sh_flags, .. } = section.flags() else {
+                continue;
+            };
+            let end = section.address().saturating_add(section.size());
+            if sh_flags.0 & elf::SHF_ALLOC.0 == 0 || section.size() == 0 {
+                continue;
+            }
+            image = image.start.min(section.address())..image.end.max(end);
+            if sh_flags.0 & elf::SHF_EXECINSTR.0 != 0 {
+                code.push(section.address()..end);
+                let name = section.name().map_err(wrong)?.to_owned();
+                sections.insert(section.index().0, (name, end));
+            }
+        }
+        code.sort_by_key(|range| range.start);
+        Ok(Code {
+            symbols: symbols(&elf, &sections),
+            sections: code,
+            image,
+            offset: offset(&elf),
+            entry: elf.entry(),
+            word: if elf.is_64() { 8 } else { 4 },
+        })
+    }
+
+    /// The symbol at an address: of several, the smallest that holds it.
+    pub fn at(&self, address: u64) -> Option<&CodeSymbol> {
+        let end = self.symbols.partition_point(|s| s.address <= address);
+        let holds = |s: &&CodeSymbol| address - s.address < s.bytes.max(1);
+        // Nested symbols are few and near: labels inside of a function.
+        let near = self.symbols.get(end.saturating_sub(64)..end)?;
+        near.iter().filter(holds).min_by_key(|s| s.bytes)
+    }
+
+    /// The address of a symbol in code; the first of several.
+    pub fn address_of(&self, name: &str) -> Option<u64> {
+        let found = self.symbols.iter().find(|symbol| symbol.name == name);
+        found.map(|symbol| symbol.address)
+    }
+
+    /// Whether an address lies in a section with instructions.
+    pub fn is_code(&self, address: u64) -> bool {
+        let at = self.sections.partition_point(|range| range.end <= address);
+        self.sections
+            .get(at)
+            .is_some_and(|range| range.start <= address)
+    }
+}
+
+/// The address of a symbol of a linked kernel, wherever it lies; the first of
+/// several.
+pub fn address_of(file: &[u8], name: &str) -> Option<u64> {
+    let elf = object::File::parse(file).ok()?;
+    let found = elf
+        .symbols()
+        .find(|s| s.name() == Ok(name) && s.is_definition());
+    let address = found.map(|symbol| symbol.address());
+    address
+}
+
+/// By index: the name, and where it ends.
+type CodeSections = BTreeMap<usize, (String, u64)>;
+
+fn symbols(elf: &object::File, code: &CodeSections) -> Vec<CodeSymbol> {
+    let mut all = Vec::new();
+    for symbol in elf.symbols() {
+        let name = symbol.name().unwrap_or_default();
+        let place = symbol.section_index().and_then(|index| code.get(&index.0));
+        let Some((section, _)) = place else {
+            continue;
+        };
+        if is_code(symbol.kind()) && !name.is_empty() && !is_mapping_symbol(name) {
+            all.push(CodeSymbol {
+                name: name.to_owned(),
+                address: symbol.address(),
+                bytes: symbol.size(),
+                section: section.clone(),
+            });
+        }
+    }
+    all.sort_by_key(|symbol| symbol.address);
+    give_sizes(&mut all, code);
+    all
+}
+
+/// A symbol without a size reaches up to the next symbol, at most to the end of
+/// its section.
+fn give_sizes(all: &mut [CodeSymbol], code: &CodeSections) {
+    let ends: BTreeMap<&str, u64> = code
+        .values()
+        .map(|(name, end)| (name.as_str(), *end))
+        .collect();
+    let mut next: Option<u64> = None;
+    let mut here = u64::MAX;
+    for symbol in all.iter_mut().rev() {
+        if symbol.address != here {
+            (next, here) = (Some(here).filter(|at| *at != u64::MAX), symbol.address);
+        }
+        if symbol.bytes == 0 {
+            let end = ends.get(symbol.section.as_str()).copied();
+            let until = next.into_iter().chain(end).min().unwrap_or(here);
+            symbol.bytes = until.saturating_sub(symbol.address);
+        }
+    }
+}
+
+fn is_code(kind: SymbolKind) -> bool {
+    matches!(
+        kind,
+        SymbolKind::Text | SymbolKind::Unknown | SymbolKind::Label
+    )
+}
+
+/// ARM's marks of what follows: instructions or data (ELF for the Arm
+/// Architecture, "Mapping symbols").
+fn is_mapping_symbol(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next() == Some(b'$')
+        && matches!(bytes.next(), Some(b'a' | b'd' | b't' | b'x'))
+        && matches!(bytes.next(), None | Some(b'.'))
+}
+
+/// Virtual minus physical address of the first segment that is loaded.
+fn offset(elf: &object::File) -> u64 {
+    fn first<'a, P: object::read::elf::ProgramHeader>(
+        headers: &'a [P],
+        endian: P::Endian,
+    ) -> Option<u64> {
+        let load = headers
+            .iter()
+            .find(|h| h.p_type(endian) == elf::PT_LOAD && h.p_memsz(endian).into() > 0)?;
+        let (virt, phys): (u64, u64) = (load.p_vaddr(endian).into(), load.p_paddr(endian).into());
+        Some(virt.wrapping_sub(phys))
+    }
+    match elf {
+        object::File::Elf32(file) => first(file.elf_program_headers(), file.endian()),
+        object::File::Elf64(file) => first(file.elf_program_headers(), file.endian()),
+        _ => None,
+    }
+    .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn this_program() -> Vec<u8> {
+        std::fs::read(std::env::current_exe().expect("has a path")).expect("readable")
+    }
+
+    fn symbol(name: &str, address: u64, bytes: u64) -> CodeSymbol {
+        CodeSymbol {
+            name: name.to_owned(),
+            address,
+            bytes,
+            section: ".text".to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_address_names_the_innermost_function() {
+        let code = Code {
+            symbols: vec![
+                symbol("outer", 0x100, 0x40),
+                symbol("inner", 0x120, 0x10),
+                symbol("next", 0x140, 0x20),
+            ],
+            ..Code::default()
+        };
+        let name = |at| code.at(at).map(|s| s.name.clone());
+        assert_eq!(name(0x125).as_deref(), Some("inner"));
+        assert_eq!(name(0x135).as_deref(), Some("outer"));
+        assert_eq!(name(0x160), None);
+        assert_eq!(name(0xff), None);
+    }
+
+    #[test]
+    fn the_functions_of_this_very_program_lie_in_its_code() {
+        let code = Code::parse(&this_program()).expect("an ELF file");
+        assert!(code.symbols.len() > 100);
+        for symbol in &code.symbols {
+            assert!(code.is_code(symbol.address), "{}", symbol.name);
+        }
+        assert_eq!((code.offset, code.word), (0, size_of::<usize>()));
+    }
+
+    #[test]
+    fn marks_of_the_arm_abi_are_no_functions() {
+        assert!(is_mapping_symbol("$a") && is_mapping_symbol("$d.12"));
+        assert!(!is_mapping_symbol("$able") && !is_mapping_symbol("a"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn no_damage_makes_it_panic(at in 0usize..4096, byte in any::<u8>(), end in any::<bool>()) {
+            let mut file = this_program();
+            let at = if end { file.len() - 1 - at } else { at };
+            file[at] = byte;
+            if let Ok(code) = Code::parse(&file) {
+                let _ = code.at(u64::MAX);
+                let _ = code.is_code(u64::MAX);
+            }
+        }
+    }
+}

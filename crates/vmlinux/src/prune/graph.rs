@@ -1,0 +1,140 @@
+//! Who calls whom, for policies that decide which functions to keep.
+
+use std::collections::BTreeSet;
+
+use super::live::{self, Live};
+use super::pieces::Role;
+use super::program::{Program, Spot};
+use super::sections::Lives;
+use super::{FunctionIndex, Verdict, Wish};
+
+/// The functions' references to each other.
+#[derive(Debug)]
+pub struct Graph {
+    callees: Vec<Vec<FunctionIndex>>,
+    taken: BTreeSet<FunctionIndex>,
+}
+
+impl Graph {
+    /// The functions that a function calls or jumps to by name, sorted. Calls
+    /// through pointers are not among them.
+    pub fn direct_callees(&self, function: FunctionIndex) -> &[FunctionIndex] {
+        self.callees
+            .get(function.0 as usize)
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The functions whose address stands in data or is taken by code.
+    pub fn address_taken(&self) -> &BTreeSet<FunctionIndex> {
+        &self.taken
+    }
+
+    /// Some functions and all that they call by name, and so on.
+    pub fn direct_closure(
+        &self,
+        roots: impl IntoIterator<Item = FunctionIndex>,
+    ) -> BTreeSet<FunctionIndex> {
+        let mut found: BTreeSet<FunctionIndex> = roots.into_iter().collect();
+        let mut queue: Vec<FunctionIndex> = found.iter().copied().collect();
+        while let Some(function) = queue.pop() {
+            for callee in self.direct_callees(function) {
+                if found.insert(*callee) {
+                    queue.push(*callee);
+                }
+            }
+        }
+        found
+    }
+}
+
+impl Program {
+    /// The call graph.
+    pub fn graph(&self) -> Graph {
+        let mut callees = vec![BTreeSet::new(); self.functions.len()];
+        let mut taken = BTreeSet::new();
+        let finder = Live {
+            pieces: Vec::new(),
+            trapped: Vec::new(),
+            forced: Vec::new(),
+            redirects: Default::default(),
+        };
+        let target = |spot: Spot| {
+            let code = self.pieces[spot.piece as usize].role == Role::Code;
+            code.then(|| finder.function_at(self, spot))
+                .flatten()
+                .map(FunctionIndex)
+        };
+        let resolved = live::resolved_branches(self);
+        for (number, piece) in self.pieces.iter().enumerate() {
+            // What says something about an instruction doesn't call it.
+            if matches!(piece.role, Role::Entry(Lives::WithKey) | Role::Linked) {
+                continue;
+            }
+            let facts = &self.units[piece.unit as usize].sections[piece.section as usize];
+            for at in piece.relocations.clone().map(|at| at as usize) {
+                let Some(function) = facts.references.get(at).copied().flatten().and_then(target)
+                else {
+                    continue;
+                };
+                if live::is_branch(self, piece, at) {
+                    for caller in live::functions_of(piece) {
+                        callees[caller.0 as usize].insert(function);
+                    }
+                } else if !piece.functions.contains(&function.0) {
+                    taken.insert(function);
+                }
+            }
+            for function in resolved
+                .get(&(number as u32))
+                .into_iter()
+                .flatten()
+                .filter_map(|s| target(*s))
+            {
+                for caller in live::functions_of(piece) {
+                    callees[caller.0 as usize].insert(function);
+                }
+            }
+        }
+        let callees = callees
+            .into_iter()
+            .map(|set| set.into_iter().collect())
+            .collect();
+        Graph { callees, taken }
+    }
+
+    /// Everything that some functions can reach over calls, addresses taken,
+    /// and data, with what the kernel's tables reach. A function on which
+    /// `barred` says so is not passed.
+    pub fn reachable(
+        &self,
+        roots: impl IntoIterator<Item = FunctionIndex>,
+        barred: impl Fn(FunctionIndex) -> bool,
+    ) -> BTreeSet<FunctionIndex> {
+        let all = (0..self.functions.len() as u32).map(FunctionIndex);
+        let verdict = |f| {
+            if barred(f) {
+                Verdict::Trap
+            } else {
+                Verdict::Allow
+            }
+        };
+        let mut verdicts: Vec<Verdict> = all.map(verdict).collect();
+        for root in roots {
+            if let Some(verdict) = verdicts.get_mut(root.0 as usize) {
+                *verdict = Verdict::Keep;
+            }
+        }
+        let live = Live::find(
+            self,
+            &Wish {
+                verdicts,
+                ..Wish::default()
+            },
+        );
+        let places = self.places.iter().enumerate();
+        let stays = places.filter(|(_, spot)| live.pieces[spot.piece as usize]);
+        stays
+            .map(|(index, _)| FunctionIndex(index as u32))
+            .collect()
+    }
+}

@@ -1,0 +1,299 @@
+//! What stays: everything that a root needs, over all relocations.
+
+use std::collections::HashMap;
+
+use super::pieces::{Cut, Piece, Role};
+use super::program::{Program, Spot};
+use super::sections::{Kind, Lives};
+use super::{FunctionIndex, Verdict, Wish};
+use crate::relocatable::abi;
+
+/// What stays and what traps.
+#[derive(Debug)]
+pub(super) struct Live {
+    /// For each piece, whether it stays.
+    pub pieces: Vec<bool>,
+    /// For each function, whether something that stays refers to it although
+    /// it goes.
+    pub trapped: Vec<bool>,
+    /// For each piece, whether it stays against the verdict.
+    pub forced: Vec<bool>,
+    /// For each function, the one that takes its place.
+    pub redirects: HashMap<u32, u32>,
+}
+
+impl Live {
+    /// Follows all references from the roots of a wish.
+    pub fn find(program: &Program, wish: &Wish) -> Live {
+        let mut finder = Finder {
+            program,
+            wish,
+            live: Live {
+                pieces: vec![false; program.pieces.len()],
+                trapped: vec![false; program.functions.len()],
+                forced: vec![false; program.pieces.len()],
+                redirects: wish
+                    .redirects
+                    .iter()
+                    .map(|(from, to)| (from.0, to.0))
+                    .collect(),
+            },
+            queue: Vec::new(),
+            keyed: keyed_entries(program),
+            resolved: resolved_branches(program),
+        };
+        finder.roots();
+        while let Some(piece) = finder.queue.pop() {
+            finder.follow(piece);
+        }
+        finder.live
+    }
+
+    /// The function that a reference to a place of code means.
+    pub fn function_at(&self, program: &Program, spot: Spot) -> Option<u32> {
+        let range = program.pieces[spot.piece as usize].functions.clone();
+        let functions = &program.functions[range.start as usize..range.end as usize];
+        let after = functions.partition_point(|f| (f.offset as i64) <= spot.offset);
+        (!functions.is_empty()).then(|| range.start + after.saturating_sub(1) as u32)
+    }
+}
+
+struct Finder<'a> {
+    program: &'a Program,
+    wish: &'a Wish,
+    live: Live,
+    queue: Vec<u32>,
+    keyed: HashMap<u32, Vec<u32>>,
+    resolved: HashMap<u32, Vec<Spot>>,
+}
+
+/// Entries of tables by the piece that keeps them.
+fn keyed_entries(program: &Program) -> HashMap<u32, Vec<u32>> {
+    let mut keyed: HashMap<u32, Vec<u32>> = HashMap::new();
+    for (number, piece) in program.pieces.iter().enumerate() {
+        if piece.role != Role::Entry(Lives::WithKey) {
+            continue;
+        }
+        let first = first_reference(program, piece);
+        if let Some(spot) = first {
+            keyed.entry(spot.piece).or_default().push(number as u32);
+        }
+    }
+    keyed
+}
+
+/// Branches within a section leave no relocation: for each piece, where those
+/// go that the assembler has resolved.
+pub(super) fn resolved_branches(program: &Program) -> HashMap<u32, Vec<Spot>> {
+    let mut resolved: HashMap<u32, Vec<Spot>> = HashMap::new();
+    for (number, unit) in program.units.iter().enumerate() {
+        for (index, facts) in unit.sections.iter().enumerate() {
+            if facts.cut != Cut::Filled || facts.kind != Kind::SharedCode {
+                continue;
+            }
+            let spot = |offset: u64| Spot {
+                unit: number as u32,
+                section: index as u32,
+                offset: offset as i64,
+                piece: u32::MAX,
+            };
+            let code = &unit.object.sections[index].data;
+            for (from, to) in (program.machine.resolved_branches)(code) {
+                let ends = program.piece_at(spot(from)).zip(program.piece_at(spot(to)));
+                let Some((source, target)) = ends else {
+                    continue;
+                };
+                let begins = program.pieces[target as usize].start == to;
+                if source != target && begins {
+                    resolved.entry(source).or_default().push(Spot {
+                        piece: target,
+                        ..spot(to)
+                    });
+                }
+            }
+        }
+    }
+    resolved
+}
+
+/// What the first field of an entry refers to.
+pub(super) fn first_reference(program: &Program, piece: &Piece) -> Option<Spot> {
+    let unit = &program.units[piece.unit as usize];
+    let index = piece.relocations.start as usize;
+    let section = &unit.object.sections[piece.section as usize];
+    section
+        .relocations
+        .get(index)
+        .filter(|r| r.offset == piece.start)?;
+    unit.sections[piece.section as usize]
+        .references
+        .get(index)
+        .copied()
+        .flatten()
+}
+
+impl Finder<'_> {
+    fn roots(&mut self) {
+        for number in 0..self.program.pieces.len() as u32 {
+            let piece = &self.program.pieces[number as usize];
+            let root = self.wish.whole
+                || match piece.role {
+                    Role::Root => piece.end > piece.start,
+                    Role::Code => self.verdict(piece) == Verdict::Keep,
+                    Role::Entry(Lives::WithFunctions) => self.functions_stay(piece),
+                    Role::Entry(Lives::WithParameter) => {
+                        self.functions_stay(piece) && self.on_command_line(piece)
+                    }
+                    _ => false,
+                };
+            if root {
+                self.keep(number);
+            }
+        }
+        for number in &self.program.named_by_script {
+            self.live.forced[*number as usize] =
+                self.verdict(&self.program.pieces[*number as usize]) == Verdict::Trap;
+            self.keep(*number);
+        }
+    }
+
+    /// The verdict on a piece: the kindest of those on its functions.
+    fn verdict(&self, piece: &Piece) -> Verdict {
+        let verdicts = piece.functions.clone().map(|f| self.verdict_on(f));
+        let rank = |v: &Verdict| match v {
+            Verdict::Trap => 0,
+            Verdict::Allow => 1,
+            Verdict::Keep => 2,
+        };
+        verdicts.max_by_key(rank).unwrap_or(Verdict::Allow)
+    }
+
+    fn verdict_on(&self, function: u32) -> Verdict {
+        self.wish
+            .verdicts
+            .get(function as usize)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Whether no function that an entry names is to trap.
+    fn functions_stay(&self, piece: &Piece) -> bool {
+        self.references(piece).all(|spot| {
+            let target = &self.program.pieces[spot.piece as usize];
+            target.role != Role::Code
+                || match self.live.function_at(self.program, spot) {
+                    Some(function) => self.verdict_on(function) != Verdict::Trap,
+                    None => true,
+                }
+        })
+    }
+
+    /// Whether the command line has the parameter that an entry names.
+    ///
+    /// A handler of `__setup` is called for each word that begins with its
+    /// text, one of `early_param` for a name that is equal; `-` and `_` are
+    /// the same (kernel/params.c: `parameqn`, `parse_args`).
+    fn on_command_line(&self, piece: &Piece) -> bool {
+        let Some(line) = &self.wish.command_line else {
+            return true;
+        };
+        let Some(name) = first_reference(self.program, piece).and_then(|s| self.text(s)) else {
+            return true;
+        };
+        let plain = |text: &str| text.replace('-', "_");
+        let name = plain(&name);
+        let name = name.split('=').next().unwrap_or_default();
+        // Quotes may hide where a word begins: look at every place one could.
+        line.split([' ', '\t', '\n', '"', ','])
+            .any(|word| plain(word).starts_with(name))
+    }
+
+    /// The string that stands at a place.
+    fn text(&self, spot: Spot) -> Option<String> {
+        let unit = &self.program.units[spot.unit as usize];
+        let data = &unit.object.sections[spot.section as usize].data;
+        let from = data.get(usize::try_from(spot.offset).ok()?..)?;
+        let end = from.iter().position(|b| *b == 0)?;
+        Some(String::from_utf8_lossy(&from[..end]).into_owned())
+    }
+
+    fn references<'b>(&'b self, piece: &'b Piece) -> impl Iterator<Item = Spot> + 'b {
+        let facts = &self.program.units[piece.unit as usize].sections[piece.section as usize];
+        let range = piece.relocations.start as usize..piece.relocations.end as usize;
+        facts
+            .references
+            .get(range)
+            .unwrap_or_default()
+            .iter()
+            .flatten()
+            .copied()
+    }
+
+    fn keep(&mut self, number: u32) {
+        if !std::mem::replace(&mut self.live.pieces[number as usize], true) {
+            self.queue.push(number);
+        }
+    }
+
+    /// Keeps what a piece that stays needs.
+    fn follow(&mut self, number: u32) {
+        let piece = &self.program.pieces[number as usize];
+        let spots: Vec<Spot> = self.references(piece).collect();
+        for spot in spots {
+            self.refer(spot);
+        }
+        for entry in self.keyed.get(&number).cloned().unwrap_or_default() {
+            self.keep(entry);
+        }
+        let facts = &self.program.units[piece.unit as usize].sections[piece.section as usize];
+        for follower in &facts.followers {
+            let range = self.program.units[piece.unit as usize].sections[*follower as usize]
+                .pieces
+                .clone();
+            range.for_each(|p| self.keep(p));
+        }
+        if facts.cut == Cut::Filled && facts.kind == Kind::SharedCode {
+            for other in facts.pieces.clone() {
+                if self.program.pieces[other as usize].role == Role::Filler {
+                    self.keep(other);
+                }
+            }
+            for spot in self.resolved.get(&number).cloned().unwrap_or_default() {
+                self.refer(spot);
+            }
+        }
+    }
+
+    fn refer(&mut self, spot: Spot) {
+        let mut number = spot.piece;
+        let program = self.program;
+        if program.pieces[number as usize].role == Role::Code {
+            let mut function = self.live.function_at(program, spot);
+            if let Some(to) = function.and_then(|f| self.live.redirects.get(&f)) {
+                function = Some(*to);
+                number = program.places[*to as usize].piece;
+            }
+            let piece = &program.pieces[number as usize];
+            let stays = self.wish.whole || self.live.forced[number as usize];
+            if !stays && self.verdict(piece) == Verdict::Trap {
+                if let Some(function) = function {
+                    self.live.trapped[function as usize] = true;
+                }
+                return;
+            }
+        }
+        self.keep(number);
+    }
+}
+
+/// Whether a function's address is taken by something else than a branch.
+pub(super) fn is_branch(program: &Program, piece: &Piece, index: usize) -> bool {
+    let section = &program.units[piece.unit as usize].object.sections[piece.section as usize];
+    section.has(abi::SHF_EXECINSTR)
+        && (program.machine.is_branch)(&section.data, &section.relocations[index])
+}
+
+/// The functions of a piece.
+pub(super) fn functions_of(piece: &Piece) -> impl Iterator<Item = FunctionIndex> + use<> {
+    piece.functions.clone().map(FunctionIndex)
+}

@@ -1,0 +1,310 @@
+//! Cutting sections into pieces, each of which is kept or removed as one.
+
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+
+use super::error::PruneError;
+use super::program::{Program, Unit};
+use super::sections::{Entry, Kind, Lives};
+use super::{EntrySizes, Unit as FunctionUnit};
+use crate::relocatable::{Section, abi};
+
+/// How a section is taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Not at all.
+    Whole,
+    /// Pieces that go are filled: places within the section stay.
+    Filled,
+    /// Pieces that go are left out: what follows moves up.
+    Compact,
+}
+
+/// What is kept or removed as one.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub unit: u32,
+    pub section: u32,
+    pub start: u64,
+    pub end: u64,
+    pub role: Role,
+    /// Its relocations: a range of those of its section.
+    pub relocations: Range<u32>,
+    /// The functions that begin in it.
+    pub functions: Range<u32>,
+}
+
+/// What makes a piece stay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Nothing is needed.
+    Root,
+    /// A reference, and the verdict on its functions.
+    Code,
+    /// A reference.
+    Data,
+    /// Any other piece of its section.
+    Filler,
+    /// An entry of a table.
+    Entry(Lives),
+    /// The section that its section is ordered with.
+    Linked,
+}
+
+/// Cuts all sections.
+pub(super) fn cut(program: &mut Program, sizes: &EntrySizes) -> Result<(), PruneError> {
+    let snippets = snippet_starts(program);
+    let mut functions = 0;
+    for number in 0..program.units.len() {
+        for index in 0..program.units[number].sections.len() {
+            let from = functions;
+            while program
+                .places
+                .get(functions)
+                .is_some_and(|p| (p.unit as usize, p.section as usize) == (number, index))
+            {
+                functions += 1;
+            }
+            let cutter = Cutter {
+                program,
+                unit: &program.units[number],
+                section: &program.units[number].object.sections[index],
+                functions: from..functions,
+            };
+            let starts = snippets.get(&(number as u32, index as u32));
+            let (cut, parts) =
+                cutter.parts(program.units[number].sections[index].kind, sizes, starts)?;
+            add(program, number, index, cut, parts, from..functions);
+        }
+    }
+    Ok(())
+}
+
+/// A piece before it has its place among all.
+struct Part {
+    range: Range<u64>,
+    role: Role,
+}
+
+/// Where something refers to sections of snippets.
+fn snippet_starts(program: &Program) -> HashMap<(u32, u32), BTreeSet<u64>> {
+    let mut starts: HashMap<(u32, u32), BTreeSet<u64>> = HashMap::new();
+    let references = program
+        .units
+        .iter()
+        .flat_map(|u| &u.sections)
+        .flat_map(|s| &s.references);
+    for spot in references.flatten() {
+        let facts = &program.units[spot.unit as usize].sections[spot.section as usize];
+        if facts.kind == Kind::Snippets && spot.offset >= 0 {
+            starts
+                .entry((spot.unit, spot.section))
+                .or_default()
+                .insert(spot.offset as u64);
+        }
+    }
+    starts
+}
+
+struct Cutter<'a> {
+    program: &'a Program,
+    unit: &'a Unit,
+    section: &'a Section,
+    functions: Range<usize>,
+}
+
+impl Cutter<'_> {
+    fn parts(
+        &self,
+        kind: Kind,
+        sizes: &EntrySizes,
+        snippets: Option<&BTreeSet<u64>>,
+    ) -> Result<(Cut, Vec<Part>), PruneError> {
+        let size = self.section.size;
+        let whole = |role| {
+            (
+                Cut::Whole,
+                vec![Part {
+                    range: 0..size,
+                    role,
+                }],
+            )
+        };
+        Ok(match kind {
+            Kind::Discarded => (Cut::Whole, Vec::new()),
+            Kind::Code => whole(Role::Code),
+            Kind::Data => whole(Role::Data),
+            Kind::Root | Kind::Attributes => whole(Role::Root),
+            Kind::Linked => whole(Role::Linked),
+            Kind::SharedCode => match self.functions_apart() {
+                Some(parts) => (Cut::Filled, parts),
+                None => whole(Role::Code),
+            },
+            Kind::Snippets => {
+                let starts = snippets.into_iter().flatten().copied();
+                let starts: BTreeSet<u64> = starts.filter(|s| *s < size).chain([0]).collect();
+                let ends = starts.iter().copied().skip(1).chain([size]);
+                let part = |(start, end)| Part {
+                    range: start..end,
+                    role: Role::Data,
+                };
+                (
+                    Cut::Filled,
+                    starts.iter().copied().zip(ends).map(part).collect(),
+                )
+            }
+            Kind::Merged if self.section.has(abi::SHF_STRINGS) => (Cut::Compact, self.strings()?),
+            Kind::Merged => (
+                Cut::Compact,
+                self.entries(self.section.entry_size, Role::Data)?,
+            ),
+            Kind::Table(entry, lives) => {
+                let bytes = match entry {
+                    Entry::Bytes(bytes) => bytes,
+                    Entry::Address => self.program.target.word(),
+                    Entry::Structure(structure) => self.structure(structure, sizes)?,
+                };
+                (Cut::Compact, self.entries(bytes, Role::Entry(lives))?)
+            }
+        })
+    }
+
+    fn structure(&self, structure: &'static str, sizes: &EntrySizes) -> Result<u64, PruneError> {
+        let missing = || PruneError::EntrySize {
+            object: self.unit.name.clone(),
+            section: self.section.name.clone(),
+            structure,
+        };
+        sizes.0.get(structure).copied().ok_or_else(missing)
+    }
+
+    fn wrong(&self, offset: u64, why: &'static str) -> PruneError {
+        let (object, section) = (self.unit.name.clone(), self.section.name.clone());
+        PruneError::Table {
+            object,
+            section,
+            offset,
+            why,
+        }
+    }
+
+    /// Functions and what is between them; nothing when they overlap.
+    fn functions_apart(&self) -> Option<Vec<Part>> {
+        let smallest = self.smallest_filled();
+        let mut parts = Vec::new();
+        let mut at = 0;
+        for function in &self.program.functions[self.functions.clone()] {
+            let end = function.offset.checked_add(function.bytes)?;
+            if function.offset < at || end > self.section.size || function.bytes == 0 {
+                return None;
+            }
+            if at < function.offset {
+                parts.push(Part {
+                    range: at..function.offset,
+                    role: Role::Filler,
+                });
+            }
+            // There is no room for a trap in a shorter one.
+            let role = if function.bytes < smallest {
+                Role::Filler
+            } else {
+                Role::Code
+            };
+            parts.push(Part {
+                range: function.offset..end,
+                role,
+            });
+            at = end;
+        }
+        if at < self.section.size {
+            parts.push(Part {
+                range: at..self.section.size,
+                role: Role::Filler,
+            });
+        }
+        Some(parts)
+    }
+
+    /// The size of the shortest function that can be filled with a trap.
+    fn smallest_filled(&self) -> u64 {
+        let trap = &self.program.machine.trap;
+        trap.code.len() as u64 - trap.call
+    }
+
+    fn entries(&self, bytes: u64, role: Role) -> Result<Vec<Part>, PruneError> {
+        if bytes == 0 || !self.section.size.is_multiple_of(bytes) {
+            return Err(self.wrong(0, "is not made of whole entries"));
+        }
+        let count = self.section.size / bytes;
+        let part = |index| Part {
+            range: index * bytes..(index + 1) * bytes,
+            role,
+        };
+        Ok((0..count).map(part).collect())
+    }
+
+    fn strings(&self) -> Result<Vec<Part>, PruneError> {
+        let width = self.section.entry_size.max(1);
+        let mut parts = Vec::new();
+        let mut start = 0;
+        for (index, character) in self.section.data.chunks(width as usize).enumerate() {
+            if character.iter().all(|b| *b == 0) {
+                // What pads to the next string's alignment goes with the
+                // string before it.
+                let end = (index as u64 + 1) * width;
+                parts.push(Part {
+                    range: start..end,
+                    role: Role::Data,
+                });
+                start = end;
+            }
+        }
+        if start != self.section.size {
+            return Err(self.wrong(start, "holds a string without an end"));
+        }
+        Ok(parts)
+    }
+}
+
+fn add(
+    program: &mut Program,
+    unit: usize,
+    index: usize,
+    cut: Cut,
+    parts: Vec<Part>,
+    functions: Range<usize>,
+) {
+    let first = program.pieces.len() as u32;
+    let section = &program.units[unit].object.sections[index];
+    let relocations = &section.relocations;
+    let alone = functions.len() == 1;
+    let mut next = functions.start;
+    for part in parts {
+        let from = relocations.partition_point(|r| r.offset < part.range.start);
+        let to = relocations.partition_point(|r| r.offset < part.range.end);
+        let begin = next;
+        while next < functions.end
+            && (cut == Cut::Whole || program.functions[next].offset < part.range.end)
+        {
+            program.places[next].piece = program.pieces.len() as u32;
+            program.functions[next].unit = match cut {
+                Cut::Whole if alone => FunctionUnit::Own,
+                Cut::Whole => FunctionUnit::Together,
+                _ => FunctionUnit::Filled,
+            };
+            next += 1;
+        }
+        program.pieces.push(Piece {
+            unit: unit as u32,
+            section: index as u32,
+            start: part.range.start,
+            end: part.range.end,
+            role: part.role,
+            relocations: from as u32..to as u32,
+            functions: begin as u32..next as u32,
+        });
+    }
+    let facts = &mut program.units[unit].sections[index];
+    facts.cut = cut;
+    facts.pieces = first..program.pieces.len() as u32;
+}

@@ -1,0 +1,70 @@
+//! Pruning itself, and what is said about it.
+
+use super::error::PruneError;
+use super::live::Live;
+use super::program::Program;
+use super::sections::Kind;
+use super::{Fate, KindBytes, Pruned, Report, Verdict, Wish, archive, rewrite};
+
+impl Program {
+    /// Removes what the wish doesn't keep.
+    pub fn prune(&self, wish: &Wish) -> Result<Pruned, PruneError> {
+        let live = Live::find(self, wish);
+        let (objects, traps) = rewrite::rewrite(self, &live, wish)?;
+        let mut report = Report {
+            functions: Vec::new(),
+            kinds: self.bytes_by_kind(&live),
+        };
+        for (index, spot) in self.places.iter().enumerate() {
+            let verdict = wish.verdicts.get(index).copied().unwrap_or_default();
+            let stays = live.pieces[spot.piece as usize];
+            report.functions.push(match (stays, verdict) {
+                (true, Verdict::Keep) => Fate::Kept,
+                (true, Verdict::Allow) => Fate::Reached,
+                (true, Verdict::Trap) => Fate::Forced,
+                (false, _) => Fate::Removed,
+            });
+        }
+        for trap in &traps {
+            report.functions[trap.function.0 as usize] = Fate::Trapped;
+        }
+        Ok(Pruned {
+            objects,
+            traps,
+            report,
+        })
+    }
+
+    fn bytes_by_kind(&self, live: &Live) -> std::collections::BTreeMap<String, KindBytes> {
+        let mut kinds = std::collections::BTreeMap::<String, KindBytes>::new();
+        for (number, piece) in self.pieces.iter().enumerate() {
+            let facts = &self.units[piece.unit as usize].sections[piece.section as usize];
+            let section = &self.units[piece.unit as usize].object.sections[piece.section as usize];
+            let name = match facts.kind {
+                Kind::Attributes | Kind::Discarded => continue,
+                Kind::Code => "code",
+                Kind::SharedCode => "code of several functions",
+                Kind::Snippets => "parts of functions",
+                Kind::Merged => "strings and constants",
+                Kind::Linked => "unwind tables",
+                Kind::Root => "roots",
+                Kind::Table(..) => section.name.as_str(),
+                Kind::Data => super::sections::output_name(section),
+            };
+            let bytes = kinds.entry(name.to_owned()).or_default();
+            bytes.before += piece.end - piece.start;
+            if live.pieces[number] {
+                bytes.after += piece.end - piece.start;
+            }
+        }
+        kinds
+    }
+}
+
+impl Pruned {
+    /// One archive of all objects, to be linked with `--whole-archive` in the
+    /// place of all that went in.
+    pub fn archive(&self) -> Vec<u8> {
+        archive::archive(&self.objects)
+    }
+}

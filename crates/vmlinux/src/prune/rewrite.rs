@@ -1,0 +1,550 @@
+//! From what stays to the objects that hold it.
+
+use std::collections::HashMap;
+
+use super::error::PruneError;
+use super::live::Live;
+use super::pieces::{Cut, Role};
+use super::program::{Program, Spot, Unit};
+use super::sections::{self, Kind};
+use super::{FunctionIndex, Output, TRAP_HANDLER, TRAPS_END, TRAPS_START, Trap, Wish};
+use crate::arch;
+use crate::relocatable::{Object, Place, Relocation, Section, Symbol, abi};
+
+/// The objects, and the traps in them.
+pub(super) fn rewrite(
+    program: &Program,
+    live: &Live,
+    wish: &Wish,
+) -> Result<(Vec<Output>, Vec<Trap>), PruneError> {
+    let traps = Traps::find(program, live);
+    if !traps.list.is_empty() && !program.globals.contains_key(TRAP_HANDLER) {
+        return Err(PruneError::NoHandler);
+    }
+    let mut outputs = Vec::new();
+    for (number, unit) in program.units.iter().enumerate() {
+        let rewriter = Rewriter::new(program, live, &traps, number as u32);
+        if let Some(object) = rewriter.object(wish)? {
+            outputs.push(Output {
+                name: unit.name.clone(),
+                bytes: object.write(),
+            });
+        }
+    }
+    if traps.list.iter().any(|t| !t.in_place) {
+        let bytes = traps.object(program).write();
+        outputs.push(Output {
+            name: "tuxling_traps.o".to_owned(),
+            bytes,
+        });
+    }
+    Ok((outputs, traps.list))
+}
+
+/// Which functions trap, and where.
+struct Traps {
+    list: Vec<Trap>,
+    /// From functions to the names of their traps.
+    names: HashMap<u32, String>,
+}
+
+impl Traps {
+    fn find(program: &Program, live: &Live) -> Traps {
+        let mut traps = Traps {
+            list: Vec::new(),
+            names: HashMap::new(),
+        };
+        for (index, spot) in program.places.iter().enumerate() {
+            let facts = &program.units[spot.unit as usize].sections[spot.section as usize];
+            let stays = live.pieces[spot.piece as usize];
+            let in_place = !stays
+                && facts.cut == Cut::Filled
+                && facts.pieces.clone().any(|p| live.pieces[p as usize]);
+            if in_place || (live.trapped[index] && !stays) {
+                let name = &program.functions[index].id.symbol;
+                let name = format!("tuxling_trap.{}.{name}", traps.list.len());
+                traps.names.insert(index as u32, name);
+                traps.list.push(Trap {
+                    function: FunctionIndex(index as u32),
+                    in_place,
+                });
+            }
+        }
+        traps
+    }
+
+    /// The object of the traps that stand together.
+    fn object(&self, program: &Program) -> Object {
+        let trap = &program.machine.trap;
+        let explicit = program.target.is_64;
+        let mut section = Section {
+            name: ".text".to_owned(),
+            kind: abi::SHT_PROGBITS,
+            flags: abi::SHF_ALLOC | abi::SHF_EXECINSTR,
+            align: trap.align,
+            entry_size: 0,
+            linked: None,
+            data: Vec::new(),
+            size: 0,
+            relocations: Vec::new(),
+            explicit_addends: explicit,
+        };
+        let mut symbols = vec![undefined(TRAP_HANDLER), defined(TRAPS_START, 0, 0)];
+        for trapped in self.list.iter().filter(|t| !t.in_place) {
+            let at = section.data.len() as u64;
+            section.data.extend(trap.code);
+            section
+                .relocations
+                .push(call_of_handler(program, at, 0, explicit));
+            symbols.push(defined(
+                &self.names[&trapped.function.0],
+                at,
+                trap.code.len() as u64,
+            ));
+        }
+        section.size = section.data.len() as u64;
+        symbols.push(defined(TRAPS_END, section.size, 0));
+        Object {
+            target: program.target,
+            sections: vec![section],
+            symbols,
+        }
+    }
+}
+
+/// The relocation of a trap that begins at an offset.
+fn call_of_handler(program: &Program, start: u64, symbol: usize, explicit: bool) -> Relocation {
+    let trap = &program.machine.trap;
+    Relocation {
+        offset: start + trap.relocation,
+        kind: trap.kind,
+        symbol: Some(symbol),
+        addend: if explicit {
+            program.machine.branch_addend
+        } else {
+            0
+        },
+    }
+}
+
+fn defined(name: &str, value: u64, size: u64) -> Symbol {
+    Symbol {
+        name: name.to_owned(),
+        value,
+        size,
+        binding: abi::STB_GLOBAL,
+        kind: if size == 0 {
+            abi::STT_NOTYPE
+        } else {
+            abi::STT_FUNC
+        },
+        other: 0,
+        place: Place::Section(0),
+    }
+}
+
+fn undefined(name: &str) -> Symbol {
+    Symbol {
+        name: name.to_owned(),
+        value: 0,
+        size: 0,
+        binding: abi::STB_GLOBAL,
+        kind: abi::STT_NOTYPE,
+        other: 0,
+        place: Place::Undefined,
+    }
+}
+
+/// A section on its way out.
+struct Kept {
+    section: Section,
+    /// Of each relocation, its index in the section it comes from; none for
+    /// the call of a trap.
+    origins: Vec<Option<usize>>,
+}
+
+struct Rewriter<'a> {
+    program: &'a Program,
+    live: &'a Live,
+    traps: &'a Traps,
+    number: u32,
+    unit: &'a Unit,
+    /// From sections to their places in the output.
+    places: Vec<Option<usize>>,
+    /// Symbols of the output, and where each comes from.
+    symbols: Vec<Symbol>,
+    from_old: HashMap<usize, usize>,
+    named: HashMap<String, usize>,
+}
+
+impl<'a> Rewriter<'a> {
+    fn new(program: &'a Program, live: &'a Live, traps: &'a Traps, number: u32) -> Rewriter<'a> {
+        let unit = &program.units[number as usize];
+        Rewriter {
+            program,
+            live,
+            traps,
+            number,
+            unit,
+            places: vec![None; unit.sections.len()],
+            symbols: Vec::new(),
+            from_old: HashMap::new(),
+            named: HashMap::new(),
+        }
+    }
+
+    /// The object, if anything is left of it.
+    fn object(mut self, wish: &Wish) -> Result<Option<Object>, PruneError> {
+        let kept: Vec<usize> = (0..self.unit.sections.len())
+            .filter(|s| self.section_stays(*s))
+            .collect();
+        for (place, section) in kept.iter().enumerate() {
+            self.places[*section] = Some(place);
+        }
+        self.keep_symbols();
+        let loaded = kept
+            .iter()
+            .any(|s| self.unit.sections[*s].kind != Kind::Attributes);
+        let constants = self
+            .symbols
+            .iter()
+            .any(|s| s.is_global() && s.place != Place::Undefined);
+        if !loaded && !constants {
+            return Ok(None);
+        }
+        let mut sections = Vec::with_capacity(kept.len());
+        for index in kept {
+            let mut kept = self.section(index);
+            self.relocations(index, &mut kept)?;
+            sections.push(kept.section);
+        }
+        if wish.marks {
+            self.mark_functions();
+        }
+        Ok(Some(Object {
+            target: self.unit.object.target,
+            sections,
+            symbols: self.symbols,
+        }))
+    }
+
+    fn section_stays(&self, section: usize) -> bool {
+        let facts = &self.unit.sections[section];
+        facts.kind != Kind::Discarded && facts.pieces.clone().any(|p| self.live.pieces[p as usize])
+    }
+
+    /// Symbols of what stays. Those that are only referred to come later.
+    fn keep_symbols(&mut self) {
+        for (index, symbol) in self.unit.object.symbols.iter().enumerate() {
+            let stays = match symbol.place {
+                Place::Section(_) => {
+                    symbol.kind != abi::STT_SECTION
+                        && !symbol.name.starts_with(".L")
+                        && self.new_place(symbol).is_some()
+                }
+                Place::Absolute => symbol.is_global() || symbol.kind == abi::STT_FILE,
+                Place::Common => true,
+                Place::Undefined => false,
+            };
+            if stays {
+                self.keep_symbol(index);
+            }
+        }
+        self.name_filled();
+    }
+
+    /// Functions filled in place have the symbols of their traps.
+    fn name_filled(&mut self) {
+        let filled = self.traps.list.iter().filter(|t| t.in_place);
+        for trap in filled {
+            let spot = self.program.places[trap.function.0 as usize];
+            if spot.unit != self.number {
+                continue;
+            }
+            let Some(place) = self.places[spot.section as usize] else {
+                continue;
+            };
+            let function = &self.program.functions[trap.function.0 as usize];
+            let name = &self.traps.names[&trap.function.0];
+            let symbol = Symbol {
+                place: Place::Section(place),
+                ..defined(name, function.offset, function.bytes)
+            };
+            self.named.insert(name.clone(), self.symbols.len());
+            self.symbols.push(symbol);
+        }
+    }
+
+    fn mark_functions(&mut self) {
+        let range = self.program.places.iter().enumerate();
+        for (index, spot) in range.filter(|(_, s)| s.unit == self.number) {
+            let Some(place) = self.places[spot.section as usize] else {
+                continue;
+            };
+            if !self.live.pieces[spot.piece as usize] {
+                continue;
+            }
+            let function = &self.program.functions[index];
+            self.symbols.push(Symbol {
+                binding: abi::STB_LOCAL,
+                place: Place::Section(place),
+                ..defined(
+                    &format!("tuxling_fn.{index}"),
+                    function.offset,
+                    function.bytes.max(1),
+                )
+            });
+        }
+    }
+
+    /// Where a symbol stands in the output, if what it names stays.
+    fn new_place(&self, symbol: &Symbol) -> Option<(usize, u64)> {
+        let section = symbol.section()?;
+        let place = self.places[section]?;
+        if symbol.kind == abi::STT_SECTION {
+            return Some((place, 0));
+        }
+        let value = self.new_offset(section, symbol.value as i64)?;
+        Some((place, value as u64))
+    }
+
+    /// Where an offset of a section is in the output, if its piece stays.
+    fn new_offset(&self, section: usize, offset: i64) -> Option<i64> {
+        let spot = Spot {
+            unit: self.number,
+            section: section as u32,
+            offset,
+            piece: 0,
+        };
+        let piece = self.program.piece_at(spot)?;
+        if !self.live.pieces[piece as usize] {
+            return None;
+        }
+        let facts = &self.unit.sections[section];
+        if facts.cut != Cut::Compact {
+            return Some(offset);
+        }
+        let gone: u64 = (facts.pieces.start..piece)
+            .filter(|p| !self.live.pieces[*p as usize])
+            .map(|p| self.program.pieces[p as usize].end - self.program.pieces[p as usize].start)
+            .sum();
+        Some(offset - gone as i64)
+    }
+
+    fn keep_symbol(&mut self, index: usize) -> usize {
+        if let Some(new) = self.from_old.get(&index) {
+            return *new;
+        }
+        let old = &self.unit.object.symbols[index];
+        let mut symbol = old.clone();
+        if old.section().is_some() {
+            match self.new_place(old) {
+                Some((place, value)) => {
+                    symbol.place = Place::Section(place);
+                    symbol.value = value;
+                }
+                // Defined elsewhere too: a weak definition that doesn't count.
+                None => {
+                    symbol = Symbol {
+                        other: old.other,
+                        ..undefined(&old.name)
+                    }
+                }
+            }
+        }
+        let new = self.symbols.len();
+        self.named.entry(symbol.name.clone()).or_insert(new);
+        self.symbols.push(symbol);
+        self.from_old.insert(index, new);
+        new
+    }
+
+    /// A symbol by name, to be found in another object unless it is here.
+    fn symbol_named(&mut self, name: &str) -> usize {
+        if let Some(index) = self
+            .named
+            .get(name)
+            .filter(|i| self.symbols[**i].is_global())
+        {
+            return *index;
+        }
+        let new = self.symbols.len();
+        self.named.insert(name.to_owned(), new);
+        self.symbols.push(undefined(name));
+        new
+    }
+
+    /// A section with its bytes, and the relocations that stay, at their new
+    /// places but with their old symbols.
+    fn section(&self, index: usize) -> Kept {
+        let old = &self.unit.object.sections[index];
+        let facts = &self.unit.sections[index];
+        let mut section = Section {
+            name: sections::output_name(old).to_owned(),
+            linked: old.linked.and_then(|with| self.places[with]),
+            data: Vec::new(),
+            size: 0,
+            relocations: Vec::new(),
+            ..old.clone()
+        };
+        let mut origins = Vec::new();
+        for number in facts.pieces.clone() {
+            let piece = &self.program.pieces[number as usize];
+            let stays = self.live.pieces[number as usize];
+            let from = section.size;
+            let bytes = old
+                .data
+                .get(piece.start as usize..piece.end as usize)
+                .unwrap_or_default();
+            match (stays, facts.cut) {
+                (true, _) => {
+                    section.data.extend(bytes);
+                    for at in piece.relocations.clone() {
+                        let old = old.relocations[at as usize];
+                        let offset = from + (old.offset - piece.start);
+                        section.relocations.push(Relocation { offset, ..old });
+                        origins.push(Some(at as usize));
+                    }
+                }
+                (false, Cut::Filled) if piece.role == Role::Code => {
+                    let trap = &self.program.machine.trap;
+                    self.fill(&mut section.data, bytes.len(), trap);
+                    let start = (section.data.len() - trap.code.len()) as u64;
+                    let call = call_of_handler(self.program, start, 0, section.explicit_addends);
+                    section.relocations.push(call);
+                    origins.push(None);
+                }
+                (false, Cut::Filled) => section.data.resize(section.data.len() + bytes.len(), 0),
+                (false, _) => continue,
+            }
+            section.size = from + (piece.end - piece.start);
+        }
+        Kept { section, origins }
+    }
+
+    /// Instructions that do nothing, and at the end a trap.
+    fn fill(&self, data: &mut Vec<u8>, length: usize, trap: &arch::TrapCode) {
+        let code = match length >= trap.code.len() {
+            true => trap.code,
+            false => &trap.code[trap.call as usize..],
+        };
+        let nothing = trap.nothing.iter().cycle();
+        data.extend(nothing.take(length - code.len()));
+        data.extend(code);
+    }
+
+    fn relocations(&mut self, index: usize, kept: &mut Kept) -> Result<(), PruneError> {
+        let mut relocations = std::mem::take(&mut kept.section.relocations);
+        for (at, origin) in relocations.iter_mut().zip(&kept.origins) {
+            match origin {
+                None => at.symbol = Some(self.symbol_named(TRAP_HANDLER)),
+                Some(origin) => self.relocation(index, &mut kept.section, at, *origin)?,
+            }
+        }
+        kept.section.relocations = relocations;
+        Ok(())
+    }
+
+    fn relocation(
+        &mut self,
+        index: usize,
+        section: &mut Section,
+        at: &mut Relocation,
+        origin: usize,
+    ) -> Result<(), PruneError> {
+        let Some(old) = at.symbol else { return Ok(()) };
+        let Some(spot) = self.unit.sections[index].references[origin] else {
+            at.symbol = Some(self.keep_symbol(old));
+            return Ok(());
+        };
+        if let Some(name) = self.replaced_by(spot)? {
+            at.symbol = Some(self.symbol_named(&name));
+            return self.point_at(section, at, |base, _| base);
+        }
+        if !self.live.pieces[spot.piece as usize] {
+            return Err(self.wrong(section, at, "refers to what is gone"));
+        }
+        let (owner, symbol) = match self.program.definition(self.number, old) {
+            Some((owner, symbol)) => (owner, symbol),
+            None => return Ok(()),
+        };
+        let of_section = symbol.kind == abi::STT_SECTION;
+        at.symbol = Some(match owner == self.number {
+            true => self.keep_symbol(old),
+            false => self.symbol_named(&symbol.name),
+        });
+        if of_section && self.unit.sections[spot.section as usize].cut == Cut::Compact {
+            let missing = self.wrong(section, at, "refers to what is gone");
+            let new = self
+                .new_offset(spot.section as usize, spot.offset)
+                .ok_or(missing)?;
+            return self.point_at(section, at, |_, addend| addend + new - spot.offset);
+        }
+        Ok(())
+    }
+
+    /// The symbol of what stands in the place of a function.
+    fn replaced_by(&self, spot: Spot) -> Result<Option<String>, PruneError> {
+        if self.program.pieces[spot.piece as usize].role != Role::Code {
+            return Ok(None);
+        }
+        let Some(mut function) = self.live.function_at(self.program, spot) else {
+            return Ok(None);
+        };
+        let redirected = self.live.redirects.get(&function).copied();
+        function = redirected.unwrap_or(function);
+        let place = self.program.places[function as usize];
+        if !self.live.pieces[place.piece as usize] {
+            return Ok(self.traps.names.get(&function).cloned());
+        }
+        if redirected.is_none() {
+            return Ok(None);
+        }
+        let to = &self.program.functions[function as usize];
+        let names = std::iter::once(&to.id.symbol).chain(&to.aliases);
+        let global = names.into_iter().find(|name| {
+            self.program
+                .globals
+                .get(*name)
+                .is_some_and(|(unit, _)| *unit == place.unit)
+        });
+        let local = || PruneError::Redirect {
+            function: to.id.symbol.clone(),
+        };
+        global.cloned().map(Some).ok_or_else(local)
+    }
+
+    /// Changes the addend of a relocation, seen as what it is for the very
+    /// symbol and what it was.
+    fn point_at(
+        &self,
+        section: &mut Section,
+        at: &mut Relocation,
+        new: impl Fn(i64, i64) -> i64,
+    ) -> Result<(), PruneError> {
+        let outside = self.wrong(
+            section,
+            at,
+            "lies outside of its section, or the addend doesn't fit",
+        );
+        let target = &self.program.target;
+        let Some(field) = (self.program.machine.field)(at.kind) else {
+            return Err(outside);
+        };
+        let base = self.program.base(section, field);
+        let addend = arch::addend(target, field, section, at);
+        let written = addend
+            .and_then(|addend| arch::set_addend(target, field, section, at, new(base, addend)));
+        written.ok_or(outside)
+    }
+
+    fn wrong(&self, section: &Section, at: &Relocation, why: &'static str) -> PruneError {
+        PruneError::Relocation {
+            object: self.unit.name.clone(),
+            section: section.name.clone(),
+            offset: at.offset,
+            kind: at.kind,
+            why,
+        }
+    }
+}
