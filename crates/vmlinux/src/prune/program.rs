@@ -104,6 +104,11 @@ impl Program {
         found.map(|(index, _)| FunctionIndex(index as u32)).collect()
     }
 
+    /// The global names that the objects define.
+    pub fn global_names(&self) -> HashSet<String> {
+        self.globals.keys().cloned().collect()
+    }
+
     fn classify(&mut self) -> Result<(), PruneError> {
         for unit in &mut self.units {
             for section in &unit.object.sections {
