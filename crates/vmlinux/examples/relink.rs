@@ -33,8 +33,14 @@ fn relink() -> Result<(), Box<dyn std::error::Error>> {
             _ => files.push((name.as_str(), std::fs::read(name)?, role)),
         }
     }
-    let inputs: Vec<Input> =
-        files.iter().map(|(name, bytes, role)| Input { name, bytes, role: *role }).collect();
+    let inputs: Vec<Input> = files
+        .iter()
+        .map(|(name, bytes, role)| Input {
+            name,
+            bytes,
+            role: *role,
+        })
+        .collect();
     let mut entries = EntrySizes::default();
     for line in std::fs::read_to_string(sizes)?.lines() {
         let (name, bytes) = line.split_once(' ').ok_or("a line without a size")?;
@@ -49,8 +55,15 @@ fn relink() -> Result<(), Box<dyn std::error::Error>> {
     let verified = vmlinux::prune::verify::check(&pruned, &program.global_names())?;
     let checked = start.elapsed();
     std::fs::write(out, pruned.archive())?;
-    std::fs::write(format!("{out}.functions"), functions(&program, &pruned.report.functions))?;
-    eprintln!("{} functions, {} traps", program.functions().len(), pruned.traps.len());
+    std::fs::write(
+        format!("{out}.functions"),
+        functions(&program, &pruned.report.functions),
+    )?;
+    eprintln!(
+        "{} functions, {} traps",
+        program.functions().len(),
+        pruned.traps.len()
+    );
     for (kind, bytes) in &pruned.report.kinds {
         eprintln!("{kind:<30} {:>9} {:>9}", bytes.before, bytes.after);
     }
@@ -61,12 +74,17 @@ fn relink() -> Result<(), Box<dyn std::error::Error>> {
         verified.in_place,
         verified.left_to_script.len()
     );
-    eprintln!("read {read:?}, load until {loaded:?}, prune until {done:?}, verify until {checked:?}");
+    eprintln!(
+        "read {read:?}, load until {loaded:?}, prune until {done:?}, verify until {checked:?}"
+    );
     Ok(())
 }
 
 fn wish(program: &Program, verdicts: &str) -> Result<Wish, Box<dyn std::error::Error>> {
-    let mut wish = Wish { marks: true, ..Wish::default() };
+    let mut wish = Wish {
+        marks: true,
+        ..Wish::default()
+    };
     match verdicts {
         "whole" => wish.whole = true,
         "all" => {}
@@ -88,7 +106,10 @@ fn functions(program: &Program, fates: &[vmlinux::prune::Fate]) -> String {
     lines
         .map(|(index, (f, fate))| {
             let (id, unit) = (&f.id, f.unit);
-            format!("{index} {} {} {} {} {unit:?} {fate:?}\n", id.object, id.symbol, f.section, f.bytes)
+            format!(
+                "{index} {} {} {} {} {unit:?} {fate:?}\n",
+                id.object, id.symbol, f.section, f.bytes
+            )
         })
         .collect()
 }

@@ -75,9 +75,8 @@ pub const MACHINES: &[Machine] = &[x86::I386, x86::X86_64, arm::ARM];
 
 /// The row of a file's machine.
 pub fn machine(target: &Target) -> Option<&'static Machine> {
-    let little = |m: &&Machine| {
-        m.machine == target.machine && m.is_64 == target.is_64 && !target.big_endian
-    };
+    let little =
+        |m: &&Machine| m.machine == target.machine && m.is_64 == target.is_64 && !target.big_endian;
     MACHINES.iter().find(little)
 }
 

@@ -5,7 +5,10 @@
 //! (ELF64, RELA). The programs need no C library, so that they run on any
 //! x86_64 host.
 
-#![allow(clippy::disallowed_methods, reason = "tests run the compiler and what it makes")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests run the compiler and what it makes"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -74,7 +77,10 @@ impl Bench {
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Output {
-        let output = Command::new(program).args(arguments).current_dir(&self.folder).output();
+        let output = Command::new(program)
+            .args(arguments)
+            .current_dir(&self.folder)
+            .output();
         output.unwrap_or_else(|error| panic!("{program}: {error}"))
     }
 
@@ -99,23 +105,49 @@ impl Bench {
     }
 
     fn load(&self, texts: &[(&str, &str)]) -> Program {
-        let mut objects = vec![self.compile("runtime.c", RUNTIME), self.compile("handler.S", HANDLER)];
+        let mut objects = vec![
+            self.compile("runtime.c", RUNTIME),
+            self.compile("handler.S", HANDLER),
+        ];
         objects.extend(texts.iter().map(|(name, text)| self.compile(name, text)));
-        let inputs: Vec<Input> =
-            objects.iter().map(|(name, bytes)| Input { name, bytes, role: Role::Always }).collect();
+        let inputs: Vec<Input> = objects
+            .iter()
+            .map(|(name, bytes)| Input {
+                name,
+                bytes,
+                role: Role::Always,
+            })
+            .collect();
         Program::load(&inputs, "ENTRY(_start)", &EntrySizes::default()).expect("they resolve")
     }
 
     /// Links what came out and runs it.
     fn execute(&self, pruned: &Pruned) -> (String, Option<i32>) {
         std::fs::write(self.folder.join("all.a"), pruned.archive()).expect("written");
-        let emulation = if self.mode == "-m32" { "elf_i386" } else { "elf_x86_64" };
-        let link = ["-m", emulation, "--fatal-warnings", "-z", "noexecstack", "-e", "_start", "-o", "program"];
+        let emulation = if self.mode == "-m32" {
+            "elf_i386"
+        } else {
+            "elf_x86_64"
+        };
+        let link = [
+            "-m",
+            emulation,
+            "--fatal-warnings",
+            "-z",
+            "noexecstack",
+            "-e",
+            "_start",
+            "-o",
+            "program",
+        ];
         let mut link = link.to_vec();
         link.extend(["--whole-archive", "all.a"]);
         self.good("ld", &link);
         let output = self.run("./program", &[]);
-        (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code())
+        (
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            output.status.code(),
+        )
     }
 
     /// The symbol of the function whose trap was run into, from what the
@@ -144,17 +176,26 @@ fn prune(program: &Program, wish: &Wish) -> Pruned {
 
 /// All functions of this name trap; whatever else is reached stays.
 fn without(program: &Program, names: &[&str]) -> Wish {
-    let mut wish = Wish { verdicts: vec![Verdict::Allow; program.functions().len()], ..Wish::default() };
+    let mut wish = Wish {
+        verdicts: vec![Verdict::Allow; program.functions().len()],
+        ..Wish::default()
+    };
     for name in names {
         let found = program.named(name);
         assert!(!found.is_empty(), "{name} is there");
-        found.iter().for_each(|f| wish.verdicts[f.0 as usize] = Verdict::Trap);
+        found
+            .iter()
+            .for_each(|f| wish.verdicts[f.0 as usize] = Verdict::Trap);
     }
     wish
 }
 
 fn fate(program: &Program, pruned: &Pruned, name: &str) -> Vec<Fate> {
-    program.named(name).iter().map(|FunctionIndex(f)| pruned.report.functions[*f as usize]).collect()
+    program
+        .named(name)
+        .iter()
+        .map(|FunctionIndex(f)| pruned.report.functions[*f as usize])
+        .collect()
 }
 
 const MODES: [&str; 2] = ["-m32", "-m64"];
@@ -171,18 +212,39 @@ fn a_pruned_program_says_what_it_said_and_a_pruned_function_says_its_name() {
                int wanted;
                int run(void) { used(); if (wanted) unused(); return 7; }"#,
         )]);
-        let whole = prune(&program, &Wish { whole: true, ..Wish::default() });
-        assert_eq!(bench.execute(&whole), ("used\n".into(), Some(7)), "{mode}: nothing is left out");
+        let whole = prune(
+            &program,
+            &Wish {
+                whole: true,
+                ..Wish::default()
+            },
+        );
+        assert_eq!(
+            bench.execute(&whole),
+            ("used\n".into(), Some(7)),
+            "{mode}: nothing is left out"
+        );
         let pruned = prune(&program, &without(&program, &["unused"]));
-        assert_eq!(bench.execute(&pruned), ("used\n".into(), Some(7)), "{mode}: unused is gone");
+        assert_eq!(
+            bench.execute(&pruned),
+            ("used\n".into(), Some(7)),
+            "{mode}: unused is gone"
+        );
         assert_eq!(fate(&program, &pruned, "unused"), [Fate::Trapped]);
         let file = std::fs::read(bench.folder.join("program")).expect("linked");
         let gone = b"this string is nobody's";
-        assert!(!file.windows(gone.len()).any(|w| w == gone), "{mode}: its string went with it");
+        assert!(
+            !file.windows(gone.len()).any(|w| w == gone),
+            "{mode}: its string went with it"
+        );
         let pruned = prune(&program, &without(&program, &["used"]));
         let (said, status) = bench.execute(&pruned);
         assert_eq!(status, Some(99), "{mode}: {said}");
-        assert_eq!(bench.trap_of(&said).as_deref(), Some("used"), "{mode}: {said}");
+        assert_eq!(
+            bench.trap_of(&said).as_deref(),
+            Some("used"),
+            "{mode}: {said}"
+        );
     }
 }
 
@@ -200,14 +262,27 @@ fn static_functions_of_one_name_are_told_apart() {
         let program = bench.load(&[
             ("one.c", &unit("one", "one")),
             ("two.c", &unit("two", "two")),
-            ("main.c", "void one(void); void two(void); int run(void) { one(); two(); return 0; }"),
+            (
+                "main.c",
+                "void one(void); void two(void); int run(void) { one(); two(); return 0; }",
+            ),
         ]);
         let mut wish = without(&program, &[]);
-        let second = program.named("same").into_iter().find(|f| program.functions()[f.0 as usize].id.object == "two.c.o");
+        let second = program
+            .named("same")
+            .into_iter()
+            .find(|f| program.functions()[f.0 as usize].id.object == "two.c.o");
         wish.verdicts[second.expect("there").0 as usize] = Verdict::Trap;
         let (said, status) = bench.execute(&prune(&program, &wish));
-        assert!(said.starts_with("one\n"), "{mode}: the other one runs: {said}");
-        assert_eq!((status, bench.trap_of(&said).as_deref()), (Some(99), Some("same")), "{mode}");
+        assert!(
+            said.starts_with("one\n"),
+            "{mode}: the other one runs: {said}"
+        );
+        assert_eq!(
+            (status, bench.trap_of(&said).as_deref()),
+            (Some(99), Some("same")),
+            "{mode}"
+        );
     }
 }
 
@@ -229,7 +304,11 @@ fn pointers_to_pruned_functions_differ_and_trap_when_called() {
         )]);
         let (said, status) = bench.execute(&prune(&program, &without(&program, &["a", "b"])));
         assert!(said.starts_with("0\n0\n1\n1\nc\ntrap "), "{mode}: {said}");
-        assert_eq!((status, bench.trap_of(&said).as_deref()), (Some(99), Some("b")), "{mode}");
+        assert_eq!(
+            (status, bench.trap_of(&said).as_deref()),
+            (Some(99), Some("b")),
+            "{mode}"
+        );
     }
 }
 
@@ -261,17 +340,38 @@ fn cold_parts_jump_tables_and_offsets_into_data_survive() {
                    int i; for (i = 0; i < 7; i++) say_number(work(i));
                    say_number(*into); say(*name); if (never) idle(never); work(91); return 0; }"#,
         )]);
-        let whole = bench.execute(&prune(&program, &Wish { whole: true, ..Wish::default() }));
+        let whole = bench.execute(&prune(
+            &program,
+            &Wish {
+                whole: true,
+                ..Wish::default()
+            },
+        ));
         let reached = bench.execute(&prune(&program, &without(&program, &[])));
         let pruned = prune(&program, &without(&program, &["idle"]));
-        assert!(whole.0.ends_with("9\nz\ncold 91\n") && whole.1 == Some(0), "{mode}: {whole:?}");
+        assert!(
+            whole.0.ends_with("9\nz\ncold 91\n") && whole.1 == Some(0),
+            "{mode}: {whole:?}"
+        );
         assert_eq!(reached, whole, "{mode}");
-        assert_eq!(bench.execute(&pruned), whole, "{mode}: without a function that had a jump table");
-        let cold: Vec<&str> = program.functions().iter().map(|f| f.id.symbol.as_str()).filter(|s| s.ends_with(".cold")).collect();
+        assert_eq!(
+            bench.execute(&pruned),
+            whole,
+            "{mode}: without a function that had a jump table"
+        );
+        let cold: Vec<&str> = program
+            .functions()
+            .iter()
+            .map(|f| f.id.symbol.as_str())
+            .filter(|s| s.ends_with(".cold"))
+            .collect();
         if !cold.is_empty() {
             let (said, status) = bench.execute(&prune(&program, &without(&program, &cold)));
             assert_eq!(status, Some(99), "{mode}: {said}");
-            assert!(bench.trap_of(&said).is_some_and(|t| t.ends_with(".cold")), "{mode}: {said}");
+            assert!(
+                bench.trap_of(&said).is_some_and(|t| t.ends_with(".cold")),
+                "{mode}: {said}"
+            );
         }
     }
 }
@@ -283,7 +383,7 @@ fn what_only_pruned_functions_needed_goes_with_them() {
         let program = bench.load(&[(
             "main.c",
             r#"void say(const char *);
-               static char big[100000]; static const int primes[1000] = { 2, 3, 5 };
+               static volatile char big[100000]; static const int primes[1000] = { 2, 3, 5 };
                volatile int at;
                void deepest(void) { big[at] = primes[at]; say("deepest\n"); }
                static void (*chain)(void) = deepest;
@@ -293,7 +393,11 @@ fn what_only_pruned_functions_needed_goes_with_them() {
                int run(void) { say("up\n"); if (never) deep(); return 0; }"#,
         )]);
         let before = prune(&program, &without(&program, &[]));
-        assert_eq!(fate(&program, &before, "deepest"), [Fate::Reached], "{mode}: over data");
+        assert_eq!(
+            fate(&program, &before, "deepest"),
+            [Fate::Reached],
+            "{mode}: over data"
+        );
         let after = prune(&program, &without(&program, &["deep"]));
         assert_eq!(fate(&program, &after, "deep"), [Fate::Trapped]);
         assert_eq!(fate(&program, &after, "deeper"), [Fate::Removed]);
@@ -322,14 +426,25 @@ fn functions_that_share_a_section_are_filled_in_place() {
                int run(void) { outer(); other(); if (never == 2) gone(); return 0; }"#,
         )]);
         let all = bench.execute(&prune(&program, &without(&program, &[])));
-        assert_eq!(all, ("outer\nhidden\nother\n".into(), Some(0)), "{mode}: a call without a relocation counts");
+        assert_eq!(
+            all,
+            ("outer\nhidden\nother\n".into(), Some(0)),
+            "{mode}: a call without a relocation counts"
+        );
         let pruned = prune(&program, &without(&program, &["gone"]));
         assert_eq!(bench.execute(&pruned), all, "{mode}");
         assert!(pruned.traps.iter().any(|t| t.in_place), "{mode}");
-        assert_eq!(pruned.report.kinds[".rodata"].after, 0, "{mode}: its data went");
+        assert_eq!(
+            pruned.report.kinds[".rodata"].after, 0,
+            "{mode}: its data went"
+        );
         let (said, status) = bench.execute(&prune(&program, &without(&program, &["hidden"])));
         assert!(said.starts_with("outer\ntrap "), "{mode}: {said}");
-        assert_eq!((status, bench.trap_of(&said).as_deref()), (Some(99), Some("hidden")), "{mode}");
+        assert_eq!(
+            (status, bench.trap_of(&said).as_deref()),
+            (Some(99), Some("hidden")),
+            "{mode}"
+        );
     }
 }
 
@@ -349,9 +464,20 @@ fn references_can_be_sent_elsewhere_and_weak_definitions_lose() {
         let mut wish = without(&program, &["call_one"]);
         wish.redirects = vec![(program.named("call_one")[0], program.named("none")[0])];
         let pruned = prune(&program, &wish);
-        assert_eq!(fate(&program, &pruned, "call_one"), [Fate::Removed], "{mode}");
-        let weak = program.named("choice").into_iter().map(|f| pruned.report.functions[f.0 as usize]);
-        assert_eq!(weak.collect::<Vec<_>>(), [Fate::Removed, Fate::Reached], "{mode}");
+        assert_eq!(
+            fate(&program, &pruned, "call_one"),
+            [Fate::Removed],
+            "{mode}"
+        );
+        let weak = program
+            .named("choice")
+            .into_iter()
+            .map(|f| pruned.report.functions[f.0 as usize]);
+        assert_eq!(
+            weak.collect::<Vec<_>>(),
+            [Fate::Removed, Fate::Reached],
+            "{mode}"
+        );
         let (said, status) = bench.execute(&pruned);
         assert_eq!(said, "strong\nstrong\n", "{mode}");
         assert!(matches!(status, Some(76 | 39)), "{mode}: {status:?}");
@@ -361,18 +487,38 @@ fn references_can_be_sent_elsewhere_and_weak_definitions_lose() {
 #[test]
 fn a_loaded_section_of_an_unknown_kind_stops_and_is_named() {
     let bench = Bench::new("unknown", "-m64");
-    let (name, bytes) = bench.compile("odd.c", r#"int odd __attribute__((section("odd_table"))) = 3;"#);
-    let inputs = [Input { name: &name, bytes: &bytes, role: Role::Always }];
+    let (name, bytes) = bench.compile(
+        "odd.c",
+        r#"int odd __attribute__((section("odd_table"))) = 3;"#,
+    );
+    let inputs = [Input {
+        name: &name,
+        bytes: &bytes,
+        role: Role::Always,
+    }];
     let stopped = Program::load(&inputs, "", &EntrySizes::default()).expect_err("unknown");
-    assert_eq!(stopped, PruneError::Section { object: name.clone(), section: "odd_table".into() });
-    assert_eq!(stopped.to_string(), "odd.c.o: section odd_table is of no known kind");
+    assert_eq!(
+        stopped,
+        PruneError::Section {
+            object: name.clone(),
+            section: "odd_table".into()
+        }
+    );
+    assert_eq!(
+        stopped.to_string(),
+        "odd.c.o: section odd_table is of no known kind"
+    );
 }
 
 #[test]
 fn a_table_whose_entries_have_no_known_size_stops_and_is_named() {
     let bench = Bench::new("table", "-m32");
     let (name, bytes) = bench.compile("ex.S", ".section __ex_table, \"a\"\n.long 1, 2, 3\n");
-    let inputs = [Input { name: &name, bytes: &bytes, role: Role::Always }];
+    let inputs = [Input {
+        name: &name,
+        bytes: &bytes,
+        role: Role::Always,
+    }];
     let stopped = Program::load(&inputs, "", &EntrySizes::default()).expect_err("unknown");
     let said = "ex.S.o: the size of struct exception_table_entry, the entry of section __ex_table, is not known";
     assert_eq!(stopped.to_string(), said);

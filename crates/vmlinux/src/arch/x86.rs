@@ -12,7 +12,14 @@ pub const I386: Machine = Machine {
     is_branch,
     branch_addend: -4,
     resolved_branches,
-    trap: TrapCode { code: &[0xe8, 0xfc, 0xff, 0xff, 0xff], call: 0, relocation: 1, kind: 2, nothing: &[0x90], align: 1 },
+    trap: TrapCode {
+        code: &[0xe8, 0xfc, 0xff, 0xff, 0xff],
+        call: 0,
+        relocation: 1,
+        kind: 2,
+        nothing: &[0x90],
+        align: 1,
+    },
 };
 
 /// x86_64.
@@ -24,7 +31,14 @@ pub const X86_64: Machine = Machine {
     is_branch,
     branch_addend: -4,
     resolved_branches,
-    trap: TrapCode { code: &[0xe8, 0, 0, 0, 0], call: 0, relocation: 1, kind: 4, nothing: &[0x90], align: 1 },
+    trap: TrapCode {
+        code: &[0xe8, 0, 0, 0, 0],
+        call: 0,
+        relocation: 1,
+        kind: 4,
+        nothing: &[0x90],
+        align: 1,
+    },
 };
 
 /// `R_386_…`.
@@ -56,7 +70,9 @@ fn x86_64_field(kind: u32) -> Option<Field> {
 
 /// `call`, `jmp`, and the long forms of `jcc`, with a distance of four bytes.
 fn is_branch(code: &[u8], at: &Relocation) -> bool {
-    let Ok(at) = usize::try_from(at.offset) else { return false };
+    let Ok(at) = usize::try_from(at.offset) else {
+        return false;
+    };
     let before = |n: usize| at.checked_sub(n).and_then(|i| code.get(i)).copied();
     match (before(2), before(1)) {
         (_, Some(0xe8 | 0xe9)) => true,

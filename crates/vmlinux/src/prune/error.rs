@@ -34,7 +34,9 @@ pub enum PruneError {
         section: String,
     },
     /// A table whose structure the probe doesn't know.
-    #[error("{object}: the size of struct {structure}, the entry of section {section}, is not known")]
+    #[error(
+        "{object}: the size of struct {structure}, the entry of section {section}, is not known"
+    )]
     EntrySize {
         /// The object.
         object: String,

@@ -19,7 +19,9 @@ impl Graph {
     /// The functions that a function calls or jumps to by name, sorted. Calls
     /// through pointers are not among them.
     pub fn direct_callees(&self, function: FunctionIndex) -> &[FunctionIndex] {
-        self.callees.get(function.0 as usize).map_or(&[], Vec::as_slice)
+        self.callees
+            .get(function.0 as usize)
+            .map_or(&[], Vec::as_slice)
     }
 
     /// The functions whose address stands in data or is taken by code.
@@ -58,7 +60,9 @@ impl Program {
         };
         let target = |spot: Spot| {
             let code = self.pieces[spot.piece as usize].role == Role::Code;
-            code.then(|| finder.function_at(self, spot)).flatten().map(FunctionIndex)
+            code.then(|| finder.function_at(self, spot))
+                .flatten()
+                .map(FunctionIndex)
         };
         let resolved = live::resolved_branches(self);
         for (number, piece) in self.pieces.iter().enumerate() {
@@ -80,13 +84,21 @@ impl Program {
                     taken.insert(function);
                 }
             }
-            for function in resolved.get(&(number as u32)).into_iter().flatten().filter_map(|s| target(*s)) {
+            for function in resolved
+                .get(&(number as u32))
+                .into_iter()
+                .flatten()
+                .filter_map(|s| target(*s))
+            {
                 for caller in live::functions_of(piece) {
                     callees[caller.0 as usize].insert(function);
                 }
             }
         }
-        let callees = callees.into_iter().map(|set| set.into_iter().collect()).collect();
+        let callees = callees
+            .into_iter()
+            .map(|set| set.into_iter().collect())
+            .collect();
         Graph { callees, taken }
     }
 
@@ -99,16 +111,30 @@ impl Program {
         barred: impl Fn(FunctionIndex) -> bool,
     ) -> BTreeSet<FunctionIndex> {
         let all = (0..self.functions.len() as u32).map(FunctionIndex);
-        let verdict = |f| if barred(f) { Verdict::Trap } else { Verdict::Allow };
+        let verdict = |f| {
+            if barred(f) {
+                Verdict::Trap
+            } else {
+                Verdict::Allow
+            }
+        };
         let mut verdicts: Vec<Verdict> = all.map(verdict).collect();
         for root in roots {
             if let Some(verdict) = verdicts.get_mut(root.0 as usize) {
                 *verdict = Verdict::Keep;
             }
         }
-        let live = Live::find(self, &Wish { verdicts, ..Wish::default() });
+        let live = Live::find(
+            self,
+            &Wish {
+                verdicts,
+                ..Wish::default()
+            },
+        );
         let places = self.places.iter().enumerate();
         let stays = places.filter(|(_, spot)| live.pieces[spot.piece as usize]);
-        stays.map(|(index, _)| FunctionIndex(index as u32)).collect()
+        stays
+            .map(|(index, _)| FunctionIndex(index as u32))
+            .collect()
     }
 }

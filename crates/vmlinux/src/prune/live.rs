@@ -32,7 +32,11 @@ impl Live {
                 pieces: vec![false; program.pieces.len()],
                 trapped: vec![false; program.functions.len()],
                 forced: vec![false; program.pieces.len()],
-                redirects: wish.redirects.iter().map(|(from, to)| (from.0, to.0)).collect(),
+                redirects: wish
+                    .redirects
+                    .iter()
+                    .map(|(from, to)| (from.0, to.0))
+                    .collect(),
             },
             queue: Vec::new(),
             keyed: keyed_entries(program),
@@ -96,10 +100,15 @@ pub(super) fn resolved_branches(program: &Program) -> HashMap<u32, Vec<Spot>> {
             let code = &unit.object.sections[index].data;
             for (from, to) in (program.machine.resolved_branches)(code) {
                 let ends = program.piece_at(spot(from)).zip(program.piece_at(spot(to)));
-                let Some((source, target)) = ends else { continue };
+                let Some((source, target)) = ends else {
+                    continue;
+                };
                 let begins = program.pieces[target as usize].start == to;
                 if source != target && begins {
-                    resolved.entry(source).or_default().push(Spot { piece: target, ..spot(to) });
+                    resolved.entry(source).or_default().push(Spot {
+                        piece: target,
+                        ..spot(to)
+                    });
                 }
             }
         }
@@ -112,8 +121,15 @@ pub(super) fn first_reference(program: &Program, piece: &Piece) -> Option<Spot> 
     let unit = &program.units[piece.unit as usize];
     let index = piece.relocations.start as usize;
     let section = &unit.object.sections[piece.section as usize];
-    section.relocations.get(index).filter(|r| r.offset == piece.start)?;
-    unit.sections[piece.section as usize].references.get(index).copied().flatten()
+    section
+        .relocations
+        .get(index)
+        .filter(|r| r.offset == piece.start)?;
+    unit.sections[piece.section as usize]
+        .references
+        .get(index)
+        .copied()
+        .flatten()
 }
 
 impl Finder<'_> {
@@ -153,7 +169,11 @@ impl Finder<'_> {
     }
 
     fn verdict_on(&self, function: u32) -> Verdict {
-        self.wish.verdicts.get(function as usize).copied().unwrap_or_default()
+        self.wish
+            .verdicts
+            .get(function as usize)
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Whether no function that an entry names is to trap.
@@ -174,7 +194,9 @@ impl Finder<'_> {
     /// text, one of `early_param` for a name that is equal; `-` and `_` are
     /// the same (kernel/params.c: `parameqn`, `parse_args`).
     fn on_command_line(&self, piece: &Piece) -> bool {
-        let Some(line) = &self.wish.command_line else { return true };
+        let Some(line) = &self.wish.command_line else {
+            return true;
+        };
         let Some(name) = first_reference(self.program, piece).and_then(|s| self.text(s)) else {
             return true;
         };
@@ -182,7 +204,8 @@ impl Finder<'_> {
         let name = plain(&name);
         let name = name.split('=').next().unwrap_or_default();
         // Quotes may hide where a word begins: look at every place one could.
-        line.split([' ', '\t', '\n', '"', ',']).any(|word| plain(word).starts_with(name))
+        line.split([' ', '\t', '\n', '"', ','])
+            .any(|word| plain(word).starts_with(name))
     }
 
     /// The string that stands at a place.
@@ -197,7 +220,13 @@ impl Finder<'_> {
     fn references<'b>(&'b self, piece: &'b Piece) -> impl Iterator<Item = Spot> + 'b {
         let facts = &self.program.units[piece.unit as usize].sections[piece.section as usize];
         let range = piece.relocations.start as usize..piece.relocations.end as usize;
-        facts.references.get(range).unwrap_or_default().iter().flatten().copied()
+        facts
+            .references
+            .get(range)
+            .unwrap_or_default()
+            .iter()
+            .flatten()
+            .copied()
     }
 
     fn keep(&mut self, number: u32) {
@@ -218,7 +247,9 @@ impl Finder<'_> {
         }
         let facts = &self.program.units[piece.unit as usize].sections[piece.section as usize];
         for follower in &facts.followers {
-            let range = self.program.units[piece.unit as usize].sections[*follower as usize].pieces.clone();
+            let range = self.program.units[piece.unit as usize].sections[*follower as usize]
+                .pieces
+                .clone();
             range.for_each(|p| self.keep(p));
         }
         if facts.cut == Cut::Filled && facts.kind == Kind::SharedCode {

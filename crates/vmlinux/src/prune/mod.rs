@@ -64,7 +64,6 @@ pub use names::{FunctionAddress, NamedTrap, NotElf, find_trap, function_addresse
 pub use probe::{PROBE, ProbeError};
 pub use program::Program;
 
-
 /// The function that every trap calls; it never returns. An object that
 /// defines it has to be among the inputs.
 ///

@@ -39,7 +39,12 @@ fn parse(vmlinux: &[u8]) -> Result<object::File<'_>, NotElf> {
 pub fn function_addresses(vmlinux: &[u8]) -> Result<Vec<FunctionAddress>, NotElf> {
     let file = parse(vmlinux)?;
     let mark = |symbol: object::Symbol| {
-        let index = symbol.name().ok()?.strip_prefix("tuxling_fn.")?.parse().ok()?;
+        let index = symbol
+            .name()
+            .ok()?
+            .strip_prefix("tuxling_fn.")?
+            .parse()
+            .ok()?;
         Some(FunctionAddress {
             address: symbol.address(),
             bytes: symbol.size(),
@@ -63,7 +68,10 @@ pub fn find_trap(vmlinux: &[u8], address: u64) -> Result<Option<NamedTrap>, NotE
         }
         let rest = symbol.name().ok()?.strip_prefix("tuxling_trap.")?;
         let (index, symbol) = rest.split_once('.')?;
-        Some(NamedTrap { index: index.parse().ok()?, symbol: symbol.to_owned() })
+        Some(NamedTrap {
+            index: index.parse().ok()?,
+            symbol: symbol.to_owned(),
+        })
     };
     Ok(file.symbols().find_map(trap))
 }

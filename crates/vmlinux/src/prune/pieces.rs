@@ -58,9 +58,11 @@ pub(super) fn cut(program: &mut Program, sizes: &EntrySizes) -> Result<(), Prune
     for number in 0..program.units.len() {
         for index in 0..program.units[number].sections.len() {
             let from = functions;
-            while program.places.get(functions).is_some_and(|p| {
-                (p.unit as usize, p.section as usize) == (number, index)
-            }) {
+            while program
+                .places
+                .get(functions)
+                .is_some_and(|p| (p.unit as usize, p.section as usize) == (number, index))
+            {
                 functions += 1;
             }
             let cutter = Cutter {
@@ -70,7 +72,8 @@ pub(super) fn cut(program: &mut Program, sizes: &EntrySizes) -> Result<(), Prune
                 functions: from..functions,
             };
             let starts = snippets.get(&(number as u32, index as u32));
-            let (cut, parts) = cutter.parts(program.units[number].sections[index].kind, sizes, starts)?;
+            let (cut, parts) =
+                cutter.parts(program.units[number].sections[index].kind, sizes, starts)?;
             add(program, number, index, cut, parts, from..functions);
         }
     }
@@ -86,11 +89,18 @@ struct Part {
 /// Where something refers to sections of snippets.
 fn snippet_starts(program: &Program) -> HashMap<(u32, u32), BTreeSet<u64>> {
     let mut starts: HashMap<(u32, u32), BTreeSet<u64>> = HashMap::new();
-    let references = program.units.iter().flat_map(|u| &u.sections).flat_map(|s| &s.references);
+    let references = program
+        .units
+        .iter()
+        .flat_map(|u| &u.sections)
+        .flat_map(|s| &s.references);
     for spot in references.flatten() {
         let facts = &program.units[spot.unit as usize].sections[spot.section as usize];
         if facts.kind == Kind::Snippets && spot.offset >= 0 {
-            starts.entry((spot.unit, spot.section)).or_default().insert(spot.offset as u64);
+            starts
+                .entry((spot.unit, spot.section))
+                .or_default()
+                .insert(spot.offset as u64);
         }
     }
     starts
@@ -111,7 +121,15 @@ impl Cutter<'_> {
         snippets: Option<&BTreeSet<u64>>,
     ) -> Result<(Cut, Vec<Part>), PruneError> {
         let size = self.section.size;
-        let whole = |role| (Cut::Whole, vec![Part { range: 0..size, role }]);
+        let whole = |role| {
+            (
+                Cut::Whole,
+                vec![Part {
+                    range: 0..size,
+                    role,
+                }],
+            )
+        };
         Ok(match kind {
             Kind::Discarded => (Cut::Whole, Vec::new()),
             Kind::Code => whole(Role::Code),
@@ -126,11 +144,20 @@ impl Cutter<'_> {
                 let starts = snippets.into_iter().flatten().copied();
                 let starts: BTreeSet<u64> = starts.filter(|s| *s < size).chain([0]).collect();
                 let ends = starts.iter().copied().skip(1).chain([size]);
-                let part = |(start, end)| Part { range: start..end, role: Role::Data };
-                (Cut::Filled, starts.iter().copied().zip(ends).map(part).collect())
+                let part = |(start, end)| Part {
+                    range: start..end,
+                    role: Role::Data,
+                };
+                (
+                    Cut::Filled,
+                    starts.iter().copied().zip(ends).map(part).collect(),
+                )
             }
             Kind::Merged if self.section.has(abi::SHF_STRINGS) => (Cut::Compact, self.strings()?),
-            Kind::Merged => (Cut::Compact, self.entries(self.section.entry_size, Role::Data)?),
+            Kind::Merged => (
+                Cut::Compact,
+                self.entries(self.section.entry_size, Role::Data)?,
+            ),
             Kind::Table(entry, lives) => {
                 let bytes = match entry {
                     Entry::Bytes(bytes) => bytes,
@@ -153,7 +180,12 @@ impl Cutter<'_> {
 
     fn wrong(&self, offset: u64, why: &'static str) -> PruneError {
         let (object, section) = (self.unit.name.clone(), self.section.name.clone());
-        PruneError::Table { object, section, offset, why }
+        PruneError::Table {
+            object,
+            section,
+            offset,
+            why,
+        }
     }
 
     /// Functions and what is between them; nothing when they overlap.
@@ -167,15 +199,28 @@ impl Cutter<'_> {
                 return None;
             }
             if at < function.offset {
-                parts.push(Part { range: at..function.offset, role: Role::Filler });
+                parts.push(Part {
+                    range: at..function.offset,
+                    role: Role::Filler,
+                });
             }
             // There is no room for a trap in a shorter one.
-            let role = if function.bytes < smallest { Role::Filler } else { Role::Code };
-            parts.push(Part { range: function.offset..end, role });
+            let role = if function.bytes < smallest {
+                Role::Filler
+            } else {
+                Role::Code
+            };
+            parts.push(Part {
+                range: function.offset..end,
+                role,
+            });
             at = end;
         }
         if at < self.section.size {
-            parts.push(Part { range: at..self.section.size, role: Role::Filler });
+            parts.push(Part {
+                range: at..self.section.size,
+                role: Role::Filler,
+            });
         }
         Some(parts)
     }
@@ -191,7 +236,10 @@ impl Cutter<'_> {
             return Err(self.wrong(0, "is not made of whole entries"));
         }
         let count = self.section.size / bytes;
-        let part = |index| Part { range: index * bytes..(index + 1) * bytes, role };
+        let part = |index| Part {
+            range: index * bytes..(index + 1) * bytes,
+            role,
+        };
         Ok((0..count).map(part).collect())
     }
 
@@ -204,7 +252,10 @@ impl Cutter<'_> {
                 // What pads to the next string's alignment goes with the
                 // string before it.
                 let end = (index as u64 + 1) * width;
-                parts.push(Part { range: start..end, role: Role::Data });
+                parts.push(Part {
+                    range: start..end,
+                    role: Role::Data,
+                });
                 start = end;
             }
         }
@@ -215,7 +266,14 @@ impl Cutter<'_> {
     }
 }
 
-fn add(program: &mut Program, unit: usize, index: usize, cut: Cut, parts: Vec<Part>, functions: Range<usize>) {
+fn add(
+    program: &mut Program,
+    unit: usize,
+    index: usize,
+    cut: Cut,
+    parts: Vec<Part>,
+    functions: Range<usize>,
+) {
     let first = program.pieces.len() as u32;
     let section = &program.units[unit].object.sections[index];
     let relocations = &section.relocations;

@@ -30,7 +30,9 @@ impl EntrySizes {
         let object = Object::read(object)?;
         let mut sizes = BTreeMap::new();
         for symbol in &object.symbols {
-            let Some(name) = symbol.name.strip_prefix(PREFIX) else { continue };
+            let Some(name) = symbol.name.strip_prefix(PREFIX) else {
+                continue;
+            };
             let bytes = symbol.section().and_then(|section| {
                 let from = usize::try_from(symbol.value).ok()?;
                 let data = &object.sections.get(section)?.data;

@@ -101,7 +101,9 @@ impl Program {
     pub fn named(&self, name: &str) -> Vec<FunctionIndex> {
         let has = |f: &Function| f.id.symbol == name || f.aliases.iter().any(|a| a == name);
         let found = self.functions.iter().enumerate().filter(|(_, f)| has(f));
-        found.map(|(index, _)| FunctionIndex(index as u32)).collect()
+        found
+            .map(|(index, _)| FunctionIndex(index as u32))
+            .collect()
     }
 
     /// The global names that the objects define.
@@ -167,9 +169,15 @@ impl Program {
         let section = &unit.object.sections[section];
         let wrong = |why| wrong_relocation(unit, section, at, why);
         let field = (self.machine.field)(at.kind).ok_or_else(|| wrong("is not known"))?;
-        let Some(index) = at.symbol else { return Ok(None) };
-        let Some((owner, symbol)) = self.definition(number, index) else { return Ok(None) };
-        let Some(place) = symbol.section() else { return Ok(None) };
+        let Some(index) = at.symbol else {
+            return Ok(None);
+        };
+        let Some((owner, symbol)) = self.definition(number, index) else {
+            return Ok(None);
+        };
+        let Some(place) = symbol.section() else {
+            return Ok(None);
+        };
         let of_section = symbol.kind == abi::STT_SECTION;
         let facts = &self.units[owner as usize].sections[place];
         let mut offset = symbol.value as i64;
@@ -180,7 +188,12 @@ impl Program {
                 .ok_or_else(|| wrong("lies outside of its section"))?;
             offset = offset.saturating_add(addend - self.base(section, field));
         }
-        Ok(Some(Spot { unit: owner, section: place as u32, offset, piece: u32::MAX }))
+        Ok(Some(Spot {
+            unit: owner,
+            section: place as u32,
+            offset,
+            piece: u32::MAX,
+        }))
     }
 
     /// The addend of a reference to the very symbol.
@@ -198,7 +211,10 @@ impl Program {
         let symbol = self.units[number as usize].object.symbols.get(index)?;
         if symbol.is_global() {
             let (owner, index) = self.globals.get(&symbol.name)?;
-            return Some((*owner, &self.units[*owner as usize].object.symbols[*index as usize]));
+            return Some((
+                *owner,
+                &self.units[*owner as usize].object.symbols[*index as usize],
+            ));
         }
         Some((number, symbol))
     }
@@ -218,7 +234,10 @@ impl Program {
             let mut of_unit = Vec::with_capacity(unit.sections.len());
             for (index, facts) in unit.sections.iter().enumerate() {
                 let mut placed = facts.references.clone();
-                for (spot, at) in placed.iter_mut().zip(&unit.object.sections[index].relocations) {
+                for (spot, at) in placed
+                    .iter_mut()
+                    .zip(&unit.object.sections[index].relocations)
+                {
                     let Some(spot) = spot else { continue };
                     spot.piece = self.piece_at(*spot).ok_or_else(|| {
                         let section = &unit.object.sections[index];
@@ -256,12 +275,21 @@ impl Program {
         let words: HashSet<&str> = script.split(break_at).filter(|w| !w.is_empty()).collect();
         let mut named: Vec<u32> = words
             .iter()
-            .chain([&super::TRAP_HANDLER, &super::TRAP_RECORD, &super::TRAP_STOPPED])
+            .chain([
+                &super::TRAP_HANDLER,
+                &super::TRAP_RECORD,
+                &super::TRAP_STOPPED,
+            ])
             .filter_map(|word| {
                 let (unit, symbol) = self.globals.get(*word)?;
                 let symbol = &self.units[*unit as usize].object.symbols[*symbol as usize];
                 let (section, offset) = (symbol.section()? as u32, symbol.value as i64);
-                self.piece_at(Spot { unit: *unit, section, offset, piece: 0 })
+                self.piece_at(Spot {
+                    unit: *unit,
+                    section,
+                    offset,
+                    piece: 0,
+                })
             })
             .collect();
         named.sort_unstable();
@@ -270,7 +298,12 @@ impl Program {
     }
 }
 
-fn wrong_relocation(unit: &Unit, section: &Section, at: &Relocation, why: &'static str) -> PruneError {
+fn wrong_relocation(
+    unit: &Unit,
+    section: &Section,
+    at: &Relocation,
+    why: &'static str,
+) -> PruneError {
     PruneError::Relocation {
         object: unit.name.clone(),
         section: section.name.clone(),
@@ -285,8 +318,12 @@ fn machine_of(units: &[Unit]) -> Result<&'static Machine, PruneError> {
     for unit in units {
         let target = &unit.object.target;
         let same = (target.machine, target.is_64, target.big_endian);
-        if same != (first.machine, first.is_64, first.big_endian) || arch::machine(target).is_none() {
-            return Err(PruneError::Machine { object: unit.name.clone(), machine: target.machine });
+        if same != (first.machine, first.is_64, first.big_endian) || arch::machine(target).is_none()
+        {
+            return Err(PruneError::Machine {
+                object: unit.name.clone(),
+                machine: target.machine,
+            });
         }
     }
     arch::machine(first).ok_or(PruneError::Empty)
@@ -302,7 +339,12 @@ fn taken(inputs: &[Input]) -> Result<Vec<Unit>, PruneError> {
             error,
         })?;
         let compiled = object.symbols.iter().any(|s| s.kind == abi::STT_FILE);
-        let unit = Unit { name: input.name.to_owned(), object, sections: Vec::new(), compiled };
+        let unit = Unit {
+            name: input.name.to_owned(),
+            object,
+            sections: Vec::new(),
+            compiled,
+        };
         match input.role {
             Role::Always => units.push(unit),
             Role::Library => library.push(Some(unit)),
@@ -382,8 +424,15 @@ fn functions_of(unit: &Unit, number: u32) -> (Vec<Function>, Vec<Spot>) {
     let mut ordinals: HashMap<&str, u32> = HashMap::new();
     // By section and offset: the first symbol, its ordinal, all others.
     let mut starts: BTreeMap<(usize, u64), (u32, Vec<&Symbol>)> = BTreeMap::new();
-    for symbol in unit.object.symbols.iter().filter(|s| names_function(unit, s)) {
-        let Some(section) = symbol.section() else { continue };
+    for symbol in unit
+        .object
+        .symbols
+        .iter()
+        .filter(|s| names_function(unit, s))
+    {
+        let Some(section) = symbol.section() else {
+            continue;
+        };
         let facts = &unit.sections[section];
         let code = unit.object.sections[section].has(abi::SHF_EXECINSTR);
         if !code || facts.kind == Kind::Discarded {
@@ -392,14 +441,15 @@ fn functions_of(unit: &Unit, number: u32) -> (Vec<Function>, Vec<Spot>) {
         let next = ordinals.entry(&symbol.name).or_default();
         let ordinal = *next;
         *next += 1;
-        let start = starts.entry((section, symbol.value)).or_insert((ordinal, Vec::new()));
+        let start = starts
+            .entry((section, symbol.value))
+            .or_insert((ordinal, Vec::new()));
         start.1.push(symbol);
     }
     for (section, facts) in unit.sections.iter().enumerate() {
         let code = &unit.object.sections[section];
-        let nameless = facts.kind == Kind::Code
-            && code.size > 0
-            && !starts.keys().any(|(s, _)| *s == section);
+        let nameless =
+            facts.kind == Kind::Code && code.size > 0 && !starts.keys().any(|(s, _)| *s == section);
         if nameless {
             starts.insert((section, 0), (0, Vec::new()));
         }
@@ -414,7 +464,11 @@ fn functions_of(unit: &Unit, number: u32) -> (Vec<Function>, Vec<Spot>) {
             _ => code.size,
         };
         let size = symbols.iter().map(|s| s.size).max().unwrap_or(0);
-        let bytes = if size == 0 { end.saturating_sub(*offset) } else { size };
+        let bytes = if size == 0 {
+            end.saturating_sub(*offset)
+        } else {
+            size
+        };
         let mut names = symbols.iter().map(|s| s.name.clone());
         functions.push(Function {
             id: FunctionId {
@@ -429,7 +483,12 @@ fn functions_of(unit: &Unit, number: u32) -> (Vec<Function>, Vec<Spot>) {
             unit: super::Unit::Own,
         });
         let (section, offset) = (*section as u32, *offset as i64);
-        places.push(Spot { unit: number, section, offset, piece: u32::MAX });
+        places.push(Spot {
+            unit: number,
+            section,
+            offset,
+            piece: u32::MAX,
+        });
     }
     (functions, places)
 }

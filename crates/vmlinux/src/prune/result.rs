@@ -11,7 +11,10 @@ impl Program {
     pub fn prune(&self, wish: &Wish) -> Result<Pruned, PruneError> {
         let live = Live::find(self, wish);
         let (objects, traps) = rewrite::rewrite(self, &live, wish)?;
-        let mut report = Report { functions: Vec::new(), kinds: self.bytes_by_kind(&live) };
+        let mut report = Report {
+            functions: Vec::new(),
+            kinds: self.bytes_by_kind(&live),
+        };
         for (index, spot) in self.places.iter().enumerate() {
             let verdict = wish.verdicts.get(index).copied().unwrap_or_default();
             let stays = live.pieces[spot.piece as usize];
@@ -25,15 +28,18 @@ impl Program {
         for trap in &traps {
             report.functions[trap.function.0 as usize] = Fate::Trapped;
         }
-        Ok(Pruned { objects, traps, report })
+        Ok(Pruned {
+            objects,
+            traps,
+            report,
+        })
     }
 
     fn bytes_by_kind(&self, live: &Live) -> std::collections::BTreeMap<String, KindBytes> {
         let mut kinds = std::collections::BTreeMap::<String, KindBytes>::new();
         for (number, piece) in self.pieces.iter().enumerate() {
             let facts = &self.units[piece.unit as usize].sections[piece.section as usize];
-            let section =
-                &self.units[piece.unit as usize].object.sections[piece.section as usize];
+            let section = &self.units[piece.unit as usize].object.sections[piece.section as usize];
             let name = match facts.kind {
                 Kind::Attributes | Kind::Discarded => continue,
                 Kind::Code => "code",

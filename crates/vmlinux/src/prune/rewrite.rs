@@ -25,12 +25,18 @@ pub(super) fn rewrite(
     for (number, unit) in program.units.iter().enumerate() {
         let rewriter = Rewriter::new(program, live, &traps, number as u32);
         if let Some(object) = rewriter.object(wish)? {
-            outputs.push(Output { name: unit.name.clone(), bytes: object.write() });
+            outputs.push(Output {
+                name: unit.name.clone(),
+                bytes: object.write(),
+            });
         }
     }
     if traps.list.iter().any(|t| !t.in_place) {
         let bytes = traps.object(program).write();
-        outputs.push(Output { name: "tuxling_traps.o".to_owned(), bytes });
+        outputs.push(Output {
+            name: "tuxling_traps.o".to_owned(),
+            bytes,
+        });
     }
     Ok((outputs, traps.list))
 }
@@ -44,7 +50,10 @@ struct Traps {
 
 impl Traps {
     fn find(program: &Program, live: &Live) -> Traps {
-        let mut traps = Traps { list: Vec::new(), names: HashMap::new() };
+        let mut traps = Traps {
+            list: Vec::new(),
+            names: HashMap::new(),
+        };
         for (index, spot) in program.places.iter().enumerate() {
             let facts = &program.units[spot.unit as usize].sections[spot.section as usize];
             let stays = live.pieces[spot.piece as usize];
@@ -55,7 +64,10 @@ impl Traps {
                 let name = &program.functions[index].id.symbol;
                 let name = format!("tuxling_trap.{}.{name}", traps.list.len());
                 traps.names.insert(index as u32, name);
-                traps.list.push(Trap { function: FunctionIndex(index as u32), in_place });
+                traps.list.push(Trap {
+                    function: FunctionIndex(index as u32),
+                    in_place,
+                });
             }
         }
         traps
@@ -81,12 +93,22 @@ impl Traps {
         for trapped in self.list.iter().filter(|t| !t.in_place) {
             let at = section.data.len() as u64;
             section.data.extend(trap.code);
-            section.relocations.push(call_of_handler(program, at, 0, explicit));
-            symbols.push(defined(&self.names[&trapped.function.0], at, trap.code.len() as u64));
+            section
+                .relocations
+                .push(call_of_handler(program, at, 0, explicit));
+            symbols.push(defined(
+                &self.names[&trapped.function.0],
+                at,
+                trap.code.len() as u64,
+            ));
         }
         section.size = section.data.len() as u64;
         symbols.push(defined(TRAPS_END, section.size, 0));
-        Object { target: program.target, sections: vec![section], symbols }
+        Object {
+            target: program.target,
+            sections: vec![section],
+            symbols,
+        }
     }
 }
 
@@ -97,7 +119,11 @@ fn call_of_handler(program: &Program, start: u64, symbol: usize, explicit: bool)
         offset: start + trap.relocation,
         kind: trap.kind,
         symbol: Some(symbol),
-        addend: if explicit { program.machine.branch_addend } else { 0 },
+        addend: if explicit {
+            program.machine.branch_addend
+        } else {
+            0
+        },
     }
 }
 
@@ -107,7 +133,11 @@ fn defined(name: &str, value: u64, size: u64) -> Symbol {
         value,
         size,
         binding: abi::STB_GLOBAL,
-        kind: if size == 0 { abi::STT_NOTYPE } else { abi::STT_FUNC },
+        kind: if size == 0 {
+            abi::STT_NOTYPE
+        } else {
+            abi::STT_FUNC
+        },
         other: 0,
         place: Place::Section(0),
     }
@@ -165,14 +195,20 @@ impl<'a> Rewriter<'a> {
 
     /// The object, if anything is left of it.
     fn object(mut self, wish: &Wish) -> Result<Option<Object>, PruneError> {
-        let kept: Vec<usize> =
-            (0..self.unit.sections.len()).filter(|s| self.section_stays(*s)).collect();
+        let kept: Vec<usize> = (0..self.unit.sections.len())
+            .filter(|s| self.section_stays(*s))
+            .collect();
         for (place, section) in kept.iter().enumerate() {
             self.places[*section] = Some(place);
         }
         self.keep_symbols();
-        let loaded = kept.iter().any(|s| self.unit.sections[*s].kind != Kind::Attributes);
-        let constants = self.symbols.iter().any(|s| s.is_global() && s.place != Place::Undefined);
+        let loaded = kept
+            .iter()
+            .any(|s| self.unit.sections[*s].kind != Kind::Attributes);
+        let constants = self
+            .symbols
+            .iter()
+            .any(|s| s.is_global() && s.place != Place::Undefined);
         if !loaded && !constants {
             return Ok(None);
         }
@@ -185,13 +221,16 @@ impl<'a> Rewriter<'a> {
         if wish.marks {
             self.mark_functions();
         }
-        Ok(Some(Object { target: self.unit.object.target, sections, symbols: self.symbols }))
+        Ok(Some(Object {
+            target: self.unit.object.target,
+            sections,
+            symbols: self.symbols,
+        }))
     }
 
     fn section_stays(&self, section: usize) -> bool {
         let facts = &self.unit.sections[section];
-        facts.kind != Kind::Discarded
-            && facts.pieces.clone().any(|p| self.live.pieces[p as usize])
+        facts.kind != Kind::Discarded && facts.pieces.clone().any(|p| self.live.pieces[p as usize])
     }
 
     /// Symbols of what stays. Those that are only referred to come later.
@@ -222,7 +261,9 @@ impl<'a> Rewriter<'a> {
             if spot.unit != self.number {
                 continue;
             }
-            let Some(place) = self.places[spot.section as usize] else { continue };
+            let Some(place) = self.places[spot.section as usize] else {
+                continue;
+            };
             let function = &self.program.functions[trap.function.0 as usize];
             let name = &self.traps.names[&trap.function.0];
             let symbol = Symbol {
@@ -237,7 +278,9 @@ impl<'a> Rewriter<'a> {
     fn mark_functions(&mut self) {
         let range = self.program.places.iter().enumerate();
         for (index, spot) in range.filter(|(_, s)| s.unit == self.number) {
-            let Some(place) = self.places[spot.section as usize] else { continue };
+            let Some(place) = self.places[spot.section as usize] else {
+                continue;
+            };
             if !self.live.pieces[spot.piece as usize] {
                 continue;
             }
@@ -245,7 +288,11 @@ impl<'a> Rewriter<'a> {
             self.symbols.push(Symbol {
                 binding: abi::STB_LOCAL,
                 place: Place::Section(place),
-                ..defined(&format!("tuxling_fn.{index}"), function.offset, function.bytes.max(1))
+                ..defined(
+                    &format!("tuxling_fn.{index}"),
+                    function.offset,
+                    function.bytes.max(1),
+                )
             });
         }
     }
@@ -263,7 +310,12 @@ impl<'a> Rewriter<'a> {
 
     /// Where an offset of a section is in the output, if its piece stays.
     fn new_offset(&self, section: usize, offset: i64) -> Option<i64> {
-        let spot = Spot { unit: self.number, section: section as u32, offset, piece: 0 };
+        let spot = Spot {
+            unit: self.number,
+            section: section as u32,
+            offset,
+            piece: 0,
+        };
         let piece = self.program.piece_at(spot)?;
         if !self.live.pieces[piece as usize] {
             return None;
@@ -292,7 +344,12 @@ impl<'a> Rewriter<'a> {
                     symbol.value = value;
                 }
                 // Defined elsewhere too: a weak definition that doesn't count.
-                None => symbol = Symbol { other: old.other, ..undefined(&old.name) },
+                None => {
+                    symbol = Symbol {
+                        other: old.other,
+                        ..undefined(&old.name)
+                    }
+                }
             }
         }
         let new = self.symbols.len();
@@ -304,7 +361,11 @@ impl<'a> Rewriter<'a> {
 
     /// A symbol by name, to be found in another object unless it is here.
     fn symbol_named(&mut self, name: &str) -> usize {
-        if let Some(index) = self.named.get(name).filter(|i| self.symbols[**i].is_global()) {
+        if let Some(index) = self
+            .named
+            .get(name)
+            .filter(|i| self.symbols[**i].is_global())
+        {
             return *index;
         }
         let new = self.symbols.len();
@@ -331,7 +392,10 @@ impl<'a> Rewriter<'a> {
             let piece = &self.program.pieces[number as usize];
             let stays = self.live.pieces[number as usize];
             let from = section.size;
-            let bytes = old.data.get(piece.start as usize..piece.end as usize).unwrap_or_default();
+            let bytes = old
+                .data
+                .get(piece.start as usize..piece.end as usize)
+                .unwrap_or_default();
             match (stays, facts.cut) {
                 (true, _) => {
                     section.data.extend(bytes);
@@ -411,7 +475,9 @@ impl<'a> Rewriter<'a> {
         });
         if of_section && self.unit.sections[spot.section as usize].cut == Cut::Compact {
             let missing = self.wrong(section, at, "refers to what is gone");
-            let new = self.new_offset(spot.section as usize, spot.offset).ok_or(missing)?;
+            let new = self
+                .new_offset(spot.section as usize, spot.offset)
+                .ok_or(missing)?;
             return self.point_at(section, at, |_, addend| addend + new - spot.offset);
         }
         Ok(())
@@ -422,7 +488,9 @@ impl<'a> Rewriter<'a> {
         if self.program.pieces[spot.piece as usize].role != Role::Code {
             return Ok(None);
         }
-        let Some(mut function) = self.live.function_at(self.program, spot) else { return Ok(None) };
+        let Some(mut function) = self.live.function_at(self.program, spot) else {
+            return Ok(None);
+        };
         let redirected = self.live.redirects.get(&function).copied();
         function = redirected.unwrap_or(function);
         let place = self.program.places[function as usize];
@@ -435,9 +503,14 @@ impl<'a> Rewriter<'a> {
         let to = &self.program.functions[function as usize];
         let names = std::iter::once(&to.id.symbol).chain(&to.aliases);
         let global = names.into_iter().find(|name| {
-            self.program.globals.get(*name).is_some_and(|(unit, _)| *unit == place.unit)
+            self.program
+                .globals
+                .get(*name)
+                .is_some_and(|(unit, _)| *unit == place.unit)
         });
-        let local = || PruneError::Redirect { function: to.id.symbol.clone() };
+        let local = || PruneError::Redirect {
+            function: to.id.symbol.clone(),
+        };
         global.cloned().map(Some).ok_or_else(local)
     }
 
@@ -449,9 +522,15 @@ impl<'a> Rewriter<'a> {
         at: &mut Relocation,
         new: impl Fn(i64, i64) -> i64,
     ) -> Result<(), PruneError> {
-        let outside = self.wrong(section, at, "lies outside of its section, or the addend doesn't fit");
+        let outside = self.wrong(
+            section,
+            at,
+            "lies outside of its section, or the addend doesn't fit",
+        );
         let target = &self.program.target;
-        let Some(field) = (self.program.machine.field)(at.kind) else { return Err(outside) };
+        let Some(field) = (self.program.machine.field)(at.kind) else {
+            return Err(outside);
+        };
         let base = self.program.base(section, field);
         let addend = arch::addend(target, field, section, at);
         let written = addend

@@ -95,11 +95,23 @@ const RULES: &[(&str, Kind)] = &[
     (".text..*", Kind::Code),
     (".text.*", Kind::Code),
     // Tables that say something about code.
-    ("__ex_table", Kind::Table(Structure("exception_table_entry"), WithKey)),
+    (
+        "__ex_table",
+        Kind::Table(Structure("exception_table_entry"), WithKey),
+    ),
     ("__bug_table", Kind::Table(Structure("bug_entry"), WithKey)),
-    ("__jump_table", Kind::Table(Structure("jump_entry"), WithKey)),
-    (".altinstructions", Kind::Table(Structure("alt_instr"), WithKey)),
-    (".static_call_sites", Kind::Table(Structure("static_call_site"), WithKey)),
+    (
+        "__jump_table",
+        Kind::Table(Structure("jump_entry"), WithKey),
+    ),
+    (
+        ".altinstructions",
+        Kind::Table(Structure("alt_instr"), WithKey),
+    ),
+    (
+        ".static_call_sites",
+        Kind::Table(Structure("static_call_site"), WithKey),
+    ),
     (".smp_locks", Kind::Table(Bytes(4), WithKey)),
     (".retpoline_sites", Kind::Table(Bytes(4), WithKey)),
     (".return_sites", Kind::Table(Bytes(4), WithKey)),
@@ -112,11 +124,26 @@ const RULES: &[(&str, Kind)] = &[
     // Tables that make the kernel do something.
     (".initcall*", Kind::Table(Bytes(4), WithFunctions)),
     (".con_initcall.init", Kind::Table(Bytes(4), WithFunctions)),
-    (".init.setup", Kind::Table(Structure("obs_kernel_param"), WithParameter)),
-    ("__param", Kind::Table(Structure("kernel_param"), WithParameter)),
-    ("__earlycon_table", Kind::Table(Structure("earlycon_id"), WithFunctions)),
-    (".pci_fixup*", Kind::Table(Structure("pci_fixup"), WithFunctions)),
-    (".taglist.init", Kind::Table(Structure("tagtable"), WithFunctions)),
+    (
+        ".init.setup",
+        Kind::Table(Structure("obs_kernel_param"), WithParameter),
+    ),
+    (
+        "__param",
+        Kind::Table(Structure("kernel_param"), WithParameter),
+    ),
+    (
+        "__earlycon_table",
+        Kind::Table(Structure("earlycon_id"), WithFunctions),
+    ),
+    (
+        ".pci_fixup*",
+        Kind::Table(Structure("pci_fixup"), WithFunctions),
+    ),
+    (
+        ".taglist.init",
+        Kind::Table(Structure("tagtable"), WithFunctions),
+    ),
     (".x86_cpu_dev.init", Kind::Root),
     (".apicdrivers", Kind::Root),
     (".arch.info.init", Kind::Root),
@@ -174,7 +201,9 @@ pub fn kind(section: &Section) -> Option<Kind> {
     if section.has(unknown) {
         return None;
     }
-    let known = RULES.iter().find(|(pattern, _)| matches(pattern, &section.name));
+    let known = RULES
+        .iter()
+        .find(|(pattern, _)| matches(pattern, &section.name));
     let kind = known.map(|(_, kind)| *kind);
     match kind {
         Some(Kind::Data) if section.has(abi::SHF_MERGE) => Some(Kind::Merged),
@@ -200,12 +229,24 @@ pub fn output_name(section: &Section) -> &str {
         return name;
     }
     for folded in [".text.unlikely", ".text.hot", ".text.unknown"] {
-        if name.strip_prefix(folded).is_some_and(|rest| rest.starts_with('.')) {
+        if name
+            .strip_prefix(folded)
+            .is_some_and(|rest| rest.starts_with('.'))
+        {
             return folded;
         }
     }
-    for folded in [".text", ".data.rel.ro", ".data", ".rodata", ".bss", ".init.data"] {
-        let rest = name.strip_prefix(folded).and_then(|rest| rest.strip_prefix('.'));
+    for folded in [
+        ".text",
+        ".data.rel.ro",
+        ".data",
+        ".rodata",
+        ".bss",
+        ".init.data",
+    ] {
+        let rest = name
+            .strip_prefix(folded)
+            .and_then(|rest| rest.strip_prefix('.'));
         if rest.is_some_and(|rest| !rest.starts_with('.')) {
             return folded;
         }

@@ -69,7 +69,10 @@ pub fn check(pruned: &Pruned, defined_before: &HashSet<String>) -> Result<Verifi
         files.push((output, file));
     }
     for (output, file) in &files {
-        for symbol in file.symbols().filter(|s| s.is_global() && s.is_definition()) {
+        for symbol in file
+            .symbols()
+            .filter(|s| s.is_global() && s.is_definition())
+        {
             let name = symbol.name().map_err(|e| read(output, &e))?.to_owned();
             let strong = !symbol.is_weak();
             if defined.insert(name.clone(), strong) == Some(true) && strong {
@@ -86,16 +89,24 @@ pub fn check(pruned: &Pruned, defined_before: &HashSet<String>) -> Result<Verifi
 }
 
 fn read(output: &Output, error: &object::Error) -> VerifyError {
-    VerifyError::Read { object: output.name.clone(), why: error.to_string() }
+    VerifyError::Read {
+        object: output.name.clone(),
+        why: error.to_string(),
+    }
 }
 
 fn broken(output: &Output, what: String) -> VerifyError {
-    VerifyError::Broken { object: output.name.clone(), what }
+    VerifyError::Broken {
+        object: output.name.clone(),
+        what,
+    }
 }
 
 fn symbols_lie_in_sections(output: &Output, file: &object::File) -> Result<(), VerifyError> {
     for symbol in file.symbols() {
-        let Some(index) = symbol.section_index() else { continue };
+        let Some(index) = symbol.section_index() else {
+            continue;
+        };
         let section = file.section_by_index(index).map_err(|e| read(output, &e))?;
         let end = symbol.address().checked_add(symbol.size());
         if end.is_none_or(|end| end > section.size()) {
@@ -114,16 +125,23 @@ fn relocations_point_at_something(
     verified: &mut Verified,
 ) -> Result<(), VerifyError> {
     for section in file.sections() {
-        let SectionFlags::Elf { sh_flags, sh_type } = section.flags() else { continue };
+        let SectionFlags::Elf { sh_flags, sh_type } = section.flags() else {
+            continue;
+        };
         if sh_flags.0 & elf::SHF_ALLOC.0 != 0 && sh_type != elf::SHT_NOBITS {
             verified.bytes += section.size();
         }
         let name = || section.name().unwrap_or_default().to_owned();
         for (offset, relocation) in section.relocations() {
             if offset >= section.size() {
-                return Err(broken(output, format!("{} has a relocation behind its end", name())));
+                return Err(broken(
+                    output,
+                    format!("{} has a relocation behind its end", name()),
+                ));
             }
-            let RelocationTarget::Symbol(index) = relocation.target() else { continue };
+            let RelocationTarget::Symbol(index) = relocation.target() else {
+                continue;
+            };
             let symbol = file.symbol_by_index(index).map_err(|e| read(output, &e))?;
             let symbol_name = symbol.name().map_err(|e| read(output, &e))?;
             verified.relocations += 1;
@@ -163,19 +181,26 @@ fn traps_call_the_handler(
                 TRAPS_END => bounds.1 = Some(symbol.address()),
                 _ => {}
             }
-            let Some(rest) = name.strip_prefix("tuxling_trap.") else { continue };
+            let Some(rest) = name.strip_prefix("tuxling_trap.") else {
+                continue;
+            };
             let index = rest.split('.').next().and_then(|n| n.parse::<usize>().ok());
             let trap = index.and_then(|index| pruned.traps.get(index));
             let Some((trap, index)) = trap.zip(index) else {
                 return Err(broken(output, format!("{name} is no trap that is known")));
             };
             if !calls_handler(file, &symbol) {
-                return Err(broken(output, format!("{name} doesn't call {TRAP_HANDLER}")));
+                return Err(broken(
+                    output,
+                    format!("{name} doesn't call {TRAP_HANDLER}"),
+                ));
             }
             seen.insert(index);
             match trap.in_place {
                 true => verified.in_place += 1,
-                false => (verified.traps, together) = (verified.traps + 1, together + symbol.size()),
+                false => {
+                    (verified.traps, together) = (verified.traps + 1, together + symbol.size())
+                }
             }
         }
         if let (Some(start), Some(end)) = bounds
@@ -194,11 +219,15 @@ fn traps_call_the_handler(
 }
 
 fn calls_handler(file: &object::File, trap: &object::Symbol) -> bool {
-    let section = trap.section_index().and_then(|i| file.section_by_index(i).ok());
+    let section = trap
+        .section_index()
+        .and_then(|i| file.section_by_index(i).ok());
     let range = trap.address()..trap.address().saturating_add(trap.size());
     section.is_some_and(|section| {
         section.relocations().any(|(offset, relocation)| {
-            let RelocationTarget::Symbol(index) = relocation.target() else { return false };
+            let RelocationTarget::Symbol(index) = relocation.target() else {
+                return false;
+            };
             let name = file.symbol_by_index(index).and_then(|s| s.name());
             range.contains(&offset) && name == Ok(TRAP_HANDLER)
         })

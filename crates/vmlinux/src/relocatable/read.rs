@@ -83,7 +83,12 @@ struct Reader<'a> {
     places: HashMap<usize, usize>,
 }
 
-fn slice<'a>(file: &'a [u8], offset: u64, size: u64, what: &'static str) -> Result<&'a [u8], ReadError> {
+fn slice<'a>(
+    file: &'a [u8],
+    offset: u64,
+    size: u64,
+    what: &'static str,
+) -> Result<&'a [u8], ReadError> {
     let range = usize::try_from(offset).ok().zip(usize::try_from(size).ok());
     range
         .and_then(|(offset, size)| file.get(offset..offset.checked_add(size)?))
@@ -91,17 +96,21 @@ fn slice<'a>(file: &'a [u8], offset: u64, size: u64, what: &'static str) -> Resu
 }
 
 fn text(table: &[u8], at: u32) -> Result<String, ReadError> {
-    let from = table.get(at as usize..).ok_or(ReadError::Outside("a name"))?;
-    let end = from.iter().position(|b| *b == 0).ok_or(ReadError::Outside("the end of a name"))?;
+    let from = table
+        .get(at as usize..)
+        .ok_or(ReadError::Outside("a name"))?;
+    let end = from
+        .iter()
+        .position(|b| *b == 0)
+        .ok_or(ReadError::Outside("the end of a name"))?;
     Ok(String::from_utf8_lossy(&from[..end]).into_owned())
 }
 
 impl<'a> Reader<'a> {
     fn new(file: &'a [u8]) -> Result<Reader<'a>, ReadError> {
         let ident = file.get(..16).ok_or(ReadError::NotRelocatable)?;
-        let known = ident.starts_with(b"\x7fELF")
-            && matches!(ident[4], 1 | 2)
-            && matches!(ident[5], 1 | 2);
+        let known =
+            ident.starts_with(b"\x7fELF") && matches!(ident[4], 1 | 2) && matches!(ident[5], 1 | 2);
         if !known {
             return Err(ReadError::NotRelocatable);
         }
@@ -112,8 +121,16 @@ impl<'a> Reader<'a> {
             machine: 0,
             flags: 0,
         };
-        let rest = slice(file, 16, if target.is_64 { 48 } else { 36 }, "the file header")?;
-        let mut fields = Fields { target, bytes: rest };
+        let rest = slice(
+            file,
+            16,
+            if target.is_64 { 48 } else { 36 },
+            "the file header",
+        )?;
+        let mut fields = Fields {
+            target,
+            bytes: rest,
+        };
         let kind = fields.next(2);
         target.machine = fields.next(2) as u16;
         let _version = fields.next(4);
@@ -134,17 +151,28 @@ impl<'a> Reader<'a> {
             abi::SHN_XINDEX => headers.first().map_or(0, |h| u64::from(h.link)),
             _ => names,
         };
-        let names = headers
-            .get(names as usize)
-            .ok_or(ReadError::Missing { what: "the table of section names", number: names })?;
+        let names = headers.get(names as usize).ok_or(ReadError::Missing {
+            what: "the table of section names",
+            number: names,
+        })?;
         let names = slice(file, names.offset, names.size, "the table of section names")?;
-        Ok(Reader { file, target, headers, names, places: HashMap::new() })
+        Ok(Reader {
+            file,
+            target,
+            headers,
+            names,
+            places: HashMap::new(),
+        })
     }
 
     fn object(mut self) -> Result<Object, ReadError> {
         let sections = self.sections()?;
         let (symbols, numbers) = self.symbols()?;
-        let mut object = Object { target: self.target, sections, symbols };
+        let mut object = Object {
+            target: self.target,
+            sections,
+            symbols,
+        };
         self.relocations(&mut object, &numbers)?;
         Ok(object)
     }
@@ -152,7 +180,12 @@ impl<'a> Reader<'a> {
     fn sections(&mut self) -> Result<Vec<Section>, ReadError> {
         let mut sections = Vec::with_capacity(self.headers.len());
         for (number, header) in self.headers.iter().enumerate() {
-            let tables = [abi::SHT_NULL, abi::SHT_SYMTAB, abi::SHT_STRTAB, abi::SHT_RELA];
+            let tables = [
+                abi::SHT_NULL,
+                abi::SHT_SYMTAB,
+                abi::SHT_STRTAB,
+                abi::SHT_RELA,
+            ];
             let more = [abi::SHT_REL, abi::SHT_SYMTAB_SHNDX];
             if tables.contains(&header.kind) || more.contains(&header.kind) {
                 continue;
@@ -187,8 +220,13 @@ impl<'a> Reader<'a> {
     }
 
     fn place(&self, number: u64) -> Result<usize, ReadError> {
-        let place = usize::try_from(number).ok().and_then(|n| self.places.get(&n));
-        place.copied().ok_or(ReadError::Missing { what: "a section", number })
+        let place = usize::try_from(number)
+            .ok()
+            .and_then(|n| self.places.get(&n));
+        place.copied().ok_or(ReadError::Missing {
+            what: "a section",
+            number,
+        })
     }
 
     /// The symbols, and from the file's symbol numbers to their indexes.
@@ -201,11 +239,19 @@ impl<'a> Reader<'a> {
             .find(|(_, h)| h.kind == abi::SHT_SYMTAB_SHNDX && h.link as usize == number)
             .map(|(_, h)| slice(self.file, h.offset, h.size, "the extended section indexes"))
             .transpose()?;
-        let strings = self.headers.get(table.link as usize).ok_or(ReadError::Missing {
-            what: "the table of symbol names",
-            number: u64::from(table.link),
-        })?;
-        let strings = slice(self.file, strings.offset, strings.size, "the table of symbol names")?;
+        let strings = self
+            .headers
+            .get(table.link as usize)
+            .ok_or(ReadError::Missing {
+                what: "the table of symbol names",
+                number: u64::from(table.link),
+            })?;
+        let strings = slice(
+            self.file,
+            strings.offset,
+            strings.size,
+            "the table of symbol names",
+        )?;
         let bytes = slice(self.file, table.offset, table.size, "the symbol table")?;
         let size = if self.target.is_64 { 24 } else { 16 };
         let mut symbols = Vec::new();
@@ -221,8 +267,16 @@ impl<'a> Reader<'a> {
         Ok((symbols, numbers))
     }
 
-    fn symbol(&self, bytes: &[u8], strings: &[u8], wide: Option<u64>) -> Result<Option<Symbol>, ReadError> {
-        let mut fields = Fields { target: self.target, bytes };
+    fn symbol(
+        &self,
+        bytes: &[u8],
+        strings: &[u8],
+        wide: Option<u64>,
+    ) -> Result<Option<Symbol>, ReadError> {
+        let mut fields = Fields {
+            target: self.target,
+            bytes,
+        };
         let name = fields.half_word();
         let (info, other, section, value, size);
         if self.target.is_64 {
@@ -238,9 +292,14 @@ impl<'a> Reader<'a> {
             abi::SHN_COMMON => Place::Common,
             number => {
                 let number = match number {
-                    abi::SHN_XINDEX => wide.ok_or(ReadError::Outside("an extended section index"))?,
+                    abi::SHN_XINDEX => {
+                        wide.ok_or(ReadError::Outside("an extended section index"))?
+                    }
                     _ if number >= abi::SHN_LORESERVE => {
-                        return Err(ReadError::Missing { what: "a section", number: section });
+                        return Err(ReadError::Missing {
+                            what: "a section",
+                            number: section,
+                        });
                     }
                     _ => section,
                 };
@@ -257,7 +316,15 @@ impl<'a> Reader<'a> {
         if kind == abi::STT_SECTION {
             name.clear();
         }
-        Ok(Some(Symbol { name, value, size, binding: (info >> 4) as u8, kind, other: other as u8, place }))
+        Ok(Some(Symbol {
+            name,
+            value,
+            size,
+            binding: (info >> 4) as u8,
+            kind,
+            other: other as u8,
+            place,
+        }))
     }
 
     fn relocations(&self, object: &mut Object, numbers: &[Option<usize>]) -> Result<(), ReadError> {
@@ -270,10 +337,18 @@ impl<'a> Reader<'a> {
             let section = &mut object.sections[self.place(u64::from(header.info))?];
             if !section.relocations.is_empty() {
                 let why = "has two tables of relocations";
-                return Err(ReadError::Unknown { section: section.name.clone(), why });
+                return Err(ReadError::Unknown {
+                    section: section.name.clone(),
+                    why,
+                });
             }
             section.explicit_addends = explicit;
-            let bytes = slice(self.file, header.offset, header.size, "a table of relocations")?;
+            let bytes = slice(
+                self.file,
+                header.offset,
+                header.size,
+                "a table of relocations",
+            )?;
             let word = self.target.word() as usize;
             for bytes in bytes.chunks_exact(if explicit { 3 * word } else { 2 * word }) {
                 let relocation = self.relocation(bytes, explicit, numbers)?;
@@ -287,20 +362,46 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn relocation(&self, bytes: &[u8], explicit: bool, numbers: &[Option<usize>]) -> Result<Relocation, ReadError> {
-        let mut fields = Fields { target: self.target, bytes };
+    fn relocation(
+        &self,
+        bytes: &[u8],
+        explicit: bool,
+        numbers: &[Option<usize>],
+    ) -> Result<Relocation, ReadError> {
+        let mut fields = Fields {
+            target: self.target,
+            bytes,
+        };
         let (offset, info) = (fields.word(), fields.word());
         let addend = if explicit { fields.word() } else { 0 };
         let (number, kind, addend) = match self.target.is_64 {
             true => (info >> 32, info as u32, addend as i64),
-            false => (info >> 8, (info & 0xff) as u32, i64::from(addend as u32 as i32)),
+            false => (
+                info >> 8,
+                (info & 0xff) as u32,
+                i64::from(addend as u32 as i32),
+            ),
         };
-        let missing = ReadError::Missing { what: "a symbol", number };
+        let missing = ReadError::Missing {
+            what: "a symbol",
+            number,
+        };
         let symbol = match number {
             0 => None,
-            _ => Some(numbers.get(number as usize).copied().flatten().ok_or(missing)?),
+            _ => Some(
+                numbers
+                    .get(number as usize)
+                    .copied()
+                    .flatten()
+                    .ok_or(missing)?,
+            ),
         };
-        Ok(Relocation { offset, kind, symbol, addend })
+        Ok(Relocation {
+            offset,
+            kind,
+            symbol,
+            addend,
+        })
     }
 }
 
@@ -312,7 +413,9 @@ fn headers(
     count: u64,
 ) -> Result<Vec<Header>, ReadError> {
     let header = |number: u64| -> Result<Header, ReadError> {
-        let at = number.checked_mul(header_size).and_then(|n| n.checked_add(table));
+        let at = number
+            .checked_mul(header_size)
+            .and_then(|n| n.checked_add(table));
         let at = at.ok_or(ReadError::Outside("a section header"))?;
         let bytes = slice(file, at, header_size, "a section header")?;
         let mut fields = Fields { target, bytes };
@@ -320,7 +423,17 @@ fn headers(
         let (_address, offset, size) = (fields.word(), fields.word(), fields.word());
         let (link, info) = (fields.half_word(), fields.half_word());
         let (align, entry_size) = (fields.word(), fields.word());
-        Ok(Header { name, kind, flags, offset, size, link, info, align, entry_size })
+        Ok(Header {
+            name,
+            kind,
+            flags,
+            offset,
+            size,
+            link,
+            info,
+            align,
+            entry_size,
+        })
     };
     let count = match count {
         0 => header(0)?.size,

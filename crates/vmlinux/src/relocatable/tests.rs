@@ -13,54 +13,75 @@ fn target() -> impl Strategy<Value = Target> {
 
 fn section() -> impl Strategy<Value = Section> {
     let data = proptest::collection::vec(any::<u8>(), 8..40);
-    ("[.a-z]{1,12}", 0u32..4, any::<bool>(), data).prop_map(|(name, align, explicit, data)| Section {
-        name,
-        kind: abi::SHT_PROGBITS,
-        flags: abi::SHF_ALLOC,
-        align: 1 << align,
-        entry_size: 0,
-        linked: None,
-        size: data.len() as u64,
-        data,
-        relocations: Vec::new(),
-        explicit_addends: explicit,
+    ("[.a-z]{1,12}", 0u32..4, any::<bool>(), data).prop_map(|(name, align, explicit, data)| {
+        Section {
+            name,
+            kind: abi::SHT_PROGBITS,
+            flags: abi::SHF_ALLOC,
+            align: 1 << align,
+            entry_size: 0,
+            linked: None,
+            size: data.len() as u64,
+            data,
+            relocations: Vec::new(),
+            explicit_addends: explicit,
+        }
     })
 }
 
 fn object() -> impl Strategy<Value = Object> {
     let sections = proptest::collection::vec(section(), 1..8);
-    let symbols = proptest::collection::vec(("[a-z]{1,6}", 0u8..2, any::<u32>(), any::<u8>()), 1..20);
-    let relocations = proptest::collection::vec((any::<usize>(), any::<usize>(), 0u64..8, any::<i32>()), 0..20);
-    (target(), sections, symbols, relocations).prop_map(|(target, mut sections, symbols, relocations)| {
-        let mut symbols: Vec<Symbol> = symbols
-            .into_iter()
-            .map(|(name, binding, value, at)| Symbol {
-                name,
-                value: u64::from(value),
-                size: 4,
-                binding,
-                kind: abi::STT_FUNC,
-                other: 0,
-                place: match usize::from(at) % (sections.len() + 1) {
-                    0 => Place::Undefined,
-                    at => Place::Section(at - 1),
-                },
-            })
-            .collect();
-        symbols.sort_by_key(Symbol::is_global);
-        for (at, symbol, offset, addend) in relocations {
-            let at = at % sections.len();
-            let section = &mut sections[at];
-            let addend = if section.explicit_addends { i64::from(addend) } else { 0 };
-            let symbol = Some(symbol % symbols.len());
-            section.relocations.push(Relocation { offset, kind: 1, symbol, addend });
-        }
-        for section in &mut sections {
-            section.relocations.sort_by_key(|r| r.offset);
-            section.explicit_addends &= !section.relocations.is_empty();
-        }
-        Object { target, sections, symbols }
-    })
+    let symbols =
+        proptest::collection::vec(("[a-z]{1,6}", 0u8..2, any::<u32>(), any::<u8>()), 1..20);
+    let relocations = proptest::collection::vec(
+        (any::<usize>(), any::<usize>(), 0u64..8, any::<i32>()),
+        0..20,
+    );
+    (target(), sections, symbols, relocations).prop_map(
+        |(target, mut sections, symbols, relocations)| {
+            let mut symbols: Vec<Symbol> = symbols
+                .into_iter()
+                .map(|(name, binding, value, at)| Symbol {
+                    name,
+                    value: u64::from(value),
+                    size: 4,
+                    binding,
+                    kind: abi::STT_FUNC,
+                    other: 0,
+                    place: match usize::from(at) % (sections.len() + 1) {
+                        0 => Place::Undefined,
+                        at => Place::Section(at - 1),
+                    },
+                })
+                .collect();
+            symbols.sort_by_key(Symbol::is_global);
+            for (at, symbol, offset, addend) in relocations {
+                let at = at % sections.len();
+                let section = &mut sections[at];
+                let addend = if section.explicit_addends {
+                    i64::from(addend)
+                } else {
+                    0
+                };
+                let symbol = Some(symbol % symbols.len());
+                section.relocations.push(Relocation {
+                    offset,
+                    kind: 1,
+                    symbol,
+                    addend,
+                });
+            }
+            for section in &mut sections {
+                section.relocations.sort_by_key(|r| r.offset);
+                section.explicit_addends &= !section.relocations.is_empty();
+            }
+            Object {
+                target,
+                sections,
+                symbols,
+            }
+        },
+    )
 }
 
 proptest! {
@@ -102,7 +123,13 @@ fn seventy_thousand_sections_need_extended_indexes_and_get_them() {
         other: 0,
         place: Place::Section(place),
     };
-    let target = Target { is_64: false, big_endian: false, os_abi: 0, machine: abi::EM_386, flags: 0 };
+    let target = Target {
+        is_64: false,
+        big_endian: false,
+        os_abi: 0,
+        machine: abi::EM_386,
+        flags: 0,
+    };
     let object = Object {
         target,
         sections: vec![section; 70_000],
@@ -112,5 +139,8 @@ fn seventy_thousand_sections_need_extended_indexes_and_get_them() {
     assert_eq!(Object::read(&file).as_ref(), Ok(&object));
     let theirs = object::File::parse(file.as_slice()).expect("another reader takes it");
     let named = object::Object::symbol_by_name(&theirs, "s69999").expect("there");
-    assert_eq!(object::ObjectSymbol::section_index(&named), Some(object::SectionIndex(70_000)));
+    assert_eq!(
+        object::ObjectSymbol::section_index(&named),
+        Some(object::SectionIndex(70_000))
+    );
 }

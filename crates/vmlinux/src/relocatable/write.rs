@@ -12,7 +12,10 @@ struct Strings {
 
 impl Strings {
     fn new() -> Strings {
-        Strings { bytes: vec![0], places: HashMap::new() }
+        Strings {
+            bytes: vec![0],
+            places: HashMap::new(),
+        }
     }
 
     fn add(&mut self, text: &str) -> u32 {
@@ -95,7 +98,11 @@ impl Writer {
         for (place, index) in order.iter().enumerate() {
             numbers[*index] = place as u64 + 1;
         }
-        let tables = object.sections.iter().filter(|s| !s.relocations.is_empty()).count();
+        let tables = object
+            .sections
+            .iter()
+            .filter(|s| !s.relocations.is_empty())
+            .count();
         let symbol_table = self.headers.len() + tables;
         for (index, section) in object.sections.iter().enumerate() {
             if !section.relocations.is_empty() {
@@ -141,7 +148,11 @@ impl Writer {
         let name = if explicit { ".rela" } else { ".rel" };
         self.headers.push(Header {
             name: self.names.add(&format!("{name}{}", section.name)),
-            kind: if explicit { abi::SHT_RELA } else { abi::SHT_REL },
+            kind: if explicit {
+                abi::SHT_RELA
+            } else {
+                abi::SHT_REL
+            },
             flags: abi::SHF_INFO_LINK,
             offset,
             size: self.out.len() as u64 - offset,
@@ -255,7 +266,11 @@ impl Writer {
             self.header(&header);
         }
         let mut rest = std::mem::take(&mut self.out);
-        self.file_header(table, if wide { 0 } else { count }, if wide { 0xffff } else { names });
+        self.file_header(
+            table,
+            if wide { 0 } else { count },
+            if wide { 0xffff } else { names },
+        );
         let length = self.out.len();
         rest[..length].copy_from_slice(&self.out);
         self.out = rest;
@@ -277,7 +292,8 @@ impl Writer {
     fn file_header(&mut self, table: u64, count: usize, names: usize) {
         let target = self.target;
         let (class, order) = (1 + u8::from(target.is_64), 1 + u8::from(target.big_endian));
-        self.out.extend([0x7f, b'E', b'L', b'F', class, order, 1, target.os_abi]);
+        self.out
+            .extend([0x7f, b'E', b'L', b'F', class, order, 1, target.os_abi]);
         self.out.extend([0; 8]);
         self.number(1, 2);
         self.number(u64::from(target.machine), 2);
