@@ -52,7 +52,7 @@ fn relink() -> Result<(), Box<dyn std::error::Error>> {
     let wish = wish(&program, verdicts)?;
     let pruned = program.prune(&wish)?;
     let done = start.elapsed();
-    let verified = vmlinux::prune::verify::check(&pruned, &program.global_names())?;
+    let verified = vmlinux::prune::verify::check(&program, &pruned)?;
     let checked = start.elapsed();
     std::fs::write(out, pruned.archive())?;
     std::fs::write(

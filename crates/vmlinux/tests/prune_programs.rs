@@ -170,7 +170,7 @@ impl Drop for Bench {
 
 fn prune(program: &Program, wish: &Wish) -> Pruned {
     let pruned = program.prune(wish).expect("prunes");
-    verify::check(&pruned, &program.global_names()).expect("another reader finds it right");
+    verify::check(program, &pruned).expect("another reader finds it right");
     pruned
 }
 

@@ -74,11 +74,10 @@ fn is_branch(code: &[u8], at: &Relocation) -> bool {
         return false;
     };
     let before = |n: usize| at.checked_sub(n).and_then(|i| code.get(i)).copied();
-    match (before(2), before(1)) {
-        (_, Some(0xe8 | 0xe9)) => true,
-        (Some(0x0f), Some(0x80..=0x8f)) => true,
-        _ => false,
-    }
+    matches!(
+        (before(2), before(1)),
+        (_, Some(0xe8 | 0xe9)) | (Some(0x0f), Some(0x80..=0x8f))
+    )
 }
 
 /// Any four bytes may be the distance of a branch, or of an address taken

@@ -259,4 +259,7 @@ pub struct KindBytes {
     pub before: u64,
     /// In the outputs.
     pub after: u64,
+    /// In the outputs too, but filled with what does nothing: functions that
+    /// are pruned in place take their room still.
+    pub filled: u64,
 }

@@ -161,10 +161,11 @@ impl Cutter<'_> {
             Kind::Table(entry, lives) => {
                 let bytes = match entry {
                     Entry::Bytes(bytes) => bytes,
-                    Entry::Address => self.program.target.word(),
                     Entry::Structure(structure) => self.structure(structure, sizes)?,
                 };
-                (Cut::Compact, self.entries(bytes, Role::Entry(lives))?)
+                let parts = self.entries(bytes, Role::Entry(lives))?;
+                self.begin_with_code(&parts, lives)?;
+                (Cut::Compact, parts)
             }
         })
     }
@@ -241,6 +242,21 @@ impl Cutter<'_> {
             role,
         };
         Ok((0..count).map(part).collect())
+    }
+
+    /// An entry that says something about an instruction begins with it.
+    fn begin_with_code(&self, parts: &[Part], lives: Lives) -> Result<(), PruneError> {
+        let relocations = &self.section.relocations;
+        let names = |start: &u64| {
+            relocations
+                .binary_search_by_key(start, |r| r.offset)
+                .is_ok()
+        };
+        let mut starts = parts.iter().map(|p| p.range.start);
+        match starts.find(|start| lives == Lives::WithKey && !names(start)) {
+            Some(start) => Err(self.wrong(start, "is an entry that names no code")),
+            None => Ok(()),
+        }
     }
 
     fn strings(&self) -> Result<Vec<Part>, PruneError> {

@@ -1,11 +1,12 @@
 //! Reads pruned objects again, by another reader than the one that pruned
 //! them, and holds them against what must be true of them.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionFlags, elf};
 
-use super::{Output, Pruned, TRAP_HANDLER, TRAPS_END, TRAPS_START};
+use super::sections::{self, Entry, Kind, Lives};
+use super::{Output, Program, Pruned, TRAP_HANDLER, TRAPS_END, TRAPS_START};
 
 /// What was found to be true.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,12 +56,14 @@ pub enum VerifyError {
     },
 }
 
-/// Checks the outputs of pruning.
+/// Checks the outputs of pruning a program.
 ///
-/// `defined_before` are the global names that the inputs define: a name of
-/// them that is referred to has to be defined by an output. Others are left to
-/// the linker script.
-pub fn check(pruned: &Pruned, defined_before: &HashSet<String>) -> Result<Verified, VerifyError> {
+/// Every relocation points into something that is there, or at a name that
+/// none of the inputs defines: the linker script has to. Tables are made of
+/// whole entries, each of which names code that stays. Every trap calls the
+/// handler. The bytes add up to what the report says.
+pub fn check(program: &Program, pruned: &Pruned) -> Result<Verified, VerifyError> {
+    let defined_before = &program.globals;
     let mut verified = Verified::default();
     let mut defined = BTreeMap::new();
     let mut files = Vec::new();
@@ -84,8 +87,79 @@ pub fn check(pruned: &Pruned, defined_before: &HashSet<String>) -> Result<Verifi
         symbols_lie_in_sections(output, file)?;
         relocations_point_at_something(output, file, &defined, defined_before, &mut verified)?;
     }
+    for (output, file) in &files {
+        tables_are_whole(program, output, file)?;
+    }
     traps_call_the_handler(pruned, &files, &mut verified)?;
+    bytes_add_up(pruned, &files)?;
     Ok(verified)
+}
+
+/// Tables that say something about code: each entry begins with a relocation.
+fn tables_are_whole(
+    program: &Program,
+    output: &Output,
+    file: &object::File,
+) -> Result<(), VerifyError> {
+    for section in file.sections() {
+        let name = section.name().map_err(|e| read(output, &e))?;
+        let Some(Kind::Table(entry, lives)) = sections::kind_by_name(name) else {
+            continue;
+        };
+        let bytes = match entry {
+            Entry::Bytes(bytes) => bytes,
+            Entry::Structure(structure) => program.sizes.0.get(structure).copied().unwrap_or(0),
+        };
+        if bytes == 0 || !section.size().is_multiple_of(bytes) {
+            return Err(broken(
+                output,
+                format!("{name} is not made of whole entries"),
+            ));
+        }
+        let places: BTreeSet<u64> = section.relocations().map(|(offset, _)| offset).collect();
+        let mut starts = (0..section.size()).step_by(bytes as usize);
+        if lives == Lives::WithKey && !starts.all(|start| places.contains(&start)) {
+            return Err(broken(
+                output,
+                format!("{name} has an entry that names no code"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What is loaded is what the report says, and the traps.
+fn bytes_add_up(pruned: &Pruned, files: &[(&Output, object::File)]) -> Result<(), VerifyError> {
+    let said: u64 = pruned
+        .report
+        .kinds
+        .values()
+        .map(|k| k.after + k.filled)
+        .sum();
+    let mut found = 0;
+    for (output, file) in files {
+        let traps = file
+            .symbols()
+            .any(|s| s.name() == Ok(TRAPS_START) && s.is_definition());
+        for section in file.sections().filter(|_| !traps) {
+            let SectionFlags::Elf { sh_flags, .. } = section.flags() else {
+                continue;
+            };
+            let name = section.name().map_err(|e| read(output, &e))?;
+            if sh_flags.0 & elf::SHF_ALLOC.0 != 0
+                && sections::kind_by_name(name) != Some(Kind::Attributes)
+            {
+                found += section.size();
+            }
+        }
+    }
+    match found == said {
+        true => Ok(()),
+        false => Err(VerifyError::Broken {
+            object: "the output".to_owned(),
+            what: format!("{found} bytes are loaded, and the report says {said}"),
+        }),
+    }
 }
 
 fn read(output: &Output, error: &object::Error) -> VerifyError {
@@ -121,7 +195,7 @@ fn relocations_point_at_something(
     output: &Output,
     file: &object::File,
     defined: &BTreeMap<String, bool>,
-    defined_before: &HashSet<String>,
+    defined_before: &HashMap<String, (u32, u32)>,
     verified: &mut Verified,
 ) -> Result<(), VerifyError> {
     for section in file.sections() {
@@ -149,7 +223,7 @@ fn relocations_point_at_something(
                 continue;
             }
             let ours = symbol_name.starts_with("tuxling_") || symbol_name.is_empty();
-            if ours || defined_before.contains(symbol_name) {
+            if ours || defined_before.contains_key(symbol_name) {
                 return Err(VerifyError::Gone {
                     object: output.name.clone(),
                     section: name(),
