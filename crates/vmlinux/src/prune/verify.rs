@@ -246,6 +246,7 @@ fn traps_call_the_handler(
 ) -> Result<(), VerifyError> {
     let mut seen = BTreeSet::new();
     for (output, file) in files {
+        let calls = calls_of_handler(file);
         let mut together = 0;
         let mut bounds = (None, None);
         for symbol in file.symbols().filter(|s| s.is_definition()) {
@@ -263,7 +264,7 @@ fn traps_call_the_handler(
             let Some((trap, index)) = trap.zip(index) else {
                 return Err(broken(output, format!("{name} is no trap that is known")));
             };
-            if !calls_handler(file, &symbol) {
+            if !calls_handler(&calls, &symbol) {
                 return Err(broken(
                     output,
                     format!("{name} doesn't call {TRAP_HANDLER}"),
@@ -292,18 +293,30 @@ fn traps_call_the_handler(
     }
 }
 
-fn calls_handler(file: &object::File, trap: &object::Symbol) -> bool {
-    let section = trap
-        .section_index()
-        .and_then(|i| file.section_by_index(i).ok());
-    let range = trap.address()..trap.address().saturating_add(trap.size());
-    section.is_some_and(|section| {
-        section.relocations().any(|(offset, relocation)| {
+/// Where a file's sections call the handler, by section and offset.
+fn calls_of_handler(file: &object::File) -> BTreeSet<(usize, u64)> {
+    let mut calls = BTreeSet::new();
+    for section in file.sections() {
+        for (offset, relocation) in section.relocations() {
             let RelocationTarget::Symbol(index) = relocation.target() else {
-                return false;
+                continue;
             };
             let name = file.symbol_by_index(index).and_then(|s| s.name());
-            range.contains(&offset) && name == Ok(TRAP_HANDLER)
-        })
-    })
+            if name == Ok(TRAP_HANDLER) {
+                calls.insert((section.index().0, offset));
+            }
+        }
+    }
+    calls
+}
+
+fn calls_handler(calls: &BTreeSet<(usize, u64)>, trap: &object::Symbol) -> bool {
+    let Some(section) = trap.section_index() else {
+        return false;
+    };
+    let end = trap.address().saturating_add(trap.size());
+    calls
+        .range((section.0, trap.address())..(section.0, end))
+        .next()
+        .is_some()
 }
