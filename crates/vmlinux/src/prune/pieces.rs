@@ -232,16 +232,20 @@ impl Cutter<'_> {
         trap.code.len() as u64 - trap.call
     }
 
+    /// The linker pads a section to the alignment of the next: the last entry
+    /// may be short of that (arch/arm/kernel/entry-common.S, `bug`).
     fn entries(&self, bytes: u64, role: Role) -> Result<Vec<Part>, PruneError> {
-        if bytes == 0 || !self.section.size.is_multiple_of(bytes) {
+        let size = self.section.size;
+        let padded = size.checked_next_multiple_of(self.section.align.max(1));
+        let Some(padded) = padded.filter(|p| bytes > 0 && p.is_multiple_of(bytes)) else {
             return Err(self.wrong(0, "is not made of whole entries"));
-        }
-        let count = self.section.size / bytes;
+        };
+        let end = |index: u64| ((index + 1) * bytes).min(size);
         let part = |index| Part {
-            range: index * bytes..(index + 1) * bytes,
+            range: index * bytes..end(index),
             role,
         };
-        Ok((0..count).map(part).collect())
+        Ok((0..padded / bytes).map(part).collect())
     }
 
     /// An entry that says something about an instruction begins with it.

@@ -110,7 +110,12 @@ fn tables_are_whole(
             Entry::Bytes(bytes) => bytes,
             Entry::Structure(structure) => program.sizes.0.get(structure).copied().unwrap_or(0),
         };
-        if bytes == 0 || !section.size().is_multiple_of(bytes) {
+        if bytes == 0
+            || !section
+                .size()
+                .next_multiple_of(section.align().max(1))
+                .is_multiple_of(bytes)
+        {
             return Err(broken(
                 output,
                 format!("{name} is not made of whole entries"),
