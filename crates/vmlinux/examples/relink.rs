@@ -52,6 +52,8 @@ fn relink() -> Result<(), Box<dyn std::error::Error>> {
     let wish = wish(&program, verdicts)?;
     let pruned = program.prune(&wish)?;
     let done = start.elapsed();
+    let verified = vmlinux::prune::verify::check(&program, &pruned)?;
+    let checked = start.elapsed();
     std::fs::write(out, pruned.archive())?;
     std::fs::write(
         format!("{out}.functions"),
@@ -65,7 +67,16 @@ fn relink() -> Result<(), Box<dyn std::error::Error>> {
     for (kind, bytes) in &pruned.report.kinds {
         eprintln!("{kind:<30} {:>9} {:>9}", bytes.before, bytes.after);
     }
-    eprintln!("read {read:?}, load until {loaded:?}, prune until {done:?}");
+    eprintln!(
+        "{} relocations, {} + {} traps, {} names left to the script",
+        verified.relocations,
+        verified.traps,
+        verified.in_place,
+        verified.left_to_script.len()
+    );
+    eprintln!(
+        "read {read:?}, load until {loaded:?}, prune until {done:?}, verify until {checked:?}"
+    );
     Ok(())
 }
 

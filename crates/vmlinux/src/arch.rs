@@ -68,6 +68,9 @@ pub enum Field {
     Distance31,
     /// 16 bits of the address in an ARM `movw` or `movt`.
     ArmHalf,
+    /// A part of the distance, in a form that isn't read: the reference counts
+    /// as one to the very symbol, and its addend can't be changed.
+    Opaque,
 }
 
 /// The rows.
@@ -93,7 +96,7 @@ pub fn addend(target: &Target, field: Field, section: &Section, at: &Relocation)
     };
     let signed = |number: u64, bits: u32| ((number << (64 - bits)) as i64) >> (64 - bits);
     Some(match field {
-        Field::Mark => 0,
+        Field::Mark | Field::Opaque => 0,
         Field::Address(width) | Field::Distance(width) => signed(number(width)?, 8 * width as u32),
         Field::ArmBranch => signed(number(4)? & 0x00ff_ffff, 24) * 4,
         Field::Distance31 => signed(number(4)?, 31),
@@ -119,6 +122,7 @@ pub fn set_addend(
     }
     let width = match field {
         Field::Mark => return Some(()),
+        Field::Opaque => return None,
         Field::Address(width) | Field::Distance(width) => width,
         Field::ArmBranch | Field::Distance31 | Field::ArmHalf => 4,
     };

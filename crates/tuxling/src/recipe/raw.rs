@@ -60,8 +60,11 @@ pub struct Recipe {
 /// `[prune]`
 #[derive(Debug, Default)]
 pub struct Prune {
+    /// `level`
     pub level: Given<PruneLevel>,
+    /// `keep`
     pub keep: Vec<String>,
+    /// `drop`
     pub drop: Vec<String>,
 }
 

@@ -39,6 +39,8 @@ fn field(kind: u32) -> Option<Field> {
         42 => Field::Distance31,
         // MOVW_ABS_NC, MOVT_ABS
         43 | 44 => Field::ArmHalf,
+        // LDR_PC_G0 to G2 and ALU_PC_G0_NC to G2: the parts of `adr_l`, `ldr_l`
+        4 | 57..=63 => Field::Opaque,
         _ => return None,
     })
 }

@@ -74,22 +74,31 @@ fn is_branch(code: &[u8], at: &Relocation) -> bool {
         return false;
     };
     let before = |n: usize| at.checked_sub(n).and_then(|i| code.get(i)).copied();
-    match (before(2), before(1)) {
-        (_, Some(0xe8 | 0xe9)) => true,
-        (Some(0x0f), Some(0x80..=0x8f)) => true,
-        _ => false,
-    }
+    matches!(
+        (before(2), before(1)),
+        (_, Some(0xe8 | 0xe9)) | (Some(0x0f), Some(0x80..=0x8f))
+    )
 }
 
 /// Any four bytes may be the distance of a branch, or of an address taken
-/// relative to the instruction: instructions can begin anywhere.
+/// relative to the instruction, and any byte behind the code of a short jump
+/// that of one: instructions can begin anywhere.
 fn resolved_branches(code: &[u8]) -> Vec<(u64, u64)> {
     let mut branches = Vec::new();
-    for (at, bytes) in code.windows(4).enumerate() {
-        let distance = i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        let to = at as i64 + 4 + i64::from(distance);
+    let mut branch = |at: usize, behind: usize, distance: i64| {
+        let to = behind as i64 + distance;
         if (0..code.len() as i64).contains(&to) {
             branches.push((at as u64, to as u64));
+        }
+    };
+    for (at, bytes) in code.windows(4).enumerate() {
+        let distance = i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        branch(at, at + 4, i64::from(distance));
+    }
+    for (at, bytes) in code.windows(2).enumerate() {
+        // jmp, jcc, loop and jcxz
+        if matches!(bytes[0], 0xeb | 0x70..=0x7f | 0xe0..=0xe3) {
+            branch(at, at + 2, i64::from(bytes[1] as i8));
         }
     }
     branches

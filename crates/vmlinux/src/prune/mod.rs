@@ -42,19 +42,26 @@
 //! options of a configuration can't be pruned yet.
 
 mod archive;
+mod config;
 mod error;
 mod graph;
 mod live;
+mod names;
 mod pieces;
+mod probe;
 mod program;
 mod result;
 mod rewrite;
 pub mod sections;
+pub mod verify;
 
 use std::collections::BTreeMap;
 
+pub use config::{Unsupported, unsupported};
 pub use error::PruneError;
 pub use graph::Graph;
+pub use names::{FunctionAddress, NamedTrap, NotElf, find_trap, function_addresses};
+pub use probe::{PROBE, ProbeError};
 pub use program::Program;
 
 /// The function that every trap calls; it never returns. An object that
@@ -186,7 +193,7 @@ pub struct Wish {
 
 /// Sizes of table entries, in bytes, by the names of their structures.
 ///
-/// They come from a probe compiled against the tree.
+/// They come from a probe compiled against the tree ([`PROBE`]).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EntrySizes(pub BTreeMap<String, u64>);
 
@@ -252,4 +259,7 @@ pub struct KindBytes {
     pub before: u64,
     /// In the outputs.
     pub after: u64,
+    /// In the outputs too, but filled with what does nothing: functions that
+    /// are pruned in place take their room still.
+    pub filled: u64,
 }

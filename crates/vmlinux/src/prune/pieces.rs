@@ -161,10 +161,11 @@ impl Cutter<'_> {
             Kind::Table(entry, lives) => {
                 let bytes = match entry {
                     Entry::Bytes(bytes) => bytes,
-                    Entry::Address => self.program.target.word(),
                     Entry::Structure(structure) => self.structure(structure, sizes)?,
                 };
-                (Cut::Compact, self.entries(bytes, Role::Entry(lives))?)
+                let parts = self.entries(bytes, Role::Entry(lives))?;
+                self.begin_with_code(&parts, lives)?;
+                (Cut::Compact, parts)
             }
         })
     }
@@ -231,16 +232,35 @@ impl Cutter<'_> {
         trap.code.len() as u64 - trap.call
     }
 
+    /// The linker pads a section to the alignment of the next: the last entry
+    /// may be short of that (arch/arm/kernel/entry-common.S, `bug`).
     fn entries(&self, bytes: u64, role: Role) -> Result<Vec<Part>, PruneError> {
-        if bytes == 0 || !self.section.size.is_multiple_of(bytes) {
+        let size = self.section.size;
+        let padded = size.checked_next_multiple_of(self.section.align.max(1));
+        let Some(padded) = padded.filter(|p| bytes > 0 && p.is_multiple_of(bytes)) else {
             return Err(self.wrong(0, "is not made of whole entries"));
-        }
-        let count = self.section.size / bytes;
+        };
+        let end = |index: u64| ((index + 1) * bytes).min(size);
         let part = |index| Part {
-            range: index * bytes..(index + 1) * bytes,
+            range: index * bytes..end(index),
             role,
         };
-        Ok((0..count).map(part).collect())
+        Ok((0..padded / bytes).map(part).collect())
+    }
+
+    /// An entry that says something about an instruction begins with it.
+    fn begin_with_code(&self, parts: &[Part], lives: Lives) -> Result<(), PruneError> {
+        let relocations = &self.section.relocations;
+        let names = |start: &u64| {
+            relocations
+                .binary_search_by_key(start, |r| r.offset)
+                .is_ok()
+        };
+        let mut starts = parts.iter().map(|p| p.range.start);
+        match starts.find(|start| lives == Lives::WithKey && !names(start)) {
+            Some(start) => Err(self.wrong(start, "is an entry that names no code")),
+            None => Ok(()),
+        }
     }
 
     fn strings(&self) -> Result<Vec<Part>, PruneError> {

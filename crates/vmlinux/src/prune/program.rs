@@ -23,6 +23,7 @@ pub struct Program {
     pub(super) named_by_script: Vec<u32>,
     /// Definitions that the linker takes for each global name.
     pub(super) globals: HashMap<String, (u32, u32)>,
+    pub(super) sizes: EntrySizes,
 }
 
 /// One object.
@@ -75,6 +76,7 @@ impl Program {
             functions: Vec::new(),
             places: Vec::new(),
             named_by_script: Vec::new(),
+            sizes: sizes.clone(),
         };
         program.classify()?;
         program.resolve()?;

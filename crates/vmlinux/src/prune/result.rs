@@ -2,6 +2,7 @@
 
 use super::error::PruneError;
 use super::live::Live;
+use super::pieces::Cut;
 use super::program::Program;
 use super::sections::Kind;
 use super::{Fate, KindBytes, Pruned, Report, Verdict, Wish, archive, rewrite};
@@ -53,8 +54,11 @@ impl Program {
             };
             let bytes = kinds.entry(name.to_owned()).or_default();
             bytes.before += piece.end - piece.start;
+            let of_section = |p: u32| live.pieces[p as usize];
             if live.pieces[number] {
                 bytes.after += piece.end - piece.start;
+            } else if facts.cut == Cut::Filled && facts.pieces.clone().any(of_section) {
+                bytes.filled += piece.end - piece.start;
             }
         }
         kinds

@@ -40,8 +40,6 @@ pub enum Kind {
 pub enum Entry {
     /// So many bytes.
     Bytes(u64),
-    /// An address.
-    Address,
     /// A structure of the kernel's.
     Structure(&'static str),
 }
@@ -191,8 +189,8 @@ fn matches(pattern: &str, name: &str) -> bool {
 
 /// What a section is; `None` when it isn't known.
 pub fn kind(section: &Section) -> Option<Kind> {
-    if section.name == ".ARM.attributes" || section.name == ".note.GNU-stack" {
-        return Some(Kind::Attributes);
+    if let Some(kind @ Kind::Attributes) = kind_by_name(&section.name) {
+        return Some(kind);
     }
     if !section.has(abi::SHF_ALLOC) {
         return Some(Kind::Discarded);
@@ -213,6 +211,15 @@ pub fn kind(section: &Section) -> Option<Kind> {
         None if section.size == 0 => Some(Kind::Discarded),
         kind => kind,
     }
+}
+
+/// What a loaded section of a name is, as far as the name tells.
+pub(super) fn kind_by_name(name: &str) -> Option<Kind> {
+    if name == ".ARM.attributes" || name == ".note.GNU-stack" {
+        return Some(Kind::Attributes);
+    }
+    let known = RULES.iter().find(|(pattern, _)| matches(pattern, name));
+    known.map(|(_, kind)| *kind)
 }
 
 /// The name under which the kernel's linker script expects a section.

@@ -1,0 +1,101 @@
+//! Configurations that can't be pruned yet.
+
+/// An option that pruning doesn't handle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsupported {
+    /// Its name, with `CONFIG_`.
+    pub option: &'static str,
+    /// Why.
+    pub why: &'static str,
+}
+
+/// Options that stand in the way, each with the reason.
+const REFUSED: &[(&str, &str)] = &[
+    (
+        "CONFIG_MODULES",
+        "nobody knows which functions modules will call",
+    ),
+    (
+        "CONFIG_SMP",
+        "the entry paths of further processors leave no reference",
+    ),
+    (
+        "CONFIG_KALLSYMS",
+        "its tables name functions by their addresses of an earlier link",
+    ),
+    ("CONFIG_LTO_CLANG", "its objects hold no machine code"),
+    (
+        "CONFIG_CFI_CLANG",
+        "calls through pointers check what stands before a function",
+    ),
+    (
+        "CONFIG_X86_KERNEL_IBT",
+        "the link takes vmlinux.o, as objtool has changed it",
+    ),
+    (
+        "CONFIG_UNWINDER_ORC",
+        "its tables are made from the code before it is pruned",
+    ),
+    (
+        "CONFIG_CALL_THUNKS",
+        "its tables are made from the code before it is pruned",
+    ),
+    (
+        "CONFIG_FUNCTION_TRACER",
+        "it changes the beginning of every function as the kernel runs",
+    ),
+    ("CONFIG_KPROBES", "it looks for functions by their names"),
+    (
+        "CONFIG_BPF_SYSCALL",
+        "programs name functions that only they call",
+    ),
+    (
+        "CONFIG_DEBUG_INFO_BTF",
+        "it describes functions that are gone",
+    ),
+    ("CONFIG_LIVEPATCH", "it looks for functions by their names"),
+    ("CONFIG_KASAN", "it adds sections that pruning doesn't know"),
+    ("CONFIG_KCSAN", "it adds sections that pruning doesn't know"),
+    (
+        "CONFIG_GCOV_KERNEL",
+        "it adds sections that pruning doesn't know",
+    ),
+    (
+        "CONFIG_RELOCATABLE",
+        "no kernel that moves itself has been pruned and booted yet",
+    ),
+    ("CONFIG_THUMB2_KERNEL", "its relocations are not known"),
+    (
+        "CONFIG_XIP_KERNEL",
+        "its code isn't loaded to where it is linked for",
+    ),
+    (
+        "CONFIG_LD_DEAD_CODE_DATA_ELIMINATION",
+        "the linker would remove sections a second time",
+    ),
+];
+
+/// The options of a `.config` that pruning doesn't handle.
+pub fn unsupported(config: &str) -> Vec<Unsupported> {
+    let on = |option: &str| {
+        let mut values = config.lines().filter_map(|line| line.split_once('='));
+        values.any(|(name, value)| name == option && value.trim() == "y")
+    };
+    let refused = REFUSED.iter().filter(|(option, _)| on(option));
+    refused
+        .map(|(option, why)| Unsupported { option, why })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_on_is_refused_by_name_and_what_is_off_is_not() {
+        let config =
+            "CONFIG_SMP=y\n# CONFIG_MODULES is not set\nCONFIG_SMP_ON_UP=y\nCONFIG_KALLSYMS=m\n";
+        let names: Vec<&str> = unsupported(config).iter().map(|u| u.option).collect();
+        assert_eq!(names, ["CONFIG_SMP"]);
+    }
+}

@@ -1,0 +1,327 @@
+//! Reads pruned objects again, by another reader than the one that pruned
+//! them, and holds them against what must be true of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionFlags, elf};
+
+use super::sections::{self, Entry, Kind, Lives};
+use super::{Output, Program, Pruned, TRAP_HANDLER, TRAPS_END, TRAPS_START};
+
+/// What was found to be true.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// Relocations that point at something that is there.
+    pub relocations: u64,
+    /// Traps that stand together.
+    pub traps: u64,
+    /// Traps in place.
+    pub in_place: u64,
+    /// Names that no object defines: the linker script has to.
+    pub left_to_script: BTreeSet<String>,
+    /// Loaded bytes, without zeros that take no room in the file.
+    pub bytes: u64,
+}
+
+/// What isn't as it must be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// An output can't be read.
+    #[error("{object}: {why}")]
+    Read {
+        /// Its name.
+        object: String,
+        /// Why.
+        why: String,
+    },
+    /// Something refers to what is gone.
+    #[error("{object}: section {section} at {offset:#x} refers to {symbol}, which is gone")]
+    Gone {
+        /// The object.
+        object: String,
+        /// The section.
+        section: String,
+        /// Where.
+        offset: u64,
+        /// The symbol.
+        symbol: String,
+    },
+    /// A statement that doesn't hold.
+    #[error("{object}: {what}")]
+    Broken {
+        /// The object.
+        object: String,
+        /// The statement.
+        what: String,
+    },
+}
+
+/// Checks the outputs of pruning a program.
+///
+/// Every relocation points into something that is there, or at a name that
+/// none of the inputs defines: the linker script has to. Tables are made of
+/// whole entries, each of which names code that stays. Every trap calls the
+/// handler. The bytes add up to what the report says.
+pub fn check(program: &Program, pruned: &Pruned) -> Result<Verified, VerifyError> {
+    let defined_before = &program.globals;
+    let mut verified = Verified::default();
+    let mut defined = BTreeMap::new();
+    let mut files = Vec::new();
+    for output in &pruned.objects {
+        let file = object::File::parse(output.bytes.as_slice()).map_err(|e| read(output, &e))?;
+        files.push((output, file));
+    }
+    for (output, file) in &files {
+        for symbol in file
+            .symbols()
+            .filter(|s| s.is_global() && s.is_definition())
+        {
+            let name = symbol.name().map_err(|e| read(output, &e))?.to_owned();
+            let strong = !symbol.is_weak();
+            if defined.insert(name.clone(), strong) == Some(true) && strong {
+                return Err(broken(output, format!("{name} is defined twice")));
+            }
+        }
+    }
+    for (output, file) in &files {
+        symbols_lie_in_sections(output, file)?;
+        relocations_point_at_something(output, file, &defined, defined_before, &mut verified)?;
+    }
+    for (output, file) in &files {
+        tables_are_whole(program, output, file)?;
+    }
+    traps_call_the_handler(pruned, &files, &mut verified)?;
+    bytes_add_up(pruned, &files)?;
+    Ok(verified)
+}
+
+/// Tables that say something about code: each entry begins with a relocation.
+fn tables_are_whole(
+    program: &Program,
+    output: &Output,
+    file: &object::File,
+) -> Result<(), VerifyError> {
+    for section in file.sections() {
+        let name = section.name().map_err(|e| read(output, &e))?;
+        let Some(Kind::Table(entry, lives)) = sections::kind_by_name(name) else {
+            continue;
+        };
+        let bytes = match entry {
+            Entry::Bytes(bytes) => bytes,
+            Entry::Structure(structure) => program.sizes.0.get(structure).copied().unwrap_or(0),
+        };
+        if bytes == 0
+            || !section
+                .size()
+                .next_multiple_of(section.align().max(1))
+                .is_multiple_of(bytes)
+        {
+            return Err(broken(
+                output,
+                format!("{name} is not made of whole entries"),
+            ));
+        }
+        let places: BTreeSet<u64> = section.relocations().map(|(offset, _)| offset).collect();
+        let mut starts = (0..section.size()).step_by(bytes as usize);
+        if lives == Lives::WithKey && !starts.all(|start| places.contains(&start)) {
+            return Err(broken(
+                output,
+                format!("{name} has an entry that names no code"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What is loaded is what the report says, and the traps.
+fn bytes_add_up(pruned: &Pruned, files: &[(&Output, object::File)]) -> Result<(), VerifyError> {
+    let said: u64 = pruned
+        .report
+        .kinds
+        .values()
+        .map(|k| k.after + k.filled)
+        .sum();
+    let mut found = 0;
+    for (output, file) in files {
+        let traps = file
+            .symbols()
+            .any(|s| s.name() == Ok(TRAPS_START) && s.is_definition());
+        for section in file.sections().filter(|_| !traps) {
+            let SectionFlags::Elf { sh_flags, .. } = section.flags() else {
+                continue;
+            };
+            let name = section.name().map_err(|e| read(output, &e))?;
+            if sh_flags.0 & elf::SHF_ALLOC.0 != 0
+                && sections::kind_by_name(name) != Some(Kind::Attributes)
+            {
+                found += section.size();
+            }
+        }
+    }
+    match found == said {
+        true => Ok(()),
+        false => Err(VerifyError::Broken {
+            object: "the output".to_owned(),
+            what: format!("{found} bytes are loaded, and the report says {said}"),
+        }),
+    }
+}
+
+fn read(output: &Output, error: &object::Error) -> VerifyError {
+    VerifyError::Read {
+        object: output.name.clone(),
+        why: error.to_string(),
+    }
+}
+
+fn broken(output: &Output, what: String) -> VerifyError {
+    VerifyError::Broken {
+        object: output.name.clone(),
+        what,
+    }
+}
+
+fn symbols_lie_in_sections(output: &Output, file: &object::File) -> Result<(), VerifyError> {
+    for symbol in file.symbols() {
+        let Some(index) = symbol.section_index() else {
+            continue;
+        };
+        let section = file.section_by_index(index).map_err(|e| read(output, &e))?;
+        let end = symbol.address().checked_add(symbol.size());
+        if end.is_none_or(|end| end > section.size()) {
+            let name = symbol.name().unwrap_or_default();
+            return Err(broken(output, format!("{name} ends behind its section")));
+        }
+    }
+    Ok(())
+}
+
+fn relocations_point_at_something(
+    output: &Output,
+    file: &object::File,
+    defined: &BTreeMap<String, bool>,
+    defined_before: &HashMap<String, (u32, u32)>,
+    verified: &mut Verified,
+) -> Result<(), VerifyError> {
+    for section in file.sections() {
+        let SectionFlags::Elf { sh_flags, sh_type } = section.flags() else {
+            continue;
+        };
+        if sh_flags.0 & elf::SHF_ALLOC.0 != 0 && sh_type != elf::SHT_NOBITS {
+            verified.bytes += section.size();
+        }
+        let name = || section.name().unwrap_or_default().to_owned();
+        for (offset, relocation) in section.relocations() {
+            if offset >= section.size() {
+                return Err(broken(
+                    output,
+                    format!("{} has a relocation behind its end", name()),
+                ));
+            }
+            let RelocationTarget::Symbol(index) = relocation.target() else {
+                continue;
+            };
+            let symbol = file.symbol_by_index(index).map_err(|e| read(output, &e))?;
+            let symbol_name = symbol.name().map_err(|e| read(output, &e))?;
+            verified.relocations += 1;
+            if !symbol.is_undefined() || defined.contains_key(symbol_name) {
+                continue;
+            }
+            let ours = symbol_name.starts_with("tuxling_") || symbol_name.is_empty();
+            if ours || defined_before.contains_key(symbol_name) {
+                return Err(VerifyError::Gone {
+                    object: output.name.clone(),
+                    section: name(),
+                    offset,
+                    symbol: symbol_name.to_owned(),
+                });
+            }
+            verified.left_to_script.insert(symbol_name.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Every trap has its symbol and a relocation against the handler in its
+/// range; those that stand together fill their range without a gap.
+fn traps_call_the_handler(
+    pruned: &Pruned,
+    files: &[(&Output, object::File)],
+    verified: &mut Verified,
+) -> Result<(), VerifyError> {
+    let mut seen = BTreeSet::new();
+    for (output, file) in files {
+        let calls = calls_of_handler(file);
+        let mut together = 0;
+        let mut bounds = (None, None);
+        for symbol in file.symbols().filter(|s| s.is_definition()) {
+            let name = symbol.name().map_err(|e| read(output, &e))?;
+            match name {
+                TRAPS_START => bounds.0 = Some(symbol.address()),
+                TRAPS_END => bounds.1 = Some(symbol.address()),
+                _ => {}
+            }
+            let Some(rest) = name.strip_prefix("tuxling_trap.") else {
+                continue;
+            };
+            let index = rest.split('.').next().and_then(|n| n.parse::<usize>().ok());
+            let trap = index.and_then(|index| pruned.traps.get(index));
+            let Some((trap, index)) = trap.zip(index) else {
+                return Err(broken(output, format!("{name} is no trap that is known")));
+            };
+            if !calls_handler(&calls, &symbol) {
+                return Err(broken(
+                    output,
+                    format!("{name} doesn't call {TRAP_HANDLER}"),
+                ));
+            }
+            seen.insert(index);
+            match trap.in_place {
+                true => verified.in_place += 1,
+                false => {
+                    (verified.traps, together) = (verified.traps + 1, together + symbol.size())
+                }
+            }
+        }
+        if let (Some(start), Some(end)) = bounds
+            && end.checked_sub(start) != Some(together)
+        {
+            return Err(broken(output, "there are gaps between traps".to_owned()));
+        }
+    }
+    match (0..pruned.traps.len()).find(|index| !seen.contains(index)) {
+        None => Ok(()),
+        Some(index) => Err(VerifyError::Broken {
+            object: "the output".to_owned(),
+            what: format!("trap {index} has no symbol"),
+        }),
+    }
+}
+
+/// Where a file's sections call the handler, by section and offset.
+fn calls_of_handler(file: &object::File) -> BTreeSet<(usize, u64)> {
+    let mut calls = BTreeSet::new();
+    for section in file.sections() {
+        for (offset, relocation) in section.relocations() {
+            let RelocationTarget::Symbol(index) = relocation.target() else {
+                continue;
+            };
+            let name = file.symbol_by_index(index).and_then(|s| s.name());
+            if name == Ok(TRAP_HANDLER) {
+                calls.insert((section.index().0, offset));
+            }
+        }
+    }
+    calls
+}
+
+fn calls_handler(calls: &BTreeSet<(usize, u64)>, trap: &object::Symbol) -> bool {
+    let Some(section) = trap.section_index() else {
+        return false;
+    };
+    let end = trap.address().saturating_add(trap.size());
+    calls
+        .range((section.0, trap.address())..(section.0, end))
+        .next()
+        .is_some()
+}
