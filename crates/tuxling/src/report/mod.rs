@@ -3,6 +3,7 @@
 
 pub mod card;
 pub mod diff;
+pub mod html;
 pub mod kernel_diff;
 pub mod ram;
 pub mod record;

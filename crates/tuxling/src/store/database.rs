@@ -121,6 +121,25 @@ impl Database {
             .collect())
     }
 
+    /// All attempts of a recipe, the oldest first. Records of a schema that this
+    /// tuxling can't read are left out.
+    pub fn all(&self, recipe: &str) -> Result<Vec<Attempt>> {
+        let read = || -> rusqlite::Result<Vec<(i64, String)>> {
+            self.connection
+                .prepare("SELECT at, record FROM attempt WHERE recipe = ?1 ORDER BY at, rowid")?
+                .query_map([recipe], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect()
+        };
+        let rows = read().map_err(|e| broken("read the store", &e))?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(at, json)| {
+                let record = serde_json::from_str(&json).ok()?;
+                Some(Attempt { at, record })
+            })
+            .collect())
+    }
+
     /// The instructions that booting a trial takes, when they were counted
     /// before: they are the same each time.
     pub fn boot_instructions(&self, trial: &Id) -> Result<Option<u64>> {
@@ -186,5 +205,7 @@ mod tests {
             .expect("there is one");
         assert_eq!((newest.at, newest.record), (2, second));
         assert!(store.newest("another").expect("reads").is_none());
+        let all = store.all(&first.recipe).expect("reads");
+        assert_eq!(all.iter().map(|a| a.at).collect::<Vec<_>>(), [1, 2]);
     }
 }
