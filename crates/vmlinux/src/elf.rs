@@ -63,7 +63,7 @@ pub struct ElfError(pub(crate) String);
 impl Section {
     /// Whether it takes room in memory.
     pub fn is_loaded(&self) -> bool {
-        self.flags & u64::from(elf::SHF_ALLOC.0) != 0
+        self.flags & elf::SHF_ALLOC.0 != 0
     }
 
     /// Whether its bytes stand in the file (`.bss` has none).
@@ -73,7 +73,7 @@ impl Section {
 
     /// Whether it holds instructions.
     pub fn is_text(&self) -> bool {
-        self.flags & u64::from(elf::SHF_EXECINSTR.0) != 0
+        self.flags & elf::SHF_EXECINSTR.0 != 0
     }
 
     /// Whether an address lies in it.
@@ -83,7 +83,7 @@ impl Section {
 
     /// The letter of `decode_section_type`, in lower case.
     fn letter(&self) -> char {
-        let writable = self.flags & u64::from(elf::SHF_WRITE.0) != 0;
+        let writable = self.flags & elf::SHF_WRITE.0 != 0;
         if self.is_text() {
             't'
         } else if !self.has_bytes() {

@@ -7,7 +7,7 @@
 mod cases;
 mod qmp;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -149,7 +149,7 @@ pub fn run(
 
 fn boot(
     request: &BootRequest<'_>,
-    monitor: &PathBuf,
+    monitor: &Path,
     case: &Case,
     session: &Session,
 ) -> Result<Cached<BootReport>> {

@@ -144,7 +144,7 @@ fn paths(subject: &Subject) -> Vec<Finding> {
                     .help("set TUXLING_CACHE to a folder without; a path of your own: move it"),
             );
         }
-        let noexec = rustix::fs::statvfs(&super::nearest(path))
+        let noexec = rustix::fs::statvfs(super::nearest(path))
             .is_ok_and(|about| about.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC));
         if noexec {
             let found = format!("{text} is on a file system mounted with noexec");
@@ -178,12 +178,12 @@ fn version_in(text: &str) -> Option<String> {
             depth == 0 && *c != ')'
         })
         .collect();
-    let words = outside.split_whitespace();
+    let mut words = outside.split_whitespace();
     let dotted = |word: &&str| {
         let number = word.split('-').next().unwrap_or_default();
         number.contains('.') && number.split('.').all(|n| n.parse::<u32>().is_ok())
     };
-    let found = words.filter(dotted).next()?;
+    let found = words.find(dotted)?;
     found.split('-').next().map(str::to_owned)
 }
 
