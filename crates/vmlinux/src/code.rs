@@ -112,7 +112,7 @@ pub fn address_of(file: &[u8], name: &str) -> Option<u64> {
     let found = elf
         .symbols()
         .find(|s| s.name() == Ok(name) && s.is_definition());
-    
+
     found.map(|symbol| symbol.address())
 }
 
@@ -180,10 +180,7 @@ fn is_mapping_symbol(name: &str) -> bool {
 
 /// Virtual minus physical address of the first segment that is loaded.
 fn offset(elf: &object::File) -> u64 {
-    fn first<P: object::read::elf::ProgramHeader>(
-        headers: &[P],
-        endian: P::Endian,
-    ) -> Option<u64> {
+    fn first<P: object::read::elf::ProgramHeader>(headers: &[P], endian: P::Endian) -> Option<u64> {
         let load = headers
             .iter()
             .find(|h| h.p_type(endian) == elf::PT_LOAD && h.p_memsz(endian).into() > 0)?;
