@@ -423,7 +423,10 @@ mod tests {
         };
         let line = command(&machine, Wiring::Headless(&files), Clock::Host).to_line();
         assert!(line.contains("-serial pipe:/b/console -serial file:/b/channel.log"));
-        assert!(line.contains(",net=192.168.7.0/28,host=192.168.7.1,dns=192.168.7.3 "));
+        assert!(
+            line.contains(",net=192.168.7.0/28,host=192.168.7.1,dns=192.168.7.3,"),
+            "{line}"
+        );
     }
 
     #[test]

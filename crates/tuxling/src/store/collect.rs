@@ -315,7 +315,8 @@ mod tests {
                     continue;
                 }
                 let text = fs::read_to_string(&path).expect("readable");
-                for part in text.split(".folder(\"").skip(1) {
+                let text: String = text.split_whitespace().collect();
+                for part in text.split("cache.folder(\"").skip(1) {
                     let name = part.split('"').next().expect("a first part");
                     let known = KINDS.iter().any(|k| k.folder == name);
                     let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');

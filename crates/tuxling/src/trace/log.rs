@@ -204,14 +204,18 @@ IN:
 0xc1000117:  81 c4 00 00 00 c0        addl     $0xc0000000, %esp
 0x01000200:  90                       nop
 0x08048000:  90                       nop
-0xc1001000:  fadd     %st(1)
+0xc1001000:  d8 c1                    fadd     %st(1)
 ";
 
     #[test]
     fn physical_addresses_count_from_the_entry_to_the_first_virtual_one() {
         assert_eq!(
             read(pc(), PC),
-            [0xc100_0000..0xc100_0010, 0xc100_0117..0xc100_011d]
+            [
+                0xc100_0000..0xc100_0010,
+                0xc100_0117..0xc100_011d,
+                0xc100_1000..0xc100_1002
+            ]
         );
     }
 
