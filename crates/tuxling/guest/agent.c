@@ -962,7 +962,7 @@ static void run_plan(char *at)
 			measured = 1;
 		}
 		if (n > 1 && !strcmp(words[0], "leave"))
-			leave_ms = atoi(words[1]);
+			leave_ms = (int)number(words[1]);
 		else if (n > 1)
 			run_line(words, n, &checks, &exercises);
 		else if (!strcmp(words[0], "skip"))

@@ -11,6 +11,7 @@ const FILES: &[(&str, &str)] = embedded![
     "microvm-net.config",
     "microvm.toml",
     "pc-base.config",
+    "pc-defconfig.toml",
     "pc-net.config",
     "pc-net.toml",
     "pc-shell.toml",

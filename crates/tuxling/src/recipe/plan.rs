@@ -221,6 +221,9 @@ pub struct BusyboxPlan {
     /// The applets, in the recipe's order, without doubles; with what init
     /// needs.
     pub applets: Vec<String>,
+    /// Whether BusyBox's own defaults stand beneath, with all applets that they
+    /// bring in.
+    pub defconfig: bool,
     /// Further lines for BusyBox's configuration.
     pub requests: Vec<Request>,
 }

@@ -91,6 +91,8 @@ pub struct Kernel {
 pub struct Userland {
     pub place: Option<Place>,
     pub busybox: Given<Vec<Placed<String>>>,
+    /// `busybox = "defconfig"`: the list is then empty
+    pub busybox_defconfig: bool,
     pub busybox_version: Given<String>,
     pub busybox_path: Given<String>,
     pub busybox_sources: Given<Vec<Source>>,

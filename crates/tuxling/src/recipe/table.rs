@@ -149,6 +149,12 @@ impl<'a> Table<'a> {
         self.text_of(self.get(key)?)
     }
 
+    /// Where a value stands, when it is this text.
+    pub fn says(&self, key: &str, text: &str) -> Option<Place> {
+        let value = self.get(key)?;
+        (value.get_ref().as_str() == Some(text)).then(|| self.at(value.span()))
+    }
+
     fn text_of(&self, value: &Spanned<DeValue<'_>>) -> Option<Placed<String>> {
         let place = self.at(value.span());
         let Some(text) = value.get_ref().as_str() else {

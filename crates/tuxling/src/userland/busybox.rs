@@ -3,7 +3,8 @@
 //! Which Kconfig symbol brings an applet in, and which folder its link stands
 //! in, is told by the `//applet:` lines of BusyBox's sources
 //! (docs/new-applet-HOWTO.txt). Everything that isn't asked for is off: other
-//! applets, and options inside the named ones that no request turns on.
+//! applets, and options inside the named ones that no request turns on; unless
+//! the recipe wants BusyBox's own defaults.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -52,6 +53,8 @@ struct BusyboxKey<'a> {
     headers: &'a Id,
     compiler: &'a Id,
     applets: &'a [String],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    defconfig: bool,
     requests: Vec<(&'a str, &'a str, bool)>,
 }
 
@@ -79,6 +82,7 @@ pub fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Busybox>>
         headers: &input.headers.id,
         compiler: &input.compiler.id,
         applets: &input.plan.applets,
+        defconfig: input.plan.defconfig,
         requests: input
             .plan
             .requests
@@ -98,10 +102,13 @@ pub fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Busybox>>
         return Ok(Cached::hit(busybox));
     }
     let known = declared(&input.source.tree)?;
-    let wanted = choose(&input.plan.applets, &known.applets)?;
+    let mut wanted = choose(&input.plan.applets, &known.applets)?;
     fill_folder(&dir, |fresh| {
         with_scratch(fresh, |objects| {
             compile(input, &wanted, &known, objects, session)?;
+            if input.plan.defconfig {
+                wanted = turned_on(&known, &objects.join(".config"))?;
+            }
             let kept = [
                 ("busybox", "busybox"),
                 (".config", "config"),
@@ -134,7 +141,11 @@ fn kept(dir: &Path, plan: &BusyboxPlan) -> Option<Busybox> {
             })
         })
         .collect();
-    (applets.len() == plan.applets.len()).then(|| Busybox {
+    let whole = match plan.defconfig {
+        true => !applets.is_empty(),
+        false => applets.len() == plan.applets.len(),
+    };
+    whole.then(|| Busybox {
         program: dir.join("busybox"),
         applets,
     })
@@ -255,14 +266,20 @@ fn choose(names: &[String], known: &BTreeMap<String, Applet>) -> Result<Vec<Appl
         .collect()
 }
 
+/// The applets of a configuration.
+fn turned_on(known: &Declared, config: &Path) -> Result<Vec<Applet>> {
+    let text = fs::read_to_string(config).map_err(|e| Failure::io("read", config, &e))?;
+    let values = parse(&text);
+    let on = |applet: &&Applet| values.get(&applet.symbol) == "y";
+    Ok(known.applets.values().filter(on).cloned().collect())
+}
+
 /// The configuration from which BusyBox's own tools make the whole one: every
-/// option is off that isn't asked for.
-fn seed(wanted: &[Applet], known: &Declared, requests: &[Request]) -> String {
-    let mut values: BTreeMap<&str, String> = known
-        .switches
-        .iter()
-        .map(|symbol| (&**symbol, "n".to_owned()))
-        .collect();
+/// option is off that isn't asked for, unless it has BusyBox's defaults.
+fn seed(wanted: &[Applet], known: &Declared, defconfig: bool, requests: &[Request]) -> String {
+    let off = known.switches.iter().filter(|_| !defconfig);
+    let mut values: BTreeMap<&str, String> =
+        off.map(|symbol| (&**symbol, "n".to_owned())).collect();
     for applet in wanted {
         values.insert(&applet.symbol, "y".to_owned());
         if applet.name == "sh" {
@@ -329,23 +346,20 @@ fn compile(
     let seeded = objects.join("seed.config");
     write_whole(
         &seeded,
-        seed(wanted, known, &input.plan.requests).as_bytes(),
+        seed(wanted, known, input.plan.defconfig, &input.plan.requests).as_bytes(),
     )?;
     run(make()
         .arg(format!("KBUILD_DEFCONFIG={}", seeded.display()))
         .arg("defconfig"))?;
-    verify(
-        wanted,
-        known,
-        &input.plan.requests,
-        &objects.join(".config"),
-    )?;
+    verify(wanted, known, input.plan, &objects.join(".config"))?;
     run(make().arg(format!("-j{}", session.jobs)).arg("busybox"))
 }
 
-/// Every applet that was asked for must be on, every other one off, and every
-/// option as the recipe says: BusyBox's tools drop silently, as the kernel's do.
-fn verify(wanted: &[Applet], known: &Declared, requests: &[Request], config: &Path) -> Result<()> {
+/// Every applet that was asked for must be on, every other one off (unless it is
+/// one of BusyBox's defaults), and every option as the recipe says: BusyBox's
+/// tools drop silently, as the kernel's do.
+fn verify(wanted: &[Applet], known: &Declared, plan: &BusyboxPlan, config: &Path) -> Result<()> {
+    let requests = &plan.requests;
     let text = fs::read_to_string(config).map_err(|e| Failure::io("read", config, &e))?;
     let values = parse(&text);
     let mut wrong = Vec::new();
@@ -358,7 +372,8 @@ fn verify(wanted: &[Applet], known: &Declared, requests: &[Request], config: &Pa
         ));
     }
     let asked = |symbol: &str| {
-        wanted.iter().any(|a| a.symbol == symbol)
+        plan.defconfig
+            || wanted.iter().any(|a| a.symbol == symbol)
             || requests.iter().any(|r| r.symbol == symbol)
             || symbol == "ASH"
     };
@@ -448,7 +463,7 @@ mod tests {
             switches: switches_in(SOURCE).into_iter().collect(),
         };
         let wanted = choose(&["cat".to_owned()], &known.applets).expect("cat is known");
-        let seed = seed(&wanted, &known, &[]);
+        let seed = seed(&wanted, &known, false, &[]);
         assert!(
             !seed.contains("FEATURE_SIZE"),
             "only switches are turned off"

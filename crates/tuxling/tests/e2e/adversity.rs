@@ -1,9 +1,24 @@
 //! Adversity on the real kernel: what pc-net survives, and how it is told that
 //! something did not.
 
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::Value;
 
-use crate::fixture::{Recipe, TCG, check, folder, run};
+use crate::fixture::{Recipe, TCG, folder, run, tuxling};
+
+/// Its adversity, without counting instructions.
+fn adversity(recipe: &Path) -> Command {
+    let mut command = tuxling();
+    command
+        .current_dir(recipe.parent().expect("it stands in a folder"))
+        .arg("check")
+        .arg(recipe)
+        .args(["--no-boot-cost", "--adversity"])
+        .args(TCG);
+    command
+}
 
 fn cases(result: &Value) -> Vec<(&str, &Value)> {
     let cases = result["cases"].as_array().expect("cases");
@@ -17,9 +32,7 @@ fn cases(result: &Value) -> Vec<(&str, &Value)> {
 fn pc_net_survives_every_case_and_a_hundred_thousand_hostile_packets() {
     let dir = folder();
     let recipe = Recipe::pc_net("hardy").write(dir.path());
-    let mut check = check(&recipe);
-    check.args(["--no-boot-cost", "--adversity", "--json"]);
-    let result = run(check.args(TCG)).ends_with(0).json();
+    let result = run(adversity(&recipe).arg("--json")).ends_with(0).json();
     assert_eq!(result["schema"], "tuxling.adversity/1");
     for (name, case) in cases(&result) {
         assert_eq!(case["survived"], true, "{name}: {case}");
@@ -60,9 +73,7 @@ fn a_system_that_is_not_alive_afterwards_did_not_survive() {
             "#,
         )
         .write(dir.path());
-    let mut check = check(&recipe);
-    check.args(["--no-boot-cost", "--adversity", "--cases", "sockets,past"]);
-    let run = run(check.args(TCG)).ends_with(5);
+    let run = run(adversity(&recipe).args(["--cases", "sockets,past"])).ends_with(5);
     assert!(
         run.stderr.contains("frail did not survive: sockets"),
         "{}",
@@ -78,7 +89,7 @@ fn a_case_that_is_not_known_is_an_error_at_its_place() {
     let recipe = Recipe::pc_net("unknown")
         .with("[adversity]\nsurvive = [\"strom\"]")
         .write(dir.path());
-    run(check(&recipe).args(TCG)).ends_with(1).says(&[
+    run(&mut adversity(&recipe)).ends_with(1).says(&[
         "there is no case `strom` of adversity",
         "did you mean `storm`?",
     ]);

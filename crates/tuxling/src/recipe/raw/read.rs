@@ -130,9 +130,17 @@ pub(super) fn one_line(text: &str) -> Result<String, Wrong> {
 fn read_userland(problems: &Problems, t: &Table<'_>) -> Userland {
     // The one libc so far: the word is checked, nothing else follows from it.
     t.word("libc", &[("musl", ())]);
+    let defconfig = t.says("busybox", "defconfig");
     Userland {
         place: Some(t.place()),
-        busybox: t.texts("busybox"),
+        busybox_defconfig: defconfig.is_some(),
+        busybox: match defconfig {
+            Some(place) => Some(Placed {
+                value: Vec::new(),
+                place,
+            }),
+            None => t.texts("busybox"),
+        },
         busybox_version: t.parsed("busybox-version", words::version),
         busybox_path: t.text("busybox-path"),
         busybox_sources: read_sources(problems, t, "busybox-sources"),

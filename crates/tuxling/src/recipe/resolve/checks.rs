@@ -275,7 +275,8 @@ impl Checks<'_> {
             return;
         };
         let file = |name: &str| name.rsplit('/').next() == Some(program);
-        let known = busybox.applets.iter().any(|a| a == program)
+        let known = busybox.defconfig
+            || busybox.applets.iter().any(|a| a == program)
             || self.userland.files.iter().any(|f| file(&f.to))
             || self.userland.folder.is_some();
         if !known {

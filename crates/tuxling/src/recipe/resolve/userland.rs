@@ -91,7 +91,7 @@ fn applets(context: &Context<'_>, typed: &raw::Userland) -> Vec<String> {
     let Some(list) = &typed.busybox else {
         return seen;
     };
-    if list.value.is_empty() {
+    if list.value.is_empty() && !typed.busybox_defconfig {
         let help = "name some, such as [\"sh\", \"ls\"], or leave `busybox` out";
         context.problem(Problem::at(&list.place, "no applet is named").help(help));
     }
@@ -143,6 +143,7 @@ fn busybox_plan(
     Some(BusyboxPlan {
         source,
         applets,
+        defconfig: typed.busybox_defconfig,
         requests,
     })
 }
