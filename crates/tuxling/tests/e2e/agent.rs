@@ -36,7 +36,7 @@ impl Agent {
             .args([&program, &PathBuf::from(SOURCE)]);
         run(&mut cc).ends_with(0);
         fs::write(dir.path().join("channel"), "").expect("writable");
-        let plan = format!("plan1 n1 /bin/cat 0\n{line}\n");
+        let plan = format!("plan2 n1 /bin/cat 0 0\n{line}\n");
         fs::write(dir.path().join("plan"), plan).expect("writable");
         let init = command(&program)
             .stdin(std::process::Stdio::piped())
