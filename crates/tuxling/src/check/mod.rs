@@ -12,6 +12,7 @@ pub mod diagnosis;
 pub mod echo;
 pub mod gateway;
 pub mod http;
+pub mod outcome;
 pub mod protocol;
 pub mod typist;
 pub mod verdict;

@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 
 use super::qemu::Files;
 use super::serial::{Line, SerialPort, send_all};
-use crate::check::verdict::BootEnd;
+use crate::check::outcome::BootEnd;
 use crate::error::{Failure, Kind, Result};
 use crate::process::Running;
 

@@ -15,13 +15,14 @@ use super::console::last_lines;
 use super::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
 use super::inspect::{self, InspectWish, Inspection};
 use super::qemu::{self, Accelerator, Clock, Files, GATEWAY, Machine, Wiring};
+use super::vigil::{BOARD_WAIT, Vigil};
 use super::watch::{DhcpTraffic, FirstPass, On, Progress, Watch};
 use crate::check::agent::{self, PlanInput};
 use crate::check::echo::EchoServers;
 use crate::check::gateway::{Deeds, Gateway, Weather};
 use crate::check::http::{FileServer, random_word};
+use crate::check::outcome::{self, BootEnd, BootFacts};
 use crate::check::typist::{Calling, Typist};
-use crate::check::verdict::{self, BootEnd, BootFacts};
 use crate::error::{Failure, Kind, Result};
 use crate::measure::memory::GuestMemory;
 use crate::process::{Cmd, ProcessError, Processes};
@@ -34,21 +35,6 @@ use crate::units::Bytes;
 /// How often the files are looked at.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// After the last check the machine runs on for so long: a late oops counts.
-const GRACE: Duration = Duration::from_millis(500);
-
-/// After a panic or an oops so much time is left to print all of it.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// A console or an agent that writes more writes without end.
-const VOLUME_LIMIT: u64 = 16 << 20;
-
-/// A file system that can't free parts of a file keeps no more of a capture.
-const CAPTURE_LIMIT: u64 = 1 << 30;
-
-/// So long a board may take to say its first word.
-const BOARD_WAIT: Duration = Duration::from_secs(600);
-
 /// A board's console that has printed something is silent for so long before
 /// anything is typed there: boot loaders count down by the second.
 const BOARD_QUIET: Duration = Duration::from_secs(2);
@@ -58,12 +44,6 @@ const CONSOLE_KEPT: u64 = 256 << 10;
 
 /// How many of the console's last lines a message shows.
 const LINES_SHOWN: usize = 20;
-
-/// A system that was told to leave takes no longer to restart.
-const LEAVE_LIMIT: Duration = Duration::from_secs(60);
-
-/// Under `-icount` a guest is so much slower at most.
-const COUNTING_FACTOR: u32 = 4;
 
 /// A boot to be done.
 #[derive(Clone, Debug)]
@@ -530,7 +510,7 @@ impl Prepared {
             board: request.board.is_some(),
             init: (agent::real_init(&request.machine.cmdline), watch.no_init()),
         };
-        let (outcome, reason) = verdict::outcome(&facts);
+        let (outcome, reason) = outcome::outcome(&facts);
         BootReport {
             outcome,
             reason,
@@ -574,98 +554,6 @@ fn monitor(request: &BootRequest<'_>) -> PathBuf {
 enum Looked {
     Ended(BootEnd),
     Trapped(TrapSeen),
-}
-
-/// When to stop a boot.
-struct Vigil {
-    clock: Clock,
-    leave: Option<Duration>,
-    started: Instant,
-    last_sign: Instant,
-    longest_silence: Duration,
-    timeout: Duration,
-    silence: Duration,
-    done: Option<Instant>,
-    hopeless: Option<Instant>,
-    /// Whether it is a board that has not said anything yet.
-    board: bool,
-}
-
-impl Vigil {
-    fn new(request: &BootRequest<'_>, clock: Clock, leave: Option<Duration>) -> Self {
-        let factor = match clock {
-            Clock::Host => 1,
-            Clock::Instructions => COUNTING_FACTOR,
-        };
-        Vigil {
-            clock,
-            leave,
-            started: Instant::now(),
-            last_sign: Instant::now(),
-            longest_silence: Duration::ZERO,
-            timeout: request.timeout * factor,
-            silence: request.silence * factor,
-            done: None,
-            hopeless: None,
-            board: request.board.is_some(),
-        }
-    }
-
-    /// The machine gave a sign of life.
-    fn sign(&mut self) {
-        self.longest_silence = self.longest_silence.max(self.last_sign.elapsed());
-        self.last_sign = Instant::now();
-    }
-
-    fn reason_to_stop(&mut self, watch: &Watch<'_>) -> Option<BootEnd> {
-        let passed_since = |since: Option<Instant>, time: Duration| {
-            since.is_some_and(|since| since.elapsed() >= time)
-        };
-        if watch.waits_for_board() {
-            // Somebody has to walk to the switch first.
-            if self.started.elapsed() < BOARD_WAIT {
-                return None;
-            }
-        } else if self.board {
-            self.board = false;
-            self.started = Instant::now();
-        }
-        if watch.hopeless() {
-            self.hopeless.get_or_insert_with(Instant::now);
-        }
-        if watch.done() {
-            self.done.get_or_insert_with(Instant::now);
-        }
-        let counted = self.clock == Clock::Instructions && watch.first_pass().is_some();
-        if passed_since(self.hopeless, LAST_WORDS) {
-            return Some(BootEnd::Hopeless);
-        }
-        if let Some(idle) = self.leave {
-            let limit = LEAVE_LIMIT + idle;
-            if passed_since(self.done, limit) {
-                return Some(BootEnd::Stayed(limit));
-            }
-        }
-        let finished =
-            self.leave.is_none() && self.hopeless.is_none() && passed_since(self.done, GRACE);
-        if counted || finished {
-            return Some(BootEnd::Finished);
-        }
-        if self.started.elapsed() >= self.timeout && !(self.leave.is_some() && self.done.is_some())
-        {
-            return Some(BootEnd::WallLimit(self.timeout));
-        }
-        // The guest's clock may run slower than the host's.
-        let silence = self.silence + watch.running_limit().unwrap_or_default() * 2;
-        if self.last_sign.elapsed() >= silence && self.done.is_none() {
-            return Some(BootEnd::Silent(silence));
-        }
-        let (printed, said) = watch.volume();
-        if watch.excess() > CAPTURE_LIMIT {
-            return Some(BootEnd::Flooded(watch.excess()));
-        }
-        (printed.max(said) > VOLUME_LIMIT).then_some(BootEnd::Flooded(printed.max(said)))
-    }
 }
 
 fn fetched(check: &CheckPlan) -> Option<Bytes> {
