@@ -50,7 +50,10 @@ impl Goal {
                 new.payload_bytes < old.payload_bytes
             }
             // RAM decides among equals where both were measured.
-            Self::Image => new.ram_kib.zip(old.ram_kib).is_none_or(|(new, old)| new <= old),
+            Self::Image => new
+                .ram_kib
+                .zip(old.ram_kib)
+                .is_none_or(|(new, old)| new <= old),
             Self::Ram => match (new.ram_kib, old.ram_kib) {
                 (Some(new_ram), Some(old_ram)) => {
                     (new_ram, new.payload_bytes) <= (old_ram, old.payload_bytes)

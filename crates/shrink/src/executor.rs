@@ -141,7 +141,11 @@ impl Trial<'_> {
         }
         let last = state.memory.last(&identity).clone();
         let key = (last, self.number);
-        if state.running.get(&key).is_some_and(|&token| token != self.token) {
+        if state
+            .running
+            .get(&key)
+            .is_some_and(|&token| token != self.token)
+        {
             return true;
         }
         state.running.insert(key, self.token);

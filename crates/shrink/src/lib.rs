@@ -25,8 +25,6 @@ pub use journal::{Journal, JournalError, MemoryJournal, Record};
 pub use outcome::{Answer, Attempt, Failure, Outcome, Work};
 pub use pass::{Lesson, Pass, Proposal, Tried, View};
 pub use search::{Search, SearchError, Settings, Turn};
-pub use shrunk::{
-    Because, Effort, Kept, Minimal, PassReport, Proof, Shrunk, Step, Stopped,
-};
+pub use shrunk::{Because, Effort, Kept, Minimal, PassReport, Proof, Shrunk, Step, Stopped};
 pub use space::{Alternative, Change, ChangeId, Space, SpaceError};
-pub use verdict::{Policy, Rejection, Verdict};
+pub use verdict::{Care, Policy, Rejection, Verdict};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::candidate::{Candidate, Identity};
 use crate::cost::{Cost, Goal};
 use crate::space::{ChangeId, Space};
-use crate::verdict::{Rejection, Verdict};
+use crate::verdict::{Care, Rejection, Verdict};
 
 /// A candidate to try.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +16,8 @@ pub struct Proposal {
     /// Whether it will rather pass. Decides what is tried beside it on the
     /// guess of its outcome; a wrong guess costs time, never the result.
     pub hopeful: bool,
-    /// How many attempts must fail before it counts as failed; 1 will do where
-    /// the parts are tried again anyway.
-    pub failures: u32,
+    /// When to believe an attempt.
+    pub care: Care,
 }
 
 /// What came of a proposal.
@@ -43,9 +42,15 @@ pub trait Pass: Send {
     /// What reports call it.
     fn name(&self) -> &str;
 
-    /// Starts from this state. Called at the start of each round, and when the
-    /// best so far turned out not to be good and an older one is in its place.
+    /// Starts from this state. Called at the start of each round.
     fn begin(&mut self, view: &View<'_>);
+
+    /// The best so far turned out not to be good, and an older one is in its
+    /// place; what was learnt since is forgotten. Starts anew unless the pass
+    /// knows better.
+    fn fell_back(&mut self, view: &View<'_>) {
+        self.begin(view);
+    }
 
     /// What to try next; `None`: nothing more in this round. Called again
     /// without [`learn`](Self::learn) in between, it must answer the same.
@@ -154,12 +159,18 @@ impl<'s> View<'s> {
     pub fn edge(&self) -> Vec<ChangeId> {
         let kept = |id: &ChangeId| !self.best.has(*id);
         let ids = self.space.order().into_iter().filter(kept);
-        ids.filter(|&id| !self.space.dependants(id).iter().any(kept)).collect()
+        ids.filter(|&id| !self.space.dependants(id).iter().any(kept))
+            .collect()
     }
 
     /// Takes in what came of a candidate; the first of the two ways in which a
     /// view changes.
-    pub(crate) fn apply(&mut self, candidate: &Candidate, identity: Option<Identity>, verdict: Verdict) -> Tried {
+    pub(crate) fn apply(
+        &mut self,
+        candidate: &Candidate,
+        identity: Option<Identity>,
+        verdict: Verdict,
+    ) -> Tried {
         let beyond = candidate.beyond(&self.best);
         let mut tried = Tried {
             candidate: candidate.clone(),
@@ -174,7 +185,9 @@ impl<'s> View<'s> {
                 self.steps += 1;
                 let space = self.space;
                 // What is taken as far as it goes has no limit to report.
-                let all = |id| space.change(id).alternatives.len() == usize::from(candidate.alternative(id));
+                let all = |id| {
+                    space.change(id).alternatives.len() == usize::from(candidate.alternative(id))
+                };
                 self.lessons.retain(|&id, _| !all(id));
                 self.hold();
                 tried.better = true;

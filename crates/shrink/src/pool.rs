@@ -81,7 +81,10 @@ impl Pool {
 
     /// Trials under way that somebody waits for.
     pub(crate) fn wanted(&self) -> usize {
-        self.flights.values().filter(|flight| flight.told.is_none()).count()
+        self.flights
+            .values()
+            .filter(|flight| flight.told.is_none())
+            .count()
     }
 
     /// Attempts at this candidate that are under way.
@@ -163,17 +166,26 @@ impl Pool {
 
     fn until_next_limit(&self) -> Duration {
         let now = Instant::now();
-        let ends = self.flights.values().filter_map(|flight| match flight.told {
-            Some((since, _)) => Some(since + self.grace),
-            None => self.limit.map(|limit| flight.started + limit),
-        });
-        ends.map(|end| end.saturating_duration_since(now)).min().unwrap_or(TICK).min(TICK)
+        let ends = self
+            .flights
+            .values()
+            .filter_map(|flight| match flight.told {
+                Some((since, _)) => Some(since + self.grace),
+                None => self.limit.map(|limit| flight.started + limit),
+            });
+        ends.map(|end| end.saturating_duration_since(now))
+            .min()
+            .unwrap_or(TICK)
+            .min(TICK)
     }
 
     fn landed(&mut self, landing: Landing) -> Option<Finished> {
         let flight = self.remove(landing.token)?;
         let told = flight.told.map(|(_, why)| why);
-        let took = landing.answer.took.unwrap_or_else(|| flight.started.elapsed());
+        let took = landing
+            .answer
+            .took
+            .unwrap_or_else(|| flight.started.elapsed());
         let outcome = match told {
             Some(Told::TimeIsUp) => Some(Outcome::TimedOut),
             _ => landing.answer.outcome,
@@ -182,7 +194,11 @@ impl Pool {
         Some(Finished {
             identity: flight.identity,
             came_to: landing.came_to,
-            attempt: outcome.map(|outcome| Attempt { outcome, took, work }),
+            attempt: outcome.map(|outcome| Attempt {
+                outcome,
+                took,
+                work,
+            }),
             dropped: told == Some(Told::NotWanted),
         })
     }
@@ -191,7 +207,9 @@ impl Pool {
     fn cut(&mut self) -> Option<Finished> {
         let now = Instant::now();
         for flight in self.flights.values_mut() {
-            let over = self.limit.is_some_and(|limit| now >= flight.started + limit);
+            let over = self
+                .limit
+                .is_some_and(|limit| now >= flight.started + limit);
             if over && flight.told.is_none() {
                 flight.told = Some((now, Told::TimeIsUp));
                 flight.cancel.cancel();
@@ -218,7 +236,10 @@ impl Pool {
 
     fn remove(&mut self, token: u64) -> Option<Flight> {
         let flight = self.flights.remove(&token)?;
-        self.shared.lock().running.retain(|_, other| *other != token);
+        self.shared
+            .lock()
+            .running
+            .retain(|_, other| *other != token);
         Some(flight)
     }
 }

@@ -21,7 +21,7 @@ use crate::pool::{Finished, Pool};
 use crate::search::Settings;
 use crate::shrunk::{Effort, Stopped};
 use crate::space::Space;
-use crate::verdict::{Policy, Rejection, Tally, Verdict};
+use crate::verdict::{Care, Policy, Rejection, Tally, Verdict};
 
 /// How many guesses ahead of the running trial are looked at, for each job.
 const GUESSES: usize = 4;
@@ -73,7 +73,12 @@ impl<'s> Runner<'s> {
         let clock = WallClock::default();
         Ok(Self {
             space,
-            pool: Pool::new(executor, Arc::clone(&shared), settings.trial_time, settings.grace),
+            pool: Pool::new(
+                executor,
+                Arc::clone(&shared),
+                settings.trial_time,
+                settings.grace,
+            ),
             shared,
             journal,
             policy: settings.policy,
@@ -174,12 +179,12 @@ impl<'s> Runner<'s> {
         &mut self,
         candidate: &Candidate,
         identity: &Identity,
-        failures: u32,
+        care: Care,
         guess: Option<Guess<'_, 's>>,
     ) -> Result<Verdict, Stopped> {
         let mut patience = Patience::new(self.policy.retries);
         loop {
-            if let Some(verdict) = self.tally(identity).judge(&self.policy, failures) {
+            if let Some(verdict) = self.tally(identity).judge(&self.policy, care) {
                 self.broken_in_row = 0;
                 return Ok(verdict);
             }
@@ -219,7 +224,11 @@ impl<'s> Runner<'s> {
 
     /// Attempts until a result is proven or can't be. The time is not looked
     /// at: a result without proof is none.
-    pub(crate) fn prove(&mut self, candidate: &Candidate, identity: &Identity) -> Result<bool, Stopped> {
+    pub(crate) fn prove(
+        &mut self,
+        candidate: &Candidate,
+        identity: &Identity,
+    ) -> Result<bool, Stopped> {
         let mut patience = Patience::new(self.policy.retries);
         loop {
             let tally = self.tally(identity);
@@ -258,9 +267,9 @@ impl<'s> Runner<'s> {
     }
 
     /// What would be believed if all were revealed.
-    fn foresee(&self, identity: &Identity, failures: u32) -> Option<Verdict> {
+    fn foresee(&self, identity: &Identity, care: Care) -> Option<Verdict> {
         let state = self.shared.lock();
-        Tally::of(state.memory.evidence(identity)).judge(&self.policy, failures)
+        Tally::of(state.memory.evidence(identity)).judge(&self.policy, care)
     }
 
     fn unknown(&mut self) -> Result<Verdict, Stopped> {
@@ -288,7 +297,7 @@ impl<'s> Runner<'s> {
         let (mut pass, mut view, mut proposal) = (pass.fork(), view.clone(), proposal.clone());
         for _ in 0..GUESSES * self.jobs {
             let identity = proposal.candidate.identity(self.space);
-            let known = self.foresee(&identity, proposal.failures);
+            let known = self.foresee(&identity, proposal.care);
             let verdict = known.unwrap_or_else(|| guessed(&proposal, &view));
             let tried = view.apply(&proposal.candidate, Some(identity), verdict);
             let inferred = pass.learn(&view, &tried);
@@ -298,7 +307,7 @@ impl<'s> Runner<'s> {
             };
             proposal = next;
             let identity = proposal.candidate.identity(self.space);
-            let open = self.foresee(&identity, proposal.failures).is_none();
+            let open = self.foresee(&identity, proposal.care).is_none();
             if open && self.pool.flying(&identity) == 0 {
                 self.launch(&proposal.candidate, &identity);
             }
@@ -315,7 +324,10 @@ impl<'s> Runner<'s> {
             return Ok(false);
         };
         let own = finished.identity == *identity && !finished.dropped;
-        let broke = finished.attempt.as_ref().is_some_and(|a| !a.outcome.is_evidence());
+        let broke = finished
+            .attempt
+            .as_ref()
+            .is_some_and(|a| !a.outcome.is_evidence());
         let known = finished.attempt.is_none();
         let before = self.evidence(identity);
         self.keep(finished)?;
@@ -384,7 +396,10 @@ impl<'s> Runner<'s> {
 
     fn check_limits(&self) -> Result<(), Stopped> {
         self.check_patience()?;
-        if self.attempts.is_some_and(|limit| self.effort.attempts >= limit) {
+        if self
+            .attempts
+            .is_some_and(|limit| self.effort.attempts >= limit)
+        {
             return Err(Stopped::Attempts);
         }
         match self.time_left() {

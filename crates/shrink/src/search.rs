@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::runner::Runner;
 use crate::candidate::{Candidate, Identity};
 use crate::clock::Clock;
 use crate::cost::{Cost, Goal};
@@ -12,9 +11,10 @@ use crate::event::{Event, Progress};
 use crate::executor::{CancelToken, Executor};
 use crate::journal::{Journal, JournalError};
 use crate::pass::{Pass, Proposal, View};
+use crate::runner::Runner;
 use crate::shrunk::{PassReport, Proof, Shrunk, Step, Stopped, kept};
 use crate::space::Space;
-use crate::verdict::{Policy, Rejection, Verdict};
+use crate::verdict::{Care, Policy, Rejection, Verdict};
 
 /// How often a result that can't be proven is searched anew.
 const NEW_SEARCHES: u32 = 16;
@@ -111,8 +111,8 @@ pub struct Search<'s> {
     reports: Vec<PassReport>,
     /// Whose time a pass has been charged with.
     charged: HashSet<Identity>,
-    /// Rejections on top of the best in a row.
-    rejections: u32,
+    /// For each of the chain, how many candidates were rejected on top of it.
+    rejections: Vec<u32>,
 }
 
 impl<'s> Search<'s> {
@@ -135,7 +135,7 @@ impl<'s> Search<'s> {
             from: None,
             reports: Vec::new(),
             charged: HashSet::new(),
-            rejections: 0,
+            rejections: Vec::new(),
         })
     }
 
@@ -200,10 +200,13 @@ impl<'s> Search<'s> {
     fn start(&mut self) -> Result<Cost, SearchError> {
         let candidate = Candidate::default();
         let identity = candidate.identity(self.space);
-        let verdict = self.runner.decide(&candidate, &identity, self.settings.policy.evidence, None);
+        let verdict = self
+            .runner
+            .decide(&candidate, &identity, self.start_care(), None);
         match verdict.map_err(SearchError::Stopped)? {
             Verdict::Passed(cost) => {
                 self.runner.started(cost);
+                self.rejections.push(0);
                 self.chain.push(Step {
                     candidate,
                     identity,
@@ -223,6 +226,14 @@ impl<'s> Search<'s> {
         }
     }
 
+    /// The start is believed to fail only when it does so again and again.
+    fn start_care(&self) -> Care {
+        Care {
+            passes: 1,
+            failures: self.settings.policy.evidence.max(2),
+        }
+    }
+
     fn start_is_flaky(&self) -> SearchError {
         let tally = self.runner.tally(&self.chain[0].identity);
         SearchError::StartIsFlaky {
@@ -237,7 +248,7 @@ impl<'s> Search<'s> {
             let proposal = Proposal {
                 candidate,
                 hopeful: true,
-                failures: self.settings.policy.evidence,
+                care: self.start_care(),
             };
             self.attempt(view, "begin", &proposal, None)?;
         }
@@ -285,7 +296,7 @@ impl<'s> Search<'s> {
                 break;
             }
             if self.best_is_suspect() && !self.confirm_best(view)? {
-                pass.begin(view);
+                pass.fell_back(view);
             }
         }
         self.runner.tell(&Event::PassEnded {
@@ -307,7 +318,8 @@ impl<'s> Search<'s> {
         self.runner.asked_by(Some(name));
         let verdict = {
             let guess = pass.as_deref().map(|pass| (pass, &*view, proposal));
-            self.runner.decide(&proposal.candidate, &identity, proposal.failures, guess)
+            self.runner
+                .decide(&proposal.candidate, &identity, proposal.care, guess)
         };
         self.runner.asked_by(None);
         let before = *view.cost();
@@ -322,11 +334,14 @@ impl<'s> Search<'s> {
         report.took += took;
         if tried.better {
             report.steps += 1;
-            report.won_bytes += before.payload_bytes.saturating_sub(view.cost().payload_bytes);
-            self.rejections = 0;
+            report.won_bytes += before
+                .payload_bytes
+                .saturating_sub(view.cost().payload_bytes);
             self.adopt(view, identity, tried.beyond, name);
         } else if matches!(tried.verdict, Verdict::Rejected(_)) {
-            self.rejections += 1;
+            if let Some(rejections) = self.rejections.last_mut() {
+                *rejections += 1;
+            }
         }
         Ok(Attempted {
             better: tried.better,
@@ -334,8 +349,15 @@ impl<'s> Search<'s> {
         })
     }
 
-    fn adopt(&mut self, view: &View<'s>, identity: Identity, took: Vec<(crate::ChangeId, u16)>, pass: &str) {
+    fn adopt(
+        &mut self,
+        view: &View<'s>,
+        identity: Identity,
+        took: Vec<(crate::ChangeId, u16)>,
+        pass: &str,
+    ) {
         let (candidate, cost) = (view.best().clone(), *view.cost());
+        self.rejections.push(0);
         self.chain.push(Step {
             candidate: candidate.clone(),
             identity,
@@ -343,7 +365,10 @@ impl<'s> Search<'s> {
             took,
             pass: pass.into(),
         });
-        let saved = self.reports.iter().map(|report| (report.name.clone(), report.won_bytes));
+        let saved = self
+            .reports
+            .iter()
+            .map(|report| (report.name.clone(), report.won_bytes));
         self.runner.better(cost, saved.collect());
         self.runner.tell(&Event::Better {
             candidate,
@@ -355,7 +380,11 @@ impl<'s> Search<'s> {
     /// The time of all attempts at this, once.
     fn charge(&mut self, identity: &Identity) -> Duration {
         let (last, took) = self.runner.time_of(identity);
-        if self.charged.insert(last) { took } else { Duration::ZERO }
+        if self.charged.insert(last) {
+            took
+        } else {
+            Duration::ZERO
+        }
     }
 
     fn report(&mut self, name: &str) -> &mut PassReport {
@@ -371,16 +400,25 @@ impl<'s> Search<'s> {
     }
 
     /// Whether so many candidates failed on top of the best that it may be the
-    /// best itself that fails.
+    /// best itself that fails: the more, the more often it must have passed.
     fn best_is_suspect(&self) -> bool {
+        let (Some(best), Some(&rejections)) = (self.chain.last(), self.rejections.last()) else {
+            return false;
+        };
+        let passed = self.runner.tally(&best.identity).passed;
+        let patience = 3_u32.saturating_pow(passed.saturating_sub(1));
         self.chain.len() > 1
-            && self.rejections >= self.settings.policy.suspicion.max(1)
-            && self.chain.last().is_some_and(|best| self.runner.tally(&best.identity).passed < 2)
+            && rejections
+                >= self
+                    .settings
+                    .policy
+                    .suspicion
+                    .max(1)
+                    .saturating_mul(patience)
     }
 
     /// Runs the best again; `false`: it failed, and an older one is the best.
     fn confirm_best(&mut self, view: &mut View<'s>) -> Result<bool, Stopped> {
-        self.rejections = 0;
         let Some(best) = self.chain.last().cloned() else {
             return Ok(true);
         };
@@ -401,12 +439,15 @@ impl<'s> Search<'s> {
     }
 
     fn passes(&mut self, step: &Step) -> Result<bool, Stopped> {
-        let verdict = self.runner.decide(&step.candidate, &step.identity, 1, None)?;
+        let verdict = self
+            .runner
+            .decide(&step.candidate, &step.identity, Care::ONCE, None)?;
         Ok(matches!(verdict, Verdict::Passed(_)))
     }
 
     fn fall_back(&mut self, view: &mut View<'s>, at: usize) {
         self.chain.truncate(at + 1);
+        self.rejections.truncate(at + 1);
         let step = &self.chain[at];
         view.fall_back(step.candidate.clone(), step.cost, at);
         let event = Event::FellBack {
@@ -414,7 +455,10 @@ impl<'s> Search<'s> {
             cost: step.cost,
         };
         self.recount();
-        let saved = self.reports.iter().map(|report| (report.name.clone(), report.won_bytes));
+        let saved = self
+            .reports
+            .iter()
+            .map(|report| (report.name.clone(), report.won_bytes));
         self.runner.better(*view.cost(), saved.collect());
         self.runner.tell(&event);
     }
@@ -429,7 +473,10 @@ impl<'s> Search<'s> {
             .chain
             .windows(2)
             .map(|pair| {
-                let bytes = pair[0].cost.payload_bytes.saturating_sub(pair[1].cost.payload_bytes);
+                let bytes = pair[0]
+                    .cost
+                    .payload_bytes
+                    .saturating_sub(pair[1].cost.payload_bytes);
                 (pair[1].pass.clone(), bytes)
             })
             .collect();

@@ -258,7 +258,6 @@ impl Space {
     pub fn order(&self) -> Vec<ChangeId> {
         Order::new(self).run()
     }
-
 }
 
 /// All that is reached from some changes along edges, they included.

@@ -17,9 +17,10 @@ pub struct Policy {
     /// With `tolerated` above 0: the majority of how many attempts decides when
     /// they disagree. Made odd.
     pub majority: u32,
-    /// After how many rejected candidates in a row the best so far is run
+    /// After how many rejected candidates on top of it the best so far is run
     /// again, if it passed only once: it may have passed by luck, and then
-    /// nothing passes on top of it.
+    /// nothing passes on top of it. Three times as many where it passed twice,
+    /// and so on.
     pub suspicion: u32,
     /// How many attempts must fail before a change counts as not possible in
     /// the certificate.
@@ -43,6 +44,30 @@ impl Default for Policy {
             abandoned: 8,
         }
     }
+}
+
+/// How often a candidate must pass, or fail, to be believed. Where a pass finds
+/// them disagreeing, [`Policy`] decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Care {
+    /// How many attempts must pass. More than one where failing is what
+    /// everybody expects: there a pass by luck is not rare among the passes.
+    pub passes: u32,
+    /// How many must fail. More than one where nothing will be tried again.
+    pub failures: u32,
+}
+
+impl Care {
+    /// The first attempt is believed.
+    pub const ONCE: Self = Self {
+        passes: 1,
+        failures: 1,
+    };
+    /// A pass is believed when it is repeated, a failure at once.
+    pub const DOUBT_PASSES: Self = Self {
+        passes: 2,
+        failures: 1,
+    };
 }
 
 /// Why a change was not taken.
@@ -144,16 +169,18 @@ impl Tally {
         tally
     }
 
-    /// What to believe, or `None`: another attempt is needed. `failures` is how
-    /// many must fail where none passes.
-    pub(crate) fn judge(&self, policy: &Policy, failures: u32) -> Option<Verdict> {
+    /// What to believe, or `None`: another attempt is needed.
+    pub(crate) fn judge(&self, policy: &Policy, care: Care) -> Option<Verdict> {
         if let Some(why) = &self.unresolved {
-            return Some(Verdict::Rejected(Rejection::Unresolved { why: why.clone() }));
+            return Some(Verdict::Rejected(Rejection::Unresolved {
+                why: why.clone(),
+            }));
         }
         match (self.passed, self.failed) {
             (0, 0) => None,
-            (_, 0) => self.cost.map(Verdict::Passed),
-            (0, failed) => (failed >= failures.max(1)).then(|| self.rejected()),
+            (passed, 0) if passed >= care.passes => self.cost.map(Verdict::Passed),
+            (0, failed) if failed >= care.failures => Some(self.rejected()),
+            (0, _) | (_, 0) => None,
             _ if policy.tolerated == 0 => Some(self.flaky()),
             _ => self.majority(policy),
         }

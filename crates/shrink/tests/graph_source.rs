@@ -107,5 +107,9 @@ fn the_graph_of_the_benchmark_is_what_the_kernel_says() {
     }
     let kept = std::fs::read_to_string(&file).expect("the file is there");
     assert_eq!(graph.lines().count(), OPTIONS);
-    assert!(graph == kept, "the tree says something else than {}", file.display());
+    assert!(
+        graph == kept,
+        "the tree says something else than {}",
+        file.display()
+    );
 }

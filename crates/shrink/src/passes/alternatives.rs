@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::pass::{Pass, Proposal, Tried, View};
 use crate::space::{ChangeId, Space};
+use crate::verdict::Care;
 
 /// Where the pass stands with one change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +56,15 @@ impl Pass for Alternatives {
         let space = view.space();
         let several = space.order().into_iter().filter_map(|id| {
             let change = space.change(id);
-            let (last, now) = (change.alternatives.len() as u16, view.best().alternative(id));
+            let (last, now) = (
+                change.alternatives.len() as u16,
+                view.best().alternative(id),
+            );
             let progress = match (change.ordered, now) {
-                (true, passes) if passes < last => Progress::Between { passes, fails: last + 1 },
+                (true, passes) if passes < last => Progress::Between {
+                    passes,
+                    fails: last + 1,
+                },
                 (false, 0) => Progress::Down { number: last },
                 _ => return None,
             };
@@ -74,7 +81,7 @@ impl Pass for Alternatives {
                     return Some(Proposal {
                         candidate: view.space().with_alternative(view.best(), id, number),
                         hopeful: false,
-                        failures: 1,
+                        care: Care::DOUBT_PASSES,
                     });
                 }
                 None => self.open.pop_front(),
@@ -86,12 +93,14 @@ impl Pass for Alternatives {
         if let Some((id, progress)) = self.open.pop_front() {
             let number = Self::number(view.space(), id, progress).unwrap_or(0);
             let next = match progress {
-                Progress::Between { fails, .. } if tried.better => {
-                    Some(Progress::Between { passes: number, fails })
-                }
-                Progress::Between { passes, .. } => {
-                    Some(Progress::Between { passes, fails: number })
-                }
+                Progress::Between { fails, .. } if tried.better => Some(Progress::Between {
+                    passes: number,
+                    fails,
+                }),
+                Progress::Between { passes, .. } => Some(Progress::Between {
+                    passes,
+                    fails: number,
+                }),
                 Progress::Down { .. } if tried.better => None,
                 Progress::Down { number } => Some(Progress::Down { number: number - 1 }),
             };

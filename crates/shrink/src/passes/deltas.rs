@@ -6,6 +6,7 @@
 
 use crate::pass::{Pass, Proposal, Tried, View};
 use crate::space::ChangeId;
+use crate::verdict::Care;
 
 /// The pass. Single changes are [`Minimality`](super::Minimality)'s.
 #[derive(Clone, Debug, Default)]
@@ -29,10 +30,13 @@ impl Pass for DeltaDebugging {
     }
 
     fn begin(&mut self, view: &View<'_>) {
-        let order = view.space().order();
-        self.kept = order.into_iter().filter(|&id| !view.best().has(id)).collect();
+        self.kept = view.edge();
         self.chunk = self.kept.len().div_ceil(2);
         self.at = 0;
+    }
+
+    fn fell_back(&mut self, view: &View<'_>) {
+        self.kept = view.edge();
     }
 
     fn next(&mut self, view: &View<'_>) -> Option<Proposal> {
@@ -42,10 +46,14 @@ impl Pass for DeltaDebugging {
                 return Some(Proposal {
                     candidate: view.with(&self.kept[self.at..end]),
                     hopeful: false,
-                    failures: 1,
+                    care: Care::DOUBT_PASSES,
                 });
             }
-            self.chunk = if self.chunk == 2 { 0 } else { self.chunk.div_ceil(2) };
+            self.chunk = if self.chunk == 2 {
+                0
+            } else {
+                self.chunk.div_ceil(2)
+            };
             self.at = 0;
         }
         None

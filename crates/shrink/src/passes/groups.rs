@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use crate::pass::{Pass, Proposal, Tried, View};
 use crate::space::ChangeId;
-use crate::verdict::Verdict;
+use crate::verdict::{Care, Verdict};
 
 /// The share of changes that are needed, from those decided so far. Older ones
 /// count less: neighbours in the order belong together, and so do their fates.
@@ -27,7 +27,7 @@ impl Density {
     /// What a search begins with: one needed among so many.
     const PRIOR: f64 = 24.0;
     /// How much a decided change still counts when the next one is decided.
-    const MEMORY: f64 = 0.995;
+    const MEMORY: f64 = 0.99;
 
     fn new() -> Self {
         Self {
@@ -161,7 +161,9 @@ impl Pass for GroupTesting {
     fn begin(&mut self, view: &View<'_>) {
         let wanted = |id: &ChangeId| {
             let group = &view.space().change(*id).group;
-            self.groups.as_ref().is_none_or(|groups| groups.contains(group))
+            self.groups
+                .as_ref()
+                .is_none_or(|groups| groups.contains(group))
         };
         self.open = view.space().order().into_iter().filter(wanted).collect();
         self.suspects.clear();
@@ -184,7 +186,7 @@ impl Pass for GroupTesting {
         (!self.testing.is_empty()).then(|| Proposal {
             candidate: view.with(&self.testing),
             hopeful: self.testing.len() > 1 || self.density.estimate() < 0.5,
-            failures: 1,
+            care: Care::ONCE,
         })
     }
 

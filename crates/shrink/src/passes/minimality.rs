@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::pass::{Pass, Proposal, Tried, View};
 use crate::space::ChangeId;
-use crate::verdict::Verdict;
+use crate::verdict::{Care, Verdict};
 
 /// The pass. It tries what falls with nothing else that is kept, the largest
 /// gain first: where that must stay, what it falls with must stay as well. It
@@ -35,15 +35,25 @@ impl Minimality {
         self
     }
 
+    /// First what was never tried alone; when nothing of that is left, what was
+    /// tried on top of something larger than the best.
     fn refill(&mut self, view: &View<'_>) {
-        let missing = |id: &ChangeId| {
-            let lesson = view.lessons().get(id);
-            !self.skipped.contains(id)
-                && lesson.is_none_or(|l| l.tried.is_none() || l.steps < view.steps())
-        };
-        self.queue = view.edge().into_iter().filter(missing).collect();
+        let mut edge = view.edge();
+        edge.retain(|id| !self.skipped.contains(id));
         let gain = |id: &ChangeId| view.space().change(*id).gain_bytes();
-        self.queue.sort_by_key(|id| std::cmp::Reverse(gain(id)));
+        edge.sort_by_key(|id| std::cmp::Reverse(gain(id)));
+        let untried = |id: &ChangeId| view.lessons().get(id).is_none_or(|l| l.tried.is_none());
+        let (untried, mut tried): (Vec<_>, Vec<_>) = edge.into_iter().partition(untried);
+        self.queue = untried;
+        if self.queue.is_empty() {
+            let stale = |id: &ChangeId| {
+                view.lessons()
+                    .get(id)
+                    .is_some_and(|l| l.steps < view.steps())
+            };
+            tried.retain(stale);
+            self.queue = tried;
+        }
     }
 }
 
@@ -57,6 +67,10 @@ impl Pass for Minimality {
         self.refill(view);
     }
 
+    fn fell_back(&mut self, view: &View<'_>) {
+        self.refill(view);
+    }
+
     fn next(&mut self, view: &View<'_>) -> Option<Proposal> {
         if self.queue.is_empty() {
             self.refill(view);
@@ -65,7 +79,10 @@ impl Pass for Minimality {
         Some(Proposal {
             candidate: view.with(&[id]),
             hopeful: false,
-            failures: self.certain,
+            care: Care {
+                failures: self.certain,
+                ..Care::DOUBT_PASSES
+            },
         })
     }
 
@@ -75,6 +92,12 @@ impl Pass for Minimality {
             self.skipped.insert(id);
         }
         self.queue.retain(|&id| !view.best().has(id));
+        if tried.better {
+            // What only this one held can be tried at once.
+            let known = |id: &ChangeId| view.lessons().contains_key(id) || self.queue.contains(id);
+            let fresh: Vec<ChangeId> = view.edge().into_iter().filter(|id| !known(id)).collect();
+            self.queue.splice(0..0, fresh);
+        }
         Vec::new()
     }
 

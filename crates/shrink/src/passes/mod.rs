@@ -15,14 +15,14 @@ pub use one_by_one::OneByOne;
 use crate::search::Turn;
 
 /// The passes that suit most searches, in their order: groups, then the values
-/// of numbers and choices, then what only goes together, then each change that
-/// is left.
+/// of numbers and choices, then each change that is left, then what only goes
+/// together.
 #[must_use]
 pub fn standard() -> Vec<Turn> {
     vec![
         Turn::new(GroupTesting::new(), 6),
         Turn::new(Alternatives::new(), 2),
-        Turn::new(DeltaDebugging::new(), 1),
         Turn::new(Minimality::new(), 3),
+        Turn::new(DeltaDebugging::new(), 1),
     ]
 }

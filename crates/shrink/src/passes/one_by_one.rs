@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::pass::{Pass, Proposal, Tried, View};
 use crate::space::ChangeId;
+use crate::verdict::Care;
 
 /// The pass. Each change that nothing is known of gets a trial of its own,
 /// dependants first.
@@ -37,7 +38,7 @@ impl Pass for OneByOne {
         Some(Proposal {
             candidate: view.with(&[id]),
             hopeful: true,
-            failures: 1,
+            care: Care::ONCE,
         })
     }
 

@@ -12,6 +12,12 @@ pub struct Found {
     pub candidate: Candidate,
 }
 
+impl From<Found> for (usize, Candidate) {
+    fn from(found: Found) -> Self {
+        (found.trials, found.candidate)
+    }
+}
+
 struct Oracle<'w> {
     space: &'w Space,
     world: &'w World,
@@ -74,7 +80,11 @@ pub fn ddmin(space: &Space, world: &World) -> Found {
     };
     let all = space.order();
     let without = |kept: &[ChangeId]| {
-        let gone: Vec<ChangeId> = all.iter().copied().filter(|id| !kept.contains(id)).collect();
+        let gone: Vec<ChangeId> = all
+            .iter()
+            .copied()
+            .filter(|id| !kept.contains(id))
+            .collect();
         space.with(&Candidate::default(), &gone)
     };
     let mut kept = all.clone();
@@ -82,12 +92,20 @@ pub fn ddmin(space: &Space, world: &World) -> Found {
     while kept.len() >= 2 {
         let size = kept.len().div_ceil(parts);
         let chunks: Vec<Vec<ChangeId>> = kept.chunks(size).map(<[ChangeId]>::to_vec).collect();
-        let subset = chunks.iter().find(|chunk| oracle.passes(&without(chunk))).cloned();
+        let subset = chunks
+            .iter()
+            .find(|chunk| oracle.passes(&without(chunk)))
+            .cloned();
         let next = subset.map(|subset| (subset, 2)).or_else(|| {
             chunks.iter().find_map(|chunk| {
-                let rest: Vec<ChangeId> =
-                    kept.iter().copied().filter(|id| !chunk.contains(id)).collect();
-                oracle.passes(&without(&rest)).then_some((rest, parts.max(3) - 1))
+                let rest: Vec<ChangeId> = kept
+                    .iter()
+                    .copied()
+                    .filter(|id| !chunk.contains(id))
+                    .collect();
+                oracle
+                    .passes(&without(&rest))
+                    .then_some((rest, parts.max(3) - 1))
             })
         });
         match next {

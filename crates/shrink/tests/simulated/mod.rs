@@ -58,7 +58,10 @@ impl World {
     }
 
     pub fn cost(&self, candidate: &Candidate) -> Cost {
-        let gone: u64 = candidate.taken().map(|(id, _)| self.bytes[id.index()]).sum();
+        let gone: u64 = candidate
+            .taken()
+            .map(|(id, _)| self.bytes[id.index()])
+            .sum();
         Cost::payload(self.start_bytes - gone)
     }
 
