@@ -180,7 +180,7 @@ impl<'s> Search<'s> {
         let proven = loop {
             match self.prove_best(&mut view) {
                 Ok(true) => break true,
-                Ok(false) if self.chain.len() == 1 => return Err(self.start_is_flaky()),
+                Ok(false) if self.start_fails_proof() => return Err(self.start_is_flaky()),
                 Ok(false) => {}
                 Err(stop) => {
                     stopped = Some(stop);
@@ -232,6 +232,11 @@ impl<'s> Search<'s> {
             passes: 1,
             failures: self.settings.policy.evidence.max(2),
         }
+    }
+
+    fn start_fails_proof(&self) -> bool {
+        let tally = self.runner.tally(&self.chain[0].identity);
+        tally.proven(&self.settings.policy) == Some(false)
     }
 
     fn start_is_flaky(&self) -> SearchError {

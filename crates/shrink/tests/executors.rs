@@ -1,6 +1,8 @@
 //! Executors with every vice: hung, lying, flaky, broken, not monotone.
 //! Whatever they do, a search ends, and what it gives has passed.
 
+mod simulated;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -171,9 +173,10 @@ fn an_executor_that_passes_everything_once_leaves_the_start() {
 #[test]
 fn a_flaky_change_is_no_part_of_a_result() {
     let space = space(20);
-    let tries = AtomicU32::new(0);
-    let shrunk = run(&space, quick(), move |trial| {
-        let luck = tries.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+    let mut settings = quick();
+    settings.policy.proof = 20;
+    let shrunk = run(&space, settings, |trial| {
+        let luck = simulated::dice(5, (trial.identity(), trial.number())) % 2 == 0;
         if takes(trial.candidate(), 3) && luck {
             failed("download")
         } else {
