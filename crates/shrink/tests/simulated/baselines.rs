@@ -1,6 +1,8 @@
 //! The methods to compare with. They believe each attempt, as the tools that
 //! use them do.
 
+use std::collections::HashSet;
+
 use shrink::{Candidate, ChangeId, Outcome, Space};
 
 use super::World;
@@ -80,6 +82,7 @@ pub fn ddmin(space: &Space, world: &World) -> Found {
     };
     let all = space.order();
     let without = |kept: &[ChangeId]| {
+        let kept: HashSet<ChangeId> = kept.iter().copied().collect();
         let gone: Vec<ChangeId> = all
             .iter()
             .copied()
