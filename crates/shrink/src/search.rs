@@ -317,7 +317,7 @@ impl<'s> Search<'s> {
         view: &mut View<'s>,
         name: &str,
         proposal: &Proposal,
-        mut pass: Option<&mut dyn Pass>,
+        pass: Option<&mut dyn Pass>,
     ) -> Result<Attempted, Stopped> {
         let identity = proposal.candidate.identity(self.space);
         self.runner.asked_by(Some(name));
@@ -329,7 +329,7 @@ impl<'s> Search<'s> {
         self.runner.asked_by(None);
         let before = *view.cost();
         let tried = view.apply(&proposal.candidate, Some(identity.clone()), verdict?);
-        if let Some(pass) = pass.as_deref_mut() {
+        if let Some(pass) = pass {
             let inferred = pass.learn(view, &tried);
             view.infer(&inferred);
         }
@@ -343,10 +343,10 @@ impl<'s> Search<'s> {
                 .payload_bytes
                 .saturating_sub(view.cost().payload_bytes);
             self.adopt(view, identity, tried.beyond, name);
-        } else if matches!(tried.verdict, Verdict::Rejected(_)) {
-            if let Some(rejections) = self.rejections.last_mut() {
-                *rejections += 1;
-            }
+        } else if matches!(tried.verdict, Verdict::Rejected(_))
+            && let Some(rejections) = self.rejections.last_mut()
+        {
+            *rejections += 1;
         }
         Ok(Attempted {
             better: tried.better,

@@ -1,5 +1,6 @@
 //! Executors with every vice: hung, lying, flaky, broken, not monotone.
 //! Whatever they do, a search ends, and what it gives has passed.
+#![allow(clippy::unwrap_used)] // in a test, a panic is a failure
 
 mod simulated;
 

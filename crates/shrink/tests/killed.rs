@@ -1,5 +1,6 @@
 //! A search that is killed again and again: nothing that ended is tried anew,
 //! and the result is that of a search that nobody disturbed.
+#![allow(clippy::unwrap_used)] // in a test, a panic is a failure
 
 mod graph;
 mod simulated;

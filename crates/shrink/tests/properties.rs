@@ -1,5 +1,6 @@
 //! Whatever a system needs, what a search gives passes, was proven, and is
 //! 1-minimal where the executor is honest.
+#![allow(clippy::unwrap_used)] // in a test, a panic is a failure
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

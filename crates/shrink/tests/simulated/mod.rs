@@ -1,5 +1,6 @@
 //! Executors that only pretend: a system of 2,000 options or of a few, with
 //! what it needs hidden, and all the vices of real ones.
+#![allow(clippy::unwrap_used)] // in a test, a panic is a failure
 #![allow(dead_code)] // each test program uses its own part
 
 pub mod baselines;
