@@ -33,6 +33,7 @@ test-long: setup-test
 bench: setup-test
 	@cargo bench --package tuxling
 	@cargo bench --package kconfig --features differential
+	@cargo bench --package shrink
 
 clean:
 	cargo clean

@@ -14,8 +14,11 @@ use report::Report;
 /// ones, and run one at a time.
 const END_TO_END: &[&str] = &["e2e", "long"];
 
+/// The features of tests that need unpacked kernels.
+const FAST: &str = "kconfig/differential,shrink/kernel-trees";
+
 /// The features that the long suite adds.
-const LONG: &str = "tuxling/long-tests,kconfig/long-tests";
+const LONG: &str = "tuxling/long-tests,kconfig/long-tests,shrink/kernel-trees";
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -24,7 +27,7 @@ fn main() -> ExitCode {
     let done = match task.as_str() {
         "lint" => lint(),
         "test" => {
-            lint().and_then(|()| test(&["--workspace", "--features", "kconfig/differential"]))
+            lint().and_then(|()| test(&["--workspace", "--features", FAST]))
         }
         "test-long" => {
             test(&["--workspace", "--features", LONG]).and_then(|()| fuzz::all(fuzz::MINUTES, &[]))

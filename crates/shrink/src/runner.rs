@@ -1,0 +1,458 @@
+//! Has candidates decided, from what is known or by trials.
+//!
+//! Attempts are *revealed* one after the other, whether they come from the
+//! journal, were made ahead on a guess, or have yet to be made. So a search that
+//! was killed takes the same way again up to where it was, at no cost, and the
+//! number of jobs doesn't change the way either.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::candidate::{Candidate, Identity};
+use crate::clock::{Clock, WallClock};
+use crate::cost::Cost;
+use crate::event::{Event, Progress};
+use crate::executor::{CancelToken, Executor, Shared};
+use crate::journal::{Journal, JournalError, Record};
+use crate::outcome::{Failure, Outcome};
+use crate::pass::{Pass, Proposal, View};
+use crate::pool::{Finished, Pool};
+use crate::search::Settings;
+use crate::shrunk::{Effort, Stopped};
+use crate::space::Space;
+use crate::verdict::{Care, Policy, Rejection, Tally, Verdict};
+
+/// How many guesses ahead of the running trial are looked at, for each job.
+const GUESSES: usize = 4;
+
+type Listener<'s> = Box<dyn FnMut(&Event, &Progress) + 's>;
+
+/// What a pass would do next, and on what ground.
+pub(crate) type Guess<'a, 's> = (&'a dyn Pass, &'a View<'s>, &'a Proposal);
+
+/// Runs attempts, keeps them in the journal, and judges.
+pub(crate) struct Runner<'s> {
+    space: &'s Space,
+    shared: Arc<Shared>,
+    journal: Box<dyn Journal>,
+    pool: Pool,
+    policy: Policy,
+    jobs: usize,
+    cancel: CancelToken,
+    time: Option<Duration>,
+    attempts: Option<u64>,
+    clock: Box<dyn Clock + 's>,
+    began: Duration,
+    listener: Listener<'s>,
+    progress: Progress,
+    known_attempts: usize,
+    /// How many attempts with evidence have been revealed.
+    revealed: HashMap<Identity, usize>,
+    asked_by: Option<String>,
+    /// Candidates in a row that broke the apparatus each time.
+    broken_in_row: u32,
+    breakage: String,
+    pub(crate) effort: Effort,
+}
+
+impl<'s> Runner<'s> {
+    pub(crate) fn new(
+        space: &'s Space,
+        executor: Arc<dyn Executor>,
+        mut journal: Box<dyn Journal>,
+        settings: &Settings,
+    ) -> Result<Self, JournalError> {
+        let shared = Arc::new(Shared::default());
+        let records = journal.load()?;
+        let is_attempt = |record: &&Record| matches!(record, Record::Attempt { .. });
+        let known_attempts = records.iter().filter(is_attempt).count();
+        for record in records {
+            shared.lock().memory.learn(record);
+        }
+        let clock = WallClock::default();
+        Ok(Self {
+            space,
+            pool: Pool::new(
+                executor,
+                Arc::clone(&shared),
+                settings.trial_time,
+                settings.grace,
+            ),
+            shared,
+            journal,
+            policy: settings.policy,
+            jobs: settings.jobs.max(1),
+            cancel: settings.cancel.clone(),
+            time: settings.time,
+            attempts: settings.attempts,
+            began: clock.now(),
+            clock: Box::new(clock),
+            listener: Box::new(|_, _| {}),
+            progress: Progress {
+                start: None,
+                best: None,
+                attempts: 0,
+                running: 0,
+                saved: Vec::new(),
+                time_left: settings.time,
+            },
+            known_attempts,
+            revealed: HashMap::new(),
+            asked_by: None,
+            broken_in_row: 0,
+            breakage: String::new(),
+            effort: Effort::default(),
+        })
+    }
+
+    pub(crate) fn set_clock(&mut self, clock: Box<dyn Clock + 's>) {
+        self.began = clock.now();
+        self.clock = clock;
+    }
+
+    pub(crate) fn listen(&mut self, listener: Listener<'s>) {
+        self.listener = listener;
+    }
+
+    pub(crate) fn asked_by(&mut self, pass: Option<&str>) {
+        self.asked_by = pass.map(Into::into);
+    }
+
+    pub(crate) fn last_breakage(&self) -> String {
+        self.breakage.clone()
+    }
+
+    pub(crate) fn started(&mut self, cost: Cost) {
+        self.progress.start = Some(cost);
+        self.progress.best = Some(cost);
+        self.tell(&Event::Started {
+            cost,
+            known_attempts: self.known_attempts,
+        });
+    }
+
+    pub(crate) fn better(&mut self, cost: Cost, saved: Vec<(String, u64)>) {
+        self.progress.best = Some(cost);
+        self.progress.saved = saved;
+    }
+
+    pub(crate) fn tell(&mut self, event: &Event) {
+        self.progress.attempts = self.effort.attempts;
+        self.progress.running = self.pool.wanted();
+        self.progress.time_left = self.time_left();
+        (self.listener)(event, &self.progress);
+    }
+
+    /// What was revealed of an identity.
+    pub(crate) fn tally(&self, identity: &Identity) -> Tally {
+        let state = self.shared.lock();
+        let revealed = self.revealed.get(state.memory.last(identity)).copied();
+        Tally::of(state.memory.evidence(identity).take(revealed.unwrap_or(0)))
+    }
+
+    /// What an identity came to, and the time of the attempts revealed.
+    pub(crate) fn time_of(&self, identity: &Identity) -> (Identity, Duration) {
+        let state = self.shared.lock();
+        let last = state.memory.last(identity).clone();
+        let revealed = self.revealed.get(&last).copied().unwrap_or(0);
+        let attempts = state.memory.evidence(identity).take(revealed);
+        let took = attempts.map(|attempt| attempt.took).sum();
+        (last, took)
+    }
+
+    /// Reveals one more attempt, if there is one.
+    fn reveal(&mut self, identity: &Identity) -> bool {
+        let state = self.shared.lock();
+        let last = state.memory.last(identity).clone();
+        let made = state.memory.evidence(identity).count();
+        drop(state);
+        let revealed = self.revealed.entry(last).or_default();
+        let more = *revealed < made;
+        *revealed += usize::from(more);
+        more
+    }
+
+    /// What is believed of a candidate, after as many attempts as it takes.
+    /// Jobs that it leaves free try what the pass would ask for next.
+    pub(crate) fn decide(
+        &mut self,
+        candidate: &Candidate,
+        identity: &Identity,
+        care: Care,
+        guess: Option<Guess<'_, 's>>,
+    ) -> Result<Verdict, Stopped> {
+        let mut patience = Patience::new(self.policy.retries);
+        loop {
+            if let Some(verdict) = self.tally(identity).judge(&self.policy, care) {
+                self.broken_in_row = 0;
+                return Ok(verdict);
+            }
+            if self.reveal(identity) {
+                continue;
+            }
+            if patience.is_over() {
+                return self.unknown();
+            }
+            self.check_limits()?;
+            if self.pool.flying(identity) == 0 && !patience.waits {
+                self.launch(candidate, identity);
+            }
+            if let Some(guess) = guess {
+                self.run_ahead(guess);
+            }
+            self.wait(identity, &mut patience)?;
+        }
+    }
+
+    /// Reveals one more attempt, whatever is known.
+    pub(crate) fn repeat(
+        &mut self,
+        candidate: &Candidate,
+        identity: &Identity,
+    ) -> Result<(), Stopped> {
+        let mut patience = Patience::new(self.policy.retries);
+        while !self.reveal(identity) && !patience.is_over() {
+            self.check_limits()?;
+            if self.pool.flying(identity) == 0 && !patience.waits {
+                self.launch(candidate, identity);
+            }
+            self.wait(identity, &mut patience)?;
+        }
+        Ok(())
+    }
+
+    /// Attempts until a result is proven or can't be. The time is not looked
+    /// at: a result without proof is none.
+    pub(crate) fn prove(
+        &mut self,
+        candidate: &Candidate,
+        identity: &Identity,
+    ) -> Result<bool, Stopped> {
+        let mut patience = Patience::new(self.policy.retries);
+        loop {
+            let tally = self.tally(identity);
+            let of = self.policy.proof.max(1);
+            self.tell(&Event::Proving {
+                passed: tally.passed,
+                of,
+            });
+            if let Some(proven) = tally.proven(&self.policy) {
+                return Ok(proven);
+            }
+            if self.reveal(identity) {
+                continue;
+            }
+            if patience.is_over() {
+                return Err(Stopped::Infrastructure(self.breakage.clone()));
+            }
+            self.check_patience()?;
+            let missing = (of.saturating_sub(tally.passed) as usize).max(1);
+            while self.pool.flying(identity) < missing.min(self.jobs) && !patience.waits {
+                self.launch(candidate, identity);
+            }
+            while !self.wait(identity, &mut patience)? {
+                self.check_patience()?;
+            }
+        }
+    }
+
+    /// Tells all attempts to come back.
+    pub(crate) fn recall(&mut self) {
+        self.pool.recall();
+    }
+
+    fn evidence(&self, identity: &Identity) -> usize {
+        self.shared.lock().memory.evidence(identity).count()
+    }
+
+    /// What would be believed if all were revealed.
+    fn foresee(&self, identity: &Identity, care: Care) -> Option<Verdict> {
+        let state = self.shared.lock();
+        Tally::of(state.memory.evidence(identity)).judge(&self.policy, care)
+    }
+
+    fn unknown(&mut self) -> Result<Verdict, Stopped> {
+        self.broken_in_row += 1;
+        if self.broken_in_row > self.policy.retries {
+            return Err(Stopped::Infrastructure(self.breakage.clone()));
+        }
+        Ok(Verdict::Unknown)
+    }
+
+    fn launch(&mut self, candidate: &Candidate, identity: &Identity) {
+        if self.pool.wanted() >= self.jobs {
+            self.pool.make_room(identity);
+        }
+        let number = self.evidence(identity) + self.pool.flying(identity) + 1;
+        self.pool.start(candidate.clone(), identity.clone(), number);
+    }
+
+    /// Gives free jobs what will be asked for next if each trial ends as the
+    /// pass thinks it will. Their results are kept either way.
+    fn run_ahead(&mut self, (pass, view, proposal): Guess<'_, 's>) {
+        if self.pool.wanted() >= self.jobs {
+            return;
+        }
+        let (mut pass, mut view, mut proposal) = (pass.fork(), view.clone(), proposal.clone());
+        for _ in 0..GUESSES * self.jobs {
+            let identity = proposal.candidate.identity(self.space);
+            let known = self.foresee(&identity, proposal.care);
+            let verdict = known.unwrap_or_else(|| guessed(&proposal, &view));
+            let tried = view.apply(&proposal.candidate, Some(identity), verdict);
+            let inferred = pass.learn(&view, &tried);
+            view.infer(&inferred);
+            let Some(next) = pass.next(&view) else {
+                return;
+            };
+            proposal = next;
+            let identity = proposal.candidate.identity(self.space);
+            let open = self.foresee(&identity, proposal.care).is_none();
+            if open && self.pool.flying(&identity) == 0 {
+                self.launch(&proposal.candidate, &identity);
+            }
+            if self.pool.wanted() >= self.jobs {
+                return;
+            }
+        }
+    }
+
+    /// Waits a moment; whether a trial ended.
+    fn wait(&mut self, identity: &Identity, patience: &mut Patience) -> Result<bool, Stopped> {
+        let Some(finished) = self.pool.wait() else {
+            patience.waits &= self.pool.wanted() > 0;
+            return Ok(false);
+        };
+        let own = finished.identity == *identity && !finished.dropped;
+        let broke = finished
+            .attempt
+            .as_ref()
+            .is_some_and(|a| !a.outcome.is_evidence());
+        let known = finished.attempt.is_none();
+        let before = self.evidence(identity);
+        self.keep(finished)?;
+        patience.waits = false;
+        if own && known && self.evidence(identity) <= before {
+            // Another trial is at it; and if not, the executor is wrong.
+            patience.waits = self.pool.wanted() > 0;
+            if !patience.waits {
+                patience.broken += 1;
+                self.breakage = "the executor took for known what isn't".into();
+            }
+        }
+        patience.broken += u32::from(own && broke);
+        Ok(true)
+    }
+
+    /// Keeps what a trial came to: first in the journal, then in memory.
+    fn keep(&mut self, finished: Finished) -> Result<(), Stopped> {
+        let mut of = finished.identity;
+        for came_to in finished.came_to {
+            if of != came_to && !self.shared.lock().memory.knows_same(&of, &came_to) {
+                let record = Record::Same {
+                    of,
+                    came_to: came_to.clone(),
+                };
+                self.append(record)?;
+            }
+            of = came_to;
+        }
+        let Some(attempt) = finished.attempt else {
+            self.effort.known += 1;
+            return Ok(());
+        };
+        if finished.dropped {
+            self.effort.dropped += 1;
+            return Ok(());
+        }
+        self.effort.attempts += 1;
+        self.effort.work += attempt.work;
+        self.effort.took += attempt.took;
+        if let Outcome::Broken { why } = &attempt.outcome {
+            self.effort.broken += 1;
+            self.breakage.clone_from(why);
+        }
+        let event = Event::Attempted {
+            pass: self.asked_by.clone(),
+            outcome: attempt.outcome.clone(),
+            took: attempt.took,
+        };
+        self.append(Record::Attempt { of, attempt })?;
+        self.tell(&event);
+        Ok(())
+    }
+
+    fn append(&mut self, record: Record) -> Result<(), Stopped> {
+        let kept = self.journal.append(&record);
+        kept.map_err(|error| Stopped::Journal(error.to_string()))?;
+        self.shared.lock().memory.learn(record);
+        Ok(())
+    }
+
+    fn time_left(&self) -> Option<Duration> {
+        let spent = self.clock.now().saturating_sub(self.began);
+        self.time.map(|time| time.saturating_sub(spent))
+    }
+
+    fn check_limits(&self) -> Result<(), Stopped> {
+        self.check_patience()?;
+        if self
+            .attempts
+            .is_some_and(|limit| self.effort.attempts >= limit)
+        {
+            return Err(Stopped::Attempts);
+        }
+        match self.time_left() {
+            Some(left) if left <= self.time_of_proof() => Err(Stopped::Time),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_patience(&self) -> Result<(), Stopped> {
+        if self.cancel.is_cancelled() {
+            Err(Stopped::Cancelled)
+        } else if self.pool.abandoned > self.policy.abandoned {
+            Err(Stopped::Hangs)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// How long the proof will take, if its attempts are like those so far.
+    fn time_of_proof(&self) -> Duration {
+        let attempts = u32::try_from(self.effort.attempts).unwrap_or(u32::MAX);
+        let mean = self.effort.took.checked_div(attempts).unwrap_or_default();
+        mean * self.policy.proof / u32::try_from(self.jobs).unwrap_or(u32::MAX)
+    }
+}
+
+fn guessed(proposal: &Proposal, view: &View<'_>) -> Verdict {
+    if proposal.hopeful {
+        Verdict::Passed(*view.cost())
+    } else {
+        let failure = Failure::of_class("guessed");
+        Verdict::Rejected(Rejection::Fails { failure })
+    }
+}
+
+/// How long to bear with one candidate.
+struct Patience {
+    broken: u32,
+    retries: u32,
+    /// Another trial is making the attempt that is wanted.
+    waits: bool,
+}
+
+impl Patience {
+    fn new(retries: u32) -> Self {
+        Self {
+            broken: 0,
+            retries,
+            waits: false,
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.broken > self.retries
+    }
+}
