@@ -74,6 +74,14 @@ impl Tools {
                 text.lines().next().unwrap_or_default().to_owned(),
             );
         }
+        // The kernel's build compiles programs of its own (Makefile, HOSTCC).
+        let host_cc = match kind {
+            Toolchain::Llvm => "clang",
+            Toolchain::Gcc => "gcc",
+        };
+        if processes.find(host_cc).is_none() {
+            return Err(missing_tool(host_cc, doing));
+        }
         let ccache = processes.find("ccache").is_some();
         Ok(Tools {
             kind,
