@@ -65,8 +65,8 @@ impl<'a> Session<'a> {
         jobs: usize,
     ) -> Self {
         Session {
+            cache: cache.until(processes.cancel()),
             processes,
-            cache,
             progress,
             jobs,
             phases: Mutex::default(),

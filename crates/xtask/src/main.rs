@@ -26,9 +26,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = arguments.collect();
     let done = match task.as_str() {
         "lint" => lint(),
-        "test" => {
-            lint().and_then(|()| test(&["--workspace", "--features", FAST]))
-        }
+        "test" => lint().and_then(|()| test(&["--workspace", "--features", FAST])),
         "test-long" => {
             test(&["--workspace", "--features", LONG]).and_then(|()| fuzz::all(fuzz::MINUTES, &[]))
         }

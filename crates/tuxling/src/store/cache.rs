@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{Failure, Kind, Result};
+use crate::process::Cancel;
 
 /// The cache folder: `$TUXLING_CACHE`, or `tuxling` in `$XDG_CACHE_HOME`
 /// (`~/.cache` when that is unset).
@@ -17,10 +18,15 @@ pub struct Cache {
     /// Held, shared with all other tuxlings, as long as this cache is in use:
     /// what is there may be read without a lock of its own.
     in_use: Arc<File>,
+    /// Ends the wait for a lock.
+    cancel: Cancel,
 }
 
 /// The lock that all tuxlings share that use a cache.
 const IN_USE: &str = "in-use.lock";
+
+/// A lock that another one holds is tried again after so long.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A lock on a folder of the cache, held until it is dropped. The system
 /// releases it when the process ends, however it ends.
@@ -60,7 +66,17 @@ impl Cache {
         Ok(Cache {
             root,
             in_use: Arc::new(file),
+            cancel: Cancel::default(),
         })
+    }
+
+    /// The same cache; nobody waits for a lock of it any more once it is asked
+    /// to stop.
+    pub fn until(self, cancel: &Cancel) -> Cache {
+        Cache {
+            cancel: cancel.clone(),
+            ..self
+        }
     }
 
     /// Does something that no other tuxling may be in the way of; `None`, and
@@ -104,14 +120,23 @@ impl Cache {
             fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))?;
         }
         let mut file = open_lock(&name).map_err(|e| Failure::io("open the lock", &name, &e))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => {
+        let mut told = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(fs::TryLockError::WouldBlock) => {}
+                Err(fs::TryLockError::Error(e)) => return Err(Failure::io("lock", &name, &e)),
+            }
+            if !told {
                 let holder = fs::read_to_string(&name).unwrap_or_default();
                 waiting(&format!("waiting for another tuxling ({})", holder.trim()));
-                file.lock().map_err(|e| Failure::io("lock", &name, &e))?;
+                told = true;
             }
-            Err(fs::TryLockError::Error(e)) => return Err(Failure::io("lock", &name, &e)),
+            // Waiting in the system's call would not hear of Ctrl-C.
+            if let Some(signal) = self.cancel.signal() {
+                return Err(Failure::new(Kind::Interrupted(signal), "interrupted"));
+            }
+            std::thread::sleep(LOOK_AGAIN);
         }
         let command: Vec<_> = std::env::args().skip(1).collect();
         let line = format!(
@@ -288,5 +313,19 @@ mod tests {
         let never = |_: &str| panic!("must not wait");
         drop(cache.lock(&path, &never).expect("locks"));
         drop(cache.lock(&path, &never).expect("locks again"));
+    }
+
+    #[test]
+    fn the_wait_for_a_lock_ends_with_the_wish_to_stop() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let holder = Cache::at(dir.path()).expect("a cache");
+        let path = holder.root().join("thing");
+        let _held = holder.lock(&path, &|_| {}).expect("locks");
+        let cancel = Cancel::default();
+        let cache = Cache::at(dir.path()).expect("a cache").until(&cancel);
+        // The wish comes while it waits.
+        let waiting = |_: &str| cancel.cancel(2);
+        let failure = cache.lock(&path, &waiting).expect_err("stops");
+        assert_eq!(failure.kind, Kind::Interrupted(2));
     }
 }
