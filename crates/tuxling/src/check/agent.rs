@@ -26,7 +26,9 @@
 //!
 //! A system needs a moment to come up, and the agent starts together with its
 //! init: within the first `SETTLE_MS` a command that fails is run again; after
-//! that, one failure decides. `QUIET_MS` is waited before RAM is measured.
+//! that, one failure decides. A jump of the guest's clock, as a stalling host
+//! makes it, counts for a second at most. `QUIET_MS` is waited before RAM is
+//! measured.
 
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
