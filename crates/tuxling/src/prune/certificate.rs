@@ -12,10 +12,12 @@ use vmlinux::prune::{Fate, FunctionIndex, Program, Pruned};
 
 use super::policy::{Kept, Reason};
 use super::repair::Attempt;
+use crate::adversity::CaseRecord;
 use crate::recipe::plan::PruneLevel;
 use crate::store::Id;
 use crate::trace::conditions::Condition;
 use crate::trace::estimate::Missing;
+use crate::trial::Outcome;
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.certificate/1";
@@ -48,6 +50,10 @@ pub struct Certificate {
     pub attempts: Vec<Attempt>,
     /// The boots that count: all that passed since the last link.
     pub passed: Passed,
+    /// Every case of adversity, at the levels that have to survive it: how the
+    /// very bytes took it, or why it was left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adversity: Vec<CaseRecord>,
     /// What the trace is expected to have missed.
     pub missing: Missing,
 }
@@ -132,6 +138,8 @@ pub struct Evidence<'a> {
     pub pruned: &'a Pruned,
     /// All boots.
     pub attempts: Vec<Attempt>,
+    /// The cases of adversity.
+    pub cases: Vec<CaseRecord>,
     /// What the trace is expected to have missed.
     pub missing: Missing,
 }
@@ -147,16 +155,10 @@ impl Certificate {
             kept,
             pruned,
             attempts,
+            cases,
             missing,
         } = evidence;
-        let last = attempts
-            .iter()
-            .rposition(|a| a.link_seconds.is_some())
-            .unwrap_or(0);
-        let counted: Vec<&Condition> = attempts[last.min(attempts.len())..]
-            .iter()
-            .map(|a| &a.condition)
-            .collect();
+        let counted = counted(&attempts);
         for condition in &counted {
             let cpu = condition
                 .cpu
@@ -185,6 +187,7 @@ impl Certificate {
             removed: removed(level, program, kept, pruned),
             attempts,
             passed,
+            adversity: cases,
             missing,
         }
     }
@@ -238,6 +241,17 @@ impl Certificate {
             .into_iter()
             .find(|level| word(*level) == self.level)
     }
+}
+
+/// The conditions of the ordinary boots that count: those since the last link
+/// and since the last that failed.
+fn counted(attempts: &[Attempt]) -> Vec<&Condition> {
+    let failed = attempts.iter().rposition(|a| a.outcome != Outcome::Passed);
+    let from = failed.map_or(0, |at| at + 1);
+    let linked = attempts.iter().rposition(|a| a.link_seconds.is_some());
+    let counted = &attempts[from.max(linked.unwrap_or(0)).min(attempts.len())..];
+    let ordinary = counted.iter().filter(|a| a.case.is_none());
+    ordinary.map(|a| &a.condition).collect()
 }
 
 /// A level as recipes and certificates name it.

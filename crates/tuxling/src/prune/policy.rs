@@ -9,6 +9,7 @@ use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Program, Verdict, Wish};
 use super::rules::{self, Pattern};
 use crate::recipe::plan::PruneLevel;
 use crate::trace::Coverage;
+use crate::trace::hardship::Hardship;
 
 /// Why a function is a root of what stays.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +17,8 @@ use crate::trace::Coverage;
 pub enum Reason {
     /// It ran in a trace.
     Ran,
+    /// It ran in no ordinary boot, but in this case of adversity.
+    Survives(String),
     /// A list of functions from outside names it.
     RanElsewhere,
     /// A rule of the level, by its name.
@@ -37,6 +40,8 @@ pub struct Facts<'a> {
     pub graph: &'a Graph,
     /// What ran.
     pub coverage: &'a Coverage,
+    /// What ran under adversity, at the levels that have to survive it.
+    pub hardship: Option<&'a Hardship>,
     /// Names of functions that ran elsewhere.
     pub outside: &'a BTreeSet<String>,
     /// The user's patterns of what stays.
@@ -71,6 +76,16 @@ impl Kept {
             let key = (ran.object.as_str(), ran.symbol.as_str(), ran.ordinal);
             if let Some(index) = by_id.get(&key) {
                 kept.add(*index, Reason::Ran);
+            }
+        }
+        for needed in facts.hardship.iter().flat_map(|h| &h.functions) {
+            let key = (
+                needed.object.as_str(),
+                needed.symbol.as_str(),
+                needed.ordinal,
+            );
+            if let Some(index) = by_id.get(&key) {
+                kept.add(*index, Reason::Survives(needed.case.clone()));
             }
         }
         kept.add_named(facts);
