@@ -7,7 +7,7 @@
 mod cases;
 mod qmp;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -18,11 +18,13 @@ pub use cases::{ALL, Case, Change};
 use crate::check::agent::ADVERSARY;
 use crate::check::gateway::{Deeds, Weather};
 use crate::error::Result;
-use crate::machine::boot::{self, BootReport, BootRequest};
+use crate::machine::boot::{self, BootReport, BootRequest, Observation};
+use crate::machine::qemu::Accelerator;
 use crate::machine::watch::Progress;
 use crate::recipe::Plan;
 use crate::recipe::plan::{CheckKind, CheckPlan, Expectation, GuestCommand, Via};
 use crate::session::{Cached, Session};
+use crate::trial::check::GuestPrograms;
 use crate::trial::system::System;
 use crate::trial::{CheckOutcome, Outcome, check};
 use crate::units::Bytes;
@@ -82,6 +84,29 @@ pub struct Options {
 /// The flood of an ordinary run.
 pub const FLOOD: u64 = 100_000;
 
+/// What boots of one system under adversity have in common.
+#[derive(Debug)]
+pub struct Bench<'a> {
+    plan: &'a Plan,
+    output: &'a Path,
+    programs: GuestPrograms,
+    accelerator: Accelerator,
+    options: &'a Options,
+}
+
+/// How one boot of a case differs from an ordinary one.
+#[derive(Debug)]
+pub struct Boot<'a> {
+    /// The kernel; the system's own when `None`.
+    pub kernel: Option<PathBuf>,
+    /// A folder for its files.
+    pub dir: PathBuf,
+    /// Further arguments for QEMU.
+    pub extra: Vec<String>,
+    /// How it is looked at.
+    pub observation: Observation<'a>,
+}
+
 /// Boots a system once for each case that concerns it.
 ///
 /// # Errors
@@ -93,52 +118,23 @@ pub fn run(
     options: &Options,
     session: &Session,
 ) -> Result<Adversity> {
-    let programs = check::build_programs(system, session)?;
-    let accelerator = match options.check.accelerator {
-        Some(accelerator) => accelerator,
-        None => check::accelerator(plan, session)?,
-    };
+    let bench = Bench::new(plan, system, options, session)?;
     let mut cases = Vec::new();
-    for case in wanted(plan, options) {
-        if let Some(why) = case.not_for(plan) {
-            cases.push(CaseRecord {
-                name: case.name.to_owned(),
-                survived: None,
-                outcome: None,
-                detail: why,
-            });
+    for case in bench.cases() {
+        if let Some(record) = not_concerned(case, plan) {
+            cases.push(record);
             continue;
         }
-        let checks = case.checks(plan);
-        let mut machine =
-            check::machine(plan, &system.output, accelerator, &options.check.qemu_args);
-        case.change(&mut machine);
-        let weather = case.weather().map(|weather| Weather {
-            seed: options.seed,
-            flood: weather.flood.min(options.flood),
-            ..weather
-        });
-        let monitor = system.output.join("adversity").join("monitor");
-        if case.needs_monitor() {
-            qmp::plug(&mut machine, &monitor);
-        }
-        let slow = case.slowness();
-        let request = BootRequest {
-            machine,
-            checks: &checks,
-            exercises: &[],
-            agent: &programs.agent,
-            adversary: Some(&programs.adversary),
-            timeout: plan.machine.timeout + Duration::from_secs(180),
-            silence: plan.machine.silence * slow,
-            board: None,
-            weather,
-            quiet: Duration::ZERO,
-            inspect: None,
+        let boot = Boot {
+            kernel: None,
             dir: system.output.join("adversity").join(case.name),
+            extra: Vec::new(),
+            observation: Observation::default(),
         };
-        let report = session.phase(case.name, || boot(&request, &monitor, case, session))?;
-        cases.push(judge(case, &report));
+        let (record, _) = session.phase(case.name, || {
+            bench.boot(case, &boot, session).map(Cached::fresh)
+        })?;
+        cases.push(record);
     }
     Ok(Adversity {
         schema: SCHEMA.to_owned(),
@@ -147,29 +143,117 @@ pub fn run(
     })
 }
 
-fn boot(
+/// The record of a case that doesn't concern a system.
+pub fn not_concerned(case: &Case, plan: &Plan) -> Option<CaseRecord> {
+    case.not_for(plan).map(|why| CaseRecord {
+        name: case.name.to_owned(),
+        survived: None,
+        outcome: None,
+        detail: why,
+    })
+}
+
+impl<'a> Bench<'a> {
+    /// Gets ready to boot a system, or other kernels with its ramdisk.
+    pub fn new(
+        plan: &'a Plan,
+        system: &'a System,
+        options: &'a Options,
+        session: &Session,
+    ) -> Result<Bench<'a>> {
+        Ok(Bench {
+            plan,
+            output: &system.output,
+            programs: check::build_programs(system, session)?,
+            accelerator: match options.check.accelerator {
+                Some(accelerator) => accelerator,
+                None => check::accelerator(plan, session)?,
+            },
+            options,
+        })
+    }
+
+    /// The cases that were asked for.
+    pub fn cases(&self) -> Vec<&'static Case> {
+        wanted(self.plan, self.options)
+    }
+
+    /// What of the weather can be chosen.
+    pub fn flood_and_seed(&self) -> (u64, u64) {
+        (self.options.flood, self.options.seed)
+    }
+
+    /// Boots once, and says how the system took it.
+    pub fn boot(
+        &self,
+        case: &Case,
+        boot: &Boot<'_>,
+        session: &Session,
+    ) -> Result<(CaseRecord, BootReport)> {
+        let plan = self.plan;
+        let checks = case.checks(plan);
+        let qemu_args = &self.options.check.qemu_args;
+        let mut machine = check::machine(plan, self.output, self.accelerator, qemu_args);
+        if let Some(kernel) = &boot.kernel {
+            machine.kernel.clone_from(kernel);
+        }
+        machine.extra.extend(boot.extra.iter().cloned());
+        case.change(&mut machine);
+        let weather = case.weather().map(|weather| Weather {
+            seed: self.options.seed,
+            flood: weather.flood.min(self.options.flood),
+            ..weather
+        });
+        let monitor = case.needs_monitor().then(qmp::Socket::new).transpose()?;
+        if let Some(monitor) = &monitor {
+            qmp::plug(&mut machine, &monitor.path);
+        }
+        let request = BootRequest {
+            machine,
+            checks: &checks,
+            exercises: &[],
+            agent: &self.programs.agent,
+            adversary: Some(&self.programs.adversary),
+            timeout: plan.machine.timeout + Duration::from_secs(180),
+            silence: plan.machine.silence * case.slowness(),
+            board: None,
+            weather,
+            quiet: Duration::ZERO,
+            inspect: None,
+            dir: boot.dir.clone(),
+        };
+        let monitor = monitor.as_ref().map(|m| m.path.as_path());
+        let report = watched(&request, &boot.observation, monitor, case, session)?;
+        Ok((judge(case, &report), report))
+    }
+}
+
+/// Boots, and draws the cable when it is time for that.
+fn watched(
     request: &BootRequest<'_>,
-    monitor: &Path,
+    observation: &Observation<'_>,
+    monitor: Option<&Path>,
     case: &Case,
     session: &Session,
-) -> Result<Cached<BootReport>> {
+) -> Result<BootReport> {
     let mut problem = None;
     let mut told = |progress: Progress<'_>| {
         let Progress::CheckStarted(started) = progress else {
             return;
         };
-        if let Some(up) = case.link_at(&started.name) {
+        if let (Some(up), Some(monitor)) = (case.link_at(&started.name), monitor) {
             problem = qmp::set_link(monitor, up).err().or(problem.take());
         }
     };
-    let report = boot::boot(&session.processes, request, &mut told)?;
+    let report = boot::observed(&session.processes, request, observation, &mut told)?;
     match problem {
-        Some(problem) => Err(problem),
-        None => Ok(Cached::fresh(report)),
+        // A machine that stands still at a trap answers nobody.
+        Some(problem) if report.trap.is_none() => Err(problem),
+        _ => Ok(report),
     }
 }
 
-fn wanted<'a>(plan: &Plan, options: &Options) -> Vec<&'a Case> {
+fn wanted(plan: &Plan, options: &Options) -> Vec<&'static Case> {
     let named = match options.only.is_empty() {
         true => plan.adversity.as_deref(),
         false => Some(&options.only[..]),

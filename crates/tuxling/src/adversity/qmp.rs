@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,6 +13,28 @@ use crate::machine::qemu::Machine;
 
 /// QEMU answers at once, or there is something wrong with it.
 const LIMIT: Duration = Duration::from_secs(20);
+
+/// A folder for a socket of its own: the path of a socket has to be short
+/// (unix(7)), which the folder of a boot need not be.
+#[derive(Debug)]
+pub struct Socket {
+    /// The socket.
+    pub path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Socket {
+    /// Makes the folder.
+    pub fn new() -> Result<Socket> {
+        let folder = tempfile::Builder::new().prefix("tuxling-qmp-").tempdir();
+        let folder =
+            folder.map_err(|e| Failure::io("make a folder in", &std::env::temp_dir(), &e))?;
+        Ok(Socket {
+            path: folder.path().join("monitor"),
+            _folder: folder,
+        })
+    }
+}
 
 /// Gives a machine a monitor at this socket.
 pub fn plug(machine: &mut Machine, socket: &Path) {

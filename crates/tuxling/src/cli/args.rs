@@ -234,6 +234,12 @@ pub struct Prune {
     /// How many boots the trace has at most [default: 24]
     #[arg(long, value_name = "N")]
     pub runs: Option<usize>,
+    /// Packets of adversity's flood, at balanced and safe
+    #[arg(long, value_name = "N", default_value_t = crate::adversity::FLOOD)]
+    pub flood: u64,
+    /// Where adversity's chances come from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
     /// Names of functions that ran elsewhere: ftrace's list or output
     #[arg(long, value_name = "FILE")]
     pub from: Vec<PathBuf>,

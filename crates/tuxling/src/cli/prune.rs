@@ -7,12 +7,15 @@ use super::build::{lock_output, options, within_budget};
 use super::progress::Terminal;
 use super::trace::names_in;
 use super::{cwd, load, print, print_json, session};
+use crate::adversity;
 use crate::error::{Failure, Kind, Result};
+use crate::machine::qemu::Accelerator;
 use crate::prune::certificate::{Certificate, SCHEMA};
 use crate::prune::job::{self, BOOTS, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use crate::recipe::Plan;
 use crate::recipe::plan::PruneLevel;
 use crate::report::card;
+use crate::trial::check::CheckOptions;
 use crate::units::grouped;
 
 /// Prunes, or makes a certificate's bytes again.
@@ -63,6 +66,16 @@ fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
         level,
         boots: args.boots.unwrap_or(BOOTS),
         runs: args.runs.unwrap_or(TRACE_RUNS),
+        adversity: adversity::Options {
+            only: Vec::new(),
+            flood: args.flood,
+            seed: args.seed,
+            check: CheckOptions {
+                // Its breakpoints show traps.
+                accelerator: Some(Accelerator::Tcg),
+                ..CheckOptions::default()
+            },
+        },
         outside: names_in(&args.from)?,
         keep: [&plan.prune.keep[..], &args.keep[..]].concat(),
         drop: [&plan.prune.drop[..], &args.drop[..]].concat(),

@@ -12,10 +12,12 @@ use vmlinux::prune::{Fate, FunctionIndex, Program, Pruned};
 
 use super::policy::{Kept, Reason};
 use super::repair::Attempt;
+use crate::adversity::CaseRecord;
 use crate::recipe::plan::PruneLevel;
 use crate::store::Id;
 use crate::trace::conditions::Condition;
 use crate::trace::estimate::Missing;
+use crate::trial::Outcome;
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.certificate/1";
@@ -42,12 +44,21 @@ pub struct Certificate {
     pub bound: Bound,
     /// The functions that were kept on purpose, by object, with the reason.
     pub kept: BTreeMap<String, Vec<KeptFunction>>,
+    /// Bytes of code of those functions, by the reason they are kept for: the
+    /// price of each rule, of each case of adversity, of what ran. A function
+    /// that several reasons ask for counts for the first.
+    #[serde(default)]
+    pub price: BTreeMap<String, u64>,
     /// How many functions were taken away, and what that saved.
     pub removed: Removed,
     /// Every boot of the repair, in order. The last ones all passed.
     pub attempts: Vec<Attempt>,
     /// The boots that count: all that passed since the last link.
     pub passed: Passed,
+    /// Every case of adversity, at the levels that have to survive it: how the
+    /// very bytes took it, or why it was left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub adversity: Vec<CaseRecord>,
     /// What the trace is expected to have missed.
     pub missing: Missing,
 }
@@ -132,6 +143,8 @@ pub struct Evidence<'a> {
     pub pruned: &'a Pruned,
     /// All boots.
     pub attempts: Vec<Attempt>,
+    /// The cases of adversity.
+    pub cases: Vec<CaseRecord>,
     /// What the trace is expected to have missed.
     pub missing: Missing,
 }
@@ -147,16 +160,10 @@ impl Certificate {
             kept,
             pruned,
             attempts,
+            cases,
             missing,
         } = evidence;
-        let last = attempts
-            .iter()
-            .rposition(|a| a.link_seconds.is_some())
-            .unwrap_or(0);
-        let counted: Vec<&Condition> = attempts[last.min(attempts.len())..]
-            .iter()
-            .map(|a| &a.condition)
-            .collect();
+        let counted = counted(&attempts);
         for condition in &counted {
             let cpu = condition
                 .cpu
@@ -182,9 +189,11 @@ impl Certificate {
             level: word(level).to_owned(),
             bound,
             kept: kept_functions(program, kept),
+            price: price(program, kept),
             removed: removed(level, program, kept, pruned),
             attempts,
             passed,
+            adversity: cases,
             missing,
         }
     }
@@ -240,6 +249,17 @@ impl Certificate {
     }
 }
 
+/// The conditions of the ordinary boots that count: those since the last link
+/// and since the last that failed.
+fn counted(attempts: &[Attempt]) -> Vec<&Condition> {
+    let failed = attempts.iter().rposition(|a| a.outcome != Outcome::Passed);
+    let from = failed.map_or(0, |at| at + 1);
+    let linked = attempts.iter().rposition(|a| a.link_seconds.is_some());
+    let counted = &attempts[from.max(linked.unwrap_or(0)).min(attempts.len())..];
+    let ordinary = counted.iter().filter(|a| a.case.is_none());
+    ordinary.map(|a| &a.condition).collect()
+}
+
 /// A level as recipes and certificates name it.
 pub fn word(level: PruneLevel) -> &'static str {
     match level {
@@ -263,6 +283,15 @@ fn kept_functions(program: &Program, kept: &Kept) -> BTreeMap<String, Vec<KeptFu
         });
     }
     by_object
+}
+
+fn price(program: &Program, kept: &Kept) -> BTreeMap<String, u64> {
+    let mut price = BTreeMap::new();
+    for (index, reason) in &kept.roots {
+        let function = program.functions().get(index.0 as usize);
+        *price.entry(reason.words()).or_default() += function.map_or(0, |f| f.bytes);
+    }
+    price
 }
 
 fn removed(level: PruneLevel, program: &Program, kept: &Kept, pruned: &Pruned) -> Removed {
@@ -299,4 +328,48 @@ fn sort<T: Ord>(list: &mut Vec<T>) {
 
 fn is_zero(n: &u32) -> bool {
     *n == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(number: u32, outcome: Outcome, linked: bool, case: Option<&str>) -> Attempt {
+        Attempt {
+            number,
+            condition: Condition {
+                loaded: number % 2 == 0,
+                ..Condition::default()
+            },
+            case: case.map(str::to_owned),
+            outcome,
+            missed: None,
+            reason: None,
+            added: Vec::new(),
+            link_seconds: linked.then_some(1.0),
+            rewrite_seconds: None,
+            boot_seconds: 1.0,
+        }
+    }
+
+    #[test]
+    fn only_boots_since_the_last_link_and_the_last_failure_count() {
+        let passed = |number, linked| attempt(number, Outcome::Passed, linked, None);
+        let mut attempts = vec![
+            attempt(1, Outcome::Trapped, true, None),
+            passed(2, true),
+            passed(3, false),
+        ];
+        assert_eq!(counted(&attempts).len(), 2);
+        attempts.push(attempt(4, Outcome::BootHung, false, None));
+        assert_eq!(counted(&attempts).len(), 0);
+        attempts.push(passed(5, false));
+        attempts.push(attempt(6, Outcome::Passed, false, Some("storm")));
+        attempts.push(passed(7, false));
+        assert_eq!(counted(&attempts).len(), 2);
+        attempts.push(attempt(8, Outcome::Trapped, false, Some("flood")));
+        attempts.push(passed(9, true));
+        assert_eq!(counted(&attempts).len(), 1);
+        assert_eq!(counted(&[]).len(), 0);
+    }
 }

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::certificate::{self, Bound, Certificate, Evidence};
 use super::policy::{Facts, Kept};
-use super::repair::{Linked, Repair, Repaired};
+use super::repair::{Linked, Repair, Repaired, Trial};
 use super::rules::Pattern;
 use super::subject::{self, Subject};
+use crate::adversity::{self, Bench, CaseRecord};
 use crate::check::agent;
 use crate::error::{Failure, Kind, Result};
 use crate::kernel::{self, Kernel};
@@ -19,7 +20,8 @@ use crate::report::Record;
 use crate::session::{Cached, Session};
 use crate::store::cache::write_whole;
 use crate::store::id::Id;
-use crate::trace::{self, Coverage, Runner, conditions};
+use crate::trace::hardship::{self, Hardship};
+use crate::trace::{self, Coverage, Marked, Runner, conditions};
 use crate::trial::system::{self, BuildOptions, Ingredients, System};
 use crate::trial::{self, check};
 
@@ -53,6 +55,7 @@ impl Whole {
             ..options.clone()
         };
         let ingredients = system::prepare(&plan, &options, session)?;
+        subject::refuse_unsupported(&ingredients.config().text)?;
         let kernel = session.phase("kernel", || {
             kernel::build(&ingredients.kernel_input(&plan), session)
         })?;
@@ -99,17 +102,50 @@ impl Whole {
     /// Its coverage: traced, or kept from an earlier trace of the same.
     pub fn coverage(&self, subject: &Subject, runs: usize, session: &Session) -> Result<Coverage> {
         let kept = self.coverage_file(runs, session)?;
-        if let Some(coverage) = fs::read(&kept)
-            .ok()
-            .and_then(|json| serde_json::from_slice(&json).ok())
-        {
+        if let Some(coverage) = read_kept(&kept) {
             return Ok(coverage);
         }
         let dir = self.output().join("trace");
-        let coverage = trace::trace(subject, &self.runner, runs, &dir, session)?;
+        let marked = Marked::link(subject, &self.runner, &dir, session)?;
+        let coverage = trace::trace((subject, &marked), &self.runner, runs, &dir, session)?;
         write_whole(&kept, &json(&coverage)?)?;
         Ok(coverage)
     }
+
+    /// What runs under adversity besides: traced, or kept.
+    fn hardship(
+        &self,
+        subject: &Subject,
+        coverage: &Coverage,
+        bench: &Bench<'_>,
+        session: &Session,
+    ) -> Result<Hardship> {
+        let names: Vec<&str> = bench.cases().iter().map(|case| case.name).collect();
+        let key = (
+            coverage,
+            names,
+            bench.flood_and_seed(),
+            agent::ADVERSARY_SOURCE,
+        );
+        let build_id = &self.system.kernel.build_id;
+        let id = identity("hardship/1", &(build_id, key))?;
+        let folder = session.cache.folder("coverage")?;
+        let kept = folder.join(format!("{}.json", id.short()));
+        if let Some(hardship) = read_kept(&kept) {
+            return Ok(hardship);
+        }
+        let dir = self.output().join("trace");
+        let marked = Marked::link(subject, &self.runner, &dir, session)?;
+        let both = (subject, &marked);
+        let hardship = hardship::trace(both, &self.plan, coverage, bench, &dir, session)?;
+        write_whole(&kept, &json(&hardship)?)?;
+        Ok(hardship)
+    }
+}
+
+fn read_kept<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
+    let json = fs::read(path).ok()?;
+    serde_json::from_slice(&json).ok()
 }
 
 /// How pruning is asked for.
@@ -121,6 +157,8 @@ pub struct PruneOptions {
     pub boots: usize,
     /// How many boots the trace has at most.
     pub runs: usize,
+    /// What the levels that promise more than the checks have to survive.
+    pub adversity: adversity::Options,
     /// Names of functions that ran elsewhere.
     pub outside: BTreeSet<String>,
     /// Patterns of functions that stay.
@@ -146,6 +184,19 @@ pub struct PrunedSystem {
 pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result<PrunedSystem> {
     let subject = whole.subject(session)?;
     let coverage = whole.coverage(&subject, options.runs, session)?;
+    let bench = match options.level {
+        PruneLevel::Tight => None,
+        _ => Some(Bench::new(
+            &whole.plan,
+            &whole.system,
+            &options.adversity,
+            session,
+        )?),
+    };
+    let hardship = match &bench {
+        Some(bench) => Some(whole.hardship(&subject, &coverage, bench, session)?),
+        None => None,
+    };
     let graph = subject.program.graph();
     let patterns = |texts: &[String]| texts.iter().map(|t| Pattern::new(t)).collect::<Vec<_>>();
     let (keep, drop) = (patterns(&options.keep), patterns(&options.drop));
@@ -155,19 +206,21 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
             program: &subject.program,
             graph: &graph,
             coverage: &coverage,
+            hardship: hardship.as_ref(),
             outside: &options.outside,
             keep: &keep,
             drop: &drop,
         },
     );
     let dir = whole.output().join("prune");
-    let schedule = conditions::schedule(&coverage.passed(), options.boots.max(1));
+    let trials = trials(&coverage, hardship.as_ref(), options.boots);
     let repair = Repair {
         subject: &subject,
         graph: &graph,
         runner: &whole.runner,
         level: options.level,
-        schedule: &schedule,
+        trials: &trials,
+        bench: bench.as_ref(),
         dir: &dir,
     };
     let repaired = session.phase("repair", || {
@@ -182,6 +235,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         kept: &kept,
         pruned: &repaired.pruned,
         attempts: repaired.attempts,
+        cases: all_cases(hardship, repaired.cases),
         missing: coverage.missing,
     });
     let path = certificate_path(&whole.plan, &system.output);
@@ -194,6 +248,39 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         certificate,
         output: system.output,
     })
+}
+
+/// What a pruned kernel must pass: ordinary boots, and the cases of adversity
+/// that the whole kernel survives.
+fn trials(coverage: &Coverage, hardship: Option<&Hardship>, boots: usize) -> Vec<Trial> {
+    let ordinary = conditions::schedule(&coverage.passed(), boots.max(1));
+    let survived = hardship.map(Hardship::survived).unwrap_or_default();
+    let adverse = adversity::ALL
+        .iter()
+        .filter(|case| survived.contains(case.name));
+    ordinary
+        .into_iter()
+        .map(Trial::Ordinary)
+        .chain(adverse.map(Trial::Adverse))
+        .collect()
+}
+
+/// How the pruned kernel took the cases, and why others were left out.
+fn all_cases(hardship: Option<Hardship>, survived: Vec<CaseRecord>) -> Vec<CaseRecord> {
+    let all = hardship.map(|h| h.cases).unwrap_or_default();
+    let by_pruned = |case: CaseRecord| {
+        let same = survived.iter().find(|s| s.name == case.name);
+        match (same, case.survived) {
+            (Some(same), _) => same.clone(),
+            (None, Some(_)) => CaseRecord {
+                survived: None,
+                detail: format!("the whole kernel doesn't survive it: {}", case.detail),
+                ..case
+            },
+            (None, None) => case,
+        }
+    };
+    all.into_iter().map(by_pruned).collect()
 }
 
 /// Where the certificate of a pruned system stands.
@@ -285,7 +372,9 @@ fn record_of(
     };
     let system = whole.ingredients.finish(&whole.plan, &options, kernel)?;
     let mut record = trial::built_record(&whole.plan, &system, session);
-    check::fill(&mut record, &repaired.last);
+    if let Some(last) = &repaired.last {
+        check::fill(&mut record, last);
+    }
     record.qemu_version = Some(whole.runner.qemu_version.clone());
     Ok((system, record))
 }

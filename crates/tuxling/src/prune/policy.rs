@@ -9,6 +9,7 @@ use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Program, Verdict, Wish};
 use super::rules::{self, Pattern};
 use crate::recipe::plan::PruneLevel;
 use crate::trace::Coverage;
+use crate::trace::hardship::Hardship;
 
 /// Why a function is a root of what stays.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +17,8 @@ use crate::trace::Coverage;
 pub enum Reason {
     /// It ran in a trace.
     Ran,
+    /// It ran in no ordinary boot, but in this case of adversity.
+    Survives(String),
     /// A list of functions from outside names it.
     RanElsewhere,
     /// A rule of the level, by its name.
@@ -28,6 +31,20 @@ pub enum Reason {
     Trapped(u32),
 }
 
+impl Reason {
+    /// What kind of reason it is, for sums.
+    pub fn words(&self) -> String {
+        match self {
+            Reason::Ran => "it ran".to_owned(),
+            Reason::Survives(case) => format!("case {case}"),
+            Reason::RanElsewhere => "it ran elsewhere".to_owned(),
+            Reason::Rule(rule) | Reason::Called(rule) => format!("rule {rule}"),
+            Reason::Asked => "it was asked for".to_owned(),
+            Reason::Trapped(_) => "a boot missed it".to_owned(),
+        }
+    }
+}
+
 /// What a level decides from.
 #[derive(Debug)]
 pub struct Facts<'a> {
@@ -37,6 +54,8 @@ pub struct Facts<'a> {
     pub graph: &'a Graph,
     /// What ran.
     pub coverage: &'a Coverage,
+    /// What ran under adversity, at the levels that have to survive it.
+    pub hardship: Option<&'a Hardship>,
     /// Names of functions that ran elsewhere.
     pub outside: &'a BTreeSet<String>,
     /// The user's patterns of what stays.
@@ -71,6 +90,16 @@ impl Kept {
             let key = (ran.object.as_str(), ran.symbol.as_str(), ran.ordinal);
             if let Some(index) = by_id.get(&key) {
                 kept.add(*index, Reason::Ran);
+            }
+        }
+        for needed in facts.hardship.iter().flat_map(|h| &h.functions) {
+            let key = (
+                needed.object.as_str(),
+                needed.symbol.as_str(),
+                needed.ordinal,
+            );
+            if let Some(index) = by_id.get(&key) {
+                kept.add(*index, Reason::Survives(needed.case.clone()));
             }
         }
         kept.add_named(facts);
@@ -162,6 +191,9 @@ impl Kept {
         let all = (0..program.functions().len() as u32).map(FunctionIndex);
         Wish {
             verdicts: all.map(verdict).collect(),
+            // A call that misses its function says so by its own place.
+            marks: true,
+            direct: true,
             command_line: (level != PruneLevel::Safe).then(|| command_line.to_owned()),
             ..Wish::default()
         }

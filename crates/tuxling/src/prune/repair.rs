@@ -8,10 +8,14 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::Code;
-use vmlinux::prune::{FunctionIndex, Graph, Pruned, TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED};
+use vmlinux::prune::{
+    FunctionIndex, Graph, Missed, Program, Pruned, TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED,
+};
 
 use super::policy::Kept;
-use super::subject::{Subject, trapped_at};
+use super::subject::{Relinked, Subject};
+use crate::adversity::{Bench, Boot, Case, CaseRecord};
+use crate::check::agent;
 use crate::error::{Failure, Kind, Result};
 use crate::machine::boot::{BootReport, Observation, TrapWords, Traps};
 use crate::machine::gdb::{TrapPoints, TrapSeen};
@@ -24,6 +28,9 @@ use crate::trial::Outcome;
 /// More attempts than this don't converge.
 const ATTEMPTS_LIMIT: u32 = 200;
 
+/// So often in a row a kernel may fail a trial without a trap, before it counts.
+const LOST_LIMIT: u32 = 1;
+
 /// One boot of the loop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
@@ -31,17 +38,44 @@ pub struct Attempt {
     pub number: u32,
     /// Under which condition.
     pub condition: Condition,
+    /// The case of adversity, where it was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
     /// The function that it missed, and who called it.
     pub missed: Option<String>,
+    /// Why it failed, where it didn't miss a function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The functions that were put back because of it.
     pub added: Vec<String>,
     /// How long the link before it took; `null` where the last one's kernel
     /// was booted again.
     pub link_seconds: Option<f64>,
+    /// How long of that rewriting and verifying the objects took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrite_seconds: Option<f64>,
     /// How long the boot took.
     pub boot_seconds: f64,
+}
+
+/// One boot that a pruned kernel must pass.
+#[derive(Clone, Debug)]
+pub enum Trial {
+    /// The recipe's checks under a condition.
+    Ordinary(Condition),
+    /// A case of adversity.
+    Adverse(&'static Case),
+}
+
+impl Trial {
+    fn words(&self) -> String {
+        match self {
+            Trial::Ordinary(condition) => condition.words(),
+            Trial::Adverse(case) => case.name.to_owned(),
+        }
+    }
 }
 
 /// What came out of the loop.
@@ -51,31 +85,38 @@ pub struct Repaired {
     pub pruned: Pruned,
     /// All boots.
     pub attempts: Vec<Attempt>,
-    /// The last boot that passed.
-    pub last: BootReport,
+    /// An ordinary boot that passed.
+    pub last: Option<BootReport>,
+    /// The cases of adversity that the last kernel survived.
+    pub cases: Vec<CaseRecord>,
 }
 
 /// A kernel that was linked, and what its traps mean.
 #[derive(Debug)]
-pub struct Linked {
+pub struct Linked<'a> {
     /// What the engine says of it.
     pub pruned: Pruned,
+    /// How long rewriting its objects took.
+    pub rewrite: Duration,
+    vmlinux: Vec<u8>,
     code: Code,
     points: TrapPoints,
-    names: Vec<String>,
+    program: &'a Program,
 }
 
-impl Linked {
+impl<'a> Linked<'a> {
     /// Links what is kept and reads the result.
     pub fn new(
-        subject: &Subject,
+        subject: &'a Subject<'a>,
         (level, kept): (PruneLevel, &Kept),
         runner: &Runner,
         dir: &Path,
         session: &Session,
-    ) -> Result<Linked> {
-        let wish = kept.wish(level, &subject.program, &runner.plan.kernel.cmdline);
-        let pruned = subject.link(&wish, dir, session)?;
+    ) -> Result<Linked<'a>> {
+        // The checks' agent is started by a parameter of its own.
+        let command_line = agent::cmdline_with_agent(&runner.plan.kernel.cmdline);
+        let wish = kept.wish(level, &subject.program, &command_line);
+        let Relinked { pruned, rewrite } = subject.link(&wish, dir, session)?;
         let path = dir.join("vmlinux");
         let bytes = std::fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
         let unreadable = |what: String| Failure::new(Kind::Build, what);
@@ -92,43 +133,35 @@ impl Linked {
             word: code.word,
             offset: runner.offset(&code),
         };
-        let functions = subject.program.functions();
-        let name = |trap: &vmlinux::prune::Trap| {
-            let function = functions.get(trap.function.0 as usize);
-            function.map_or_else(String::new, |f| {
-                format!("{} ({})", f.id.symbol, f.id.object)
-            })
-        };
-        let names = pruned.traps.iter().map(name).collect();
         Ok(Linked {
             pruned,
+            rewrite,
+            vmlinux: bytes,
             code,
             points,
-            names,
+            program: &subject.program,
         })
     }
 
-    /// The function that a trap stands for.
-    pub fn missed(&self, seen: &TrapSeen) -> Option<FunctionIndex> {
-        trapped_at(&self.code, &self.pruned, self.virtual_address(seen.trap))
+    /// What a trap says.
+    pub fn missed(&self, seen: &TrapSeen) -> Option<Missed> {
+        let trap = self.virtual_address(seen.trap);
+        let caller = self.virtual_address(seen.caller);
+        let missed = self
+            .program
+            .missed(&self.pruned, &self.vmlinux, (trap, caller));
+        missed.ok().flatten()
     }
 
-    /// Boots it under a condition, with an eye on its traps.
-    pub fn boot(
-        &self,
-        runner: &Runner,
-        dirs: (&Path, &Path),
-        condition: &Condition,
-        session: &Session,
-    ) -> Result<BootReport> {
-        let observation = Observation {
+    /// How a boot of it is looked at: with an eye on its traps.
+    pub fn observation(&self, leave: Option<Duration>) -> Observation<'_> {
+        Observation {
             traps: Some(Traps {
                 points: &self.points,
                 words: self,
             }),
-            leave: Some(condition.idle()),
-        };
-        runner.boot(dirs, condition, Vec::new(), &observation, session)
+            leave,
+        }
     }
 
     fn virtual_address(&self, address: u64) -> u64 {
@@ -139,18 +172,25 @@ impl Linked {
     }
 }
 
-impl TrapWords for Linked {
+impl TrapWords for Linked<'_> {
     fn words(&self, seen: &TrapSeen) -> String {
-        let trap = self.virtual_address(seen.trap);
-        let missed = self
-            .missed(seen)
-            .and_then(|f| self.pruned.traps.iter().position(|t| t.function == f))
-            .and_then(|at| self.names.get(at).cloned())
-            .unwrap_or_else(|| format!("something at {trap:#x}"));
-        let caller = self.virtual_address(seen.caller);
-        match self.code.at(caller.saturating_sub(1)) {
-            Some(symbol) => format!("{missed} was removed, and called from {}", symbol.name),
-            None => format!("{missed} was removed, and called from {caller:#x}"),
+        let Some(Missed { function, caller }) = self.missed(seen) else {
+            let trap = self.virtual_address(seen.trap);
+            return format!("something was removed that was called at {trap:#x}");
+        };
+        let name = |function: FunctionIndex| {
+            let function = self.program.functions().get(function.0 as usize);
+            function.map(|f| (f.id.symbol.as_str(), f.id.object.as_str()))
+        };
+        let (symbol, object) = name(function).unwrap_or_default();
+        match caller.and_then(name) {
+            Some((caller, _)) => {
+                format!("{symbol} ({object}) was removed, and called from {caller}")
+            }
+            None => format!(
+                "{symbol} ({object}) was removed, and called from {:#x}",
+                seen.caller
+            ),
         }
     }
 }
@@ -166,67 +206,140 @@ pub struct Repair<'a> {
     pub runner: &'a Runner,
     /// The level.
     pub level: PruneLevel,
-    /// Under what it must pass, one boot each.
-    pub schedule: &'a [Condition],
+    /// What it must pass, one boot each.
+    pub trials: &'a [Trial],
+    /// Boots under adversity, where there are such trials.
+    pub bench: Option<&'a Bench<'a>>,
     /// A folder for kernels and boots.
     pub dir: &'a Path,
 }
 
+/// One boot that was made.
+struct Booted {
+    report: BootReport,
+    /// How it took a case of adversity.
+    case: Option<CaseRecord>,
+}
+
+impl Booted {
+    fn passed(&self) -> bool {
+        match &self.case {
+            Some(case) => case.survived == Some(true),
+            None => self.report.outcome == Outcome::Passed,
+        }
+    }
+}
+
+/// What is known of the kernel that was linked last.
+#[derive(Default)]
+struct Standing {
+    /// How many trials in a row it has passed.
+    passed: usize,
+    /// How often in a row it failed without a trap.
+    lost: u32,
+    last: Option<BootReport>,
+    cases: Vec<CaseRecord>,
+}
+
 impl Repair<'_> {
-    /// Runs until the whole schedule has passed in a row.
+    /// Runs until all trials have passed in a row.
     pub fn run(&self, kept: &mut Kept, session: &Session) -> Result<Repaired> {
-        let kernel = self.dir.join("kernel");
         let mut attempts: Vec<Attempt> = Vec::new();
-        // Boots that have passed since the last link; the condition that the
-        // next one begins with: the one that failed, which tells the most.
-        let (mut passed, mut first) = (0, 0);
+        // The trial that a new kernel begins with: the one that the last kernel
+        // failed, which tells the most.
+        let mut first = 0;
         let mut linked = None;
+        let mut standing = Standing::default();
         loop {
             let started = Instant::now();
             let fresh = linked.is_none();
             let current = match linked.take() {
                 Some(linked) => linked,
-                None => Linked::new(
-                    self.subject,
-                    (self.level, kept),
-                    self.runner,
-                    &kernel,
-                    session,
-                )?,
+                None => self.link(kept, session)?,
             };
-            let link_time = fresh.then(|| started.elapsed());
-            let at = (first + passed) % self.schedule.len().max(1);
-            let condition = self.schedule.get(at).cloned().unwrap_or_default();
-            let boots = self.dir.join("boot");
-            let report = current.boot(self.runner, (&kernel, &boots), &condition, session)?;
+            let link_time = fresh.then(|| (started.elapsed(), current.rewrite));
+            let at = (first + standing.passed) % self.trials.len().max(1);
+            let Some(trial) = self.trials.get(at) else {
+                return Err(Failure::new(Kind::Usage, "nothing is to be booted"));
+            };
+            let booted = self.boot(&current, trial, session)?;
             let number = attempts.len() as u32 + 1;
-            let mut attempt = attempt(number, condition, &report, link_time);
-            if report.outcome == Outcome::Passed {
+            let mut attempt = attempt(number, trial, &booted, link_time);
+            if booted.passed() {
+                tell(&attempt, trial, session);
                 attempts.push(attempt);
-                tell(attempts.last(), session);
-                passed += 1;
-                if passed >= self.schedule.len() {
+                standing.pass(booted);
+                if standing.passed >= self.trials.len() {
                     return Ok(Repaired {
                         pruned: current.pruned,
                         attempts,
-                        last: report,
+                        last: standing.last,
+                        cases: standing.cases,
                     });
                 }
                 linked = Some(current);
                 continue;
             }
+            let report = &booted.report;
             let missed = report.trap.as_ref().and_then(|seen| current.missed(seen));
-            let Some(missed) = missed else {
-                return Err(self.lost(&report, number));
-            };
-            let added = kept.mend(self.level, missed, number, self.graph);
-            attempt.added = added.iter().map(|f| self.name(*f)).collect();
-            attempts.push(attempt);
-            tell(attempts.last(), session);
-            if added.is_empty() || number >= ATTEMPTS_LIMIT {
-                return Err(self.lost(&report, number));
+            let missed = missed.map(|missed| missed.function);
+            let lost = standing.lost;
+            (first, standing) = (at, Standing::default());
+            if let Some(missed) = missed {
+                let added = kept.mend(self.level, missed, number, self.graph);
+                attempt.added = added.iter().map(|f| self.name(*f)).collect();
+                tell(&attempt, trial, session);
+                if added.is_empty() || number >= ATTEMPTS_LIMIT {
+                    return Err(self.lost(&booted, number));
+                }
+            } else {
+                tell(&attempt, trial, session);
+                // A host that is busy breaks time limits: once is no verdict.
+                if lost >= LOST_LIMIT {
+                    return Err(self.lost(&booted, number));
+                }
+                standing.lost = lost + 1;
+                linked = Some(current);
             }
-            (first, passed) = (at, 0);
+            attempts.push(attempt);
+        }
+    }
+
+    fn link(&self, kept: &Kept, session: &Session) -> Result<Linked<'_>> {
+        let kernel = self.dir.join("kernel");
+        let what = (self.level, kept);
+        Linked::new(self.subject, what, self.runner, &kernel, session)
+    }
+
+    fn boot(&self, linked: &Linked<'_>, trial: &Trial, session: &Session) -> Result<Booted> {
+        let kernel = self.dir.join("kernel");
+        let bench = self.bench.ok_or_else(|| {
+            Failure::new(Kind::Usage, "nothing is there to boot a case of adversity")
+        });
+        match trial {
+            Trial::Ordinary(condition) => {
+                let observation = linked.observation(Some(condition.idle()));
+                let dirs = (kernel.as_path(), self.dir.join("boot"));
+                let report = self.runner.boot(
+                    (dirs.0, &dirs.1),
+                    condition,
+                    Vec::new(),
+                    &observation,
+                    session,
+                )?;
+                Ok(Booted { report, case: None })
+            }
+            Trial::Adverse(case) => {
+                let boot = Boot {
+                    kernel: Some(kernel.join("image")),
+                    dir: self.dir.join("adversity").join(case.name),
+                    extra: Vec::new(),
+                    observation: linked.observation(None),
+                };
+                let (record, report) = bench?.boot(case, &boot, session)?;
+                let case = Some(record);
+                Ok(Booted { report, case })
+            }
         }
     }
 
@@ -236,48 +349,99 @@ impl Repair<'_> {
     }
 
     /// A boot failed otherwise than by a trap that can be mended.
-    fn lost(&self, report: &BootReport, number: u32) -> Failure {
-        let failure = report
-            .failure()
-            .unwrap_or_else(|| Failure::new(Kind::Check, "the pruned kernel doesn't pass"));
-        let message = format!("attempt {number} of the pruned kernel: {}", failure.message);
-        Failure { message, ..failure }.help(
+    fn lost(&self, booted: &Booted, number: u32) -> Failure {
+        let (mut failure, what) = match &booted.case {
+            Some(case) if booted.report.trap.is_none() => {
+                let message = format!("{} not survived: {}", case.name, case.detail);
+                (
+                    Failure::new(Kind::Check, message),
+                    "the whole kernel survives it",
+                )
+            }
+            _ => {
+                let doesnt = || Failure::new(Kind::Check, "the pruned kernel doesn't pass");
+                (booted.report.failure().unwrap_or_else(doesnt), "")
+            }
+        };
+        failure.message = format!("attempt {number} of the pruned kernel: {}", failure.message);
+        if !what.is_empty() {
+            failure = failure.detail(format!(
+                "{what}\nthe whole console: {}",
+                booted.report.console_log.display()
+            ));
+        }
+        failure.help(
             "keep = [\"NAME\"] under [prune] keeps a function; a level that keeps more helps, too",
         )
     }
 }
 
+impl Standing {
+    fn pass(&mut self, booted: Booted) {
+        self.passed += 1;
+        self.lost = 0;
+        match booted.case {
+            Some(case) => self.cases.push(case),
+            None => self.last = Some(booted.report),
+        }
+    }
+}
+
 fn attempt(
     number: u32,
-    condition: Condition,
-    report: &BootReport,
-    link_time: Option<Duration>,
+    trial: &Trial,
+    booted: &Booted,
+    link_time: Option<(Duration, Duration)>,
 ) -> Attempt {
+    let (condition, case) = match trial {
+        Trial::Ordinary(condition) => (condition.clone(), None),
+        Trial::Adverse(case) => (Condition::default(), Some(case.name.to_owned())),
+    };
+    let report = &booted.report;
+    // A case may make checks fail that a living kernel's programs report.
+    let outcome = match booted.passed() {
+        true => Outcome::Passed,
+        false => report.outcome,
+    };
     Attempt {
         number,
         condition,
-        outcome: report.outcome,
+        case,
+        outcome,
         missed: report.trap.map(|_| report.reason.clone()),
+        reason: failed_without_trap(booted),
         added: Vec::new(),
-        link_seconds: link_time.map(|t| t.as_secs_f64()),
+        link_seconds: link_time.map(|(whole, _)| whole.as_secs_f64()),
+        rewrite_seconds: link_time.map(|(_, rewrite)| rewrite.as_secs_f64()),
         boot_seconds: report.took.as_secs_f64(),
     }
 }
 
-fn tell(attempt: Option<&Attempt>, session: &Session) {
-    let Some(attempt) = attempt else { return };
+fn failed_without_trap(booted: &Booted) -> Option<String> {
+    let report = &booted.report;
+    if booted.passed() || report.trap.is_some() {
+        return None;
+    }
+    Some(match &booted.case {
+        Some(case) => case.detail.clone(),
+        None => report.reason.clone(),
+    })
+}
+
+fn tell(attempt: &Attempt, trial: &Trial, session: &Session) {
     let link = attempt
         .link_seconds
         .map_or_else(String::new, |s| format!("link {s:.1} s, "));
     session.progress.note(&format!(
         "boot {}, {}: {} ({link}boot {:.1} s){}",
         attempt.number,
-        attempt.condition.words(),
+        trial.words(),
         attempt.outcome.words(),
         attempt.boot_seconds,
         attempt
             .missed
             .as_ref()
+            .or(attempt.reason.as_ref())
             .map_or_else(String::new, |m| format!("\n  {m}")),
     ));
 }

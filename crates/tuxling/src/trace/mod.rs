@@ -8,6 +8,7 @@
 pub mod conditions;
 pub mod coverage;
 pub mod estimate;
+pub mod hardship;
 pub mod log;
 pub mod ranges;
 pub mod runner;
@@ -16,15 +17,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use vmlinux::Code;
-use vmlinux::prune::{FunctionIndex, Wish};
+use vmlinux::prune::{FunctionAddress, FunctionIndex, Wish, function_addresses};
 
 use crate::error::{Failure, Kind, Result};
 use crate::machine::boot::Observation;
 use crate::prune::subject::Subject;
-use crate::session::Session;
+use crate::session::{Cached, Session};
 use crate::trial::Outcome;
 use conditions::Condition;
 pub use coverage::Coverage;
@@ -39,47 +40,84 @@ const QUIET_RUNS: usize = 4;
 /// So few functions are almost nothing.
 const FEW: u64 = 2;
 
-/// Traces a kernel: links it with marks, boots it under all conditions, and
-/// then again under those that add most, `runs` times at most.
+/// A kernel whose functions are marked, and where they lie.
+#[derive(Debug)]
+pub struct Marked {
+    /// The folder that holds it.
+    pub kernel: PathBuf,
+    layout: Layout,
+    functions: Vec<(Range<u64>, FunctionIndex)>,
+}
+
+impl Marked {
+    /// Links it.
+    pub fn link(
+        subject: &Subject,
+        runner: &Runner,
+        dir: &Path,
+        session: &Session,
+    ) -> Result<Marked> {
+        let wish = Wish {
+            marks: true,
+            whole: true,
+            ..Wish::default()
+        };
+        let kernel = dir.join("kernel");
+        session.phase("kernel with marks", || {
+            subject.link(&wish, &kernel, session).map(Cached::fresh)
+        })?;
+        let vmlinux = kernel.join("vmlinux");
+        let bytes = std::fs::read(&vmlinux).map_err(|e| Failure::io("read", &vmlinux, &e))?;
+        let code = Code::parse(&bytes)
+            .map_err(|e| Failure::new(Kind::Build, format!("{}: {e}", vmlinux.display())))?;
+        let marked = Marked {
+            kernel,
+            layout: runner.layout(&code),
+            functions: marked(&bytes)?,
+        };
+        match marked.functions.is_empty() {
+            false => Ok(marked),
+            true => Err(Failure::new(
+                Kind::Build,
+                "no function is marked in the kernel that was linked for the trace",
+            )),
+        }
+    }
+
+    /// QEMU's arguments that log what is translated to a file.
+    pub fn logging(log: &Path) -> Vec<String> {
+        let words = ["-d", "in_asm", "-D"].map(str::to_owned);
+        let log = log.to_string_lossy().into_owned();
+        words.into_iter().chain([log]).collect()
+    }
+
+    /// The functions that a boot's log names. The log is removed: it is some
+    /// ten MB, and has done its work.
+    pub fn ran(&self, log: &Path) -> Result<BTreeSet<FunctionIndex>> {
+        let executed = read_log(log, self.layout.clone())?;
+        let _ = std::fs::remove_file(log);
+        Ok(touched(&self.functions, &executed.to_vec()))
+    }
+}
+
+/// Traces a kernel: boots it under all conditions, and then again under those
+/// that add most, `runs` times at most.
 pub fn trace(
-    subject: &Subject,
+    (subject, marked): (&Subject, &Marked),
     runner: &Runner,
     runs: usize,
     dir: &Path,
     session: &Session,
 ) -> Result<Coverage> {
-    let wish = Wish {
-        marks: true,
-        whole: true,
-        ..Wish::default()
-    };
-    let kernel = dir.join("kernel");
-    session.progress.begin("kernel with marks");
-    let started = std::time::Instant::now();
-    subject.link(&wish, &kernel, session)?;
-    session
-        .progress
-        .end("kernel with marks", started.elapsed(), false);
-    let vmlinux = kernel.join("vmlinux");
-    let bytes = std::fs::read(&vmlinux).map_err(|e| Failure::io("read", &vmlinux, &e))?;
-    let code = Code::parse(&bytes)
-        .map_err(|e| Failure::new(Kind::Build, format!("{}: {e}", vmlinux.display())))?;
     let mut trace = Trace {
-        layout: runner.layout(&code),
-        marked: subject.marked(&code),
+        marked,
         seen: BTreeMap::new(),
         runs: Vec::new(),
     };
-    if trace.marked.is_empty() {
-        return Err(Failure::new(
-            Kind::Build,
-            "no function is marked in the kernel that was linked for the trace",
-        ));
-    }
     let mut all = conditions::all(&runner.plan);
     all.truncate(runs.max(1));
     for condition in &all {
-        trace.run(condition, runner, &kernel, dir, session)?;
+        trace.run(condition, runner, dir, session)?;
     }
     let again: Vec<Condition> = trace.passed();
     for at in 0..runs.saturating_sub(all.len()) {
@@ -89,52 +127,47 @@ pub fn trace(
         let Some(condition) = again.get(at % again.len().max(1)) else {
             break;
         };
-        trace.run(condition, runner, &kernel, dir, session)?;
+        trace.run(condition, runner, dir, session)?;
     }
     Ok(trace.coverage(subject, runner))
 }
 
-struct Trace {
-    layout: Layout,
-    marked: Vec<(Range<u64>, FunctionIndex)>,
+struct Trace<'a> {
+    marked: &'a Marked,
     /// How many runs have seen each function.
     seen: BTreeMap<FunctionIndex, u32>,
     runs: Vec<Run>,
 }
 
-impl Trace {
+impl Trace<'_> {
     fn run(
         &mut self,
         condition: &Condition,
         runner: &Runner,
-        kernel: &Path,
         dir: &Path,
         session: &Session,
     ) -> Result<()> {
         let log = dir.join("in_asm.log");
-        let extra = ["-d", "in_asm", "-D"].map(str::to_owned);
-        let extra = extra
-            .into_iter()
-            .chain([log.to_string_lossy().into_owned()]);
         let observation = Observation {
             traps: None,
             leave: Some(condition.idle()),
         };
         let report = runner.boot(
-            (kernel, &dir.join("boot")),
+            (&self.marked.kernel, &dir.join("boot")),
             condition,
-            extra.collect(),
+            Marked::logging(&log),
             &observation,
             session,
         )?;
-        let mut functions = BTreeSet::new();
         let passed = report.outcome == Outcome::Passed;
-        if passed {
-            let executed = read_log(&log, self.layout.clone())?;
-            functions = touched(&self.marked, &executed.to_vec());
-        }
-        // A log is some ten MB: it has done its work.
-        let _ = std::fs::remove_file(&log);
+        let functions = match passed {
+            true => self.marked.ran(&log)?,
+            false => {
+                // What broke says nothing of what works.
+                let _ = std::fs::remove_file(&log);
+                BTreeSet::new()
+            }
+        };
         let added = functions
             .iter()
             .filter(|f| !self.seen.contains_key(f))
@@ -208,6 +241,14 @@ impl Trace {
             functions: covered,
         }
     }
+}
+
+/// Where each function lies in a kernel that was linked with marks, by address.
+fn marked(vmlinux: &[u8]) -> Result<Vec<(Range<u64>, FunctionIndex)>> {
+    let addresses = function_addresses(vmlinux);
+    let addresses = addresses.map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let range = |f: &FunctionAddress| f.address..f.address.saturating_add(f.bytes.max(1));
+    Ok(addresses.iter().map(|f| (range(f), f.function)).collect())
 }
 
 /// The functions that executed addresses belong to.

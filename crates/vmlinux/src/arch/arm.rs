@@ -10,8 +10,11 @@ pub const ARM: Machine = Machine {
     is_64: false,
     field,
     is_branch,
+    is_call,
     branch_addend: -8,
     resolved_branches,
+    // arch/arm/kernel/unwind.c
+    linked_bounds: &["__start_unwind_idx", "__stop_unwind_idx"],
     // mov ip, lr; bl handler
     trap: TrapCode {
         code: &[0x0e, 0xc0, 0xa0, 0xe1, 0xfe, 0xff, 0xff, 0xeb],
@@ -47,6 +50,11 @@ fn field(kind: u32) -> Option<Field> {
 
 fn is_branch(_code: &[u8], at: &Relocation) -> bool {
     field(at.kind) == Some(Field::ArmBranch)
+}
+
+/// `R_ARM_CALL` is an unconditional `bl`.
+fn is_call(_code: &[u8], at: &Relocation) -> bool {
+    at.kind == 28
 }
 
 /// `b` and `bl`: bits 27 to 25 are 101.

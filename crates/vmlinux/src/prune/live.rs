@@ -1,12 +1,12 @@
 //! What stays: everything that a root needs, over all relocations.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::pieces::{Cut, Piece, Role};
 use super::program::{Program, Spot};
 use super::sections::{Kind, Lives};
 use super::{FunctionIndex, Verdict, Wish};
-use crate::relocatable::abi;
+use crate::relocatable::{Relocation, abi};
 
 /// What stays and what traps.
 #[derive(Debug)]
@@ -14,8 +14,11 @@ pub(super) struct Live {
     /// For each piece, whether it stays.
     pub pieces: Vec<bool>,
     /// For each function, whether something that stays refers to it although
-    /// it goes.
+    /// it goes, and so needs an address for it.
     pub trapped: Vec<bool>,
+    /// For each function, whether something that stays calls it although it
+    /// goes, and the call can go to the handler itself.
+    pub called: Vec<bool>,
     /// For each piece, whether it stays against the verdict.
     pub forced: Vec<bool>,
     /// For each function, the one that takes its place.
@@ -31,6 +34,7 @@ impl Live {
             live: Live {
                 pieces: vec![false; program.pieces.len()],
                 trapped: vec![false; program.functions.len()],
+                called: vec![false; program.functions.len()],
                 forced: vec![false; program.pieces.len()],
                 redirects: wish
                     .redirects
@@ -41,6 +45,9 @@ impl Live {
             queue: Vec::new(),
             keyed: keyed_entries(program),
             resolved: resolved_branches(program),
+            readers: readers_of_linked(program),
+            // Where nobody is known to read them, anybody may.
+            linked_are_read: wish.whole || program.machine.linked_bounds.is_empty(),
         };
         finder.roots();
         while let Some(piece) = finder.queue.pop() {
@@ -65,6 +72,29 @@ struct Finder<'a> {
     queue: Vec<u32>,
     keyed: HashMap<u32, Vec<u32>>,
     resolved: HashMap<u32, Vec<Spot>>,
+    /// Pieces that read what is ordered with code.
+    readers: HashSet<u32>,
+    /// Whether one of them stays.
+    linked_are_read: bool,
+}
+
+/// The pieces that refer to the bounds of what is ordered with code.
+fn readers_of_linked(program: &Program) -> HashSet<u32> {
+    let bounds = program.machine.linked_bounds;
+    let mut readers = HashSet::new();
+    for (number, piece) in program.pieces.iter().enumerate() {
+        let object = &program.units[piece.unit as usize].object;
+        let relocations = &object.sections[piece.section as usize].relocations;
+        let range = piece.relocations.start as usize..piece.relocations.end as usize;
+        let names_bound = |at: &Relocation| {
+            let symbol = at.symbol.and_then(|index| object.symbols.get(index));
+            symbol.is_some_and(|symbol| bounds.contains(&symbol.name.as_str()))
+        };
+        if relocations[range].iter().any(names_bound) {
+            readers.insert(number as u32);
+        }
+    }
+    readers
 }
 
 /// Entries of tables by the piece that keeps them.
@@ -238,19 +268,26 @@ impl Finder<'_> {
     /// Keeps what a piece that stays needs.
     fn follow(&mut self, number: u32) {
         let piece = &self.program.pieces[number as usize];
-        let spots: Vec<Spot> = self.references(piece).collect();
-        for spot in spots {
-            self.refer(spot);
+        let section = &self.program.units[piece.unit as usize].sections[piece.section as usize];
+        for at in piece.relocations.clone().map(|at| at as usize) {
+            if let Some(Some(spot)) = section.references.get(at).copied() {
+                let place = (piece.unit as usize, piece.section as usize);
+                let direct = self.wish.direct && is_call(self.program, place, at);
+                self.refer(spot, direct);
+            }
         }
         for entry in self.keyed.get(&number).cloned().unwrap_or_default() {
             self.keep(entry);
         }
         let facts = &self.program.units[piece.unit as usize].sections[piece.section as usize];
-        for follower in &facts.followers {
-            let range = self.program.units[piece.unit as usize].sections[*follower as usize]
-                .pieces
-                .clone();
-            range.for_each(|p| self.keep(p));
+        if self.linked_are_read {
+            self.keep_followers(number);
+        } else if self.readers.contains(&number) {
+            self.linked_are_read = true;
+            let staying = self.live.pieces.iter().enumerate();
+            let staying = staying.filter(|(_, stays)| **stays);
+            let staying: Vec<u32> = staying.map(|(index, _)| index as u32).collect();
+            staying.into_iter().for_each(|p| self.keep_followers(p));
         }
         if facts.cut == Cut::Filled && facts.kind == Kind::SharedCode {
             for other in facts.pieces.clone() {
@@ -259,12 +296,23 @@ impl Finder<'_> {
                 }
             }
             for spot in self.resolved.get(&number).cloned().unwrap_or_default() {
-                self.refer(spot);
+                self.refer(spot, false);
             }
         }
     }
 
-    fn refer(&mut self, spot: Spot) {
+    /// Keeps what is ordered with the section of a piece that stays.
+    fn keep_followers(&mut self, number: u32) {
+        let program = self.program;
+        let piece = &program.pieces[number as usize];
+        let sections = &program.units[piece.unit as usize].sections;
+        for follower in &sections[piece.section as usize].followers {
+            let pieces = sections[*follower as usize].pieces.clone();
+            pieces.for_each(|p| self.keep(p));
+        }
+    }
+
+    fn refer(&mut self, spot: Spot, direct: bool) {
         let mut number = spot.piece;
         let program = self.program;
         if program.pieces[number as usize].role == Role::Code {
@@ -277,7 +325,10 @@ impl Finder<'_> {
             let stays = self.wish.whole || self.live.forced[number as usize];
             if !stays && self.verdict(piece) == Verdict::Trap {
                 if let Some(function) = function {
-                    self.live.trapped[function as usize] = true;
+                    match direct {
+                        true => self.live.called[function as usize] = true,
+                        false => self.live.trapped[function as usize] = true,
+                    }
                 }
                 return;
             }
@@ -291,6 +342,14 @@ pub(super) fn is_branch(program: &Program, piece: &Piece, index: usize) -> bool 
     let section = &program.units[piece.unit as usize].object.sections[piece.section as usize];
     section.has(abi::SHF_EXECINSTR)
         && (program.machine.is_branch)(&section.data, &section.relocations[index])
+}
+
+/// Whether a relocation of a section is a call whose place tells what it calls.
+pub(super) fn is_call(program: &Program, (unit, section): (usize, usize), index: usize) -> bool {
+    let unit = &program.units[unit];
+    let code = matches!(unit.sections[section].kind, Kind::Code | Kind::SharedCode);
+    let section = &unit.object.sections[section];
+    code && (program.machine.is_call)(&section.data, &section.relocations[index])
 }
 
 /// The functions of a piece.
