@@ -51,6 +51,8 @@ pub enum Command {
     Diff(Diff),
     /// Say where the bytes are: in vmlinux, in the image, in RAM
     Size(SizeArgs),
+    /// Write a record as one HTML page: a map of all bytes, tables, the trend
+    Report(Report),
     /// Find out which functions of the kernel run
     Trace(Trace),
     /// Remove from the kernel what didn't run
@@ -441,6 +443,36 @@ pub struct SizeArgs {
     pub verbose: bool,
 }
 
+/// `tuxling report`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The page is one file that loads nothing: it can be mailed, kept and opened from
+a disk. docs/report.md shows it.
+
+Examples:
+  tuxling check pc-net && tuxling report pc-net
+  tuxling report pc-net --history --out index.html
+  tuxling report mine.toml --against before.json")]
+pub struct Report {
+    /// A recipe that was checked: a path, or the name of a built-in one
+    pub recipe: String,
+    /// The file [default: NAME.html in the current folder]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Show the trend of every stored record of the recipe
+    #[arg(long)]
+    pub history: bool,
+    /// Show what differs from this: a recipe, a record's file or its folder
+    #[arg(long, value_name = "RECORD")]
+    pub against: Option<String>,
+    /// Say as JSON what was written
+    #[arg(long)]
+    pub json: bool,
+    /// Show the tools' output
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
 /// `tuxling config`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -560,6 +592,7 @@ impl Command {
             Command::Prune(prune) => prune.json,
             Command::Diff(diff) => diff.json,
             Command::Size(size) => size.json,
+            Command::Report(report) => report.json,
             Command::Config(config) => config.json,
             Command::Fetch(fetch) => fetch.json,
             Command::Doctor(doctor) => doctor.json,

@@ -42,7 +42,7 @@ pub fn run(args: &Diff) -> Result<()> {
 
 /// A record's file or the folder that it is in, or the newest record of a
 /// recipe. The name of a built-in recipe comes before a folder of that name.
-fn record(name: &str) -> Result<Record> {
+pub(super) fn record(name: &str) -> Result<Record> {
     let path = cwd()?.join(name);
     if path.is_dir() && builtin::recipe(name).is_none() {
         return read(&path.join("record.json"));

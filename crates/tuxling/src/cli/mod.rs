@@ -16,6 +16,7 @@ mod new;
 mod progress;
 mod prune;
 mod ram;
+mod report;
 mod size;
 mod terminal;
 mod trace;
@@ -65,6 +66,7 @@ pub fn run(args: &[OsString]) -> u8 {
         Command::Diff(diff) => diff::run(diff),
         Command::Ram(ram) => ram::run(ram),
         Command::Size(size) => size::run(size),
+        Command::Report(report) => report::run(report),
         Command::Config(config) => config::run(config),
         Command::Fetch(fetch) => fetch::run(fetch),
         Command::Doctor(doctor) => doctor::run(doctor),

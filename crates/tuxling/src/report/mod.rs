@@ -5,6 +5,7 @@ pub mod card;
 pub mod diff;
 pub mod html;
 pub mod kernel_diff;
+pub mod map;
 pub mod ram;
 pub mod record;
 pub mod size;

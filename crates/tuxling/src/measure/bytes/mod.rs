@@ -6,6 +6,7 @@
 
 mod boot;
 pub mod marginal;
+pub mod ramdisk;
 mod share;
 mod stream;
 
@@ -303,7 +304,7 @@ fn gaps(kernel: &Kernel, freed: Option<(u64, u64)>) -> Vec<Leaf> {
     sections
         .windows(2)
         .filter_map(|pair| {
-            let end = pair[0].load_address + pair[0].bytes;
+            let end = pair[0].load_address.checked_add(pair[0].bytes)?;
             let ram = pair[1]
                 .load_address
                 .checked_sub(end)
@@ -312,7 +313,7 @@ fn gaps(kernel: &Kernel, freed: Option<(u64, u64)>) -> Vec<Leaf> {
             if ram > 1 << 24 {
                 return None;
             }
-            let at = pair[0].address + pair[0].bytes;
+            let at = pair[0].address.saturating_add(pair[0].bytes);
             Some(Leaf {
                 section: "(between sections)".to_owned(),
                 object: None,

@@ -75,7 +75,7 @@ function tables(data) {
     bytes("RAM", (row) => row.ram),
   ];
   const parts = [
-    ["options", "Options", "Option", "What each option brings into the image.", (unit) => unit[2]],
+    ["options", "Options", "Option", "What each option brings into the image.", (unit) => unit[2] && unit[2].replaceAll("/", " › ")],
     ["objects", "Objects", "Object", "Each object file of the kernel, each file of the ramdisk.", (unit) => unit[1]],
     ["symbols", "Symbols", "Symbol", "The largest functions and data.", (unit, leaf) => leaf[1] && `${leaf[1]} (${unit[1]})`],
   ];
