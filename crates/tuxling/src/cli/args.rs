@@ -51,6 +51,8 @@ pub enum Command {
     Diff(Diff),
     /// Say where the bytes are: in vmlinux, in the image, in RAM
     Size(SizeArgs),
+    /// Say why a symbol, an object or an option is in the image
+    Why(WhyArgs),
     /// Write a record as one HTML page: a map of all bytes, tables, the trend
     Report(Report),
     /// Find out which functions of the kernel run
@@ -443,6 +445,32 @@ pub struct SizeArgs {
     pub verbose: bool,
 }
 
+/// `tuxling why`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Two reasons are told: the options that compiled it in, and the references that
+lead to it from what the kernel enters by itself. Last comes what nothing else
+needs: it could go, too.
+
+Examples:
+  tuxling why pc-net tcp_sendmsg              a function or data
+  tuxling why pc-net net/core/dev.o:cleanup   one of several of a name
+  tuxling why pc-net lib/crc32.o              an object
+  tuxling why pc-net INET                     an option; its value: config why")]
+pub struct WhyArgs {
+    /// A recipe: a path, or the name of a built-in one
+    pub recipe: String,
+    /// A symbol, OBJECT:SYMBOL, an object's path, or an option
+    #[arg(value_name = "SYMBOL|OBJECT|OPTION")]
+    pub subject: String,
+    /// Print the answers as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Show the tools' output
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
 /// `tuxling report`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -592,6 +620,7 @@ impl Command {
             Command::Prune(prune) => prune.json,
             Command::Diff(diff) => diff.json,
             Command::Size(size) => size.json,
+            Command::Why(why) => why.json,
             Command::Report(report) => report.json,
             Command::Config(config) => config.json,
             Command::Fetch(fetch) => fetch.json,

@@ -21,6 +21,7 @@ mod size;
 mod terminal;
 mod trace;
 mod tree_diff;
+mod why;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -66,6 +67,7 @@ pub fn run(args: &[OsString]) -> u8 {
         Command::Diff(diff) => diff::run(diff),
         Command::Ram(ram) => ram::run(ram),
         Command::Size(size) => size::run(size),
+        Command::Why(why) => why::run(why),
         Command::Report(report) => report::run(report),
         Command::Config(config) => config::run(config),
         Command::Fetch(fetch) => fetch::run(fetch),

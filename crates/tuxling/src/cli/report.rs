@@ -37,6 +37,11 @@ pub fn run(args: &Report) -> Result<()> {
     let plan = load(&args.recipe)?;
     let record = record_of(&args.recipe)?;
     let against = args.against.as_deref().map(record_of).transpose()?;
+    // A page that is passed on tells no paths of this machine.
+    let against_name = args.against.as_deref().map(|name| {
+        let path = Path::new(name).file_stem();
+        path.map_or_else(|| name.to_owned(), |n| n.to_string_lossy().into_owned())
+    });
     let terminal = Terminal::new(args.verbose);
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let session = Session::new(processes()?, Cache::of_user()?, &terminal, jobs);
@@ -50,7 +55,7 @@ pub fn run(args: &Report) -> Result<()> {
         description: &plan.board.description,
         difference: against.as_ref().map(|a| diff::diff(a, &record)),
         against: against.as_ref(),
-        against_name: args.against.as_deref(),
+        against_name: against_name.as_deref(),
         units: map.units,
         leaves: map.leaves,
         share_note,

@@ -9,5 +9,6 @@ pub mod map;
 pub mod ram;
 pub mod record;
 pub mod size;
+pub mod why;
 
 pub use record::Record;

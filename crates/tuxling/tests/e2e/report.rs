@@ -112,19 +112,45 @@ fn a_reader_zooms_searches_sorts_and_switches_without_a_complaint() {
     assert_eq!(browser.complaints(&file), Vec::<String>::new());
 }
 
+/// Keeps a picture where `TUXLING_PICTURES` says; docs/images come from there.
+fn keep(browser: &mut Browser, name: &str) {
+    let picture = browser.picture();
+    assert!(picture.starts_with(b"\x89PNG"));
+    if let Some(folder) = std::env::var_os("TUXLING_PICTURES") {
+        fs::write(Path::new(&folder).join(name), picture).expect("is written");
+    }
+}
+
+/// What reaches beyond the right edge of a phone, outside of what scrolls by itself.
+const BEYOND: &str = "[...document.querySelectorAll('body *')]
+    .filter((e) => e.getBoundingClientRect().right > 391 && !e.closest('.scroll, .map, .skip'))
+    .map((e) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`).slice(0, 5).join('; ')";
+
 #[test]
-fn the_page_fits_a_phone_in_dark_and_light() {
+fn the_page_fits_a_phone_and_a_desk_in_dark_and_light() {
     let dir = folder();
     let file = page(dir.path());
     let mut browser = Browser::start(390, 844);
     let mut grounds = Vec::new();
-    for dark in [false, true] {
+    for (dark, tone) in [(false, "light"), (true, "dark")] {
         browser.prefer_dark(dark);
+        browser.resize(1280, 1000);
         browser.open(&file);
+        if dark {
+            browser.click("input[value=option]");
+        }
+        keep(&mut browser, &format!("report-desktop-{tone}.png"));
+        browser.resize(390, 844);
+        browser.open(&file);
+        assert_eq!(browser.eval(BEYOND), "", "reaches beyond the edge");
         let wide = browser.eval("document.documentElement.scrollWidth");
         assert!(wide.as_u64() <= Some(390), "{wide} pixels wide");
         grounds.push(browser.eval("getComputedStyle(document.body).backgroundColor"));
-        fs::write(dir.path().join("phone.png"), browser.picture()).expect("is written");
+        let part = if dark { "#options" } else { "#where" };
+        browser.eval(&format!(
+            "document.querySelector('{part}').scrollIntoView()"
+        ));
+        keep(&mut browser, &format!("report-phone-{tone}.png"));
     }
     assert_ne!(grounds[0], grounds[1]);
     // Nothing is reached by the mouse alone.

@@ -160,7 +160,7 @@ impl Kernel {
                 .stream
                 .place(&self.elf, piece.section, piece.address, piece.bytes)?;
             let object = piece.object.map(|o| self.attribution.objects[o].clone());
-            let (name, _) = name_of(self, piece.what, piece.input);
+            let (name, _) = name_of(&self.elf, &self.attribution, piece.what, piece.input);
             Some((
                 place,
                 self.elf.sections[piece.section].name.clone(),
@@ -218,7 +218,7 @@ pub fn bytes(given: &Given) -> Result<(Kernel, Bytes)> {
             .entry(piece.object)
             .or_insert_with(|| kernel.brought_by(piece.object, given.objects))
             .clone();
-        let (name, kind) = name_of(&kernel, piece.what, piece.input);
+        let (name, kind) = name_of(&kernel.elf, &kernel.attribution, piece.what, piece.input);
         leaves.push(Leaf {
             section: section.name.clone(),
             object: piece.object.map(|o| kernel.attribution.objects[o].clone()),
@@ -251,11 +251,17 @@ pub fn bytes(given: &Given) -> Result<(Kernel, Bytes)> {
     Ok((kernel, bytes))
 }
 
-fn name_of(kernel: &Kernel, what: What, input: Option<usize>) -> (String, LeafKind) {
-    let input = input.map_or("", |i| kernel.attribution.names[i].as_str());
+/// The name of a piece, and what it is.
+pub fn name_of(
+    elf: &Elf,
+    attribution: &Attribution,
+    what: What,
+    input: Option<usize>,
+) -> (String, LeafKind) {
+    let input = input.map_or("", |i| attribution.names[i].as_str());
     let told = |text: &str, kind| (text.to_owned(), kind);
     match what {
-        What::Symbol(symbol) => told(&kernel.elf.symbols[symbol].name, LeafKind::Symbol),
+        What::Symbol(symbol) => told(&elf.symbols[symbol].name, LeafKind::Symbol),
         What::Strings => told("(strings)", LeafKind::Strings),
         What::Table => (format!("(table {input})"), LeafKind::Table),
         What::Unnamed => (format!("(unnamed in {input})"), LeafKind::Unnamed),

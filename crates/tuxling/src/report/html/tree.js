@@ -20,8 +20,8 @@ function grow(data, axis) {
   for (const leaf of data.leaves) {
     const [image, path, option] = data.units[leaf[0]];
     const steps = [image];
-    if (axis === "option" && option) steps.push(...option.split("/"), path);
-    else steps.push(...path.split("/"));
+    if (axis === "option" && option) steps.push(...option.split("/"));
+    steps.push(...path.split("/"));
     if (leaf[1]) steps.push(leaf[1]);
     let node = root;
     add(node, leaf);
