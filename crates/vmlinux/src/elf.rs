@@ -179,6 +179,7 @@ where
         });
     }
     check_extent(&sections, file.data().len().unwrap_or(0))?;
+    check_overlap(&sections)?;
     let table = file.elf_symbol_table();
     let mut symbols = Vec::new();
     for (index, symbol) in table.enumerate() {
@@ -247,6 +248,28 @@ fn load_address<H: FileHeader<Endian = Endianness>>(
             Some(load.wrapping_add(into))
         })
         .unwrap_or(address)
+}
+
+/// Refuses two loaded sections that share bytes of the file: no linker makes
+/// such a file, and its figures would count bytes twice. Addresses may overlap:
+/// ARM's vectors do (`OVERLAY` in arch/arm/include/asm/vmlinux.lds.h).
+fn check_overlap(sections: &[Section]) -> Result<(), ElfError> {
+    let mut there: Vec<(usize, &Section)> = sections
+        .iter()
+        .enumerate()
+        .filter(|(_, s)| s.is_loaded() && s.has_bytes() && s.bytes > 0)
+        .collect();
+    there.sort_by_key(|(_, s)| s.offset);
+    for pair in there.windows(2) {
+        let ((first, a), (second, b)) = (pair[0], pair[1]);
+        if b.offset - a.offset < a.bytes {
+            return Err(ElfError(format!(
+                "sections {first} ({}) and {second} ({}) overlap at offset {:#x}",
+                a.name, b.name, b.offset
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses what the file can't hold, so that nobody believes its figures.
