@@ -411,6 +411,7 @@ Examples:
   tuxling size pc-net --by dir --depth 3      by folder of the sources
   tuxling size pc-net --marginal 20           what really compressing without it saves
   tuxling size pc-net --without INET          what turning an option off would save
+  tuxling size pc-net --ramdisk --depth 2     the ramdisk by file and by applet
   tuxling size ./vmlinux --by section         any ELF file; a FILE.map beside it is read")]
 pub struct SizeArgs {
     /// A recipe, or an ELF file
@@ -434,6 +435,9 @@ pub struct SizeArgs {
     /// Say what turning this option off would save; may be given several times
     #[arg(long, value_name = "OPTION", value_delimiter = ',')]
     pub without: Vec<String>,
+    /// The ramdisk instead: by file, and BusyBox by applet
+    #[arg(long, conflicts_with_all = ["marginal", "without", "by", "leaves"])]
+    pub ramdisk: bool,
     /// Print the tree as JSON
     #[arg(long)]
     pub json: bool,

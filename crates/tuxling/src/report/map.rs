@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::html::{Leaf, LedgerRow, Unit};
 use super::record::MemRecord;
-use super::size::{ALWAYS, NO_OBJECT, UNKNOWN};
+use super::size::{ALWAYS, NO_OBJECT, SHARED, UNKNOWN};
 use crate::measure::bytes::ramdisk::Part;
 use crate::measure::bytes::{BroughtBy, Bytes, LeafKind};
 
@@ -44,11 +44,17 @@ impl Map {
 
     /// Adds a ramdisk.
     pub fn ramdisk(&mut self, parts: &[Part]) {
+        let divided = |part: &Part| {
+            parts
+                .iter()
+                .any(|p| p.file == part.file && p.object.is_some())
+        };
         for part in parts {
             let file = part.file.trim_start_matches('/');
             let path = match (&part.object, &part.applet) {
                 (Some(_), Some(applet)) => format!("{file}/{applet}"),
-                (Some(object), None) => format!("{file}/(shared)/{object}"),
+                (Some(object), None) => format!("{file}/{SHARED}/{object}"),
+                (None, _) if divided(part) => format!("{file}/{NO_OBJECT}"),
                 (None, _) => file.to_owned(),
             };
             let name = match (&part.object, &part.applet) {
@@ -140,7 +146,7 @@ mod tests {
             [
                 "bin/busybox/wget",
                 "bin/busybox/(shared)/libbb/copyfd.o",
-                "bin/busybox"
+                "bin/busybox/(no object)"
             ]
         );
         assert_eq!(map.leaves.iter().map(|l| l.3).sum::<u64>(), 15);

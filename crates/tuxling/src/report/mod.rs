@@ -3,6 +3,8 @@
 
 pub mod card;
 pub mod diff;
+pub mod diff_markdown;
+pub mod growth;
 pub mod html;
 pub mod kernel_diff;
 pub mod map;

@@ -118,6 +118,14 @@ pub struct Bytes {
     pub share_by: Option<String>,
 }
 
+impl Bytes {
+    /// Whether the Makefiles were known: some leaf has an option.
+    pub fn tells_options(&self) -> bool {
+        let has = |leaf: &Leaf| matches!(leaf.brought_by, BroughtBy::Options(_));
+        self.leaves.iter().any(has)
+    }
+}
+
 /// A kernel that was read, ready to be asked.
 #[derive(Debug)]
 pub struct Kernel {
