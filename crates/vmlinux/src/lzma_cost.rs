@@ -328,7 +328,7 @@ impl Lzma {
             while symbol < 0x100 {
                 let bit = matched >> 7 & 1;
                 matched <<= 1;
-                let got = range.bit(&mut probs[(1 + bit << 8) + symbol]);
+                let got = range.bit(&mut probs[((1 + bit) << 8) + symbol]);
                 symbol = symbol << 1 | got;
                 if got != bit {
                     break;
