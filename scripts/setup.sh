@@ -26,6 +26,8 @@ packages_for() {
         echo gcc-arm-linux-gnueabi gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu
         # Boots the boards of other architectures; their compilers are above.
         echo qemu-system-arm
+        # Opens the report's page.
+        echo chromium
         # libFuzzer, which the long suite's fuzz targets are linked with.
         echo g++
         ;;

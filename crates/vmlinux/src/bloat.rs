@@ -8,15 +8,23 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use crate::elf::Elf;
+use crate::elf::{Elf, ElfError, parse_with};
 
 /// Bytes by symbol.
 pub type Sizes<'a> = HashMap<Cow<'a, str>, u64, BuildHasherDefault<NameHasher>>;
 
-/// A hash of names that is quick: eight bytes at a time, multiplied and turned.
-/// Names that somebody made to collide only make it slow.
+/// A hash of names that is quick: eight bytes at a time, multiplied to 128 bits
+/// and folded. Names that somebody made to collide only make it slow.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NameHasher(u64);
+
+impl NameHasher {
+    fn mix(&mut self, word: u64) {
+        let wide = u128::from(self.0 ^ word ^ 0x2d35_8dcc_aa6c_78a5)
+            * u128::from(0x9e37_79b9_7f4a_7c15_u64);
+        self.0 = (wide as u64) ^ ((wide >> 64) as u64);
+    }
+}
 
 impl Hasher for NameHasher {
     fn finish(&self) -> u64 {
@@ -24,14 +32,21 @@ impl Hasher for NameHasher {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            let mixed = self.0.rotate_left(5) ^ u64::from_le_bytes(word);
-            self.0 = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut chunks = bytes.chunks_exact(8);
+        for chunk in &mut chunks {
+            if let Ok(word) = chunk.try_into() {
+                self.mix(u64::from_le_bytes(word));
+            }
         }
-        self.0 ^= self.0 >> 29;
+        let rest = chunks.remainder();
+        let word = rest
+            .iter()
+            .fold(0, |word, byte| (word << 8) | u64::from(*byte));
+        self.mix(word.wrapping_add(bytes.len() as u64) | ((rest.len() as u64) << 56));
     }
+
+    // The end of a text: its length has been mixed in already.
+    fn write_u8(&mut self, _: u8) {}
 }
 
 /// Two sets of symbols compared.
@@ -68,6 +83,31 @@ pub struct Row {
     pub new: Option<u64>,
     /// The difference.
     pub delta: i64,
+}
+
+impl Bloat {
+    /// Counts one symbol by its size in the first and in the second.
+    fn note(&mut self, name: &str, was: Option<u64>, is: Option<u64>) {
+        let delta = signed(is.unwrap_or(0)).saturating_sub(signed(was.unwrap_or(0)));
+        match (was, is) {
+            (None, _) => self.added += 1,
+            (_, None) => self.removed += 1,
+            _ if delta > 0 => self.grown += 1,
+            _ if delta < 0 => self.shrunk += 1,
+            _ => return,
+        }
+        let by = delta.unsigned_abs();
+        match delta > 0 {
+            true => self.up = self.up.saturating_add(by),
+            false => self.down = self.down.saturating_add(by),
+        }
+        self.rows.push(Row {
+            name: name.to_owned(),
+            old: was,
+            new: is,
+            delta,
+        });
+    }
 }
 
 /// As `scripts/bloat-o-meter` prints it, byte by byte.
@@ -119,30 +159,54 @@ pub fn sizes(elf: &Elf) -> Sizes<'_> {
     let mut sizes =
         Sizes::with_capacity_and_hasher(elf.symbols.len(), BuildHasherDefault::default());
     for symbol in &elf.symbols {
-        let counts = symbol.bytes > 0
-            && "tTdDbBrRvVwW".contains(symbol.letter)
-            && !symbol.name.contains(':')
-            && !["__mod_", "__se_sys", "__se_compat_sys", "__addressable_"]
-                .iter()
-                .any(|prefix| symbol.name.starts_with(prefix))
-            && !["linux_banner", "vermagic"].contains(&symbol.name.as_str());
-        if !counts {
-            continue;
-        }
-        let sum = sizes.entry(without_numbers(&symbol.name)).or_insert(0);
-        *sum = sum.saturating_add(symbol.bytes);
+        let name = Cow::Borrowed(symbol.name.as_str());
+        add(&mut sizes, name, symbol.letter, symbol.bytes);
     }
     sizes
 }
 
+/// The symbols that count of a file, without reading more of it.
+///
+/// # Errors
+/// As [`Elf::parse`].
+pub fn sizes_in(file: &[u8]) -> Result<Sizes<'_>, ElfError> {
+    // About what a symbol and its name take; a wrong guess costs only time.
+    let count = (file.len() / 48).min(1 << 17);
+    let mut sizes = Sizes::with_capacity_and_hasher(count, BuildHasherDefault::default());
+    parse_with(file, |name, facts| {
+        add(&mut sizes, name, facts.letter, facts.bytes);
+    })?;
+    Ok(sizes)
+}
+
+fn add<'a>(sizes: &mut Sizes<'a>, name: Cow<'a, str>, letter: char, bytes: u64) {
+    let kind = matches!(
+        letter.to_ascii_lowercase(),
+        't' | 'd' | 'b' | 'r' | 'v' | 'w'
+    );
+    if bytes == 0 || !kind || is_passed_over(&name) {
+        return;
+    }
+    let sum = sizes.entry(without_numbers(name)).or_insert(0);
+    *sum = sum.saturating_add(bytes);
+}
+
+/// Names that the script leaves out.
+fn is_passed_over(name: &str) -> bool {
+    let prefixes = ["__mod_", "__se_sys", "__se_compat_sys", "__addressable_"];
+    name.as_bytes().contains(&b':')
+        || (name.starts_with("__") && prefixes.iter().any(|p| name.starts_with(p)))
+        || ["linux_banner", "vermagic"].contains(&name)
+}
+
 /// A name without every `.NUMBER` in it.
-fn without_numbers(name: &str) -> Cow<'_, str> {
-    let numbered = |at: usize| name.as_bytes().get(at + 1).is_some_and(u8::is_ascii_digit);
-    if !name.match_indices('.').any(|(at, _)| numbered(at)) {
-        return name.into();
+fn without_numbers(name: Cow<'_, str>) -> Cow<'_, str> {
+    let numbered = |pair: &[u8]| pair[0] == b'.' && pair[1].is_ascii_digit();
+    if !name.as_bytes().windows(2).any(numbered) {
+        return name;
     }
     let mut out = String::with_capacity(name.len());
-    let mut rest = name;
+    let mut rest = &*name;
     while let Some(at) = rest.find('.') {
         let (head, tail) = rest.split_at(at);
         out.push_str(head);
@@ -163,28 +227,17 @@ pub fn compare(old: &Sizes<'_>, new: &Sizes<'_>) -> Bloat {
         after: new.values().sum(),
         ..Bloat::default()
     };
-    let fresh = new.keys().filter(|name| !old.contains_key(*name));
-    for name in old.keys().chain(fresh) {
-        let (was, is) = (old.get(name).copied(), new.get(name).copied());
-        let delta = signed(is.unwrap_or(0)).saturating_sub(signed(was.unwrap_or(0)));
-        match (was, is) {
-            (None, _) => bloat.added += 1,
-            (_, None) => bloat.removed += 1,
-            _ if delta > 0 => bloat.grown += 1,
-            _ if delta < 0 => bloat.shrunk += 1,
-            _ => continue,
+    let mut common = 0;
+    for (name, was) in old {
+        let is = new.get(name).copied();
+        common += usize::from(is.is_some());
+        bloat.note(name, Some(*was), is);
+    }
+    // Mostly the names are the same: then there is nothing to look for.
+    if common < new.len() {
+        for (name, is) in new.iter().filter(|(name, _)| !old.contains_key(*name)) {
+            bloat.note(name, None, Some(*is));
         }
-        let by = delta.unsigned_abs();
-        match delta > 0 {
-            true => bloat.up = bloat.up.saturating_add(by),
-            false => bloat.down = bloat.down.saturating_add(by),
-        }
-        bloat.rows.push(Row {
-            name: name.clone().into_owned(),
-            old: was,
-            new: is,
-            delta,
-        });
     }
     bloat
         .rows
@@ -202,9 +255,9 @@ mod tests {
 
     #[test]
     fn numbered_copies_are_one_symbol() {
-        assert_eq!(without_numbers("a.constprop.0"), "a.constprop");
-        assert_eq!(without_numbers("a.12.b.3x."), "a.bx.");
-        assert_eq!(without_numbers("a.b"), "a.b");
+        assert_eq!(without_numbers("a.constprop.0".into()), "a.constprop");
+        assert_eq!(without_numbers("a.12.b.3x.".into()), "a.bx.");
+        assert_eq!(without_numbers("a.b".into()), "a.b");
     }
 
     #[test]

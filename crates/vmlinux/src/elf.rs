@@ -4,6 +4,8 @@
 //! bfd/syms.c), what `size -A` lists, and where the bytes stand in memory and
 //! in the image (`objcopy -O binary` goes by load addresses).
 
+use std::borrow::Cow;
+
 use object::elf;
 use object::read::elf::{ElfFile, ElfFile32, ElfFile64, FileHeader, SectionHeader, Sym};
 use object::{Endianness, ReadRef};
@@ -120,15 +122,18 @@ impl Section {
 impl Elf {
     /// Reads an ELF file of 32 or 64 bits, in either byte order.
     pub fn parse(file: &[u8]) -> Result<Elf, ElfError> {
-        match object::FileKind::parse(file).map_err(|e| ElfError(e.to_string()))? {
-            object::FileKind::Elf32 => {
-                read(&ElfFile32::<Endianness>::parse(file).map_err(|e| ElfError(e.to_string()))?)
-            }
-            object::FileKind::Elf64 => {
-                read(&ElfFile64::<Endianness>::parse(file).map_err(|e| ElfError(e.to_string()))?)
-            }
-            _ => Err(ElfError("no ELF magic at offset 0".to_owned())),
-        }
+        let mut symbols = Vec::new();
+        let mut elf = parse_with(file, |name, facts| {
+            symbols.push(Symbol {
+                name: name.into_owned(),
+                address: facts.address,
+                bytes: facts.bytes,
+                letter: facts.letter,
+                section: facts.section,
+            });
+        })?;
+        elf.symbols = symbols;
+        Ok(elf)
     }
 
     /// The sections that `size -A` lists, in the file's order.
@@ -153,7 +158,36 @@ impl Elf {
     }
 }
 
-fn read<'data, H, R>(file: &ElfFile<'data, H, R>) -> Result<Elf, ElfError>
+/// A symbol but for its name.
+pub(crate) struct SymbolFacts {
+    address: u64,
+    pub(crate) bytes: u64,
+    pub(crate) letter: char,
+    section: Option<usize>,
+}
+
+/// Reads all but the symbols, and gives these out one by one, with names that
+/// stand in the file itself: a kernel has 50,000 and more of them.
+pub(crate) fn parse_with<'data>(
+    file: &'data [u8],
+    take: impl FnMut(Cow<'data, str>, SymbolFacts),
+) -> Result<Elf, ElfError> {
+    let wrong = |e: object::Error| ElfError(e.to_string());
+    match object::FileKind::parse(file).map_err(wrong)? {
+        object::FileKind::Elf32 => {
+            read(&ElfFile32::<Endianness>::parse(file).map_err(wrong)?, take)
+        }
+        object::FileKind::Elf64 => {
+            read(&ElfFile64::<Endianness>::parse(file).map_err(wrong)?, take)
+        }
+        _ => Err(ElfError("no ELF magic at offset 0".to_owned())),
+    }
+}
+
+fn read<'data, H, R>(
+    file: &ElfFile<'data, H, R>,
+    mut take: impl FnMut(Cow<'data, str>, SymbolFacts),
+) -> Result<Elf, ElfError>
 where
     H: FileHeader<Endian = Endianness>,
     R: ReadRef<'data>,
@@ -179,8 +213,8 @@ where
         });
     }
     check_extent(&sections, file.data().len().unwrap_or(0))?;
+    check_overlap(&sections)?;
     let table = file.elf_symbol_table();
-    let mut symbols = Vec::new();
     for (index, symbol) in table.enumerate() {
         let name = table.symbol_name(endian, symbol).map_err(wrong)?;
         let of = table
@@ -196,19 +230,19 @@ where
         if section.is_none() && !absolute {
             continue; // undefined or common
         }
-        symbols.push(Symbol {
-            name: String::from_utf8_lossy(name).into_owned(),
+        let facts = SymbolFacts {
             address: symbol.st_value(endian).into(),
             bytes: symbol.st_size(endian).into(),
             letter: letter(symbol.st_bind(), kind, section),
             section: of,
-        });
+        };
+        take(String::from_utf8_lossy(name), facts);
     }
     Ok(Elf {
         machine: file.elf_header().e_machine(endian).0,
         entry: file.elf_header().e_entry(endian).into(),
         sections,
-        symbols,
+        symbols: Vec::new(),
     })
 }
 
@@ -247,6 +281,28 @@ fn load_address<H: FileHeader<Endian = Endianness>>(
             Some(load.wrapping_add(into))
         })
         .unwrap_or(address)
+}
+
+/// Refuses two loaded sections that share bytes of the file: no linker makes
+/// such a file, and its figures would count bytes twice. Addresses may overlap:
+/// ARM's vectors do (`OVERLAY` in arch/arm/include/asm/vmlinux.lds.h).
+fn check_overlap(sections: &[Section]) -> Result<(), ElfError> {
+    let mut there: Vec<(usize, &Section)> = sections
+        .iter()
+        .enumerate()
+        .filter(|(_, s)| s.is_loaded() && s.has_bytes() && s.bytes > 0)
+        .collect();
+    there.sort_by_key(|(_, s)| s.offset);
+    for pair in there.windows(2) {
+        let ((first, a), (second, b)) = (pair[0], pair[1]);
+        if b.offset - a.offset < a.bytes {
+            return Err(ElfError(format!(
+                "sections {first} ({}) and {second} ({}) overlap at offset {:#x}",
+                a.name, b.name, b.offset
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Refuses what the file can't hold, so that nobody believes its figures.

@@ -14,6 +14,7 @@ pub mod elf;
 pub mod link_map;
 pub mod lzma_cost;
 pub mod prune;
+pub mod references;
 pub mod relocatable;
 pub mod sections;
 
@@ -22,4 +23,5 @@ pub use boot_image::BootImage;
 pub use code::{Code, CodeSymbol};
 pub use elf::Elf;
 pub use link_map::LinkMap;
+pub use references::References;
 pub use sections::{SectionSizes, Sections};

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use vmlinux::attribution::Attribution;
-use vmlinux::{Elf, LinkMap, bloat, lzma_cost};
+use vmlinux::{Elf, LinkMap, References, bloat, lzma_cost};
 
 /// A small object of 32 bits with two sections and a symbol, made by hand.
 fn object() -> Vec<u8> {
@@ -73,6 +73,41 @@ fn a_section_beyond_the_file_is_told_with_its_place() {
     );
 }
 
+#[test]
+fn sections_that_share_bytes_are_told_by_name() {
+    let mut file = object();
+    // .bss becomes a section with bytes of its own, in the middle of .text's.
+    let at = file.len() - 3 * 40;
+    for (field, value) in [(1, 1u32), (4, 0x68), (5, 4)] {
+        file[at + 4 * field..at + 4 * field + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    let error = Elf::parse(&file).expect_err("they overlap").to_string();
+    assert_eq!(
+        error,
+        "not a readable ELF file: sections 1 (.text) and 2 (.bss) overlap at offset 0x68"
+    );
+}
+
+#[test]
+fn counts_that_no_file_can_hold_are_errors() {
+    let good = object();
+    // e_shnum, e_shstrndx, e_shoff; the symbol table's entry size and link.
+    let table = good.len() - 2 * 40;
+    for (at, value) in [
+        (48, 0xffffu32),
+        (32, 0xffff_fff0),
+        (table + 20, 0xffff_fff0),
+        (table + 24, 0xffff),
+    ] {
+        let mut file = good.clone();
+        file[at..at + 4].copy_from_slice(&value.to_le_bytes());
+        assert!(Elf::parse(&file).is_err(), "{at}");
+    }
+    for length in 0..good.len() {
+        assert!(Elf::parse(&good[..length]).is_err(), "cut at {length}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -101,6 +136,15 @@ proptest! {
             // What claims to be as large as memory is not divided byte by byte.
             sums_are_exact(&elf, None);
             sums_are_exact(&elf, Some(&map));
+            for map in [None, Some(&map)] {
+                let attribution = Attribution::new(&elf, map);
+                if let Ok(references) = References::read(&file, &elf, &attribution) {
+                    let all: Vec<usize> = (0..attribution.pieces.len()).collect();
+                    prop_assert!(references.retained(&all).len() <= all.len());
+                    prop_assert_eq!(references.dominators().len(), all.len());
+                    references.way(&all);
+                }
+            }
             let sizes = bloat::sizes(&elf);
             prop_assert_eq!(bloat::compare(&sizes, &sizes).rows, vec![]);
         }

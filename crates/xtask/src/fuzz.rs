@@ -16,6 +16,7 @@ use crate::command;
 const TARGETS: &[(&str, &[&str])] = &[
     ("crates/kconfig/fuzz", &["tree", "configuration"]),
     ("crates/tuxling/fuzz", &["cpio_read"]),
+    ("crates/vmlinux/fuzz", &["elf", "link_map", "lzma_cost"]),
 ];
 
 /// How long each target runs where nothing else is said.

@@ -51,6 +51,10 @@ pub enum Command {
     Diff(Diff),
     /// Say where the bytes are: in vmlinux, in the image, in RAM
     Size(SizeArgs),
+    /// Say why a symbol, an object or an option is in the image
+    Why(WhyArgs),
+    /// Write a record as one HTML page: a map of all bytes, tables, the trend
+    Report(Report),
     /// Find out which functions of the kernel run
     Trace(Trace),
     /// Remove from the kernel what didn't run
@@ -413,6 +417,7 @@ Examples:
   tuxling size pc-net --by dir --depth 3      by folder of the sources
   tuxling size pc-net --marginal 20           what really compressing without it saves
   tuxling size pc-net --without INET          what turning an option off would save
+  tuxling size pc-net --ramdisk --depth 2     the ramdisk by file and by applet
   tuxling size ./vmlinux --by section         any ELF file; a FILE.map beside it is read")]
 pub struct SizeArgs {
     /// A recipe, or an ELF file
@@ -436,12 +441,71 @@ pub struct SizeArgs {
     /// Say what turning this option off would save; may be given several times
     #[arg(long, value_name = "OPTION", value_delimiter = ',')]
     pub without: Vec<String>,
+    /// The ramdisk instead: by file, and BusyBox by applet
+    #[arg(long, conflicts_with_all = ["marginal", "without", "by", "leaves"])]
+    pub ramdisk: bool,
     /// Print the tree as JSON
     #[arg(long)]
     pub json: bool,
     /// With --json: every leaf besides
     #[arg(long, requires = "json")]
     pub leaves: bool,
+    /// Show the tools' output
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// `tuxling why`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Two reasons are told: the options that compiled it in, and the references that
+lead to it from what the kernel enters by itself. Last comes what nothing else
+needs: it could go, too.
+
+Examples:
+  tuxling why pc-net tcp_sendmsg              a function or data
+  tuxling why pc-net net/core/dev.o:cleanup   one of several of a name
+  tuxling why pc-net lib/crc32.o              an object
+  tuxling why pc-net INET                     an option; its value: config why")]
+pub struct WhyArgs {
+    /// A recipe: a path, or the name of a built-in one
+    pub recipe: String,
+    /// A symbol, OBJECT:SYMBOL, an object's path, or an option
+    #[arg(value_name = "SYMBOL|OBJECT|OPTION")]
+    pub subject: String,
+    /// Print the answers as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Show the tools' output
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// `tuxling report`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The page is one file that loads nothing: it can be mailed, kept and opened from
+a disk. docs/report.md shows it.
+
+Examples:
+  tuxling check pc-net && tuxling report pc-net
+  tuxling report pc-net --history --out index.html
+  tuxling report mine.toml --against before.json")]
+pub struct Report {
+    /// A recipe that was checked: a path, or the name of a built-in one
+    pub recipe: String,
+    /// The file [default: NAME.html in the current folder]
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Show the trend of every stored record of the recipe
+    #[arg(long)]
+    pub history: bool,
+    /// Show what differs from this: a recipe, a record's file or its folder
+    #[arg(long, value_name = "RECORD")]
+    pub against: Option<String>,
+    /// Say as JSON what was written
+    #[arg(long)]
+    pub json: bool,
     /// Show the tools' output
     #[arg(short, long)]
     pub verbose: bool,
@@ -566,6 +630,8 @@ impl Command {
             Command::Prune(prune) => prune.json,
             Command::Diff(diff) => diff.json,
             Command::Size(size) => size.json,
+            Command::Why(why) => why.json,
+            Command::Report(report) => report.json,
             Command::Config(config) => config.json,
             Command::Fetch(fetch) => fetch.json,
             Command::Doctor(doctor) => doctor.json,

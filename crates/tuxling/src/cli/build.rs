@@ -2,13 +2,14 @@
 
 use super::args::{Build, Common};
 use super::progress::Terminal;
-use super::{cwd, dry_run, load, print, print_json, session};
+use super::{cwd, diff_kernels, dry_run, load, print, print_json, session};
 use crate::error::{Failure, Kind, Result};
 use crate::recipe::Plan;
-use crate::report::{Record, card};
+use crate::report::{Record, card, diff, growth};
 use crate::session::Session;
 use crate::source;
 use crate::store::cache::Lock;
+use crate::store::{Cache, Database};
 use crate::trial;
 use crate::trial::system::BuildOptions;
 
@@ -68,10 +69,38 @@ pub fn within_budget(plan: &Plan, record: &Record) -> Result<()> {
     if over.is_empty() {
         return Ok(());
     }
+    let mut detail = over.join("\n");
+    if let Some(grew) = grew(plan, record) {
+        detail.push_str(&grew);
+    }
     Err(Failure::new(
         Kind::Budget,
         format!("{} is over its budget", record.recipe),
     )
-    .detail(over.join("\n"))
-    .help("see what takes the room above; raise [budget] in the recipe if it is worth it"))
+    .detail(detail)
+    .help(
+        "`tuxling size` says what takes the room; raise [budget] in the recipe if it is worth it",
+    ))
+}
+
+/// What grew since the newest stored record that was within the budget. It only
+/// explains: where it can't be told, the budget is overrun all the same.
+fn grew(plan: &Plan, record: &Record) -> Option<String> {
+    let store = Database::open(&trial::store_path(&Cache::of_user().ok()?)).ok()?;
+    let attempts = store.all(&record.recipe).ok()?;
+    let last = attempts.into_iter().rev().map(|a| a.record).find(|r| {
+        !r.ram.probe && r.board == record.board && trial::over_budget(&plan.budget, r).is_empty()
+    })?;
+    let kernels = match last.ids.build_id == record.ids.build_id {
+        true => None,
+        false => diff_kernels::of_records(("", &last), ("", record))
+            .ok()
+            .flatten(),
+    };
+    let lines = growth::lines(&diff::diff(&last, record), kernels.as_ref());
+    if lines.is_empty() {
+        return None;
+    }
+    let heading = "\nWhat grew since the last record within this budget:";
+    Some(format!("{heading}\n  {}", lines.join("\n  ")))
 }

@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::args::Diff;
 use super::{cwd, diff_kernels, load, print, print_json, tree_diff};
 use crate::error::{Failure, Kind, Result};
 use crate::recipe::builtin;
 use crate::report::record::SCHEMA;
-use crate::report::{Record, diff, kernel_diff};
+use crate::report::{Record, diff, diff_markdown, kernel_diff};
 use crate::store::{Cache, Database};
 use crate::trial;
 
@@ -22,17 +24,20 @@ pub fn run(args: &Diff) -> Result<()> {
         return diff_kernels::files(args, &a, &b);
     }
     let (a, b) = (record(&args.a)?, record(&args.b)?);
-    let difference = diff::diff(&a, &b);
+    let told = Told {
+        records: diff::diff(&a, &b),
+        kernel: diff_kernels::of_records((&args.a, &a), (&args.b, &b))?,
+    };
     if args.json {
-        print_json(&difference)?;
+        print_json(&told)?;
     } else {
-        let mut text = diff::table(&difference);
-        if args.markdown {
-            text = format!("```\n{text}```\n");
-        }
-        if let Some(kernels) = diff_kernels::of_records(&a, &b)? {
+        let mut text = match args.markdown {
+            true => diff_markdown::markdown(&told.records),
+            false => diff::table(&told.records),
+        };
+        if let Some(kernels) = &told.kernel {
             text.push('\n');
-            text.push_str(&kernel_diff::text(&kernels, args.markdown));
+            text.push_str(&kernel_diff::text(kernels, args.markdown));
         }
         print(&text)?;
     }
@@ -40,9 +45,18 @@ pub fn run(args: &Diff) -> Result<()> {
     diff_kernels::within(args, total(&b) - total(&a))
 }
 
+/// What is printed as JSON: the records' difference, and under `kernel` that of
+/// the kernels, when both are still in the cache.
+#[derive(Serialize)]
+struct Told {
+    #[serde(flatten)]
+    records: diff::Diff,
+    kernel: Option<kernel_diff::KernelDiff>,
+}
+
 /// A record's file or the folder that it is in, or the newest record of a
 /// recipe. The name of a built-in recipe comes before a folder of that name.
-fn record(name: &str) -> Result<Record> {
+pub(super) fn record(name: &str) -> Result<Record> {
     let path = cwd()?.join(name);
     if path.is_dir() && builtin::recipe(name).is_none() {
         return read(&path.join("record.json"));

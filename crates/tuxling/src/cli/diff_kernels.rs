@@ -5,13 +5,19 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::args::Diff;
-use super::{print, print_json};
+use super::progress::Terminal;
+use super::{load, print, print_json, processes};
 use crate::error::{Failure, Kind, Result};
+use crate::kbuild::Objects;
 use crate::kernel::linker::Kept;
 use crate::measure::bytes::{self, Given};
 use crate::report::Record;
 use crate::report::kernel_diff::{self, KernelDiff, Side};
+use crate::session::Session;
+use crate::source;
 use crate::store::Cache;
+use crate::trial::bytes as of;
+use crate::trial::system::obtain_linux;
 use crate::units::Bytes;
 
 /// Whether a file is an ELF file.
@@ -23,7 +29,10 @@ pub fn is_elf(path: &Path) -> bool {
 
 /// Compares two ELF files.
 pub fn files(args: &Diff, a: &Path, b: &Path) -> Result<()> {
-    let diff = kernel_diff::diff(&side(&args.a, a, None)?, &side(&args.b, b, None)?);
+    let diff = kernel_diff::diff(
+        &side(&args.a, a, None, None)?,
+        &side(&args.b, b, None, None)?,
+    );
     match args.json {
         true => print_json(&diff)?,
         false => print(&kernel_diff::text(&diff, args.markdown))?,
@@ -32,15 +41,33 @@ pub fn files(args: &Diff, a: &Path, b: &Path) -> Result<()> {
 }
 
 /// What differs between the kernels of two records, when both are still in the
-/// cache.
-pub fn of_records(a: &Record, b: &Record) -> Result<Option<KernelDiff>> {
-    let (Some(of_a), Some(of_b)) = (folder(a)?, folder(b)?) else {
+/// cache. Each comes with the name that it was asked for by: of a recipe's
+/// kernel the Makefiles tell which options bring its objects in.
+pub fn of_records(a: (&str, &Record), b: (&str, &Record)) -> Result<Option<KernelDiff>> {
+    let (Some(of_a), Some(of_b)) = (folder(a.1)?, folder(b.1)?) else {
         return Ok(None);
     };
-    let read = |record: &Record, folder: &Path| {
-        side(&record.recipe, &folder.join("vmlinux"), Some(folder))
+    let read = |(name, record): (&str, &Record), folder: &Path| {
+        let objects = objects(name, folder);
+        side(
+            &record.recipe,
+            &folder.join("vmlinux"),
+            Some(folder),
+            objects.as_ref(),
+        )
     };
     Ok(Some(kernel_diff::diff(&read(a, &of_a)?, &read(b, &of_b)?)))
+}
+
+/// What the Makefiles say of a kernel. None when no recipe tells its sources:
+/// the comparison then lacks the options' sizes.
+fn objects(name: &str, folder: &Path) -> Option<Objects> {
+    let plan = load(name).ok()?;
+    let terminal = Terminal::new(false);
+    let session = Session::new(processes().ok()?, Cache::of_user().ok()?, &terminal, 1);
+    let linux = obtain_linux(&plan, source::Mode::Normal, &session).ok()?;
+    let config = fs::read_to_string(folder.join("config")).ok()?;
+    Some(of::objects(&linux.tree, plan.board.arch, &config))
 }
 
 fn folder(record: &Record) -> Result<Option<PathBuf>> {
@@ -52,7 +79,12 @@ fn folder(record: &Record) -> Result<Option<PathBuf>> {
 }
 
 /// One side: the file, and what is known of its link.
-fn side(name: &str, vmlinux: &Path, kernel: Option<&Path>) -> Result<Side> {
+fn side(
+    name: &str,
+    vmlinux: &Path,
+    kernel: Option<&Path>,
+    objects: Option<&Objects>,
+) -> Result<Side> {
     let file = fs::read(vmlinux).map_err(|e| {
         Failure::new(
             Kind::Usage,
@@ -74,6 +106,7 @@ fn side(name: &str, vmlinux: &Path, kernel: Option<&Path>) -> Result<Side> {
     let (kernel_read, bytes) = bytes::bytes(&Given {
         vmlinux: &file,
         map: map.as_deref(),
+        objects,
         ..Given::default()
     })?;
     Ok(Side {

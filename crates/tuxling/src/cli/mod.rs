@@ -16,10 +16,12 @@ mod new;
 mod progress;
 mod prune;
 mod ram;
+mod report;
 mod size;
 mod terminal;
 mod trace;
 mod tree_diff;
+mod why;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -65,6 +67,8 @@ pub fn run(args: &[OsString]) -> u8 {
         Command::Diff(diff) => diff::run(diff),
         Command::Ram(ram) => ram::run(ram),
         Command::Size(size) => size::run(size),
+        Command::Why(why) => why::run(why),
+        Command::Report(report) => report::run(report),
         Command::Config(config) => config::run(config),
         Command::Fetch(fetch) => fetch::run(fetch),
         Command::Doctor(doctor) => doctor::run(doctor),

@@ -1,72 +1,149 @@
-//! `tuxling report`: a record as one HTML page.
+//! `tuxling report`: a recipe's newest record as one HTML page.
 
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::args::Report;
-use super::diff::record_of;
-use super::{cwd, load, print, print_json};
+use super::diff::record as record_of;
+use super::progress::Terminal;
+use super::{cwd, load, print, print_json, processes};
 use crate::error::{Failure, Kind, Result};
+use crate::kernel;
 use crate::process::shell_line;
+use crate::recipe::Plan;
 use crate::report::html::{HistoryRow, Page, html};
-use crate::report::{Record, diff, place};
+use crate::report::map::{self, Map};
+use crate::report::{Record, diff};
+use crate::session::Session;
+use crate::source;
 use crate::store::cache::write_whole;
 use crate::store::{Cache, Database};
-use crate::trial;
+use crate::trial::system::{self, BuildOptions};
+use crate::trial::{self, bytes as of};
+
+/// What is printed as JSON.
+#[derive(Serialize)]
+struct Written<'a> {
+    schema: &'static str,
+    file: &'a Path,
+    bytes: usize,
+    leaves: usize,
+    records: usize,
+}
 
 /// Writes the page.
 pub fn run(args: &Report) -> Result<()> {
+    let plan = load(&args.recipe)?;
     let record = record_of(&args.recipe)?;
     let against = args.against.as_deref().map(record_of).transpose()?;
-    let history = if args.history {
-        let store = Database::open(&trial::store_path(&Cache::of_user()?))?;
-        store.all(&record.recipe)?.iter().map(HistoryRow::from).collect()
-    } else {
-        Vec::new()
+    // A page that is passed on tells no paths of this machine.
+    let against_name = args.against.as_deref().map(|name| {
+        let path = Path::new(name).file_stem();
+        path.map_or_else(|| name.to_owned(), |n| n.to_string_lossy().into_owned())
+    });
+    let terminal = Terminal::new(args.verbose);
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    let session = Session::new(processes()?, Cache::of_user()?, &terminal, jobs);
+    let (map, share_note) = mapped(&plan, &args.recipe, &record, &session)?;
+    let history = match args.history {
+        false => Vec::new(),
+        true => history(&record.recipe, &session.cache)?,
     };
-    let plan = load(&args.recipe).ok();
-    let (units, leaves) = place::of_record(&record);
     let page = Page {
         recipe: &record.recipe,
-        description: plan.as_ref().map_or("", |plan| &plan.board.description),
-        record: &record,
+        description: &plan.board.description,
+        difference: against.as_ref().map(|a| diff::diff(a, &record)),
         against: against.as_ref(),
-        against_name: args.against.as_deref(),
-        difference: against.as_ref().map(|against| diff::diff(against, &record)),
-        units,
-        leaves,
-        share_note: "",
-        ledger: Vec::new(),
+        against_name: against_name.as_deref(),
+        units: map.units,
+        leaves: map.leaves,
+        share_note,
+        ledger: record.mem.as_ref().map(map::ledger).unwrap_or_default(),
         history,
         commands: commands(&args.recipe, &record),
+        record: &record,
     };
-    let text = html(&page).map_err(|e| Failure::new(Kind::Machine, format!("can't write the page: {e}")))?;
-    let out = out_file(args.out.as_deref(), &record)?;
+    let text = html(&page)
+        .map_err(|e| Failure::new(Kind::Machine, format!("can't write the page: {e}")))?;
+    let name = PathBuf::from(format!("{}.html", record.recipe));
+    let out = cwd()?.join(args.out.as_ref().unwrap_or(&name));
     write_whole(&out, text.as_bytes())?;
-    if args.json {
-        #[derive(Serialize)]
-        struct Written<'a> {
-            schema: &'static str,
-            file: &'a Path,
-            bytes: usize,
-        }
-        return print_json(&Written { schema: "tuxling.report/1", file: &out, bytes: text.len() });
+    match args.json {
+        true => print_json(&Written {
+            schema: "tuxling.report/1",
+            file: &out,
+            bytes: text.len(),
+            leaves: page.leaves.len(),
+            records: page.history.len(),
+        }),
+        false => print(&format!("{}\n", out.display())),
     }
-    print(&format!("{}\n", out.display()))
 }
 
-fn out_file(out: Option<&Path>, record: &Record) -> Result<PathBuf> {
-    let cwd = cwd()?;
-    Ok(out.map_or_else(|| cwd.join(format!("{}.html", record.recipe)), |out| cwd.join(out)))
+/// Where the bytes of the record's system are. Everything is there already when
+/// the record is the recipe's.
+fn mapped(
+    plan: &Plan,
+    recipe: &str,
+    record: &Record,
+    session: &Session,
+) -> Result<(Map, &'static str)> {
+    let options = BuildOptions {
+        allow_dropped: true,
+        sources: source::Mode::Normal,
+        output: None,
+    };
+    let ingredients = system::prepare(plan, &options, session)?;
+    let input = ingredients.kernel_input(plan);
+    if record.ids.build_id != Some(input.build_id()?) {
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("the newest record of {recipe} is of another kernel than its recipe builds"),
+        )
+        .help(format!("make a new one: tuxling check {recipe}")));
+    }
+    let built = kernel::build(&input, session)?.value;
+    let (_, bytes, _) = of::of_kernel(&built, ingredients.linux(), plan.board.arch)?;
+    let mut map = Map::default();
+    map.kernel(&bytes);
+    if record.image.ramdisk_bytes > 0 {
+        map.ramdisk(&of::of_ramdisk(&ingredients)?);
+    }
+    if let Some(bytes) = record.image.device_tree_bytes {
+        map.file("device tree", bytes);
+    }
+    Ok((map, map::share_note(&bytes)))
+}
+
+/// Every stored record of a recipe; boots on machines that aren't the recipe's
+/// are left out.
+fn history(recipe: &str, cache: &Cache) -> Result<Vec<HistoryRow>> {
+    let store = Database::open(&trial::store_path(cache))?;
+    let attempts = store.all(recipe)?;
+    let own = attempts.iter().filter(|a| !a.record.ram.probe);
+    Ok(own.map(HistoryRow::from).collect())
 }
 
 /// The commands that do it again.
 fn commands<'a>(recipe: &str, record: &Record) -> Vec<(&'a str, String)> {
-    let word = |words: &[&str]| shell_line(&words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>());
+    let line = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
+        shell_line(&words)
+    };
     let mut commands = vec![
-        ("Build, boot, check and measure it again", word(&["tuxling", "check", recipe, "--locked"])),
-        ("Its console in a terminal; Ctrl-A X leaves", word(&["tuxling", "boot", recipe])),
+        (
+            "Build, boot, check and measure it again",
+            line(&["tuxling", "check", recipe, "--locked"]),
+        ),
+        (
+            "Its console in a terminal; Ctrl-A X leaves",
+            line(&["tuxling", "boot", recipe]),
+        ),
+        (
+            "The figures of the map in a terminal",
+            line(&["tuxling", "size", recipe, "--by", "option"]),
+        ),
     ];
     if !record.qemu.is_empty() {
         commands.push(("The boot that this page is about", shell_line(&record.qemu)));

@@ -12,6 +12,7 @@ use super::{cwd, load, print, print_json, processes};
 use crate::error::{Failure, Kind, Result};
 use crate::kernel::Tools;
 use crate::kernel::kconfig as kernel_tree;
+use crate::measure::bytes::ramdisk::Part;
 use crate::measure::bytes::{self, Bytes, Given, marginal};
 use crate::report::size::{self, Axis, Node};
 use crate::session::Session;
@@ -52,6 +53,10 @@ pub fn run(args: &SizeArgs) -> Result<()> {
         output: None,
     };
     let arch = plan.board.arch;
+    if args.ramdisk {
+        let ingredients = trial::system::prepare(&plan, &options, &session)?;
+        return ramdisk(args, &plan.name, &of::of_ramdisk(&ingredients)?);
+    }
     let system = trial::system::build(&plan, &options, &session)?;
     let linux = obtain_linux(&plan, source::Mode::Normal, &session)?;
     let (kernel, bytes, objects) = of::of_kernel(&system.kernel, &linux, arch)?;
@@ -99,10 +104,37 @@ fn tell(args: &SizeArgs, name: &str, bytes: &Bytes, tree: &Node) -> Result<()> {
     print(&size::table(tree, args.limit))
 }
 
+/// What is printed of a ramdisk as JSON.
+#[derive(Serialize)]
+struct ToldRamdisk<'a> {
+    schema: &'static str,
+    name: &'a str,
+    image_bytes: u64,
+    archive_bytes: u64,
+    tree: &'a Node,
+    parts: &'a [Part],
+}
+
+fn ramdisk(args: &SizeArgs, name: &str, parts: &[Part]) -> Result<()> {
+    let order = args.sort.unwrap_or(size::Order::Share);
+    let tree = size::ramdisk_tree(parts, name, args.depth, order);
+    match args.json {
+        true => print_json(&ToldRamdisk {
+            schema: "tuxling.size.ramdisk/1",
+            name,
+            image_bytes: parts.iter().map(|p| p.share).sum(),
+            archive_bytes: parts.iter().map(|p| p.size).sum(),
+            tree: &tree,
+            parts,
+        }),
+        false => print(&size::table(&tree, args.limit)),
+    }
+}
+
 /// A file alone: its map when one stands beside it.
 fn of_file(args: &SizeArgs, path: &Path) -> Result<()> {
-    if args.marginal.is_some() || !args.without.is_empty() {
-        return Err(of::needs_recipe("--marginal and --without"));
+    if args.marginal.is_some() || !args.without.is_empty() || args.ramdisk {
+        return Err(of::needs_recipe("--marginal, --without and --ramdisk"));
     }
     let failed = |e: std::io::Error| {
         Failure::new(Kind::Usage, format!("can't read {}: {e}", path.display()))

@@ -55,7 +55,8 @@ pub struct Page<'a> {
 }
 
 /// What bytes belong to: the image (`kernel`, `ramdisk`), the object or file,
-/// and the option that brings it in, where there is one.
+/// and the options that bring it in, the outermost first (`NET/INET`), where
+/// there are any.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Unit(pub String, pub String, pub Option<String>);
 

@@ -42,6 +42,9 @@ pub struct KernelDiff {
     pub directories: Vec<Change>,
     /// By object.
     pub objects: Vec<Change>,
+    /// By the option that brings it in, the outermost one; empty unless the
+    /// Makefiles of both are known.
+    pub brought_by: Vec<Change>,
     /// By symbol, counted as scripts/bloat-o-meter does.
     pub symbols: Vec<Change>,
     /// What bloat-o-meter prints.
@@ -87,6 +90,10 @@ pub fn diff(a: &Side, b: &Side) -> KernelDiff {
         sections: along(Axis::Section),
         directories: changes(&folders(&a.bytes), &folders(&b.bytes)),
         objects: along(Axis::Object),
+        brought_by: match a.bytes.tells_options() && b.bytes.tells_options() {
+            true => along(Axis::Option),
+            false => Vec::new(),
+        },
         bloat: bloat.to_string(),
         symbols: bloat.rows.into_iter().map(Change::from).collect(),
         options: options(a.config.as_deref(), b.config.as_deref()),
@@ -162,6 +169,7 @@ pub fn text(diff: &KernelDiff, markdown: bool) -> String {
         ("Sections", &diff.sections),
         ("Folders", &diff.directories),
         ("Objects", &diff.objects),
+        ("Brought in by", &diff.brought_by),
     ];
     // Writing to a String can't fail.
     let _ = writeln!(

@@ -3,10 +3,14 @@
 
 pub mod card;
 pub mod diff;
+pub mod diff_markdown;
+pub mod growth;
 pub mod html;
 pub mod kernel_diff;
+pub mod map;
 pub mod ram;
 pub mod record;
 pub mod size;
+pub mod why;
 
 pub use record::Record;

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
+use crate::measure::bytes::ramdisk::Part;
 use crate::measure::bytes::{BroughtBy, Bytes, Leaf};
 use crate::units::grouped;
 
@@ -68,6 +69,9 @@ pub const UNKNOWN: &str = "(no option known)";
 /// The node of what is no object's.
 pub const NO_OBJECT: &str = "(no object)";
 
+/// The node of what several applets use.
+pub const SHARED: &str = "(shared)";
+
 /// A leaf's place along an axis, the outermost first.
 pub fn path(leaf: &Leaf, axis: Axis) -> Vec<String> {
     let object = leaf.object.as_deref();
@@ -112,28 +116,70 @@ pub fn path(leaf: &Leaf, axis: Axis) -> Vec<String> {
 
 /// The tree along an axis, to this depth, sorted.
 pub fn tree(bytes: &Bytes, name: &str, axis: Axis, depth: usize, order: Order) -> Node {
-    #[derive(Default)]
-    struct Building {
-        node: Node,
-        children: BTreeMap<String, Building>,
-    }
-    fn add(building: &mut Building, leaf: &Leaf) {
-        let node = &mut building.node;
-        node.size += leaf.size;
-        node.ram += leaf.ram;
-        node.freed += if leaf.freed { leaf.ram } else { 0 };
-        if let Some(share) = leaf.share {
+    let rows = bytes.leaves.iter().map(|leaf| {
+        let node = Node {
+            size: leaf.size,
+            share: leaf.share,
+            ram: leaf.ram,
+            freed: if leaf.freed { leaf.ram } else { 0 },
+            ..Node::default()
+        };
+        (path(leaf, axis), node)
+    });
+    grow(rows, name, depth, order)
+}
+
+/// The tree of a ramdisk: files, in a program the applets, in these the objects.
+pub fn ramdisk_tree(parts: &[Part], name: &str, depth: usize, order: Order) -> Node {
+    let divided = |part: &Part| {
+        parts
+            .iter()
+            .any(|p| p.file == part.file && p.object.is_some())
+    };
+    let rows = parts.iter().map(|part| {
+        let mut path = vec![part.file.clone()];
+        match (&part.applet, &part.object) {
+            (_, None) if divided(part) => path.push(NO_OBJECT.to_owned()),
+            (Some(applet), Some(object)) => path.extend([applet.clone(), object.clone()]),
+            (None, Some(object)) => path.extend([SHARED.to_owned(), object.clone()]),
+            _ => {}
+        }
+        let node = Node {
+            size: part.size,
+            share: Some(part.share),
+            ram: part.ram,
+            ..Node::default()
+        };
+        (path, node)
+    });
+    grow(rows, name, depth, order)
+}
+
+#[derive(Default)]
+struct Building {
+    node: Node,
+    children: BTreeMap<String, Building>,
+}
+
+impl Building {
+    fn add(&mut self, figures: &Node) {
+        let node = &mut self.node;
+        node.size += figures.size;
+        node.ram += figures.ram;
+        node.freed += figures.freed;
+        if let Some(share) = figures.share {
             *node.share.get_or_insert(0) += share;
         }
     }
-    fn finish(building: Building, order: Order) -> Node {
-        let mut node = building.node;
-        node.children = building
+
+    fn finish(self, order: Order) -> Node {
+        let mut node = self.node;
+        node.children = self
             .children
             .into_iter()
             .map(|(name, child)| Node {
                 name,
-                ..finish(child, order)
+                ..child.finish(order)
             })
             .collect();
         let key = |n: &Node| match order {
@@ -146,18 +192,27 @@ pub fn tree(bytes: &Bytes, name: &str, axis: Axis, depth: usize, order: Order) -
         node.children.sort_by_key(|n| std::cmp::Reverse(key(n)));
         node
     }
+}
+
+/// A tree of rows: the place of each, and its figures.
+fn grow(
+    rows: impl Iterator<Item = (Vec<String>, Node)>,
+    name: &str,
+    depth: usize,
+    order: Order,
+) -> Node {
     let mut root = Building::default();
-    for leaf in &bytes.leaves {
-        add(&mut root, leaf);
+    for (path, figures) in rows {
+        root.add(&figures);
         let mut at = &mut root;
-        for part in path(leaf, axis).into_iter().take(depth) {
+        for part in path.into_iter().take(depth) {
             at = at.children.entry(part).or_default();
-            add(at, leaf);
+            at.add(&figures);
         }
     }
     Node {
         name: name.to_owned(),
-        ..finish(root, order)
+        ..root.finish(order)
     }
 }
 

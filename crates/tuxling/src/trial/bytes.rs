@@ -10,8 +10,11 @@ use crate::error::{Failure, Kind, Result};
 use crate::kbuild::{self, Objects};
 use crate::kernel::{self, config};
 use crate::machine::Arch;
+use crate::measure::bytes::ramdisk::{self, Part, Program};
 use crate::measure::bytes::{self, Bytes, Given};
 use crate::source::Source;
+use crate::trial::system::Ingredients;
+use crate::userland::tree::BUSYBOX;
 
 /// The Makefiles of an unpacked source tree.
 #[derive(Clone, Debug)]
@@ -65,6 +68,21 @@ pub fn of_kernel(
         objects: Some(&objects),
     })?;
     Ok((read, bytes, objects))
+}
+
+/// Where the bytes of a packed ramdisk are, with BusyBox divided at its objects.
+pub fn of_ramdisk(ingredients: &Ingredients) -> Result<Vec<Part>> {
+    let read = |path: &Path| fs::read(path).map_err(|e| Failure::io("read", path, &e));
+    let mut programs = Vec::new();
+    if let Some(busybox) = ingredients.busybox() {
+        programs.push(Program {
+            path: BUSYBOX.to_owned(),
+            unstripped: read(&busybox.unstripped())?,
+            map: read(&busybox.map())?,
+            applets: busybox.objects()?,
+        });
+    }
+    ramdisk::parts(&read(&ingredients.ramdisk().image)?, &programs)
 }
 
 /// What goes when these objects are not linked.

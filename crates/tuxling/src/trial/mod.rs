@@ -6,6 +6,7 @@ pub mod check;
 mod diagnosis;
 pub mod ram;
 pub mod system;
+pub mod why;
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;

@@ -16,7 +16,7 @@ use crate::session::{Cached, Session};
 use crate::source::{self, LockFile, Package, Source};
 use crate::store::cache::write_whole;
 use crate::store::id::Id;
-use crate::userland::busybox::{self, BusyboxInput};
+use crate::userland::busybox::{self, Busybox, BusyboxInput};
 use crate::userland::musl::UserCompiler;
 use crate::userland::ramdisk::Ramdisk;
 use crate::userland::{headers, musl, ramdisk, tree};
@@ -84,6 +84,7 @@ pub struct Ingredients {
     tools: Tools,
     config: Resolved,
     compiler: UserCompiler,
+    busybox: Option<Busybox>,
     ramdisk: Ramdisk,
     /// The ramdisk's name and bytes, when it is linked into the kernel.
     builtin: Option<(String, Vec<u8>)>,
@@ -107,6 +108,16 @@ impl Ingredients {
     /// The kernel's resolved configuration.
     pub fn config(&self) -> &Resolved {
         &self.config
+    }
+
+    /// The kernel's sources, patches applied.
+    pub fn linux(&self) -> &Source {
+        &self.sources.linux
+    }
+
+    /// The BusyBox of the ramdisk.
+    pub fn busybox(&self) -> Option<&Busybox> {
+        self.busybox.as_ref()
     }
 
     /// The packed ramdisk.
@@ -174,6 +185,7 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         tools,
         config,
         compiler,
+        busybox,
         ramdisk,
         builtin,
     })

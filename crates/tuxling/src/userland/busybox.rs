@@ -27,6 +27,15 @@ use crate::source::Source;
 use crate::store::cache::{fill_folder, write_whole};
 use crate::store::id::Id;
 
+/// The program with its symbols, in the folder of a BusyBox.
+const UNSTRIPPED: &str = "unstripped";
+
+/// The linker's map of it.
+const MAP: &str = "map";
+
+/// Which applets each of its objects declares.
+const OBJECTS: &str = "objects";
+
 /// A BusyBox that was built.
 #[derive(Clone, Debug)]
 pub struct Busybox {
@@ -45,6 +54,27 @@ pub struct Applet {
     pub symbol: String,
     /// The folder of its link: `/usr/bin`.
     pub folder: String,
+}
+
+impl Busybox {
+    /// The program with its symbols: the same bytes at the same addresses.
+    pub fn unstripped(&self) -> PathBuf {
+        self.program.with_file_name(UNSTRIPPED)
+    }
+
+    /// The linker's map of the program.
+    pub fn map(&self) -> PathBuf {
+        self.program.with_file_name(MAP)
+    }
+
+    /// Which applets an object declares, by its path: `coreutils/cat.o`. Objects
+    /// that declare none are shared.
+    pub fn objects(&self) -> Result<BTreeMap<String, String>> {
+        let path = self.program.with_file_name(OBJECTS);
+        let text = fs::read_to_string(&path).map_err(|e| Failure::io("read", &path, &e))?;
+        let lines = text.lines().filter_map(|line| line.split_once(' '));
+        Ok(lines.map(|(o, a)| (o.to_owned(), a.to_owned())).collect())
+    }
 }
 
 #[derive(Serialize)]
@@ -111,6 +141,8 @@ pub fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Busybox>>
             }
             let kept = [
                 ("busybox", "busybox"),
+                ("busybox_unstripped", UNSTRIPPED),
+                ("busybox_unstripped.map", MAP),
                 (".config", "config"),
                 ("tuxling.log", "build.log"),
             ];
@@ -120,6 +152,8 @@ pub fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Busybox>>
             }
             Ok(())
         })?;
+        let objects = objects(&wanted, &known);
+        write_whole(&fresh.join(OBJECTS), objects.as_bytes())?;
         write_whole(&fresh.join("applets"), list(&wanted).as_bytes())
     })?;
     Ok(Cached::fresh(Busybox {
@@ -129,6 +163,10 @@ pub fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Busybox>>
 }
 
 fn kept(dir: &Path, plan: &BusyboxPlan) -> Option<Busybox> {
+    // What older tuxlings kept has no map.
+    if !dir.join(MAP).exists() {
+        return None;
+    }
     let list = fs::read_to_string(dir.join("applets")).ok()?;
     let applets: Vec<Applet> = list
         .lines()
@@ -158,6 +196,20 @@ fn list(applets: &[Applet]) -> String {
         .collect()
 }
 
+/// A line for each object that declares applets that are wanted.
+fn objects(wanted: &[Applet], known: &Declared) -> String {
+    let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for applet in wanted {
+        if let Some(object) = known.objects.get(&applet.name) {
+            names.entry(object).or_default().push(&applet.name);
+        }
+    }
+    names
+        .iter()
+        .map(|(object, names)| format!("{object} {}\n", names.join(", ")))
+        .collect()
+}
+
 /// What BusyBox's sources declare.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Declared {
@@ -165,6 +217,8 @@ pub struct Declared {
     pub applets: BTreeMap<String, Applet>,
     /// All options that are on or off, without `CONFIG_`.
     pub switches: BTreeSet<String>,
+    /// The object that an applet is compiled to, by the applet's name.
+    pub objects: BTreeMap<String, String>,
 }
 
 /// Reads what BusyBox's sources declare: applets in `//applet:` lines, options
@@ -192,9 +246,12 @@ pub fn declared(tree: &Path) -> Result<Declared> {
                 let applets = applets_in(&text)
                     .into_iter()
                     .filter(|a| !a.symbol.contains("HUSH"));
-                declared
-                    .applets
-                    .extend(applets.map(|a| (a.name.clone(), a)));
+                let object = path.strip_prefix(tree).unwrap_or(&path).with_extension("o");
+                for applet in applets {
+                    let object = object.display().to_string();
+                    declared.objects.insert(applet.name.clone(), object);
+                    declared.applets.insert(applet.name.clone(), applet);
+                }
             }
         }
     }
@@ -461,7 +518,10 @@ mod tests {
         let known = Declared {
             applets: known(),
             switches: switches_in(SOURCE).into_iter().collect(),
+            objects: BTreeMap::from([("cat".to_owned(), "coreutils/cat.o".to_owned())]),
         };
+        let wanted_objects = choose(&["cat".to_owned()], &known.applets).expect("is known");
+        assert_eq!(objects(&wanted_objects, &known), "coreutils/cat.o cat\n");
         let wanted = choose(&["cat".to_owned()], &known.applets).expect("cat is known");
         let seed = seed(&wanted, &known, false, &[]);
         assert!(

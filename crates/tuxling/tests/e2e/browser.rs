@@ -55,11 +55,15 @@ impl Browser {
         let started = Started::new(&mut chromium);
         let port = profile.path().join("DevToolsActivePort");
         let text = until("the browser's port", || {
-            fs::read_to_string(&port).ok().filter(|text| text.lines().count() == 2)
+            fs::read_to_string(&port)
+                .ok()
+                .filter(|text| text.lines().count() == 2)
         });
         let (port, path) = text.split_once('\n').expect("two lines");
         let stream = TcpStream::connect(format!("127.0.0.1:{port}")).expect("connects");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("is set");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(60)))
+            .expect("is set");
         let address = format!("ws://127.0.0.1:{port}{}", path.trim());
         let (socket, _) = tungstenite::client(address, stream).expect("shakes hands");
         let mut browser = Browser {
@@ -73,7 +77,10 @@ impl Browser {
         let target = browser.call("Target.createTarget", &json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let attached = browser.call("Target.attachToTarget", &attach);
-        attached["sessionId"].as_str().expect("a session").clone_into(&mut browser.session);
+        attached["sessionId"]
+            .as_str()
+            .expect("a session")
+            .clone_into(&mut browser.session);
         for domain in ["Page", "Runtime", "Log", "Network"] {
             browser.call(&format!("{domain}.enable"), &json!({}));
         }
@@ -96,7 +103,10 @@ impl Browser {
 
     /// Opens a file, and waits until it is loaded.
     pub fn open(&mut self, file: &Path) {
-        self.call("Page.navigate", &json!({ "url": format!("file://{}", file.display()) }));
+        self.call(
+            "Page.navigate",
+            &json!({ "url": format!("file://{}", file.display()) }),
+        );
         until("the page", || {
             (self.eval("document.readyState") == "complete"
                 && self.eval("document.querySelectorAll('main section').length > 0") == true)
@@ -106,9 +116,13 @@ impl Browser {
 
     /// The value of an expression in the page.
     pub fn eval(&mut self, expression: &str) -> Value {
-        let asked = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let asked =
+            json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let answer = self.call("Runtime.evaluate", &asked);
-        assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
+        assert!(
+            answer["exceptionDetails"].is_null(),
+            "{expression}: {answer}"
+        );
         answer["result"]["value"].clone()
     }
 
@@ -154,7 +168,9 @@ impl Browser {
         use base64::Engine;
         let shot = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
         let text = shot["data"].as_str().expect("a picture");
-        base64::engine::general_purpose::STANDARD.decode(text).expect("is base64")
+        base64::engine::general_purpose::STANDARD
+            .decode(text)
+            .expect("is base64")
     }
 
     /// What went wrong in the page since it was opened: errors, warnings, log
@@ -167,10 +183,13 @@ impl Browser {
                 let params = &event["params"];
                 match event["method"].as_str()? {
                     "Runtime.exceptionThrown" | "Log.entryAdded" => Some(params.to_string()),
-                    "Runtime.consoleAPICalled" if params["type"] != "log" => Some(params.to_string()),
+                    "Runtime.consoleAPICalled" if params["type"] != "log" => {
+                        Some(params.to_string())
+                    }
                     "Network.requestWillBeSent" => {
                         let url = params["request"]["url"].as_str()?;
-                        (url != own && !url.starts_with("data:")).then(|| format!("asked for {url}"))
+                        (url != own && !url.starts_with("data:"))
+                            .then(|| format!("asked for {url}"))
                     }
                     _ => None,
                 }
@@ -184,7 +203,9 @@ impl Browser {
         if !self.session.is_empty() {
             message["sessionId"] = json!(self.session);
         }
-        self.socket.send(Message::text(message.to_string())).expect("is sent");
+        self.socket
+            .send(Message::text(message.to_string()))
+            .expect("is sent");
         loop {
             let Message::Text(text) = self.socket.read().expect("answers") else {
                 continue;

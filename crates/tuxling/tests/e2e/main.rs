@@ -3,12 +3,14 @@
 //!
 //! The tests share one cache, so that each kernel is built once. What they
 //! need is what tuxling itself needs (make, gcc, QEMU, Debian's archive), and
-//! cpio, xz, script(1) and unshare(1) with user namespaces.
+//! cpio, xz, Chromium, script(1) and unshare(1) with user namespaces.
 
 mod adversity;
 mod agent;
 mod board;
 mod boards;
+mod browser;
+mod budget;
 mod checks;
 mod config;
 mod diagnosis;
@@ -23,4 +25,6 @@ mod prune;
 mod ram;
 mod ramdisk;
 mod recipe;
+mod report;
 mod size;
+mod why;

@@ -13,8 +13,15 @@ fn page(dir: &Path) -> PathBuf {
     let pc_net = pc_net();
     let out = dir.join("page.html");
     let mut report = tuxling();
-    report.args(["report", "--history", "--against"]).arg(pc_net.outputs()).arg("--out").arg(&out);
-    run(report.arg(pc_net.outputs()).current_dir(dir)).ends_with(0);
+    report
+        .current_dir(&pc_net.dir)
+        .args(["report", "pc-net", "--history", "--json", "--against"])
+        .arg(pc_net.outputs())
+        .arg("--out")
+        .arg(&out);
+    let told = run(&mut report).ends_with(0).json();
+    assert_eq!(told["schema"], "tuxling.report/1");
+    assert!(told["leaves"].as_u64() > Some(10_000), "{told}");
     out
 }
 
@@ -59,9 +66,18 @@ fn a_reader_zooms_searches_sorts_and_switches_without_a_complaint() {
     browser.type_text("tcp_sendmsg");
     let hits = browser.eval("document.querySelectorAll('.hits button').length");
     assert!(hits.as_u64() > Some(0), "{hits}");
-    assert!(browser.eval("document.querySelectorAll('.map .hit').length").as_u64() > Some(0));
+    assert!(
+        browser
+            .eval("document.querySelectorAll('.map .hit').length")
+            .as_u64()
+            > Some(0)
+    );
     browser.click(".hits button");
-    assert!(here(&mut browser).ends_with("tcp.o"), "{}", here(&mut browser));
+    assert!(
+        here(&mut browser).ends_with("tcp.o"),
+        "{}",
+        here(&mut browser)
+    );
     browser.eval("{ const s = document.querySelector('#search'); s.value = ''; s.dispatchEvent(new Event('input')); }");
 
     // The measures and the axes.
@@ -74,31 +90,67 @@ fn a_reader_zooms_searches_sorts_and_switches_without_a_complaint() {
     assert!(sums[0] != sums[1] && sums[1] != sums[2], "{sums:?}");
     browser.click("input[value=option]");
     browser.eval("document.querySelector('.map .frame').click()");
-    let labels = browser.eval("[...document.querySelectorAll('.map .frame b')].map((b) => b.textContent).join(' ')");
-    assert!(labels.as_str().is_some_and(|l| l.contains("INET")), "{labels}");
+    let labels = browser.eval(
+        "[...document.querySelectorAll('.map .frame b')].map((b) => b.textContent).join(' ')",
+    );
+    assert!(
+        labels.as_str().is_some_and(|l| l.contains("NET")),
+        "{labels}"
+    );
 
     // A column sorts, and the other way.
     let heads = "#symbols th:first-of-type";
     for direction in ["ascending", "descending"] {
         browser.click(&format!("{heads} button"));
-        assert_eq!(browser.eval(&format!("document.querySelector('{heads}').getAttribute('aria-sort')")), direction);
+        assert_eq!(
+            browser.eval(&format!(
+                "document.querySelector('{heads}').getAttribute('aria-sort')"
+            )),
+            direction
+        );
     }
     assert_eq!(browser.complaints(&file), Vec::<String>::new());
 }
 
+/// Keeps a picture where `TUXLING_PICTURES` says; docs/images come from there.
+fn keep(browser: &mut Browser, name: &str) {
+    let picture = browser.picture();
+    assert!(picture.starts_with(b"\x89PNG"));
+    if let Some(folder) = std::env::var_os("TUXLING_PICTURES") {
+        fs::write(Path::new(&folder).join(name), picture).expect("is written");
+    }
+}
+
+/// What reaches beyond the right edge of a phone, outside of what scrolls by itself.
+const BEYOND: &str = "[...document.querySelectorAll('body *')]
+    .filter((e) => e.getBoundingClientRect().right > 391 && !e.closest('.scroll, .map, .skip'))
+    .map((e) => `${e.tagName} ${e.className} ${e.textContent.slice(0, 40)}`).slice(0, 5).join('; ')";
+
 #[test]
-fn the_page_fits_a_phone_in_dark_and_light() {
+fn the_page_fits_a_phone_and_a_desk_in_dark_and_light() {
     let dir = folder();
     let file = page(dir.path());
     let mut browser = Browser::start(390, 844);
     let mut grounds = Vec::new();
-    for dark in [false, true] {
+    for (dark, tone) in [(false, "light"), (true, "dark")] {
         browser.prefer_dark(dark);
+        browser.resize(1280, 1000);
         browser.open(&file);
+        if dark {
+            browser.click("input[value=option]");
+        }
+        keep(&mut browser, &format!("report-desktop-{tone}.png"));
+        browser.resize(390, 844);
+        browser.open(&file);
+        assert_eq!(browser.eval(BEYOND), "", "reaches beyond the edge");
         let wide = browser.eval("document.documentElement.scrollWidth");
         assert!(wide.as_u64() <= Some(390), "{wide} pixels wide");
         grounds.push(browser.eval("getComputedStyle(document.body).backgroundColor"));
-        fs::write(dir.path().join("phone.png"), browser.picture()).expect("is written");
+        let part = if dark { "#options" } else { "#where" };
+        browser.eval(&format!(
+            "document.querySelector('{part}').scrollIntoView()"
+        ));
+        keep(&mut browser, &format!("report-phone-{tone}.png"));
     }
     assert_ne!(grounds[0], grounds[1]);
     // Nothing is reached by the mouse alone.
@@ -116,6 +168,11 @@ fn the_parts_of_the_map_add_up_to_the_files() {
     let (_, behind) = text.split_once("id=\"data\">").expect("has data");
     let (data, _) = behind.split_once("</script>").expect("ends");
     let data: Value = serde_json::from_str(data).expect("is JSON");
-    let share: u64 = data["leaves"].as_array().expect("leaves").iter().filter_map(|leaf| leaf[3].as_u64()).sum();
+    let share: u64 = data["leaves"]
+        .as_array()
+        .expect("leaves")
+        .iter()
+        .filter_map(|leaf| leaf[3].as_u64())
+        .sum();
     assert_eq!(data["record"]["image"]["total_bytes"], share);
 }

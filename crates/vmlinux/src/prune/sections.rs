@@ -214,7 +214,7 @@ pub fn kind(section: &Section) -> Option<Kind> {
 }
 
 /// What a loaded section of a name is, as far as the name tells.
-pub(super) fn kind_by_name(name: &str) -> Option<Kind> {
+pub(crate) fn kind_by_name(name: &str) -> Option<Kind> {
     if name == ".ARM.attributes" || name == ".note.GNU-stack" {
         return Some(Kind::Attributes);
     }

@@ -24,7 +24,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use read::{CpioError, CpioErrorKind, read};
+pub use read::{CpioError, CpioErrorKind, Extent, extents, read};
 pub use write::{CpioOptions, EntrySize, Summary, WriteError, archive_bytes, write};
 
 pub(crate) use read::read_archive;

@@ -152,6 +152,47 @@ pub(crate) fn read_archive(
     }
 }
 
+/// One entry of an archive by the bytes that it takes there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extent {
+    /// Its name as the archive has it.
+    pub name: String,
+    /// Header, name and data, each with its padding.
+    pub whole: std::ops::Range<usize>,
+    /// Its data alone.
+    pub data: std::ops::Range<usize>,
+}
+
+/// Where in an archive each entry stands, trailers included; zeros between
+/// archives belong to nothing.
+///
+/// # Errors
+/// At the first header, name or padding that is wrong.
+pub fn extents(archive: &[u8]) -> Result<Vec<Extent>, CpioError> {
+    let mut reader = Reader {
+        bytes: archive,
+        offset: 0,
+    };
+    let mut extents = Vec::new();
+    while let Some(&first) = archive.get(reader.offset) {
+        if first == 0 {
+            reader.offset += 1;
+            continue;
+        }
+        let start = reader.offset;
+        let header = reader.header()?;
+        let name = String::from_utf8_lossy(reader.name(&header)?).into_owned();
+        let from = reader.offset;
+        let data = reader.padded(header.size, "the data")?.len();
+        extents.push(Extent {
+            name,
+            whole: start..reader.offset,
+            data: from..from + data,
+        });
+    }
+    Ok(extents)
+}
+
 /// The files of one archive that can have several names: (device, inode) and
 /// where the first of them stands among the entries.
 type Inodes = HashMap<(u32, u32, u32), usize>;

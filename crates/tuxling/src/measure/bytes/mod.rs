@@ -6,6 +6,7 @@
 
 mod boot;
 pub mod marginal;
+pub mod ramdisk;
 mod share;
 mod stream;
 
@@ -117,6 +118,14 @@ pub struct Bytes {
     pub share_by: Option<String>,
 }
 
+impl Bytes {
+    /// Whether the Makefiles were known: some leaf has an option.
+    pub fn tells_options(&self) -> bool {
+        let has = |leaf: &Leaf| matches!(leaf.brought_by, BroughtBy::Options(_));
+        self.leaves.iter().any(has)
+    }
+}
+
 /// A kernel that was read, ready to be asked.
 #[derive(Debug)]
 pub struct Kernel {
@@ -159,7 +168,7 @@ impl Kernel {
                 .stream
                 .place(&self.elf, piece.section, piece.address, piece.bytes)?;
             let object = piece.object.map(|o| self.attribution.objects[o].clone());
-            let (name, _) = name_of(self, piece.what, piece.input);
+            let (name, _) = name_of(&self.elf, &self.attribution, piece.what, piece.input);
             Some((
                 place,
                 self.elf.sections[piece.section].name.clone(),
@@ -217,7 +226,7 @@ pub fn bytes(given: &Given) -> Result<(Kernel, Bytes)> {
             .entry(piece.object)
             .or_insert_with(|| kernel.brought_by(piece.object, given.objects))
             .clone();
-        let (name, kind) = name_of(&kernel, piece.what, piece.input);
+        let (name, kind) = name_of(&kernel.elf, &kernel.attribution, piece.what, piece.input);
         leaves.push(Leaf {
             section: section.name.clone(),
             object: piece.object.map(|o| kernel.attribution.objects[o].clone()),
@@ -250,11 +259,17 @@ pub fn bytes(given: &Given) -> Result<(Kernel, Bytes)> {
     Ok((kernel, bytes))
 }
 
-fn name_of(kernel: &Kernel, what: What, input: Option<usize>) -> (String, LeafKind) {
-    let input = input.map_or("", |i| kernel.attribution.names[i].as_str());
+/// The name of a piece, and what it is.
+pub fn name_of(
+    elf: &Elf,
+    attribution: &Attribution,
+    what: What,
+    input: Option<usize>,
+) -> (String, LeafKind) {
+    let input = input.map_or("", |i| attribution.names[i].as_str());
     let told = |text: &str, kind| (text.to_owned(), kind);
     match what {
-        What::Symbol(symbol) => told(&kernel.elf.symbols[symbol].name, LeafKind::Symbol),
+        What::Symbol(symbol) => told(&elf.symbols[symbol].name, LeafKind::Symbol),
         What::Strings => told("(strings)", LeafKind::Strings),
         What::Table => (format!("(table {input})"), LeafKind::Table),
         What::Unnamed => (format!("(unnamed in {input})"), LeafKind::Unnamed),
@@ -303,7 +318,7 @@ fn gaps(kernel: &Kernel, freed: Option<(u64, u64)>) -> Vec<Leaf> {
     sections
         .windows(2)
         .filter_map(|pair| {
-            let end = pair[0].load_address + pair[0].bytes;
+            let end = pair[0].load_address.checked_add(pair[0].bytes)?;
             let ram = pair[1]
                 .load_address
                 .checked_sub(end)
@@ -312,7 +327,7 @@ fn gaps(kernel: &Kernel, freed: Option<(u64, u64)>) -> Vec<Leaf> {
             if ram > 1 << 24 {
                 return None;
             }
-            let at = pair[0].address + pair[0].bytes;
+            let at = pair[0].address.saturating_add(pair[0].bytes);
             Some(Leaf {
                 section: "(between sections)".to_owned(),
                 object: None,

@@ -111,7 +111,7 @@ pub(super) fn unpacked(payload: &[u8]) -> Result<Option<Vec<u8>>> {
 }
 
 /// Whole numbers in proportion to `exact` that add up to `total`.
-fn apportion(exact: &[f64], total: u64) -> Vec<u64> {
+pub(super) fn apportion(exact: &[f64], total: u64) -> Vec<u64> {
     let sum: f64 = exact.iter().sum();
     let scale = if sum > 0.0 { total as f64 / sum } else { 0.0 };
     let mut whole: Vec<u64> = exact.iter().map(|e| (e * scale).floor() as u64).collect();

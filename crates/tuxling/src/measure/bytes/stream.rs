@@ -19,8 +19,8 @@ pub struct Stream {
     starts: Vec<Option<usize>>,
 }
 
-/// More than this between two sections is not one image.
-const LIMIT: u64 = 1 << 30;
+/// More than this from the first byte to the last is not one image.
+const LIMIT: u64 = 1 << 28;
 
 impl Stream {
     /// The stream of a linked kernel whose unpacked payload is at hand.

@@ -36,7 +36,11 @@ function tiles() {
     tile("Ramdisk", image.ramdisk_bytes, "B", image.ramdisk_bytes ? `${record.ramdisk.compression}, ${digits(record.ramdisk.archive_bytes)} B unpacked` : "built into the kernel", against.image.ramdisk_bytes),
     tile("RAM in use", ram.used_kib, "KiB", ram.total_kib === null ? "" : `of ${digits(ram.total_kib)} KiB that the kernel manages`, against.ram.used_kib),
     tile("Smallest RAM", ram.smallest_kib, "KiB", "that all checks pass with", against.ram.smallest_kib),
-    tile("Boot", boot.instructions, "instr.", boot.seconds === null ? "until the first check passed" : `${boot.seconds.toFixed(1)} s under ${record.accelerator || "QEMU"}`, against.boot.instructions));
+    tile("Boot", millions(boot.instructions), "million instr.", boot.seconds === null ? "until the first check passed" : `${boot.seconds.toFixed(1)} s under ${record.accelerator || "QEMU"}`, millions(against.boot.instructions)));
+}
+
+function millions(number) {
+  return number === null || number === undefined ? number : Math.round(number / 1e6);
 }
 
 function checks() {

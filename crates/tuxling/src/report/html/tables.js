@@ -1,13 +1,13 @@
 // Tables whose columns sort.
 
 /**
- * A table. `columns`: {title, value(row), show(row), number}. Sorted by the
+ * A table. `columns`: {title, value(row), show(row), number, spare}. Sorted by the
  * column at `by` first; rows beyond `most` come with a button.
  */
 function table(caption, columns, rows, by = -1, most = 25) {
   const state = { by, down: by >= 0 && columns[by].number, all: rows.length <= most };
   const body = el("tbody");
-  const heads = columns.map((column, i) => el("th", { scope: "col", class: column.number ? "number" : null, "aria-sort": "none" },
+  const heads = columns.map((column, i) => el("th", { scope: "col", class: kind(column, null), "aria-sort": "none" },
     el("button", { type: "button", onclick: () => sort(i) }, column.title)));
   const more = el("button", { type: "button", class: "plain", onclick: () => { state.all = true; draw(); } },
     `Show all ${digits(rows.length)}`);
@@ -29,12 +29,17 @@ function table(caption, columns, rows, by = -1, most = 25) {
     heads.forEach((head, i) => head.setAttribute("aria-sort",
       i === state.by ? (state.down ? "descending" : "ascending") : "none"));
     body.replaceChildren(...(state.all ? sorted : sorted.slice(0, most)).map((row) => el("tr", {}, columns.map((column) =>
-      el("td", { class: column.number ? "number" : "name" }, column.show ? column.show(row) : String(column.value(row)))))));
+      el("td", { class: kind(column, "name") }, column.show ? column.show(row) : String(column.value(row)))))));
     more.hidden = state.all;
   }
   draw();
   return el("div", {}, el("div", { class: "scroll" },
     el("table", {}, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads)), body)), more);
+}
+
+/** A column's class; a narrow screen leaves out what is spare. */
+function kind(column, other) {
+  return [column.number ? "number" : other, column.spare ? "spare" : null].filter(Boolean).join(" ") || null;
 }
 
 /** A column of bytes. */
@@ -71,11 +76,11 @@ function tables(data) {
     bytes("Size", (row) => row.size),
     { title: "Compressed", number: true, value: (row) => row.share, show: (row) => [digits(row.share),
       el("i", { class: "gauge", style: `width:${Math.min(100, (400 * row.share) / (total || 1))}%` })] },
-    { title: "of all", number: true, value: (row) => row.share, show: (row) => percent(row.share, total) },
+    { title: "of all", number: true, spare: true, value: (row) => row.share, show: (row) => percent(row.share, total) },
     bytes("RAM", (row) => row.ram),
   ];
   const parts = [
-    ["options", "Options", "Option", "What each option brings into the image.", (unit) => unit[2]],
+    ["options", "Options", "Option", "What each option brings into the image.", (unit) => unit[2] && unit[2].replaceAll("/", " › ")],
     ["objects", "Objects", "Object", "Each object file of the kernel, each file of the ramdisk.", (unit) => unit[1]],
     ["symbols", "Symbols", "Symbol", "The largest functions and data.", (unit, leaf) => leaf[1] && `${leaf[1]} (${unit[1]})`],
   ];

@@ -13,15 +13,15 @@ function branch(name, parent) {
 
 /**
  * The tree of all leaves: by directory (`kernel/net/ipv4/tcp.o/tcp_sendmsg`) or
- * by option (`kernel/INET/net/ipv4/tcp.o/tcp_sendmsg`).
+ * by option (`kernel/NET/INET/net/ipv4/tcp.o/tcp_sendmsg`).
  */
 function grow(data, axis) {
   const root = branch(data.recipe, null);
   for (const leaf of data.leaves) {
     const [image, path, option] = data.units[leaf[0]];
     const steps = [image];
-    if (axis === "option" && option) steps.push(option, path);
-    else steps.push(...path.split("/"));
+    if (axis === "option" && option) steps.push(...option.split("/"));
+    steps.push(...path.split("/"));
     if (leaf[1]) steps.push(leaf[1]);
     let node = root;
     add(node, leaf);

@@ -58,7 +58,7 @@ function shown(node, measure, most) {
   for (const child of all.slice(most - 1)) {
     for (const key of Object.keys(MEASURES)) rest.amounts[key] += child.amounts[key];
   }
-  return [...all.slice(0, most - 1), rest];
+  return [...all.slice(0, most - 1), rest].sort((a, b) => b.amounts[measure] - a.amounts[measure]);
 }
 
 /** The map, its crumbs and its search. */
