@@ -7,6 +7,7 @@ mod fixture;
 mod boards;
 mod ram;
 mod releases;
+mod size;
 
 use std::fs;
 

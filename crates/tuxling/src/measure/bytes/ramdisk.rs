@@ -236,7 +236,7 @@ mod tests {
         let mut tree = Tree::new();
         for (path, byte) in [("bin/one", 1u8), ("two", 2)] {
             let path = ArchivePath::new(path).expect("a path");
-            let text: Vec<u8> = (0..9000u32).map(|i| (i * i >> 3) as u8 ^ byte).collect();
+            let text: Vec<u8> = (0..9000u32).map(|i| ((i * i) >> 3) as u8 ^ byte).collect();
             tree.insert(Entry::file(path, text)).expect("goes in");
         }
         let mut image = Vec::new();
