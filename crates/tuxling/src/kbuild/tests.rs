@@ -80,7 +80,6 @@ fn conditions_functions_and_the_architectures_variables_are_followed() {
     assert_eq!(options(&objects, "l2.o"), ["A"]);
     assert_eq!(options(&objects, "arch/x86/lib/memcpy_32.o"), [""; 0]);
     assert!(objects.reasons["arch/x86/lib/delay.o"].library);
-    // `ifndef` of an option that is set.
     assert_eq!(options(&objects, "arch/x86/lib/other.o"), ["not built"]);
 }
 
