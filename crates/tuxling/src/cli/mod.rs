@@ -22,6 +22,7 @@ mod terminal;
 mod trace;
 mod tree_diff;
 mod why;
+mod without;
 
 use std::ffi::OsString;
 use std::io::Write;

@@ -8,10 +8,8 @@ use serde::Serialize;
 use super::args::SizeArgs;
 use super::diff_kernels::is_elf;
 use super::progress::Terminal;
-use super::{cwd, load, print, print_json, processes};
+use super::{cwd, load, print, print_json, processes, without};
 use crate::error::{Failure, Kind, Result};
-use crate::kernel::Tools;
-use crate::kernel::kconfig as kernel_tree;
 use crate::measure::bytes::ramdisk::Part;
 use crate::measure::bytes::{self, Bytes, Given, marginal};
 use crate::report::size::{self, Axis, Node};
@@ -61,15 +59,13 @@ pub fn run(args: &SizeArgs) -> Result<()> {
     let linux = obtain_linux(&plan, source::Mode::Normal, &session)?;
     let (kernel, bytes, objects) = of::of_kernel(&system.kernel, &linux, arch)?;
     if !args.without.is_empty() {
-        return without(
-            args,
-            &plan,
-            &linux,
-            &system.kernel,
-            &kernel,
-            &objects,
-            &session,
-        );
+        let subject = without::Subject {
+            plan: &plan,
+            linux: &linux,
+            kernel: &kernel,
+            objects: &objects,
+        };
+        return without::run(args, &subject, &session);
     }
     let mut tree = tree(args, &plan.name, &bytes);
     if let Some(count) = args.marginal {
@@ -191,89 +187,4 @@ fn marginals(
         tree.children[index].marginal = Some(bytes);
     }
     Ok(())
-}
-
-/// One option that is thought away.
-#[derive(Serialize)]
-struct Without {
-    option: String,
-    /// All options whose values change with it.
-    changes: Vec<String>,
-    /// How many objects go.
-    objects: usize,
-    /// Bytes of vmlinux that go.
-    size: u64,
-    /// What the compressed kernel loses.
-    compressed: i64,
-}
-
-fn without(
-    args: &SizeArgs,
-    plan: &crate::recipe::Plan,
-    linux: &source::Source,
-    built: &crate::kernel::Kernel,
-    kernel: &bytes::Kernel,
-    objects: &crate::kbuild::Objects,
-    session: &Session,
-) -> Result<()> {
-    let arch = plan.board.arch;
-    let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
-    let tree = kernel_tree::load(linux, arch, &tools, session)?;
-    let path = built.config();
-    let text = fs::read_to_string(&path).map_err(|e| Failure::io("read", &path, &e))?;
-    let mut rows = Vec::new();
-    let mut sets = Vec::new();
-    for option in &args.without {
-        let name = option.strip_prefix("CONFIG_").unwrap_or(option);
-        let mut configuration = tree.resolve(&text);
-        let request = tree
-            .kconfig
-            .request(name, "n")
-            .map_err(|e| Failure::new(Kind::Usage, format!("can't think {name} away: {e:?}")))?;
-        let changes = configuration.set(&[request]);
-        let after = of::objects(&linux.tree, arch, &configuration.to_dotconfig());
-        let gone = of::gone(objects, &after);
-        let named = kernel
-            .attribution
-            .objects
-            .iter()
-            .filter(|o| gone(o))
-            .count();
-        let places = of::places_of(kernel, &gone);
-        rows.push(Without {
-            option: name.to_owned(),
-            changes: changes
-                .iter()
-                .map(|c| tree.kconfig.display_name(c.symbol).to_owned())
-                .collect(),
-            objects: named,
-            size: places.iter().map(|p| p.len() as u64).sum(),
-            compressed: 0,
-        });
-        sets.push(places);
-    }
-    let filter = marginal::filter_of(&kernel.elf);
-    let found = marginal::marginals(&kernel.stream.bytes, &sets, filter, session.jobs)?;
-    for (row, bytes) in rows.iter_mut().zip(found) {
-        row.compressed = bytes;
-    }
-    rows.sort_by_key(|row| std::cmp::Reverse(row.compressed));
-    if args.json {
-        return print_json(&rows);
-    }
-    let mut out = format!(
-        "{:>11} {:>11} {:>8}  without\n",
-        "payload B", "size B", "objects"
-    );
-    for row in &rows {
-        let also = match row.changes.len() {
-            0 | 1 => String::new(),
-            n => format!("  ({} other options change)", n - 1),
-        };
-        out.push_str(&format!(
-            "{:>11} {:>11} {:>8}  {}{also}\n",
-            -row.compressed, row.size, row.objects, row.option
-        ));
-    }
-    print(&out)
 }

@@ -8,6 +8,7 @@ mod boards;
 mod prune;
 mod ram;
 mod releases;
+mod size;
 
 use std::fs;
 
