@@ -19,6 +19,15 @@ use crate::store::cache::Lock;
 /// The object whose compilation others are modelled on: plain C of the core.
 const MODEL: &str = "init/main.o";
 
+/// The folder that the kernel's top Makefile descends into, to see in each folder
+/// below whether anything is to be compiled: the longest part of a `make` that
+/// compiles nothing. The tree was made when it was opened, so there is nothing
+/// in this one.
+const NO_DESCENT: &str = "build-dir=tuxling-link/nothing";
+
+/// Tools that are built by Makefiles with a variable of that name.
+const DESCENDING_TOOLS: [&str; 2] = ["\nCONFIG_OBJTOOL=y", "\nCONFIG_DEBUG_INFO_BTF=y"];
+
 /// The name of the archive that is linked in the place of the kernel's objects.
 const ARCHIVE: &str = "relinked.a";
 
@@ -120,7 +129,11 @@ impl<'a> Bench<'a> {
         let _guard = Unlinked::new(&self.tree)?;
         let log = self.tree.join("tuxling.log");
         let _ = fs::remove_file(&log); // the last build's; a new one is begun
-        let make = build::whole_command(&self.input, &self.tree, session)?;
+        let mut make = build::whole_command(&self.input, &self.tree, session)?;
+        let config = &self.input.config.text;
+        if !DESCENDING_TOOLS.iter().any(|tool| config.contains(tool)) {
+            make = make.arg(NO_DESCENT);
+        }
         session
             .processes
             .run_logged(&make.env(linker::RELINKED, &objects), &log, &|line| {

@@ -314,3 +314,46 @@ fn sort<T: Ord>(list: &mut Vec<T>) {
 fn is_zero(n: &u32) -> bool {
     *n == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(number: u32, outcome: Outcome, linked: bool, case: Option<&str>) -> Attempt {
+        Attempt {
+            number,
+            condition: Condition {
+                loaded: number % 2 == 0,
+                ..Condition::default()
+            },
+            case: case.map(str::to_owned),
+            outcome,
+            missed: None,
+            added: Vec::new(),
+            link_seconds: linked.then_some(1.0),
+            rewrite_seconds: None,
+            boot_seconds: 1.0,
+        }
+    }
+
+    #[test]
+    fn only_boots_since_the_last_link_and_the_last_failure_count() {
+        let passed = |number, linked| attempt(number, Outcome::Passed, linked, None);
+        let mut attempts = vec![
+            attempt(1, Outcome::Trapped, true, None),
+            passed(2, true),
+            passed(3, false),
+        ];
+        assert_eq!(counted(&attempts).len(), 2);
+        attempts.push(attempt(4, Outcome::BootHung, false, None));
+        assert_eq!(counted(&attempts).len(), 0);
+        attempts.push(passed(5, false));
+        attempts.push(attempt(6, Outcome::Passed, false, Some("storm")));
+        attempts.push(passed(7, false));
+        assert_eq!(counted(&attempts).len(), 2);
+        attempts.push(attempt(8, Outcome::Trapped, false, Some("flood")));
+        attempts.push(passed(9, true));
+        assert_eq!(counted(&attempts).len(), 1);
+        assert_eq!(counted(&[]).len(), 0);
+    }
+}

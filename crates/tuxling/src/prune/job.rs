@@ -55,6 +55,7 @@ impl Whole {
             ..options.clone()
         };
         let ingredients = system::prepare(&plan, &options, session)?;
+        subject::refuse_unsupported(&ingredients.config().text)?;
         let kernel = session.phase("kernel", || {
             kernel::build(&ingredients.kernel_input(&plan), session)
         })?;

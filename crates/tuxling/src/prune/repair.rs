@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::Code;
-use vmlinux::prune::{FunctionIndex, Graph, Pruned, TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED};
+use vmlinux::prune::{
+    FunctionIndex, Graph, Pruned, TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED, find_trap,
+};
 
 use super::policy::Kept;
-use super::subject::{Subject, trapped_at};
+use super::subject::{Relinked, Subject};
 use crate::adversity::{Bench, Boot, Case, CaseRecord};
 use crate::check::agent;
 use crate::error::{Failure, Kind, Result};
@@ -48,6 +50,9 @@ pub struct Attempt {
     /// How long the link before it took; `null` where the last one's kernel
     /// was booted again.
     pub link_seconds: Option<f64>,
+    /// How long of that rewriting and verifying the objects took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrite_seconds: Option<f64>,
     /// How long the boot took.
     pub boot_seconds: f64,
 }
@@ -88,6 +93,9 @@ pub struct Repaired {
 pub struct Linked {
     /// What the engine says of it.
     pub pruned: Pruned,
+    /// How long rewriting its objects took.
+    pub rewrite: Duration,
+    vmlinux: Vec<u8>,
     code: Code,
     points: TrapPoints,
     names: Vec<String>,
@@ -105,7 +113,7 @@ impl Linked {
         // The checks' agent is started by a parameter of its own.
         let command_line = agent::cmdline_with_agent(&runner.plan.kernel.cmdline);
         let wish = kept.wish(level, &subject.program, &command_line);
-        let pruned = subject.link(&wish, dir, session)?;
+        let Relinked { pruned, rewrite } = subject.link(&wish, dir, session)?;
         let path = dir.join("vmlinux");
         let bytes = std::fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
         let unreadable = |what: String| Failure::new(Kind::Build, what);
@@ -132,6 +140,8 @@ impl Linked {
         let names = pruned.traps.iter().map(name).collect();
         Ok(Linked {
             pruned,
+            rewrite,
+            vmlinux: bytes,
             code,
             points,
             names,
@@ -140,7 +150,9 @@ impl Linked {
 
     /// The function that a trap stands for.
     pub fn missed(&self, seen: &TrapSeen) -> Option<FunctionIndex> {
-        trapped_at(&self.code, &self.pruned, self.virtual_address(seen.trap))
+        let trap = find_trap(&self.vmlinux, self.virtual_address(seen.trap));
+        let number = trap.ok()??.index as usize;
+        self.pruned.traps.get(number).map(|trap| trap.function)
     }
 
     /// How a boot of it is looked at: with an eye on its traps.
@@ -240,7 +252,7 @@ impl Repair<'_> {
                 Some(linked) => linked,
                 None => self.link(kept, session)?,
             };
-            let link_time = fresh.then(|| started.elapsed());
+            let link_time = fresh.then(|| (started.elapsed(), current.rewrite));
             let at = (first + standing.passed) % self.trials.len().max(1);
             let Some(trial) = self.trials.get(at) else {
                 return Err(Failure::new(Kind::Usage, "nothing is to be booted"));
@@ -369,7 +381,12 @@ impl Standing {
     }
 }
 
-fn attempt(number: u32, trial: &Trial, booted: &Booted, link_time: Option<Duration>) -> Attempt {
+fn attempt(
+    number: u32,
+    trial: &Trial,
+    booted: &Booted,
+    link_time: Option<(Duration, Duration)>,
+) -> Attempt {
     let (condition, case) = match trial {
         Trial::Ordinary(condition) => (condition.clone(), None),
         Trial::Adverse(case) => (Condition::default(), Some(case.name.to_owned())),
@@ -387,7 +404,8 @@ fn attempt(number: u32, trial: &Trial, booted: &Booted, link_time: Option<Durati
         outcome,
         missed: report.trap.map(|_| report.reason.clone()),
         added: Vec::new(),
-        link_seconds: link_time.map(|t| t.as_secs_f64()),
+        link_seconds: link_time.map(|(whole, _)| whole.as_secs_f64()),
+        rewrite_seconds: link_time.map(|(_, rewrite)| rewrite.as_secs_f64()),
         boot_seconds: report.took.as_secs_f64(),
     }
 }

@@ -1,12 +1,10 @@
 //! The kernel that is pruned: compiled with a section for each function, read
 //! into the engine, and linked again and again.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use vmlinux::Code;
-use vmlinux::prune::{EntrySizes, FunctionIndex, Input, Program, Pruned, Role, Wish};
+use vmlinux::prune::{EntrySizes, Input, PROBE, Program, Pruned, Role, Wish, unsupported, verify};
 
 use crate::error::{Failure, Kind, Result};
 use crate::kernel::build::{DATA_SECTIONS, FUNCTION_SECTIONS};
@@ -14,9 +12,6 @@ use crate::kernel::relink::{Bench, LinkedObject};
 use crate::recipe::Plan;
 use crate::session::Session;
 use crate::trial::system::Ingredients;
-
-/// The symbols that mark functions in a kernel linked for a trace.
-const MARK: &str = "tuxling_fn.";
 
 /// A kernel that can be pruned.
 #[derive(Debug)]
@@ -54,39 +49,49 @@ impl<'a> Subject<'a> {
         Ok(Subject { bench, program })
     }
 
-    /// Prunes, links, and fills `dir` with what a kernel's folder holds.
-    pub fn link(&self, wish: &Wish, dir: &Path, session: &Session) -> Result<Pruned> {
+    /// Prunes, links, and fills `dir` with what a kernel's folder holds. The
+    /// objects are read again and verified before they are linked.
+    pub fn link(&self, wish: &Wish, dir: &Path, session: &Session) -> Result<Relinked> {
+        let started = Instant::now();
         let pruned = self.program.prune(wish).map_err(not_pruned)?;
+        verify::check(&self.program, &pruned).map_err(|e| {
+            Failure::new(
+                Kind::Build,
+                format!("the pruned objects are wrong, which is a bug of tuxling's: {e}"),
+            )
+        })?;
+        let rewrite = started.elapsed();
         std::fs::create_dir_all(dir).map_err(|e| Failure::io("make the folder", dir, &e))?;
         self.bench.link(&pruned.archive(), dir, session)?;
-        Ok(pruned)
-    }
-
-    /// Where each function lies in a kernel that was linked with marks, by
-    /// address.
-    pub fn marked(&self, code: &Code) -> Vec<(Range<u64>, FunctionIndex)> {
-        let functions = self.program.functions();
-        let mut marked: Vec<_> = code
-            .symbols
-            .iter()
-            .filter_map(|symbol| {
-                let index: u32 = symbol.name.strip_prefix(MARK)?.parse().ok()?;
-                let bytes = functions.get(index as usize)?.bytes.max(1);
-                let end = symbol.address.saturating_add(bytes);
-                Some((symbol.address..end, FunctionIndex(index)))
-            })
-            .collect();
-        marked.sort_by_key(|(range, index)| (range.start, *index));
-        marked
+        Ok(Relinked { pruned, rewrite })
     }
 }
 
-/// The function behind the address of a trap in a pruned kernel.
-pub fn trapped_at(code: &Code, pruned: &Pruned, address: u64) -> Option<FunctionIndex> {
-    let symbol = code.at(address)?;
-    let rest = symbol.name.strip_prefix("tuxling_trap.")?;
-    let number: usize = rest.split('.').next()?.parse().ok()?;
-    Some(pruned.traps.get(number)?.function)
+/// A kernel that was linked again.
+#[derive(Debug)]
+pub struct Relinked {
+    /// What the engine says of it.
+    pub pruned: Pruned,
+    /// How long taking apart, rewriting and verifying took.
+    pub rewrite: Duration,
+}
+
+/// Refuses a configuration that can't be pruned, before anything is compiled.
+pub fn refuse_unsupported(config: &str) -> Result<()> {
+    let refused = unsupported(config);
+    let Some(first) = refused.first() else {
+        return Ok(());
+    };
+    let lines = refused.iter().map(|u| format!("{}: {}", u.option, u.why));
+    Err(Failure::new(
+        Kind::Config,
+        format!("a kernel with {} can't be pruned yet", first.option),
+    )
+    .detail(lines.collect::<Vec<_>>().join("\n"))
+    .help(format!(
+        "turn it off in the recipe: options = \"{}=n\" under [kernel]",
+        first.option
+    )))
 }
 
 fn input(object: &LinkedObject) -> Input<'_> {
@@ -124,56 +129,28 @@ fn handler(plan: &Plan, bench: &Bench, session: &Session) -> Result<LinkedObject
     })
 }
 
-/// The structures whose arrays the linker gathers from all objects, with the
-/// header and the condition under which the tree has them.
-const TABLES: &[(&str, &str, &str)] = &[
-    ("exception_table_entry", "asm/extable.h", "1"),
-    ("bug_entry", "linux/bug.h", "defined(CONFIG_GENERIC_BUG)"),
-    (
-        "jump_entry",
-        "linux/jump_label.h",
-        "defined(CONFIG_JUMP_LABEL)",
-    ),
-    (
-        "alt_instr",
-        "asm/alternative.h",
-        "defined(CONFIG_X86) || defined(CONFIG_ARM64)",
-    ),
-    (
-        "static_call_site",
-        "linux/static_call_types.h",
-        "defined(CONFIG_HAVE_STATIC_CALL_INLINE)",
-    ),
-    ("obs_kernel_param", "linux/init.h", "1"),
-    ("kernel_param", "linux/moduleparam.h", "1"),
-    (
-        "earlycon_id",
-        "linux/serial_core.h",
-        "defined(CONFIG_SERIAL_EARLYCON)",
-    ),
-    ("pci_fixup", "linux/pci.h", "defined(CONFIG_PCI)"),
-    ("tagtable", "asm/setup.h", "defined(CONFIG_ARM)"),
-    ("of_device_id", "linux/mod_devicetable.h", "1"),
-    ("machine_desc", "asm/mach/arch.h", "defined(CONFIG_ARM)"),
-    ("proc_info_list", "asm/procinfo.h", "defined(CONFIG_ARM)"),
-];
-
-/// Asks the tree itself, by a file that is compiled with its headers: the size
-/// of a structure is the size of a variable.
+/// Asks the tree itself, by a file that is compiled with its headers.
 fn entry_sizes(bench: &Bench, session: &Session) -> Result<EntrySizes> {
-    let mut source = String::from("#include <linux/module.h>\n#include <linux/uaccess.h>\n");
-    for (structure, header, condition) in TABLES {
-        source.push_str(&format!(
-            "#if {condition}\n#include <{header}>\n\
-             char tuxling_size_{structure}[sizeof(struct {structure})] = {{ 1 }};\n#endif\n"
-        ));
+    let object = bench.compile("sizes.c", PROBE, session)?;
+    EntrySizes::of_probe(&object).map_err(|e| Failure::new(Kind::Build, e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cant_be_pruned_is_refused_by_its_name_with_the_mend() {
+        let failure = refuse_unsupported("CONFIG_SMP=y\nCONFIG_KALLSYMS=y\n")
+            .expect_err("both are unsupported");
+        assert_eq!(failure.kind, Kind::Config);
+        assert_eq!(
+            failure.message,
+            "a kernel with CONFIG_SMP can't be pruned yet"
+        );
+        let detail = failure.detail.expect("all of them, with reasons");
+        assert!(detail.contains("CONFIG_KALLSYMS: "), "{detail}");
+        assert!(failure.help.expect("a mend").contains("CONFIG_SMP=n"));
+        refuse_unsupported("# CONFIG_SMP is not set\n").expect("it is off");
     }
-    let object = bench.compile("sizes.c", &source, session)?;
-    let sizes = vmlinux::sections::symbol_sizes(&object, "tuxling_size_").map_err(|e| {
-        Failure::new(
-            Kind::Build,
-            format!("can't read the sizes of the tables' entries: {e}"),
-        )
-    })?;
-    Ok(EntrySizes(sizes.into_iter().collect::<BTreeMap<_, _>>()))
 }

@@ -20,7 +20,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use vmlinux::Code;
-use vmlinux::prune::{FunctionIndex, Wish};
+use vmlinux::prune::{FunctionAddress, FunctionIndex, Wish, function_addresses};
 
 use crate::error::{Failure, Kind, Result};
 use crate::machine::boot::Observation;
@@ -73,7 +73,7 @@ impl Marked {
         let marked = Marked {
             kernel,
             layout: runner.layout(&code),
-            functions: subject.marked(&code),
+            functions: marked(&bytes)?,
         };
         match marked.functions.is_empty() {
             false => Ok(marked),
@@ -241,6 +241,14 @@ impl Trace<'_> {
             functions: covered,
         }
     }
+}
+
+/// Where each function lies in a kernel that was linked with marks, by address.
+fn marked(vmlinux: &[u8]) -> Result<Vec<(Range<u64>, FunctionIndex)>> {
+    let addresses = function_addresses(vmlinux);
+    let addresses = addresses.map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let range = |f: &FunctionAddress| f.address..f.address.saturating_add(f.bytes.max(1));
+    Ok(addresses.iter().map(|f| (range(f), f.function)).collect())
 }
 
 /// The functions that executed addresses belong to.

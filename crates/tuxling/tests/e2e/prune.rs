@@ -1,5 +1,6 @@
-//! Pruned kernels: that a missed function is seen wherever it is missed, and
-//! that the certificate makes the same bytes again.
+//! Pruned kernels: that a missed function is seen wherever it is missed, that
+//! what survives adversity before survives it after, and that the certificate
+//! makes the same bytes again.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,6 +9,9 @@ use crate::fixture::{Recipe, Run, folder, run, tuxling};
 
 /// Few boots: what is tested here isn't how well a trace covers.
 const FEW_RUNS: &str = "3";
+
+/// A function that no check of pc-net's calls.
+const KEPT: &str = "kernel/sys.o:__ia32_sys_sethostname";
 
 fn prune(recipe: &Path, arguments: &[&str]) -> Command {
     let mut command = tuxling();
@@ -49,10 +53,14 @@ fn a_missed_function_is_seen_wherever_it_is_missed() {
 fn a_certificate_makes_the_same_bytes_again_with_the_same_tools_only() {
     let dir = folder();
     let recipe = Recipe::pc_net("certified").write(dir.path());
-    let pruned = tight(&recipe, &["--boots", "2", "--json"]).ends_with(0);
+    let pruned = tight(&recipe, &["--boots", "2", "--keep", KEPT, "--json"]).ends_with(0);
     let certificate = pruned.json();
     assert_eq!(certificate["schema"], "tuxling.certificate/1");
     assert_eq!(certificate["passed"]["boots"], 2);
+    let (object, name) = KEPT.split_once(':').expect("both");
+    let kept = certificate["kept"][object].as_array().expect("a list");
+    let asked = |f: &&serde_json::Value| f["symbol"] == name && f["reason"] == "asked";
+    assert!(kept.iter().any(|f| asked(&f)), "{kept:?}");
     let whole = dir.path().join("build/certified/whole/kernel");
     let size = |path: &Path| std::fs::metadata(path).expect("an output").len();
     let kernel = dir.path().join("build/certified/pruned/kernel");
@@ -68,4 +76,38 @@ fn a_certificate_makes_the_same_bytes_again_with_the_same_tools_only() {
     run(&mut prune(&recipe, &["--verify", "other.json"]))
         .ends_with(7)
         .says(&["ld: certified with GNU ld 1.0, here is "]);
+}
+
+#[test]
+fn balanced_survives_what_the_whole_kernel_survives() {
+    let dir = folder();
+    let recipe = Recipe::pc_net("balanced")
+        .with("[adversity]\nsurvive = [\"local\", \"resets\"]")
+        .write(dir.path());
+    let arguments = ["--level", "balanced", "--runs", FEW_RUNS, "--boots", "2"];
+    let pruned = run(prune(&recipe, &arguments).arg("--json")).ends_with(0);
+    let certificate = pruned.json();
+    let cases = certificate["adversity"].as_array().expect("a list");
+    let of = |name: &str| cases.iter().find(|c| c["name"] == name).expect("a case");
+    for case in ["local", "resets"] {
+        assert_eq!(of(case)["survived"], true, "{case}: {}", of(case));
+    }
+    let boots = certificate["attempts"].as_array().expect("a list");
+    let last = &boots[boots.len() - 4..];
+    assert!(last.iter().all(|b| b["outcome"] == "passed"), "{last:?}");
+    let kept = certificate["kept"].to_string();
+    assert!(kept.contains(r#""survives":"local""#));
+}
+
+#[test]
+fn what_cant_be_pruned_is_refused_by_the_options_name() {
+    let dir = folder();
+    let recipe = Recipe::pc_net("many")
+        .with("[kernel]\noptions = \"CONFIG_SMP=y\"")
+        .write(dir.path());
+    run(&mut prune(&recipe, &[])).ends_with(3).says(&[
+        "a kernel with CONFIG_SMP can't be pruned yet",
+        "the entry paths of further processors",
+        "CONFIG_SMP=n",
+    ]);
 }
