@@ -30,6 +30,9 @@ pub struct Machine {
     /// Branches that the assembler has resolved, as pairs of offsets: from
     /// and to. All there are and perhaps some that are none.
     pub resolved_branches: fn(&[u8]) -> Vec<(u64, u64)>,
+    /// The names by which code reads what is ordered with it (unwind tables):
+    /// the linker script's bounds of them. Nobody else refers to the entries.
+    pub linked_bounds: &'static [&'static str],
     /// A trap.
     pub trap: TrapCode,
 }

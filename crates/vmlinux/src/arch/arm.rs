@@ -12,6 +12,8 @@ pub const ARM: Machine = Machine {
     is_branch,
     branch_addend: -8,
     resolved_branches,
+    // arch/arm/kernel/unwind.c
+    linked_bounds: &["__start_unwind_idx", "__stop_unwind_idx"],
     // mov ip, lr; bl handler
     trap: TrapCode {
         code: &[0x0e, 0xc0, 0xa0, 0xe1, 0xfe, 0xff, 0xff, 0xeb],

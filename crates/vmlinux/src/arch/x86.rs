@@ -12,6 +12,7 @@ pub const I386: Machine = Machine {
     is_branch,
     branch_addend: -4,
     resolved_branches,
+    linked_bounds: &[],
     trap: TrapCode {
         code: &[0xe8, 0xfc, 0xff, 0xff, 0xff],
         call: 0,
@@ -31,6 +32,7 @@ pub const X86_64: Machine = Machine {
     is_branch,
     branch_addend: -4,
     resolved_branches,
+    linked_bounds: &[],
     trap: TrapCode {
         code: &[0xe8, 0, 0, 0, 0],
         call: 0,

@@ -1,12 +1,12 @@
 //! What stays: everything that a root needs, over all relocations.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::pieces::{Cut, Piece, Role};
 use super::program::{Program, Spot};
 use super::sections::{Kind, Lives};
 use super::{FunctionIndex, Verdict, Wish};
-use crate::relocatable::abi;
+use crate::relocatable::{Relocation, abi};
 
 /// What stays and what traps.
 #[derive(Debug)]
@@ -41,6 +41,9 @@ impl Live {
             queue: Vec::new(),
             keyed: keyed_entries(program),
             resolved: resolved_branches(program),
+            readers: readers_of_linked(program),
+            // Where nobody is known to read them, anybody may.
+            linked_are_read: wish.whole || program.machine.linked_bounds.is_empty(),
         };
         finder.roots();
         while let Some(piece) = finder.queue.pop() {
@@ -65,6 +68,29 @@ struct Finder<'a> {
     queue: Vec<u32>,
     keyed: HashMap<u32, Vec<u32>>,
     resolved: HashMap<u32, Vec<Spot>>,
+    /// Pieces that read what is ordered with code.
+    readers: HashSet<u32>,
+    /// Whether one of them stays.
+    linked_are_read: bool,
+}
+
+/// The pieces that refer to the bounds of what is ordered with code.
+fn readers_of_linked(program: &Program) -> HashSet<u32> {
+    let bounds = program.machine.linked_bounds;
+    let mut readers = HashSet::new();
+    for (number, piece) in program.pieces.iter().enumerate() {
+        let object = &program.units[piece.unit as usize].object;
+        let relocations = &object.sections[piece.section as usize].relocations;
+        let range = piece.relocations.start as usize..piece.relocations.end as usize;
+        let names_bound = |at: &Relocation| {
+            let symbol = at.symbol.and_then(|index| object.symbols.get(index));
+            symbol.is_some_and(|symbol| bounds.contains(&symbol.name.as_str()))
+        };
+        if relocations[range].iter().any(names_bound) {
+            readers.insert(number as u32);
+        }
+    }
+    readers
 }
 
 /// Entries of tables by the piece that keeps them.
@@ -246,11 +272,14 @@ impl Finder<'_> {
             self.keep(entry);
         }
         let facts = &self.program.units[piece.unit as usize].sections[piece.section as usize];
-        for follower in &facts.followers {
-            let range = self.program.units[piece.unit as usize].sections[*follower as usize]
-                .pieces
-                .clone();
-            range.for_each(|p| self.keep(p));
+        if self.linked_are_read {
+            self.keep_followers(number);
+        } else if self.readers.contains(&number) {
+            self.linked_are_read = true;
+            let staying = self.live.pieces.iter().enumerate();
+            let staying = staying.filter(|(_, stays)| **stays);
+            let staying: Vec<u32> = staying.map(|(index, _)| index as u32).collect();
+            staying.into_iter().for_each(|p| self.keep_followers(p));
         }
         if facts.cut == Cut::Filled && facts.kind == Kind::SharedCode {
             for other in facts.pieces.clone() {
@@ -261,6 +290,17 @@ impl Finder<'_> {
             for spot in self.resolved.get(&number).cloned().unwrap_or_default() {
                 self.refer(spot);
             }
+        }
+    }
+
+    /// Keeps what is ordered with the section of a piece that stays.
+    fn keep_followers(&mut self, number: u32) {
+        let program = self.program;
+        let piece = &program.pieces[number as usize];
+        let sections = &program.units[piece.unit as usize].sections;
+        for follower in &sections[piece.section as usize].followers {
+            let pieces = sections[*follower as usize].pieces.clone();
+            pieces.for_each(|p| self.keep(p));
         }
     }
 

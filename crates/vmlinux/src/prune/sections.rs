@@ -245,6 +245,7 @@ pub fn output_name(section: &Section) -> &str {
     }
     for folded in [
         ".text",
+        ".ARM.extab.text",
         ".data.rel.ro",
         ".data",
         ".rodata",

@@ -74,10 +74,11 @@ pub fn check(program: &Program, pruned: &Pruned) -> Result<Verified, VerifyError
     for (output, file) in &files {
         for symbol in file
             .symbols()
-            .filter(|s| s.is_global() && s.is_definition())
+            // Also absolute ones: an assembler file's `.set`.
+            .filter(|s| s.is_global() && !s.is_undefined())
         {
             let name = symbol.name().map_err(|e| read(output, &e))?.to_owned();
-            let strong = !symbol.is_weak();
+            let strong = !symbol.is_weak() && !symbol.is_common();
             if defined.insert(name.clone(), strong) == Some(true) && strong {
                 return Err(broken(output, format!("{name} is defined twice")));
             }
