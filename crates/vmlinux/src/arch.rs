@@ -24,6 +24,10 @@ pub struct Machine {
     /// Whether the relocation at this place of code is a branch: a call or a
     /// jump, rather than an address that is taken.
     pub is_branch: fn(&[u8], &Relocation) -> bool,
+    /// Whether such a branch is a call that comes back behind itself, whatever
+    /// the processor's flags are: the address it comes back to says which call
+    /// it was.
+    pub is_call: fn(&[u8], &Relocation) -> bool,
     /// What a branch counts from, seen from the place of its relocation: the
     /// addend of a branch to the beginning of a function.
     pub branch_addend: i64,

@@ -249,6 +249,52 @@ fn a_pruned_program_says_what_it_said_and_a_pruned_function_says_its_name() {
 }
 
 #[test]
+fn calls_of_what_is_gone_need_no_trap_of_their_own() {
+    for mode in MODES {
+        let bench = Bench::new("direct", mode);
+        let program = bench.load(&[(
+            "main.c",
+            r#"void say(const char *);
+               __attribute__((noinline)) void first(void) { say("first\n"); }
+               __attribute__((noinline)) void second(void) { say("second\n"); }
+               __attribute__((noinline)) void third(void) { say("third\n"); }
+               static void (*volatile pointer)(void) = third;
+               int wanted = 1;
+               static __attribute__((noinline)) void caller(void)
+               { say("caller\n"); if (!wanted) first(); second(); say("back\n"); }
+               int run(void) { caller(); pointer(); return 0; }"#,
+        )]);
+        let direct = |names: &[&str]| Wish {
+            direct: true,
+            marks: true,
+            ..without(&program, names)
+        };
+        let missed = |said: &str, pruned: &Pruned| {
+            let address = said.lines().find_map(|l| l.strip_prefix("trap "));
+            let address = address.expect("it trapped").parse().expect("a number");
+            let file = std::fs::read(bench.folder.join("program")).expect("linked");
+            let missed = program.missed(pruned, &file, (address, 0));
+            let missed = missed.expect("an ELF file").expect("it is known");
+            let name = |f: FunctionIndex| program.functions()[f.0 as usize].id.symbol.clone();
+            (name(missed.function), missed.caller.map(name))
+        };
+        let pruned = prune(&program, &direct(&["first", "second"]));
+        assert!(pruned.traps.is_empty(), "{mode}: {:?}", pruned.traps);
+        assert_eq!(fate(&program, &pruned, "second"), [Fate::Trapped]);
+        let (said, status) = bench.execute(&pruned);
+        assert_eq!(status, Some(99), "{mode}: {said}");
+        let by_caller = ("second".to_owned(), Some("caller".to_owned()));
+        assert_eq!(missed(&said, &pruned), by_caller, "{mode}: {said}");
+        // An address that is taken needs something that has it.
+        let pruned = prune(&program, &direct(&["third"]));
+        assert_eq!(pruned.traps.len(), 1, "{mode}");
+        let (said, _) = bench.execute(&pruned);
+        assert!(said.contains("back"), "{mode}: {said}");
+        assert_eq!(missed(&said, &pruned).0, "third", "{mode}: {said}");
+    }
+}
+
+#[test]
 fn static_functions_of_one_name_are_told_apart() {
     let unit = |text: &str, name: &str| {
         format!(

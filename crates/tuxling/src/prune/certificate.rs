@@ -329,6 +329,7 @@ mod tests {
             case: case.map(str::to_owned),
             outcome,
             missed: None,
+            reason: None,
             added: Vec::new(),
             link_seconds: linked.then_some(1.0),
             rewrite_seconds: None,

@@ -177,6 +177,9 @@ impl Kept {
         let all = (0..program.functions().len() as u32).map(FunctionIndex);
         Wish {
             verdicts: all.map(verdict).collect(),
+            // A call that misses its function says so by its own place.
+            marks: true,
+            direct: true,
             command_line: (level != PruneLevel::Safe).then(|| command_line.to_owned()),
             ..Wish::default()
         }

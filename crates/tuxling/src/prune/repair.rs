@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::Code;
 use vmlinux::prune::{
-    FunctionIndex, Graph, Pruned, TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED, find_trap,
+    FunctionIndex, Graph, Missed, Program, Pruned, TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED,
 };
 
 use super::policy::Kept;
@@ -45,6 +45,9 @@ pub struct Attempt {
     pub outcome: Outcome,
     /// The function that it missed, and who called it.
     pub missed: Option<String>,
+    /// Why it failed, where it didn't miss a function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// The functions that were put back because of it.
     pub added: Vec<String>,
     /// How long the link before it took; `null` where the last one's kernel
@@ -90,7 +93,7 @@ pub struct Repaired {
 
 /// A kernel that was linked, and what its traps mean.
 #[derive(Debug)]
-pub struct Linked {
+pub struct Linked<'a> {
     /// What the engine says of it.
     pub pruned: Pruned,
     /// How long rewriting its objects took.
@@ -98,18 +101,18 @@ pub struct Linked {
     vmlinux: Vec<u8>,
     code: Code,
     points: TrapPoints,
-    names: Vec<String>,
+    program: &'a Program,
 }
 
-impl Linked {
+impl<'a> Linked<'a> {
     /// Links what is kept and reads the result.
     pub fn new(
-        subject: &Subject,
+        subject: &'a Subject<'a>,
         (level, kept): (PruneLevel, &Kept),
         runner: &Runner,
         dir: &Path,
         session: &Session,
-    ) -> Result<Linked> {
+    ) -> Result<Linked<'a>> {
         // The checks' agent is started by a parameter of its own.
         let command_line = agent::cmdline_with_agent(&runner.plan.kernel.cmdline);
         let wish = kept.wish(level, &subject.program, &command_line);
@@ -130,29 +133,24 @@ impl Linked {
             word: code.word,
             offset: runner.offset(&code),
         };
-        let functions = subject.program.functions();
-        let name = |trap: &vmlinux::prune::Trap| {
-            let function = functions.get(trap.function.0 as usize);
-            function.map_or_else(String::new, |f| {
-                format!("{} ({})", f.id.symbol, f.id.object)
-            })
-        };
-        let names = pruned.traps.iter().map(name).collect();
         Ok(Linked {
             pruned,
             rewrite,
             vmlinux: bytes,
             code,
             points,
-            names,
+            program: &subject.program,
         })
     }
 
-    /// The function that a trap stands for.
-    pub fn missed(&self, seen: &TrapSeen) -> Option<FunctionIndex> {
-        let trap = find_trap(&self.vmlinux, self.virtual_address(seen.trap));
-        let number = trap.ok()??.index as usize;
-        self.pruned.traps.get(number).map(|trap| trap.function)
+    /// What a trap says.
+    pub fn missed(&self, seen: &TrapSeen) -> Option<Missed> {
+        let trap = self.virtual_address(seen.trap);
+        let caller = self.virtual_address(seen.caller);
+        let missed = self
+            .program
+            .missed(&self.pruned, &self.vmlinux, (trap, caller));
+        missed.ok().flatten()
     }
 
     /// How a boot of it is looked at: with an eye on its traps.
@@ -174,18 +172,25 @@ impl Linked {
     }
 }
 
-impl TrapWords for Linked {
+impl TrapWords for Linked<'_> {
     fn words(&self, seen: &TrapSeen) -> String {
-        let trap = self.virtual_address(seen.trap);
-        let missed = self
-            .missed(seen)
-            .and_then(|f| self.pruned.traps.iter().position(|t| t.function == f))
-            .and_then(|at| self.names.get(at).cloned())
-            .unwrap_or_else(|| format!("something at {trap:#x}"));
-        let caller = self.virtual_address(seen.caller);
-        match self.code.at(caller.saturating_sub(1)) {
-            Some(symbol) => format!("{missed} was removed, and called from {}", symbol.name),
-            None => format!("{missed} was removed, and called from {caller:#x}"),
+        let Some(Missed { function, caller }) = self.missed(seen) else {
+            let trap = self.virtual_address(seen.trap);
+            return format!("something was removed that was called at {trap:#x}");
+        };
+        let name = |function: FunctionIndex| {
+            let function = self.program.functions().get(function.0 as usize);
+            function.map(|f| (f.id.symbol.as_str(), f.id.object.as_str()))
+        };
+        let (symbol, object) = name(function).unwrap_or_default();
+        match caller.and_then(name) {
+            Some((caller, _)) => {
+                format!("{symbol} ({object}) was removed, and called from {caller}")
+            }
+            None => format!(
+                "{symbol} ({object}) was removed, and called from {:#x}",
+                seen.caller
+            ),
         }
     }
 }
@@ -277,6 +282,7 @@ impl Repair<'_> {
             }
             let report = &booted.report;
             let missed = report.trap.as_ref().and_then(|seen| current.missed(seen));
+            let missed = missed.map(|missed| missed.function);
             let lost = standing.lost;
             (first, standing) = (at, Standing::default());
             if let Some(missed) = missed {
@@ -299,13 +305,13 @@ impl Repair<'_> {
         }
     }
 
-    fn link(&self, kept: &Kept, session: &Session) -> Result<Linked> {
+    fn link(&self, kept: &Kept, session: &Session) -> Result<Linked<'_>> {
         let kernel = self.dir.join("kernel");
         let what = (self.level, kept);
         Linked::new(self.subject, what, self.runner, &kernel, session)
     }
 
-    fn boot(&self, linked: &Linked, trial: &Trial, session: &Session) -> Result<Booted> {
+    fn boot(&self, linked: &Linked<'_>, trial: &Trial, session: &Session) -> Result<Booted> {
         let kernel = self.dir.join("kernel");
         let bench = self.bench.ok_or_else(|| {
             Failure::new(Kind::Usage, "nothing is there to boot a case of adversity")
@@ -403,11 +409,23 @@ fn attempt(
         case,
         outcome,
         missed: report.trap.map(|_| report.reason.clone()),
+        reason: failed_without_trap(booted),
         added: Vec::new(),
         link_seconds: link_time.map(|(whole, _)| whole.as_secs_f64()),
         rewrite_seconds: link_time.map(|(_, rewrite)| rewrite.as_secs_f64()),
         boot_seconds: report.took.as_secs_f64(),
     }
+}
+
+fn failed_without_trap(booted: &Booted) -> Option<String> {
+    let report = &booted.report;
+    if booted.passed() || report.trap.is_some() {
+        return None;
+    }
+    Some(match &booted.case {
+        Some(case) => case.detail.clone(),
+        None => report.reason.clone(),
+    })
 }
 
 fn tell(attempt: &Attempt, trial: &Trial, session: &Session) {
@@ -423,6 +441,7 @@ fn tell(attempt: &Attempt, trial: &Trial, session: &Session) {
         attempt
             .missed
             .as_ref()
+            .or(attempt.reason.as_ref())
             .map_or_else(String::new, |m| format!("\n  {m}")),
     ));
 }

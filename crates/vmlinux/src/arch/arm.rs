@@ -10,6 +10,7 @@ pub const ARM: Machine = Machine {
     is_64: false,
     field,
     is_branch,
+    is_call,
     branch_addend: -8,
     resolved_branches,
     // arch/arm/kernel/unwind.c
@@ -49,6 +50,11 @@ fn field(kind: u32) -> Option<Field> {
 
 fn is_branch(_code: &[u8], at: &Relocation) -> bool {
     field(at.kind) == Some(Field::ArmBranch)
+}
+
+/// `R_ARM_CALL` is an unconditional `bl`.
+fn is_call(_code: &[u8], at: &Relocation) -> bool {
+    at.kind == 28
 }
 
 /// `b` and `bl`: bits 27 to 25 are 101.

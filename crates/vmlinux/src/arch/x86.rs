@@ -10,6 +10,7 @@ pub const I386: Machine = Machine {
     is_64: false,
     field: i386_field,
     is_branch,
+    is_call,
     branch_addend: -4,
     resolved_branches,
     linked_bounds: &[],
@@ -30,6 +31,7 @@ pub const X86_64: Machine = Machine {
     is_64: true,
     field: x86_64_field,
     is_branch,
+    is_call,
     branch_addend: -4,
     resolved_branches,
     linked_bounds: &[],
@@ -80,6 +82,14 @@ fn is_branch(code: &[u8], at: &Relocation) -> bool {
         (before(2), before(1)),
         (_, Some(0xe8 | 0xe9)) | (Some(0x0f), Some(0x80..=0x8f))
     )
+}
+
+/// `call` with a distance of four bytes.
+fn is_call(code: &[u8], at: &Relocation) -> bool {
+    let before = usize::try_from(at.offset)
+        .ok()
+        .and_then(|at| code.get(at.checked_sub(1)?));
+    before == Some(&0xe8) && matches!(at.kind, 2 | 4)
 }
 
 /// Any four bytes may be the distance of a branch, or of an address taken

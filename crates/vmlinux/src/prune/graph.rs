@@ -55,6 +55,7 @@ impl Program {
         let finder = Live {
             pieces: Vec::new(),
             trapped: Vec::new(),
+            called: Vec::new(),
             forced: Vec::new(),
             redirects: Default::default(),
         };

@@ -14,8 +14,11 @@ pub(super) struct Live {
     /// For each piece, whether it stays.
     pub pieces: Vec<bool>,
     /// For each function, whether something that stays refers to it although
-    /// it goes.
+    /// it goes, and so needs an address for it.
     pub trapped: Vec<bool>,
+    /// For each function, whether something that stays calls it although it
+    /// goes, and the call can go to the handler itself.
+    pub called: Vec<bool>,
     /// For each piece, whether it stays against the verdict.
     pub forced: Vec<bool>,
     /// For each function, the one that takes its place.
@@ -31,6 +34,7 @@ impl Live {
             live: Live {
                 pieces: vec![false; program.pieces.len()],
                 trapped: vec![false; program.functions.len()],
+                called: vec![false; program.functions.len()],
                 forced: vec![false; program.pieces.len()],
                 redirects: wish
                     .redirects
@@ -264,9 +268,13 @@ impl Finder<'_> {
     /// Keeps what a piece that stays needs.
     fn follow(&mut self, number: u32) {
         let piece = &self.program.pieces[number as usize];
-        let spots: Vec<Spot> = self.references(piece).collect();
-        for spot in spots {
-            self.refer(spot);
+        let section = &self.program.units[piece.unit as usize].sections[piece.section as usize];
+        for at in piece.relocations.clone().map(|at| at as usize) {
+            if let Some(Some(spot)) = section.references.get(at).copied() {
+                let place = (piece.unit as usize, piece.section as usize);
+                let direct = self.wish.direct && is_call(self.program, place, at);
+                self.refer(spot, direct);
+            }
         }
         for entry in self.keyed.get(&number).cloned().unwrap_or_default() {
             self.keep(entry);
@@ -288,7 +296,7 @@ impl Finder<'_> {
                 }
             }
             for spot in self.resolved.get(&number).cloned().unwrap_or_default() {
-                self.refer(spot);
+                self.refer(spot, false);
             }
         }
     }
@@ -304,7 +312,7 @@ impl Finder<'_> {
         }
     }
 
-    fn refer(&mut self, spot: Spot) {
+    fn refer(&mut self, spot: Spot, direct: bool) {
         let mut number = spot.piece;
         let program = self.program;
         if program.pieces[number as usize].role == Role::Code {
@@ -317,7 +325,10 @@ impl Finder<'_> {
             let stays = self.wish.whole || self.live.forced[number as usize];
             if !stays && self.verdict(piece) == Verdict::Trap {
                 if let Some(function) = function {
-                    self.live.trapped[function as usize] = true;
+                    match direct {
+                        true => self.live.called[function as usize] = true,
+                        false => self.live.trapped[function as usize] = true,
+                    }
                 }
                 return;
             }
@@ -331,6 +342,14 @@ pub(super) fn is_branch(program: &Program, piece: &Piece, index: usize) -> bool 
     let section = &program.units[piece.unit as usize].object.sections[piece.section as usize];
     section.has(abi::SHF_EXECINSTR)
         && (program.machine.is_branch)(&section.data, &section.relocations[index])
+}
+
+/// Whether a relocation of a section is a call whose place tells what it calls.
+pub(super) fn is_call(program: &Program, (unit, section): (usize, usize), index: usize) -> bool {
+    let unit = &program.units[unit];
+    let code = matches!(unit.sections[section].kind, Kind::Code | Kind::SharedCode);
+    let section = &unit.object.sections[section];
+    code && (program.machine.is_call)(&section.data, &section.relocations[index])
 }
 
 /// The functions of a piece.

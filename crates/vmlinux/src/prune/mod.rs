@@ -32,7 +32,9 @@
 //! [`TRAPS_END`]; a function of a section of several (`.init.text`) is filled
 //! in place with no-operations that end in the call. Every trap has a symbol
 //! `tuxling_trap.N.NAME` in the linked kernel, with its size: `N` is its index
-//! in [`Pruned::traps`]. [`find_trap`] names the trap of an address.
+//! in [`Pruned::traps`]. [`find_trap`] names the trap of an address. With
+//! [`Wish::direct`] calls need no trap of their own; [`Program::missed`] tells of
+//! both kinds which function it was.
 //!
 //! # What is refused
 //!
@@ -46,6 +48,7 @@ mod config;
 mod error;
 mod graph;
 mod live;
+mod missed;
 mod names;
 mod pieces;
 mod probe;
@@ -60,6 +63,7 @@ use std::collections::BTreeMap;
 pub use config::{Unsupported, unsupported};
 pub use error::PruneError;
 pub use graph::Graph;
+pub use missed::Missed;
 pub use names::{FunctionAddress, NamedTrap, NotElf, find_trap, function_addresses};
 pub use probe::{PROBE, ProbeError};
 pub use program::Program;
@@ -186,6 +190,11 @@ pub struct Wish {
     /// its [`FunctionIndex`], so that [`function_addresses`] can read a linked
     /// kernel.
     pub marks: bool,
+    /// Calls of what is gone go to the handler itself: which function was
+    /// missed is told by the call's own place ([`Program::missed`]), for which
+    /// the functions have to be marked. Smaller than traps for all, and shorter
+    /// when compressed, since all such calls are alike.
+    pub direct: bool,
     /// Leaves out nothing at all, not even what nothing refers to: sections
     /// only change their names. For the kernel that is traced.
     pub whole: bool,
@@ -246,7 +255,7 @@ pub enum Fate {
     /// It stays although its verdict is to trap: the linker script, an
     /// object that isn't pruned, or the section that it shares needs it.
     Forced,
-    /// A trap stands in its place.
+    /// A trap stands in its place, or what calls it calls the handler.
     Trapped,
     /// Nothing refers to it any more, and nothing is left of it.
     Removed,

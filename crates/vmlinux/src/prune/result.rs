@@ -29,6 +29,11 @@ impl Program {
         for trap in &traps {
             report.functions[trap.function.0 as usize] = Fate::Trapped;
         }
+        for (fate, called) in report.functions.iter_mut().zip(&live.called) {
+            if *called && *fate == Fate::Removed {
+                *fate = Fate::Trapped;
+            }
+        }
         Ok(Pruned {
             objects,
             traps,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::error::PruneError;
-use super::live::Live;
+use super::live::{self, Live};
 use super::pieces::{Cut, Role};
 use super::program::{Program, Spot, Unit};
 use super::sections::{self, Kind};
@@ -18,13 +18,14 @@ pub(super) fn rewrite(
     wish: &Wish,
 ) -> Result<(Vec<Output>, Vec<Trap>), PruneError> {
     let traps = Traps::find(program, live);
-    if !traps.list.is_empty() && !program.globals.contains_key(TRAP_HANDLER) {
+    let handled = !traps.list.is_empty() || live.called.contains(&true);
+    if handled && !program.globals.contains_key(TRAP_HANDLER) {
         return Err(PruneError::NoHandler);
     }
     let mut outputs = Vec::new();
     for (number, unit) in program.units.iter().enumerate() {
-        let rewriter = Rewriter::new(program, live, &traps, number as u32);
-        if let Some(object) = rewriter.object(wish)? {
+        let rewriter = Rewriter::new(program, (live, wish), &traps, number as u32);
+        if let Some(object) = rewriter.object()? {
             outputs.push(Output {
                 name: unit.name.clone(),
                 bytes: object.write(),
@@ -166,6 +167,7 @@ struct Kept {
 struct Rewriter<'a> {
     program: &'a Program,
     live: &'a Live,
+    wish: &'a Wish,
     traps: &'a Traps,
     number: u32,
     unit: &'a Unit,
@@ -178,11 +180,17 @@ struct Rewriter<'a> {
 }
 
 impl<'a> Rewriter<'a> {
-    fn new(program: &'a Program, live: &'a Live, traps: &'a Traps, number: u32) -> Rewriter<'a> {
+    fn new(
+        program: &'a Program,
+        (live, wish): (&'a Live, &'a Wish),
+        traps: &'a Traps,
+        number: u32,
+    ) -> Rewriter<'a> {
         let unit = &program.units[number as usize];
         Rewriter {
             program,
             live,
+            wish,
             traps,
             number,
             unit,
@@ -194,7 +202,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// The object, if anything is left of it.
-    fn object(mut self, wish: &Wish) -> Result<Option<Object>, PruneError> {
+    fn object(mut self) -> Result<Option<Object>, PruneError> {
         let kept: Vec<usize> = (0..self.unit.sections.len())
             .filter(|s| self.section_stays(*s))
             .collect();
@@ -218,7 +226,7 @@ impl<'a> Rewriter<'a> {
             self.relocations(index, &mut kept)?;
             sections.push(kept.section);
         }
-        if wish.marks {
+        if self.wish.marks {
             self.mark_functions();
         }
         Ok(Some(Object {
@@ -291,7 +299,7 @@ impl<'a> Rewriter<'a> {
                 ..defined(
                     &format!("tuxling_fn.{index}"),
                     function.offset,
-                    function.bytes.max(1),
+                    function.bytes,
                 )
             });
         }
@@ -457,7 +465,9 @@ impl<'a> Rewriter<'a> {
             at.symbol = Some(self.keep_symbol(old));
             return Ok(());
         };
-        if let Some(name) = self.replaced_by(spot)? {
+        let direct =
+            self.wish.direct && live::is_call(self.program, (self.number as usize, index), origin);
+        if let Some(name) = self.replaced_by(spot, direct)? {
             at.symbol = Some(self.symbol_named(&name));
             return self.point_at(section, at, |base, _| base);
         }
@@ -484,7 +494,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// The symbol of what stands in the place of a function.
-    fn replaced_by(&self, spot: Spot) -> Result<Option<String>, PruneError> {
+    fn replaced_by(&self, spot: Spot, direct: bool) -> Result<Option<String>, PruneError> {
         if self.program.pieces[spot.piece as usize].role != Role::Code {
             return Ok(None);
         }
@@ -495,6 +505,9 @@ impl<'a> Rewriter<'a> {
         function = redirected.unwrap_or(function);
         let place = self.program.places[function as usize];
         if !self.live.pieces[place.piece as usize] {
+            if direct {
+                return Ok(Some(TRAP_HANDLER.to_owned()));
+            }
             return Ok(self.traps.names.get(&function).cloned());
         }
         if redirected.is_none() {

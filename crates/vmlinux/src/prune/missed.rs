@@ -1,0 +1,73 @@
+//! Which function a stopped kernel has missed.
+
+use super::program::{Program, Spot};
+use super::{FunctionIndex, NotElf, Pruned, find_trap, function_addresses};
+
+/// What a trap says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missed {
+    /// The function that is gone.
+    pub function: FunctionIndex,
+    /// The function that called it, where its place is known.
+    pub caller: Option<FunctionIndex>,
+}
+
+impl Program {
+    /// What a linked kernel ran into, from the two addresses of
+    /// [`super::TRAP_RECORD`]: that of the trap, and that of the caller. The
+    /// kernel must have been linked with [`super::Wish::marks`].
+    ///
+    /// The address of the trap is that of a trap of its own, or is counted back
+    /// from behind a call of the handler: then the call's place in its function
+    /// says what was called.
+    pub fn missed(
+        &self,
+        pruned: &Pruned,
+        vmlinux: &[u8],
+        (trap, caller): (u64, u64),
+    ) -> Result<Option<Missed>, NotElf> {
+        let marked = function_addresses(vmlinux)?;
+        let at = |address: u64| {
+            let after = marked.partition_point(|f| f.address <= address);
+            let found = marked.get(after.checked_sub(1)?)?;
+            let offset = address - found.address;
+            (offset < found.bytes).then_some((found.function, offset))
+        };
+        let code = &self.machine.trap;
+        let call = trap.wrapping_add(code.call);
+        if let Some(named) = find_trap(vmlinux, call)? {
+            let own = pruned.traps.get(named.index as usize);
+            return Ok(own.map(|own| Missed {
+                function: own.function,
+                caller: at(caller.wrapping_sub(1)).map(|(function, _)| function),
+            }));
+        }
+        let Some((caller, offset)) = at(call) else {
+            return Ok(None);
+        };
+        let called = self.reference_at(caller, offset + (code.relocation - code.call));
+        Ok(called.map(|function| Missed {
+            function,
+            caller: Some(caller),
+        }))
+    }
+
+    /// The function that the relocation at an offset of a function refers to.
+    fn reference_at(&self, function: FunctionIndex, offset: u64) -> Option<FunctionIndex> {
+        let place = *self.places.get(function.0 as usize)?;
+        let unit = &self.units[place.unit as usize];
+        let relocations = &unit.object.sections[place.section as usize].relocations;
+        let offset = u64::try_from(place.offset).ok()?.checked_add(offset)?;
+        let index = relocations
+            .binary_search_by_key(&offset, |r| r.offset)
+            .ok()?;
+        let spot: Spot = (*unit.sections[place.section as usize]
+            .references
+            .get(index)?)?;
+        let range = self.pieces[spot.piece as usize].functions.clone();
+        let functions = &self.functions[range.start as usize..range.end as usize];
+        let after = functions.partition_point(|f| (f.offset as i64) <= spot.offset);
+        let called = range.start + after.checked_sub(1)? as u32;
+        Some(FunctionIndex(called))
+    }
+}
