@@ -44,6 +44,11 @@ pub struct Certificate {
     pub bound: Bound,
     /// The functions that were kept on purpose, by object, with the reason.
     pub kept: BTreeMap<String, Vec<KeptFunction>>,
+    /// Bytes of code of those functions, by the reason they are kept for: the
+    /// price of each rule, of each case of adversity, of what ran. A function
+    /// that several reasons ask for counts for the first.
+    #[serde(default)]
+    pub price: BTreeMap<String, u64>,
     /// How many functions were taken away, and what that saved.
     pub removed: Removed,
     /// Every boot of the repair, in order. The last ones all passed.
@@ -184,6 +189,7 @@ impl Certificate {
             level: word(level).to_owned(),
             bound,
             kept: kept_functions(program, kept),
+            price: price(program, kept),
             removed: removed(level, program, kept, pruned),
             attempts,
             passed,
@@ -277,6 +283,15 @@ fn kept_functions(program: &Program, kept: &Kept) -> BTreeMap<String, Vec<KeptFu
         });
     }
     by_object
+}
+
+fn price(program: &Program, kept: &Kept) -> BTreeMap<String, u64> {
+    let mut price = BTreeMap::new();
+    for (index, reason) in &kept.roots {
+        let function = program.functions().get(index.0 as usize);
+        *price.entry(reason.words()).or_default() += function.map_or(0, |f| f.bytes);
+    }
+    price
 }
 
 fn removed(level: PruneLevel, program: &Program, kept: &Kept, pruned: &Pruned) -> Removed {

@@ -31,6 +31,20 @@ pub enum Reason {
     Trapped(u32),
 }
 
+impl Reason {
+    /// What kind of reason it is, for sums.
+    pub fn words(&self) -> String {
+        match self {
+            Reason::Ran => "it ran".to_owned(),
+            Reason::Survives(case) => format!("case {case}"),
+            Reason::RanElsewhere => "it ran elsewhere".to_owned(),
+            Reason::Rule(rule) | Reason::Called(rule) => format!("rule {rule}"),
+            Reason::Asked => "it was asked for".to_owned(),
+            Reason::Trapped(_) => "a boot missed it".to_owned(),
+        }
+    }
+}
+
 /// What a level decides from.
 #[derive(Debug)]
 pub struct Facts<'a> {
