@@ -5,6 +5,7 @@ mod config;
 mod fixture;
 
 mod boards;
+mod prune;
 mod ram;
 mod releases;
 
