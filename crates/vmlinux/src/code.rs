@@ -53,7 +53,7 @@ impl Code {
         let elf = object::File::parse(file).map_err(wrong)?;
         let mut sections = BTreeMap::new();
         let mut code = Vec::new();
-        let mut image = u64::MAX..0;
+        let (mut first, mut last) = (u64::MAX, 0);
         for section in elf.sections() {
             let SectionFlags::Elf { sh_flags, .. } = section.flags() else {
                 continue;
@@ -62,7 +62,8 @@ impl Code {
             if sh_flags.0 & elf::SHF_ALLOC.0 == 0 || section.size() == 0 {
                 continue;
             }
-            image = image.start.min(section.address())..image.end.max(end);
+            first = first.min(section.address());
+            last = last.max(end);
             if sh_flags.0 & elf::SHF_EXECINSTR.0 != 0 {
                 code.push(section.address()..end);
                 let name = section.name().map_err(wrong)?.to_owned();
@@ -73,7 +74,7 @@ impl Code {
         Ok(Code {
             symbols: symbols(&elf, &sections),
             sections: code,
-            image,
+            image: first..last,
             offset: offset(&elf),
             entry: elf.entry(),
             word: if elf.is_64() { 8 } else { 4 },
@@ -108,11 +109,9 @@ impl Code {
 /// several.
 pub fn address_of(file: &[u8], name: &str) -> Option<u64> {
     let elf = object::File::parse(file).ok()?;
-    let found = elf
-        .symbols()
-        .find(|s| s.name() == Ok(name) && s.is_definition());
-    let address = found.map(|symbol| symbol.address());
-    address
+    let mut symbols = elf.symbols();
+    let found = symbols.find(|s| s.name() == Ok(name) && s.is_definition());
+    found.map(|symbol| symbol.address())
 }
 
 /// By index: the name, and where it ends.
@@ -179,8 +178,8 @@ fn is_mapping_symbol(name: &str) -> bool {
 
 /// Virtual minus physical address of the first segment that is loaded.
 fn offset(elf: &object::File) -> u64 {
-    fn first<'a, P: object::read::elf::ProgramHeader>(
-        headers: &'a [P],
+    fn first<P: object::read::elf::ProgramHeader>(
+        headers: &[P],
         endian: P::Endian,
     ) -> Option<u64> {
         let load = headers

@@ -338,7 +338,7 @@ mod tests {
         Attempt {
             number,
             condition: Condition {
-                loaded: number % 2 == 0,
+                loaded: number.is_multiple_of(2),
                 ..Condition::default()
             },
             case: case.map(str::to_owned),
