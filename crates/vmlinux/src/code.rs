@@ -178,10 +178,7 @@ fn is_mapping_symbol(name: &str) -> bool {
 
 /// Virtual minus physical address of the first segment that is loaded.
 fn offset(elf: &object::File) -> u64 {
-    fn first<P: object::read::elf::ProgramHeader>(
-        headers: &[P],
-        endian: P::Endian,
-    ) -> Option<u64> {
+    fn first<P: object::read::elf::ProgramHeader>(headers: &[P], endian: P::Endian) -> Option<u64> {
         let load = headers
             .iter()
             .find(|h| h.p_type(endian) == elf::PT_LOAD && h.p_memsz(endian).into() > 0)?;
