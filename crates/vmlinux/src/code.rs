@@ -109,10 +109,8 @@ impl Code {
 /// several.
 pub fn address_of(file: &[u8], name: &str) -> Option<u64> {
     let elf = object::File::parse(file).ok()?;
-    let found = elf
-        .symbols()
-        .find(|s| s.name() == Ok(name) && s.is_definition());
-
+    let mut symbols = elf.symbols();
+    let found = symbols.find(|s| s.name() == Ok(name) && s.is_definition());
     found.map(|symbol| symbol.address())
 }
 

@@ -157,19 +157,25 @@ impl Kept {
         }
     }
 
-    /// Adds what a boot has missed; more than that at the levels that promise
-    /// more than what ran. Gives what is new.
+    /// Adds what a boot has missed, and what that calls by name: at `tight`
+    /// only in the same object, where the rest of a slow path stands; at the
+    /// levels that promise more than what ran, wherever it is. Gives what is
+    /// new.
     pub fn mend(
         &mut self,
         level: PruneLevel,
         missed: FunctionIndex,
         attempt: u32,
-        graph: &Graph,
+        (program, graph): (&Program, &Graph),
     ) -> Vec<FunctionIndex> {
-        let mut wanted = vec![missed];
-        if level != PruneLevel::Tight {
-            wanted.extend(graph.direct_callees(missed));
-        }
+        let object = |index: &FunctionIndex| {
+            let function = program.functions().get(index.0 as usize);
+            function.map(|f| f.id.object.as_str())
+        };
+        let callees = graph.direct_callees(missed).iter().copied();
+        let near = callees
+            .filter(|callee| level != PruneLevel::Tight || object(callee) == object(&missed));
+        let mut wanted: Vec<FunctionIndex> = std::iter::once(missed).chain(near).collect();
         wanted.retain(|index| !self.roots.contains_key(index));
         for index in &wanted {
             self.add(*index, Reason::Trapped(attempt));

@@ -286,7 +286,8 @@ impl Repair<'_> {
             let lost = standing.lost;
             (first, standing) = (at, Standing::default());
             if let Some(missed) = missed {
-                let added = kept.mend(self.level, missed, number, self.graph);
+                let kernel = (&self.subject.program, self.graph);
+                let added = kept.mend(self.level, missed, number, kernel);
                 attempt.added = added.iter().map(|f| self.name(*f)).collect();
                 tell(&attempt, trial, session);
                 if added.is_empty() || number >= ATTEMPTS_LIMIT {

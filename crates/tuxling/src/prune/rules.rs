@@ -89,6 +89,8 @@ pub static RULES: &[Rule] = &[
         reason: "clocks drift, stand still and are set; timers fire early and late",
         functions: &[
             "clocksource_*",
+            "__clocksource_*",
+            "tsc_*",
             "timekeeping_*",
             "hrtimer_*",
             "tick_*",
@@ -108,6 +110,7 @@ pub static RULES: &[Rule] = &[
             "kernel/sched/*:*",
             "kernel/locking/*:*",
             "kernel/workqueue.o:*",
+            "kthread_*",
         ],
     },
     Rule {
@@ -129,6 +132,8 @@ pub static RULES: &[Rule] = &[
             "arp_*",
             "neigh_*",
             "net/ipv4/tcp*:*",
+            "net/*:pskb_may_pull*",
+            "noop_*queue",
             "packet_rcv*",
             "tpacket_rcv",
         ],

@@ -154,6 +154,12 @@ fn instruction(line: &[u8]) -> Option<Range<u64>> {
         .take(most)
         .take_while(is_bytes)
         .count();
+    // A mnemonic follows, or nothing: before an operand there was no byte, but
+    // a mnemonic that could be read as one (`fadd %st(1)`).
+    let follows = rest.split_ascii_whitespace().nth(count);
+    if follows.is_some_and(|word| word.starts_with(['%', '$', '#', '*'])) {
+        return None;
+    }
     let bytes = (count * width / 2) as u64;
     (1..=INSTRUCTION_LIMIT)
         .contains(&bytes)
