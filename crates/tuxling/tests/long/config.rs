@@ -61,6 +61,7 @@ fn what_is_wanted_from_plain_tinyconfig_is_built() {
             tools: &tools,
             cflags: &[],
             ramdisk: None,
+            device_tree: None,
         },
         &session,
     );
