@@ -155,6 +155,9 @@ impl Oracle {
             target.arch,
             identity.finish() as u32
         ));
+        // Tests of one program run side by side.
+        let building = std::fs::File::create(folder.join("lock")).expect("a lock");
+        building.lock().expect("the lock");
         let env_file = folder.join("conf.env");
         let build = folder.join("build");
         if !env_file.is_file() {
@@ -186,6 +189,7 @@ impl Oracle {
                 ))
                 .arg("-ldl"));
         }
+        drop(building);
         std::fs::create_dir_all(folder.join("memo")).expect("memo folder");
         let bytes = std::fs::read(&env_file).expect("read environment");
         let mut env: Environment = String::from_utf8_lossy(&bytes)
