@@ -8,6 +8,10 @@ use clap::{Parser, Subcommand};
 use crate::machine::qemu::Accelerator;
 use crate::units::Bytes;
 
+mod shrink;
+
+pub use shrink::{GoalArg, ShrinkArgs, ShrinkLevel};
+
 /// Grows the smallest Linux that still does your job.
 ///
 /// A recipe says what the system must do; tuxling builds a kernel and a
@@ -59,6 +63,8 @@ pub enum Command {
     Trace(Trace),
     /// Remove from the kernel what didn't run
     Prune(Prune),
+    /// Search everything for the smallest system that still passes
+    Shrink(ShrinkArgs),
     /// Look at the kernel's configuration, and change what the recipe asks for
     Config(Config),
     /// Fetch the sources and write the lock file
@@ -628,6 +634,7 @@ impl Command {
             Command::Ram(ram) => ram.json,
             Command::Trace(trace) => trace.json,
             Command::Prune(prune) => prune.json,
+            Command::Shrink(shrink) => shrink.json,
             Command::Diff(diff) => diff.json,
             Command::Size(size) => size.json,
             Command::Why(why) => why.json,

@@ -17,6 +17,7 @@ mod progress;
 mod prune;
 mod ram;
 mod report;
+mod shrink;
 mod size;
 mod terminal;
 mod trace;
@@ -65,6 +66,7 @@ pub fn run(args: &[OsString]) -> u8 {
         Command::Check(check) => check::run(check),
         Command::Trace(trace) => trace::run(trace),
         Command::Prune(prune) => prune::run(prune),
+        Command::Shrink(args) => shrink::run(args),
         Command::Diff(diff) => diff::run(diff),
         Command::Ram(ram) => ram::run(ram),
         Command::Size(size) => size::run(size),

@@ -4,6 +4,7 @@
 //! Everything behind the plan can rely on it: no key is missing, every path is
 //! absolute, every quantity has its unit.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -137,6 +138,9 @@ pub struct KernelPlan {
     pub base: BaseConfig,
     /// All symbols that are asked for, in order; a later one wins.
     pub requests: Vec<Request>,
+    /// The symbols, of those, that other words of the recipe ask for: its
+    /// board, its network, its ramdisk.
+    pub implied: BTreeSet<String>,
     /// Applied to a copy of the sources, in order.
     pub patches: Vec<PatchFile>,
     /// The compiler.

@@ -94,9 +94,9 @@ impl Marked {
     /// The functions that a boot's log names. The log is removed: it is some
     /// ten MB, and has done its work.
     pub fn ran(&self, log: &Path) -> Result<BTreeSet<FunctionIndex>> {
-        let executed = read_log(log, self.layout.clone())?;
+        let addresses = executed(log, self.layout.clone())?;
         let _ = std::fs::remove_file(log);
-        Ok(touched(&self.functions, &executed.to_vec()))
+        Ok(touched(&self.functions, &addresses.to_vec()))
     }
 }
 
@@ -269,7 +269,8 @@ fn touched(
     found.map(|(_, index)| *index).collect()
 }
 
-fn read_log(path: &Path, layout: Layout) -> Result<Ranges> {
+/// The addresses that a log of translated blocks says were executed.
+pub fn executed(path: &Path, layout: Layout) -> Result<Ranges> {
     let failed = |e: std::io::Error| Failure::io("read", path, &e);
     let mut file = File::open(path).map_err(failed)?;
     let mut reader = Reader::new(layout);

@@ -21,6 +21,7 @@ pub fn plan(
     console: &str,
     implied: Vec<Request>,
 ) -> KernelPlan {
+    let symbols = implied.iter().map(|r| r.symbol.clone()).collect();
     let mut requests = implied;
     for name in &raw.fragments {
         requests.extend(fragment_file(context, name));
@@ -45,6 +46,7 @@ pub fn plan(
         ),
         base: base(context, raw.config),
         requests,
+        implied: symbols,
         patches: patches(context, &raw.patches),
         toolchain: raw.toolchain.map_or(Toolchain::Gcc, |t| t.value),
         cflags: raw.cflags,

@@ -1,0 +1,76 @@
+//! What `tuxling shrink` takes.
+
+use std::time::Duration;
+
+use super::{Accel, Common};
+use crate::adversity::FLOOD;
+use crate::units::parse_duration;
+
+/// `tuxling shrink`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The recipe must pass its checks. Options, applets and formats are tried away, many
+at a time, each trial built and booted; what passes and is no larger is kept. In
+the end the kernel is pruned and proven. All trials are kept in the store: after
+Ctrl-C the same command goes on where it was. The best so far stands beside the
+recipe as NAME.tiny.toml at any time.
+
+Examples:
+  tuxling shrink pc-net --level tight --time 60m
+  tuxling shrink mine.toml --level none       options and user land alone")]
+pub struct ShrinkArgs {
+    /// What every command that builds takes.
+    #[command(flatten)]
+    pub common: Common,
+    /// The time for this call, such as 30m; the proof may take longer
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub time: Option<Duration>,
+    /// What is to become small
+    #[arg(long, default_value = "image")]
+    pub goal: GoalArg,
+    /// How the kernel is pruned in the end [default: the recipe's, or balanced]
+    #[arg(long)]
+    pub level: Option<ShrinkLevel>,
+    /// How many boots in a row the result must pass
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub boots: u32,
+    /// Trials at once
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub trials: usize,
+    /// Packets of adversity's flood, at balanced and safe
+    #[arg(long, value_name = "N", default_value_t = FLOOD)]
+    pub flood: u64,
+    /// Let go of hardening and mitigations, too
+    #[arg(long)]
+    pub security_off: bool,
+    /// What runs the machine [default: KVM where it works]
+    #[arg(long)]
+    pub accel: Option<Accel>,
+    /// Print what was found as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What is to become small.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum GoalArg {
+    /// Bytes of kernel and ramdisk.
+    Image,
+    /// RAM.
+    Ram,
+    /// Both alike.
+    Both,
+}
+
+/// How a shrunk kernel is pruned.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum ShrinkLevel {
+    /// Not at all.
+    None,
+    /// What nothing refers to.
+    Safe,
+    /// What didn't run and no rule needs.
+    Balanced,
+    /// What didn't run.
+    Tight,
+}

@@ -1,0 +1,144 @@
+//! `tuxling shrink`: the search for the smallest system that still passes.
+
+use std::fmt::Write as _;
+
+use super::args::{Accel, GoalArg, ShrinkArgs, ShrinkLevel};
+use super::build::{lock_output, options};
+use super::progress::Terminal;
+use super::{load, print, print_json, session};
+use crate::adversity;
+use crate::error::Result;
+use crate::machine::qemu::Accelerator;
+use crate::recipe::Plan;
+use crate::recipe::plan::PruneLevel;
+use crate::shrinking::job::{self, ShrinkOptions, ShrunkSystem};
+use crate::shrinking::report::{Size, Stage};
+use crate::trial::check::CheckOptions;
+use crate::units::grouped;
+
+/// Searches, prunes, proves and writes the result.
+pub fn run(args: &ShrinkArgs) -> Result<()> {
+    let plan = load(&args.common.recipe)?;
+    let terminal = Terminal::new(args.common.verbose);
+    let session = session(&args.common, &terminal)?;
+    let build = options(&args.common)?;
+    let wanted = shrink_options(args, &plan);
+    let _lock = lock_output(&plan, &build, &session)?;
+    let shrunk = job::shrink(&plan, &build, &wanted, &session)?;
+    drop(session);
+    match args.json {
+        true => print_json(&shrunk.report),
+        false => print(&text(&shrunk)),
+    }
+}
+
+fn shrink_options(args: &ShrinkArgs, plan: &Plan) -> ShrinkOptions {
+    let level = match args.level {
+        Some(ShrinkLevel::None) => None,
+        Some(ShrinkLevel::Safe) => Some(PruneLevel::Safe),
+        Some(ShrinkLevel::Balanced) => Some(PruneLevel::Balanced),
+        Some(ShrinkLevel::Tight) => Some(PruneLevel::Tight),
+        None => Some(plan.prune.level.unwrap_or(PruneLevel::Balanced)),
+    };
+    let accelerator = args.accel.map(|accel| match accel {
+        Accel::Tcg => Accelerator::Tcg,
+        Accel::Kvm => Accelerator::Kvm,
+    });
+    ShrinkOptions {
+        goal: match args.goal {
+            GoalArg::Image => shrink::Goal::Image,
+            GoalArg::Ram => shrink::Goal::Ram,
+            GoalArg::Both => shrink::Goal::Both,
+        },
+        level,
+        time: args.time,
+        boots: args.boots,
+        trials: args.trials,
+        check: CheckOptions {
+            accelerator,
+            ..CheckOptions::default()
+        },
+        adversity: adversity::Options {
+            only: Vec::new(),
+            flood: args.flood,
+            seed: 1,
+            check: CheckOptions {
+                accelerator: Some(Accelerator::Tcg),
+                ..CheckOptions::default()
+            },
+        },
+        security_off: args.security_off,
+    }
+}
+
+fn text(shrunk: &ShrunkSystem) -> String {
+    let report = &shrunk.report;
+    let mut text = format!(
+        "{} on {}\n\n                    before     searched       result\n",
+        report.recipe, report.board
+    );
+    let (before, searched, after) = (&report.before, &report.searched, &report.after);
+    let mut row = |name: &str, of: &dyn Fn(&Size) -> Option<u64>, unit: &str| {
+        let show = |size| of(size).map_or_else(|| "-".to_owned(), grouped);
+        let _ = writeln!(
+            text,
+            "  {name:<11} {:>12} {:>12} {:>12} {unit}",
+            show(before),
+            show(searched),
+            show(after)
+        );
+    };
+    row("kernel", &|s| Some(s.kernel_bytes), "B");
+    row("ramdisk", &|s| Some(s.ramdisk_bytes), "B");
+    row("payload", &|s| Some(s.payload_bytes), "B");
+    row("used RAM", &|s| s.ram_kib, "KiB");
+    for stage in &report.stages {
+        text.push_str(&stage_text(stage));
+    }
+    if let Some(pruned) = &shrunk.pruned {
+        let _ = writeln!(
+            text,
+            "\npruned ({}): {} boots passed in a row, of the very bytes",
+            pruned.certificate.level, pruned.certificate.passed.boots
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\n{:.0} minutes. The result: {}",
+        report.seconds / 60.0,
+        shrunk.recipe.display()
+    );
+    text
+}
+
+fn stage_text(stage: &Stage) -> String {
+    let mut text = format!(
+        "\n{}: {} of {} changes taken, {} B won\n",
+        stage.name,
+        stage.taken.iter().map(|t| t.changes.len()).sum::<usize>(),
+        stage.changes,
+        grouped(stage.before_bytes.saturating_sub(stage.after_bytes))
+    );
+    for (name, did) in &stage.passes {
+        let _ = writeln!(
+            text,
+            "  {name:<22} {:>3} tried, {:>3} passed, {:>9} B, {:>6.1} min",
+            did.candidates,
+            did.steps,
+            grouped(did.won_bytes),
+            did.seconds / 60.0
+        );
+    }
+    let _ = writeln!(
+        text,
+        "  {} attempts, {} kernels built, {} boots, {} known before; {}; {} of {} that are left were tried on the result",
+        stage.attempts,
+        stage.builds,
+        stage.boots,
+        stage.known,
+        stage.stopped,
+        stage.minimality[0],
+        stage.minimality[1]
+    );
+    text
+}

@@ -1,0 +1,104 @@
+//! Numbers, choices and switches whose good value is known before anything is
+//! searched. Each is one change; all of them together make the first trial.
+
+use std::time::Duration;
+
+use kconfig::Configuration;
+
+use super::{CONSTANTS, Edit, Way, request};
+
+/// An option and the values to be tried, the mildest first.
+struct Constant {
+    symbol: &'static str,
+    values: &'static [&'static str],
+    why: &'static str,
+}
+
+const KNOWN: &[Constant] = &[
+    Constant {
+        symbol: "EXPERT",
+        values: &["y"],
+        why: "opens the options for small systems",
+    },
+    Constant {
+        symbol: "CC_OPTIMIZE_FOR_SIZE",
+        values: &["y"],
+        why: "the compiler prefers small code",
+    },
+    Constant {
+        symbol: "SLUB_TINY",
+        values: &["y"],
+        why: "the allocator without its fast paths",
+    },
+    Constant {
+        symbol: "BASE_SMALL",
+        values: &["y"],
+        why: "small hash tables and buffers",
+    },
+    Constant {
+        symbol: "LOG_BUF_SHIFT",
+        values: &["15", "14", "13", "12"],
+        why: "RAM of the log buffer, as a power of two",
+    },
+    Constant {
+        symbol: "PHYSICAL_START",
+        values: &["0x400000", "0x100000"],
+        why: "RAM below the kernel",
+    },
+    Constant {
+        symbol: "DEBUG_INFO_NONE",
+        values: &["y"],
+        why: "nothing for a debugger",
+    },
+    Constant {
+        symbol: "HZ_100",
+        values: &["y"],
+        why: "fewer timer interrupts",
+    },
+];
+
+/// The changes of constants that a configuration allows.
+pub fn ways(configuration: &mut Configuration<'_>) -> Vec<Way> {
+    KNOWN
+        .iter()
+        .filter_map(|constant| way(constant, configuration))
+        .collect()
+}
+
+fn way(constant: &Constant, configuration: &mut Configuration<'_>) -> Option<Way> {
+    let symbol = configuration.tree().find(constant.symbol)?;
+    let now = number(configuration.value(symbol));
+    let mut edits = Vec::new();
+    for value in constant.values {
+        // A number is only made smaller.
+        if let (Some(now), Some(new)) = (now, number(value))
+            && new >= now
+        {
+            continue;
+        }
+        let tree = configuration.tree();
+        let Ok(asked) = tree.request(constant.symbol, value) else {
+            continue;
+        };
+        let changes = configuration.what_if(std::slice::from_ref(&asked));
+        if changes.iter().any(|change| change.symbol == symbol) {
+            edits.push(Edit::Options(vec![request(constant.symbol, value)]));
+        }
+    }
+    (!edits.is_empty()).then(|| Way {
+        key: format!("CONFIG_{}", constant.symbol),
+        label: format!("{}: {}", constant.symbol, constant.why),
+        group: CONSTANTS,
+        edits,
+        gain_bytes: 1024,
+        trial_time: Duration::from_secs(120),
+        risk: 0.02,
+    })
+}
+
+fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(hex) => u64::from_str_radix(hex, 16).ok(),
+        None => text.parse().ok(),
+    }
+}

@@ -1,0 +1,196 @@
+//! What a search may change in a system: what the passes know of kernels and
+//! user lands. The search itself, the `shrink` crate, knows nothing of either.
+
+pub mod applets;
+pub mod constants;
+pub mod options;
+pub mod security;
+
+use shrink::passes::{Alternatives, DeltaDebugging, GroupTesting, Minimality};
+use shrink::{Alternative, Candidate, Change, Space, Turn};
+use std::time::Duration;
+
+use crate::initramfs::Compression;
+use crate::recipe::Plan;
+use crate::recipe::plan::Request;
+
+/// Numbers, choices and switches whose good value is known beforehand.
+pub const CONSTANTS: &str = "constants";
+/// Options that bring in code of which nothing ran.
+pub const UNUSED: &str = "unused options";
+/// Options that bring in no file of their own: they act inside others.
+pub const INSIDE: &str = "options inside files";
+/// Options that bring in code of which some ran.
+pub const USED: &str = "used options";
+/// Applets and options of BusyBox, and how the ramdisk is packed.
+pub const USER_LAND: &str = "user land";
+
+/// What one alternative of a change does to a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Edit {
+    /// Asks for these values in the kernel's configuration.
+    Options(Vec<Request>),
+    /// Leaves these applets out.
+    WithoutApplets(Vec<String>),
+    /// Asks for this value in BusyBox's configuration.
+    Busybox(Request),
+    /// BusyBox without its own defaults: with these applets alone.
+    OnlyApplets(Vec<String>),
+    /// Packs the ramdisk so, and gives the kernel what unpacks it.
+    Ramdisk(Compression, Vec<Request>),
+}
+
+impl Edit {
+    /// Its content in words, for identities and for people.
+    fn key(&self) -> String {
+        let line = |r: &Request| format!("{}={}", r.symbol, r.value);
+        match self {
+            Edit::Options(requests) => requests.iter().map(line).collect::<Vec<_>>().join(" "),
+            Edit::WithoutApplets(names) => format!("without {}", names.join(" ")),
+            Edit::Busybox(request) => line(request),
+            Edit::OnlyApplets(names) => format!("only {}", names.join(" ")),
+            Edit::Ramdisk(compression, _) => format!("{compression:?}").to_lowercase(),
+        }
+    }
+
+    fn apply(&self, plan: &mut Plan) {
+        match self {
+            Edit::Options(requests) => plan.kernel.requests.extend(requests.iter().cloned()),
+            Edit::WithoutApplets(names) => {
+                if let Some(busybox) = &mut plan.userland.busybox {
+                    busybox.applets.retain(|applet| !names.contains(applet));
+                }
+            }
+            Edit::Busybox(request) => {
+                if let Some(busybox) = &mut plan.userland.busybox {
+                    busybox.requests.retain(|r| r.symbol != request.symbol);
+                    // What isn't asked for is off, unless defaults stand beneath.
+                    if busybox.defconfig || request.value != "n" {
+                        busybox.requests.push(request.clone());
+                    }
+                }
+            }
+            Edit::OnlyApplets(names) => {
+                if let Some(busybox) = &mut plan.userland.busybox {
+                    busybox.defconfig = false;
+                    busybox.applets.clone_from(names);
+                }
+            }
+            Edit::Ramdisk(compression, requests) => {
+                plan.ramdisk.compress = *compression;
+                plan.kernel.requests.extend(requests.iter().cloned());
+            }
+        }
+    }
+}
+
+/// A request that the search makes.
+pub fn request(symbol: &str, value: &str) -> Request {
+    Request {
+        symbol: symbol.to_owned(),
+        value: value.to_owned(),
+        quoted: false,
+        by: "shrink".to_owned(),
+        lenient: true,
+    }
+}
+
+/// One change as a pass describes it.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// Its key in the space, such as `CONFIG_UNIX`.
+    pub key: String,
+    /// What people read.
+    pub label: String,
+    /// One of the groups above.
+    pub group: &'static str,
+    /// The alternatives, the one to hope for last.
+    pub edits: Vec<Edit>,
+    /// Predicted gain in bytes of the payloads.
+    pub gain_bytes: u64,
+    /// Predicted time of a trial.
+    pub trial_time: Duration,
+    /// How probably it is not possible.
+    pub risk: f64,
+}
+
+/// All changes, and what each does to a plan.
+#[derive(Clone, Debug)]
+pub struct Ways {
+    /// The changes as the search sees them.
+    pub space: Space,
+    edits: Vec<Vec<Edit>>,
+}
+
+impl Ways {
+    /// Nothing to change yet; `context` identifies all that stays.
+    pub fn new(context: &str) -> Ways {
+        Ways {
+            space: Space::new(context),
+            edits: Vec::new(),
+        }
+    }
+
+    /// Adds a change. One whose key is there already is left out.
+    pub fn add(&mut self, way: Way) {
+        let steps = way.edits.len().max(1) as u64;
+        let alternative = |(at, edit): (usize, &Edit)| Alternative {
+            key: edit.key(),
+            gain_bytes: way.gain_bytes * (at as u64 + 1) / steps,
+        };
+        let change = Change {
+            key: way.key,
+            label: way.label,
+            group: way.group.to_owned(),
+            alternatives: way.edits.iter().enumerate().map(alternative).collect(),
+            ordered: true,
+            trial_time: way.trial_time,
+            risk: Some(way.risk),
+        };
+        if self.space.add(change).is_ok() {
+            self.edits.push(way.edits);
+        }
+    }
+
+    /// Says that one change, by its key, can't do without what another takes.
+    pub fn falls_with(&mut self, dependant: &str, of: &str) {
+        if let (Some(dependant), Some(of)) = (self.space.find(dependant), self.space.find(of)) {
+            self.space.falls_with(dependant, of);
+        }
+    }
+
+    /// The plan with a candidate's changes.
+    pub fn apply(&self, plan: &Plan, candidate: &Candidate) -> Plan {
+        let mut changed = plan.clone();
+        for edit in self.edits_of(candidate) {
+            edit.apply(&mut changed);
+        }
+        changed
+    }
+
+    /// What a candidate does.
+    fn edits_of<'a>(&'a self, candidate: &'a Candidate) -> impl Iterator<Item = &'a Edit> {
+        candidate.taken().filter_map(|(id, number)| {
+            let edits = self.edits.get(id.index())?;
+            edits.get(usize::from(number).checked_sub(1)?)
+        })
+    }
+
+    /// The passes, the cheapest first.
+    pub fn turns() -> Vec<Turn> {
+        let over = |group: &str| GroupTesting::over(group, [group]);
+        vec![
+            Turn::new(over(CONSTANTS), 1),
+            Turn::new(over(UNUSED), 3),
+            Turn::new(over(INSIDE), 3),
+            Turn::new(over(USER_LAND), 2),
+            Turn::new(over(USED), 4),
+            Turn::new(Alternatives::new(), 1),
+            Turn::new(Minimality::new(), 2),
+            Turn::new(DeltaDebugging::new(), 1),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests;

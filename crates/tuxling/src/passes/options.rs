@@ -1,0 +1,161 @@
+//! The kernel's options: what turning each off would win, what goes with it,
+//! and whether any of its code ran.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use kconfig::{Configuration, SymbolId, SymbolKind, Tristate};
+
+use super::security::is_security;
+use super::{Edit, INSIDE, UNUSED, USED, Way, Ways, request};
+use crate::kbuild::Objects;
+
+/// What is known of a kernel that was built and booted.
+#[derive(Clone, Debug, Default)]
+pub struct Insight {
+    /// What brings each object in.
+    pub objects: Objects,
+    /// Bytes of the payload by object.
+    pub shares: BTreeMap<String, u64>,
+    /// Objects of which some code ran.
+    pub ran: BTreeSet<String>,
+}
+
+/// Options that no search turns off: the recipe's own words stand for them, or
+/// they protect.
+#[derive(Clone, Debug, Default)]
+pub struct Fixed {
+    /// Symbols, without `CONFIG_`.
+    pub symbols: BTreeSet<String>,
+    /// Whether security may go as well.
+    pub security_off: bool,
+}
+
+impl Fixed {
+    /// Whether a symbol stays as it is.
+    pub fn has(&self, symbol: &str) -> bool {
+        self.symbols.contains(symbol) || (!self.security_off && is_security(symbol))
+    }
+}
+
+/// A trial of an option: some files are compiled again, then a boot.
+const TRIAL: Duration = Duration::from_secs(60);
+
+/// What an option wins at least, when nothing is known of it.
+const SOME_BYTES: u64 = 96;
+
+/// Adds a change for each option that can be turned off.
+pub fn add(
+    ways: &mut Ways,
+    configuration: &mut Configuration<'_>,
+    insight: &Insight,
+    fixed: &Fixed,
+) {
+    let by_option = by_option(&insight.objects);
+    let mut gone_with: Vec<(SymbolId, Vec<SymbolId>)> = Vec::new();
+    for id in switched_on(configuration, fixed) {
+        let name = name_of(configuration, id);
+        let Ok(off) = configuration.tree().request(&name, "n") else {
+            continue;
+        };
+        let changes = configuration.what_if(std::slice::from_ref(&off));
+        let off: Vec<SymbolId> = changes
+            .iter()
+            .filter(|change| change.after == "n" && change.before != "n")
+            .map(|change| change.symbol)
+            .collect();
+        // Selected: it goes when those go that select it.
+        if off.is_empty() && configuration.lower_bound(id) == Tristate::No {
+            continue;
+        }
+        // What the recipe stands for would go as well.
+        if off
+            .iter()
+            .any(|&other| other != id && fixed.has(&name_of(configuration, other)))
+        {
+            continue;
+        }
+        let names: Vec<String> = off.iter().map(|&o| name_of(configuration, o)).collect();
+        ways.add(way(&name, &names, insight, &by_option));
+        gone_with.push((id, off));
+    }
+    for (id, off) in gone_with {
+        let of = key(&name_of(configuration, id));
+        for dependant in off {
+            ways.falls_with(&key(&name_of(configuration, dependant)), &of);
+        }
+        for selector in configuration.selectors(id) {
+            if configuration.tristate(selector.by) != Tristate::No {
+                ways.falls_with(&key(&name_of(configuration, selector.by)), &of);
+            }
+        }
+    }
+}
+
+/// Options that are on and that a user could turn off, in the order of their
+/// definition. Members of a choice are no switches.
+fn switched_on(configuration: &Configuration<'_>, fixed: &Fixed) -> Vec<SymbolId> {
+    let tree = configuration.tree();
+    tree.defined_options()
+        .filter(|(id, symbol)| {
+            matches!(symbol.kind, SymbolKind::Option)
+                && symbol.ty.is_logical()
+                && symbol.choice.is_none()
+                && !symbol.is_choice()
+                && configuration.tristate(*id) != Tristate::No
+                && configuration.visibility(*id) != Tristate::No
+                && !fixed.has(&symbol.name)
+        })
+        .map(|(id, _)| id)
+        .collect()
+}
+
+fn way(
+    name: &str,
+    off: &[String],
+    insight: &Insight,
+    by_option: &BTreeMap<&str, Vec<&str>>,
+) -> Way {
+    let objects: BTreeSet<&str> = off
+        .iter()
+        .flat_map(|option| by_option.get(option.as_str()).into_iter().flatten())
+        .copied()
+        .collect();
+    let share = |object: &&str| insight.shares.get(*object).copied().unwrap_or(0);
+    let bytes: u64 = objects.iter().map(share).sum();
+    let ran = objects.iter().any(|object| insight.ran.contains(*object));
+    let (group, risk) = match (objects.is_empty(), ran) {
+        (true, _) => (INSIDE, 0.06),
+        (false, false) => (UNUSED, 0.01),
+        (false, true) => (USED, 0.6),
+    };
+    Way {
+        key: key(name),
+        label: name.to_owned(),
+        group,
+        edits: vec![Edit::Options(vec![request(name, "n")])],
+        gain_bytes: bytes + SOME_BYTES,
+        trial_time: TRIAL,
+        risk,
+    }
+}
+
+/// The objects that each option brings in.
+fn by_option(objects: &Objects) -> BTreeMap<&str, Vec<&str>> {
+    let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (object, reason) in &objects.reasons {
+        for option in &reason.options {
+            all.entry(option).or_default().push(object);
+        }
+    }
+    all
+}
+
+fn name_of(configuration: &Configuration<'_>, id: SymbolId) -> String {
+    configuration.tree().symbol(id).name.to_string()
+}
+
+/// The key of an option in the space.
+pub fn key(symbol: &str) -> String {
+    format!("CONFIG_{symbol}")
+}

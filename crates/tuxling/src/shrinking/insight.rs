@@ -1,0 +1,92 @@
+//! What a search knows of a system before it begins: where its bytes are, and
+//! which of its code ran.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use vmlinux::Code;
+
+use crate::error::{Failure, Kind, Result};
+use crate::machine::boot::Observation;
+use crate::passes::options::Insight;
+use crate::recipe::Plan;
+use crate::session::{Cached, Session};
+use crate::source::Source;
+use crate::trace::conditions::Condition;
+use crate::trace::{Marked, Runner, executed};
+use crate::trial::system::System;
+use crate::trial::{Outcome, bytes};
+
+/// Looks at a system's bytes, and boots it once by QEMU's translator, unless it
+/// is known already which objects ran.
+pub fn of_system(
+    plan: &Plan,
+    system: &System,
+    linux: &Source,
+    known: Option<BTreeSet<String>>,
+    session: &Session,
+) -> Result<Insight> {
+    let (kernel, attributed, objects) = bytes::of_kernel(&system.kernel, linux, plan.board.arch)?;
+    let mut shares: BTreeMap<String, u64> = BTreeMap::new();
+    for leaf in &attributed.leaves {
+        if let (Some(object), Some(share)) = (&leaf.object, leaf.share) {
+            *shares.entry(object.clone()).or_default() += share;
+        }
+    }
+    let ran = session.phase("coverage", || match known {
+        Some(ran) => Ok(Cached::hit(ran)),
+        None => ran(plan, system, &kernel.attribution, session).map(Cached::fresh),
+    })?;
+    Ok(Insight {
+        objects,
+        shares,
+        ran,
+    })
+}
+
+/// The objects of which some code ran that isn't the kernel's `__init` code.
+fn ran(
+    plan: &Plan,
+    system: &System,
+    attribution: &vmlinux::Attribution,
+    session: &Session,
+) -> Result<BTreeSet<String>> {
+    let runner = Runner::new(plan, system, session)?;
+    let path = system.kernel.vmlinux();
+    let file = std::fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
+    let code = Code::parse(&file)
+        .map_err(|e| Failure::new(Kind::Build, format!("{}: {e}", path.display())))?;
+    let dir = system.output.join("coverage");
+    std::fs::create_dir_all(&dir).map_err(|e| Failure::io("make the folder", &dir, &e))?;
+    let log = dir.join("in_asm.log");
+    let report = runner.boot(
+        (&system.kernel.dir, &dir.join("boot")),
+        &Condition::default(),
+        Marked::logging(&log),
+        &Observation::default(),
+        session,
+    )?;
+    if report.outcome != Outcome::Passed {
+        let _ = std::fs::remove_file(&log);
+        let doesnt = || Failure::new(Kind::Check, "the system doesn't pass under the translator");
+        return Err(report.failure().unwrap_or_else(doesnt));
+    }
+    let executed = executed(&log, runner.layout(&code))?;
+    let _ = std::fs::remove_file(&log);
+    let mut ran = BTreeSet::new();
+    for range in executed.to_vec() {
+        // A block may span the end of one function and the next one's begin.
+        let mut address = range.start;
+        while address < range.end {
+            let Some(piece) = attribution.at(address).map(|at| &attribution.pieces[at]) else {
+                break;
+            };
+            // What runs once at boot says little of what is needed.
+            let at_boot = piece.input.is_some_and(|name| attribution.names[name].starts_with(".init"));
+            if let Some(object) = piece.object.filter(|_| !at_boot) {
+                ran.insert(attribution.objects[object].clone());
+            }
+            address = (piece.address + piece.bytes.max(1)).max(address + 1);
+        }
+    }
+    Ok(ran)
+}

@@ -1,0 +1,445 @@
+//! `tuxling shrink` from beginning to end.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use shrink::passes::GroupTesting;
+use shrink::{CancelToken, Event, Goal, Policy, Search, SearchError, Settings, Turn};
+
+use super::insight;
+use super::journal::StoreJournal;
+use super::trials::Trials;
+use super::report::{self, Report, Stage};
+use super::written::{Evidence, Tiny};
+use crate::adversity;
+use crate::error::{Failure, Kind, Result};
+use crate::kernel::config::{self, Values};
+use crate::kernel::kconfig::{self, Tree};
+use crate::kernel::{self, Tools};
+use crate::passes::options::{Fixed, Insight};
+use crate::passes::{CONSTANTS, Ways, applets, constants, options};
+use crate::prune::job::{self as pruning, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
+use crate::prune::subject;
+use crate::recipe::Plan;
+use crate::recipe::plan::PruneLevel;
+use crate::report::Record;
+use crate::session::{Session, process_failure};
+use crate::source::Source;
+use crate::store::id::Id;
+use crate::trial::check::{self, CheckOptions};
+use crate::trial::system::{self, BuildOptions, Ingredients, System};
+use crate::trial::{self, store_path};
+
+/// One trial takes no longer: a whole kernel has to fit.
+const TRIAL_LIMIT: Duration = Duration::from_secs(45 * 60);
+
+/// How long a trial may take to come back when it is told to.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// The share of the time that the search for options has; pruning and its
+/// proof need the rest.
+const SEARCH_SHARE: f64 = 0.7;
+
+/// Signals that nobody sends: the search ends with the best so far.
+const INTERRUPTED: &str = "interrupted; the best so far is kept, and the next call goes on";
+
+/// How shrinking is asked for.
+#[derive(Clone, Debug)]
+pub struct ShrinkOptions {
+    /// What is to become small.
+    pub goal: Goal,
+    /// The level of pruning at the end; none: it isn't pruned.
+    pub level: Option<PruneLevel>,
+    /// The time for this call.
+    pub time: Option<Duration>,
+    /// How often the result passes in the end.
+    pub boots: u32,
+    /// Trials at once.
+    pub trials: usize,
+    /// How systems are booted.
+    pub check: CheckOptions,
+    /// What adversity does at the levels that have to survive it.
+    pub adversity: adversity::Options,
+    /// Whether security may go, too.
+    pub security_off: bool,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct ShrunkSystem {
+    /// The plan of the result, before pruning.
+    pub plan: Plan,
+    /// The record of the system as it was given.
+    pub before: Record,
+    /// The record of the result.
+    pub after: Record,
+    /// What was found, and how.
+    pub report: Report,
+    /// The pruned system, where a level was asked for.
+    pub pruned: Option<PrunedSystem>,
+    /// The recipe that was written.
+    pub recipe: PathBuf,
+}
+
+/// A system that was built, and what it was built from.
+struct Built {
+    plan: Plan,
+    ingredients: Ingredients,
+    system: System,
+    record: Record,
+}
+
+/// Searches, prunes, proves and writes.
+pub fn shrink(
+    plan: &Plan,
+    build: &BuildOptions,
+    options: &ShrinkOptions,
+    session: &Session,
+) -> Result<ShrunkSystem> {
+    let started = Instant::now();
+    let folder = system::output_folder(plan, build).join("shrink");
+    let job = Job {
+        original: plan,
+        folder,
+        build,
+        options,
+        session,
+        started,
+    };
+    job.run()
+}
+
+struct Job<'a> {
+    original: &'a Plan,
+    folder: PathBuf,
+    build: &'a BuildOptions,
+    options: &'a ShrinkOptions,
+    session: &'a Session<'a>,
+    started: Instant,
+}
+
+impl Job<'_> {
+    fn run(&self) -> Result<ShrunkSystem> {
+        // The sections cost a little room, and the same objects are pruned.
+        let plan = match self.options.level {
+            Some(_) => subject::sectioned(self.original),
+            None => self.original.clone(),
+        };
+        let start = self.make(&plan, "start")?;
+        let before = start.record.clone();
+        let mut stages = Vec::new();
+        // What opens options or changes every file comes before them.
+        let first = self.stage(CONSTANTS, &start, &mut stages)?;
+        let second = match first {
+            Some(best) => self.make(&best, "constants")?,
+            None => start,
+        };
+        let third = self.stage("options", &second, &mut stages)?;
+        let best = match third {
+            Some(best) => self.make(&best, "best")?,
+            None => second,
+        };
+        let mut report = Report::new(self.original, &before, &best.record, stages);
+        let pruned = match self.options.level {
+            Some(level) => Some(self.prune(&best.plan, level)?),
+            None => None,
+        };
+        let after = pruned.as_ref().map_or(&best.record, |p| &p.record).clone();
+        report.end(&after, self.started.elapsed());
+        let values = config::parse(&best.ingredients.config().text);
+        let evidence = Evidence {
+            report: &report,
+            certificate: pruned.as_ref().map(|p| &p.certificate),
+        };
+        let tiny = Tiny::new(self.original, &best.plan, &values);
+        let recipe = tiny.write(Some(&evidence))?;
+        Ok(ShrunkSystem {
+            plan: best.plan,
+            before,
+            after,
+            report,
+            pruned,
+            recipe,
+        })
+    }
+
+    /// Builds a plan's system and boots it once.
+    fn make(&self, plan: &Plan, name: &str) -> Result<Built> {
+        let options = BuildOptions {
+            output: Some(self.folder.join(name)),
+            allow_dropped: name != "start" || self.build.allow_dropped,
+            ..self.build.clone()
+        };
+        let ingredients = system::prepare(plan, &options, self.session)?;
+        let kernel = self.session.phase("kernel", || {
+            kernel::build(&ingredients.kernel_input(plan), self.session)
+        })?;
+        let system = ingredients.finish(plan, &options, kernel)?;
+        let verdict = check::check(plan, &system, &self.options.check, self.session)?;
+        trial::keep(&verdict.record, &system.output)?;
+        trial::remember(&verdict.record, &self.session.cache)?;
+        match verdict.failure {
+            Some(failure) => Err(failure.help(
+                "what is to be shrunk must pass its checks as it is: see `tuxling check`",
+            )),
+            None => Ok(Built {
+                plan: plan.clone(),
+                ingredients,
+                system,
+                record: verdict.record,
+            }),
+        }
+    }
+
+    /// One search from a system that passes; the plan of a smaller one.
+    fn stage(&self, name: &str, from: &Built, stages: &mut Vec<Stage>) -> Result<Option<Plan>> {
+        let tree = self.tree(from)?;
+        let ways = Arc::new(self.ways(name, from, &tree)?);
+        if ways.space.is_empty() || self.over() {
+            return Ok(None);
+        }
+        self.session
+            .progress
+            .note(&format!("{name}: {} changes to try", ways.space.len()));
+        let executor = Arc::new(self.trials(from, &ways));
+        let journal = Box::new(StoreJournal::new(&store_path(&self.session.cache)));
+        let settings = self.settings();
+        let mut turns = match name {
+            CONSTANTS => vec![
+                Turn::new(GroupTesting::over(CONSTANTS, [CONSTANTS]), 3),
+                Turn::new(shrink::passes::Alternatives::new(), 1),
+            ],
+            _ => Ways::turns(),
+        };
+        let cancel = settings.cancel.clone();
+        let shrunk = self.watched(&cancel, || {
+            Search::new(&ways.space, executor, journal, settings)?
+                .on_event(|event, progress| self.tell((&ways, from, &tree), event, progress))
+                .run(&mut turns)
+        });
+        if cancel.is_cancelled() {
+            return Err(self.interrupted());
+        }
+        let shrunk = match shrunk {
+            Ok(shrunk) => shrunk,
+            Err(error) => return Err(search_failure(&error)),
+        };
+        stages.push(Stage::of(name, &ways, &shrunk));
+        let is_better = !shrunk.best.is_empty();
+        Ok(is_better.then(|| ways.apply(&from.plan, &shrunk.best)))
+    }
+
+    fn tree(&self, from: &Built) -> Result<Tree> {
+        let arch = from.plan.board.arch;
+        let session = self.session;
+        let tools = Tools::find(from.plan.kernel.toolchain, arch, &session.processes)?;
+        kconfig::load(from.ingredients.linux(), arch, &tools, session)
+    }
+
+    fn ways(&self, name: &str, from: &Built, tree: &Tree) -> Result<Ways> {
+        let mut configuration = tree.evaluate(&from.plan.kernel)?;
+        let fixed = self.fixed();
+        let mut ways = Ways::new(self.context(from)?.as_str());
+        if name == CONSTANTS {
+            for way in constants::ways(&mut configuration) {
+                ways.add(way);
+            }
+            return Ok(ways);
+        }
+        let insight = self.insight(from, from.ingredients.linux())?;
+        options::add(&mut ways, &mut configuration, &insight, &fixed);
+        for way in applets::ways(&from.plan) {
+            ways.add(way);
+        }
+        Ok(ways)
+    }
+
+    /// What was seen of a system is kept: another boot would see a little more
+    /// or less, and the same search must come from it.
+    fn insight(&self, from: &Built, linux: &Source) -> Result<Insight> {
+        let key = (&from.system.image_id, self.checks(&from.plan));
+        let id = identity("insight/1", &key)?;
+        let folder = self.session.cache.folder("coverage")?;
+        let kept = folder.join(format!("{}.insight.json", id.short()));
+        let ran = fs::read(&kept)
+            .ok()
+            .and_then(|json| serde_json::from_slice(&json).ok());
+        let fresh = ran.is_none();
+        let insight = insight::of_system(&from.plan, &from.system, linux, ran, self.session)?;
+        if fresh {
+            let json = serde_json::to_vec(&insight.ran)
+                .map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
+            crate::store::cache::write_whole(&kept, &json)?;
+        }
+        Ok(insight)
+    }
+
+    /// What identifies everything that is the same in all trials.
+    fn context(&self, from: &Built) -> Result<Id> {
+        let accelerator = self.options.check.accelerator.map(|a| a.name());
+        let key = (
+            (&from.system.kernel.build_id, &from.system.image_id),
+            self.checks(&from.plan),
+            (accelerator, self.options.security_off),
+        );
+        identity("shrink/context/1", &key)
+    }
+
+    fn checks<'p>(&self, plan: &'p Plan) -> impl serde::Serialize + use<'p> {
+        (
+            (&plan.checks, &plan.exercises),
+            (&plan.machine, &plan.network, &plan.board),
+        )
+    }
+
+    fn fixed(&self) -> Fixed {
+        // How the ramdisk is packed has a change of its own.
+        let implied = self.original.kernel.implied.iter();
+        Fixed {
+            symbols: implied.filter(|s| !s.starts_with("RD_")).cloned().collect(),
+            security_off: self.options.security_off,
+        }
+    }
+
+    fn trials(&self, from: &Built, ways: &Arc<Ways>) -> Trials {
+        let fixed = self.fixed();
+        let mut values: BTreeMap<String, String> =
+            config::parse(&from.ingredients.config().text).values;
+        values.retain(|symbol, _| fixed.has(symbol));
+        let trials = self.options.trials.max(1);
+        Trials {
+            plan: from.plan.clone(),
+            ways: Arc::clone(ways),
+            fixed,
+            fixed_values: Values { values },
+            exercises: from
+                .record
+                .exercises
+                .iter()
+                .map(|e| e.status == Some(0))
+                .collect(),
+            folder: self.folder.join("trials"),
+            check: self.options.check.clone(),
+            supervisor: self.session.processes.executable().to_owned(),
+            cache: self.session.cache.clone(),
+            jobs: (self.session.jobs / trials).max(1),
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        let left = |time: Duration| {
+            time.mul_f64(SEARCH_SHARE)
+                .saturating_sub(self.started.elapsed())
+        };
+        Settings {
+            goal: self.options.goal,
+            policy: Policy {
+                // What is pruned is proven by its own boots, the very bytes.
+                proof: match self.options.level {
+                    Some(_) => 2,
+                    None => self.options.boots,
+                },
+                ..Policy::default()
+            },
+            time: self.options.time.map(left),
+            attempts: None,
+            trial_time: Some(TRIAL_LIMIT),
+            grace: GRACE,
+            jobs: self.options.trials.max(1),
+            cancel: CancelToken::new(),
+        }
+    }
+
+    fn over(&self) -> bool {
+        let limit = self.options.time.map(|time| time.mul_f64(SEARCH_SHARE));
+        limit.is_some_and(|limit| self.started.elapsed() >= limit)
+    }
+
+    /// Does the work, and cancels it when the user asks to stop.
+    fn watched<T>(&self, token: &CancelToken, work: impl FnOnce() -> T) -> T {
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    if self.session.processes.cancel().signal().is_some() {
+                        token.cancel();
+                    }
+                    std::thread::sleep(Duration::from_millis(100));
+                }
+            });
+            let result = work();
+            done.store(true, Ordering::Relaxed);
+            result
+        })
+    }
+
+    /// Says how the search goes on, and writes the best so far down: it stays,
+    /// whatever ends tuxling.
+    fn tell(
+        &self,
+        (ways, from, tree): (&Ways, &Built, &Tree),
+        event: &Event,
+        progress: &shrink::Progress,
+    ) {
+        if let Some(text) = report::words(ways, event, progress) {
+            self.session.progress.note(&text);
+        }
+        if let Event::Better { candidate, .. } | Event::FellBack { candidate, .. } = event {
+            let plan = ways.apply(&from.plan, candidate);
+            let written = tree.evaluate(&plan.kernel).and_then(|configuration| {
+                let values = config::parse(&configuration.to_dotconfig());
+                Tiny::new(self.original, &plan, &values).write(None)
+            });
+            if let Err(failure) = written {
+                let text = format!("the best so far can't be written down: {}", failure.message);
+                self.session.progress.note(&text);
+            }
+        }
+    }
+
+    fn prune(&self, plan: &Plan, level: PruneLevel) -> Result<PrunedSystem> {
+        let options = BuildOptions {
+            output: Some(self.folder.join("result")),
+            allow_dropped: true,
+            ..self.build.clone()
+        };
+        let whole = Whole::build(plan, &options, self.session)?;
+        let wanted = PruneOptions {
+            level,
+            boots: self.options.boots as usize,
+            runs: TRACE_RUNS,
+            adversity: self.options.adversity.clone(),
+            outside: Default::default(),
+            keep: plan.prune.keep.clone(),
+            drop: plan.prune.drop.clone(),
+        };
+        pruning::prune(&whole, &wanted, self.session)
+    }
+
+    fn interrupted(&self) -> Failure {
+        match self.session.processes.cancel().signal() {
+            Some(signal) => process_failure(
+                Kind::Machine,
+                "shrink",
+                crate::process::ProcessError::Interrupted { signal },
+            ),
+            None => Failure::new(Kind::Machine, INTERRUPTED),
+        }
+    }
+}
+
+fn search_failure(error: &SearchError) -> Failure {
+    let kind = match error {
+        SearchError::StartFails(_) | SearchError::StartIsFlaky { .. } => Kind::Check,
+        SearchError::Journal(_) | SearchError::Stopped(_) => Kind::Machine,
+    };
+    Failure::new(kind, error.to_string())
+}
+
+fn identity<T: serde::Serialize>(tag: &str, value: &T) -> Result<Id> {
+    Id::of(tag, value).map_err(|e| Failure::new(Kind::Build, e.to_string()))
+}

@@ -1,0 +1,234 @@
+//! Carries out the trials of a search on this machine: resolves, builds, boots
+//! and checks a candidate.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+use shrink::{Answer, Cost, Executor, Identity, Outcome, Trial, Work};
+
+use crate::error::{Failure, Kind, Result};
+use crate::kernel::config;
+use crate::passes::Ways;
+use crate::passes::options::Fixed;
+use crate::process::{Cancel, Processes};
+use crate::recipe::Plan;
+use crate::report::Record;
+use crate::session::{Session, Silent};
+use crate::store::Cache;
+use crate::store::id::Id;
+use crate::trial::check::{self, CheckOptions};
+use crate::trial::system::{self, BuildOptions, Ingredients};
+use crate::trial::{self, CheckOutcome};
+use crate::{kernel, source};
+
+/// How often it is looked whether a trial is still wanted.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The signal by which processes are told to stop.
+const STOP: i32 = 15;
+
+/// Makes candidates real.
+#[derive(Debug)]
+pub struct Trials {
+    /// The system to begin with.
+    pub plan: Plan,
+    /// What candidates change.
+    pub ways: Arc<Ways>,
+    /// What no candidate may change.
+    pub fixed: Fixed,
+    /// The values, in the system to begin with, of what may not change.
+    pub fixed_values: config::Values,
+    /// The exercises that end well in the system to begin with, by their place.
+    pub exercises: Vec<bool>,
+    /// Outputs of trials go to folders in here.
+    pub folder: PathBuf,
+    /// How they are booted.
+    pub check: CheckOptions,
+    /// tuxling itself, as the supervisor of processes.
+    pub supervisor: PathBuf,
+    /// Where results are kept.
+    pub cache: Cache,
+    /// Jobs of one build.
+    pub jobs: usize,
+}
+
+/// What identifies a system before it is built.
+#[derive(Serialize)]
+struct SystemKey<'a> {
+    kernel: Id,
+    ramdisk: Id,
+    cmdline: &'a str,
+    checks: Id,
+}
+
+impl Executor for Trials {
+    fn run(&self, trial: &Trial<'_>) -> Answer {
+        let done = AtomicBool::new(false);
+        let cancel = Cancel::default();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    if trial.cancelled() {
+                        cancel.cancel(STOP);
+                    }
+                    std::thread::park_timeout(LOOK);
+                }
+            });
+            let answer = self.attempt(trial, cancel.clone());
+            done.store(true, Ordering::Relaxed);
+            answer.unwrap_or_else(|failure| outcome_of(&failure).into())
+        })
+    }
+}
+
+impl Trials {
+    fn attempt(&self, trial: &Trial<'_>, cancel: Cancel) -> Result<Answer> {
+        let processes = Processes::new(&self.supervisor, cancel);
+        let session = Session::new(processes, self.cache.clone(), &Silent, self.jobs);
+        let plan = self.ways.apply(&self.plan, trial.candidate());
+        let options = BuildOptions {
+            allow_dropped: true,
+            sources: source::Mode::Locked,
+            output: Some(self.folder.join(folder_name(trial))),
+        };
+        let mut work = Work::default();
+        let ingredients = system::prepare(&plan, &options, &session)?;
+        if let Some(why) = self.changes_what_is_fixed(&ingredients) {
+            return Ok(Outcome::Unresolved { why }.into());
+        }
+        if trial.becomes(self.identity(&plan, &ingredients)?) {
+            return Ok(Answer::known());
+        }
+        let input = ingredients.kernel_input(&plan);
+        let built = kernel::build(&input, &session)?;
+        match built.cached {
+            true => work.cache_hits += 1,
+            false => work.builds += 1,
+        }
+        let system = ingredients.finish(&plan, &options, built.value)?;
+        let image = Id::of("shrink/image/1", &(&system.image_id, self.checks_id(&plan)?));
+        let image = image.map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+        if trial.becomes(Identity::new(format!("image:{image}"))) {
+            return Ok(Answer::known().after(work));
+        }
+        work.boots += 1;
+        let verdict = check::check(&plan, &system, &self.check, &session)?;
+        trial::remember(&verdict.record, &self.cache)?;
+        Ok(Answer::from(self.outcome(&verdict.record)).after(work))
+    }
+
+    /// What would be the same system comes to the same identity, whatever
+    /// recipe it was reached from.
+    fn identity(&self, plan: &Plan, ingredients: &Ingredients) -> Result<Identity> {
+        let key = SystemKey {
+            kernel: ingredients.kernel_input(plan).build_id()?,
+            ramdisk: Id::of_file(&ingredients.ramdisk().image)
+                .map_err(|e| Failure::io("read", &ingredients.ramdisk().image, &e))?,
+            cmdline: &plan.kernel.cmdline,
+            checks: self.checks_id(plan)?,
+        };
+        let id = Id::of("shrink/system/1", &key);
+        let id = id.map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+        Ok(Identity::new(format!("system:{id}")))
+    }
+
+    fn checks_id(&self, plan: &Plan) -> Result<Id> {
+        let accelerator = self.check.accelerator.map(|a| a.name());
+        let key = (
+            (&plan.board, &plan.machine, &plan.network),
+            (&plan.checks, &plan.exercises, &self.exercises),
+            (&self.check.qemu_args, accelerator),
+        );
+        Id::of("shrink/checks/1", &key).map_err(|e| Failure::new(Kind::Check, e.to_string()))
+    }
+
+    /// The first symbol that may not change and would.
+    fn changes_what_is_fixed(&self, ingredients: &Ingredients) -> Option<String> {
+        let values = config::parse(&ingredients.config().text);
+        let names = self.fixed_values.values.keys().chain(values.values.keys());
+        let mut fixed = names.filter(|name| self.fixed.has(name));
+        let changed = fixed.find(|name| self.fixed_values.get(name) != values.get(name))?;
+        Some(format!(
+            "{changed} would be {} and not {}",
+            values.get(changed),
+            self.fixed_values.get(changed)
+        ))
+    }
+
+    /// What a record says of the system.
+    fn outcome(&self, record: &Record) -> Outcome {
+        match record.outcome {
+            Some(trial::Outcome::Passed) => {}
+            Some(trial::Outcome::InfrastructureBroke) | None => {
+                return Outcome::Broken {
+                    why: record.reason.clone().unwrap_or_default(),
+                };
+            }
+            Some(other) => {
+                let failed = |c: &&crate::report::record::CheckRecord| {
+                    matches!(c.outcome, CheckOutcome::Failed | CheckOutcome::TimedOut)
+                };
+                let check = record.checks.iter().find(failed).map(|c| c.name.clone());
+                let failure = shrink::Failure {
+                    class: other.words().to_owned(),
+                    check,
+                };
+                return Outcome::Failed { failure };
+            }
+        }
+        // An exercise is not judged by what it prints; but a command that isn't
+        // there any more exercises nothing.
+        let broken = record.exercises.iter().zip(&self.exercises);
+        let broken = broken
+            .filter(|(now, well)| **well && now.status != Some(0))
+            .map(|(now, _)| now.command.clone())
+            .next();
+        match broken {
+            Some(command) => Outcome::Failed {
+                failure: shrink::Failure {
+                    class: "exercise failed".to_owned(),
+                    check: Some(command),
+                },
+            },
+            None => Outcome::Passed { cost: cost(record) },
+        }
+    }
+}
+
+/// What a system costs: bytes of the compressed kernel, since its file may be
+/// rounded up, and of the ramdisk; and the RAM that is in use after the last
+/// check.
+pub fn cost(record: &Record) -> Cost {
+    let image = &record.image;
+    let kernel = image.payload_bytes.unwrap_or(image.kernel_bytes);
+    Cost {
+        payload_bytes: kernel + image.ramdisk_bytes,
+        ram_kib: record.ram.used_kib,
+        boot_instructions: record.boot.instructions,
+    }
+}
+
+/// Two trials at once never share a folder; the same slot is used again.
+fn folder_name(trial: &Trial<'_>) -> String {
+    let identity = trial.identity().as_str();
+    let digits = identity.rsplit(':').next().unwrap_or(identity);
+    format!("trial-{}", digits.get(..12).unwrap_or(digits))
+}
+
+/// What a failure says of the system that was tried.
+fn outcome_of(failure: &Failure) -> Outcome {
+    let why = failure.message.clone();
+    match failure.kind {
+        Kind::Config => Outcome::Unresolved { why },
+        Kind::Build => Outcome::Failed {
+            failure: shrink::Failure::of_class("did not build"),
+        },
+        Kind::Check => Outcome::Failed {
+            failure: shrink::Failure::of_class(why),
+        },
+        _ => Outcome::Broken { why },
+    }
+}

@@ -1,0 +1,242 @@
+//! The result as a recipe of its own: `NAME.tiny.toml` and what it names, beside
+//! the recipe that it came from.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use toml_edit::{Array, DocumentMut, Item, Table, Value};
+
+use super::report::Report;
+use crate::error::{Failure, Kind, Result};
+use crate::kernel::config::{self, Values};
+use crate::prune::certificate::Certificate;
+use crate::recipe::plan::{Plan, RecipeOrigin, Request};
+use crate::recipe::{builtin, edit, fragment, raw};
+use crate::store::cache::write_whole;
+
+/// What comes with a result that was proven.
+#[derive(Clone, Copy, Debug)]
+pub struct Evidence<'a> {
+    /// What the searches found.
+    pub report: &'a Report,
+    /// What pruning took away, where it was asked for.
+    pub certificate: Option<&'a Certificate>,
+}
+
+/// A smaller system, to be written down.
+#[derive(Debug)]
+pub struct Tiny<'a> {
+    original: &'a Plan,
+    plan: &'a Plan,
+    /// The resolved configuration.
+    values: &'a Values,
+}
+
+/// The name of the recipe that a shrink of `name` writes.
+pub fn name_of(name: &str) -> String {
+    format!("{name}.tiny")
+}
+
+impl<'a> Tiny<'a> {
+    /// `plan` is what became of `original`, `values` its configuration.
+    pub fn new(original: &'a Plan, plan: &'a Plan, values: &'a Values) -> Tiny<'a> {
+        Tiny {
+            original,
+            plan,
+            values,
+        }
+    }
+
+    /// Writes the files; the recipe comes last, so that it never names one that
+    /// isn't there. Gives its path.
+    pub fn write(&self, evidence: Option<&Evidence<'_>>) -> Result<PathBuf> {
+        let name = name_of(&self.original.name);
+        let file = |ending: &str| self.original.base.join(format!("{name}.{ending}"));
+        write_whole(&file("config"), self.fragment().as_bytes())?;
+        if let Some(evidence) = evidence {
+            write_whole(&file("shrink.json"), &json(evidence.report)?)?;
+            if let Some(certificate) = evidence.certificate {
+                write_whole(&file("cert.json"), &json(certificate)?)?;
+            }
+        }
+        let text = self.recipe(evidence.and_then(|e| e.certificate))?;
+        let path = file("toml");
+        write_whole(&path, text.as_bytes())?;
+        Ok(path)
+    }
+
+    /// The requests that lead from the recipe's own to this configuration.
+    fn requests(&self) -> Vec<Request> {
+        let original = &self.original.kernel;
+        let mut symbols: BTreeSet<&str> = BTreeSet::new();
+        let before: BTreeSet<(&str, &str)> = pairs(&original.requests).collect();
+        symbols.extend(
+            pairs(&self.plan.kernel.requests)
+                .filter(|pair| !before.contains(pair))
+                .map(|(symbol, _)| symbol),
+        );
+        // What the recipe asks for and has lost must not be asked for again.
+        let lost = |r: &&&Request| !config::met(r, self.values);
+        let all = config::effective(&original.requests);
+        symbols.extend(all.iter().filter(lost).map(|r| r.symbol.as_str()));
+        symbols
+            .into_iter()
+            .map(|symbol| {
+                let value = self.values.get(symbol);
+                let text = value.strip_prefix('"').and_then(|v| v.strip_suffix('"'));
+                Request {
+                    symbol: symbol.to_owned(),
+                    value: text.unwrap_or(value).to_owned(),
+                    quoted: text.is_some(),
+                    by: String::new(),
+                    lenient: true,
+                }
+            })
+            .collect()
+    }
+
+    fn fragment(&self) -> String {
+        let head = format!(
+            "# What `tuxling shrink {}` found: merged over the recipe's own fragments.\n",
+            self.original.name
+        );
+        let lines = self.requests();
+        let lines = lines.iter().map(|r| format!("{}\n", config::line(r)));
+        head + &lines.collect::<String>()
+    }
+
+    fn recipe(&self, certificate: Option<&Certificate>) -> Result<String> {
+        let name = name_of(&self.original.name);
+        let (text, is_builtin) = original_text(self.original)?;
+        let wrong = |e: String| {
+            Failure::new(Kind::Usage, format!("the recipe can't be written anew: {e}"))
+        };
+        let text = self.without_own(&text).map_err(wrong)?;
+        let mut document: DocumentMut = text.parse().map_err(|e| wrong(format!("{e}")))?;
+        set(&mut document, &["name"], Value::from(name.as_str()));
+        let fragments = fragments(&document, is_builtin, &format!("{name}.config"));
+        set(&mut document, &["kernel", "fragments"], Value::Array(fragments));
+        self.user_land(&mut document);
+        if let Some(certificate) = certificate {
+            let file = format!("{name}.cert.json");
+            set(&mut document, &["prune", "level"], Value::from(certificate.level.as_str()));
+            set(&mut document, &["prune", "certificate"], Value::from(file));
+        }
+        Ok(document.to_string())
+    }
+
+    /// The recipe's text without its own options that the fragment answers:
+    /// they would come after it and win.
+    fn without_own(&self, text: &str) -> std::result::Result<String, String> {
+        let document: DocumentMut = text.parse().map_err(|e| format!("{e}"))?;
+        let options = document
+            .get("kernel")
+            .and_then(|kernel| kernel.as_table_like()?.get("options")?.as_str());
+        let Some(options) = options else {
+            return Ok(text.to_owned());
+        };
+        let answered = self.requests();
+        let (lines, _) = fragment::parse(options);
+        let gone: Vec<usize> = lines
+            .iter()
+            .enumerate()
+            .filter(|(_, line)| answered.iter().any(|r| r.symbol == line.request.symbol))
+            .map(|(at, _)| at)
+            .collect();
+        edit::remove_options(text, &gone)
+    }
+
+    fn user_land(&self, document: &mut DocumentMut) {
+        let (old, new) = (&self.original.userland.busybox, &self.plan.userland.busybox);
+        if let (Some(old), Some(new)) = (old, new) {
+            if (&old.applets, old.defconfig) != (&new.applets, new.defconfig) && !new.defconfig {
+                let mut names = Array::new();
+                names.extend(new.applets.iter().map(String::as_str));
+                set(document, &["userland", "busybox"], Value::Array(names));
+            }
+            if old.requests != new.requests {
+                let lines: String = new
+                    .requests
+                    .iter()
+                    .map(|r| format!("{}\n", config::line(r)))
+                    .collect();
+                set(document, &["userland", "busybox-options"], Value::from(lines));
+            }
+        }
+        if self.original.ramdisk.compress != self.plan.ramdisk.compress {
+            let found = raw::COMPRESSIONS
+                .iter()
+                .find(|(_, c)| *c == self.plan.ramdisk.compress);
+            if let Some((word, _)) = found {
+                set(document, &["ramdisk", "compress"], Value::from(*word));
+            }
+        }
+    }
+}
+
+fn pairs(requests: &[Request]) -> impl Iterator<Item = (&str, &str)> {
+    let all = config::effective(requests);
+    all.into_iter().map(|r| (r.symbol.as_str(), r.value.as_str()))
+}
+
+/// The text that a plan was read from, and whether it is a built-in one.
+fn original_text(plan: &Plan) -> Result<(String, bool)> {
+    match &plan.origin {
+        RecipeOrigin::File(path) => read(path).map(|text| (text, false)),
+        RecipeOrigin::BuiltIn => match builtin::recipe(&plan.name) {
+            Some(text) => Ok((text.to_owned(), true)),
+            None => Err(Failure::new(
+                Kind::Usage,
+                format!("there is no recipe `{}`", plan.name),
+            )),
+        },
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|e| Failure::io("read", path, &e))
+}
+
+/// The recipe's fragments and one more. A recipe in a folder calls built-in
+/// ones by `builtin:`.
+fn fragments(document: &DocumentMut, is_builtin: bool, one_more: &str) -> Array {
+    let old = document
+        .get("kernel")
+        .and_then(|kernel| kernel.as_table_like()?.get("fragments")?.as_array());
+    let mut all = Array::new();
+    for name in old.into_iter().flatten().filter_map(Value::as_str) {
+        match is_builtin && !name.starts_with("builtin:") {
+            true => all.push(format!("builtin:{name}")),
+            false => all.push(name),
+        }
+    }
+    all.push(one_more);
+    all
+}
+
+/// Sets a key, and makes the tables around it.
+fn set(document: &mut DocumentMut, path: &[&str], mut value: Value) {
+    let Some((key, tables)) = path.split_last() else {
+        return;
+    };
+    let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
+    for name in tables {
+        let item = table
+            .entry(name)
+            .or_insert_with(|| Item::Table(Table::new()));
+        match item.as_table_like_mut() {
+            Some(inner) => table = inner,
+            None => return,
+        }
+    }
+    if let Some(old) = table.get(key).and_then(Item::as_value) {
+        *value.decor_mut() = old.decor().clone();
+    }
+    table.insert(key, Item::Value(value));
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(value)
+        .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))
+}
