@@ -10,7 +10,7 @@ use crate::units::Bytes;
 
 mod shrink;
 
-pub use shrink::{GoalArg, ShrinkArgs, ShrinkLevel};
+pub use shrink::{GoalArg, Group, ShrinkArgs, ShrinkLevel};
 
 /// Grows the smallest Linux that still does your job.
 ///

@@ -8,12 +8,13 @@ use super::progress::Terminal;
 use super::trace::names_in;
 use super::{cwd, load, print, print_json, session};
 use crate::adversity;
-use crate::error::{Failure, Kind, Result};
+use crate::error::{Failure, Result};
 use crate::machine::qemu::Accelerator;
-use crate::prune::certificate::{Certificate, SCHEMA};
+use crate::prune::certificate::Certificate;
 use crate::prune::job::{self, BOOTS, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
+use crate::prune::rebuild;
 use crate::recipe::Plan;
-use crate::recipe::plan::PruneLevel;
+use crate::recipe::plan::{CertificateFile, PruneLevel};
 use crate::report::card;
 use crate::trial::check::CheckOptions;
 use crate::units::grouped;
@@ -83,20 +84,9 @@ fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
 }
 
 fn read_certificate(path: &std::path::Path) -> Result<Certificate> {
-    let bytes = std::fs::read(path).map_err(|e| Failure::io("read", path, &e))?;
-    let wrong = |why: String| {
-        Failure::new(
-            Kind::Usage,
-            format!("{} is no certificate: {why}", path.display()),
-        )
-        .help("tuxling prune writes one as NAME.cert.json beside the pruned system")
-    };
-    let certificate: Certificate =
-        serde_json::from_slice(&bytes).map_err(|e| wrong(e.to_string()))?;
-    match certificate.schema == SCHEMA {
-        true => Ok(certificate),
-        false => Err(wrong(format!("its schema is {:?}", certificate.schema))),
-    }
+    let text = std::fs::read_to_string(path).map_err(|e| Failure::io("read", path, &e))?;
+    let name = path.display().to_string();
+    rebuild::read(&CertificateFile { name, text })
 }
 
 fn text(pruned: &PrunedSystem) -> String {

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::args::{Accel, GoalArg, ShrinkArgs, ShrinkLevel};
+use super::args::{Accel, GoalArg, Group, ShrinkArgs, ShrinkLevel};
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{load, print, print_json, session};
 use crate::adversity;
 use crate::error::Result;
 use crate::machine::qemu::Accelerator;
+use crate::passes;
 use crate::recipe::Plan;
 use crate::recipe::plan::PruneLevel;
 use crate::shrinking::job::{self, ShrinkOptions, ShrunkSystem};
@@ -54,6 +55,7 @@ fn shrink_options(args: &ShrinkArgs, plan: &Plan) -> ShrinkOptions {
         time: args.time,
         boots: args.boots,
         trials: args.trials,
+        only: args.only.iter().map(|group| group_name(*group)).collect(),
         check: CheckOptions {
             accelerator,
             ..CheckOptions::default()
@@ -68,6 +70,16 @@ fn shrink_options(args: &ShrinkArgs, plan: &Plan) -> ShrinkOptions {
             },
         },
         security_off: args.security_off,
+    }
+}
+
+fn group_name(group: Group) -> &'static str {
+    match group {
+        Group::Constants => passes::CONSTANTS,
+        Group::Unused => passes::UNUSED,
+        Group::Inside => passes::INSIDE,
+        Group::Used => passes::USED,
+        Group::UserLand => passes::USER_LAND,
     }
 }
 

@@ -8,8 +8,10 @@ use super::{load, print, print_json, processes};
 use crate::error::{Failure, Kind, Result};
 use crate::kernel::config::who;
 use crate::kernel::{Tools, kconfig};
+use crate::recipe::Plan;
 use crate::report::why::{self, OptionStep, Why};
 use crate::session::Session;
+use crate::shrinking::answer::{self, Evidence, Said};
 use crate::source;
 use crate::store::Cache;
 use crate::trial::system::{self, BuildOptions};
@@ -23,12 +25,28 @@ struct Told<'a> {
     answers: &'a [Why],
 }
 
+/// What the evidence of a shrunk system says.
+fn tell(args: &WhyArgs, plan: &Plan, said: &[Said]) -> Result<()> {
+    match args.json {
+        true => print_json(&serde_json::json!({
+            "schema": why::SCHEMA, "recipe": plan.name, "evidence": said,
+        })),
+        false => print(&answer::text(said)),
+    }
+}
+
 /// Says why.
 pub fn run(args: &WhyArgs) -> Result<()> {
     let terminal = Terminal::new(args.verbose);
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let session = Session::new(processes()?, Cache::of_user()?, &terminal, jobs);
     let plan = load(&args.recipe)?;
+    if let Some(evidence) = Evidence::beside(&plan)? {
+        let said = evidence.of(&args.subject);
+        if !said.is_empty() {
+            return tell(args, &plan, &said);
+        }
+    }
     let arch = plan.board.arch;
     let options = BuildOptions {
         allow_dropped: true,

@@ -120,19 +120,27 @@ pub struct Ways {
     /// The changes as the search sees them.
     pub space: Space,
     edits: Vec<Vec<Edit>>,
+    /// The groups that are searched; all when empty.
+    only: Vec<&'static str>,
 }
 
 impl Ways {
-    /// Nothing to change yet; `context` identifies all that stays.
-    pub fn new(context: &str) -> Ways {
+    /// Nothing to change yet; `context` identifies all that stays, `only` are
+    /// the groups that are searched (all when empty).
+    pub fn new(context: &str, only: &[&'static str]) -> Ways {
         Ways {
             space: Space::new(context),
             edits: Vec::new(),
+            only: only.to_vec(),
         }
     }
 
-    /// Adds a change. One whose key is there already is left out.
+    /// Adds a change. One whose key is there already is left out, and one of
+    /// a group that isn't searched.
     pub fn add(&mut self, way: Way) {
+        if !self.only.is_empty() && !self.only.contains(&way.group) {
+            return;
+        }
         let steps = way.edits.len().max(1) as u64;
         let alternative = |(at, edit): (usize, &Edit)| Alternative {
             key: edit.key(),

@@ -8,7 +8,7 @@ fn plan() -> Plan {
 #[test]
 fn a_candidate_changes_the_plan_as_its_ways_say() {
     let plan = plan();
-    let mut ways = Ways::new("test");
+    let mut ways = Ways::new("test", &[]);
     for way in applets::ways(&plan) {
         ways.add(way);
     }
@@ -25,7 +25,12 @@ fn a_candidate_changes_the_plan_as_its_ways_say() {
         !busybox.applets.iter().any(|a| a == "reboot")
     );
     assert!(busybox.applets.iter().any(|a| a == "udhcpc"));
-    assert!(!busybox.requests.iter().any(|r| r.symbol == "FEATURE_EDITING"));
+    assert!(
+        !busybox
+            .requests
+            .iter()
+            .any(|r| r.symbol == "FEATURE_EDITING")
+    );
     assert!(
         changed
             .kernel
@@ -40,7 +45,7 @@ fn a_candidate_changes_the_plan_as_its_ways_say() {
 
 #[test]
 fn a_key_is_taken_once() {
-    let mut ways = Ways::new("test");
+    let mut ways = Ways::new("test", &[]);
     let way = |edit| Way {
         key: "CONFIG_X".into(),
         label: "X".into(),

@@ -4,7 +4,7 @@
 //! alone, and under which conditions the system was seen to work. It is
 //! evidence, no proof: it says nothing of other hardware.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use vmlinux::prune::{Fate, FunctionIndex, Program, Pruned};
 use super::policy::{Kept, Reason};
 use super::repair::Attempt;
 use crate::adversity::CaseRecord;
+use crate::error::{Failure, Kind};
 use crate::recipe::plan::PruneLevel;
 use crate::store::Id;
 use crate::trace::conditions::Condition;
@@ -124,6 +125,41 @@ pub struct Passed {
     pub loaded: u64,
     /// How many of them on another RAM size, CPU model or date.
     pub elsewhere: u64,
+}
+
+/// Fails when a kernel is not the one, or the tools not those, that a
+/// certificate is bound to.
+pub fn certified(
+    certificate: &Certificate,
+    build_id: &Id,
+    here: &BTreeMap<String, String>,
+) -> Result<(), Failure> {
+    let bound = &certificate.bound;
+    if *here != bound.toolchain {
+        let all: BTreeSet<&String> = here.keys().chain(bound.toolchain.keys()).collect();
+        let line = |tool: &String| {
+            let of = |set: &BTreeMap<String, String>| {
+                set.get(tool).map_or("(none)".to_owned(), Clone::clone)
+            };
+            let (was, is) = (of(&bound.toolchain), of(here));
+            (was != is).then(|| format!("{tool}: certified with {was}, here is {is}"))
+        };
+        let lines: Vec<String> = all.into_iter().filter_map(line).collect();
+        return Err(Failure::new(
+            Kind::Machine,
+            "the certificate is of another tool chain: its bytes can't be made here",
+        )
+        .detail(lines.join("\n"))
+        .help("install the tools that the certificate names, or prune anew"));
+    }
+    if *build_id != bound.build_id {
+        return Err(Failure::new(
+            Kind::Build,
+            "the certificate is of another kernel: sources, patches, configuration or flags differ",
+        )
+        .help("use the recipe and the lock file that belong to the certificate, or prune anew"));
+    }
+    Ok(())
 }
 
 /// What a certificate is made of.

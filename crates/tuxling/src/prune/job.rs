@@ -1,12 +1,13 @@
 //! `tuxling trace` and `tuxling prune` from beginning to end: what is built,
 //! traced, pruned and proved, in that order.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::certificate::{self, Bound, Certificate, Evidence};
+use super::certificate::{self, Bound, Certificate, Evidence, certified};
 use super::policy::{Facts, Kept};
+use super::rebuild;
 use super::repair::{Linked, Repair, Repaired, Trial};
 use super::rules::Pattern;
 use super::subject::{self, Subject};
@@ -291,31 +292,13 @@ pub fn certificate_path(plan: &Plan, output: &Path) -> PathBuf {
 /// Makes the kernel of a certificate again and compares the bytes.
 pub fn verify(whole: &Whole, certificate: &Certificate, session: &Session) -> Result<()> {
     let bound = &certificate.bound;
-    let here = &whole.system.inputs.toolchain;
-    if here != &bound.toolchain {
-        let all: BTreeSet<&String> = here.keys().chain(bound.toolchain.keys()).collect();
-        let line = |tool: &String| {
-            let of = |set: &BTreeMap<String, String>| {
-                set.get(tool).map_or("(none)".to_owned(), Clone::clone)
-            };
-            let (was, is) = (of(&bound.toolchain), of(here));
-            (was != is).then(|| format!("{tool}: certified with {was}, here is {is}"))
-        };
-        let lines: Vec<String> = all.into_iter().filter_map(line).collect();
-        return Err(Failure::new(
-            Kind::Machine,
-            "the certificate is of another tool chain: its bytes can't be made here",
-        )
-        .detail(lines.join("\n"))
-        .help("install the tools that the certificate names"));
-    }
+    let system = &whole.system;
+    certified(
+        certificate,
+        &system.kernel.build_id,
+        &system.inputs.toolchain,
+    )?;
     let differs = |what: &str| Failure::new(Kind::Build, what.to_owned());
-    if whole.system.kernel.build_id != bound.build_id {
-        return Err(differs(
-            "the certificate is of another kernel: sources, patches, configuration or flags differ",
-        )
-        .help("use the recipe and the lock file that belong to the certificate"));
-    }
     let level = certificate
         .level()
         .ok_or_else(|| differs("the certificate names a level that is not known"))?;
@@ -328,18 +311,7 @@ pub fn verify(whole: &Whole, certificate: &Certificate, session: &Session) -> Re
     session.phase("link", || {
         Linked::new(&subject, (level, &kept), &whole.runner, &kernel, session).map(Cached::fresh)
     })?;
-    let image = kernel.join("image");
-    let made = Id::of_file(&image).map_err(|e| Failure::io("read", &image, &e))?;
-    if made != bound.kernel {
-        return Err(
-            differs("the kernel that was made again has other bytes").detail(format!(
-                "certified: {}\nmade here: {made}, {}",
-                bound.kernel,
-                image.display()
-            )),
-        );
-    }
-    Ok(())
+    rebuild::same_bytes(&kernel, &bound.kernel)
 }
 
 /// Puts the pruned kernel where a kernel stands, and measures the system.

@@ -3,6 +3,7 @@
 pub mod certificate;
 pub mod job;
 pub mod policy;
+pub mod rebuild;
 pub mod repair;
 pub mod rules;
 pub mod subject;

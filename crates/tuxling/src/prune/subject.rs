@@ -25,6 +25,8 @@ pub struct Subject<'a> {
 /// section of its own.
 pub fn sectioned(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
+    // What it was pruned to before says nothing of what is compiled.
+    plan.prune.certificate = None;
     for flag in [FUNCTION_SECTIONS, DATA_SECTIONS] {
         if !plan.kernel.cflags.iter().any(|f| f == flag) {
             plan.kernel.cflags.push(flag.to_owned());

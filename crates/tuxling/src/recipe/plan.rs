@@ -63,6 +63,17 @@ pub struct PrunePlan {
     pub keep: Vec<String>,
     /// Patterns of functions that go, whatever needs them.
     pub drop: Vec<String>,
+    /// The evidence of an earlier pruning: the kernel is built as it says.
+    pub certificate: Option<CertificateFile>,
+}
+
+/// A certificate's file, read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CertificateFile {
+    /// Its name, for messages.
+    pub name: String,
+    /// Its content.
+    pub text: String,
 }
 
 /// What pruning may rely on.

@@ -66,6 +66,8 @@ pub struct Prune {
     pub keep: Vec<String>,
     /// `drop`
     pub drop: Vec<String>,
+    /// `certificate`
+    pub certificate: Given<String>,
 }
 
 /// `[kernel]`

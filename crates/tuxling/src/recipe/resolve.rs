@@ -17,8 +17,8 @@ use std::time::Duration;
 use super::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use super::files::Files;
 use super::plan::{
-    BudgetPlan, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, PrunePlan, RamdiskPlan,
-    RecipeOrigin, StaticAddress,
+    BudgetPlan, CertificateFile, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, PrunePlan,
+    RamdiskPlan, RecipeOrigin, StaticAddress,
 };
 use super::raw;
 use super::words;
@@ -110,9 +110,22 @@ pub fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<Plan> {
             level: raw.prune.level.map(|l| l.value),
             keep: raw.prune.keep,
             drop: raw.prune.drop,
+            certificate: raw
+                .prune
+                .certificate
+                .and_then(|name| certificate(&context, &name)),
         },
     };
     problems.is_empty().then_some(plan)
+}
+
+/// The certificate that a recipe names.
+fn certificate(context: &Context<'_>, name: &Placed<String>) -> Option<CertificateFile> {
+    let text = context.take(&name.place, context.files.text(&name.value))?;
+    Some(CertificateFile {
+        name: name.value.clone(),
+        text,
+    })
 }
 
 /// The cases of adversity that a recipe names.

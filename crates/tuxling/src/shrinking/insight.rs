@@ -81,7 +81,9 @@ fn ran(
                 break;
             };
             // What runs once at boot says little of what is needed.
-            let at_boot = piece.input.is_some_and(|name| attribution.names[name].starts_with(".init"));
+            let at_boot = piece
+                .input
+                .is_some_and(|name| attribution.names[name].starts_with(".init"));
             if let Some(object) = piece.object.filter(|_| !at_boot) {
                 ran.insert(attribution.objects[object].clone());
             }

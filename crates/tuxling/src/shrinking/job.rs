@@ -12,8 +12,8 @@ use shrink::{CancelToken, Event, Goal, Policy, Search, SearchError, Settings, Tu
 
 use super::insight;
 use super::journal::StoreJournal;
-use super::trials::Trials;
 use super::report::{self, Report, Stage};
+use super::trials::Trials;
 use super::written::{Evidence, Tiny};
 use crate::adversity;
 use crate::error::{Failure, Kind, Result};
@@ -21,7 +21,7 @@ use crate::kernel::config::{self, Values};
 use crate::kernel::kconfig::{self, Tree};
 use crate::kernel::{self, Tools};
 use crate::passes::options::{Fixed, Insight};
-use crate::passes::{CONSTANTS, Ways, applets, constants, options};
+use crate::passes::{CONSTANTS, USER_LAND, Ways, applets, constants, options};
 use crate::prune::job::{self as pruning, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use crate::prune::subject;
 use crate::recipe::Plan;
@@ -60,6 +60,8 @@ pub struct ShrinkOptions {
     pub boots: u32,
     /// Trials at once.
     pub trials: usize,
+    /// The groups of changes that are searched; all when empty.
+    pub only: Vec<&'static str>,
     /// How systems are booted.
     pub check: CheckOptions,
     /// What adversity does at the levels that have to survive it.
@@ -183,9 +185,8 @@ impl Job<'_> {
         trial::keep(&verdict.record, &system.output)?;
         trial::remember(&verdict.record, &self.session.cache)?;
         match verdict.failure {
-            Some(failure) => Err(failure.help(
-                "what is to be shrunk must pass its checks as it is: see `tuxling check`",
-            )),
+            Some(failure) => Err(failure
+                .help("what is to be shrunk must pass its checks as it is: see `tuxling check`")),
             None => Ok(Built {
                 plan: plan.clone(),
                 ingredients,
@@ -243,15 +244,18 @@ impl Job<'_> {
     fn ways(&self, name: &str, from: &Built, tree: &Tree) -> Result<Ways> {
         let mut configuration = tree.evaluate(&from.plan.kernel)?;
         let fixed = self.fixed();
-        let mut ways = Ways::new(self.context(from)?.as_str());
+        let mut ways = Ways::new(self.context(from)?.as_str(), &self.options.only);
         if name == CONSTANTS {
             for way in constants::ways(&mut configuration) {
                 ways.add(way);
             }
             return Ok(ways);
         }
-        let insight = self.insight(from, from.ingredients.linux())?;
-        options::add(&mut ways, &mut configuration, &insight, &fixed);
+        let only = &self.options.only;
+        if only.is_empty() || only.iter().any(|group| *group != USER_LAND) {
+            let insight = self.insight(from, from.ingredients.linux())?;
+            options::add(&mut ways, &mut configuration, &insight, &fixed);
+        }
         for way in applets::ways(&from.plan) {
             ways.add(way);
         }

@@ -1,6 +1,7 @@
 //! Shrinking: the search of the `shrink` crate over real systems, and what is
 //! written down of what it found.
 
+pub mod answer;
 pub mod insight;
 pub mod job;
 pub mod journal;

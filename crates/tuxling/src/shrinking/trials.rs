@@ -109,7 +109,10 @@ impl Trials {
             false => work.builds += 1,
         }
         let system = ingredients.finish(&plan, &options, built.value)?;
-        let image = Id::of("shrink/image/1", &(&system.image_id, self.checks_id(&plan)?));
+        let image = Id::of(
+            "shrink/image/1",
+            &(&system.image_id, self.checks_id(&plan)?),
+        );
         let image = image.map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
         if trial.becomes(Identity::new(format!("image:{image}"))) {
             return Ok(Answer::known().after(work));

@@ -110,17 +110,28 @@ impl<'a> Tiny<'a> {
         let name = name_of(&self.original.name);
         let (text, is_builtin) = original_text(self.original)?;
         let wrong = |e: String| {
-            Failure::new(Kind::Usage, format!("the recipe can't be written anew: {e}"))
+            Failure::new(
+                Kind::Usage,
+                format!("the recipe can't be written anew: {e}"),
+            )
         };
         let text = self.without_own(&text).map_err(wrong)?;
         let mut document: DocumentMut = text.parse().map_err(|e| wrong(format!("{e}")))?;
         set(&mut document, &["name"], Value::from(name.as_str()));
         let fragments = fragments(&document, is_builtin, &format!("{name}.config"));
-        set(&mut document, &["kernel", "fragments"], Value::Array(fragments));
+        set(
+            &mut document,
+            &["kernel", "fragments"],
+            Value::Array(fragments),
+        );
         self.user_land(&mut document);
         if let Some(certificate) = certificate {
             let file = format!("{name}.cert.json");
-            set(&mut document, &["prune", "level"], Value::from(certificate.level.as_str()));
+            set(
+                &mut document,
+                &["prune", "level"],
+                Value::from(certificate.level.as_str()),
+            );
             set(&mut document, &["prune", "certificate"], Value::from(file));
         }
         Ok(document.to_string())
@@ -161,7 +172,11 @@ impl<'a> Tiny<'a> {
                     .iter()
                     .map(|r| format!("{}\n", config::line(r)))
                     .collect();
-                set(document, &["userland", "busybox-options"], Value::from(lines));
+                set(
+                    document,
+                    &["userland", "busybox-options"],
+                    Value::from(lines),
+                );
             }
         }
         if self.original.ramdisk.compress != self.plan.ramdisk.compress {
@@ -177,7 +192,8 @@ impl<'a> Tiny<'a> {
 
 fn pairs(requests: &[Request]) -> impl Iterator<Item = (&str, &str)> {
     let all = config::effective(requests);
-    all.into_iter().map(|r| (r.symbol.as_str(), r.value.as_str()))
+    all.into_iter()
+        .map(|r| (r.symbol.as_str(), r.value.as_str()))
 }
 
 /// The text that a plan was read from, and whether it is a built-in one.
@@ -239,4 +255,78 @@ fn set(document: &mut DocumentMut, path: &[&str], mut value: Value) {
 fn json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
     serde_json::to_vec_pretty(value)
         .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::passes::request;
+    use crate::recipe;
+
+    /// A configuration in which all is as it was asked for.
+    fn met(requests: &[Request]) -> Values {
+        let all = config::effective(requests);
+        let value = |r: &&Request| (r.symbol.clone(), config::spelled(r));
+        Values {
+            values: all.iter().map(value).collect(),
+        }
+    }
+
+    #[test]
+    fn a_built_in_recipe_is_written_anew_with_what_was_found() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let original = recipe::load("pc-net", dir.path()).expect("the built-in recipe");
+        let mut plan = original.clone();
+        plan.kernel.requests.push(request("UNIX", "n"));
+        plan.kernel.requests.push(request("LOG_BUF_SHIFT", "12"));
+        let busybox = plan.userland.busybox.as_mut().expect("has one");
+        busybox.applets.retain(|applet| applet != "free");
+        busybox.requests.clear();
+        let mut values = met(&plan.kernel.requests);
+        // Asked for by a fragment, and gone with something else.
+        values.values.insert("POSIX_TIMERS".into(), "n".into());
+        let path = Tiny::new(&original, &plan, &values)
+            .write(None)
+            .expect("writes");
+        assert_eq!(path, dir.path().join("pc-net.tiny.toml"));
+
+        let tiny = recipe::load("pc-net.tiny.toml", dir.path()).expect("is a recipe");
+        assert_eq!(tiny.name, "pc-net.tiny");
+        let asked = config::effective(&tiny.kernel.requests);
+        let value = |symbol: &str| {
+            let found = asked.iter().find(|r| r.symbol == symbol);
+            found.map(|r| r.value.as_str())
+        };
+        assert_eq!(value("UNIX"), Some("n"));
+        assert_eq!(value("LOG_BUF_SHIFT"), Some("12"));
+        assert_eq!(value("POSIX_TIMERS"), Some("n"));
+        assert_eq!(value("E1000"), Some("y"));
+        assert!(asked.iter().all(|r| config::met(r, &values)));
+        let busybox = tiny.userland.busybox.expect("has one");
+        assert!(!busybox.applets.iter().any(|a| a == "free"));
+        assert_eq!(tiny.checks, original.checks);
+        assert_eq!(tiny.prune.certificate, None);
+    }
+
+    #[test]
+    fn own_options_that_were_answered_are_not_asked_for_again() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let text = "name = \"mine\"\nboard = \"pc\"\n\n[kernel]\n# Mine.\noptions = \"\"\"\n\
+                    CONFIG_UNIX=y\nCONFIG_BUG=y\n\"\"\"\n\n[userland]\nbusybox = [\"sh\", \"init\"]\n";
+        std::fs::write(dir.path().join("mine.toml"), text).expect("writes");
+        let original = recipe::load("mine.toml", dir.path()).expect("is a recipe");
+        let mut plan = original.clone();
+        plan.kernel.requests.push(request("UNIX", "n"));
+        let values = met(&plan.kernel.requests);
+        let path = Tiny::new(&original, &plan, &values)
+            .write(None)
+            .expect("writes");
+        let written = std::fs::read_to_string(path).expect("readable");
+        assert!(written.contains("# Mine.") && written.contains("CONFIG_BUG=y"));
+        assert!(!written.contains("CONFIG_UNIX=y"), "{written}");
+        let tiny = recipe::load("mine.tiny.toml", dir.path()).expect("is a recipe");
+        let asked = config::effective(&tiny.kernel.requests);
+        let unix = asked.iter().find(|r| r.symbol == "UNIX").expect("asked");
+        assert_eq!(unix.value, "n");
+    }
 }

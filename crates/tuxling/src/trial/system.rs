@@ -10,7 +10,8 @@ use crate::initramfs::Compression;
 use crate::kernel::build::{BuildInput, BuiltinRamdisk, Kernel};
 use crate::kernel::{self, Resolved, Tools};
 use crate::measure;
-use crate::recipe::plan::{KernelPlan, PatchFile, Placement, Plan, SourceWish};
+use crate::prune::{rebuild, subject};
+use crate::recipe::plan::{CertificateFile, KernelPlan, PatchFile, Placement, Plan, SourceWish};
 use crate::report::record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 use crate::session::{Cached, Session};
 use crate::source::{self, LockFile, Package, Source};
@@ -136,9 +137,28 @@ impl Ingredients {
 /// Builds the system of a plan; whatever was built from the same is taken as
 /// it is.
 pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<System> {
+    if let Some(certificate) = &plan.prune.certificate {
+        return build_certified(plan, certificate, options, session);
+    }
     let ingredients = prepare(plan, options, session)?;
     let kernel = session.phase("kernel", || {
         kernel::build(&ingredients.kernel_input(plan), session)
+    })?;
+    ingredients.finish(plan, options, kernel)
+}
+
+/// Builds a system whose kernel an earlier pruning has proven.
+fn build_certified(
+    plan: &Plan,
+    certificate: &CertificateFile,
+    options: &BuildOptions,
+    session: &Session,
+) -> Result<System> {
+    let certificate = rebuild::read(certificate)?;
+    let sectioned = subject::sectioned(plan);
+    let ingredients = prepare(&sectioned, options, session)?;
+    let kernel = session.phase("pruned kernel", || {
+        rebuild::kernel(&sectioned, &ingredients, &certificate, session)
     })?;
     ingredients.finish(plan, options, kernel)
 }

@@ -37,6 +37,9 @@ pub struct ShrinkArgs {
     /// Trials at once
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub trials: usize,
+    /// Search these alone [default: all, in this order]
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub only: Vec<Group>,
     /// Packets of adversity's flood, at balanced and safe
     #[arg(long, value_name = "N", default_value_t = FLOOD)]
     pub flood: u64,
@@ -49,6 +52,21 @@ pub struct ShrinkArgs {
     /// Print what was found as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// What is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Group {
+    /// Numbers and switches whose good value is known beforehand.
+    Constants,
+    /// Options that bring in code of which nothing ran.
+    Unused,
+    /// Options that act inside files.
+    Inside,
+    /// Applets and options of BusyBox, the packing of the ramdisk.
+    UserLand,
+    /// Options that bring in code of which some ran.
+    Used,
 }
 
 /// What is to become small.

@@ -82,6 +82,7 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
             level: prune.as_ref().and_then(|t| t.word("level", &levels)),
             keep: patterns("keep"),
             drop: patterns("drop"),
+            certificate: prune.as_ref().and_then(|t| t.text("certificate")),
         },
     }
 }

@@ -127,7 +127,7 @@ pub(super) static BUDGET: Schema = Schema {
 };
 pub(super) static PRUNE: Schema = Schema {
     header: "[prune]",
-    keys: &["level", "keep", "drop"],
+    keys: &["level", "keep", "drop", "certificate"],
 };
 pub(super) static ADVERSITY: Schema = Schema {
     header: "[adversity]",
