@@ -54,6 +54,14 @@ impl<'a> Tiny<'a> {
         let name = name_of(&self.original.name);
         let file = |ending: &str| self.original.base.join(format!("{name}.{ending}"));
         write_whole(&file("config"), self.fragment().as_bytes())?;
+        // The evidence is of these very sources.
+        let lock = self
+            .original
+            .base
+            .join(format!("{}.lock", self.original.name));
+        if lock.exists() {
+            write_whole(&file("lock"), read(&lock)?.as_bytes())?;
+        }
         if let Some(evidence) = evidence {
             write_whole(&file("shrink.json"), &json(evidence.report)?)?;
             if let Some(certificate) = evidence.certificate {

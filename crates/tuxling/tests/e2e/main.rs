@@ -26,5 +26,6 @@ mod ram;
 mod ramdisk;
 mod recipe;
 mod report;
+mod shrink;
 mod size;
 mod why;

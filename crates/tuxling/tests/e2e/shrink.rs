@@ -1,0 +1,93 @@
+//! Shrinking: that a search that was killed goes on where it was, that what it
+//! found is a recipe like any other, and that its evidence answers.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Command;
+
+use crate::fixture::{Recipe, Started, check, folder, run, tuxling};
+
+/// A system whose checks no other test has: nothing of it is known in the
+/// store. The sound of the text is random.
+fn recipe(folder: &Path) -> std::path::PathBuf {
+    let text: String = std::iter::repeat_with(fastrand::alphanumeric)
+        .take(12)
+        .collect();
+    let over = format!("[[check]]\nname = \"own\"\nrun = \"echo {text}\"\nmatch = \"^{text}\"\n");
+    Recipe::built_in("pc-shell", "fat")
+        .with(&over)
+        .write(folder)
+}
+
+fn shrink(recipe: &Path) -> Command {
+    let mut command = tuxling();
+    command
+        .current_dir(recipe.parent().expect("it stands in a folder"))
+        .arg("shrink")
+        .arg(recipe)
+        .args(["--only", "user-land", "--level", "none", "--boots", "2"])
+        .args(["--accel", "tcg", "--json"]);
+    command
+}
+
+/// Reads what a search says until two trials have ended.
+fn two_trials(started: &mut Started) {
+    let stderr = started.0.stderr.take().expect("is piped");
+    let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
+    let second = lines.find(|line| line.contains("note: trial 2 "));
+    second.expect("two trials end before the search does");
+}
+
+#[test]
+fn a_killed_search_goes_on_and_its_result_is_a_recipe() {
+    let dir = folder();
+    let recipe = recipe(dir.path());
+    let mut killed = Started::new(&mut shrink(&recipe));
+    two_trials(&mut killed);
+    killed.signal(rustix::process::Signal::KILL);
+    killed.0.wait().expect("it was killed");
+
+    let whole = run(&mut shrink(&recipe)).ends_with(0);
+    let known = |n: &usize| whole.stderr.contains(&format!("; {n} attempts are known"));
+    assert!((2..4).any(|n| known(&n)), "{}", whole.stderr);
+    let report = whole.json();
+    assert_eq!(report["schema"], "tuxling.shrink/1");
+    let bytes = |which: &str| report[which]["payload_bytes"].as_u64().expect("a number");
+    assert!(bytes("after") + 3_000 < bytes("before"), "{report}");
+    let stage = &report["stages"][0];
+    assert_eq!(stage["stopped"], "nothing more to try");
+
+    // Once more: all is known, and comes out the same.
+    let again = run(&mut shrink(&recipe)).ends_with(0).json();
+    let [first, second] = [&report, &again].map(|r| &r["stages"][0]);
+    assert_eq!(second["attempts"], 0, "{second}");
+    assert_eq!(first["taken"], second["taken"]);
+    assert_eq!(
+        again["after"]["kernel_bytes"],
+        report["after"]["kernel_bytes"]
+    );
+
+    let tiny = dir.path().join("fat.tiny.toml");
+    let record = run(&mut check(&tiny)).ends_with(0).json();
+    assert_eq!(
+        record["image"]["ramdisk_bytes"],
+        report["after"]["ramdisk_bytes"]
+    );
+    let mut why = tuxling();
+    why.current_dir(dir.path()).arg("why").arg(&tiny);
+    let said = run(why.arg("FEATURE_EDITING")).ends_with(0).stdout;
+    assert!(said.contains("FEATURE_EDITING: removed"), "{said}");
+}
+
+#[test]
+fn what_does_not_pass_is_not_shrunk() {
+    let dir = folder();
+    let over = "[[check]]\nname = \"never\"\nrun = \"false\"\n";
+    let recipe = Recipe::built_in("pc-shell", "broken")
+        .with(over)
+        .write(dir.path());
+    run(&mut shrink(&recipe))
+        .ends_with(5)
+        .says(&["must pass its checks as it is"]);
+    assert!(!dir.path().join("broken.tiny.toml").exists());
+}
