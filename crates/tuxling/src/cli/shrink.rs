@@ -7,13 +7,14 @@ use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{load, print, print_json, session};
 use crate::adversity;
-use crate::error::Result;
+use crate::error::{Failure, Kind, Result};
 use crate::machine::qemu::Accelerator;
 use crate::passes;
 use crate::recipe::Plan;
 use crate::recipe::plan::PruneLevel;
 use crate::shrinking::job::{self, ShrinkOptions, ShrunkSystem};
 use crate::shrinking::report::{Size, Stage};
+use crate::shrinking::update::{self, Updated};
 use crate::trial::check::CheckOptions;
 use crate::units::grouped;
 
@@ -25,6 +26,27 @@ pub fn run(args: &ShrinkArgs) -> Result<()> {
     let build = options(&args.common)?;
     let wanted = shrink_options(args, &plan);
     let _lock = lock_output(&plan, &build, &session)?;
+    if args.common.update && plan.prune.certificate.is_some() {
+        let updated = update::update(
+            &plan,
+            &build,
+            |old| {
+                let level = old.level().ok_or_else(|| {
+                    Failure::new(
+                        Kind::Usage,
+                        "the certificate names a level that is not known",
+                    )
+                })?;
+                Ok(wanted.pruning(&plan, level))
+            },
+            &session,
+        )?;
+        drop(session);
+        return match args.json {
+            true => print_json(&updated),
+            false => print(&update_text(&updated)),
+        };
+    }
     let shrunk = job::shrink(&plan, &build, &wanted, &session)?;
     drop(session);
     match args.json {
@@ -120,6 +142,30 @@ fn text(shrunk: &ShrunkSystem) -> String {
         report.seconds / 60.0,
         shrunk.recipe.display()
     );
+    text
+}
+
+fn update_text(updated: &Updated) -> String {
+    let (before, after) = updated.kernel_bytes;
+    let before = before.map_or_else(|| "-".to_owned(), grouped);
+    let mut text = format!(
+        "{}: kernel {before} -> {} B; {} boots passed in a row\n",
+        updated.recipe,
+        grouped(after),
+        updated.boots
+    );
+    for (what, functions) in [
+        ("kept now", &updated.added),
+        ("no longer kept", &updated.gone),
+    ] {
+        let _ = writeln!(text, "{what}: {} functions", functions.len());
+        for function in functions.iter().take(20) {
+            let _ = writeln!(text, "  {function}");
+        }
+        if functions.len() > 20 {
+            let _ = writeln!(text, "  and {} more (--json has all)", functions.len() - 20);
+        }
+    }
     text
 }
 

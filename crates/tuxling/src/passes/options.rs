@@ -92,6 +92,33 @@ pub fn add(
     }
 }
 
+/// What protects and is on, with what it costs: the payload of the files that
+/// it brings in, or nothing known where it acts inside others.
+pub fn security(
+    configuration: &mut Configuration<'_>,
+    insight: &Insight,
+) -> Vec<(String, Option<u64>)> {
+    let by_option = by_option(&insight.objects);
+    let tree = configuration.tree();
+    let on: Vec<String> = tree
+        .defined_options()
+        .filter(|(id, symbol)| {
+            symbol.ty.is_logical()
+                && is_security(&symbol.name)
+                && configuration.tristate(*id) != Tristate::No
+        })
+        .map(|(_, symbol)| symbol.name.to_string())
+        .collect();
+    on.into_iter()
+        .map(|name| {
+            let objects = by_option.get(name.as_str());
+            let share = |object: &&str| insight.shares.get(*object).copied().unwrap_or(0);
+            let bytes = objects.map(|all| all.iter().map(share).sum());
+            (name, bytes)
+        })
+        .collect()
+}
+
 /// Options that are on and that a user could turn off, in the order of their
 /// definition. Members of a choice are no switches.
 fn switched_on(configuration: &Configuration<'_>, fixed: &Fixed) -> Vec<SymbolId> {
@@ -125,8 +152,8 @@ fn way(
     let bytes: u64 = objects.iter().map(share).sum();
     let ran = objects.iter().any(|object| insight.ran.contains(*object));
     let (group, risk) = match (objects.is_empty(), ran) {
-        (true, _) => (INSIDE, 0.06),
-        (false, false) => (UNUSED, 0.01),
+        (true, _) => (INSIDE, 0.03),
+        (false, false) => (UNUSED, 0.004),
         (false, true) => (USED, 0.6),
     };
     Way {

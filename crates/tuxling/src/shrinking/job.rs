@@ -1,6 +1,7 @@
 //! `tuxling shrink` from beginning to end.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -70,6 +71,21 @@ pub struct ShrinkOptions {
     pub security_off: bool,
 }
 
+impl ShrinkOptions {
+    /// How the result is pruned and proven.
+    pub fn pruning(&self, plan: &Plan, level: PruneLevel) -> PruneOptions {
+        PruneOptions {
+            level,
+            boots: self.boots as usize,
+            runs: TRACE_RUNS,
+            adversity: self.adversity.clone(),
+            outside: BTreeSet::new(),
+            keep: plan.prune.keep.clone(),
+            drop: plan.prune.drop.clone(),
+        }
+    }
+}
+
 /// What came out.
 #[derive(Debug)]
 pub struct ShrunkSystem {
@@ -111,6 +127,7 @@ pub fn shrink(
         options,
         session,
         started,
+        security: RefCell::default(),
     };
     job.run()
 }
@@ -122,6 +139,8 @@ struct Job<'a> {
     options: &'a ShrinkOptions,
     session: &'a Session<'a>,
     started: Instant,
+    /// What protects and stays, with its price.
+    security: RefCell<Vec<(String, Option<u64>)>>,
 }
 
 impl Job<'_> {
@@ -151,6 +170,7 @@ impl Job<'_> {
             None => None,
         };
         let after = pruned.as_ref().map_or(&best.record, |p| &p.record).clone();
+        report.security = self.security.take().into_iter().collect();
         report.end(&after, self.started.elapsed());
         let values = config::parse(&best.ingredients.config().text);
         let evidence = Evidence {
@@ -254,6 +274,7 @@ impl Job<'_> {
         let only = &self.options.only;
         if only.is_empty() || only.iter().any(|group| *group != USER_LAND) {
             let insight = self.insight(from, from.ingredients.linux())?;
+            *self.security.borrow_mut() = options::security(&mut configuration, &insight);
             options::add(&mut ways, &mut configuration, &insight, &fixed);
         }
         for way in applets::ways(&from.plan) {
@@ -412,15 +433,7 @@ impl Job<'_> {
             ..self.build.clone()
         };
         let whole = Whole::build(plan, &options, self.session)?;
-        let wanted = PruneOptions {
-            level,
-            boots: self.options.boots as usize,
-            runs: TRACE_RUNS,
-            adversity: self.options.adversity.clone(),
-            outside: Default::default(),
-            keep: plan.prune.keep.clone(),
-            drop: plan.prune.drop.clone(),
-        };
+        let wanted = self.options.pruning(plan, level);
         pruning::prune(&whole, &wanted, self.session)
     }
 

@@ -7,4 +7,5 @@ pub mod job;
 pub mod journal;
 pub mod report;
 pub mod trials;
+pub mod update;
 pub mod written;

@@ -34,6 +34,9 @@ pub struct Report {
     pub after: Size,
     /// Each search, in order.
     pub stages: Vec<Stage>,
+    /// What protects and stays, by symbol, with the payload of the files that it
+    /// brings in; `null` where it acts inside others.
+    pub security: BTreeMap<String, Option<u64>>,
     /// Wall-clock seconds of the call that ended it.
     pub seconds: f64,
 }
@@ -144,6 +147,7 @@ impl Report {
             searched: Size::of(searched),
             after: Size::of(searched),
             stages,
+            security: BTreeMap::new(),
             seconds: 0.0,
         }
     }

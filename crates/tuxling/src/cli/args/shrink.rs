@@ -17,7 +17,9 @@ recipe as NAME.tiny.toml at any time.
 
 Examples:
   tuxling shrink pc-net --level tight --time 60m
-  tuxling shrink mine.toml --level none       options and user land alone")]
+  tuxling shrink mine.toml --level none       options and user land alone
+  tuxling shrink pc-net.tiny.toml --update    the result on a newer kernel of the
+                                              series, traced and proven again")]
 pub struct ShrinkArgs {
     /// What every command that builds takes.
     #[command(flatten)]
