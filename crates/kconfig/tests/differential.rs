@@ -107,13 +107,16 @@ fn configurations_equal_those_of_conf_to_the_byte() {
                         for outcome in compare(&oracle, &tree, case, &scratch) {
                             compared.fetch_add(1, Ordering::Relaxed);
                             if outcome.ours != outcome.theirs {
-                                differences.lock().expect("lock").push(format!(
+                                let told = format!(
                                     "{} {} {case:?} {}\n{}",
                                     target.version,
                                     target.arch,
                                     outcome.file,
                                     first_difference(&outcome.ours, &outcome.theirs)
-                                ));
+                                );
+                                // At once: a long run may be cut off.
+                                println!("{told}");
+                                differences.lock().expect("lock").push(told);
                             }
                         }
                         if number % 20 == 19 {
