@@ -36,7 +36,7 @@ pub fn ways(plan: &Plan) -> Vec<Way> {
             edits: vec![Edit::OnlyApplets(named.iter().cloned().collect())],
             gain_bytes: 400_000,
             trial_time: TRIAL,
-            risk: 0.1,
+            risk: Some(0.1),
         });
     }
     for applet in busybox.applets.iter().filter(|a| !named.contains(*a)) {
@@ -47,7 +47,7 @@ pub fn ways(plan: &Plan) -> Vec<Way> {
             edits: vec![Edit::WithoutApplets(vec![applet.clone()])],
             gain_bytes: 2048,
             trial_time: TRIAL,
-            risk: 0.05,
+            risk: Some(0.05),
         });
     }
     for asked in busybox.requests.iter().filter(|r| r.value == "y") {
@@ -58,7 +58,7 @@ pub fn ways(plan: &Plan) -> Vec<Way> {
             edits: vec![Edit::Busybox(request(&asked.symbol, "n"))],
             gain_bytes: 1024,
             trial_time: TRIAL,
-            risk: 0.05,
+            risk: Some(0.05),
         });
     }
     ways.push(unpacked(plan));
@@ -75,7 +75,7 @@ fn unpacked(plan: &Plan) -> Way {
         edits: vec![Edit::Ramdisk(Compression::None, off.collect())],
         gain_bytes: 64,
         trial_time: TRIAL * 2,
-        risk: 0.8,
+        risk: Some(0.8),
     }
 }
 

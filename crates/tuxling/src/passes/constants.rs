@@ -92,7 +92,7 @@ fn way(constant: &Constant, configuration: &mut Configuration<'_>) -> Option<Way
         edits,
         gain_bytes: 1024,
         trial_time: Duration::from_secs(120),
-        risk: 0.02,
+        risk: Some(0.02),
     })
 }
 

@@ -110,8 +110,9 @@ pub struct Way {
     pub gain_bytes: u64,
     /// Predicted time of a trial.
     pub trial_time: Duration,
-    /// How probably it is not possible.
-    pub risk: f64,
+    /// How probably it is not possible; the search estimates it as it goes when
+    /// `None`.
+    pub risk: Option<f64>,
 }
 
 /// All changes, and what each does to a plan.
@@ -153,7 +154,7 @@ impl Ways {
             alternatives: way.edits.iter().enumerate().map(alternative).collect(),
             ordered: true,
             trial_time: way.trial_time,
-            risk: Some(way.risk),
+            risk: way.risk,
         };
         if self.space.add(change).is_ok() {
             self.edits.push(way.edits);

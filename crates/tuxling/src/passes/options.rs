@@ -152,9 +152,9 @@ fn way(
     let bytes: u64 = objects.iter().map(share).sum();
     let ran = objects.iter().any(|object| insight.ran.contains(*object));
     let (group, risk) = match (objects.is_empty(), ran) {
-        (true, _) => (INSIDE, 0.03),
-        (false, false) => (UNUSED, 0.004),
-        (false, true) => (USED, 0.6),
+        (true, _) => (INSIDE, None),
+        (false, false) => (UNUSED, Some(0.004)),
+        (false, true) => (USED, None),
     };
     Way {
         key: key(name),

@@ -53,7 +53,7 @@ fn a_key_is_taken_once() {
         edits: vec![edit],
         gain_bytes: 1,
         trial_time: Duration::from_secs(1),
-        risk: 0.5,
+        risk: Some(0.5),
     };
     ways.add(way(Edit::Options(vec![request("X", "y")])));
     ways.add(way(Edit::Options(vec![request("X", "n")])));

@@ -15,7 +15,7 @@ use super::insight;
 use super::journal::StoreJournal;
 use super::report::{self, Report, Stage};
 use super::trials::Trials;
-use super::written::{Evidence, Tiny};
+use super::written::{self, Evidence, Tiny};
 use crate::adversity;
 use crate::error::{Failure, Kind, Result};
 use crate::kernel::config::{self, Values};
@@ -165,6 +165,9 @@ impl Job<'_> {
             None => second,
         };
         let mut report = Report::new(self.original, &before, &best.record, stages);
+        let values = config::parse(&best.ingredients.config().text);
+        let tiny = Tiny::new(self.original, &best.plan, &values);
+        tiny.write(None)?;
         let pruned = match self.options.level {
             Some(level) => Some(self.prune(&best.plan, level)?),
             None => None,
@@ -172,12 +175,10 @@ impl Job<'_> {
         let after = pruned.as_ref().map_or(&best.record, |p| &p.record).clone();
         report.security = self.security.take().into_iter().collect();
         report.end(&after, self.started.elapsed());
-        let values = config::parse(&best.ingredients.config().text);
         let evidence = Evidence {
             report: &report,
             certificate: pruned.as_ref().map(|p| &p.certificate),
         };
-        let tiny = Tiny::new(self.original, &best.plan, &values);
         let recipe = tiny.write(Some(&evidence))?;
         Ok(ShrunkSystem {
             plan: best.plan,
@@ -203,7 +204,6 @@ impl Job<'_> {
         let system = ingredients.finish(plan, &options, kernel)?;
         let verdict = check::check(plan, &system, &self.options.check, self.session)?;
         trial::keep(&verdict.record, &system.output)?;
-        trial::remember(&verdict.record, &self.session.cache)?;
         match verdict.failure {
             Some(failure) => Err(failure
                 .help("what is to be shrunk must pass its checks as it is: see `tuxling check`")),
@@ -432,8 +432,13 @@ impl Job<'_> {
             allow_dropped: true,
             ..self.build.clone()
         };
-        let whole = Whole::build(plan, &options, self.session)?;
-        let wanted = self.options.pruning(plan, level);
+        // The result's own recipe, with a lock file of the same sources.
+        let plan = Plan {
+            name: written::name_of(&plan.name),
+            ..plan.clone()
+        };
+        let whole = Whole::build(&plan, &options, self.session)?;
+        let wanted = self.options.pruning(&plan, level);
         pruning::prune(&whole, &wanted, self.session)
     }
 
