@@ -44,6 +44,8 @@ pub struct Session<'a> {
     pub progress: &'a dyn Progress,
     /// How many jobs a build may run at once.
     pub jobs: usize,
+    /// How many object trees of one kernel builds at once may use.
+    pub trees: usize,
     phases: Mutex<Vec<PhaseRecord>>,
 }
 
@@ -69,6 +71,7 @@ impl<'a> Session<'a> {
             processes,
             progress,
             jobs,
+            trees: 1,
             phases: Mutex::default(),
         }
     }

@@ -212,14 +212,39 @@ fn keep_sources(input: &BuildInput, objects: &Path, dir: &Path) -> Result<()> {
     write_whole(&dir.join(SOURCES), lines.concat().as_bytes())
 }
 
-/// The object tree of a build, locked.
+/// The object tree of a build, locked: of those that nobody builds in the one
+/// whose last configuration is nearest.
 pub fn tree(input: &BuildInput, session: &Session) -> Result<(PathBuf, Lock)> {
     let objects = session.cache.folder("objects")?;
-    let tree = objects.join(input.objects_folder()?);
+    let name = input.objects_folder()?;
+    let mut pool = vec![objects.join(&name)];
+    pool.extend((1..session.trees).map(|number| objects.join(format!("{name}.{number}"))));
+    if pool.len() > 1 {
+        let wanted = config::parse(&input.config.text);
+        pool.sort_by_cached_key(|tree| distance(tree, &wanted));
+        for tree in &pool {
+            if let Some(lock) = session.cache.try_lock(tree)? {
+                return Ok((tree.clone(), lock));
+            }
+        }
+    }
+    let tree = pool.swap_remove(0);
     let lock = session
         .cache
         .lock(&tree, &|text| session.progress.note(text))?;
     Ok((tree, lock))
+}
+
+/// How many symbols have another value than in the last build of a tree. One in
+/// which nothing was built is farther than all others.
+fn distance(tree: &Path, wanted: &config::Values) -> usize {
+    let Ok(text) = fs::read_to_string(tree.join(".config")) else {
+        return usize::MAX;
+    };
+    let built = config::parse(&text);
+    let names: BTreeSet<&String> = built.values.keys().chain(wanted.values.keys()).collect();
+    let differs = |name: &&&String| built.get(name) != wanted.get(name);
+    names.iter().filter(differs).count()
 }
 
 /// Builds in an object tree that the caller has locked.

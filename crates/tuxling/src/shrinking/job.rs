@@ -352,6 +352,7 @@ impl Job<'_> {
             supervisor: self.session.processes.executable().to_owned(),
             cache: self.session.cache.clone(),
             jobs: (self.session.jobs / trials).max(1),
+            trees: trials,
         }
     }
 

@@ -53,6 +53,8 @@ pub struct Trials {
     pub cache: Cache,
     /// Jobs of one build.
     pub jobs: usize,
+    /// Object trees for builds at once.
+    pub trees: usize,
 }
 
 /// What identifies a system before it is built.
@@ -87,7 +89,8 @@ impl Executor for Trials {
 impl Trials {
     fn attempt(&self, trial: &Trial<'_>, cancel: Cancel) -> Result<Answer> {
         let processes = Processes::new(&self.supervisor, cancel);
-        let session = Session::new(processes, self.cache.clone(), &Silent, self.jobs);
+        let mut session = Session::new(processes, self.cache.clone(), &Silent, self.jobs);
+        session.trees = self.trees;
         let plan = self.ways.apply(&self.plan, trial.candidate());
         let options = BuildOptions {
             allow_dropped: true,

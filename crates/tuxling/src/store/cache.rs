@@ -113,22 +113,13 @@ impl Cache {
     /// one holds the lock, says so by `waiting` with the holder's process id
     /// and command, and waits.
     pub fn lock(&self, path: &Path, waiting: &dyn Fn(&str)) -> Result<Lock> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".lock");
-        let name = PathBuf::from(name);
-        if let Some(parent) = name.parent() {
-            fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))?;
-        }
-        let mut file = open_lock(&name).map_err(|e| Failure::io("open the lock", &name, &e))?;
         let mut told = false;
         loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(fs::TryLockError::WouldBlock) => {}
-                Err(fs::TryLockError::Error(e)) => return Err(Failure::io("lock", &name, &e)),
+            if let Some(lock) = self.try_lock(path)? {
+                return Ok(lock);
             }
             if !told {
-                let holder = fs::read_to_string(&name).unwrap_or_default();
+                let holder = fs::read_to_string(lock_file(path)).unwrap_or_default();
                 waiting(&format!("waiting for another tuxling ({})", holder.trim()));
                 told = true;
             }
@@ -137,6 +128,20 @@ impl Cache {
                 return Err(Failure::new(Kind::Interrupted(signal), "interrupted"));
             }
             std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// Locks `path` where nobody else has.
+    pub fn try_lock(&self, path: &Path) -> Result<Option<Lock>> {
+        let name = lock_file(path);
+        if let Some(parent) = name.parent() {
+            fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))?;
+        }
+        let mut file = open_lock(&name).map_err(|e| Failure::io("open the lock", &name, &e))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(fs::TryLockError::Error(e)) => return Err(Failure::io("lock", &name, &e)),
         }
         let command: Vec<_> = std::env::args().skip(1).collect();
         let line = format!(
@@ -148,8 +153,14 @@ impl Cache {
         let _ = file
             .set_len(0)
             .and_then(|()| file.write_all(line.as_bytes()));
-        Ok(Lock { _file: file })
+        Ok(Some(Lock { _file: file }))
     }
+}
+
+fn lock_file(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
 }
 
 fn open_lock(path: &Path) -> std::io::Result<File> {
