@@ -50,7 +50,8 @@ pub fn ways(plan: &Plan) -> Vec<Way> {
             risk: Some(0.05),
         });
     }
-    for asked in busybox.requests.iter().filter(|r| r.value == "y") {
+    let switches = busybox.requests.iter().filter(|r| r.value == "y");
+    for asked in switches.filter(|r| !busybox.implied.contains(&r.symbol)) {
         ways.push(Way {
             key: format!("busybox {}", asked.symbol),
             label: format!("BusyBox's option {}", asked.symbol),

@@ -59,11 +59,20 @@ impl Edit {
             Edit::WithoutApplets(names) => {
                 if let Some(busybox) = &mut plan.userland.busybox {
                     busybox.applets.retain(|applet| !names.contains(applet));
+                    let of_them =
+                        |r: &Request| names.iter().any(|n| r.by == format!("the applet {n}"));
+                    busybox.requests.retain(|r| !of_them(r));
                 }
             }
             Edit::Busybox(request) => {
                 if let Some(busybox) = &mut plan.userland.busybox {
-                    busybox.requests.retain(|r| r.symbol != request.symbol);
+                    // Its numbers go with it: FEATURE_EDITING_MAX_LEN.
+                    let below = format!("{}_", request.symbol);
+                    let gone = |r: &Request| {
+                        r.symbol == request.symbol
+                            || (request.value == "n" && r.symbol.starts_with(&below))
+                    };
+                    busybox.requests.retain(|r| !gone(r));
                     // What isn't asked for is off, unless defaults stand beneath.
                     if busybox.defconfig || request.value != "n" {
                         busybox.requests.push(request.clone());

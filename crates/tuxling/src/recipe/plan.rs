@@ -241,6 +241,8 @@ pub struct BusyboxPlan {
     pub defconfig: bool,
     /// Further lines for BusyBox's configuration.
     pub requests: Vec<Request>,
+    /// The symbols, of those, that the applets need to do what they are for.
+    pub implied: BTreeSet<String>,
 }
 
 /// The C library as asked for.

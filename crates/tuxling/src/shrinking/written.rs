@@ -178,6 +178,7 @@ impl<'a> Tiny<'a> {
                 let lines: String = new
                     .requests
                     .iter()
+                    .filter(|r| !new.implied.contains(&r.symbol))
                     .map(|r| format!("{}\n", config::line(r)))
                     .collect();
                 set(

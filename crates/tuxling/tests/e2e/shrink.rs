@@ -13,7 +13,10 @@ fn recipe(folder: &Path) -> std::path::PathBuf {
     let text: String = std::iter::repeat_with(fastrand::alphanumeric)
         .take(12)
         .collect();
-    let over = format!("[[check]]\nname = \"own\"\nrun = \"echo {text}\"\nmatch = \"^{text}\"\n");
+    let editing = "CONFIG_FEATURE_EDITING=y\\nCONFIG_FEATURE_EDITING_MAX_LEN=1024";
+    let over = format!(
+        "[userland]\nbusybox = [\"sh\", \"init\", \"mount\", \"ps\"]\nbusybox-options = \"{editing}\"\n[[check]]\nname = \"own\"\nrun = \"echo {text}\"\nmatch = \"^{text}\"\n"
+    );
     Recipe::built_in("pc-shell", "fat")
         .with(&over)
         .write(folder)

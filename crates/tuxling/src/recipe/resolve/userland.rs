@@ -136,6 +136,7 @@ fn busybox_plan(
         let by = format!("the applet {applet}");
         requests.extend(fragment::trusted(init::applet_options(applet), &by));
     }
+    let implied = requests.iter().map(|r| r.symbol.clone()).collect();
     if let Some(options) = &typed.busybox_options {
         let key = "userland.busybox-options";
         requests.extend(fragment::of_text(context.problems, options, key));
@@ -145,6 +146,7 @@ fn busybox_plan(
         applets,
         defconfig: typed.busybox_defconfig,
         requests,
+        implied,
     })
 }
 
