@@ -71,7 +71,10 @@ pub fn listing(image: &Image) -> Listing {
 fn words(piece: &Piece) -> impl Iterator<Item = (u64, u32)> {
     let all = piece.bytes.chunks_exact(4).enumerate();
     all.map(|(index, bytes)| {
-        let word = bytes.iter().rev().fold(0, |all, b| all << 8 | u32::from(*b));
+        let word = bytes
+            .iter()
+            .rev()
+            .fold(0, |all, b| all << 8 | u32::from(*b));
         (piece.at + 4 * index as u64, word)
     })
 }
@@ -103,7 +106,11 @@ fn table(image: &Image, (at, code): (u64, u32)) -> Option<(Vec<u64>, Vec<u64>)> 
     let begin = at + 8;
     let places = (0..TABLE_LIMIT).map(|n| begin + 4 * n);
     if code & 0x0fff_fff0 == 0x079f_f100 {
-        let entry = |at: &u64| image.word(*at, 4).filter(|w| image.is_code(*w) && w % 4 == 0);
+        let entry = |at: &u64| {
+            image
+                .word(*at, 4)
+                .filter(|w| image.is_code(*w) && w % 4 == 0)
+        };
         let places: Vec<u64> = places.take_while(|at| entry(at).is_some()).collect();
         let entries = places.iter().filter_map(entry).collect();
         return Some((places, entries));
@@ -266,7 +273,9 @@ fn assigned(image: &Image, (at, code): (u64, u32), wanted: u8) -> Origin {
         }
         Kind::Transfer if load && field(code, 12) == wanted => {
             if let Some(from) = literal(at, code) {
-                return image.word(from, 4).map_or(Origin::Unknown, Origin::Constant);
+                return image
+                    .word(from, 4)
+                    .map_or(Origin::Unknown, Origin::Constant);
             }
             match transfer(code) {
                 Some((SP, offset)) => Origin::Of(Place::Stack(offset), 0),
@@ -276,7 +285,10 @@ fn assigned(image: &Image, (at, code): (u64, u32), wanted: u8) -> Origin {
         // Loaded from where the stack pointer is: what comes off the stack.
         Kind::Block if load && rn == SP && is_upward(code) => match code & 1 << wanted {
             0 => Origin::Unknown,
-            listed => Origin::Of(Place::Stack(4 * i64::from((code & (listed - 1) & 0xffff).count_ones())), 0),
+            listed => Origin::Of(
+                Place::Stack(4 * i64::from((code & (listed - 1) & 0xffff).count_ones())),
+                0,
+            ),
         },
         _ => Origin::Unknown,
     }

@@ -264,12 +264,16 @@ impl<'a> Graph<'a> {
         let step = &self.steps[state.step];
         let ways = self.from.get(&state.step).map_or(&[][..], Vec::as_slice);
         if self.is_entered_from_elsewhere(step) {
-            state.change.unknown(values, step.at, "it is reached by a pointer");
+            state
+                .change
+                .unknown(values, step.at, "it is reached by a pointer");
             return Vec::new();
         }
         if ways.is_empty() {
             if !self.is_padding(step) {
-                state.change.unknown(values, step.at, "nobody is seen to come there");
+                state
+                    .change
+                    .unknown(values, step.at, "nobody is seen to come there");
             }
             return Vec::new();
         }
@@ -311,7 +315,9 @@ impl<'a> Graph<'a> {
         match way {
             Way::Back => match self.over_call(step, state.place) {
                 true => before.push(State { not: None, ..at }),
-                false => state.change.unknown(values, step.at, "a function gives it back"),
+                false => state
+                    .change
+                    .unknown(values, step.at, "a function gives it back"),
             },
             Way::Call => match state.place {
                 Place::Register(_) => before.push(State { not: None, ..at }),
@@ -324,13 +330,17 @@ impl<'a> Graph<'a> {
                     });
                 }
                 Place::Stack(_) => {
-                    state.change.unknown(values, step.at, "it is a return address");
+                    state
+                        .change
+                        .unknown(values, step.at, "it is a return address");
                 }
             },
             Way::On | Way::Jump if step.flow == Flow::Site => {
                 let spoiled = |r: &u8| state.place == Place::Register(*r);
                 match self.convention.spoiled.iter().any(spoiled) {
-                    true => state.change.unknown(values, step.at, "the kernel gives it back"),
+                    true => state
+                        .change
+                        .unknown(values, step.at, "the kernel gives it back"),
                     false => before.push(State { not: None, ..at }),
                 }
             }
@@ -395,7 +405,9 @@ impl<'a> Graph<'a> {
             },
             Origin::LowByte(low, place) => go(place, state.change.after_low(low), not),
             Origin::If(..) | Origin::Unknown => {
-                state.change.unknown(values, step.at, "it is computed or loaded");
+                state
+                    .change
+                    .unknown(values, step.at, "it is computed or loaded");
             }
         }
     }
@@ -486,7 +498,10 @@ fn taken(image: &Image, listing: &Listing) -> HashSet<u64> {
     let mut taken = numbers;
     let cut = |number: u64| if wide { number } else { number & 0xffff_ffff };
     for base in &listing.bases {
-        let sums = listing.taken.iter().map(|number| cut(base.wrapping_add(*number)));
+        let sums = listing
+            .taken
+            .iter()
+            .map(|number| cut(base.wrapping_add(*number)));
         taken.extend(sums);
     }
     // Each table ends where its entries are no addresses of code any more.
@@ -494,10 +509,18 @@ fn taken(image: &Image, listing: &Listing) -> HashSet<u64> {
         let tables = listing.tables.iter();
         tables.map(|table| (cut(base.wrapping_add(*table)), *base))
     });
-    let own = listing.tables.iter().filter(|_| wide).map(|table| (*table, *table));
-    for (table, base) in relative.chain(own).filter(|(table, _)| image.is_constant(*table)) {
+    let own = listing
+        .tables
+        .iter()
+        .filter(|_| wide)
+        .map(|table| (*table, *table));
+    for (table, base) in relative
+        .chain(own)
+        .filter(|(table, _)| image.is_constant(*table))
+    {
         let entries = (0..).map_while(|n| image.word(table + 4 * n, 4));
-        let targets = entries.map(|word| cut(base.wrapping_add_signed(i64::from(word as u32 as i32))));
+        let targets =
+            entries.map(|word| cut(base.wrapping_add_signed(i64::from(word as u32 as i32))));
         taken.extend(targets.take_while(|target| image.is_code(*target)));
     }
     taken.retain(|at| image.is_code(*at));

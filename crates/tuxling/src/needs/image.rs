@@ -65,7 +65,9 @@ impl Image {
 
     /// Whether data begins at an address.
     pub fn begins_data(&self, at: u64) -> bool {
-        self.pieces.iter().any(|piece| !piece.code && piece.at == at)
+        self.pieces
+            .iter()
+            .any(|piece| !piece.code && piece.at == at)
     }
 
     /// Whether an address lies in data that nobody writes.
@@ -84,7 +86,9 @@ impl Image {
 
     /// The function that an address belongs to.
     pub fn function(&self, at: u64) -> Option<&str> {
-        let after = self.functions.partition_point(|(range, _)| range.start <= at);
+        let after = self
+            .functions
+            .partition_point(|(range, _)| range.start <= at);
         let (range, name) = self.functions.get(after.checked_sub(1)?)?;
         range.contains(&at).then_some(name)
     }
@@ -144,18 +148,25 @@ fn read<H: FileHeader<Endian = Endianness>>(file: &[u8]) -> Result<Image, String
         return Err("it has no sections of code".to_owned());
     }
     pieces.sort_by_key(|piece| piece.at);
-    let symbols = sections.symbols(endian, file, elf::SHT_SYMTAB).map_err(wrong)?;
+    let symbols = sections
+        .symbols(endian, file, elf::SHT_SYMTAB)
+        .map_err(wrong)?;
     let mut functions = Vec::new();
     for symbol in symbols.iter() {
         let name = symbol.name(endian, symbols.strings()).map_err(wrong)?;
-        let (at, size): (u64, u64) = (symbol.st_value(endian).into(), symbol.st_size(endian).into());
+        let (at, size): (u64, u64) = (
+            symbol.st_value(endian).into(),
+            symbol.st_size(endian).into(),
+        );
         if symbol.st_type() == elf::STT_FUNC && size > 0 {
             let name = String::from_utf8_lossy(name).into_owned();
             functions.push((at..at.saturating_add(size), name));
         }
     }
     functions.sort_by_key(|(range, _)| range.start);
-    let exports = sections.symbols(endian, file, elf::SHT_DYNSYM).map_err(wrong)?;
+    let exports = sections
+        .symbols(endian, file, elf::SHT_DYNSYM)
+        .map_err(wrong)?;
     Ok(Image {
         machine,
         pieces,

@@ -65,10 +65,15 @@ pub fn calls(image: &Image) -> Calls {
         if !values.unknown.is_empty() {
             values = by_memory(image, &graph, site).unwrap_or(values);
         }
-        let possible = values.known.iter().filter(|number| **number < NUMBERS_LIMIT);
+        let possible = values
+            .known
+            .iter()
+            .filter(|number| **number < NUMBERS_LIMIT);
         calls.numbers.extend(possible.map(|number| *number as u32));
         let lost = values.unknown.iter().map(|(at, why)| {
-            let function = image.function(*at).map_or(String::new(), |f| format!(" ({f})"));
+            let function = image
+                .function(*at)
+                .map_or(String::new(), |f| format!(" ({f})"));
             format!("{why}: {at:#x}{function}")
         });
         let lost: Vec<String> = lost.take(3).collect();

@@ -1,8 +1,8 @@
 //! Instructions of x86, 32 and 64 bits.
 
 use iced_x86::{
-    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory,
-    Mnemonic, OpAccess, OpKind, Register, UsedMemory,
+    Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess,
+    OpKind, Register, UsedMemory,
 };
 
 use super::image::{Image, Machine, Piece};
@@ -163,7 +163,9 @@ fn note_addresses(
 /// is loaded by its number.
 fn indexed(code: &Instruction) -> Option<u64> {
     let operands = 0..code.op_count();
-    let memory = operands.into_iter().any(|operand| code.op_kind(operand) == OpKind::Memory);
+    let memory = operands
+        .into_iter()
+        .any(|operand| code.op_kind(operand) == OpKind::Memory);
     let wide = word(code) == 8;
     let loads = memory && !wide && code.memory_index_scale() == 4;
     loads.then(|| code.memory_displacement64() & 0xffff_ffff)
@@ -178,7 +180,11 @@ pub fn origin(code: &Instruction, place: Place) -> Origin {
 }
 
 fn word(code: &Instruction) -> i64 {
-    if code.code_size() == iced_x86::CodeSize::Code64 { 8 } else { 4 }
+    if code.code_size() == iced_x86::CodeSize::Code64 {
+        8
+    } else {
+        4
+    }
 }
 
 fn number(register: Register) -> Option<u8> {
@@ -198,8 +204,14 @@ fn immediate(code: &Instruction, operand: u32) -> Option<u64> {
     };
     let kind = code.op_kind(operand);
     let all = [
-        Immediate8, Immediate8to16, Immediate8to32, Immediate8to64, Immediate16, Immediate32,
-        Immediate32to64, Immediate64,
+        Immediate8,
+        Immediate8to16,
+        Immediate8to32,
+        Immediate8to64,
+        Immediate16,
+        Immediate32,
+        Immediate32to64,
+        Immediate64,
     ];
     all.contains(&kind).then(|| code.immediate(operand))
 }
@@ -295,7 +307,9 @@ fn assigned(code: &Instruction, wanted: u8) -> Origin {
         Mnemonic::Add => added(1),
         Mnemonic::Sub => added(-1),
         Mnemonic::Lea => computed(code),
-        _ if (Mnemonic::Cmova as u32..=Mnemonic::Cmovs as u32).contains(&(code.mnemonic() as u32)) => {
+        _ if (Mnemonic::Cmova as u32..=Mnemonic::Cmovs as u32)
+            .contains(&(code.mnemonic() as u32)) =>
+        {
             Origin::If(Box::new(operand(code, 1)), place)
         }
         _ => Origin::Unknown,
@@ -404,7 +418,11 @@ pub fn is_padding(code: &Instruction) -> bool {
     let nothing = |code: &Instruction| {
         code.op_count() == 2
             && code.op0_kind() == OpKind::Register
-            && computed(code) == Origin::Of(Place::Register(number(code.op0_register()).unwrap_or(255)), 0)
+            && computed(code)
+                == Origin::Of(
+                    Place::Register(number(code.op0_register()).unwrap_or(255)),
+                    0,
+                )
     };
     match code.mnemonic() {
         Mnemonic::Nop | Mnemonic::Int3 => true,

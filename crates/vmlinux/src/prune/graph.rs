@@ -29,6 +29,23 @@ impl Graph {
         &self.taken
     }
 
+    /// The same graph after some functions have been replaced by another: who
+    /// calls one of them calls that.
+    pub fn redirected(&self, from: &BTreeSet<FunctionIndex>, to: FunctionIndex) -> Graph {
+        let meant = |callee: &FunctionIndex| match from.contains(callee) {
+            true => to,
+            false => *callee,
+        };
+        let callees = self.callees.iter().map(|callees| {
+            let sorted: BTreeSet<FunctionIndex> = callees.iter().map(meant).collect();
+            sorted.into_iter().collect()
+        });
+        Graph {
+            callees: callees.collect(),
+            taken: self.taken.iter().map(meant).collect(),
+        }
+    }
+
     /// Some functions and all that they call by name, and so on.
     pub fn direct_closure(
         &self,
