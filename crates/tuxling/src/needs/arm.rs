@@ -1,7 +1,7 @@
 //! ARM's 32-bit instructions (Arm Architecture Reference Manual, ARMv5 to 7,
 //! A5). Whatever isn't understood counts as writing all that it could.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::image::{Image, Piece};
 use super::step::{Code, Convention, Flow, Listing, Origin, Place, Step};
@@ -26,7 +26,7 @@ const TABLE_LIMIT: u64 = 512;
 /// is data.
 pub fn listing(image: &Image) -> Listing {
     let mut listing = Listing::default();
-    let mut data: HashSet<u64> = HashSet::new();
+    let (mut data, mut tables) = (HashSet::new(), HashSet::new());
     let mut targets: Vec<(u64, Vec<u64>)> = Vec::new();
     for piece in image.pieces.iter().filter(|piece| piece.code) {
         for (at, code) in words(piece) {
@@ -34,19 +34,22 @@ pub fn listing(image: &Image) -> Listing {
                 data.insert(literal);
             }
             if let Some((table, entries)) = table(image, (at, code)) {
-                data.extend(table);
+                tables.extend(table);
                 targets.push((at, entries));
             }
         }
     }
-    let tables: std::collections::HashMap<u64, Vec<u64>> = targets.into_iter().collect();
+    let targets: HashMap<u64, Vec<u64>> = targets.into_iter().collect();
     for piece in image.pieces.iter().filter(|piece| piece.code) {
         for (at, code) in words(piece) {
+            if tables.contains(&at) {
+                continue;
+            }
             if data.contains(&at) {
                 listing.literals.push(u64::from(code));
                 continue;
             }
-            let flow = match tables.get(&at) {
+            let flow = match targets.get(&at) {
                 Some(entries) => Flow::Table(entries.clone(), condition(code) != ALWAYS),
                 None => flow(at, code),
             };
@@ -156,6 +159,8 @@ fn flow(at: u64, code: u32) -> Flow {
         }
         0xf => Flow::Site,
         _ if code & 0x0fff_fff0 == 0x012f_ff30 => Flow::CallAny,
+        // Permanently undefined.
+        _ if code & 0xfff0_00f0 == 0xe7f0_00f0 => Flow::End,
         _ if writes(code, PC) && always => Flow::End,
         _ => Flow::Next,
     }

@@ -15,6 +15,8 @@ mod arm;
 mod flow;
 mod image;
 mod step;
+#[cfg(test)]
+mod tests;
 mod x86;
 
 use std::collections::BTreeSet;
