@@ -307,13 +307,21 @@ fn assigned(code: &Instruction, wanted: u8) -> Origin {
         Mnemonic::Add => added(1),
         Mnemonic::Sub => added(-1),
         Mnemonic::Lea => computed(code),
-        _ if (Mnemonic::Cmova as u32..=Mnemonic::Cmovs as u32)
-            .contains(&(code.mnemonic() as u32)) =>
-        {
-            Origin::If(Box::new(operand(code, 1)), place)
-        }
+        _ if is_conditional_move(code.mnemonic()) => Origin::If(Box::new(operand(code, 1)), place),
         _ => Origin::Unknown,
     }
+}
+
+fn is_conditional_move(mnemonic: Mnemonic) -> bool {
+    use Mnemonic::{
+        Cmova, Cmovae, Cmovb, Cmovbe, Cmove, Cmovg, Cmovge, Cmovl, Cmovle, Cmovne, Cmovno, Cmovnp,
+        Cmovns, Cmovo, Cmovp, Cmovs,
+    };
+    let all = [
+        Cmova, Cmovae, Cmovb, Cmovbe, Cmove, Cmovg, Cmovge, Cmovl, Cmovle, Cmovne, Cmovno, Cmovnp,
+        Cmovns, Cmovo, Cmovp, Cmovs,
+    ];
+    all.contains(&mnemonic)
 }
 
 /// What `lea` gives: a register and a number.

@@ -24,7 +24,8 @@ pub enum Reason {
     RanElsewhere,
     /// A rule of the level, by its name.
     Rule(String),
-    /// It is called by name from something that a rule keeps.
+    /// It is called by name from something that a rule keeps, or a callback that
+    /// is handed over there.
     Called(String),
     /// A pattern of the user's.
     Asked,
@@ -172,9 +173,10 @@ impl Kept {
         named.filter(|f| !self.closed.contains(f)).collect()
     }
 
-    /// Keeps what a rule names, with all that is called from there by name.
+    /// Keeps what a rule names, with all that is called from there by name, and
+    /// the callbacks that are handed over there.
     fn add_rule(&mut self, rule: &str, named: BTreeSet<FunctionIndex>, facts: &Facts<'_>) {
-        let called = facts.graph.direct_closure(named.iter().copied());
+        let called = facts.graph.named_closure(named.iter().copied());
         for index in named {
             self.add(index, Reason::Rule(rule.to_owned()));
         }
