@@ -132,16 +132,16 @@ fn read<H: FileHeader<Endian = Endianness>>(file: &[u8]) -> Result<Image, String
     let mut pieces = Vec::new();
     for section in sections.iter() {
         let flags = section.sh_flags(endian).0;
-        if flags & u64::from(elf::SHF_ALLOC.0) == 0 {
+        if flags & elf::SHF_ALLOC.0 == 0 {
             continue;
         }
         let bytes = section.data(endian, file).map_err(wrong)?.to_vec();
-        let code = flags & u64::from(elf::SHF_EXECINSTR.0) != 0;
+        let code = flags & elf::SHF_EXECINSTR.0 != 0;
         pieces.push(Piece {
             at: section.sh_addr(endian).into(),
             bytes,
             code,
-            writable: flags & u64::from(elf::SHF_WRITE.0) != 0,
+            writable: flags & elf::SHF_WRITE.0 != 0,
         });
     }
     if !pieces.iter().any(|piece| piece.code) {
