@@ -296,6 +296,12 @@ static void files(void)
 	works("chmod", chmod(PLACE "/a", 0400));
 	works("chown", chown(PLACE "/a", 1, 1));
 	works("rename", rename(PLACE "/a", PLACE "/b"));
+	char name[256] = PLACE "/";
+	memset(name + strlen(name), 'n', 200);
+	works("a name of 200 letters", stream_through(name, 1));
+	works("another", rename(name, PLACE "/another"));
+	works("and back", rename(PLACE "/another", name));
+	works("its end", unlink(name));
 	works("link", link(PLACE "/b", PLACE "/c"));
 	works("symlink", symlink("b", PLACE "/d"));
 	works("readlink", readlink(PLACE "/d", text, sizeof text));

@@ -11,6 +11,7 @@ pub mod kbuild;
 pub mod kernel;
 pub mod machine;
 pub mod measure;
+pub mod needs;
 pub mod passes;
 pub mod process;
 pub mod prune;

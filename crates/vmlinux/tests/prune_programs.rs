@@ -531,6 +531,46 @@ fn references_can_be_sent_elsewhere_and_weak_definitions_lose() {
 }
 
 #[test]
+fn what_code_names_is_called_or_handed_over_and_data_is_neither() {
+    for mode in MODES {
+        let bench = Bench::new("graph", mode);
+        let program = bench.load(&[(
+            "main.c",
+            r#"typedef void (*later_t)(void); later_t pending;
+               __attribute__((noinline)) void callback(void) { pending = 0; }
+               __attribute__((noinline)) void by_table(void) { pending = 0; }
+               later_t const table[] = { by_table, by_table }; volatile int at;
+               __attribute__((noinline)) void queue(later_t later) { pending = later; }
+               __attribute__((noinline)) void old_call(void) { queue(callback); }
+               __attribute__((noinline)) int new_call(void) { return 38; }
+               int run(void) { table[at](); old_call(); return 0; }"#,
+        )]);
+        let graph = program.graph();
+        let one = |name: &str| program.named(name)[0];
+        assert_eq!(
+            graph.handed_over(one("old_call")),
+            [one("callback")],
+            "{mode}"
+        );
+        let named = graph.named_closure([one("run")]);
+        for (name, stays) in [("queue", true), ("callback", true), ("by_table", false)] {
+            assert_eq!(named.contains(&one(name)), stays, "{mode}: {name}");
+        }
+        let closed = graph.redirected(&[one("old_call")].into(), one("new_call"));
+        assert_eq!(
+            closed.direct_callees(one("run")),
+            [one("new_call")],
+            "{mode}"
+        );
+        assert!(
+            !closed
+                .named_closure([one("run")])
+                .contains(&one("callback"))
+        );
+    }
+}
+
+#[test]
 fn a_loaded_section_of_an_unknown_kind_stops_and_is_named() {
     let bench = Bench::new("unknown", "-m64");
     let (name, bytes) = bench.compile(

@@ -134,6 +134,16 @@ fn text(pruned: &PrunedSystem) -> String {
         grouped(removed.trapped),
         grouped(removed.reached)
     );
+    let calls = &certificate.system_calls;
+    let _ = match &calls.all_kept {
+        Some(why) => writeln!(text, "  all system calls are kept: {why}"),
+        None => writeln!(
+            text,
+            "  {} system calls can be made by the programs, {} can't and answer ENOSYS",
+            calls.callable.len(),
+            calls.closed.len()
+        ),
+    };
     let traps = certificate
         .attempts
         .iter()

@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+use crate::needs::Machine;
+
 /// A processor architecture: its row of the table is [`Arch::facts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,9 +69,30 @@ pub struct ArchFacts {
     /// What the traps of a pruned kernel end in; `None` where kernels can't be
     /// pruned yet.
     pub trap_handler: Option<&'static str>,
+    /// What its programs are for.
+    pub programs: Machine,
+    /// Where the kernel's sources say which system calls there are; `None` where
+    /// kernels can't be pruned yet.
+    pub system_calls: Option<SystemCallTable>,
     /// How to find out whether KVM really runs such a machine; it is taken for
     /// usable where it can't be tried.
     pub kvm_probe: Option<KvmProbe>,
+}
+
+/// The system calls of an architecture.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemCallTable {
+    /// The list, in the kernel's sources.
+    pub list: &'static str,
+    /// The ABIs of the list that programs here can use.
+    pub abis: &'static [&'static str],
+    /// What comes before the list's names in the functions' names.
+    pub prefix: &'static str,
+    /// The function that calls them all by name, where it isn't a table.
+    pub dispatcher: Option<&'static str>,
+    /// Calls that the kernel itself has programs make: the ways back from
+    /// signal handlers, calls begun again, and what its vDSO falls back to.
+    pub by_kernel: &'static [u32],
 }
 
 /// Where QEMU's loader puts the ramdisk.
@@ -148,6 +171,14 @@ static I386: ArchFacts = ArchFacts {
     kvm_hosts: &["x86_64", "i686"],
     page_offset: 0xc000_0000,
     trap_handler: Some(include_str!("../../guest/trap/i386.S")),
+    programs: Machine::I386,
+    system_calls: Some(SystemCallTable {
+        list: "arch/x86/entry/syscalls/syscall_32.tbl",
+        abis: &["i386"],
+        prefix: "__ia32_",
+        dispatcher: Some("ia32_sys_call"),
+        by_kernel: &[0, 13, 78, 119, 173, 265, 266, 403, 406],
+    }),
     kvm_probe: Some(MULTIBOOT_PROBE),
 };
 
@@ -173,6 +204,8 @@ static X86_64: ArchFacts = ArchFacts {
     kvm_hosts: &["x86_64"],
     page_offset: 0xffff_ffff_8000_0000,
     trap_handler: None,
+    programs: Machine::X86_64,
+    system_calls: None,
     kvm_probe: Some(MULTIBOOT_PROBE),
 };
 
@@ -199,6 +232,14 @@ static ARM: ArchFacts = ArchFacts {
     kvm_hosts: &[],
     page_offset: 0xc000_0000,
     trap_handler: Some(include_str!("../../guest/trap/arm.S")),
+    programs: Machine::Arm,
+    system_calls: Some(SystemCallTable {
+        list: "arch/arm/tools/syscall.tbl",
+        abis: &["common", "eabi"],
+        prefix: "",
+        dispatcher: None,
+        by_kernel: &[0, 78, 119, 173, 263, 264, 403, 406],
+    }),
     kvm_probe: None,
 };
 

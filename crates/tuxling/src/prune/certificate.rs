@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::{Fate, FunctionIndex, Program, Pruned};
 
+use super::calls::SystemCalls;
 use super::policy::{Kept, Reason};
 use super::repair::Attempt;
 use crate::adversity::CaseRecord;
@@ -50,6 +51,10 @@ pub struct Certificate {
     /// that several reasons ask for counts for the first.
     #[serde(default)]
     pub price: BTreeMap<String, u64>,
+    /// Which system calls the programs can make, and which answer ENOSYS since
+    /// none can.
+    #[serde(default)]
+    pub system_calls: SystemCalls,
     /// How many functions were taken away, and what that saved.
     pub removed: Removed,
     /// Every boot of the repair, in order. The last ones all passed.
@@ -177,6 +182,8 @@ pub struct Evidence<'a> {
     pub kept: &'a Kept,
     /// What the engine says.
     pub pruned: &'a Pruned,
+    /// What the programs can call.
+    pub calls: SystemCalls,
     /// All boots.
     pub attempts: Vec<Attempt>,
     /// The cases of adversity.
@@ -195,10 +202,14 @@ impl Certificate {
             program,
             kept,
             pruned,
+            mut calls,
             attempts,
             cases,
             missing,
         } = evidence;
+        let closed = kept.closed.iter().filter_map(|f| written(program, *f));
+        calls.closed = closed.collect();
+        calls.not_there = kept.not_there.and_then(|f| written(program, f));
         let counted = counted(&attempts);
         for condition in &counted {
             let cpu = condition
@@ -226,6 +237,7 @@ impl Certificate {
             bound,
             kept: kept_functions(program, kept),
             price: price(program, kept),
+            system_calls: calls,
             removed: removed(level, program, kept, pruned),
             attempts,
             passed,
@@ -258,19 +270,26 @@ impl Certificate {
                 }
             }
         }
-        for name in &self.removed.asked {
-            let found = name.rsplit_once(' ').and_then(|(symbol, object)| {
-                let object = object.trim_matches(['(', ')']);
-                let (symbol, ordinal) = symbol.split_once('#').unwrap_or((symbol, "0"));
-                all.get(&(object, symbol, ordinal.parse().ok()?))
-            });
-            match found {
-                Some(index) => {
-                    kept.dropped.insert(*index);
+        let mut read = |names: &[String]| {
+            let mut found = BTreeSet::new();
+            for name in names {
+                let index = name.rsplit_once(' ').and_then(|(symbol, object)| {
+                    let object = object.trim_matches(['(', ')']);
+                    let (symbol, ordinal) = symbol.split_once('#').unwrap_or((symbol, "0"));
+                    all.get(&(object, symbol, ordinal.parse().ok()?))
+                });
+                match index {
+                    Some(index) => drop(found.insert(*index)),
+                    None => lacking.push(name.clone()),
                 }
-                None => lacking.push(name.clone()),
             }
-        }
+            found
+        };
+        kept.dropped = read(&self.removed.asked);
+        kept.closed = read(&self.system_calls.closed);
+        kept.not_there = read(self.system_calls.not_there.as_slice())
+            .first()
+            .copied();
         match lacking.is_empty() {
             true => Ok(kept),
             false => Err(lacking),
@@ -321,6 +340,12 @@ fn kept_functions(program: &Program, kept: &Kept) -> BTreeMap<String, Vec<KeptFu
     by_object
 }
 
+/// A function as certificates write it where they name no reason.
+fn written(program: &Program, index: FunctionIndex) -> Option<String> {
+    let id = &program.functions().get(index.0 as usize)?.id;
+    Some(format!("{}#{} ({})", id.symbol, id.ordinal, id.object))
+}
+
 fn price(program: &Program, kept: &Kept) -> BTreeMap<String, u64> {
     let mut price = BTreeMap::new();
     for (index, reason) in &kept.roots {
@@ -340,10 +365,7 @@ fn removed(level: PruneLevel, program: &Program, kept: &Kept, pruned: &Pruned) -
         PruneLevel::Balanced => "it never ran, and no rule of the level needs it",
         PruneLevel::Tight => "it never ran",
     };
-    let asked = kept.dropped.iter().filter_map(|index| {
-        let id = &program.functions().get(index.0 as usize)?.id;
-        Some(format!("{}#{} ({})", id.symbol, id.ordinal, id.object))
-    });
+    let asked = kept.dropped.iter().filter_map(|f| written(program, *f));
     let kinds = pruned.report.kinds.iter();
     Removed {
         gone: count(&[Fate::Removed]),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::calls::{self, Entries, GuestProgram, SystemCalls};
 use super::certificate::{self, Bound, Certificate, Evidence, certified};
 use super::policy::{Facts, Kept};
 use super::rebuild;
@@ -25,6 +26,8 @@ use crate::trace::hardship::{self, Hardship};
 use crate::trace::{self, Coverage, Marked, Runner, conditions};
 use crate::trial::system::{self, BuildOptions, Ingredients, System};
 use crate::trial::{self, check};
+use crate::userland::tree;
+use vmlinux::prune::{FunctionIndex, Graph, Program};
 
 /// So many boots a trace has at most when nobody says otherwise.
 pub const TRACE_RUNS: usize = 24;
@@ -142,6 +145,64 @@ impl Whole {
         write_whole(&kept, &json(&hardship)?)?;
         Ok(hardship)
     }
+
+    /// Which system calls its programs can make, those that check it included.
+    fn system_calls(
+        &self,
+        level: PruneLevel,
+        kernel: (&Program, &Graph),
+        (coverage, hardship): (&Coverage, Option<&Hardship>),
+        session: &Session,
+    ) -> Result<(Entries, SystemCalls)> {
+        let arch = self.plan.board.arch;
+        let programs = self.programs(level, session)?;
+        let mut calls = session.phase("system calls", || {
+            Ok(Cached::fresh(SystemCalls {
+                programs: calls::of_programs(arch, &programs),
+                ..SystemCalls::default()
+            }))
+        })?;
+        let linux = &self.ingredients.linux().tree;
+        let mut entries = Entries::find((arch, linux), kernel, &mut calls)?;
+        let ran = coverage.functions.iter();
+        let ran = ran.map(|f| (f.object.as_str(), f.symbol.as_str()));
+        let adverse = hardship.iter().flat_map(|h| &h.functions);
+        let adverse = adverse.map(|f| (f.object.as_str(), f.symbol.as_str()));
+        entries.compare(&ran.chain(adverse).collect(), kernel.0, &mut calls);
+        let all = calls.programs.values().map(|p| p.sites).sum::<u64>();
+        session.progress.note(&match &calls.all_kept {
+            Some(why) => format!("all system calls are kept: {why}"),
+            None => format!(
+                "{} system calls can be made from {all} places, {} can't",
+                calls.callable.len(),
+                entries.closed.len()
+            ),
+        });
+        Ok((entries, calls))
+    }
+
+    fn programs(&self, level: PruneLevel, session: &Session) -> Result<Vec<GuestProgram>> {
+        let busybox = self.ingredients.busybox();
+        let mut programs = calls::programs(&tree::tree(&self.plan.userland, busybox)?)?;
+        let read = |path: &Path| fs::read(path).map_err(|e| Failure::io("read", path, &e));
+        if let Some(busybox) = busybox {
+            let own = programs.iter_mut().find(|p| p.path == tree::BUSYBOX);
+            if let Some(own) = own {
+                own.unstripped = Some(read(&busybox.unstripped())?);
+            }
+        }
+        let ours = check::build_programs(&self.system, session)?;
+        let adversary = (agent::ADVERSARY, &ours.adversary);
+        let adversary = (level != PruneLevel::Tight).then_some(adversary);
+        for (path, file) in std::iter::once((agent::INIT, &ours.agent)).chain(adversary) {
+            programs.push(GuestProgram {
+                path: path.to_owned(),
+                bytes: read(file)?,
+                unstripped: None,
+            });
+        }
+        Ok(programs)
+    }
 }
 
 fn read_kept<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
@@ -198,7 +259,16 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         Some(bench) => Some(whole.hardship(&subject, &coverage, bench, session)?),
         None => None,
     };
-    let graph = subject.program.graph();
+    let mut graph = subject.program.graph();
+    let (entries, calls) = whole.system_calls(
+        options.level,
+        (&subject.program, &graph),
+        (&coverage, hardship.as_ref()),
+        session,
+    )?;
+    if let Some(not_there) = entries.not_there {
+        graph = graph.redirected(&entries.closed, not_there);
+    }
     let patterns = |texts: &[String]| texts.iter().map(|t| Pattern::new(t)).collect::<Vec<_>>();
     let (keep, drop) = (patterns(&options.keep), patterns(&options.drop));
     let mut kept = Kept::of(
@@ -206,6 +276,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         &Facts {
             program: &subject.program,
             graph: &graph,
+            entries: &entries,
             coverage: &coverage,
             hardship: hardship.as_ref(),
             outside: &options.outside,
@@ -235,6 +306,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         program: &subject.program,
         kept: &kept,
         pruned: &repaired.pruned,
+        calls,
         attempts: repaired.attempts,
         cases: all_cases(hardship, repaired.cases),
         missing: coverage.missing,
@@ -324,14 +396,15 @@ fn record_of(
     session: &Session,
 ) -> Result<(System, Record)> {
     let roots: Vec<u32> = kept.roots.keys().map(|f| f.0).collect();
-    let dropped: Vec<u32> = kept.dropped.iter().map(|f| f.0).collect();
+    let indices = |set: &BTreeSet<FunctionIndex>| set.iter().map(|f| f.0).collect::<Vec<_>>();
     let build_id = identity(
-        "pruned/1",
+        "pruned/2",
         &(
             &whole.system.kernel.build_id,
             certificate::word(level),
             roots,
-            dropped,
+            indices(&kept.dropped),
+            indices(&kept.closed),
         ),
     )?;
     let kernel = Kernel {

@@ -1,5 +1,6 @@
 //! Pruning: from what ran to a kernel without the rest, booted until it holds.
 
+pub mod calls;
 pub mod certificate;
 pub mod job;
 pub mod policy;

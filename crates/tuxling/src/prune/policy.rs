@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Program, Verdict, Wish};
 
-use super::rules::{self, Pattern};
+use super::calls::Entries;
+use super::rules::{self, Pattern, Rule};
 use crate::recipe::plan::PruneLevel;
 use crate::trace::Coverage;
 use crate::trace::hardship::Hardship;
@@ -23,7 +24,8 @@ pub enum Reason {
     RanElsewhere,
     /// A rule of the level, by its name.
     Rule(String),
-    /// It is called by name from something that a rule keeps.
+    /// It is called by name from something that a rule keeps, or a callback that
+    /// is handed over there.
     Called(String),
     /// A pattern of the user's.
     Asked,
@@ -52,6 +54,8 @@ pub struct Facts<'a> {
     pub program: &'a Program,
     /// Who calls whom.
     pub graph: &'a Graph,
+    /// Which functions system calls come in by.
+    pub entries: &'a Entries,
     /// What ran.
     pub coverage: &'a Coverage,
     /// What ran under adversity, at the levels that have to survive it.
@@ -71,6 +75,10 @@ pub struct Kept {
     pub roots: BTreeMap<FunctionIndex, Reason>,
     /// What the user's patterns take away.
     pub dropped: BTreeSet<FunctionIndex>,
+    /// Entries of system calls that nobody can make.
+    pub closed: BTreeSet<FunctionIndex>,
+    /// What answers in their place.
+    pub not_there: Option<FunctionIndex>,
 }
 
 impl Kept {
@@ -103,10 +111,31 @@ impl Kept {
             }
         }
         kept.add_named(facts);
+        kept.close(facts.entries);
         if level != PruneLevel::Tight {
-            kept.add_rules(facts);
+            let callable = facts.entries.callable.iter().copied().collect();
+            kept.add_rule(rules::SYSTEM_CALLS, callable, facts);
+            for rule in rules::RULES {
+                let named = kept.named_by(rule, facts);
+                kept.add_rule(rule.name, named, facts);
+            }
         }
         kept
+    }
+
+    /// Nobody makes these calls; but what is known to be needed all the same
+    /// stays.
+    fn close(&mut self, entries: &Entries) {
+        let Some(not_there) = entries.not_there else {
+            return;
+        };
+        let needed = |f: &&FunctionIndex| !self.roots.contains_key(f);
+        self.closed = entries.closed.iter().filter(needed).copied().collect();
+        if self.closed.is_empty() {
+            return;
+        }
+        self.not_there = Some(not_there);
+        self.add(not_there, Reason::Rule(rules::SYSTEM_CALLS.to_owned()));
     }
 
     fn add(&mut self, index: FunctionIndex, reason: Reason) {
@@ -136,24 +165,23 @@ impl Kept {
         }
     }
 
-    /// What the rules keep, with all that is called from there by name.
-    fn add_rules(&mut self, facts: &Facts<'_>) {
-        for rule in rules::RULES {
-            let mut named = BTreeSet::new();
-            for (index, function) in facts.program.functions().iter().enumerate() {
-                let index = FunctionIndex(index as u32);
-                // What the rule is about must be in use at all.
-                if rule.fits(&function.id.object, &function.id.symbol) {
-                    named.insert(index);
-                }
-            }
-            let closure = facts.graph.direct_closure(named.iter().copied());
-            for index in &named {
-                self.add(*index, Reason::Rule(rule.name.to_owned()));
-            }
-            for index in closure {
-                self.add(index, Reason::Called(rule.name.to_owned()));
-            }
+    /// What a rule names.
+    fn named_by(&self, rule: &Rule, facts: &Facts<'_>) -> BTreeSet<FunctionIndex> {
+        let functions = facts.program.functions().iter().enumerate();
+        let named = functions.filter(|(_, f)| rule.fits(&f.id.object, &f.id.symbol));
+        let named = named.map(|(index, _)| FunctionIndex(index as u32));
+        named.filter(|f| !self.closed.contains(f)).collect()
+    }
+
+    /// Keeps what a rule names, with all that is called from there by name, and
+    /// the callbacks that are handed over there.
+    fn add_rule(&mut self, rule: &str, named: BTreeSet<FunctionIndex>, facts: &Facts<'_>) {
+        let called = facts.graph.named_closure(named.iter().copied());
+        for index in named {
+            self.add(index, Reason::Rule(rule.to_owned()));
+        }
+        for index in called {
+            self.add(index, Reason::Called(rule.to_owned()));
         }
     }
 
@@ -166,15 +194,9 @@ impl Kept {
         level: PruneLevel,
         missed: FunctionIndex,
         attempt: u32,
-        (program, graph): (&Program, &Graph),
+        kernel: (&Program, &Graph),
     ) -> Vec<FunctionIndex> {
-        let object = |index: &FunctionIndex| {
-            let function = program.functions().get(index.0 as usize);
-            function.map(|f| f.id.object.as_str())
-        };
-        let callees = graph.direct_callees(missed).iter().copied();
-        let near = callees
-            .filter(|callee| level != PruneLevel::Tight || object(callee) == object(&missed));
+        let near = near_callees(level, missed, kernel);
         let mut wanted: Vec<FunctionIndex> = std::iter::once(missed).chain(near).collect();
         wanted.retain(|index| !self.roots.contains_key(index));
         for index in &wanted {
@@ -191,12 +213,18 @@ impl Kept {
         };
         let verdict = |index| match self.roots.contains_key(&index) {
             _ if self.dropped.contains(&index) => Verdict::Trap,
+            _ if self.closed.contains(&index) => Verdict::Trap,
             true => Verdict::Keep,
             false => other,
         };
         let all = (0..program.functions().len() as u32).map(FunctionIndex);
+        let closed = self
+            .closed
+            .iter()
+            .filter_map(|f| Some((*f, self.not_there?)));
         Wish {
             verdicts: all.map(verdict).collect(),
+            redirects: closed.collect(),
             // A call that misses its function says so by its own place.
             marks: true,
             direct: true,
@@ -204,4 +232,21 @@ impl Kept {
             ..Wish::default()
         }
     }
+}
+
+/// What a function calls by name: at `tight` what stands in the same object,
+/// the rest of a slow path.
+fn near_callees(
+    level: PruneLevel,
+    function: FunctionIndex,
+    (program, graph): (&Program, &Graph),
+) -> Vec<FunctionIndex> {
+    let object = |index: &FunctionIndex| {
+        let function = program.functions().get(index.0 as usize);
+        function.map(|f| f.id.object.as_str())
+    };
+    let callees = graph.direct_callees(function).iter().copied();
+    let near =
+        |callee: &FunctionIndex| level != PruneLevel::Tight || object(callee) == object(&function);
+    callees.filter(near).collect()
 }

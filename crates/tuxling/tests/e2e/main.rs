@@ -7,6 +7,7 @@
 
 mod adversity;
 mod agent;
+mod bare_boot;
 mod board;
 mod boards;
 mod browser;

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
+use crate::bare_boot;
 use crate::fixture::{Recipe, Run, folder, run, tuxling};
 
 /// The smallest kernel there is of a PC: it is compiled once more for these
@@ -32,6 +34,47 @@ fn prune(recipe: &Path, arguments: &[&str]) -> Command {
 fn tight(recipe: &Path, arguments: &[&str]) -> Run {
     let mut command = prune(recipe, &["--level", "tight", "--runs", FEW_RUNS]);
     run(command.args(arguments))
+}
+
+/// A program that nobody has read: it makes a call that no program of the system
+/// can make, tells the answer, and restarts.
+const STRANGER: &str = r#"
+static long call(long number, long a, long b, long c)
+{
+	long answer;
+	__asm__ volatile("int $0x80" : "=a"(answer)
+		: "0"(number), "b"(a), "c"(b), "d"(c) : "memory");
+	return answer;
+}
+static void say(const char *text)
+{
+	long length = 0;
+	while (text[length])
+		length++;
+	call(4, 1, (long)text, length);
+}
+void _start(void)
+{
+	say("setdomainname: ");
+	say(call(121, (long)"x", 1, 0) == -38 ? "-38\n" : "something else\n");
+	call(88, 0xfee1dead, 672274793, 0x1234567);
+	for (;;)
+		;
+}
+"#;
+
+/// What the console of a pruned kernel prints when it is the init.
+fn answer_to_a_stranger(kernel: &Path) -> String {
+    let (work, root) = (folder(), folder());
+    let source = work.path().join("stranger.c");
+    std::fs::write(&source, STRANGER).expect("writable");
+    let mut gcc = crate::fixture::command("gcc");
+    gcc.args(["-m32", "-O1", "-static", "-nostdlib", "-ffreestanding"]);
+    gcc.args(["-fno-pie", "-no-pie", "-fno-stack-protector", "-o"]);
+    gcc.arg(root.path().join("stranger")).arg(&source);
+    assert!(gcc.status().expect("gcc starts").success());
+    let initrd = bare_boot::archive(root.path());
+    bare_boot::boot(kernel, &initrd, "/stranger", Duration::from_secs(60)).replace('\r', "")
 }
 
 #[test]
@@ -71,6 +114,15 @@ fn a_certificate_makes_the_same_bytes_again_with_the_same_tools_only() {
     let size = |path: &Path| std::fs::metadata(path).expect("an output").len();
     let kernel = dir.path().join("build/certified/pruned/kernel");
     assert!(size(&kernel) < size(&whole) * 6 / 10);
+
+    let calls = &certificate["system_calls"];
+    assert_eq!(calls["all_kept"], serde_json::Value::Null);
+    let closed = calls["closed"].to_string();
+    assert!(closed.contains("sys_setdomainname"), "{closed}");
+    assert!(!closed.contains("sys_sethostname"), "{closed}");
+    assert!(calls["programs"]["/bin/busybox"]["sites"].as_u64() > Some(50));
+    let console = answer_to_a_stranger(&kernel);
+    assert!(console.contains("setdomainname: -38\n"), "{console}");
 
     let path = "build/certified/pruned/certified.cert.json";
     run(&mut prune(&recipe, &["--verify", path])).ends_with(0);

@@ -1,10 +1,13 @@
 //! What takes too long for every run: kernels from nothing, and repeated boots.
 
+#[path = "../e2e/bare_boot.rs"]
+mod bare_boot;
 mod config;
 #[path = "../e2e/fixture.rs"]
 mod fixture;
 
 mod boards;
+mod busybox_suite;
 mod prune;
 mod ram;
 mod releases;

@@ -12,6 +12,7 @@ use super::{FunctionIndex, Verdict, Wish};
 #[derive(Debug)]
 pub struct Graph {
     callees: Vec<Vec<FunctionIndex>>,
+    handed: Vec<Vec<FunctionIndex>>,
     taken: BTreeSet<FunctionIndex>,
 }
 
@@ -29,15 +30,46 @@ impl Graph {
         &self.taken
     }
 
-    /// Some functions and all that they call by name, and so on.
-    pub fn direct_closure(
+    /// The same graph after some functions have been replaced by another: who
+    /// calls one of them calls that.
+    pub fn redirected(&self, from: &BTreeSet<FunctionIndex>, to: FunctionIndex) -> Graph {
+        let meant = |callee: &FunctionIndex| match from.contains(callee) {
+            true => to,
+            false => *callee,
+        };
+        let meant_by_all = |lists: &[Vec<FunctionIndex>]| {
+            let lists = lists.iter().map(|list| {
+                let sorted: BTreeSet<FunctionIndex> = list.iter().map(meant).collect();
+                sorted.into_iter().collect()
+            });
+            lists.collect()
+        };
+        Graph {
+            callees: meant_by_all(&self.callees),
+            handed: meant_by_all(&self.handed),
+            taken: self.taken.iter().map(meant).collect(),
+        }
+    }
+
+    /// The functions whose address a function's own code takes: callbacks that
+    /// it hands over, to be called later. What stands in data is not among them.
+    pub fn handed_over(&self, function: FunctionIndex) -> &[FunctionIndex] {
+        self.handed
+            .get(function.0 as usize)
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// Some functions and all that their code names, and so on: what they call,
+    /// and the callbacks that they hand over.
+    pub fn named_closure(
         &self,
         roots: impl IntoIterator<Item = FunctionIndex>,
     ) -> BTreeSet<FunctionIndex> {
         let mut found: BTreeSet<FunctionIndex> = roots.into_iter().collect();
         let mut queue: Vec<FunctionIndex> = found.iter().copied().collect();
         while let Some(function) = queue.pop() {
-            for callee in self.direct_callees(function) {
+            let named = self.direct_callees(function).iter();
+            for callee in named.chain(self.handed_over(function)) {
                 if found.insert(*callee) {
                     queue.push(*callee);
                 }
@@ -51,6 +83,7 @@ impl Program {
     /// The call graph.
     pub fn graph(&self) -> Graph {
         let mut callees = vec![BTreeSet::new(); self.functions.len()];
+        let mut handed = vec![BTreeSet::new(); self.functions.len()];
         let mut taken = BTreeSet::new();
         let finder = Live {
             pieces: Vec::new(),
@@ -83,6 +116,9 @@ impl Program {
                     }
                 } else if !piece.functions.contains(&function.0) {
                     taken.insert(function);
+                    for giver in live::functions_of(piece) {
+                        handed[giver.0 as usize].insert(function);
+                    }
                 }
             }
             for function in resolved
@@ -96,11 +132,15 @@ impl Program {
                 }
             }
         }
-        let callees = callees
-            .into_iter()
-            .map(|set| set.into_iter().collect())
-            .collect();
-        Graph { callees, taken }
+        let sorted = |sets: Vec<BTreeSet<FunctionIndex>>| {
+            let lists = sets.into_iter().map(|set| set.into_iter().collect());
+            lists.collect()
+        };
+        Graph {
+            callees: sorted(callees),
+            handed: sorted(handed),
+            taken,
+        }
     }
 
     /// Everything that some functions can reach over calls, addresses taken,
