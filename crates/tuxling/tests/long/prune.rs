@@ -2,9 +2,9 @@
 //! of fifty, and all of adversity survived.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::fixture::{Recipe, cache, command, folder, run, tuxling};
+use crate::fixture::{Recipe, command, folder, linux, run, tuxling};
 
 fn pruned(level: &str, boots: &str, name: &str) -> (serde_json::Value, u64) {
     let dir = folder();
@@ -16,17 +16,6 @@ fn pruned(level: &str, boots: &str, name: &str) -> (serde_json::Value, u64) {
     let kernel = dir.path().join(format!("build/{name}/pruned/kernel"));
     let bytes = fs::metadata(kernel).expect("an output").len();
     (certificate, bytes)
-}
-
-/// The sources of pc-net's kernel.
-fn linux() -> PathBuf {
-    let sources = fs::read_dir(cache().join("sources")).expect("a folder");
-    let trees = sources.map(|entry| entry.expect("readable").path());
-    let mut trees = trees.filter(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("linux-6.12") && !name.contains("+patches") && path.is_dir()
-    });
-    trees.next().expect("the kernel's sources")
 }
 
 /// The size of the bzImage of `make tinyconfig`.
