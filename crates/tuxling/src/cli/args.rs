@@ -444,9 +444,14 @@ pub struct SizeArgs {
     /// Compress again without each of the N largest nodes of the first level
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "100")]
     pub marginal: Option<usize>,
-    /// Say what turning this option off would save; may be given several times
+    /// Say what turning this option off would save; may be given several times,
+    /// and `all` stands for every option that can be turned off
     #[arg(long, value_name = "OPTION", value_delimiter = ',')]
     pub without: Vec<String>,
+    /// With --without: compile what names the option and link, for figures that
+    /// see what #ifdef takes out
+    #[arg(long, requires = "without")]
+    pub compile: bool,
     /// The ramdisk instead: by file, and BusyBox by applet
     #[arg(long, conflicts_with_all = ["marginal", "without", "by", "leaves"])]
     pub ramdisk: bool,

@@ -16,7 +16,8 @@ use crate::report::size::{self, Axis, Node};
 use crate::session::Session;
 use crate::source;
 use crate::store::Cache;
-use crate::trial::system::{BuildOptions, obtain_linux};
+use crate::trial::system::BuildOptions;
+use crate::trial::without::Subject;
 use crate::trial::{self, bytes as of};
 
 /// What is printed as JSON.
@@ -55,17 +56,20 @@ pub fn run(args: &SizeArgs) -> Result<()> {
         let ingredients = trial::system::prepare(&plan, &options, &session)?;
         return ramdisk(args, &plan.name, &of::of_ramdisk(&ingredients)?);
     }
-    let system = trial::system::build(&plan, &options, &session)?;
-    let linux = obtain_linux(&plan, source::Mode::Normal, &session)?;
-    let (kernel, bytes, objects) = of::of_kernel(&system.kernel, &linux, arch)?;
+    let ingredients = trial::system::prepare(&plan, &options, &session)?;
+    let input = ingredients.kernel_input(&plan);
+    let kept = session.phase("kernel", || crate::kernel::build(&input, &session))?;
+    let system = ingredients.finish(&plan, &options, kept)?;
+    let (kernel, bytes, objects) = of::of_kernel(&system.kernel, ingredients.linux(), arch)?;
     if !args.without.is_empty() {
-        let subject = without::Subject {
+        let subject = Subject {
             plan: &plan,
-            linux: &linux,
+            linux: ingredients.linux(),
             kernel: &kernel,
             objects: &objects,
+            tools: input.tools,
         };
-        return without::run(args, &subject, &session);
+        return without::run(args, &subject, input, &session);
     }
     let mut tree = tree(args, &plan.name, &bytes);
     if let Some(count) = args.marginal {

@@ -5,6 +5,7 @@
 //! (scripts/Kbuild.include, `make-cmd`), where `$` is doubled and `#` escaped.
 //! Only the first command of the line compiles; behind a `;` follow checks.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::process::Cmd;
@@ -16,6 +17,28 @@ pub fn file_of(object: &str) -> String {
         None => format!(".{object}.cmd"),
     }
 }
+
+/// The source that an object was compiled from: `source_PATH := SOURCE`.
+pub fn source(text: &str) -> Option<&str> {
+    let mut lines = text.lines();
+    lines.find_map(|line| Some(line.strip_prefix("source_")?.split_once(" := ")?.1.trim()))
+}
+
+/// The options that the files of an object name, without `CONFIG_`:
+/// `$(wildcard include/config/X)` (scripts/basic/fixdep.c).
+pub fn options(text: &str) -> BTreeSet<String> {
+    let named = text.lines().filter_map(|line| {
+        let (name, _) = line
+            .trim()
+            .strip_prefix("$(wildcard include/config/")?
+            .split_once(')')?;
+        Some(name.to_owned())
+    });
+    named.collect()
+}
+
+/// Where the compiler writes which files it read.
+const DEPENDENCIES: &str = "-Wp,-MMD,";
 
 /// The kept command with another source and another object. `None` when the
 /// text is none of Kbuild's.
@@ -31,10 +54,12 @@ pub fn command(text: &str, source: &Path, object: &Path) -> Option<Cmd> {
     while let Some(argument) = arguments.next() {
         if argument == "-o" {
             arguments.next()?;
-        } else if argument.starts_with("-Wp,-MMD,") || argument == "-c" {
-            // The file of dependencies is the model's own.
-        } else {
-            kept.push(argument);
+        } else if argument.starts_with(DEPENDENCIES) {
+            // Its own place, and not left out: for `ccache` it would be another
+            // compilation.
+            kept.push(format!("{DEPENDENCIES}{}.d", object.to_str()?));
+        } else if argument != "-c" {
+            kept.push(argument.clone());
         }
     }
     // The source stands last.
@@ -98,6 +123,7 @@ mod tests {
             [
                 "ccache",
                 "gcc",
+                "-Wp,-MMD,/t/x.o.d",
                 "-O2",
                 "-DKBUILD_MODNAME=\"main\"",
                 "-DX(a)=b",
@@ -106,6 +132,19 @@ mod tests {
                 "/t/x.o",
                 "/t/x.c"
             ]
+        );
+    }
+
+    #[test]
+    fn the_source_and_the_options_are_known() {
+        let text = "savedcmd_a.o := ccache gcc -I./include -c -o a.o /s/a.c\n\n\
+                    source_a.o := /s/a.c\n\ndeps_a.o := \\\n  \
+                    $(wildcard include/config/SMP) \\\n  /s/include/linux/x.h \\\n  \
+                    $(wildcard include/config/PRINTK) \\\n";
+        assert_eq!(source(text), Some("/s/a.c"));
+        assert_eq!(
+            options(text).into_iter().collect::<Vec<_>>(),
+            ["PRINTK", "SMP"]
         );
     }
 

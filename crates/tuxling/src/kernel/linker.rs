@@ -234,6 +234,43 @@ pub fn inputs(args: &[OsString]) -> (std::ops::Range<usize>, std::ops::Range<usi
     )
 }
 
+/// The linker script that an argument names.
+pub fn script(argument: &OsStr) -> Option<PathBuf> {
+    let path = argument.as_bytes().strip_prefix(SCRIPT)?;
+    Some(PathBuf::from(OsStr::from_bytes(path)))
+}
+
+/// The arguments of vmlinux's link with other inputs and another output.
+pub fn linking(
+    args: Vec<OsString>,
+    always: Vec<OsString>,
+    libraries: Vec<OsString>,
+    to: &Path,
+    other_script: Option<&Path>,
+) -> Result<Vec<OsString>> {
+    let (old_always, old_libraries) = inputs(&args);
+    if old_always.is_empty() || old_libraries.start < old_always.end {
+        let message = "the kernel's last link names no objects";
+        return Err(Failure::new(Kind::Build, message));
+    }
+    let mut ours = args;
+    ours.splice(old_libraries, libraries);
+    ours.splice(old_always, always);
+    ours.retain(|arg| !arg.as_bytes().starts_with(b"-Map="));
+    if let Some(at) = ours.iter().rposition(|arg| arg == "-o")
+        && let Some(output) = ours.get_mut(at + 1)
+    {
+        *output = to.into();
+    }
+    if let Some(path) = other_script
+        && let Some(there) = ours.iter_mut().find(|arg| script(arg).is_some())
+    {
+        *there = OsString::from("--script=");
+        there.push(path);
+    }
+    Ok(ours)
+}
+
 /// Puts other objects in the place of all that the kernel's script links; the
 /// file `list` in their folder names them in order.
 fn relinked(args: &[OsString], objects: &Path) -> io::Result<Vec<OsString>> {
@@ -385,6 +422,25 @@ mod tests {
             linked("-Map=vmlinux.map -o vmlinux a.o"),
             "-o vmlinux a.o -Map=/o/tuxling-link/vmlinux.map"
         );
+    }
+
+    #[test]
+    fn a_link_is_done_again_with_other_objects() {
+        let args = args(
+            "-m i --script=./x.lds -o vmlinux --whole-archive vmlinux.a v.o --no-whole-archive --start-group lib/lib.a --end-group",
+        );
+        let ours = linking(
+            args,
+            vec!["a.o".into(), "b.o".into()],
+            vec!["l.a".into()],
+            Path::new("/t/vmlinux"),
+            Some(Path::new("/t/y.lds")),
+        );
+        assert_eq!(
+            ours.expect("a link").join(OsStr::new(" ")),
+            "-m i --script=/t/y.lds -o /t/vmlinux --whole-archive a.o b.o --no-whole-archive --start-group l.a --end-group"
+        );
+        assert!(linking(Vec::new(), vec![], vec![], Path::new("v"), None).is_err());
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod objects;
 pub mod redundant;
 pub mod relink;
 pub mod toolchain;
+pub mod what_if;
 
 pub use build::{Kernel, build};
 pub use config::{Resolved, resolve};

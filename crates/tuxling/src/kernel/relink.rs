@@ -17,7 +17,7 @@ use crate::session::{Session, process_failure};
 use crate::store::cache::Lock;
 
 /// The object whose compilation others are modelled on: plain C of the core.
-const MODEL: &str = "init/main.o";
+pub(super) const MODEL: &str = "init/main.o";
 
 /// The folder that the kernel's top Makefile descends into, to see in each folder
 /// below whether anything is to be compiled: the longest part of a `make` that
@@ -61,6 +61,16 @@ impl<'a> Bench<'a> {
             tree,
             _lock: lock,
         })
+    }
+
+    /// The object tree.
+    pub fn tree(&self) -> &Path {
+        &self.tree
+    }
+
+    /// The sources that it is built from.
+    pub fn source(&self) -> &Path {
+        &self.input.source.tree
     }
 
     /// The objects of the last link, in the linker's order.

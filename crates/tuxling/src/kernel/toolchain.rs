@@ -94,6 +94,22 @@ impl Tools {
         })
     }
 
+    /// What makes archives of objects.
+    pub fn ar(&self) -> String {
+        match self.kind {
+            Toolchain::Llvm => "llvm-ar".to_owned(),
+            Toolchain::Gcc => format!("{}ar", self.cross),
+        }
+    }
+
+    /// What copies parts of ELF files.
+    pub fn objcopy(&self) -> String {
+        match self.kind {
+            Toolchain::Llvm => "llvm-objcopy".to_owned(),
+            Toolchain::Gcc => format!("{}objcopy", self.cross),
+        }
+    }
+
     /// The compiler as `make CC=…` takes it.
     pub fn make_cc(&self) -> String {
         if self.ccache {

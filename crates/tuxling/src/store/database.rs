@@ -208,4 +208,34 @@ mod tests {
         let all = store.all(&first.recipe).expect("reads");
         assert_eq!(all.iter().map(|a| a.at).collect::<Vec<_>>(), [1, 2]);
     }
+
+    #[test]
+    fn many_open_it_at_once_and_nothing_is_lost() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("store.sqlite");
+        let (writers, rounds) = (8, 12);
+        std::thread::scope(|scope| {
+            for writer in 0..writers {
+                let path = &path;
+                scope.spawn(move || {
+                    let mut mine = record();
+                    mine.recipe = format!("recipe-{writer}");
+                    for at in 0..rounds {
+                        // As each tuxling does: opened, used, closed.
+                        let store = Database::open(path).expect("opens");
+                        store.add(at, &mine).expect("adds");
+                        drop(store);
+                        let store = Database::open(path).expect("opens again");
+                        let newest = store.newest(&mine.recipe).expect("reads");
+                        assert_eq!(newest.expect("is there").at, at);
+                    }
+                });
+            }
+        });
+        let store = Database::open(&path).expect("opens");
+        for writer in 0..writers {
+            let all = store.all(&format!("recipe-{writer}")).expect("reads");
+            assert_eq!(all.len() as i64, rounds);
+        }
+    }
 }

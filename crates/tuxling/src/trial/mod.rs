@@ -7,6 +7,7 @@ mod diagnosis;
 pub mod ram;
 pub mod system;
 pub mod why;
+pub mod without;
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;

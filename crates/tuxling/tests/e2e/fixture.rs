@@ -337,3 +337,14 @@ pub fn outputs(recipe: &Path) -> PathBuf {
     let name = recipe.file_stem().expect("it has a name");
     recipe.with_file_name("build").join(name)
 }
+
+/// The sources of pc-net's kernel; a test has built it before.
+pub fn linux() -> PathBuf {
+    let sources = fs::read_dir(cache().join("sources")).expect("a folder");
+    let trees = sources.map(|entry| entry.expect("readable").path());
+    let mut trees = trees.filter(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("linux-6.12") && !name.contains("+patches") && path.is_dir()
+    });
+    trees.next().expect("the kernel's sources")
+}

@@ -129,6 +129,37 @@ fn marginal_figures_are_real_compressions_of_the_largest_nodes() {
 }
 
 #[test]
+fn what_an_ifdef_takes_out_is_foretold_by_compiling_it() {
+    // Its objects go, and with them what seven others have for it.
+    let without = ["--without", "SERIAL_8250_CONSOLE"];
+    let by_makefiles = size("pc-net", &without);
+    assert_eq!(by_makefiles[0]["by"], "makefiles");
+    assert_eq!(by_makefiles[0]["compiled"], Value::Null);
+    let compiled = size("pc-net", &[&without[..], &["--compile"]].concat());
+    assert_eq!(compiled[0]["by"], "compiling", "{compiled}");
+    assert_eq!(compiled[0]["compiled"], 7);
+    for figure in ["size", "compressed"] {
+        let (less, more) = (&by_makefiles[0][figure], &compiled[0][figure]);
+        assert!(less.as_i64() < more.as_i64(), "{figure}: {less} and {more}");
+    }
+}
+
+#[test]
+fn an_option_that_nothing_has_is_refused_with_the_nearest() {
+    let dir = folder();
+    lock(dir.path(), "pc-net");
+    let mut command = tuxling();
+    command
+        .current_dir(dir.path())
+        .args(["size", "pc-net", "--without", "UNIXX"]);
+    run(&mut command).ends_with(1).says(&[
+        "this kernel has no option UNIXX",
+        "UNIX",
+        "`all` stands for",
+    ]);
+}
+
+#[test]
 fn two_records_differ_in_files_and_kernels_in_objects() {
     let dir = folder();
     let text = "[[userland.file]]\nto = \"/etc/more\"\ntext = \"more\"\n";

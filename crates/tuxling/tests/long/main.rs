@@ -12,6 +12,7 @@ mod prune;
 mod ram;
 mod releases;
 mod size;
+mod symbols;
 
 use std::fs;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::busybox_suite::{Verdicts, verdicts};
-use crate::fixture::{Recipe, cache, command, folder, run, tuxling};
+use crate::fixture::{Recipe, command, folder, linux, run, tuxling};
 
 /// A pruned system, in a folder that lives as long as this does.
 struct Pruned {
@@ -54,17 +54,6 @@ impl Pruned {
             bytes.expect("a number"),
         )
     }
-}
-
-/// The sources of pc-net's kernel.
-fn linux() -> PathBuf {
-    let sources = fs::read_dir(cache().join("sources")).expect("a folder");
-    let trees = sources.map(|entry| entry.expect("readable").path());
-    let mut trees = trees.filter(|path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("linux-6.12") && !name.contains("+patches") && path.is_dir()
-    });
-    trees.next().expect("the kernel's sources")
 }
 
 /// The size of the bzImage of `make tinyconfig`.
