@@ -198,7 +198,6 @@ impl Ways {
     pub fn turns() -> Vec<Turn> {
         let over = |group: &str| GroupTesting::over(group, [group]);
         vec![
-            Turn::new(over(CONSTANTS), 1),
             Turn::new(over(UNUSED), 3),
             Turn::new(over(INSIDE), 3),
             Turn::new(over(USER_LAND), 2),

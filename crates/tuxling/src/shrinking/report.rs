@@ -253,7 +253,7 @@ pub fn words(ways: &Ways, event: &Event, progress: &Progress) -> Option<String> 
         } => {
             let known = match known_attempts {
                 0 => String::new(),
-                n => format!("; {n} attempts are known from earlier"),
+                n => format!("; the store has {n} attempts of earlier"),
             };
             format!("the system as it was given: {}{known}", bytes(cost))
         }
