@@ -12,6 +12,9 @@ struct Constant {
     symbol: &'static str,
     values: &'static [&'static str],
     why: &'static str,
+    /// Whether it wins RAM alone. Every constant may compile all files again,
+    /// so it is not tried where the image is what counts.
+    ram_only: bool,
 }
 
 const KNOWN: &[Constant] = &[
@@ -19,48 +22,52 @@ const KNOWN: &[Constant] = &[
         symbol: "EXPERT",
         values: &["y"],
         why: "opens the options for small systems",
+        ram_only: false,
     },
     Constant {
         symbol: "CC_OPTIMIZE_FOR_SIZE",
         values: &["y"],
         why: "the compiler prefers small code",
+        ram_only: false,
     },
     Constant {
         symbol: "SLUB_TINY",
         values: &["y"],
         why: "the allocator without its fast paths",
+        ram_only: false,
     },
     Constant {
         symbol: "BASE_SMALL",
         values: &["y"],
         why: "small hash tables and buffers",
+        ram_only: false,
     },
     Constant {
         symbol: "LOG_BUF_SHIFT",
         values: &["15", "14", "13", "12"],
         why: "RAM of the log buffer, as a power of two",
+        ram_only: true,
     },
     Constant {
         symbol: "PHYSICAL_START",
         values: &["0x400000", "0x100000"],
         why: "RAM below the kernel",
+        ram_only: true,
     },
     Constant {
         symbol: "DEBUG_INFO_NONE",
         values: &["y"],
         why: "nothing for a debugger",
-    },
-    Constant {
-        symbol: "HZ_100",
-        values: &["y"],
-        why: "fewer timer interrupts",
+        ram_only: false,
     },
 ];
 
-/// The changes of constants that a configuration allows.
-pub fn ways(configuration: &mut Configuration<'_>) -> Vec<Way> {
+/// The changes of constants that a configuration allows; those that win RAM
+/// alone where `ram` counts.
+pub fn ways(configuration: &mut Configuration<'_>, ram: bool) -> Vec<Way> {
     KNOWN
         .iter()
+        .filter(|constant| ram || !constant.ram_only)
         .filter_map(|constant| way(constant, configuration))
         .collect()
 }

@@ -266,7 +266,7 @@ impl Job<'_> {
         let fixed = self.fixed();
         let mut ways = Ways::new(self.context(from)?.as_str(), &self.options.only);
         if name == CONSTANTS {
-            for way in constants::ways(&mut configuration) {
+            for way in constants::ways(&mut configuration, self.options.goal != Goal::Image) {
                 ways.add(way);
             }
             return Ok(ways);
