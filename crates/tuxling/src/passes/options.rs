@@ -68,11 +68,11 @@ pub fn add(
         if off.is_empty() && configuration.lower_bound(id) == Tristate::No {
             continue;
         }
-        // What the recipe stands for would go as well.
-        if off
-            .iter()
-            .any(|&other| other != id && fixed.has(&name_of(configuration, other)))
-        {
+        // What stays would change with it.
+        let touches = |change: &kconfig::Change| {
+            change.symbol != id && fixed.has(&name_of(configuration, change.symbol))
+        };
+        if changes.iter().any(touches) {
             continue;
         }
         let names: Vec<String> = off.iter().map(|&o| name_of(configuration, o)).collect();
