@@ -91,7 +91,6 @@ fn shrink_options(args: &ShrinkArgs, plan: &Plan) -> ShrinkOptions {
                 ..CheckOptions::default()
             },
         },
-        security_off: args.security_off,
     }
 }
 

@@ -52,6 +52,19 @@ pub struct Plan {
     pub adversity: Option<Vec<String>>,
     /// How it is pruned.
     pub prune: PrunePlan,
+    /// Whether a search may let go of what protects.
+    pub security: Security,
+}
+
+/// What protects the system: hardening, mitigations, users, seccomp, BUG.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// Stays as the recipe has it.
+    #[default]
+    Keep,
+    /// May go where no check needs it.
+    Off,
 }
 
 /// How a system is pruned.

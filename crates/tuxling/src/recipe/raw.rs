@@ -14,7 +14,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::diagnostic::{Place, Placed};
-use super::plan::{EchoProtocol, Expectation, GuestCommand, Placement, PruneLevel, Toolchain, Via};
+use super::plan::{
+    EchoProtocol, Expectation, GuestCommand, Placement, PruneLevel, Security, Toolchain, Via,
+};
 use crate::initramfs::Compression;
 use crate::machine::serial::SerialPort;
 use crate::store::Id;
@@ -44,6 +46,7 @@ pub struct Recipe {
     pub place: Place,
     pub name: Given<String>,
     pub board: Given<String>,
+    pub security: Given<Security>,
     pub kernel: Kernel,
     pub userland: Userland,
     pub ramdisk_compress: Given<Compression>,

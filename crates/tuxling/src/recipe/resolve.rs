@@ -106,6 +106,7 @@ pub fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<Plan> {
             .survive
             .as_ref()
             .map(|names| survived(problems, &names.value)),
+        security: raw.security.map(|s| s.value).unwrap_or_default(),
         prune: PrunePlan {
             level: raw.prune.level.map(|l| l.value),
             keep: raw.prune.keep,

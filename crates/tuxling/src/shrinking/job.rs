@@ -26,7 +26,7 @@ use crate::passes::{CONSTANTS, USER_LAND, Ways, applets, constants, options};
 use crate::prune::job::{self as pruning, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use crate::prune::subject;
 use crate::recipe::Plan;
-use crate::recipe::plan::PruneLevel;
+use crate::recipe::plan::{PruneLevel, Security};
 use crate::report::Record;
 use crate::session::{Session, process_failure};
 use crate::source::Source;
@@ -67,8 +67,6 @@ pub struct ShrinkOptions {
     pub check: CheckOptions,
     /// What adversity does at the levels that have to survive it.
     pub adversity: adversity::Options,
-    /// Whether security may go, too.
-    pub security_off: bool,
 }
 
 impl ShrinkOptions {
@@ -309,7 +307,7 @@ impl Job<'_> {
         let key = (
             (&from.system.kernel.build_id, &from.system.image_id),
             self.checks(&from.plan),
-            (accelerator, self.options.security_off),
+            (accelerator, self.original.security),
         );
         identity("shrink/context/1", &key)
     }
@@ -326,7 +324,7 @@ impl Job<'_> {
         let implied = self.original.kernel.implied.iter();
         Fixed {
             symbols: implied.filter(|s| !s.starts_with("RD_")).cloned().collect(),
-            security_off: self.options.security_off,
+            security_off: self.original.security == Security::Off,
         }
     }
 

@@ -45,9 +45,6 @@ pub struct ShrinkArgs {
     /// Packets of adversity's flood, at balanced and safe
     #[arg(long, value_name = "N", default_value_t = FLOOD)]
     pub flood: u64,
-    /// Let go of hardening and mitigations, too
-    #[arg(long)]
-    pub security_off: bool,
     /// What runs the machine [default: KVM where it works]
     #[arg(long)]
     pub accel: Option<Accel>,

@@ -12,7 +12,7 @@ use super::{
 use crate::initramfs::Compression;
 use crate::machine::serial::SerialPort;
 use crate::recipe::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
-use crate::recipe::plan::{Placement, PruneLevel, Toolchain};
+use crate::recipe::plan::{Placement, PruneLevel, Security, Toolchain};
 use crate::recipe::table::{self, Table};
 use crate::recipe::words;
 
@@ -46,6 +46,7 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
         ("balanced", PruneLevel::Balanced),
         ("tight", PruneLevel::Tight),
     ];
+    let security = [("keep", Security::Keep), ("off", Security::Off)];
     let prune = top.table("prune", &PRUNE);
     let patterns = |key| {
         let texts = prune
@@ -58,6 +59,7 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
         place: top.place(),
         name: top.parsed("name", words::file_name),
         board: top.text("board"),
+        security: top.word("security", &security),
         kernel: section("kernel", &KERNEL)
             .map_or_else(Kernel::default, |t| read_kernel(problems, &t)),
         userland: section("userland", &USERLAND)

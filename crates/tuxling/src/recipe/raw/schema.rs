@@ -7,6 +7,7 @@ pub(super) static TOP: Schema = Schema {
     keys: &[
         "name",
         "board",
+        "security",
         "kernel",
         "userland",
         "ramdisk",
