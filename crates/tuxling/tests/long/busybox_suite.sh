@@ -44,7 +44,7 @@ cd /suite/testsuite
 for applet in $applets; do
 	for script in $applet/*; do
 		[ -f "$script" ] || continue
-		cd "/suite/work/${script##*/}"
+		cd "/suite/scratch/${script##*/}"
 		d=$tsdir limited $THIS_SH -x -e "/suite/testsuite/$script"
 		case $? in
 		0) echo "verdict PASS testsuite/$script" ;;
