@@ -99,7 +99,7 @@ fn archive(busybox_bytes: u64) -> Vec<u8> {
     fs::remove_file(suite.join("shell/ash_test").join(RACE)).expect("it is there");
     let tests = suite.join("testsuite");
     fs::create_dir_all(&tests).expect("a folder");
-    fs::create_dir_all(suite.join("work")).expect("a folder");
+    fs::create_dir_all(suite.join("scratch")).expect("a folder");
     let from = sources.join("testsuite");
     for name in ["testing.sh", "ls.mk_uni_tests"] {
         fs::copy(from.join(name), tests.join(name)).expect("a file");
@@ -113,7 +113,7 @@ fn archive(busybox_bytes: u64) -> Vec<u8> {
         copy(&from.join(applet), &tests.join(applet));
         for case in cases {
             let name = case.expect("readable").file_name();
-            fs::create_dir_all(suite.join("work").join(name)).expect("a folder");
+            fs::create_dir_all(suite.join("scratch").join(name)).expect("a folder");
         }
     }
     bare_boot::archive(dir.path())
