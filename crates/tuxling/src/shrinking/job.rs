@@ -45,7 +45,7 @@ const GRACE: Duration = Duration::from_secs(20);
 /// proof need the rest.
 const SEARCH_SHARE: f64 = 0.7;
 
-/// Signals that nobody sends: the search ends with the best so far.
+/// What is said when the search was cancelled and no signal tells by whom.
 const INTERRUPTED: &str = "interrupted; the best so far is kept, and the next call goes on";
 
 /// How shrinking is asked for.
@@ -409,7 +409,7 @@ impl Job<'_> {
         event: &Event,
         progress: &shrink::Progress,
     ) {
-        if let Some(text) = report::words(ways, event, progress) {
+        if let Some(text) = report::words(event, progress) {
             self.session.progress.note(&text);
         }
         if let Event::Better { candidate, .. } | Event::FellBack { candidate, .. } = event {

@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, params};
 use shrink::{Journal, JournalError, Record};
 
-/// Rows are only ever added. One that is there already is left alone, so that
-/// importing another machine's store is a set union; attempts at the same thing
-/// are told apart by the place at which they came.
+/// Rows are only ever added: a second attempt at the same thing is another row.
 const TABLE: &str = "
     CREATE TABLE IF NOT EXISTS shrink_record (
         number INTEGER PRIMARY KEY,

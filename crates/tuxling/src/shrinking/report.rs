@@ -245,7 +245,7 @@ fn rejection(rejection: &Rejection) -> String {
 }
 
 /// An event in one line, where it is worth one.
-pub fn words(ways: &Ways, event: &Event, progress: &Progress) -> Option<String> {
+pub fn words(event: &Event, progress: &Progress) -> Option<String> {
     let mut text = match event {
         Event::Started {
             cost,
@@ -282,7 +282,6 @@ pub fn words(ways: &Ways, event: &Event, progress: &Progress) -> Option<String> 
         }
         Event::Proving { passed, of } => format!("proof: {passed} of {of}"),
     };
-    let _ = ways;
     if let (Some(left), true) = (progress.time_left, matches!(event, Event::Attempted { .. })) {
         let _ = write!(text, ", {} min left", left.as_secs() / 60);
     }

@@ -80,6 +80,8 @@ impl Executor for Trials {
                 }
             });
             let answer = self.attempt(trial, cancel.clone());
+            // What is worth keeping is in the cache and in the store.
+            let _ = std::fs::remove_dir_all(self.folder.join(folder_name(trial)));
             done.store(true, Ordering::Relaxed);
             answer.unwrap_or_else(|failure| outcome_of(&failure).into())
         })
@@ -220,11 +222,12 @@ pub fn cost(record: &Record) -> Cost {
     }
 }
 
-/// Two trials at once never share a folder; the same slot is used again.
+/// Two trials at once never share a folder.
 fn folder_name(trial: &Trial<'_>) -> String {
     let identity = trial.identity().as_str();
     let digits = identity.rsplit(':').next().unwrap_or(identity);
-    format!("trial-{}", digits.get(..12).unwrap_or(digits))
+    let digits = digits.get(..12).unwrap_or(digits);
+    format!("trial-{digits}-{}", trial.number())
 }
 
 /// What a failure says of the system that was tried.
