@@ -10,13 +10,14 @@
     reason = "tests run the compiler and what it makes"
 )]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use proptest::prelude::*;
 use vmlinux::prune::{
-    EntrySizes, Fate, FunctionIndex, Input, Program, PruneError, Pruned, Role, Verdict, Wish,
-    find_trap, verify,
+    EntrySizes, Fate, FunctionIndex, Input, Parts, Program, PruneError, Pruned, Role, Verdict,
+    Wish, find_trap, function_addresses, verify,
 };
 
 /// What every program stands on: a way in, a way out, and a handler of traps
@@ -61,6 +62,74 @@ tuxling_trap:
 #endif
 	.size tuxling_trap, . - tuxling_trap
 	.section .note.GNU-stack, "", @progbits
+"#;
+
+/// Steps through a program and says every address that it comes to.
+const TRACER: &str = r#"
+#include <stdio.h>
+#include <stddef.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	pid_t child = fork();
+	int status;
+	if (!child) { ptrace(PTRACE_TRACEME, 0, 0, 0); execv(argv[1], argv + 1); _exit(127); }
+	for (waitpid(child, &status, 0); WIFSTOPPED(status); waitpid(child, &status, 0)) {
+		long at = ptrace(PTRACE_PEEKUSER, child, offsetof(struct user_regs_struct, rip), 0);
+		fprintf(stderr, "%lx\n", at);
+		ptrace(PTRACE_SINGLESTEP, child, 0, 0);
+	}
+	return 0;
+}
+"#;
+
+/// Takes many ways, by a byte that it hears.
+const MANY_WAYS: &str = r#"
+void say(const char *); void say_number(unsigned long);
+#ifdef __i386__
+static long hear(char *c)
+{ long r; __asm__ volatile("int $0x80" : "=a"(r) : "a"(3), "b"(0), "c"(c), "d"(1) : "memory"); return r; }
+#else
+static long hear(char *c)
+{ long r; __asm__ volatile("syscall" : "=a"(r) : "a"(0), "D"(0), "S"(c), "d"(1) : "rcx", "r11", "memory"); return r; }
+#endif
+volatile unsigned sink;
+__attribute__((noinline)) unsigned only_odd(unsigned n) { say("this string is for odd ones\n"); sink += n; return n * 3 + 1; }
+__attribute__((noinline)) unsigned walk(unsigned n)
+{
+	unsigned steps = 0;
+	while (n != 1 && steps < 40) {
+		if (n & 1) n = only_odd(n); else n /= 2;
+		if (n == 10) say("ten\n");
+		if (n == 5) { sink++; steps += 2; }
+		steps++;
+	}
+	return steps;
+}
+__attribute__((noinline)) const char *word(unsigned c)
+{
+	switch (c % 16) {
+	case 0: sink = 1; return "zero\n";
+	case 1: say("one at once\n"); return "one\n";
+	case 2: if (c > 100) return "a large two\n"; return "two\n";
+	case 3: sink += c; return "three\n";
+	case 4: return sink > 3 ? "four\n" : "fore\n";
+	case 5: walk(3); return "five\n";
+	case 9: for (unsigned i = 0; i < c; i++) sink ^= i; return "nine\n";
+	case 12: return c & 64 ? "twelve\n" : "a dozen\n";
+	default: return "another\n";
+	}
+}
+int run(void)
+{
+	char c = 0; hear(&c);
+	unsigned n = (unsigned char)c;
+	say(word(n)); say_number(walk(n + 1)); say_number(sink);
+	return n & 7;
+}
 "#;
 
 struct Bench {
@@ -123,6 +192,73 @@ impl Bench {
 
     /// Links what came out and runs it.
     fn execute(&self, pruned: &Pruned) -> (String, Option<i32>) {
+        self.link(pruned);
+        let output = self.run("./program", &[]);
+        (
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            output.status.code(),
+        )
+    }
+
+    /// Runs what was linked with a byte on its standard input.
+    fn hears(&self, byte: u8) -> (String, Option<i32>) {
+        std::fs::write(self.folder.join("input"), [byte]).expect("written");
+        let output = self.run("sh", &["-c", "./program < input"]);
+        (
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            output.status.code(),
+        )
+    }
+
+    /// What runs of each function of the program that was linked, with marks,
+    /// when it hears a byte: one step after the other.
+    fn trace(&self, byte: u8) -> Parts {
+        self.compile_for_host("tracer", TRACER);
+        std::fs::write(self.folder.join("input"), [byte]).expect("written");
+        let steps = self.run("sh", &["-c", "./tracer ./program < input"]);
+        let steps = String::from_utf8_lossy(&steps.stderr).into_owned();
+        let lengths = self.instruction_lengths();
+        let bytes = std::fs::read(self.folder.join("program")).expect("linked");
+        let marked = function_addresses(&bytes).expect("an ELF file");
+        let mut ran = Parts::new();
+        for line in steps.lines() {
+            let at = u64::from_str_radix(line, 16).expect("an address");
+            let Some(f) = marked
+                .iter()
+                .find(|f| (f.address..f.address + f.bytes).contains(&at))
+            else {
+                continue;
+            };
+            let start = at - f.address;
+            let part = start..start + lengths[&at];
+            let parts = ran.entry(f.function).or_default();
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        ran
+    }
+
+    fn compile_for_host(&self, name: &str, text: &str) {
+        let source = format!("{name}.c");
+        std::fs::write(self.folder.join(&source), text).expect("written");
+        self.good("gcc", &["-O1", "-o", name, &source]);
+    }
+
+    /// The instructions of the program, as another disassembler reads them.
+    fn instruction_lengths(&self) -> BTreeMap<u64, u64> {
+        let listing = self.run("objdump", &["-d", "-w", "program"]);
+        let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
+        let line = |line: &str| {
+            let (address, rest) = line.trim_start().split_once(":\t")?;
+            let bytes = rest.split('\t').next()?.split_ascii_whitespace().count();
+            Some((u64::from_str_radix(address, 16).ok()?, bytes as u64))
+        };
+        listing.lines().filter_map(line).collect()
+    }
+
+    /// Links what came out.
+    fn link(&self, pruned: &Pruned) {
         std::fs::write(self.folder.join("all.a"), pruned.archive()).expect("written");
         let emulation = if self.mode == "-m32" {
             "elf_i386"
@@ -143,11 +279,6 @@ impl Bench {
         let mut link = link.to_vec();
         link.extend(["--whole-archive", "all.a"]);
         self.good("ld", &link);
-        let output = self.run("./program", &[]);
-        (
-            String::from_utf8_lossy(&output.stdout).into_owned(),
-            output.status.code(),
-        )
     }
 
     /// The symbol of the function whose trap was run into, from what the
@@ -246,6 +377,92 @@ fn a_pruned_program_says_what_it_said_and_a_pruned_function_says_its_name() {
             "{mode}: {said}"
         );
     }
+}
+
+#[test]
+fn what_never_ran_of_a_function_goes_and_whoever_comes_to_it_is_stopped() {
+    for mode in MODES {
+        let bench = Bench::new("gaps", mode);
+        let program = bench.load(&[("ways.c", MANY_WAYS)]);
+        let marked = Wish {
+            whole: true,
+            marks: true,
+            ..Wish::default()
+        };
+        bench.link(&prune(&program, &marked));
+        let before: Vec<_> = (0..=255).map(|byte| bench.hears(byte)).collect();
+        // 4 and 8 steps, words 3 and 7: no number is odd on the way to 1.
+        let mut ran = bench.trace(3);
+        for (function, parts) in bench.trace(7) {
+            ran.entry(function).or_default().extend(parts);
+        }
+        let gaps = program.gaps(&ran);
+        let wish = Wish {
+            verdicts: vec![Verdict::Allow; program.functions().len()],
+            gaps,
+            marks: true,
+            direct: true,
+            ..Wish::default()
+        };
+        let pruned = prune(&program, &wish);
+        bench.link(&pruned);
+        assert_eq!(
+            fate(&program, &pruned, "only_odd"),
+            [Fate::Removed],
+            "{mode}"
+        );
+        let file = std::fs::read(bench.folder.join("program")).expect("linked");
+        let gone = b"for odd ones";
+        assert!(!file.windows(gone.len()).any(|w| w == gone), "{mode}");
+        let mut stopped = 0;
+        for (byte, whole) in before.iter().enumerate() {
+            let now = bench.hears(byte as u8);
+            if now == *whole {
+                continue;
+            }
+            assert!(byte != 3 && byte != 7, "{mode}: {byte} ran before: {now:?}");
+            // It may be stopped, but says nothing else than before.
+            assert_eq!(now.1, Some(99), "{mode}, {byte}: {now:?}");
+            let (said, trap) = now.0.split_once("trap ").expect("it says where");
+            assert!(whole.0.starts_with(said), "{mode}, {byte}: {now:?}");
+            let trap = trap.trim().parse().expect("a number");
+            let missed = program.missed(&pruned, &file, (trap, 0));
+            let missed = missed.expect("an ELF file").expect("it is known");
+            let (from, to) = missed.part.expect("a part of a function");
+            assert!(pruned.gaps[&missed.function].contains(&(from..to)));
+            stopped += 1;
+        }
+        assert!((100..256).contains(&stopped), "{mode}: {stopped}");
+        // A function that was missed is given back as a whole.
+        let mut mended = wish.clone();
+        for name in ["walk", "word"] {
+            mended.gaps.remove(&program.named(name)[0]);
+        }
+        bench.link(&prune(&program, &mended));
+        for (byte, whole) in before.iter().enumerate() {
+            assert_eq!(bench.hears(byte as u8), *whole, "{mode}, {byte}");
+        }
+    }
+}
+
+#[test]
+fn parts_that_cant_go_are_refused() {
+    let bench = Bench::new("refused", "-m32");
+    let program = bench.load(&[("ways.c", MANY_WAYS)]);
+    let refused = |name: &str, parts: &[(u64, u64)]| {
+        let index = program.named(name)[0];
+        let wish = Wish {
+            gaps: Parts::from([(index, parts.iter().map(|(from, to)| *from..*to).collect())]),
+            ..Wish::default()
+        };
+        let error = program.prune(&wish).expect_err("it can't be done");
+        assert!(matches!(error, PruneError::Gap { .. }), "{error}");
+        error.to_string()
+    };
+    assert!(refused("walk", &[(0, 4)]).contains("room for a trap"));
+    assert!(refused("walk", &[(0, 10), (8, 20)]).contains("overlap"));
+    assert!(refused("walk", &[(0, 100_000)]).contains("leave it"));
+    assert!(refused("tuxling_trap", &[(0, 5)]).contains("as a whole"));
 }
 
 #[test]

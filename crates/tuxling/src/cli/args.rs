@@ -259,8 +259,12 @@ pub struct Prune {
     /// Remove these functions, whatever needs them
     #[arg(long, value_name = "PATTERN")]
     pub drop: Vec<String>,
+    /// At tight, too, keep functions that ran as a whole, and not only those
+    /// parts of them that ran
+    #[arg(long)]
+    pub whole_functions: bool,
     /// Make the kernel of a certificate again and compare its bytes
-    #[arg(long, value_name = "CERT", conflicts_with_all = ["level", "boots", "runs", "from", "keep", "drop"])]
+    #[arg(long, value_name = "CERT", conflicts_with_all = ["level", "boots", "runs", "from", "keep", "drop", "whole_functions"])]
     pub verify: Option<PathBuf>,
     /// Print the certificate as JSON
     #[arg(long)]

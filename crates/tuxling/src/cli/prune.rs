@@ -78,6 +78,7 @@ fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
             },
         },
         outside: names_in(&args.from)?,
+        whole_functions: plan.prune.whole_functions || args.whole_functions,
         keep: [&plan.prune.keep[..], &args.keep[..]].concat(),
         drop: [&plan.prune.drop[..], &args.drop[..]].concat(),
     })
@@ -134,6 +135,15 @@ fn text(pruned: &PrunedSystem) -> String {
         grouped(removed.trapped),
         grouped(removed.reached)
     );
+    if removed.gaps > 0 {
+        let _ = writeln!(
+            text,
+            "  {} functions stay without {} parts that never ran, {} B of code",
+            grouped(removed.in_part),
+            grouped(removed.gaps),
+            grouped(removed.gap_bytes)
+        );
+    }
     let calls = &certificate.system_calls;
     let _ = match &calls.all_kept {
         Some(why) => writeln!(text, "  all system calls are kept: {why}"),

@@ -19,6 +19,7 @@ use crate::recipe::plan::PruneLevel;
 use crate::store::Id;
 use crate::trace::conditions::Condition;
 use crate::trace::estimate::Missing;
+use crate::trace::ranges::Ranges;
 use crate::trial::Outcome;
 
 /// The version of the format.
@@ -102,6 +103,9 @@ pub struct KeptFunction {
     pub ordinal: u32,
     /// Why.
     pub reason: Reason,
+    /// Parts of it that never ran and went, as offsets.
+    #[serde(default, skip_serializing_if = "Ranges::is_empty")]
+    pub gaps: Ranges,
 }
 
 /// What was taken away.
@@ -113,6 +117,15 @@ pub struct Removed {
     pub trapped: u64,
     /// Functions that stay because something that stays needs them.
     pub reached: u64,
+    /// Functions that stay without the parts of them that never ran.
+    #[serde(default)]
+    pub in_part: u64,
+    /// Those parts.
+    #[serde(default)]
+    pub gaps: u64,
+    /// Their bytes: they are filled, and take their room in RAM still.
+    #[serde(default)]
+    pub gap_bytes: u64,
     /// Why functions were removed.
     pub reason: String,
     /// Bytes before and after, by kind.
@@ -265,6 +278,9 @@ impl Certificate {
                 match all.get(&key) {
                     Some(index) => {
                         kept.roots.insert(*index, function.reason.clone());
+                        if !function.gaps.is_empty() {
+                            kept.gaps.insert(*index, function.gaps.to_vec());
+                        }
                     }
                     None => lacking.push(format!("{} ({object})", function.symbol)),
                 }
@@ -335,9 +351,22 @@ fn kept_functions(program: &Program, kept: &Kept) -> BTreeMap<String, Vec<KeptFu
             symbol: function.id.symbol.clone(),
             ordinal: function.id.ordinal,
             reason: reason.clone(),
+            gaps: gaps_of(kept, *index),
         });
     }
     by_object
+}
+
+/// What goes of a function.
+fn gaps_of(kept: &Kept, index: FunctionIndex) -> Ranges {
+    let gaps = kept.gaps.get(&index).into_iter().flatten();
+    gaps.cloned().collect()
+}
+
+/// The parts that go, for identities.
+pub fn gaps_text(kept: &Kept) -> Vec<(u32, String)> {
+    let text = |index: &FunctionIndex| (index.0, gaps_of(kept, *index).into());
+    kept.gaps.keys().map(text).collect()
 }
 
 /// A function as certificates write it where they name no reason.
@@ -367,10 +396,14 @@ fn removed(level: PruneLevel, program: &Program, kept: &Kept, pruned: &Pruned) -
     };
     let asked = kept.dropped.iter().filter_map(|f| written(program, *f));
     let kinds = pruned.report.kinds.iter();
+    let gaps = || pruned.gaps.values().flatten();
     Removed {
         gone: count(&[Fate::Removed]),
         trapped: count(&[Fate::Trapped]),
         reached: count(&[Fate::Reached, Fate::Forced]),
+        in_part: pruned.gaps.len() as u64,
+        gaps: gaps().count() as u64,
+        gap_bytes: gaps().map(|gap| gap.end - gap.start).sum(),
         reason: reason.to_owned(),
         kinds: kinds
             .map(|(kind, bytes)| (kind.clone(), (bytes.before, bytes.after)))

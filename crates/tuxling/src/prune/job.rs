@@ -98,7 +98,7 @@ impl Whole {
             (&plan.machine, &plan.network, &plan.board),
             (&self.runner.qemu_version, agent::SOURCE, runs),
         );
-        let id = identity("coverage/1", &key)?;
+        let id = identity("coverage/3", &key)?;
         let folder = session.cache.folder("coverage")?;
         Ok(folder.join(format!("{}.json", id.short())))
     }
@@ -223,6 +223,8 @@ pub struct PruneOptions {
     pub adversity: adversity::Options,
     /// Names of functions that ran elsewhere.
     pub outside: BTreeSet<String>,
+    /// Whether functions stay or go as a whole, at `tight` too.
+    pub whole_functions: bool,
     /// Patterns of functions that stay.
     pub keep: Vec<String>,
     /// Patterns of functions that go, whatever says that they stay.
@@ -280,6 +282,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
             coverage: &coverage,
             hardship: hardship.as_ref(),
             outside: &options.outside,
+            whole_functions: options.whole_functions,
             keep: &keep,
             drop: &drop,
         },
@@ -398,9 +401,9 @@ fn record_of(
     let roots: Vec<u32> = kept.roots.keys().map(|f| f.0).collect();
     let indices = |set: &BTreeSet<FunctionIndex>| set.iter().map(|f| f.0).collect::<Vec<_>>();
     let build_id = identity(
-        "pruned/2",
+        "pruned/3",
         &(
-            &whole.system.kernel.build_id,
+            (&whole.system.kernel.build_id, certificate::gaps_text(kept)),
             certificate::word(level),
             roots,
             indices(&kept.dropped),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Program, Verdict, Wish};
+use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Missed, Parts, Program, Verdict, Wish};
 
 use super::calls::Entries;
 use super::rules::{self, Pattern, Rule};
@@ -62,6 +62,8 @@ pub struct Facts<'a> {
     pub hardship: Option<&'a Hardship>,
     /// Names of functions that ran elsewhere.
     pub outside: &'a BTreeSet<String>,
+    /// Whether functions stay or go as a whole at every level.
+    pub whole_functions: bool,
     /// The user's patterns of what stays.
     pub keep: &'a [Pattern],
     /// The user's patterns of what goes, whatever else says that it stays.
@@ -79,6 +81,8 @@ pub struct Kept {
     pub closed: BTreeSet<FunctionIndex>,
     /// What answers in their place.
     pub not_there: Option<FunctionIndex>,
+    /// Parts that go of functions that stay.
+    pub gaps: Parts,
 }
 
 impl Kept {
@@ -94,10 +98,16 @@ impl Kept {
             } = &function.id;
             by_id.insert((object, symbol, *ordinal), FunctionIndex(index as u32));
         }
-        for ran in &facts.coverage.functions {
-            let key = (ran.object.as_str(), ran.symbol.as_str(), ran.ordinal);
-            if let Some(index) = by_id.get(&key) {
+        let mut ran = Parts::new();
+        let boots = facts.coverage.passed_boots();
+        for covered in &facts.coverage.functions {
+            let (object, symbol) = (covered.object.as_str(), covered.symbol.as_str());
+            if let Some(index) = by_id.get(&(object, symbol, covered.ordinal)) {
                 kept.add(*index, Reason::Ran);
+                // Where boots differ, the next one may as well.
+                if covered.alike == boots {
+                    ran.insert(*index, covered.ran.to_vec());
+                }
             }
         }
         for needed in facts.hardship.iter().flat_map(|h| &h.functions) {
@@ -111,6 +121,9 @@ impl Kept {
             }
         }
         kept.add_named(facts);
+        if level == PruneLevel::Tight && !facts.whole_functions {
+            kept.add_gaps(ran, facts);
+        }
         kept.close(facts.entries);
         if level != PruneLevel::Tight {
             let callable = facts.entries.callable.iter().copied().collect();
@@ -165,6 +178,22 @@ impl Kept {
         }
     }
 
+    /// What never ran of functions that did. A function that somebody names, or
+    /// that ran elsewhere, stays whole.
+    fn add_gaps(&mut self, mut ran: Parts, facts: &Facts<'_>) {
+        ran.retain(|index, _| {
+            let Some(function) = facts.program.functions().get(index.0 as usize) else {
+                return false;
+            };
+            let names = || std::iter::once(&function.id.symbol).chain(&function.aliases);
+            let object = &function.id.object;
+            !names().any(|name| {
+                facts.outside.contains(name) || facts.keep.iter().any(|p| p.fits(object, name))
+            })
+        });
+        self.gaps = facts.program.gaps(&ran);
+    }
+
     /// What a rule names.
     fn named_by(&self, rule: &Rule, facts: &Facts<'_>) -> BTreeSet<FunctionIndex> {
         let functions = facts.program.functions().iter().enumerate();
@@ -187,15 +216,20 @@ impl Kept {
 
     /// Adds what a boot has missed, and what that calls by name: at `tight`
     /// only in the same object, where the rest of a slow path stands; at the
-    /// levels that promise more than what ran, wherever it is. Gives what is
-    /// new.
+    /// levels that promise more than what ran, wherever it is. A function of
+    /// which a part was missed stays whole from then on. Gives what is new.
     pub fn mend(
         &mut self,
         level: PruneLevel,
-        missed: FunctionIndex,
+        missed: Missed,
         attempt: u32,
         kernel: (&Program, &Graph),
     ) -> Vec<FunctionIndex> {
+        let missed = missed.function;
+        if self.gaps.remove(&missed).is_some() {
+            self.roots.insert(missed, Reason::Trapped(attempt));
+            return vec![missed];
+        }
         let near = near_callees(level, missed, kernel);
         let mut wanted: Vec<FunctionIndex> = std::iter::once(missed).chain(near).collect();
         wanted.retain(|index| !self.roots.contains_key(index));
@@ -225,6 +259,7 @@ impl Kept {
         Wish {
             verdicts: all.map(verdict).collect(),
             redirects: closed.collect(),
+            gaps: self.gaps.clone(),
             // A call that misses its function says so by its own place.
             marks: true,
             direct: true,

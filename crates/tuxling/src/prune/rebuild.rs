@@ -41,7 +41,7 @@ pub fn kernel(
     let input = ingredients.kernel_input(plan);
     certified(certificate, &input.build_id()?, &input.tools.versions.0)?;
     let bound = &certificate.bound;
-    let build_id = Id::of("pruned/2", &(&bound.build_id, &bound.kernel))
+    let build_id = Id::of("pruned/3", &(&bound.build_id, &bound.kernel))
         .map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
     let dir = session.cache.folder("kernels")?.join(build_id.short());
     let kernel = Kernel { build_id, dir };

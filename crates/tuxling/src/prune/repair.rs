@@ -174,7 +174,12 @@ impl<'a> Linked<'a> {
 
 impl TrapWords for Linked<'_> {
     fn words(&self, seen: &TrapSeen) -> String {
-        let Some(Missed { function, caller }) = self.missed(seen) else {
+        let Some(Missed {
+            function,
+            caller,
+            part,
+        }) = self.missed(seen)
+        else {
             let trap = self.virtual_address(seen.trap);
             return format!("something was removed that was called at {trap:#x}");
         };
@@ -183,6 +188,11 @@ impl TrapWords for Linked<'_> {
             function.map(|f| (f.id.symbol.as_str(), f.id.object.as_str()))
         };
         let (symbol, object) = name(function).unwrap_or_default();
+        if let Some((from, to)) = part {
+            return format!(
+                "{symbol} ({object}) came to a part that was removed, {from:#x} to {to:#x}"
+            );
+        }
         match caller.and_then(name) {
             Some((caller, _)) => {
                 format!("{symbol} ({object}) was removed, and called from {caller}")
@@ -282,7 +292,6 @@ impl Repair<'_> {
             }
             let report = &booted.report;
             let missed = report.trap.as_ref().and_then(|seen| current.missed(seen));
-            let missed = missed.map(|missed| missed.function);
             let lost = standing.lost;
             (first, standing) = (at, Standing::default());
             if let Some(missed) = missed {

@@ -76,6 +76,8 @@ pub struct PrunePlan {
     pub keep: Vec<String>,
     /// Patterns of functions that go, whatever needs them.
     pub drop: Vec<String>,
+    /// Whether functions stay or go as a whole, at `tight` too.
+    pub whole_functions: bool,
     /// The evidence of an earlier pruning: the kernel is built as it says.
     pub certificate: Option<CertificateFile>,
 }

@@ -69,6 +69,8 @@ pub struct Prune {
     pub keep: Vec<String>,
     /// `drop`
     pub drop: Vec<String>,
+    /// `whole-functions`
+    pub whole_functions: Given<bool>,
     /// `certificate`
     pub certificate: Given<String>,
 }

@@ -111,6 +111,7 @@ pub fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<Plan> {
             level: raw.prune.level.map(|l| l.value),
             keep: raw.prune.keep,
             drop: raw.prune.drop,
+            whole_functions: raw.prune.whole_functions.is_some_and(|w| w.value),
             certificate: raw
                 .prune
                 .certificate

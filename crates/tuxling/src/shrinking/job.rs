@@ -78,6 +78,7 @@ impl ShrinkOptions {
             runs: TRACE_RUNS,
             adversity: self.adversity.clone(),
             outside: BTreeSet::new(),
+            whole_functions: plan.prune.whole_functions,
             keep: plan.prune.keep.clone(),
             drop: plan.prune.drop.clone(),
         }

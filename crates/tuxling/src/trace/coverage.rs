@@ -7,15 +7,16 @@ use serde::{Deserialize, Serialize};
 
 use super::conditions::Condition;
 use super::estimate::Missing;
+use super::ranges::Ranges;
 use crate::trial::Outcome;
 
 /// The version of the format.
-pub const SCHEMA: &str = "tuxling.coverage/1";
+pub const SCHEMA: &str = "tuxling.coverage/2";
 
 /// What ran of a kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Coverage {
-    /// Always `tuxling.coverage/1`.
+    /// Always `tuxling.coverage/2`.
     pub schema: String,
     /// The recipe's name.
     pub recipe: String,
@@ -29,6 +30,8 @@ pub struct Coverage {
     pub all_bytes: u64,
     /// The bytes of those that ran.
     pub covered_bytes: u64,
+    /// The bytes of the instructions that ran.
+    pub executed_bytes: u64,
     /// What is expected to be missing still.
     pub missing: Missing,
     /// The boots, in order.
@@ -48,6 +51,8 @@ pub struct Run {
     pub functions: u64,
     /// How many of them had not run before.
     pub added: u64,
+    /// Bytes of instructions that had not run before.
+    pub added_bytes: u64,
     /// Wall-clock time.
     pub seconds: f64,
 }
@@ -65,9 +70,20 @@ pub struct Covered {
     pub bytes: u64,
     /// How many boots have seen it.
     pub runs: u32,
+    /// The instructions of it that ran, as offsets.
+    pub ran: Ranges,
+    /// How many boots have seen exactly these run. Fewer than passed: what runs
+    /// of it differs from boot to boot.
+    pub alike: u32,
 }
 
 impl Coverage {
+    /// How many boots passed, and so counted.
+    pub fn passed_boots(&self) -> u32 {
+        let passed = self.runs.iter().filter(|r| r.outcome == Outcome::Passed);
+        passed.count() as u32
+    }
+
     /// The conditions under which the whole kernel passed.
     pub fn passed(&self) -> Vec<Condition> {
         let mut passed = Vec::new();

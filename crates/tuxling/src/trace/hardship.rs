@@ -99,7 +99,7 @@ pub fn trace(
         if record.survived != Some(true) {
             let _ = std::fs::remove_file(&log);
         } else {
-            for function in marked.ran(&log)? {
+            for function in marked.ran(&log)?.into_keys() {
                 let Some(id) = all.get(function.0 as usize).map(|f| &f.id) else {
                     continue;
                 };

@@ -13,7 +13,7 @@ pub mod log;
 pub mod ranges;
 pub mod runner;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
@@ -91,9 +91,9 @@ impl Marked {
         words.into_iter().chain([log]).collect()
     }
 
-    /// The functions that a boot's log names. The log is removed: it is some
-    /// ten MB, and has done its work.
-    pub fn ran(&self, log: &Path) -> Result<BTreeSet<FunctionIndex>> {
+    /// The functions that a boot's log names, and what of each ran. The log is
+    /// removed: it is some ten MB, and has done its work.
+    pub fn ran(&self, log: &Path) -> Result<BTreeMap<FunctionIndex, Ranges>> {
         let addresses = executed(log, self.layout.clone())?;
         let _ = std::fs::remove_file(log);
         Ok(touched(&self.functions, &addresses.to_vec()))
@@ -139,9 +139,39 @@ pub fn trace(
 
 struct Trace<'a> {
     marked: &'a Marked,
-    /// How many runs have seen each function.
-    seen: BTreeMap<FunctionIndex, u32>,
+    seen: BTreeMap<FunctionIndex, Seen>,
     runs: Vec<Run>,
+}
+
+/// What was seen of a function.
+#[derive(Default)]
+struct Seen {
+    /// How many boots have seen it.
+    runs: u32,
+    /// How many of them have seen all that is known of it.
+    alike: u32,
+    /// What of it ran.
+    ran: Ranges,
+}
+
+impl Seen {
+    /// Adds a boot's; gives the bytes that are new.
+    fn add(&mut self, ran: Ranges) -> u64 {
+        let before = self.ran.bytes();
+        let known = self.ran == ran;
+        let size = ran.bytes();
+        let parts = ran.to_vec();
+        parts.into_iter().for_each(|part| self.ran.insert(part));
+        let after = self.ran.bytes();
+        self.runs += 1;
+        self.alike = match (known, size == after) {
+            (true, _) => self.alike + 1,
+            (false, true) => 1,
+            (false, false) if after == before => self.alike,
+            (false, false) => 0,
+        };
+        after - before
+    }
 }
 
 impl Trace<'_> {
@@ -170,22 +200,24 @@ impl Trace<'_> {
             false => {
                 // What broke says nothing of what works.
                 let _ = std::fs::remove_file(&log);
-                BTreeSet::new()
+                BTreeMap::new()
             }
         };
         let added = functions
-            .iter()
+            .keys()
             .filter(|f| !self.seen.contains_key(f))
             .count() as u64;
-        for function in &functions {
-            *self.seen.entry(*function).or_default() += 1;
+        let mut added_bytes = 0;
+        let count = functions.len() as u64;
+        for (function, ran) in functions {
+            added_bytes += self.seen.entry(function).or_default().add(ran);
         }
         session.progress.note(&format!(
             "run {}, {}: {}",
             self.runs.len() + 1,
             condition.words(),
             match passed {
-                true => format!("{} functions, {added} new", functions.len()),
+                true => format!("{count} functions, {added} new, {added_bytes} bytes of code new"),
                 false => format!("{}, left out: {}", report.outcome.words(), report.reason),
             }
         ));
@@ -197,8 +229,9 @@ impl Trace<'_> {
         self.runs.push(Run {
             condition: condition.clone(),
             outcome: report.outcome,
-            functions: functions.len() as u64,
+            functions: count,
             added,
+            added_bytes,
             seconds: report.took.as_secs_f64(),
         });
         Ok(())
@@ -222,14 +255,16 @@ impl Trace<'_> {
         let covered: Vec<Covered> = self
             .seen
             .iter()
-            .filter_map(|(index, runs)| {
+            .filter_map(|(index, seen)| {
                 let function = all.get(index.0 as usize)?;
                 Some(Covered {
                     object: function.id.object.clone(),
                     symbol: function.id.symbol.clone(),
                     ordinal: function.id.ordinal,
                     bytes: function.bytes,
-                    runs: *runs,
+                    runs: seen.runs,
+                    ran: seen.ran.clone(),
+                    alike: seen.alike,
                 })
             })
             .collect();
@@ -241,7 +276,8 @@ impl Trace<'_> {
             all_functions: all.len() as u64,
             all_bytes: all.iter().map(|f| f.bytes).sum(),
             covered_bytes: covered.iter().map(|f| f.bytes).sum(),
-            missing: estimate::missing(self.seen.values().copied(), passed),
+            executed_bytes: self.seen.values().map(|seen| seen.ran.bytes()).sum(),
+            missing: estimate::missing(self.seen.values().map(|seen| seen.runs), passed),
             runs: self.runs,
             functions: covered,
         }
@@ -256,17 +292,20 @@ fn marked(vmlinux: &[u8]) -> Result<Vec<(Range<u64>, FunctionIndex)>> {
     Ok(addresses.iter().map(|f| (range(f), f.function)).collect())
 }
 
-/// The functions that executed addresses belong to.
+/// The functions that executed addresses belong to, and the offsets in them.
 fn touched(
     marked: &[(Range<u64>, FunctionIndex)],
     executed: &[Range<u64>],
-) -> BTreeSet<FunctionIndex> {
-    let hit = |range: &Range<u64>| {
-        let at = executed.partition_point(|e| e.end <= range.start);
-        executed.get(at).is_some_and(|e| e.start < range.end)
+) -> BTreeMap<FunctionIndex, Ranges> {
+    let of = |range: &Range<u64>| -> Ranges {
+        let from = executed.partition_point(|e| e.end <= range.start);
+        let hit = executed[from..].iter();
+        hit.take_while(|e| e.start < range.end)
+            .map(|e| e.start.max(range.start) - range.start..e.end.min(range.end) - range.start)
+            .collect()
     };
-    let found = marked.iter().filter(|(range, _)| hit(range));
-    found.map(|(_, index)| *index).collect()
+    let found = marked.iter().map(|(range, index)| (*index, of(range)));
+    found.filter(|(_, ran)| !ran.is_empty()).collect()
 }
 
 /// The addresses that a log of translated blocks says were executed.
@@ -303,14 +342,14 @@ mod tests {
             (0x140..0x150, FunctionIndex(1)),
         ];
         let of = |range| {
-            touched(&marked, &[range])
-                .into_iter()
-                .map(|f| f.0)
+            let touched = touched(&marked, &[range]).into_iter();
+            touched
+                .map(|(f, ran)| format!("{}: {}", f.0, String::from(ran)))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(of(0x100..0x104), [7]);
-        assert_eq!(of(0x12e..0x132), [3, 7]);
-        assert_eq!(of(0x13f..0x141), [1, 7]);
-        assert_eq!(of(0x150..0x160), [0; 0]);
+        assert_eq!(of(0x100..0x104), ["7: 0-4"]);
+        assert_eq!(of(0x12e..0x132), ["3: e-10", "7: 2e-32"]);
+        assert_eq!(of(0x13f..0x141), ["1: 0-1", "7: 3f-40"]);
+        assert_eq!(of(0x150..0x160), [""; 0]);
     }
 }

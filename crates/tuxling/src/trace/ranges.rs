@@ -3,8 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// A set of addresses.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A set of addresses or offsets. In files it is a text, hexadecimal and
+/// without the ends: `0-1f 40-52`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(into = "String", try_from = "String")]
+#[schemars(with = "String")]
 pub struct Ranges(BTreeMap<u64, u64>);
 
 impl Ranges {
@@ -30,9 +36,48 @@ impl Ranges {
         self.0.iter().map(|(start, end)| *start..*end).collect()
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// How many addresses there are.
     pub fn bytes(&self) -> u64 {
         self.0.iter().map(|(start, end)| end - start).sum()
+    }
+}
+
+impl FromIterator<Range<u64>> for Ranges {
+    fn from_iter<T: IntoIterator<Item = Range<u64>>>(all: T) -> Self {
+        let mut ranges = Ranges::default();
+        all.into_iter().for_each(|range| ranges.insert(range));
+        ranges
+    }
+}
+
+impl From<Ranges> for String {
+    fn from(ranges: Ranges) -> String {
+        let all = ranges.to_vec();
+        let words = all.iter().map(|r| format!("{:x}-{:x}", r.start, r.end));
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl TryFrom<String> for Ranges {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Ranges, String> {
+        let range = |word: &str| {
+            let (start, end) = word.split_once('-')?;
+            let number = |digits| u64::from_str_radix(digits, 16).ok();
+            let range = number(start)?..number(end)?;
+            (!range.is_empty()).then_some(range)
+        };
+        let wrong = |word: &str| format!("{word:?} is no range: expected two numbers as in 40-52");
+        let words = text.split_ascii_whitespace();
+        words
+            .map(|word| range(word).ok_or_else(|| wrong(word)))
+            .collect()
     }
 }
 
@@ -62,6 +107,16 @@ mod tests {
             for pair in held.windows(2) {
                 prop_assert!(pair[0].end < pair[1].start, "{:?}", held);
             }
+            let text = String::from(ranges.clone());
+            prop_assert_eq!(Ranges::try_from(text), Ok(ranges));
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_no_range_is_refused() {
+        for text in ["1", "1-", "1-1", "2-1", "x-y", "1-2,3-4", "-"] {
+            let error = Ranges::try_from(text.to_owned()).expect_err(text);
+            assert!(error.contains("is no range"), "{error}");
         }
     }
 

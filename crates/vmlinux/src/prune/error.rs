@@ -72,6 +72,14 @@ pub enum PruneError {
         /// What is wrong.
         why: &'static str,
     },
+    /// Parts of a function that can't go as they are asked to.
+    #[error("parts of {function} can't go: {why}")]
+    Gap {
+        /// The function.
+        function: String,
+        /// Why.
+        why: &'static str,
+    },
     /// A redirection to a function that other objects can't name.
     #[error("{function} can't be redirected to: it is local to its object")]
     Redirect {

@@ -91,6 +91,7 @@ impl Program {
             called: Vec::new(),
             forced: Vec::new(),
             redirects: Default::default(),
+            gaps: Default::default(),
         };
         let target = |spot: Spot| {
             let code = self.pieces[spot.piece as usize].role == Role::Code;

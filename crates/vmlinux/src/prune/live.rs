@@ -1,6 +1,7 @@
 //! What stays: everything that a root needs, over all relocations.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use super::pieces::{Cut, Piece, Role};
 use super::program::{Program, Spot};
@@ -23,6 +24,8 @@ pub(super) struct Live {
     pub forced: Vec<bool>,
     /// For each function, the one that takes its place.
     pub redirects: HashMap<u32, u32>,
+    /// Parts that go of pieces that stay, as offsets of their sections.
+    pub gaps: HashMap<u32, Vec<Range<u64>>>,
 }
 
 impl Live {
@@ -41,6 +44,7 @@ impl Live {
                     .iter()
                     .map(|(from, to)| (from.0, to.0))
                     .collect(),
+                gaps: gaps_by_piece(program, wish),
             },
             queue: Vec::new(),
             keyed: keyed_entries(program),
@@ -56,6 +60,23 @@ impl Live {
         finder.live
     }
 
+    /// The parts that go of a piece.
+    pub fn gaps_of(&self, piece: u32) -> &[Range<u64>] {
+        self.gaps.get(&piece).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// How many bytes of a piece go.
+    pub fn filled_of(&self, piece: u32) -> u64 {
+        self.gaps_of(piece).iter().map(|g| g.end - g.start).sum()
+    }
+
+    /// Whether an offset of a section lies in a part of a piece that goes.
+    pub fn in_gap(&self, piece: u32, offset: u64) -> bool {
+        let gaps = self.gaps_of(piece);
+        let after = gaps.partition_point(|gap| gap.end <= offset);
+        gaps.get(after).is_some_and(|gap| gap.contains(&offset))
+    }
+
     /// The function that a reference to a place of code means.
     pub fn function_at(&self, program: &Program, spot: Spot) -> Option<u32> {
         let range = program.pieces[spot.piece as usize].functions.clone();
@@ -65,12 +86,25 @@ impl Live {
     }
 }
 
+/// The gaps of a wish, by piece. A piece with gaps has one function.
+fn gaps_by_piece(program: &Program, wish: &Wish) -> HashMap<u32, Vec<Range<u64>>> {
+    let by_piece = wish.gaps.iter().map(|(index, parts)| {
+        let start = program.functions[index.0 as usize].offset;
+        let moved = parts.iter().map(|p| start + p.start..start + p.end);
+        (program.places[index.0 as usize].piece, moved.collect())
+    });
+    match wish.whole {
+        true => HashMap::new(),
+        false => by_piece.collect(),
+    }
+}
+
 struct Finder<'a> {
     program: &'a Program,
     wish: &'a Wish,
     live: Live,
     queue: Vec<u32>,
-    keyed: HashMap<u32, Vec<u32>>,
+    keyed: HashMap<u32, Vec<(u32, i64)>>,
     resolved: HashMap<u32, Vec<Spot>>,
     /// Pieces that read what is ordered with code.
     readers: HashSet<u32>,
@@ -97,16 +131,17 @@ fn readers_of_linked(program: &Program) -> HashSet<u32> {
     readers
 }
 
-/// Entries of tables by the piece that keeps them.
-fn keyed_entries(program: &Program) -> HashMap<u32, Vec<u32>> {
-    let mut keyed: HashMap<u32, Vec<u32>> = HashMap::new();
+/// Entries of tables by the piece that keeps them, and its offset that does.
+fn keyed_entries(program: &Program) -> HashMap<u32, Vec<(u32, i64)>> {
+    let mut keyed: HashMap<u32, Vec<(u32, i64)>> = HashMap::new();
     for (number, piece) in program.pieces.iter().enumerate() {
         if piece.role != Role::Entry(Lives::WithKey) {
             continue;
         }
         let first = first_reference(program, piece);
         if let Some(spot) = first {
-            keyed.entry(spot.piece).or_default().push(number as u32);
+            let of_piece = keyed.entry(spot.piece).or_default();
+            of_piece.push((number as u32, spot.offset));
         }
     }
     keyed
@@ -268,16 +303,24 @@ impl Finder<'_> {
     /// Keeps what a piece that stays needs.
     fn follow(&mut self, number: u32) {
         let piece = &self.program.pieces[number as usize];
-        let section = &self.program.units[piece.unit as usize].sections[piece.section as usize];
+        let unit = &self.program.units[piece.unit as usize];
+        let section = &unit.sections[piece.section as usize];
+        let relocations = &unit.object.sections[piece.section as usize].relocations;
         for at in piece.relocations.clone().map(|at| at as usize) {
-            if let Some(Some(spot)) = section.references.get(at).copied() {
+            let offset = relocations[at].offset;
+            if let Some(Some(spot)) = section.references.get(at).copied()
+                && !self.live.in_gap(number, offset)
+            {
                 let place = (piece.unit as usize, piece.section as usize);
                 let direct = self.wish.direct && is_call(self.program, place, at);
                 self.refer(spot, direct);
             }
         }
-        for entry in self.keyed.get(&number).cloned().unwrap_or_default() {
-            self.keep(entry);
+        for (entry, key) in self.keyed.get(&number).cloned().unwrap_or_default() {
+            let gone = u64::try_from(key).is_ok_and(|key| self.live.in_gap(number, key));
+            if !gone {
+                self.keep(entry);
+            }
         }
         let facts = &self.program.units[piece.unit as usize].sections[piece.section as usize];
         if self.linked_are_read {

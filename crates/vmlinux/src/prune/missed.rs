@@ -10,6 +10,9 @@ pub struct Missed {
     pub function: FunctionIndex,
     /// The function that called it, where its place is known.
     pub caller: Option<FunctionIndex>,
+    /// Whether the function stays, and only this part of it is gone, as a range
+    /// of its offsets.
+    pub part: Option<(u64, u64)>,
 }
 
 impl Program {
@@ -40,15 +43,25 @@ impl Program {
             return Ok(own.map(|own| Missed {
                 function: own.function,
                 caller: at(caller.wrapping_sub(1)).map(|(function, _)| function),
+                part: None,
             }));
         }
         let Some((caller, offset)) = at(call) else {
             return Ok(None);
         };
+        let gaps = pruned.gaps.get(&caller).into_iter().flatten();
+        if let Some(gap) = gaps.into_iter().find(|gap| gap.contains(&offset)) {
+            return Ok(Some(Missed {
+                function: caller,
+                caller: Some(caller),
+                part: Some((gap.start, gap.end)),
+            }));
+        }
         let called = self.reference_at(caller, offset + (code.relocation - code.call));
         Ok(called.map(|function| Missed {
             function,
             caller: Some(caller),
+            part: None,
         }))
     }
 

@@ -36,6 +36,9 @@
 //! [`Wish::direct`] calls need no trap of their own; [`Program::missed`] tells of
 //! both kinds which function it was.
 //!
+//! Parts of functions can go as well: see [`Program::gaps`]. What only they refer
+//! to goes with them.
+//!
 //! # What is refused
 //!
 //! A loaded section that matches no kind of [`sections`], a table whose entry
@@ -46,6 +49,7 @@
 mod archive;
 mod config;
 mod error;
+mod gaps;
 mod graph;
 mod live;
 mod missed;
@@ -62,6 +66,7 @@ use std::collections::BTreeMap;
 
 pub use config::{Unsupported, unsupported};
 pub use error::PruneError;
+pub use gaps::Parts;
 pub use graph::Graph;
 pub use missed::Missed;
 pub use names::{FunctionAddress, NamedTrap, NotElf, find_trap, function_addresses};
@@ -195,6 +200,9 @@ pub struct Wish {
     /// the functions have to be marked. Smaller than traps for all, and shorter
     /// when compressed, since all such calls are alike.
     pub direct: bool,
+    /// Parts that go of functions that stay, as [`Program::gaps`] gives them:
+    /// filled in place with no-operations that end in a call of the handler.
+    pub gaps: Parts,
     /// Leaves out nothing at all, not even what nothing refers to: sections
     /// only change their names. For the kernel that is traced.
     pub whole: bool,
@@ -213,6 +221,8 @@ pub struct Pruned {
     pub objects: Vec<Output>,
     /// Every trap.
     pub traps: Vec<Trap>,
+    /// Parts that went of functions that stay.
+    pub gaps: Parts,
     /// What was kept and removed, and why.
     pub report: Report,
 }
@@ -269,6 +279,6 @@ pub struct KindBytes {
     /// In the outputs.
     pub after: u64,
     /// In the outputs too, but filled with what does nothing: functions that
-    /// are pruned in place take their room still.
+    /// are pruned in place, and parts of functions, take their room still.
     pub filled: u64,
 }

@@ -266,6 +266,22 @@ impl Program {
         Some(range.start + after.checked_sub(1)? as u32)
     }
 
+    /// The piece that an offset of a section lies in.
+    pub(super) fn piece_of(&self, (unit, section): (usize, usize), offset: u64) -> Option<u32> {
+        self.piece_at(Spot {
+            unit: unit as u32,
+            section: section as u32,
+            offset: i64::try_from(offset).ok()?,
+            piece: u32::MAX,
+        })
+    }
+
+    /// Whether a piece of a section begins at an offset.
+    pub(super) fn begins_piece(&self, section: (usize, usize), offset: u64) -> bool {
+        let piece = self.piece_of(section, offset);
+        piece.is_some_and(|piece| self.pieces[piece as usize].start == offset)
+    }
+
     /// Whatever the linker script names stays.
     fn name_roots(&mut self, script: &str) {
         let break_at = |c: char| !(c.is_ascii_alphanumeric() || c == '_');

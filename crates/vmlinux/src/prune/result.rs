@@ -5,11 +5,14 @@ use super::live::Live;
 use super::pieces::Cut;
 use super::program::Program;
 use super::sections::Kind;
-use super::{Fate, KindBytes, Pruned, Report, Verdict, Wish, archive, rewrite};
+use super::{
+    Fate, FunctionIndex, KindBytes, Parts, Pruned, Report, Verdict, Wish, archive, rewrite,
+};
 
 impl Program {
     /// Removes what the wish doesn't keep.
     pub fn prune(&self, wish: &Wish) -> Result<Pruned, PruneError> {
+        self.check_gaps(&wish.gaps)?;
         let live = Live::find(self, wish);
         let (objects, traps) = rewrite::rewrite(self, &live, wish)?;
         let mut report = Report {
@@ -37,8 +40,18 @@ impl Program {
         Ok(Pruned {
             objects,
             traps,
+            gaps: self.gaps_that_went(&live, wish),
             report,
         })
+    }
+
+    fn gaps_that_went(&self, live: &Live, wish: &Wish) -> Parts {
+        let stays = |index: &FunctionIndex| {
+            let spot = self.places[index.0 as usize];
+            live.pieces[spot.piece as usize]
+        };
+        let gaps = wish.gaps.iter().filter(|(index, _)| stays(index));
+        gaps.map(|(index, parts)| (*index, parts.clone())).collect()
     }
 
     fn bytes_by_kind(&self, live: &Live) -> std::collections::BTreeMap<String, KindBytes> {
@@ -61,7 +74,9 @@ impl Program {
             bytes.before += piece.end - piece.start;
             let of_section = |p: u32| live.pieces[p as usize];
             if live.pieces[number] {
-                bytes.after += piece.end - piece.start;
+                let filled = live.filled_of(number as u32);
+                bytes.after += piece.end - piece.start - filled;
+                bytes.filled += filled;
             } else if facts.cut == Cut::Filled && facts.pieces.clone().any(of_section) {
                 bytes.filled += piece.end - piece.start;
             }

@@ -18,7 +18,7 @@ pub(super) fn rewrite(
     wish: &Wish,
 ) -> Result<(Vec<Output>, Vec<Trap>), PruneError> {
     let traps = Traps::find(program, live);
-    let handled = !traps.list.is_empty() || live.called.contains(&true);
+    let handled = !traps.list.is_empty() || live.called.contains(&true) || !live.gaps.is_empty();
     if handled && !program.globals.contains_key(TRAP_HANDLER) {
         return Err(PruneError::NoHandler);
     }
@@ -409,14 +409,30 @@ impl<'a> Rewriter<'a> {
                     section.data.extend(bytes);
                     for at in piece.relocations.clone() {
                         let old = old.relocations[at as usize];
+                        if self.live.in_gap(number, old.offset) {
+                            continue;
+                        }
                         let offset = from + (old.offset - piece.start);
                         section.relocations.push(Relocation { offset, ..old });
                         origins.push(Some(at as usize));
                     }
+                    for gap in self.live.gaps_of(number) {
+                        let start = from + (gap.start - piece.start);
+                        let filled = start as usize..(start + (gap.end - gap.start)) as usize;
+                        let trap = &self.program.machine.trap;
+                        let mut bytes = Vec::with_capacity(filled.len());
+                        fill(&mut bytes, filled.len(), trap);
+                        let call = (filled.end - trap.code.len()) as u64;
+                        section.data[filled].copy_from_slice(&bytes);
+                        let explicit = section.explicit_addends;
+                        let call = call_of_handler(self.program, call, 0, explicit);
+                        section.relocations.push(call);
+                        origins.push(None);
+                    }
                 }
                 (false, Cut::Filled) if piece.role == Role::Code => {
                     let trap = &self.program.machine.trap;
-                    self.fill(&mut section.data, bytes.len(), trap);
+                    fill(&mut section.data, bytes.len(), trap);
                     let start = (section.data.len() - trap.code.len()) as u64;
                     let call = call_of_handler(self.program, start, 0, section.explicit_addends);
                     section.relocations.push(call);
@@ -427,18 +443,15 @@ impl<'a> Rewriter<'a> {
             }
             section.size = from + (piece.end - piece.start);
         }
+        // Sorted by offset, as they came.
+        let mut all: Vec<_> = std::mem::take(&mut section.relocations)
+            .into_iter()
+            .zip(origins)
+            .collect();
+        all.sort_by_key(|(relocation, _)| relocation.offset);
+        let origins;
+        (section.relocations, origins) = all.into_iter().unzip();
         Kept { section, origins }
-    }
-
-    /// Instructions that do nothing, and at the end a trap.
-    fn fill(&self, data: &mut Vec<u8>, length: usize, trap: &arch::TrapCode) {
-        let code = match length >= trap.code.len() {
-            true => trap.code,
-            false => &trap.code[trap.call as usize..],
-        };
-        let nothing = trap.nothing.iter().cycle();
-        data.extend(nothing.take(length - code.len()));
-        data.extend(code);
     }
 
     fn relocations(&mut self, index: usize, kept: &mut Kept) -> Result<(), PruneError> {
@@ -560,4 +573,15 @@ impl<'a> Rewriter<'a> {
             why,
         }
     }
+}
+
+/// Instructions that do nothing, and at the end a trap.
+fn fill(data: &mut Vec<u8>, length: usize, trap: &arch::TrapCode) {
+    let code = match length >= trap.code.len() {
+        true => trap.code,
+        false => &trap.code[trap.call as usize..],
+    };
+    let nothing = trap.nothing.iter().cycle();
+    data.extend(nothing.take(length - code.len()));
+    data.extend(code);
 }

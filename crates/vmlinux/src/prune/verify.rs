@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionFlags, elf};
 
 use super::sections::{self, Entry, Kind, Lives};
-use super::{Output, Program, Pruned, TRAP_HANDLER, TRAPS_END, TRAPS_START};
+use super::{FunctionIndex, Output, Program, Pruned, TRAP_HANDLER, TRAPS_END, TRAPS_START};
 
 /// What was found to be true.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Verified {
     pub in_place: u64,
     /// Names that no object defines: the linker script has to.
     pub left_to_script: BTreeSet<String>,
+    /// Parts of functions that are filled, as far as the functions are marked.
+    pub gaps: u64,
     /// Loaded bytes, without zeros that take no room in the file.
     pub bytes: u64,
 }
@@ -92,6 +94,7 @@ pub fn check(program: &Program, pruned: &Pruned) -> Result<Verified, VerifyError
         tables_are_whole(program, output, file)?;
     }
     traps_call_the_handler(pruned, &files, &mut verified)?;
+    gaps_call_the_handler(program, pruned, &files, &mut verified)?;
     bytes_add_up(pruned, &files)?;
     Ok(verified)
 }
@@ -297,6 +300,58 @@ fn traps_call_the_handler(
             what: format!("trap {index} has no symbol"),
         }),
     }
+}
+
+/// Parts that went hold no-operations, one relocation, the call of the handler
+/// at their end, and nothing else.
+fn gaps_call_the_handler(
+    program: &Program,
+    pruned: &Pruned,
+    files: &[(&Output, object::File)],
+    verified: &mut Verified,
+) -> Result<(), VerifyError> {
+    let trap = &program.machine.trap;
+    for (output, file) in files {
+        let calls = calls_of_handler(file);
+        let mut related: BTreeSet<(usize, u64)> = BTreeSet::new();
+        for section in file.sections() {
+            related.extend(section.relocations().map(|(at, _)| (section.index().0, at)));
+        }
+        for symbol in file.symbols().filter(|s| s.is_definition()) {
+            let name = symbol.name().map_err(|e| read(output, &e))?;
+            let index = name
+                .strip_prefix("tuxling_fn.")
+                .and_then(|n| n.parse().ok());
+            let gaps = index.and_then(|index| pruned.gaps.get(&FunctionIndex(index)));
+            for gap in gaps.into_iter().flatten() {
+                let wrong = || {
+                    let what = format!("{name} at {:#x} isn't filled as it should be", gap.start);
+                    broken(output, what)
+                };
+                let Some(index) = symbol.section_index() else {
+                    return Err(wrong());
+                };
+                let section = file.section_by_index(index).map_err(|e| read(output, &e))?;
+                let data = section.data().map_err(|e| read(output, &e))?;
+                let (from, to) = (symbol.address() + gap.start, symbol.address() + gap.end);
+                let call = to.saturating_sub(trap.code.len() as u64);
+                let nothing = data.get(from as usize..call as usize).ok_or_else(wrong)?;
+                let here = related.range((index.0, from)..(index.0, to));
+                let here: Vec<u64> = here.map(|(_, at)| *at).collect();
+                let does_nothing = nothing
+                    .chunks(trap.nothing.len())
+                    .all(|c| c == trap.nothing);
+                if !does_nothing
+                    || here != [call + trap.relocation]
+                    || !calls.contains(&(index.0, call + trap.relocation))
+                {
+                    return Err(wrong());
+                }
+                verified.gaps += 1;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Where a file's sections call the handler, by section and offset.

@@ -5,6 +5,9 @@
 //! indexes that files with more than 65,279 sections need. The format is that
 //! of the System V ABI, chapter 4, and of the generic ABI's extensions.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 mod read;
 mod write;
 
@@ -109,6 +112,37 @@ pub struct Object {
     pub sections: Vec<Section>,
     /// The symbols, without the null symbol.
     pub symbols: Vec<Symbol>,
+}
+
+impl Object {
+    /// Data within code, by section, as ARM's mapping symbols mark it: `$d`
+    /// begins data, `$a` and `$t` end it (*ELF for the Arm Architecture*, 5.5.5).
+    pub fn data_in_code(&self) -> BTreeMap<usize, Vec<Range<u64>>> {
+        let mut marks: BTreeMap<usize, BTreeMap<u64, bool>> = BTreeMap::new();
+        for symbol in &self.symbols {
+            let mark = symbol.name.split('.').next().unwrap_or_default();
+            let is_data = match mark {
+                "$d" => true,
+                "$a" | "$t" => false,
+                _ => continue,
+            };
+            let Some(section) = symbol.section() else {
+                continue;
+            };
+            if self.sections[section].has(abi::SHF_EXECINSTR) {
+                let of_section = marks.entry(section).or_default();
+                of_section.insert(symbol.value, is_data);
+            }
+        }
+        let data = |(section, marks): (usize, BTreeMap<u64, bool>)| {
+            let ends = marks.keys().skip(1).copied();
+            let ends = ends.chain([self.sections[section].size]);
+            let all = marks.iter().zip(ends);
+            let data = all.filter(|((_, is_data), _)| **is_data);
+            (section, data.map(|((from, _), to)| *from..to).collect())
+        };
+        marks.into_iter().map(data).collect()
+    }
 }
 
 /// A section with its relocations.

@@ -84,6 +84,7 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
             level: prune.as_ref().and_then(|t| t.word("level", &levels)),
             keep: patterns("keep"),
             drop: patterns("drop"),
+            whole_functions: prune.as_ref().and_then(|t| t.boolean("whole-functions")),
             certificate: prune.as_ref().and_then(|t| t.text("certificate")),
         },
     }

@@ -128,7 +128,7 @@ pub(super) static BUDGET: Schema = Schema {
 };
 pub(super) static PRUNE: Schema = Schema {
     header: "[prune]",
-    keys: &["level", "keep", "drop", "certificate"],
+    keys: &["level", "keep", "drop", "whole-functions", "certificate"],
 };
 pub(super) static ADVERSITY: Schema = Schema {
     header: "[adversity]",
