@@ -170,6 +170,6 @@ fn text(pruned: &PrunedSystem) -> String {
         passed.elsewhere
     );
     let _ = writeln!(text, "  {}", certificate.meaning);
-    let _ = writeln!(text, "\nOutputs in {}", pruned.output.display());
+    let _ = writeln!(text, "\nOutputs in {}", pruned.system.output.display());
     text
 }

@@ -125,6 +125,17 @@ fn text(shrunk: &ShrunkSystem) -> String {
     row("ramdisk", &|s| Some(s.ramdisk_bytes), "B");
     row("payload", &|s| Some(s.payload_bytes), "B");
     row("used RAM", &|s| s.ram_kib, "KiB");
+    if let Some(ram) = &report.smallest_ram {
+        let show = |kib: Option<u64>| kib.map_or_else(|| "-".to_owned(), grouped);
+        let _ = writeln!(
+            text,
+            "  {:<11} {:>12} {:>12} {:>12} KiB",
+            "least RAM",
+            show(ram.before_kib),
+            "",
+            show(ram.after_kib)
+        );
+    }
     for stage in &report.stages {
         text.push_str(&stage_text(stage));
     }

@@ -240,8 +240,8 @@ pub struct PrunedSystem {
     pub before: Record,
     /// The evidence.
     pub certificate: Certificate,
-    /// The folder of its outputs.
-    pub output: PathBuf,
+    /// What was built.
+    pub system: System,
 }
 
 /// Prunes until it holds, and writes the certificate.
@@ -322,7 +322,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         record,
         before: trial::built_record(&whole.plan, &whole.system, session),
         certificate,
-        output: system.output,
+        system,
     })
 }
 

@@ -125,6 +125,9 @@ impl Kept {
             kept.add_gaps(ran, facts);
         }
         kept.close(facts.entries);
+        if level == PruneLevel::Tight {
+            kept.add_timing(facts);
+        }
         if level != PruneLevel::Tight {
             let callable = facts.entries.callable.iter().copied().collect();
             kept.add_rule(rules::SYSTEM_CALLS, callable, facts);
@@ -178,8 +181,8 @@ impl Kept {
         }
     }
 
-    /// What never ran of functions that did. A function that somebody names, or
-    /// that ran elsewhere, stays whole.
+    /// What never ran of functions that did. A function that somebody names, that
+    /// ran elsewhere, or whose parts timing chooses from, stays whole.
     fn add_gaps(&mut self, mut ran: Parts, facts: &Facts<'_>) {
         ran.retain(|index, _| {
             let Some(function) = facts.program.functions().get(index.0 as usize) else {
@@ -187,11 +190,34 @@ impl Kept {
             };
             let names = || std::iter::once(&function.id.symbol).chain(&function.aliases);
             let object = &function.id.object;
-            !names().any(|name| {
-                facts.outside.contains(name) || facts.keep.iter().any(|p| p.fits(object, name))
-            })
+            let timing = rules::TIMING.fits(object, &function.id.symbol);
+            !timing
+                && !names().any(|name| {
+                    facts.outside.contains(name) || facts.keep.iter().any(|p| p.fits(object, name))
+                })
         });
         self.gaps = facts.program.gaps(&ran);
+    }
+
+    /// What the functions that ran call by name, or hand over, among those that
+    /// timing chooses from.
+    fn add_timing(&mut self, facts: &Facts<'_>) {
+        let rule = &rules::TIMING;
+        let fits = |index: &FunctionIndex| {
+            let function = facts.program.functions().get(index.0 as usize);
+            function.is_some_and(|f| rule.fits(&f.id.object, &f.id.symbol))
+        };
+        let ran: Vec<FunctionIndex> = self.roots.keys().copied().filter(fits).collect();
+        for function in ran {
+            let called = facts.graph.direct_callees(function).iter();
+            let named = called.chain(facts.graph.handed_over(function));
+            let near: Vec<FunctionIndex> = named.copied().filter(fits).collect();
+            for index in near {
+                if !self.closed.contains(&index) {
+                    self.add(index, Reason::Called(rule.name.to_owned()));
+                }
+            }
+        }
     }
 
     /// What a rule names.
@@ -225,12 +251,17 @@ impl Kept {
         attempt: u32,
         kernel: (&Program, &Graph),
     ) -> Vec<FunctionIndex> {
-        let missed = missed.function;
-        if self.gaps.remove(&missed).is_some() {
-            self.roots.insert(missed, Reason::Trapped(attempt));
-            return vec![missed];
+        let Missed { function, part, .. } = missed;
+        let near = match part {
+            // The path goes on in what it calls.
+            Some((from, to)) => kernel.0.called_from(function, &(from..to)),
+            None => near_callees(level, function, kernel),
+        };
+        let missed = function;
+        let whole_again = self.gaps.remove(&missed).is_some();
+        if whole_again {
+            self.roots.remove(&missed);
         }
-        let near = near_callees(level, missed, kernel);
         let mut wanted: Vec<FunctionIndex> = std::iter::once(missed).chain(near).collect();
         wanted.retain(|index| !self.roots.contains_key(index));
         for index in &wanted {

@@ -24,6 +24,31 @@ pub struct Pattern {
 /// names, but read from its programs.
 pub const SYSTEM_CALLS: &str = "system calls";
 
+/// Functions of which at `tight`, too, no parts go, and whatever of them those
+/// that ran call by name or hand over stays: which of them run is decided by
+/// timing, and the next boot may be the first to come to one.
+pub static TIMING: Rule = Rule {
+    name: "timing",
+    reason: "tasks wait for each other, timers come late, packets together or apart, \
+             stacks lie where chance puts them",
+    functions: &[
+        "kernel/sched/*:*",
+        "kernel/time/*:*",
+        "kernel/locking/*:*",
+        "kernel/rcu/*:*",
+        "kernel/workqueue.o:*",
+        "kernel/softirq.o:*",
+        "lib/rbtree.o:*",
+        "lib/timerqueue.o:*",
+        "mm/mremap.o:*",
+        "mm/vmalloc.o:*",
+        "net/core/sock.o:*",
+        "net/core/stream.o:*",
+        "net/ipv4/tcp*:*",
+        "drivers/tty/tty_ldsem.o:*",
+    ],
+};
+
 /// The rules.
 pub static RULES: &[Rule] = &[
     Rule {

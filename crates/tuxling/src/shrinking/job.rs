@@ -13,7 +13,7 @@ use shrink::{CancelToken, Event, Goal, Policy, Search, SearchError, Settings, Tu
 
 use super::insight;
 use super::journal::StoreJournal;
-use super::report::{self, Report, Stage};
+use super::report::{self, Report, SmallestRam, Stage};
 use super::trials::Trials;
 use super::written::{self, Evidence, Tiny};
 use crate::adversity;
@@ -32,6 +32,7 @@ use crate::session::{Session, process_failure};
 use crate::source::Source;
 use crate::store::id::Id;
 use crate::trial::check::{self, CheckOptions};
+use crate::trial::ram::RamOptions;
 use crate::trial::system::{self, BuildOptions, Ingredients, System};
 use crate::trial::{self, store_path};
 
@@ -150,7 +151,7 @@ impl Job<'_> {
             None => self.original.clone(),
         };
         let start = self.make(&plan, "start")?;
-        let before = start.record.clone();
+        let (before, given) = (start.record.clone(), start.system.clone());
         let mut stages = Vec::new();
         // What opens options or changes every file comes before them.
         let first = self.stage(CONSTANTS, &start, &mut stages)?;
@@ -172,6 +173,13 @@ impl Job<'_> {
             None => None,
         };
         let after = pruned.as_ref().map_or(&best.record, |p| &p.record).clone();
+        if self.options.goal == Goal::Ram {
+            let result = pruned.as_ref().map_or(&best.system, |p| &p.system);
+            report.smallest_ram = Some(SmallestRam {
+                before_kib: self.smallest_ram(&plan, &given)?,
+                after_kib: self.smallest_ram(&best.plan, result)?,
+            });
+        }
         report.security = self.security.take().into_iter().collect();
         report.end(&after, self.started.elapsed());
         let evidence = Evidence {
@@ -440,6 +448,16 @@ impl Job<'_> {
         let whole = Whole::build(&plan, &options, self.session)?;
         let wanted = self.options.pruning(&plan, level);
         pruning::prune(&whole, &wanted, self.session)
+    }
+
+    /// The smallest RAM with which a system passes, in KiB.
+    fn smallest_ram(&self, plan: &Plan, system: &System) -> Result<Option<u64>> {
+        let wanted = RamOptions {
+            check: self.options.check.clone(),
+            ..RamOptions::default()
+        };
+        let (report, _) = trial::ram::smallest(plan, system, &wanted, self.session)?;
+        Ok(report.smallest_kib.filter(|_| report.confirmed))
     }
 
     fn interrupted(&self) -> Failure {

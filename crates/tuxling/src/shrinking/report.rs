@@ -37,8 +37,20 @@ pub struct Report {
     /// What protects and stays, by symbol, with the payload of the files that it
     /// brings in; `null` where it acts inside others.
     pub security: BTreeMap<String, Option<u64>>,
+    /// The smallest RAM with which the checks pass, where RAM was the goal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smallest_ram: Option<SmallestRam>,
     /// Wall-clock seconds of the call that ended it.
     pub seconds: f64,
+}
+
+/// The smallest RAM with which checks pass, KiB; `null` where it was not found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SmallestRam {
+    /// Of the system as it was given.
+    pub before_kib: Option<u64>,
+    /// Of the result.
+    pub after_kib: Option<u64>,
 }
 
 /// What a system takes.
@@ -148,6 +160,7 @@ impl Report {
             after: Size::of(searched),
             stages,
             security: BTreeMap::new(),
+            smallest_ram: None,
             seconds: 0.0,
         }
     }

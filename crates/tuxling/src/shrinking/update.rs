@@ -60,7 +60,7 @@ pub fn update(
     };
     let whole = Whole::build(plan, &newest, session)?;
     let pruned = pruning::prune(&whole, &options(&old)?, session)?;
-    let written = certificate_path(plan, &pruned.output);
+    let written = certificate_path(plan, &pruned.system.output);
     let text = std::fs::read(&written).map_err(|e| Failure::io("read", &written, &e))?;
     write_whole(&plan.base.join(&file.name), &text)?;
     let (was, is) = (functions(&old), functions(&pruned.certificate));

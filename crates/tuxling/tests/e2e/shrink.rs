@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::fixture::{Recipe, Started, cache_with, check, folder, run, tuxling};
 
@@ -60,32 +61,44 @@ fn shrink(recipe: &Path) -> Command {
     command
 }
 
-/// Reads what a search says until two trials have ended.
-fn two_trials(started: &mut Started) {
-    let stderr = started.0.stderr.take().expect("is piped");
+/// Kills a search when so many of its trials have ended, and a moment later.
+fn kill(recipe: &Path, trials: usize, moment: Duration) {
+    let mut killed = Started::new(&mut shrink(recipe));
+    let stderr = killed.0.stderr.take().expect("is piped");
     let mut lines = BufReader::new(stderr).lines().map_while(Result::ok);
-    let second = lines.find(|line| line.contains("note: trial 2 "));
-    second.expect("two trials end before the search does");
+    let ended = lines
+        .by_ref()
+        .filter(|line| line.contains("note: trial "))
+        .take(trials);
+    assert_eq!(ended.count(), trials, "they end before the search does");
+    std::thread::sleep(moment);
+    killed.signal(rustix::process::Signal::KILL);
+    killed.0.wait().expect("it was killed");
 }
 
 #[test]
 fn a_killed_search_goes_on_and_its_result_is_a_recipe() {
     let dir = folder();
     let recipe = recipe(dir.path());
-    let mut killed = Started::new(&mut shrink(&recipe));
-    two_trials(&mut killed);
-    killed.signal(rustix::process::Signal::KILL);
-    killed.0.wait().expect("it was killed");
-
+    // Three times: while the second trial boots, when the third has just ended,
+    // and while another one is being built.
+    kill(&recipe, 1, Duration::from_secs(2));
+    kill(&recipe, 1, Duration::ZERO);
+    kill(&recipe, 1, Duration::from_millis(500));
     let whole = run(&mut shrink(&recipe)).ends_with(0);
     let report = whole.json();
-    // What had ended was not made again: the start, which passes at once, was
-    // tried once in both runs together.
+    // Nothing that had ended was made again: all four runs together made the
+    // attempts of one that nobody kills, and come to the same result.
     let kept = attempts(dir.path());
-    let start = kept.first().expect("there are some");
-    assert_eq!(kept.iter().filter(|of| *of == start).count(), 1, "{kept:?}");
-    let made = report["stages"][0]["attempts"].as_u64().expect("a number");
-    assert!(made as usize + 2 <= kept.len(), "{made} of {kept:?}");
+    let other = folder();
+    let undisturbed = self::recipe(other.path());
+    let reference = run(&mut shrink(&undisturbed)).ends_with(0).json();
+    assert_eq!(kept, attempts(other.path()));
+    let [killed, calm] = [&report, &reference].map(|r| &r["stages"][0]);
+    assert_eq!(killed["taken"], calm["taken"]);
+    assert_eq!(report["after"], reference["after"]);
+    let made = killed["attempts"].as_u64().expect("a number");
+    assert!(made as usize + 3 <= kept.len(), "{made} of {kept:?}");
     assert_eq!(report["schema"], "tuxling.shrink/1");
     let bytes = |which: &str| report[which]["payload_bytes"].as_u64().expect("a number");
     assert!(bytes("after") + 3_000 < bytes("before"), "{report}");

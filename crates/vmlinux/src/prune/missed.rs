@@ -1,5 +1,8 @@
 //! Which function a stopped kernel has missed.
 
+use std::ops::Range;
+
+use super::live;
 use super::program::{Program, Spot};
 use super::{FunctionIndex, NotElf, Pruned, find_trap, function_addresses};
 
@@ -77,7 +80,33 @@ impl Program {
         let spot: Spot = (*unit.sections[place.section as usize]
             .references
             .get(index)?)?;
-        let range = self.pieces[spot.piece as usize].functions.clone();
+        self.function_of(spot)
+    }
+
+    /// The functions that a part of a function calls by name.
+    pub fn called_from(&self, function: FunctionIndex, part: &Range<u64>) -> Vec<FunctionIndex> {
+        let Some(place) = self.places.get(function.0 as usize) else {
+            return Vec::new();
+        };
+        let Some(piece) = self.pieces.get(place.piece as usize) else {
+            return Vec::new();
+        };
+        let unit = &self.units[place.unit as usize];
+        let relocations = &unit.object.sections[place.section as usize].relocations;
+        let references = &unit.sections[place.section as usize].references;
+        let start = u64::try_from(place.offset).unwrap_or(0);
+        let within = |at: u64| at >= start && part.contains(&(at - start));
+        let calls = piece.relocations.clone().filter_map(|at| {
+            let at = at as usize;
+            let here = within(relocations[at].offset) && live::is_branch(self, piece, at);
+            here.then(|| self.function_of(references[at]?)).flatten()
+        });
+        calls.filter(|called| *called != function).collect()
+    }
+
+    /// The function that a place of code belongs to.
+    fn function_of(&self, spot: Spot) -> Option<FunctionIndex> {
+        let range = self.pieces.get(spot.piece as usize)?.functions.clone();
         let functions = &self.functions[range.start as usize..range.end as usize];
         let after = functions.partition_point(|f| (f.offset as i64) <= spot.offset);
         let called = range.start + after.checked_sub(1)? as u32;
