@@ -124,7 +124,7 @@ fn text(shrunk: &ShrunkSystem) -> String {
     row("kernel", &|s| Some(s.kernel_bytes), "B");
     row("ramdisk", &|s| Some(s.ramdisk_bytes), "B");
     row("payload", &|s| Some(s.payload_bytes), "B");
-    row("used RAM", &|s| s.ram_kib, "KiB");
+    row("RAM taken", &|s| s.ram_kib, "KiB");
     if let Some(ram) = &report.smallest_ram {
         let show = |kib: Option<u64>| kib.map_or_else(|| "-".to_owned(), grouped);
         let _ = writeln!(

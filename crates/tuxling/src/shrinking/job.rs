@@ -35,6 +35,7 @@ use crate::trial::check::{self, CheckOptions};
 use crate::trial::ram::RamOptions;
 use crate::trial::system::{self, BuildOptions, Ingredients, System};
 use crate::trial::{self, store_path};
+use crate::units::Bytes;
 
 /// One trial takes no longer: a whole kernel has to fit.
 const TRIAL_LIMIT: Duration = Duration::from_secs(45 * 60);
@@ -160,9 +161,13 @@ impl Job<'_> {
             None => start,
         };
         let third = self.stage("options", &second, &mut stages)?;
-        let best = match third {
+        let mut best = match third {
             Some(best) => self.make(&best, "best")?,
             None => second,
+        };
+        let smallest = match self.options.goal {
+            Goal::Ram => Some(self.with_little_ram((&plan, &given), &mut best)?),
+            Goal::Image | Goal::Both => None,
         };
         let mut report = Report::new(self.original, &before, &best.record, stages);
         let values = config::parse(&best.ingredients.config().text);
@@ -173,12 +178,11 @@ impl Job<'_> {
             None => None,
         };
         let after = pruned.as_ref().map_or(&best.record, |p| &p.record).clone();
-        if self.options.goal == Goal::Ram {
-            let result = pruned.as_ref().map_or(&best.system, |p| &p.system);
-            report.smallest_ram = Some(SmallestRam {
-                before_kib: self.smallest_ram(&plan, &given)?,
-                after_kib: self.smallest_ram(&best.plan, result)?,
-            });
+        if let Some(mut smallest) = smallest {
+            if let Some(pruned) = &pruned {
+                smallest.after_kib = self.smallest_ram(&best.plan, &pruned.system)?;
+            }
+            report.smallest_ram = Some(smallest);
         }
         report.security = self.security.take().into_iter().collect();
         report.end(&after, self.started.elapsed());
@@ -318,7 +322,7 @@ impl Job<'_> {
             self.checks(&from.plan),
             (accelerator, self.original.security),
         );
-        identity("shrink/context/1", &key)
+        identity("shrink/context/2", &key)
     }
 
     fn checks<'p>(&self, plan: &'p Plan) -> impl serde::Serialize + use<'p> {
@@ -448,6 +452,24 @@ impl Job<'_> {
         let whole = Whole::build(&plan, &options, self.session)?;
         let wanted = self.options.pruning(&plan, level);
         pruning::prune(&whole, &wanted, self.session)
+    }
+
+    /// Finds the smallest RAM before the search and after it, and gives the best
+    /// no more: what it does when RAM is short has to run when it is traced.
+    fn with_little_ram(
+        &self,
+        (plan, given): (&Plan, &System),
+        best: &mut Built,
+    ) -> Result<SmallestRam> {
+        let before_kib = self.smallest_ram(plan, given)?;
+        let after_kib = self.smallest_ram(&best.plan, &best.system)?;
+        if let Some(kib) = after_kib {
+            best.plan.machine.memory = Bytes::kib(kib);
+        }
+        Ok(SmallestRam {
+            before_kib,
+            after_kib,
+        })
     }
 
     /// The smallest RAM with which a system passes, in KiB.

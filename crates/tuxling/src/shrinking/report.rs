@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shrink::{Because, Cost, Event, Outcome, Progress, Rejection, Shrunk, Stopped};
 
-use super::trials::cost;
+use super::trials::{cost, taken_kib};
 use crate::passes::Ways;
 use crate::recipe::Plan;
 use crate::report::Record;
@@ -62,7 +62,7 @@ pub struct Size {
     pub payload_bytes: u64,
     /// The ramdisk's file.
     pub ramdisk_bytes: u64,
-    /// RAM in use after the last check, KiB.
+    /// RAM that isn't free after the last check, the kernel's own included, KiB.
     pub ram_kib: Option<u64>,
 }
 
@@ -143,7 +143,7 @@ impl Size {
             kernel_bytes: record.image.kernel_bytes,
             payload_bytes: cost(record).payload_bytes,
             ramdisk_bytes: record.image.ramdisk_bytes,
-            ram_kib: record.ram.used_kib,
+            ram_kib: taken_kib(record),
         }
     }
 }

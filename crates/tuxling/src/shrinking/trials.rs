@@ -209,15 +209,20 @@ impl Trials {
     }
 }
 
+/// RAM that isn't free after the last check: what programs and caches use, and
+/// what the kernel had taken before it began to count.
+pub fn taken_kib(record: &Record) -> Option<u64> {
+    record.ram.machine_kib.checked_sub(record.ram.free_kib?)
+}
+
 /// What a system costs: bytes of the compressed kernel, since its file may be
-/// rounded up, and of the ramdisk; and the RAM that is in use after the last
-/// check.
+/// rounded up, and of the ramdisk; and RAM.
 pub fn cost(record: &Record) -> Cost {
     let image = &record.image;
     let kernel = image.payload_bytes.unwrap_or(image.kernel_bytes);
     Cost {
         payload_bytes: kernel + image.ramdisk_bytes,
-        ram_kib: record.ram.used_kib,
+        ram_kib: taken_kib(record),
         boot_instructions: record.boot.instructions,
     }
 }

@@ -133,6 +133,10 @@ impl<'a> Tiny<'a> {
             Value::Array(fragments),
         );
         self.user_land(&mut document);
+        if self.plan.machine.memory != self.original.machine.memory {
+            let kib = format!("{}KiB", self.plan.machine.memory.as_kib());
+            set(&mut document, &["machine", "memory"], Value::from(kib));
+        }
         if let Some(certificate) = certificate {
             let file = format!("{name}.cert.json");
             set(
