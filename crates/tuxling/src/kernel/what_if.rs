@@ -109,6 +109,16 @@ impl<'b> WhatIf<'b> {
             .count()
     }
 
+    /// How many objects name each option: so many are compiled again when it
+    /// changes.
+    pub fn reach(&self) -> BTreeMap<String, usize> {
+        let mut reach = BTreeMap::new();
+        for option in self.named.values().flatten() {
+            *reach.entry(option.clone()).or_default() += 1;
+        }
+        reach
+    }
+
     fn names_one(&self, object: &str, change: &Change) -> bool {
         self.named
             .get(object)

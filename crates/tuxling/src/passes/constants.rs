@@ -62,6 +62,20 @@ const KNOWN: &[Constant] = &[
     },
 ];
 
+/// Options besides that make a kernel smaller by being on.
+const HELPFUL: &[&str] = &[
+    "EMBEDDED",
+    "LD_DEAD_CODE_DATA_ELIMINATION",
+    "TRIM_UNUSED_KSYMS",
+];
+
+/// Whether an option makes a kernel smaller by being on: nobody gains by turning
+/// it off.
+pub fn helps(symbol: &str) -> bool {
+    let known = |constant: &Constant| constant.symbol == symbol && constant.values == ["y"];
+    KNOWN.iter().any(known) || HELPFUL.contains(&symbol)
+}
+
 /// The changes of constants that a configuration allows; those that win RAM
 /// alone where `ram` counts.
 pub fn ways(configuration: &mut Configuration<'_>, ram: bool) -> Vec<Way> {
@@ -107,5 +121,20 @@ fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x") {
         Some(hex) => u64::from_str_radix(hex, 16).ok(),
         None => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::helps;
+
+    #[test]
+    fn what_makes_a_kernel_small_is_not_turned_off() {
+        for symbol in ["SLUB_TINY", "BASE_SMALL", "EXPERT", "EMBEDDED"] {
+            assert!(helps(symbol), "{symbol}");
+        }
+        for symbol in ["LOG_BUF_SHIFT", "PRINTK", "UNIX"] {
+            assert!(!helps(symbol), "{symbol}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kconfig::{Configuration, SymbolId, SymbolKind, Tristate};
 
+use super::constants;
 use super::security::is_security;
 use super::{Edit, INSIDE, UNUSED, USED, Way, Ways, request};
 use crate::kbuild::Objects;
@@ -19,6 +20,21 @@ pub struct Insight {
     pub shares: BTreeMap<String, u64>,
     /// Objects of which some code ran.
     pub ran: BTreeSet<String>,
+    /// How many objects name each option: so many are compiled again when it
+    /// changes.
+    pub reach: BTreeMap<String, usize>,
+}
+
+impl Insight {
+    /// How long a trial takes in which these options change: a link, a boot,
+    /// and the objects that name them.
+    fn trial_time(&self, options: &[String]) -> Duration {
+        let reach = |option: &String| self.reach.get(option).copied().unwrap_or(0);
+        let objects: usize = options.iter().map(reach).sum();
+        // Few objects are named twice; no more than all are compiled.
+        let objects = objects.min(self.objects.reasons.len()) as u32;
+        TRIAL + OBJECT * objects
+    }
 }
 
 /// Options that no search turns off: the recipe's own words stand for them, or
@@ -38,8 +54,12 @@ impl Fixed {
     }
 }
 
-/// A trial of an option: some files are compiled again, then a boot.
-const TRIAL: Duration = Duration::from_secs(60);
+/// The link and the boot of a trial.
+const TRIAL: Duration = Duration::from_secs(20);
+
+/// Compiling an object again. Only the relation to [`TRIAL`] matters: what
+/// changes a header that everything includes costs as much as a kernel.
+const OBJECT: Duration = Duration::from_millis(250);
 
 /// What an option wins at least, when nothing is known of it.
 const SOME_BYTES: u64 = 96;
@@ -132,6 +152,7 @@ fn switched_on(configuration: &Configuration<'_>, fixed: &Fixed) -> Vec<SymbolId
                 && configuration.tristate(*id) != Tristate::No
                 && configuration.visibility(*id) != Tristate::No
                 && !fixed.has(&symbol.name)
+                && !constants::helps(&symbol.name)
         })
         .map(|(id, _)| id)
         .collect()
@@ -162,7 +183,7 @@ fn way(
         group,
         edits: vec![Edit::Options(vec![request(name, "n")])],
         gain_bytes: bytes + SOME_BYTES,
-        trial_time: TRIAL,
+        trial_time: insight.trial_time(off),
         risk,
     }
 }

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use vmlinux::Code;
 
 use crate::error::{Failure, Kind, Result};
+use crate::kernel::relink::Bench;
+use crate::kernel::what_if::WhatIf;
 use crate::machine::boot::Observation;
 use crate::passes::options::Insight;
 use crate::recipe::Plan;
@@ -13,7 +15,7 @@ use crate::session::{Cached, Session};
 use crate::source::Source;
 use crate::trace::conditions::Condition;
 use crate::trace::{Marked, Runner, executed};
-use crate::trial::system::System;
+use crate::trial::system::{Ingredients, System};
 use crate::trial::{Outcome, bytes};
 
 /// Looks at a system's bytes, and boots it once by QEMU's translator, unless it
@@ -40,7 +42,18 @@ pub fn of_system(
         objects,
         shares,
         ran,
+        reach: BTreeMap::new(),
     })
+}
+
+/// How many objects of a kernel that was built name each option.
+pub fn reach(
+    plan: &Plan,
+    ingredients: &Ingredients,
+    session: &Session,
+) -> Result<BTreeMap<String, usize>> {
+    let bench = Bench::open(ingredients.kernel_input(plan), session)?;
+    Ok(WhatIf::new(&bench)?.reach())
 }
 
 /// The objects of which some code ran that isn't the kernel's `__init` code.

@@ -284,7 +284,8 @@ impl Job<'_> {
         }
         let only = &self.options.only;
         if only.is_empty() || only.iter().any(|group| *group != USER_LAND) {
-            let insight = self.insight(from, from.ingredients.linux())?;
+            let mut insight = self.insight(from, from.ingredients.linux())?;
+            insight.reach = insight::reach(&from.plan, &from.ingredients, self.session)?;
             *self.security.borrow_mut() = options::security(&mut configuration, &insight);
             options::add(&mut ways, &mut configuration, &insight, &fixed);
         }
