@@ -287,7 +287,13 @@ impl Job<'_> {
             let mut insight = self.insight(from, from.ingredients.linux())?;
             insight.reach = insight::reach(&from.plan, &from.ingredients, self.session)?;
             *self.security.borrow_mut() = options::security(&mut configuration, &insight);
-            options::add(&mut ways, &mut configuration, &insight, &fixed);
+            // What unpacks the ramdisk goes with how it is packed, or not at all.
+            let implied = from.plan.kernel.implied.iter().cloned();
+            let stays = Fixed {
+                symbols: fixed.symbols.iter().cloned().chain(implied).collect(),
+                ..fixed
+            };
+            options::add(&mut ways, &mut configuration, &insight, &stays);
         }
         for way in applets::ways(&from.plan) {
             ways.add(way);
