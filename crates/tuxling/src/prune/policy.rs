@@ -254,15 +254,16 @@ impl Kept {
         let Missed { function, part, .. } = missed;
         let near = match part {
             // The path goes on in what it calls.
-            Some((from, to)) => kernel.0.called_from(function, &(from..to)),
+            Some((from, to)) => {
+                let called = kernel.0.called_from(function, &(from..to));
+                called.into_iter().collect()
+            }
             None => near_callees(level, function, kernel),
         };
-        let missed = function;
-        let whole_again = self.gaps.remove(&missed).is_some();
-        if whole_again {
-            self.roots.remove(&missed);
+        if self.gaps.remove(&function).is_some() {
+            self.roots.remove(&function);
         }
-        let mut wanted: Vec<FunctionIndex> = std::iter::once(missed).chain(near).collect();
+        let mut wanted: Vec<FunctionIndex> = std::iter::once(function).chain(near).collect();
         wanted.retain(|index| !self.roots.contains_key(index));
         for index in &wanted {
             self.add(*index, Reason::Trapped(attempt));

@@ -85,7 +85,7 @@ pub struct Repaired {
     pub pruned: Pruned,
     /// All boots.
     pub attempts: Vec<Attempt>,
-    /// An ordinary boot that passed.
+    /// The last ordinary boot that passed with the recipe's RAM.
     pub last: Option<BootReport>,
     /// The cases of adversity that the last kernel survived.
     pub cases: Vec<CaseRecord>,
@@ -278,7 +278,7 @@ impl Repair<'_> {
             if booted.passed() {
                 tell(&attempt, trial, session);
                 attempts.push(attempt);
-                standing.pass(booted);
+                standing.pass(booted, trial);
                 if standing.passed >= self.trials.len() {
                     return Ok(Repaired {
                         pruned: current.pruned,
@@ -387,12 +387,14 @@ impl Repair<'_> {
 }
 
 impl Standing {
-    fn pass(&mut self, booted: Booted) {
+    fn pass(&mut self, booted: Booted, trial: &Trial) {
         self.passed += 1;
         self.lost = 0;
-        match booted.case {
-            Some(case) => self.cases.push(case),
-            None => self.last = Some(booted.report),
+        match (booted.case, trial) {
+            (Some(case), _) => self.cases.push(case),
+            // What it says of RAM is of the recipe's own machine.
+            (None, Trial::Ordinary(Condition { memory_kib, .. })) if memory_kib.is_some() => {}
+            (None, _) => self.last = Some(booted.report),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Which function a stopped kernel has missed.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::live;
@@ -84,12 +85,16 @@ impl Program {
     }
 
     /// The functions that a part of a function calls by name.
-    pub fn called_from(&self, function: FunctionIndex, part: &Range<u64>) -> Vec<FunctionIndex> {
+    pub fn called_from(
+        &self,
+        function: FunctionIndex,
+        part: &Range<u64>,
+    ) -> BTreeSet<FunctionIndex> {
         let Some(place) = self.places.get(function.0 as usize) else {
-            return Vec::new();
+            return BTreeSet::new();
         };
         let Some(piece) = self.pieces.get(place.piece as usize) else {
-            return Vec::new();
+            return BTreeSet::new();
         };
         let unit = &self.units[place.unit as usize];
         let relocations = &unit.object.sections[place.section as usize].relocations;
