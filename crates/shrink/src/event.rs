@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::candidate::Candidate;
 use crate::cost::Cost;
 use crate::outcome::Outcome;
+use crate::space::ChangeId;
 
 /// Something happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,14 @@ pub enum Event {
         name: String,
         /// Whether it was stopped because its share of the time brought nothing.
         share_used_up: bool,
+    },
+    /// A candidate is to be tried of which nothing is known.
+    Trying {
+        /// The pass that proposes it.
+        pass: String,
+        /// What it takes beyond the best so far, each with the number of its
+        /// alternative.
+        beyond: Vec<(ChangeId, u16)>,
     },
     /// An attempt ended.
     Attempted {

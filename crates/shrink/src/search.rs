@@ -320,6 +320,13 @@ impl<'s> Search<'s> {
         pass: Option<&mut dyn Pass>,
     ) -> Result<Attempted, Stopped> {
         let identity = proposal.candidate.identity(self.space);
+        let known = self.runner.tally(&identity);
+        if known.passed + known.failed == 0 {
+            self.runner.tell(&Event::Trying {
+                pass: name.into(),
+                beyond: proposal.candidate.beyond(view.best()),
+            });
+        }
         self.runner.asked_by(Some(name));
         let verdict = {
             let guess = pass.as_deref().map(|pass| (pass, &*view, proposal));

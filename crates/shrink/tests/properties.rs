@@ -8,7 +8,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use shrink::{
     Answer, Candidate, Change, ChangeId, Cost, Executor, Failure, MemoryJournal, Outcome, Policy,
-    Search, Settings, Shrunk, Space, Trial, passes,
+    Search, Settings, Shrunk, Space, Trial, Turn, passes,
 };
 
 /// A small system: what each change falls with, what is needed, and pairs of
@@ -48,6 +48,10 @@ impl Small {
     }
 
     fn search(&self, space: &Space, jobs: usize) -> Shrunk {
+        self.search_by(space, jobs, passes::standard())
+    }
+
+    fn search_by(&self, space: &Space, jobs: usize, mut turns: Vec<Turn>) -> Shrunk {
         let settings = Settings {
             jobs,
             policy: Policy {
@@ -58,7 +62,7 @@ impl Small {
         };
         let journal = Box::new(MemoryJournal::default());
         Search::new(space, Arc::new(self.clone()), journal, settings)
-            .and_then(|search| search.run(&mut passes::standard()))
+            .and_then(|search| search.run(&mut turns))
             .unwrap()
     }
 }
@@ -129,6 +133,43 @@ proptest! {
         let (one, several) = (small.search(&space, 1), small.search(&space, jobs));
         prop_assert_eq!(one.best, several.best);
         prop_assert_eq!(one.kept, several.kept);
+    }
+
+    #[test]
+    fn all_at_once_first_changes_nothing_of_what_holds(small in small(), jobs in 1_usize..4) {
+        let space = small.space();
+        let from_below = || {
+            let mut turns = vec![Turn::new(passes::AllAtOnce::over(space.ids()), 6)];
+            turns.extend(passes::standard());
+            turns
+        };
+        let shrunk = small.search_by(&space, jobs, from_below());
+        prop_assert!(small.passes(&shrunk.best));
+        prop_assert!(shrunk.proof.proven);
+        prop_assert_eq!(shrunk.minimality.tested, shrunk.minimality.of);
+        let one = small.search_by(&space, 1, from_below());
+        prop_assert_eq!(one.best, shrunk.best);
+    }
+
+    #[test]
+    fn all_at_once_needs_few_trials_where_the_needed_stand_last(count in 2_usize..300, needed in 0_usize..8) {
+        let needed = needed.min(count - 1);
+        let small = Small {
+            count,
+            falls: Vec::new(),
+            needed: (count - needed..count).collect(),
+            either: Vec::new(),
+            after: Vec::new(),
+        };
+        let space = small.space();
+        let turns = vec![Turn::new(passes::AllAtOnce::over(space.ids()), 1)];
+        let shrunk = small.search_by(&space, 1, turns);
+        // 1, 3, 7 or 15 are given back: all that is needed, and no more than as
+        // many again. A single change is left to other passes.
+        let given = (needed + 1).next_power_of_two() - 1;
+        let taken = if count - given.min(count) > 1 { count - given } else { 0 };
+        prop_assert_eq!(shrunk.best.len(), taken);
+        prop_assert!(shrunk.effort.attempts <= 1 + 4 + 2 + 2);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Search strategies that know nothing of what they search.
 
+mod all_at_once;
 mod alternatives;
 mod deltas;
 mod groups;
 mod minimality;
 mod one_by_one;
 
+pub use all_at_once::AllAtOnce;
 pub use alternatives::Alternatives;
 pub use deltas::DeltaDebugging;
 pub use groups::GroupTesting;

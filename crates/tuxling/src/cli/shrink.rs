@@ -100,6 +100,7 @@ fn group_name(group: Group) -> &'static str {
         Group::Unused => passes::UNUSED,
         Group::Inside => passes::INSIDE,
         Group::Used => passes::USED,
+        Group::Messages => passes::MESSAGES,
         Group::UserLand => passes::USER_LAND,
     }
 }

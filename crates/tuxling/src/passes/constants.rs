@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use kconfig::Configuration;
 
+use super::options::Fixed;
 use super::{CONSTANTS, Edit, Way, request};
 
 /// An option and the values to be tried, the mildest first.
@@ -55,6 +56,24 @@ const KNOWN: &[Constant] = &[
         ram_only: true,
     },
     Constant {
+        symbol: "PREEMPT_NONE",
+        values: &["y"],
+        why: "the kernel's own work is not interrupted",
+        ram_only: false,
+    },
+    Constant {
+        symbol: "NOHIGHMEM",
+        values: &["y"],
+        why: "no memory beyond what the kernel maps at all times",
+        ram_only: false,
+    },
+    Constant {
+        symbol: "INIT_STACK_NONE",
+        values: &["y"],
+        why: "variables on the stack are not cleared",
+        ram_only: false,
+    },
+    Constant {
         symbol: "DEBUG_INFO_NONE",
         values: &["y"],
         why: "nothing for a debugger",
@@ -77,19 +96,21 @@ pub fn helps(symbol: &str) -> bool {
 }
 
 /// The changes of constants that a configuration allows; those that win RAM
-/// alone where `ram` counts.
-pub fn ways(configuration: &mut Configuration<'_>, ram: bool) -> Vec<Way> {
+/// alone where `ram` counts. They are carried out in it: what they open comes
+/// next.
+pub fn ways(configuration: &mut Configuration<'_>, fixed: &Fixed, ram: bool) -> Vec<Way> {
     KNOWN
         .iter()
         .filter(|constant| ram || !constant.ram_only)
-        .filter_map(|constant| way(constant, configuration))
+        .filter_map(|constant| way(constant, configuration, fixed))
         .collect()
 }
 
-fn way(constant: &Constant, configuration: &mut Configuration<'_>) -> Option<Way> {
+fn way(constant: &Constant, configuration: &mut Configuration<'_>, fixed: &Fixed) -> Option<Way> {
     let symbol = configuration.tree().find(constant.symbol)?;
     let now = number(configuration.value(symbol));
     let mut edits = Vec::new();
+    let mut last = None;
     for value in constant.values {
         // A number is only made smaller.
         if let (Some(now), Some(new)) = (now, number(value))
@@ -102,10 +123,14 @@ fn way(constant: &Constant, configuration: &mut Configuration<'_>) -> Option<Way
             continue;
         };
         let changes = configuration.what_if(std::slice::from_ref(&asked));
-        if changes.iter().any(|change| change.symbol == symbol) {
+        let stays = |change: &kconfig::Change| fixed.has(&tree.symbol(change.symbol).name);
+        let is_had = changes.iter().any(|change| change.symbol == symbol);
+        if is_had && !changes.iter().any(stays) {
             edits.push(Edit::Options(vec![request(constant.symbol, value)]));
+            last = Some(asked);
         }
     }
+    configuration.set(last.as_slice());
     (!edits.is_empty()).then(|| Way {
         key: format!("CONFIG_{}", constant.symbol),
         label: format!("{}: {}", constant.symbol, constant.why),

@@ -6,8 +6,9 @@ pub mod constants;
 pub mod options;
 pub mod security;
 
-use shrink::passes::{Alternatives, DeltaDebugging, GroupTesting, Minimality};
-use shrink::{Alternative, Candidate, Change, Space, Turn};
+use shrink::passes::{AllAtOnce, Alternatives, DeltaDebugging, GroupTesting, Minimality};
+use shrink::{Alternative, Candidate, Change, ChangeId, Space, Turn};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::initramfs::Compression;
@@ -22,6 +23,10 @@ pub const UNUSED: &str = "unused options";
 pub const INSIDE: &str = "options inside files";
 /// Options that bring in code of which some ran.
 pub const USED: &str = "used options";
+/// What a kernel says when something is wrong with it.
+pub const MESSAGES: &str = "messages";
+/// The groups of the kernel's options.
+pub const OPTIONS: &[&str] = &[CONSTANTS, UNUSED, INSIDE, USED, MESSAGES];
 /// Applets and options of BusyBox, and how the ramdisk is packed.
 pub const USER_LAND: &str = "user land";
 
@@ -132,23 +137,28 @@ pub struct Ways {
     edits: Vec<Vec<Edit>>,
     /// The groups that are searched; all when empty.
     only: Vec<&'static str>,
+    /// Keys that an earlier search had.
+    known: BTreeSet<String>,
 }
 
 impl Ways {
     /// Nothing to change yet; `context` identifies all that stays, `only` are
-    /// the groups that are searched (all when empty).
-    pub fn new(context: &str, only: &[&'static str]) -> Ways {
+    /// the groups that are searched (all when empty), `known` the keys of
+    /// changes that an earlier search had.
+    pub fn new(context: &str, only: &[&'static str], known: &BTreeSet<String>) -> Ways {
         Ways {
             space: Space::new(context),
             edits: Vec::new(),
             only: only.to_vec(),
+            known: known.clone(),
         }
     }
 
-    /// Adds a change. One whose key is there already is left out, and one of
-    /// a group that isn't searched.
+    /// Adds a change. One whose key is there already or was in an earlier
+    /// search is left out, and one of a group that isn't searched.
     pub fn add(&mut self, way: Way) {
-        if !self.only.is_empty() && !self.only.contains(&way.group) {
+        let wanted = self.only.is_empty() || self.only.contains(&way.group);
+        if !wanted || self.known.contains(&way.key) {
             return;
         }
         let steps = way.edits.len().max(1) as u64;
@@ -194,14 +204,23 @@ impl Ways {
         })
     }
 
-    /// The passes, the cheapest first.
-    pub fn turns() -> Vec<Turn> {
+    /// What a change does when it is taken as far as it goes.
+    pub fn furthest(&self, id: ChangeId) -> Option<&Edit> {
+        self.edits.get(id.index())?.last()
+    }
+
+    /// The passes, the cheapest first; `together` are the changes that can be
+    /// had at once.
+    pub fn turns(together: Vec<ChangeId>) -> Vec<Turn> {
         let over = |group: &str| GroupTesting::over(group, [group]);
         vec![
+            Turn::new(AllAtOnce::over(together), 6),
+            Turn::new(over(CONSTANTS), 1),
             Turn::new(over(UNUSED), 3),
             Turn::new(over(INSIDE), 3),
             Turn::new(over(USER_LAND), 2),
             Turn::new(over(USED), 4),
+            Turn::new(over(MESSAGES), 1),
             Turn::new(Alternatives::new(), 1),
             Turn::new(Minimality::new(), 2),
             Turn::new(DeltaDebugging::new(), 1),

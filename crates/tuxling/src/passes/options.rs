@@ -5,11 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use kconfig::{Configuration, SymbolId, SymbolKind, Tristate};
+use serde::{Deserialize, Serialize};
+use shrink::ChangeId;
 
 use super::constants;
 use super::security::is_security;
-use super::{Edit, INSIDE, UNUSED, USED, Way, Ways, request};
+use super::{CONSTANTS, Edit, INSIDE, MESSAGES, UNUSED, USED, Way, Ways, request};
 use crate::kbuild::Objects;
+
+/// What ran in a boot, by object.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Ran {
+    /// Objects of which some code ran that isn't the kernel's `__init` code.
+    pub objects: BTreeSet<String>,
+    /// Those of which a system call's own function ran.
+    pub calls: BTreeSet<String>,
+}
 
 /// What is known of a kernel that was built and booted.
 #[derive(Clone, Debug, Default)]
@@ -18,8 +29,8 @@ pub struct Insight {
     pub objects: Objects,
     /// Bytes of the payload by object.
     pub shares: BTreeMap<String, u64>,
-    /// Objects of which some code ran.
-    pub ran: BTreeSet<String>,
+    /// What of it ran.
+    pub ran: Ran,
     /// How many objects name each option: so many are compiled again when it
     /// changes.
     pub reach: BTreeMap<String, usize>,
@@ -64,6 +75,14 @@ const OBJECT: Duration = Duration::from_millis(250);
 /// What an option wins at least, when nothing is known of it.
 const SOME_BYTES: u64 = 96;
 
+/// What a kernel says when something is wrong with it: without, it fails in
+/// silence, and a search learns less from each failure.
+const VOICE: &[&str] = &["PRINTK", "BUG"];
+
+/// How probably a system needs an option that answers a system call which its
+/// programs made.
+const CALLED: f64 = 0.5;
+
 /// Adds a change for each option that can be turned off.
 pub fn add(
     ways: &mut Ways,
@@ -96,6 +115,13 @@ pub fn add(
             continue;
         }
         let names: Vec<String> = off.iter().map(|&o| name_of(configuration, o)).collect();
+        // It holds others down and has nothing of its own: PROCESSOR_SELECT.
+        let on = changes
+            .iter()
+            .any(|c| c.before == "n" && c.after != "n" && c.symbol != id);
+        if on && names.len() <= 1 && !names.iter().any(|n| by_option.contains_key(n.as_str())) {
+            continue;
+        }
         ways.add(way(&name, &names, insight, &by_option));
         gone_with.push((id, off));
     }
@@ -110,6 +136,55 @@ pub fn add(
             }
         }
     }
+}
+
+/// The changes of a configuration that can be had together, those most probably
+/// needed last: all but what a kernel speaks with.
+///
+/// Two options that can each be turned off may hold a third between them that
+/// must stay; here one of them is left out.
+pub fn together(
+    ways: &Ways,
+    configuration: &mut Configuration<'_>,
+    fixed: &Fixed,
+) -> Vec<ChangeId> {
+    let mut all = Vec::new();
+    for id in ways.space.order() {
+        let group = &*ways.space.change(id).group;
+        if group == MESSAGES {
+            continue;
+        }
+        let Some(Edit::Options(asked)) = ways.furthest(id) else {
+            continue;
+        };
+        let tree = configuration.tree();
+        let asked: Vec<_> = asked
+            .iter()
+            .filter_map(|r| tree.request(&r.symbol, &r.value).ok())
+            .collect();
+        let changes = configuration.what_if(&asked);
+        let touches = |change: &kconfig::Change| {
+            let name = &tree.symbol(change.symbol).name;
+            fixed.has(name) || VOICE.contains(&&**name)
+        };
+        if !changes.iter().any(touches) {
+            configuration.set(&asked);
+            all.push(id);
+        }
+    }
+    all.sort_by_key(|&id| {
+        let change = ways.space.change(id);
+        let class = match &*change.group {
+            CONSTANTS => 0,
+            UNUSED => 1,
+            INSIDE => 2,
+            _ if change.risk.is_none() => 3,
+            _ => 4,
+        };
+        // Of those alike the cheap ones are given back first.
+        (class, std::cmp::Reverse(change.gain_bytes()), id)
+    });
+    all
 }
 
 /// What protects and is on, with what it costs: the payload of the files that
@@ -171,11 +246,17 @@ fn way(
         .collect();
     let share = |object: &&str| insight.shares.get(*object).copied().unwrap_or(0);
     let bytes: u64 = objects.iter().map(share).sum();
-    let ran = objects.iter().any(|object| insight.ran.contains(*object));
-    let (group, risk) = match (objects.is_empty(), ran) {
-        (true, _) => (INSIDE, None),
-        (false, false) => (UNUSED, Some(0.004)),
-        (false, true) => (USED, None),
+    let any = |of: &BTreeSet<String>| objects.iter().any(|object| of.contains(*object));
+    let group = match objects.is_empty() {
+        _ if off.iter().any(|option| VOICE.contains(&&**option)) => MESSAGES,
+        true => INSIDE,
+        false if any(&insight.ran.objects) => USED,
+        false => UNUSED,
+    };
+    let risk = match group {
+        UNUSED => Some(0.004),
+        USED if any(&insight.ran.calls) => Some(CALLED),
+        _ => None,
     };
     Way {
         key: key(name),

@@ -132,7 +132,7 @@ impl Whole {
             agent::ADVERSARY_SOURCE,
         );
         let build_id = &self.system.kernel.build_id;
-        let id = identity("hardship/1", &(build_id, key))?;
+        let id = identity("hardship/2", &(build_id, key))?;
         let folder = session.cache.folder("coverage")?;
         let kept = folder.join(format!("{}.json", id.short()));
         if let Some(hardship) = read_kept(&kept) {

@@ -8,8 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use shrink::passes::GroupTesting;
-use shrink::{CancelToken, Event, Goal, Policy, Search, SearchError, Settings, Turn};
+use shrink::{CancelToken, ChangeId, Event, Goal, Policy, Search, SearchError, Settings};
 
 use super::insight;
 use super::journal::StoreJournal;
@@ -22,7 +21,7 @@ use crate::kernel::config::{self, Values};
 use crate::kernel::kconfig::{self, Tree};
 use crate::kernel::{self, Tools};
 use crate::passes::options::{Fixed, Insight};
-use crate::passes::{CONSTANTS, USER_LAND, Ways, applets, constants, options};
+use crate::passes::{CONSTANTS, OPTIONS, Ways, applets, constants, options};
 use crate::prune::job::{self as pruning, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use crate::prune::subject;
 use crate::recipe::Plan;
@@ -46,6 +45,10 @@ const GRACE: Duration = Duration::from_secs(20);
 /// The share of the time that the search for options has; pruning and its
 /// proof need the rest.
 const SEARCH_SHARE: f64 = 0.7;
+
+/// How often what is left is searched for options that were not there before:
+/// what went opens others.
+const ROUNDS: usize = 3;
 
 /// What is said when the search was cancelled and no signal tells by whom.
 const INTERRUPTED: &str = "interrupted; the best so far is kept, and the next call goes on";
@@ -154,17 +157,15 @@ impl Job<'_> {
         let start = self.make(&plan, "start")?;
         let (before, given) = (start.record.clone(), start.system.clone());
         let mut stages = Vec::new();
-        // What opens options or changes every file comes before them.
-        let first = self.stage(CONSTANTS, &start, &mut stages)?;
-        let second = match first {
-            Some(best) => self.make(&best, "constants")?,
-            None => start,
-        };
-        let third = self.stage("options", &second, &mut stages)?;
-        let mut best = match third {
-            Some(best) => self.make(&best, "best")?,
-            None => second,
-        };
+        let mut best = start;
+        let mut known = BTreeSet::new();
+        for round in 1..=ROUNDS {
+            let name = format!("round {round}");
+            let Some(better) = self.stage(&name, &best, &mut known, &mut stages)? else {
+                break;
+            };
+            best = self.make(&better, &name.replace(' ', "-"))?;
+        }
         let smallest = match self.options.goal {
             Goal::Ram => Some(self.with_little_ram((&plan, &given), &mut best)?),
             Goal::Image | Goal::Both => None,
@@ -227,26 +228,33 @@ impl Job<'_> {
         }
     }
 
-    /// One search from a system that passes; the plan of a smaller one.
-    fn stage(&self, name: &str, from: &Built, stages: &mut Vec<Stage>) -> Result<Option<Plan>> {
-        let tree = self.tree(from)?;
-        let ways = Arc::new(self.ways(name, from, &tree)?);
-        if ways.space.is_empty() || self.over() {
+    /// One search from a system that passes, for changes that no earlier one
+    /// had; the plan of a smaller one.
+    fn stage(
+        &self,
+        name: &str,
+        from: &Built,
+        known: &mut BTreeSet<String>,
+        stages: &mut Vec<Stage>,
+    ) -> Result<Option<Plan>> {
+        if self.over() {
             return Ok(None);
         }
+        let tree = self.tree(from)?;
+        let (ways, together) = self.ways(from, &tree, known)?;
+        if ways.space.is_empty() {
+            return Ok(None);
+        }
+        let keys = ways.space.ids().map(|id| ways.space.change(id).key.clone());
+        known.extend(keys);
+        let ways = Arc::new(ways);
         self.session
             .progress
-            .note(&format!("{name}: {} changes to try", ways.space.len()));
+            .note(&format!("{name}: {}", report::to_try(&ways.space)));
         let executor = Arc::new(self.trials(from, &ways));
         let journal = Box::new(StoreJournal::new(&store_path(&self.session.cache)));
         let settings = self.settings();
-        let mut turns = match name {
-            CONSTANTS => vec![
-                Turn::new(GroupTesting::over(CONSTANTS, [CONSTANTS]), 3),
-                Turn::new(shrink::passes::Alternatives::new(), 1),
-            ],
-            _ => Ways::turns(),
-        };
+        let mut turns = Ways::turns(together);
         let cancel = settings.cancel.clone();
         let shrunk = self.watched(&cancel, || {
             Search::new(&ways.space, executor, journal, settings)?
@@ -272,40 +280,52 @@ impl Job<'_> {
         kconfig::load(from.ingredients.linux(), arch, &tools, session)
     }
 
-    fn ways(&self, name: &str, from: &Built, tree: &Tree) -> Result<Ways> {
+    /// What can be changed in a system, and what of it at once.
+    fn ways(
+        &self,
+        from: &Built,
+        tree: &Tree,
+        known: &BTreeSet<String>,
+    ) -> Result<(Ways, Vec<ChangeId>)> {
         let mut configuration = tree.evaluate(&from.plan.kernel)?;
-        let fixed = self.fixed();
-        let mut ways = Ways::new(self.context(from)?.as_str(), &self.options.only);
-        if name == CONSTANTS {
-            for way in constants::ways(&mut configuration, self.options.goal != Goal::Image) {
-                ways.add(way);
-            }
-            return Ok(ways);
-        }
         let only = &self.options.only;
-        if only.is_empty() || only.iter().any(|group| *group != USER_LAND) {
-            let mut insight = self.insight(from, from.ingredients.linux())?;
-            insight.reach = insight::reach(&from.plan, &from.ingredients, self.session)?;
-            *self.security.borrow_mut() = options::security(&mut configuration, &insight);
+        let searched = |group: &str| only.is_empty() || only.contains(&group);
+        let mut ways = Ways::new(self.context(from)?.as_str(), only, known);
+        let mut together = Vec::new();
+        if OPTIONS.iter().any(|group| searched(group)) {
             // What unpacks the ramdisk goes with how it is packed, or not at all.
-            let implied = from.plan.kernel.implied.iter().cloned();
-            let stays = Fixed {
-                symbols: fixed.symbols.iter().cloned().chain(implied).collect(),
-                ..fixed
-            };
-            options::add(&mut ways, &mut configuration, &insight, &stays);
+            let mut fixed = self.fixed();
+            fixed
+                .symbols
+                .extend(from.plan.kernel.implied.iter().cloned());
+            let mut before = tree.evaluate(&from.plan.kernel)?;
+            if searched(CONSTANTS) {
+                let ram = self.options.goal != Goal::Image;
+                for way in constants::ways(&mut configuration, &fixed, ram) {
+                    ways.add(way);
+                }
+            }
+            if OPTIONS.iter().any(|g| *g != CONSTANTS && searched(g)) {
+                let mut insight = self.insight(from, from.ingredients.linux())?;
+                insight.reach = insight::reach(&from.plan, &from.ingredients, self.session)?;
+                if self.security.borrow().is_empty() {
+                    *self.security.borrow_mut() = options::security(&mut before, &insight);
+                }
+                options::add(&mut ways, &mut configuration, &insight, &fixed);
+            }
+            together = options::together(&ways, &mut configuration, &fixed);
         }
         for way in applets::ways(&from.plan) {
             ways.add(way);
         }
-        Ok(ways)
+        Ok((ways, together))
     }
 
     /// What was seen of a system is kept: another boot would see a little more
     /// or less, and the same search must come from it.
     fn insight(&self, from: &Built, linux: &Source) -> Result<Insight> {
         let key = (&from.system.image_id, self.checks(&from.plan));
-        let id = identity("insight/1", &key)?;
+        let id = identity("insight/2", &key)?;
         let folder = self.session.cache.folder("coverage")?;
         let kept = folder.join(format!("{}.insight.json", id.short()));
         let ran = fs::read(&kept)
@@ -429,7 +449,7 @@ impl Job<'_> {
         event: &Event,
         progress: &shrink::Progress,
     ) {
-        if let Some(text) = report::words(event, progress) {
+        if let Some(text) = report::words(event, progress, &ways.space) {
             self.session.progress.note(&text);
         }
         if let Event::Better { candidate, .. } | Event::FellBack { candidate, .. } = event {

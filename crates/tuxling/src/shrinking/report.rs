@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use shrink::{Because, Cost, Event, Outcome, Progress, Rejection, Shrunk, Stopped};
+use shrink::{Because, Cost, Event, Outcome, Progress, Rejection, Shrunk, Space, Stopped};
 
 use super::trials::{cost, taken_kib};
 use crate::passes::Ways;
@@ -224,6 +224,25 @@ impl Stage {
     }
 }
 
+/// How many changes of a candidate are named.
+const SHOWN: usize = 8;
+
+/// What a search has before it, by groups.
+pub fn to_try(space: &Space) -> String {
+    let mut groups: Vec<(&str, usize)> = Vec::new();
+    for change in space.ids().map(|id| space.change(id)) {
+        match groups.iter_mut().find(|(name, _)| *name == change.group) {
+            Some((_, count)) => *count += 1,
+            None => groups.push((&change.group, 1)),
+        }
+    }
+    let groups: Vec<String> = groups
+        .iter()
+        .map(|(name, n)| format!("{n} {name}"))
+        .collect();
+    format!("{} changes to try: {}", space.len(), groups.join(", "))
+}
+
 fn stopped(stopped: &Stopped) -> String {
     match stopped {
         Stopped::Finished => "nothing more to try".to_owned(),
@@ -258,7 +277,7 @@ fn rejection(rejection: &Rejection) -> String {
 }
 
 /// An event in one line, where it is worth one.
-pub fn words(event: &Event, progress: &Progress) -> Option<String> {
+pub fn words(event: &Event, progress: &Progress, space: &Space) -> Option<String> {
     let mut text = match event {
         Event::Started {
             cost,
@@ -276,6 +295,15 @@ pub fn words(event: &Event, progress: &Progress) -> Option<String> {
             share_used_up: true,
         } => format!("{name}: its share of the time brought nothing"),
         Event::PassEnded { .. } => return None,
+        Event::Trying { beyond, .. } => {
+            let labels = beyond.iter().map(|(id, _)| &*space.change(*id).label);
+            let shown: Vec<&str> = labels.take(SHOWN).collect();
+            let more = match beyond.len().saturating_sub(SHOWN) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("trying: {}{more}", shown.join(", "))
+        }
         Event::Attempted {
             pass,
             outcome,

@@ -1,5 +1,6 @@
 //! Boots one system's kernels under conditions.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use vmlinux::Code;
 
 use super::conditions::Condition;
 use super::log::Layout;
-use crate::error::{Kind, Result};
+use crate::error::{Failure, Kind, Result};
+use crate::kernel::config;
 use crate::machine::boot::{self, BootReport, BootRequest, Observation};
 use crate::machine::qemu::Accelerator;
 use crate::recipe::Plan;
@@ -25,6 +27,19 @@ pub struct Runner {
     /// The folder of the whole system's outputs: its ramdisk and device tree.
     output: PathBuf,
     agent: PathBuf,
+    /// Whether its kernel chooses its address at each boot.
+    is_moved: bool,
+}
+
+/// Tells a kernel that would choose its address by chance to stay where it was
+/// linked: addresses are all that a log and a breakpoint know.
+const STAY: &str = " nokaslr";
+
+/// Whether a kernel chooses its address at each boot.
+fn is_moved(system: &System) -> Result<bool> {
+    let path = system.kernel.config();
+    let text = fs::read_to_string(&path).map_err(|e| Failure::io("read", &path, &e))?;
+    Ok(config::parse(&text).get("RANDOMIZE_BASE") == "y")
 }
 
 impl Runner {
@@ -35,6 +50,7 @@ impl Runner {
             qemu_version: check::qemu_version(plan, session)?,
             output: system.output.clone(),
             agent: session.phase("agent", || check::build_agent(system, session))?,
+            is_moved: is_moved(system)?,
         })
     }
 
@@ -51,6 +67,9 @@ impl Runner {
         let mut machine = check::machine(&self.plan, &self.output, Accelerator::Tcg, &[]);
         machine.kernel = kernel.join("image");
         machine.extra = extra;
+        if self.is_moved {
+            machine.cmdline.push_str(STAY);
+        }
         condition.apply(&mut machine);
         let request = BootRequest {
             machine,

@@ -66,6 +66,8 @@ pub enum Group {
     UserLand,
     /// Options that bring in code of which some ran.
     Used,
+    /// What the kernel says when something is wrong with it.
+    Messages,
 }
 
 /// What is to become small.
