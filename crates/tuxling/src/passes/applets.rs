@@ -21,25 +21,27 @@ const RAMDISKS: &[(Compression, &str)] = &[
     (Compression::Gzip, "RD_GZIP"),
 ];
 
-/// The changes of a plan's user land.
-pub fn ways(plan: &Plan) -> Vec<Way> {
+/// The changes of a plan's user land; `built` are the applets that it has.
+pub fn ways(plan: &Plan, built: &[&str]) -> Vec<Way> {
     let mut ways = Vec::new();
     let Some(busybox) = &plan.userland.busybox else {
         return ways;
     };
-    let named = named(plan);
+    let named = named(plan, built);
     if busybox.defconfig {
         ways.push(Way {
             key: "busybox".to_owned(),
             label: "BusyBox with the applets alone that the recipe names".to_owned(),
             group: USER_LAND,
-            edits: vec![Edit::OnlyApplets(named.iter().cloned().collect())],
+            edits: vec![Edit::OnlyApplets(
+                named.iter().map(|&n| n.to_owned()).collect(),
+            )],
             gain_bytes: 400_000,
             trial_time: TRIAL,
             risk: Some(0.1),
         });
     }
-    for applet in busybox.applets.iter().filter(|a| !named.contains(*a)) {
+    for applet in busybox.applets.iter().filter(|a| !named.contains(&***a)) {
         ways.push(Way {
             key: format!("applet {applet}"),
             label: format!("the applet {applet}"),
@@ -83,10 +85,7 @@ fn unpacked(plan: &Plan) -> Way {
 /// Applets that checks, exercises or init's files name, and those without
 /// which nothing starts. A word is enough: it costs a little and breaks
 /// nothing.
-fn named(plan: &Plan) -> BTreeSet<String> {
-    let Some(busybox) = &plan.userland.busybox else {
-        return BTreeSet::new();
-    };
+fn named<'b>(plan: &Plan, built: &[&'b str]) -> BTreeSet<&'b str> {
     let mut words: BTreeSet<&str> = ["sh", "init"].into();
     let texts = plan.checks.iter().flat_map(texts_of);
     let exercises = plan.exercises.iter().flat_map(|e| command(&e.command));
@@ -101,9 +100,10 @@ fn named(plan: &Plan) -> BTreeSet<String> {
     for text in texts.chain(exercises).chain(files) {
         words.extend(text.split(|c: char| !(c.is_ascii_alphanumeric() || "_-.".contains(c))));
     }
-    let all = busybox.applets.iter();
-    all.filter(|a| words.contains(a.as_str()))
-        .cloned()
+    built
+        .iter()
+        .copied()
+        .filter(|name| words.contains(name))
         .collect()
 }
 

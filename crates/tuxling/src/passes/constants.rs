@@ -68,6 +68,24 @@ const KNOWN: &[Constant] = &[
         ram_only: false,
     },
     Constant {
+        symbol: "HZ_PERIODIC",
+        values: &["y"],
+        why: "the timer ticks always",
+        ram_only: false,
+    },
+    Constant {
+        symbol: "UNWINDER_GUESS",
+        values: &["y"],
+        why: "traces of calls are guessed, without frame pointers or tables",
+        ram_only: false,
+    },
+    Constant {
+        symbol: "PROCESSOR_SELECT",
+        values: &["y"],
+        why: "opens the makers of processors",
+        ram_only: false,
+    },
+    Constant {
         symbol: "INIT_STACK_NONE",
         values: &["y"],
         why: "variables on the stack are not cleared",

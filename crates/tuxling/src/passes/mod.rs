@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::initramfs::Compression;
-use crate::recipe::Plan;
-use crate::recipe::plan::Request;
+use crate::recipe::plan::{BusyboxPlan, Request};
+use crate::recipe::{Plan, fragment, init};
 
 /// Numbers, choices and switches whose good value is known beforehand.
 pub const CONSTANTS: &str = "constants";
@@ -88,6 +88,7 @@ impl Edit {
                 if let Some(busybox) = &mut plan.userland.busybox {
                     busybox.defconfig = false;
                     busybox.applets.clone_from(names);
+                    ask_for_applets(busybox);
                 }
             }
             Edit::Ramdisk(compression, requests) => {
@@ -96,6 +97,22 @@ impl Edit {
             }
         }
     }
+}
+
+/// What BusyBox's defaults had, its applets now need by name; what was asked for
+/// besides comes later and wins.
+fn ask_for_applets(busybox: &mut BusyboxPlan) {
+    let mut requests = Vec::new();
+    for applet in &busybox.applets {
+        let by = format!("the applet {applet}");
+        requests.extend(fragment::trusted(init::applet_options(applet), &by));
+    }
+    requests.retain(|r| !busybox.implied.contains(&r.symbol));
+    busybox
+        .implied
+        .extend(requests.iter().map(|r| r.symbol.clone()));
+    requests.append(&mut busybox.requests);
+    busybox.requests = requests;
 }
 
 /// A request that the search makes.

@@ -8,8 +8,10 @@ fn plan() -> Plan {
 #[test]
 fn a_candidate_changes_the_plan_as_its_ways_say() {
     let plan = plan();
+    let busybox = plan.userland.busybox.as_ref().expect("has one");
+    let built: Vec<&str> = busybox.applets.iter().map(String::as_str).collect();
     let mut ways = Ways::new("test", &[], &BTreeSet::new());
-    for way in applets::ways(&plan) {
+    for way in applets::ways(&plan, &built) {
         ways.add(way);
     }
     let reboot = ways.space.find("applet reboot");
@@ -181,4 +183,30 @@ fn what_can_be_had_together_leaves_what_must_stay_and_the_likely_needed_for_last
     let mut again = Ways::new("test", &[], &known.collect());
     options::add(&mut again, &mut configuration, &insight(), &fixed);
     assert!(again.space.is_empty());
+}
+
+#[test]
+fn of_busyboxs_defaults_the_named_applets_stay_with_what_they_need() {
+    let mut plan = plan();
+    let busybox = plan.userland.busybox.as_mut().expect("has one");
+    *busybox = crate::recipe::plan::BusyboxPlan {
+        applets: Vec::new(),
+        defconfig: true,
+        requests: vec![request("TC", "n")],
+        implied: BTreeSet::new(),
+        ..busybox.clone()
+    };
+    let mut ways = Ways::new("test", &[], &BTreeSet::new());
+    for way in applets::ways(&plan, &["cat", "dd", "init", "sh", "udhcpc", "vi"]) {
+        ways.add(way);
+    }
+    let id = ways.space.find("busybox").expect("a change");
+    let taken = ways.space.with(&Candidate::default(), &[id]);
+    let changed = ways.apply(&plan, &taken);
+    let busybox = changed.userland.busybox.expect("has one");
+    assert!(!busybox.defconfig);
+    assert_eq!(busybox.applets, ["cat", "init", "sh", "udhcpc"]);
+    let asked = |symbol: &str| busybox.requests.iter().any(|r| r.symbol == symbol);
+    assert!(asked("SH_IS_ASH") && asked("TC"), "{:?}", busybox.requests);
+    assert!(busybox.implied.contains("SH_IS_ASH"));
 }

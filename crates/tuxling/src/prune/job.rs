@@ -223,7 +223,7 @@ pub struct PruneOptions {
     pub adversity: adversity::Options,
     /// Names of functions that ran elsewhere.
     pub outside: BTreeSet<String>,
-    /// Whether functions stay or go as a whole, at `tight` too.
+    /// Whether functions stay or go as a whole at every level.
     pub whole_functions: bool,
     /// Patterns of functions that stay.
     pub keep: Vec<String>,

@@ -315,7 +315,9 @@ impl Job<'_> {
             }
             together = options::together(&ways, &mut configuration, &fixed);
         }
-        for way in applets::ways(&from.plan) {
+        let built = from.ingredients.busybox().map(|b| &b.applets);
+        let built: Vec<&str> = built.into_iter().flatten().map(|a| &*a.name).collect();
+        for way in applets::ways(&from.plan, &built) {
             ways.add(way);
         }
         Ok((ways, together))
