@@ -21,14 +21,13 @@ use crate::kernel::config::{self, Values};
 use crate::kernel::kconfig::{self, Tree};
 use crate::kernel::{self, Tools};
 use crate::passes::options::{Fixed, Insight};
-use crate::passes::{CONSTANTS, OPTIONS, Ways, applets, constants, options};
+use crate::passes::{OPTIONS, Ways, applets, constants, options};
 use crate::prune::job::{self as pruning, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use crate::prune::subject;
 use crate::recipe::Plan;
 use crate::recipe::plan::{PruneLevel, Security};
 use crate::report::Record;
 use crate::session::{Session, process_failure};
-use crate::source::Source;
 use crate::store::id::Id;
 use crate::trial::check::{self, CheckOptions};
 use crate::trial::ram::RamOptions;
@@ -287,32 +286,26 @@ impl Job<'_> {
         tree: &Tree,
         known: &BTreeSet<String>,
     ) -> Result<(Ways, Vec<ChangeId>)> {
-        let mut configuration = tree.evaluate(&from.plan.kernel)?;
         let only = &self.options.only;
-        let searched = |group: &str| only.is_empty() || only.contains(&group);
+        let searched = |group: &&str| only.is_empty() || only.contains(group);
         let mut ways = Ways::new(self.context(from)?.as_str(), only, known);
         let mut together = Vec::new();
-        if OPTIONS.iter().any(|group| searched(group)) {
+        if OPTIONS.iter().any(searched) {
+            let mut configuration = tree.evaluate(&from.plan.kernel)?;
             // What unpacks the ramdisk goes with how it is packed, or not at all.
             let mut fixed = self.fixed();
-            fixed
-                .symbols
-                .extend(from.plan.kernel.implied.iter().cloned());
-            let mut before = tree.evaluate(&from.plan.kernel)?;
-            if searched(CONSTANTS) {
-                let ram = self.options.goal != Goal::Image;
-                for way in constants::ways(&mut configuration, &fixed, ram) {
-                    ways.add(way);
-                }
+            let implied = from.plan.kernel.implied.iter().cloned();
+            fixed.symbols.extend(implied);
+            let mut insight = self.insight(from)?;
+            insight.reach = insight::reach(&from.plan, &from.ingredients, self.session)?;
+            if self.security.borrow().is_empty() {
+                *self.security.borrow_mut() = options::security(&mut configuration, &insight);
             }
-            if OPTIONS.iter().any(|g| *g != CONSTANTS && searched(g)) {
-                let mut insight = self.insight(from, from.ingredients.linux())?;
-                insight.reach = insight::reach(&from.plan, &from.ingredients, self.session)?;
-                if self.security.borrow().is_empty() {
-                    *self.security.borrow_mut() = options::security(&mut before, &insight);
-                }
-                options::add(&mut ways, &mut configuration, &insight, &fixed);
+            let ram = self.options.goal != Goal::Image;
+            for way in constants::ways(&mut configuration, &fixed, ram) {
+                ways.add(way);
             }
+            options::add(&mut ways, &mut configuration, &insight, &fixed);
             together = options::together(&ways, &mut configuration, &fixed);
         }
         let built = from.ingredients.busybox().map(|b| &b.applets);
@@ -325,7 +318,7 @@ impl Job<'_> {
 
     /// What was seen of a system is kept: another boot would see a little more
     /// or less, and the same search must come from it.
-    fn insight(&self, from: &Built, linux: &Source) -> Result<Insight> {
+    fn insight(&self, from: &Built) -> Result<Insight> {
         let key = (&from.system.image_id, self.checks(&from.plan));
         let id = identity("insight/2", &key)?;
         let folder = self.session.cache.folder("coverage")?;
@@ -334,6 +327,7 @@ impl Job<'_> {
             .ok()
             .and_then(|json| serde_json::from_slice(&json).ok());
         let fresh = ran.is_none();
+        let linux = from.ingredients.linux();
         let insight = insight::of_system(&from.plan, &from.system, linux, ran, self.session)?;
         if fresh {
             let json = serde_json::to_vec(&insight.ran)
