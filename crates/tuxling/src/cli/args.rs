@@ -259,8 +259,8 @@ pub struct Prune {
     /// Remove these functions, whatever needs them
     #[arg(long, value_name = "PATTERN")]
     pub drop: Vec<String>,
-    /// Keep functions that ran as a whole, and not only those parts of them that
-    /// ran
+    /// At tight, too, keep functions that ran as a whole, and not only those
+    /// parts of them that ran
     #[arg(long)]
     pub whole_functions: bool,
     /// Make the kernel of a certificate again and compare its bytes

@@ -132,7 +132,7 @@ impl Whole {
             agent::ADVERSARY_SOURCE,
         );
         let build_id = &self.system.kernel.build_id;
-        let id = identity("hardship/2", &(build_id, key))?;
+        let id = identity("hardship/1", &(build_id, key))?;
         let folder = session.cache.folder("coverage")?;
         let kept = folder.join(format!("{}.json", id.short()));
         if let Some(hardship) = read_kept(&kept) {
@@ -223,7 +223,7 @@ pub struct PruneOptions {
     pub adversity: adversity::Options,
     /// Names of functions that ran elsewhere.
     pub outside: BTreeSet<String>,
-    /// Whether functions stay or go as a whole at every level.
+    /// Whether functions stay or go as a whole, at `tight` too.
     pub whole_functions: bool,
     /// Patterns of functions that stay.
     pub keep: Vec<String>,

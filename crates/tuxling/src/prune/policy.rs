@@ -120,37 +120,23 @@ impl Kept {
                 kept.add(*index, Reason::Survives(needed.case.clone()));
             }
         }
-        for further in facts.hardship.iter().flat_map(|h| &h.further) {
-            let key = (
-                further.object.as_str(),
-                further.symbol.as_str(),
-                further.ordinal,
-            );
-            if let Some(index) = by_id.get(&key) {
-                ran.remove(index);
-            }
-        }
         kept.add_named(facts);
-        kept.close(facts.entries);
-        match level {
-            PruneLevel::Tight => kept.add_timing(facts),
-            PruneLevel::Balanced | PruneLevel::Safe => kept.add_rules(&mut ran, facts),
-        }
-        if level != PruneLevel::Safe && !facts.whole_functions {
+        if level == PruneLevel::Tight && !facts.whole_functions {
             kept.add_gaps(ran, facts);
         }
-        kept
-    }
-
-    /// What any rule needs stays whole.
-    fn add_rules(&mut self, ran: &mut Parts, facts: &Facts<'_>) {
-        let callable: BTreeSet<FunctionIndex> = facts.entries.callable.iter().copied().collect();
-        let mut needed = self.add_rule(rules::SYSTEM_CALLS, callable, facts);
-        for rule in rules::RULES {
-            let named = self.named_by(rule, facts);
-            needed.extend(self.add_rule(rule.name, named, facts));
+        kept.close(facts.entries);
+        if level == PruneLevel::Tight {
+            kept.add_timing(facts);
         }
-        ran.retain(|function, _| !needed.contains(function));
+        if level != PruneLevel::Tight {
+            let callable = facts.entries.callable.iter().copied().collect();
+            kept.add_rule(rules::SYSTEM_CALLS, callable, facts);
+            for rule in rules::RULES {
+                let named = kept.named_by(rule, facts);
+                kept.add_rule(rule.name, named, facts);
+            }
+        }
+        kept
     }
 
     /// Nobody makes these calls; but what is known to be needed all the same
@@ -243,21 +229,15 @@ impl Kept {
     }
 
     /// Keeps what a rule names, with all that is called from there by name, and
-    /// the callbacks that are handed over there. Gives all of them.
-    fn add_rule(
-        &mut self,
-        rule: &str,
-        named: BTreeSet<FunctionIndex>,
-        facts: &Facts<'_>,
-    ) -> BTreeSet<FunctionIndex> {
-        let needed = facts.graph.named_closure(named.iter().copied());
+    /// the callbacks that are handed over there.
+    fn add_rule(&mut self, rule: &str, named: BTreeSet<FunctionIndex>, facts: &Facts<'_>) {
+        let called = facts.graph.named_closure(named.iter().copied());
         for index in named {
             self.add(index, Reason::Rule(rule.to_owned()));
         }
-        for &index in &needed {
+        for index in called {
             self.add(index, Reason::Called(rule.to_owned()));
         }
-        needed
     }
 
     /// Adds what a boot has missed, and what that calls by name: at `tight`

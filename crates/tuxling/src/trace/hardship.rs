@@ -1,6 +1,6 @@
 //! What runs only under adversity: the traced kernel is booted once for each
-//! case that concerns the system, and what no ordinary boot has seen, of the
-//! kernel or of one function, is noted with the case that needed it.
+//! case that concerns the system, and what no ordinary boot has seen is noted
+//! with the case that needed it.
 //!
 //! The same boots tell which cases the system survives before anything is taken
 //! away: no more can be asked of it afterwards.
@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::FunctionIndex;
 
-use super::{Coverage, Marked, Ranges};
+use super::{Coverage, Marked};
 use crate::adversity::{self, Bench, Boot, CaseRecord};
 use crate::error::Result;
 use crate::machine::boot::Observation;
@@ -22,19 +22,17 @@ use crate::session::{Cached, Session};
 use crate::trial::Outcome;
 
 /// The version of the format.
-pub const SCHEMA: &str = "tuxling.hardship/2";
+pub const SCHEMA: &str = "tuxling.hardship/1";
 
 /// What of a kernel runs only under adversity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Hardship {
-    /// Always `tuxling.hardship/2`.
+    /// Always `tuxling.hardship/1`.
     pub schema: String,
     /// How the whole system took each case.
     pub cases: Vec<CaseRecord>,
     /// The functions that ran in none of the ordinary boots.
     pub functions: Vec<NeededBy>,
-    /// Those of which more ran than in the ordinary boots.
-    pub further: Vec<NeededBy>,
 }
 
 /// A function, and the first case that needed it.
@@ -69,14 +67,13 @@ pub fn trace(
 ) -> Result<Hardship> {
     let log = dir.join("in_asm.log");
     let all = subject.program.functions();
-    let known: BTreeMap<(&str, &str, u32), &Ranges> = coverage
+    let known: BTreeSet<(&str, &str, u32)> = coverage
         .functions
         .iter()
-        .map(|f| ((f.object.as_str(), f.symbol.as_str(), f.ordinal), &f.ran))
+        .map(|f| (f.object.as_str(), f.symbol.as_str(), f.ordinal))
         .collect();
     let mut cases = Vec::new();
     let mut needed: BTreeMap<FunctionIndex, &str> = BTreeMap::new();
-    let mut further: BTreeMap<FunctionIndex, &str> = BTreeMap::new();
     for case in bench.cases() {
         if let Some(record) = adversity::not_concerned(case, plan) {
             cases.push(record);
@@ -102,16 +99,12 @@ pub fn trace(
         if record.survived != Some(true) {
             let _ = std::fs::remove_file(&log);
         } else {
-            for (function, ran) in marked.ran(&log)? {
+            for function in marked.ran(&log)?.into_keys() {
                 let Some(id) = all.get(function.0 as usize).map(|f| &f.id) else {
                     continue;
                 };
-                match known.get(&(id.object.as_str(), id.symbol.as_str(), id.ordinal)) {
-                    None => _ = needed.entry(function).or_insert(case.name),
-                    Some(before) if !before.cover(&ran) => {
-                        further.entry(function).or_insert(case.name);
-                    }
-                    Some(_) => {}
+                if !known.contains(&(id.object.as_str(), id.symbol.as_str(), id.ordinal)) {
+                    needed.entry(function).or_insert(case.name);
                 }
             }
         }
@@ -128,22 +121,18 @@ pub fn trace(
         ));
         cases.push(record);
     }
-    let named = |functions: BTreeMap<FunctionIndex, &str>| {
-        let named = functions.into_iter().filter_map(|(function, case)| {
-            let id = &all.get(function.0 as usize)?.id;
-            Some(NeededBy {
-                object: id.object.clone(),
-                symbol: id.symbol.clone(),
-                ordinal: id.ordinal,
-                case: case.to_owned(),
-            })
-        });
-        named.collect()
-    };
+    let functions = needed.iter().filter_map(|(function, case)| {
+        let id = &all.get(function.0 as usize)?.id;
+        Some(NeededBy {
+            object: id.object.clone(),
+            symbol: id.symbol.clone(),
+            ordinal: id.ordinal,
+            case: (*case).to_owned(),
+        })
+    });
     Ok(Hardship {
         schema: SCHEMA.to_owned(),
-        functions: named(needed),
-        further: named(further),
+        functions: functions.collect(),
         cases,
     })
 }

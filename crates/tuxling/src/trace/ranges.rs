@@ -36,14 +36,6 @@ impl Ranges {
         self.0.iter().map(|(start, end)| *start..*end).collect()
     }
 
-    /// Whether all of these lie within.
-    pub fn cover(&self, others: &Ranges) -> bool {
-        others.0.iter().all(|(start, end)| {
-            let before = self.0.range(..=start).next_back();
-            before.is_some_and(|(_, covered)| covered >= end)
-        })
-    }
-
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -117,21 +109,6 @@ mod tests {
             }
             let text = String::from(ranges.clone());
             prop_assert_eq!(Ranges::try_from(text), Ok(ranges));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn it_covers_what_has_no_address_outside(
-            one in proptest::collection::vec((0u64..60, 0u64..20), 0..8),
-            other in proptest::collection::vec((0u64..60, 0u64..6), 0..4)
-        ) {
-            let set = |all: &[(u64, u64)]| -> (Ranges, BTreeSet<u64>) {
-                let ranges = || all.iter().map(|(start, length)| *start..start + length);
-                (ranges().collect(), ranges().flatten().collect())
-            };
-            let ((one, plain), (other, others)) = (set(&one), set(&other));
-            prop_assert_eq!(one.cover(&other), others.is_subset(&plain));
         }
     }
 
