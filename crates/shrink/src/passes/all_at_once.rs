@@ -61,7 +61,7 @@ impl Pass for AllAtOnce {
         }
         let left = self.taking.len().saturating_sub(self.give_back);
         let given = self.taking.split_off(left);
-        // What can't do without them stays as well.
+        // What they fall with stays as well.
         let held = view.space().held_by(&given);
         self.taking.retain(|id| !held.contains(id));
         self.give_back *= 2;

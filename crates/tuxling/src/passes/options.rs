@@ -148,7 +148,7 @@ pub fn together(
     configuration: &mut Configuration<'_>,
     fixed: &Fixed,
 ) -> Vec<ChangeId> {
-    let mut all = Vec::new();
+    let (mut all, mut staying) = (Vec::new(), Vec::new());
     for id in ways.space.order() {
         let group = &*ways.space.change(id).group;
         if group == MESSAGES {
@@ -167,11 +167,16 @@ pub fn together(
             let name = &tree.symbol(change.symbol).name;
             fixed.has(name) || VOICE.contains(&&**name)
         };
-        if !changes.iter().any(touches) {
+        if changes.iter().any(touches) {
+            staying.push(id);
+        } else {
             configuration.set(&asked);
             all.push(id);
         }
     }
+    // What they fall with stays as well.
+    let held = ways.space.held_by(&staying);
+    all.retain(|id| !held.contains(id));
     all.sort_by_key(|&id| {
         let change = ways.space.change(id);
         let class = match &*change.group {
