@@ -16,6 +16,7 @@ pub mod passes;
 pub mod process;
 pub mod prune;
 pub mod recipe;
+pub mod record;
 pub mod report;
 pub mod session;
 pub mod shrinking;

@@ -4,10 +4,12 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::doctor::Distribution;
 use crate::error::{Failure, Kind, Result};
 use crate::process::{ProcessError, Processes};
-use crate::report::record::PhaseRecord;
 use crate::store::Cache;
 
 /// Who is told how the work goes on. All of it goes to standard error.
@@ -32,6 +34,17 @@ impl Progress for Silent {
     fn end(&self, _: &str, _: Duration, _: bool) {}
     fn note(&self, _: &str) {}
     fn tool_line(&self, _: &str) {}
+}
+
+/// One phase of the work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseRecord {
+    /// Its name: `sources`, `kernel`, …
+    pub name: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// Whether its result was there already.
+    pub cached: bool,
 }
 
 /// What every phase needs besides its input.

@@ -23,10 +23,11 @@ use crate::machine::qemu::Accelerator;
 use crate::machine::watch::Progress;
 use crate::recipe::Plan;
 use crate::recipe::plan::{CheckKind, CheckPlan, Expectation, GuestCommand, Via};
+use crate::record::{CheckOutcome, Outcome};
 use crate::session::{Cached, Session};
+use crate::trial::check;
 use crate::trial::check::GuestPrograms;
 use crate::trial::system::System;
-use crate::trial::{CheckOutcome, Outcome, check};
 use crate::units::Bytes;
 
 /// The version of the result's format.

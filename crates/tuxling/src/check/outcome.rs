@@ -6,8 +6,7 @@ use std::time::Duration;
 use super::verdict::errno_text;
 use crate::machine::console::{Scanner, Trouble, telling_line};
 use crate::recipe::plan::Via;
-use crate::report::record::CheckRecord;
-use crate::trial::{CheckOutcome, Outcome};
+use crate::record::{CheckOutcome, CheckRecord, Outcome};
 use crate::units::{grouped, show_duration};
 
 /// How the boot ended.

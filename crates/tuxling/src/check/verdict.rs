@@ -11,8 +11,7 @@ use super::echo::Echo;
 use super::protocol::{End, Ended};
 use super::wire::{self, Mac, Packet};
 use crate::recipe::plan::{CheckKind, CheckPlan, Expectation};
-use crate::report::record::CheckRecord;
-use crate::trial::CheckOutcome;
+use crate::record::{CheckOutcome, CheckRecord};
 use crate::units::{grouped, show_duration};
 
 /// How much of an unexpected output a detail shows.

@@ -5,13 +5,14 @@ use super::progress::Terminal;
 use super::{cwd, diff_kernels, dry_run, load, print, print_json, session};
 use crate::error::{Failure, Kind, Result};
 use crate::recipe::Plan;
-use crate::report::{Record, card, diff, growth};
+use crate::record::{Database, Record};
+use crate::report::budget::over_budget;
+use crate::report::{card, diff, growth};
 use crate::session::Session;
-use crate::source;
+use crate::store::Cache;
 use crate::store::cache::Lock;
-use crate::store::{Cache, Database};
-use crate::trial;
 use crate::trial::system::BuildOptions;
+use crate::{source, trial};
 
 /// Builds, and prints the sizes.
 pub fn run(args: &Build) -> Result<()> {
@@ -26,7 +27,7 @@ pub fn run(args: &Build) -> Result<()> {
     let _lock = lock_output(&plan, &options, &session)?;
     let system = trial::system::build(&plan, &options, &session)?;
     let record = trial::built_record(&plan, &system, &session);
-    trial::keep(&record, &system.output)?;
+    crate::record::keep(&record, &system.output)?;
     if args.json {
         print_json(&record)?;
     } else {
@@ -65,7 +66,7 @@ pub fn lock_output(plan: &Plan, options: &BuildOptions, session: &Session) -> Re
 
 /// Fails when the record is over the recipe's budget.
 pub fn within_budget(plan: &Plan, record: &Record) -> Result<()> {
-    let over = trial::over_budget(&plan.budget, record);
+    let over = over_budget(&plan.budget, record);
     if over.is_empty() {
         return Ok(());
     }
@@ -86,10 +87,10 @@ pub fn within_budget(plan: &Plan, record: &Record) -> Result<()> {
 /// What grew since the newest stored record that was within the budget. It only
 /// explains: where it can't be told, the budget is overrun all the same.
 fn grew(plan: &Plan, record: &Record) -> Option<String> {
-    let store = Database::open(&trial::store_path(&Cache::of_user().ok()?)).ok()?;
+    let store = Database::open(&crate::record::store_path(&Cache::of_user().ok()?)).ok()?;
     let attempts = store.all(&record.recipe).ok()?;
     let last = attempts.into_iter().rev().map(|a| a.record).find(|r| {
-        !r.ram.probe && r.board == record.board && trial::over_budget(&plan.budget, r).is_empty()
+        !r.ram.probe && r.board == record.board && over_budget(&plan.budget, r).is_empty()
     })?;
     let kernels = match last.ids.build_id == record.ids.build_id {
         true => None,

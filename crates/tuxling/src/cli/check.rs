@@ -10,8 +10,7 @@ use crate::recipe::Plan;
 use crate::report::card;
 use crate::session::Session;
 use crate::store::cache::write_whole;
-use crate::trial::System;
-use crate::trial::{self, check};
+use crate::trial::{self, System, check};
 
 /// Checks, prints the card, and fails when the system did not pass.
 pub fn run(args: &Check) -> Result<()> {
@@ -36,8 +35,8 @@ pub fn run(args: &Check) -> Result<()> {
     };
     let verdict = check::check(&plan, &system, &wanted, &session)?;
     let record = &verdict.record;
-    trial::keep(record, &system.output)?;
-    trial::remember(record, &session.cache)?;
+    crate::record::keep(record, &system.output)?;
+    crate::record::remember(record, &session.cache)?;
     let survived = match args.adversity && verdict.failure.is_none() {
         true => Some(adversity(args, &plan, &system, wanted, &session)?),
         false => None,

@@ -11,7 +11,7 @@ use crate::error::{Failure, Kind, Result};
 use crate::kbuild::Objects;
 use crate::kernel::linker::Kept;
 use crate::measure::bytes::{self, Given};
-use crate::report::Record;
+use crate::record::Record;
 use crate::report::kernel_diff::{self, KernelDiff, Side};
 use crate::session::Session;
 use crate::source;

@@ -38,8 +38,8 @@ pub fn run(args: &Ram) -> Result<()> {
         download: args.download.then_some(args.boots),
     };
     let (report, record) = trial::ram::smallest(&plan, &system, &wanted, &session)?;
-    trial::keep(&record, &system.output)?;
-    trial::remember(&record, &session.cache)?;
+    crate::record::keep(&record, &system.output)?;
+    crate::record::remember(&record, &session.cache)?;
     drop(session);
     if args.json {
         print_json(&report)?;

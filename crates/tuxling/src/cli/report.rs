@@ -9,18 +9,18 @@ use super::diff::record as record_of;
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, processes};
 use crate::error::{Failure, Kind, Result};
-use crate::kernel;
 use crate::process::shell_line;
 use crate::recipe::Plan;
+use crate::record::{Database, Record};
+use crate::report::diff;
 use crate::report::html::{HistoryRow, Page, html};
 use crate::report::map::{self, Map};
-use crate::report::{Record, diff};
 use crate::session::Session;
-use crate::source;
+use crate::store::Cache;
 use crate::store::cache::write_whole;
-use crate::store::{Cache, Database};
+use crate::trial::bytes as of;
 use crate::trial::system::{self, BuildOptions};
-use crate::trial::{self, bytes as of};
+use crate::{kernel, source};
 
 /// What is printed as JSON.
 #[derive(Serialize)]
@@ -119,7 +119,7 @@ fn mapped(
 /// Every stored record of a recipe; boots on machines that aren't the recipe's
 /// are left out.
 fn history(recipe: &str, cache: &Cache) -> Result<Vec<HistoryRow>> {
-    let store = Database::open(&trial::store_path(cache))?;
+    let store = Database::open(&crate::record::store_path(cache))?;
     let attempts = store.all(recipe)?;
     let own = attempts.iter().filter(|a| !a.record.ram.probe);
     Ok(own.map(HistoryRow::from).collect())

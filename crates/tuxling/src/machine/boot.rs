@@ -24,12 +24,10 @@ use crate::check::http::{FileServer, random_word};
 use crate::check::outcome::{self, BootEnd, BootFacts};
 use crate::check::typist::{Calling, Typist};
 use crate::error::{Failure, Kind, Result};
-use crate::measure::memory::GuestMemory;
 use crate::process::{Cmd, ProcessError, Processes};
 use crate::recipe::plan::{CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Via};
-use crate::report::record::{CheckRecord, ExerciseRecord, RamRecord};
+use crate::record::{CheckRecord, ExerciseRecord, GuestMemory, Outcome, RamRecord};
 use crate::session::missing_tool;
-use crate::trial::Outcome;
 use crate::units::Bytes;
 
 /// How often the files are looked at.

@@ -14,10 +14,10 @@ use crate::check::protocol::{self, Ended, Message, Subject, When};
 use crate::check::typist::{Event, Typist};
 use crate::check::verdict::{self, Outside, Seen, ServedFile};
 use crate::check::wire::{self, Mac};
-use crate::measure::memory::{self, GuestMemory};
 use crate::recipe::plan::{CheckKind, CheckPlan, ExercisePlan, GuestCommand, Via};
-use crate::report::record::{CheckRecord, ExerciseRecord, RamRecord};
-use crate::trial::CheckOutcome;
+use crate::record::{
+    CheckOutcome, CheckRecord, ExerciseRecord, GuestMemory, RamRecord, meminfo_kib,
+};
 use crate::units::grouped;
 
 /// So much is read of a file at a time.
@@ -565,7 +565,7 @@ impl<'a> Watch<'a> {
             total_kib: self.memory.map(|(total, _)| total),
             used_kib: self.memory.map(|(total, free)| total.saturating_sub(free)),
             free_kib: self.memory.map(|(_, free)| free),
-            cache_kib: memory::meminfo_kib(&String::from_utf8_lossy(&self.meminfo), "Cached"),
+            cache_kib: meminfo_kib(&String::from_utf8_lossy(&self.meminfo), "Cached"),
             agent_kib: self.agent_kib,
             ..RamRecord::default()
         }

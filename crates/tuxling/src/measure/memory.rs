@@ -8,18 +8,7 @@
 //! an entry without a source is `None`.
 
 use super::system_map::SystemMap;
-use crate::report::record::{MemEntry, MemOwner, MemRecord};
-
-/// What a guest's own files said of its RAM.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GuestMemory {
-    /// All that the kernel manages and what of it is free, by sysinfo(2).
-    pub sysinfo_kib: Option<(u64, u64)>,
-    /// /proc/meminfo; empty where there is no /proc.
-    pub meminfo: String,
-    /// /proc/zoneinfo; empty where there is no /proc.
-    pub zoneinfo: String,
-}
+use crate::record::{GuestMemory, MemEntry, MemOwner, MemRecord, meminfo_kib};
 
 /// What a ledger is made from.
 #[derive(Clone, Copy, Debug)]
@@ -38,17 +27,6 @@ pub struct MemoryEvidence<'a> {
     pub device_tree_bytes: Option<u64>,
     /// The checks' own agent.
     pub agent_kib: Option<u64>,
-}
-
-/// A value of /proc/meminfo (proc(5)), in KiB.
-pub fn meminfo_kib(text: &str, key: &str) -> Option<u64> {
-    text.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        if name != key {
-            return None;
-        }
-        value.split_whitespace().next()?.parse().ok()
-    })
 }
 
 /// The ledger; `None` when not even the kernel's own sum is known.

@@ -7,7 +7,7 @@ pub mod system_map;
 use vmlinux::{BootImage, Sections};
 
 use crate::error::{Failure, Kind, Result};
-use crate::report::record::{ImageSizes, VmlinuxSizes};
+use crate::record::{ImageSizes, VmlinuxSizes};
 
 /// Sizes of what a boot loader loads.
 pub fn image_sizes(

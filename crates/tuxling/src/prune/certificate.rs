@@ -16,11 +16,11 @@ use super::repair::Attempt;
 use crate::adversity::CaseRecord;
 use crate::error::{Failure, Kind};
 use crate::recipe::plan::PruneLevel;
+use crate::record::Outcome;
 use crate::store::Id;
 use crate::trace::conditions::Condition;
 use crate::trace::estimate::Missing;
 use crate::trace::ranges::Ranges;
-use crate::trial::Outcome;
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.certificate/1";

@@ -18,7 +18,7 @@ use crate::error::{Failure, Kind, Result};
 use crate::kernel::{self, Kernel};
 use crate::recipe::Plan;
 use crate::recipe::plan::PruneLevel;
-use crate::report::Record;
+use crate::record::Record;
 use crate::session::{Cached, Session};
 use crate::store::cache::write_whole;
 use crate::store::id::Id;
@@ -316,8 +316,8 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
     });
     let path = certificate_path(&whole.plan, &system.output);
     write_whole(&path, &json(&certificate)?)?;
-    trial::keep(&record, &system.output)?;
-    trial::remember(&record, &session.cache)?;
+    crate::record::keep(&record, &system.output)?;
+    crate::record::remember(&record, &session.cache)?;
     Ok(PrunedSystem {
         record,
         before: trial::built_record(&whole.plan, &whole.system, session),

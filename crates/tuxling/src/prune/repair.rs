@@ -20,10 +20,10 @@ use crate::error::{Failure, Kind, Result};
 use crate::machine::boot::{BootReport, Observation, TrapWords, Traps};
 use crate::machine::gdb::{TrapPoints, TrapSeen};
 use crate::recipe::plan::PruneLevel;
+use crate::record::Outcome;
 use crate::session::Session;
 use crate::trace::Runner;
 use crate::trace::conditions::Condition;
-use crate::trial::Outcome;
 
 /// More attempts than this don't converge.
 const ATTEMPTS_LIMIT: u32 = 200;

@@ -3,10 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::record::{MemOwner, MemRecord, Record};
 use crate::process::shell_line;
 use crate::recipe::plan::Via;
-use crate::trial::CheckOutcome;
+use crate::record::{CheckOutcome, MemOwner, MemRecord, Record};
 use crate::units::{grouped, show_duration};
 
 /// The card of a record, in plain text. `interactive` is the command that boots
@@ -246,8 +245,8 @@ fn phases(out: &mut String, record: &Record) -> std::fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::record::CheckRecord;
-    use crate::report::record::tests::record;
+    use crate::record::CheckRecord;
+    use crate::record::fixture::record;
 
     #[test]
     fn sizes_checks_and_the_way_to_boot_are_on_the_card() {

@@ -6,8 +6,8 @@ use std::fmt::Write;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::record::{MemEntry, Record};
 use crate::measure::memory::UNACCOUNTED;
+use crate::record::{MemEntry, Record};
 use crate::units::grouped;
 
 /// The version of the difference's format.
@@ -367,8 +367,8 @@ fn signed(value: i64, plus: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::record::tests::record;
-    use crate::report::record::{MemOwner, MemRecord};
+    use crate::record::fixture::record;
+    use crate::record::{MemOwner, MemRecord};
 
     #[test]
     fn figures_stand_side_by_side_with_their_change() {

@@ -9,8 +9,7 @@ use serde::Serialize;
 
 use super::card::card;
 use super::diff::Diff;
-use super::record::Record;
-use crate::store::database::Attempt;
+use crate::record::{Attempt, Record};
 
 const PAGE: &str = include_str!("html/page.html");
 const STYLE: &str = include_str!("html/page.css");
@@ -78,7 +77,7 @@ pub struct LedgerRow {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HistoryRow {
     at: i64,
-    outcome: Option<crate::trial::Outcome>,
+    outcome: Option<crate::record::Outcome>,
     total_bytes: u64,
     kernel_bytes: u64,
     ramdisk_bytes: u64,
@@ -149,7 +148,7 @@ fn in_script(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::record::tests::record;
+    use crate::record::fixture::record;
 
     fn page(record: &Record) -> Page<'_> {
         Page {

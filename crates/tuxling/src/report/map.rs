@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::html::{Leaf, LedgerRow, Unit};
-use super::record::MemRecord;
 use super::size::{ALWAYS, NO_OBJECT, SHARED, UNKNOWN};
 use crate::measure::bytes::ramdisk::Part;
 use crate::measure::bytes::{BroughtBy, Bytes, LeafKind};
+use crate::record::MemRecord;
 
 /// What the bytes of an image belong to, as the page has it.
 #[derive(Clone, Debug, Default)]
@@ -122,7 +122,7 @@ pub fn share_note(bytes: &Bytes) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::record::{MemEntry, MemOwner};
+    use crate::record::{MemEntry, MemOwner};
 
     #[test]
     fn applets_stand_under_their_program() {

@@ -1,6 +1,7 @@
 //! Records (what was measured) and what is shown of them. Pure: a report is a
 //! function of records.
 
+pub mod budget;
 pub mod card;
 pub mod diff;
 pub mod diff_markdown;
@@ -9,8 +10,5 @@ pub mod html;
 pub mod kernel_diff;
 pub mod map;
 pub mod ram;
-pub mod record;
 pub mod size;
 pub mod why;
-
-pub use record::Record;

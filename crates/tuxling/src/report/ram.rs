@@ -5,7 +5,7 @@ use std::fmt::Write;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::trial::Outcome;
+use crate::record::Outcome;
 use crate::units::grouped;
 
 /// The version of the format.

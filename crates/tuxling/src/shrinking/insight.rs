@@ -13,12 +13,13 @@ use crate::machine::boot::Observation;
 use crate::measure::bytes::Kernel;
 use crate::passes::options::{Insight, Ran};
 use crate::recipe::Plan;
+use crate::record::Outcome;
 use crate::session::{Cached, Session};
 use crate::source::Source;
 use crate::trace::conditions::Condition;
 use crate::trace::{Marked, Runner, executed};
+use crate::trial::bytes;
 use crate::trial::system::{Ingredients, System};
-use crate::trial::{Outcome, bytes};
 
 /// How the functions begin that system calls come to
 /// (include/linux/syscalls.h, arch/x86/include/asm/syscall_wrapper.h).

@@ -15,7 +15,6 @@ use super::journal::StoreJournal;
 use super::report::{self, Report, SmallestRam, Stage};
 use super::trials::Trials;
 use super::written::{self, Evidence, Tiny};
-use crate::adversity;
 use crate::error::{Failure, Kind, Result};
 use crate::kernel::config::{self, Values};
 use crate::kernel::kconfig::{self, Tree};
@@ -26,14 +25,14 @@ use crate::prune::job::{self as pruning, PruneOptions, PrunedSystem, TRACE_RUNS,
 use crate::prune::subject;
 use crate::recipe::Plan;
 use crate::recipe::plan::{PruneLevel, Security};
-use crate::report::Record;
+use crate::record::{Record, store_path};
 use crate::session::{Session, process_failure};
 use crate::store::id::Id;
 use crate::trial::check::{self, CheckOptions};
 use crate::trial::ram::RamOptions;
 use crate::trial::system::{self, BuildOptions, Ingredients, System};
-use crate::trial::{self, store_path};
 use crate::units::Bytes;
+use crate::{adversity, trial};
 
 /// One trial takes no longer: a whole kernel has to fit.
 const TRIAL_LIMIT: Duration = Duration::from_secs(45 * 60);
@@ -214,7 +213,7 @@ impl Job<'_> {
         })?;
         let system = ingredients.finish(plan, &options, kernel)?;
         let verdict = check::check(plan, &system, &self.options.check, self.session)?;
-        trial::keep(&verdict.record, &system.output)?;
+        crate::record::keep(&verdict.record, &system.output)?;
         match verdict.failure {
             Some(failure) => Err(failure
                 .help("what is to be shrunk must pass its checks as it is: see `tuxling check`")),

@@ -11,7 +11,7 @@ use shrink::{Because, Cost, Event, Outcome, Progress, Rejection, Shrunk, Space, 
 use super::trials::{cost, taken_kib};
 use crate::passes::Ways;
 use crate::recipe::Plan;
-use crate::report::Record;
+use crate::record::Record;
 use crate::units::grouped;
 
 /// The version of the format.

@@ -15,13 +15,12 @@ use crate::passes::Ways;
 use crate::passes::options::Fixed;
 use crate::process::{Cancel, Processes};
 use crate::recipe::Plan;
-use crate::report::Record;
+use crate::record::{CheckOutcome, Record};
 use crate::session::{Session, Silent};
 use crate::store::Cache;
 use crate::store::id::Id;
 use crate::trial::check::{self, CheckOptions};
 use crate::trial::system::{self, BuildOptions, Ingredients};
-use crate::trial::{self, CheckOutcome};
 use crate::{kernel, source};
 
 /// How often it is looked whether a trial is still wanted.
@@ -127,7 +126,7 @@ impl Trials {
         let mut record = verdict.record;
         // Not one of the recipe's own, which are compared with each other.
         record.recipe = format!("{}.trial", plan.name);
-        trial::remember(&record, &self.cache)?;
+        crate::record::remember(&record, &self.cache)?;
         Ok(Answer::from(self.outcome(&record)).after(work))
     }
 
@@ -172,14 +171,14 @@ impl Trials {
     /// What a record says of the system.
     fn outcome(&self, record: &Record) -> Outcome {
         match record.outcome {
-            Some(trial::Outcome::Passed) => {}
-            Some(trial::Outcome::InfrastructureBroke) | None => {
+            Some(crate::record::Outcome::Passed) => {}
+            Some(crate::record::Outcome::InfrastructureBroke) | None => {
                 return Outcome::Broken {
                     why: record.reason.clone().unwrap_or_default(),
                 };
             }
             Some(other) => {
-                let failed = |c: &&crate::report::record::CheckRecord| {
+                let failed = |c: &&crate::record::CheckRecord| {
                     matches!(c.outcome, CheckOutcome::Failed | CheckOutcome::TimedOut)
                 };
                 let check = record.checks.iter().find(failed).map(|c| c.name.clone());

@@ -10,7 +10,7 @@ use crate::prune::certificate::Certificate;
 use crate::prune::job::{self as pruning, PruneOptions, Whole, certificate_path};
 use crate::prune::rebuild;
 use crate::recipe::Plan;
-use crate::report::Record;
+use crate::record::Record;
 use crate::session::Session;
 use crate::source;
 use crate::store::cache::write_whole;

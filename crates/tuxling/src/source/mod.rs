@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Failure, Kind, Result};
 use crate::process::{ProcessError, Processes};
 use crate::recipe::plan::{PatchFile, SourceWish};
-use crate::report::record::SourceRecord;
+use crate::record::SourceRecord;
 use crate::store::{Cache, Id};
 
 pub use lock::{LockEntry, LockFile};

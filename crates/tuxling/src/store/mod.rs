@@ -1,11 +1,8 @@
-//! What is kept: the cache folder, its locks, the identities, and the database
-//! of attempts and records.
+//! What is kept: the cache folder, its locks, and the identities.
 
 pub mod cache;
 pub mod collect;
-pub mod database;
 pub mod id;
 
 pub use cache::Cache;
-pub use database::Database;
 pub use id::Id;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::conditions::Condition;
 use super::estimate::Missing;
 use super::ranges::Ranges;
-use crate::trial::Outcome;
+use crate::record::Outcome;
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.coverage/2";

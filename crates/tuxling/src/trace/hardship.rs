@@ -18,8 +18,8 @@ use crate::error::Result;
 use crate::machine::boot::Observation;
 use crate::prune::subject::Subject;
 use crate::recipe::Plan;
+use crate::record::Outcome;
 use crate::session::{Cached, Session};
-use crate::trial::Outcome;
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.hardship/1";

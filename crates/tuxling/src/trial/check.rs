@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::system::System;
-use super::{CheckOutcome, Outcome, built_record, diagnosis, store_path};
+use super::{built_record, diagnosis};
 use crate::check::agent::{self, GuestCompiler};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
@@ -22,10 +22,10 @@ use crate::recipe::Plan;
 use crate::recipe::plan::{
     CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, StaticAddress,
 };
-use crate::report::Record;
-use crate::report::record::{BootRecord, MemRecord, RamRecord};
+use crate::record::{
+    BootRecord, CheckOutcome, Database, MemRecord, Outcome, RamRecord, Record, store_path,
+};
 use crate::session::{Cached, Session, missing_tool, process_failure};
-use crate::store::Database;
 use crate::store::cache::{fill_folder, write_whole};
 use crate::store::id::Id;
 

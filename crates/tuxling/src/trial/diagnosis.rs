@@ -4,14 +4,16 @@ use std::fs;
 
 use crate::check::agent;
 use crate::check::diagnosis::listing::{Elf, Listing};
-use crate::check::diagnosis::{Diagnosis, Known, diagnose};
+use crate::check::diagnosis::{Known, diagnose};
 use crate::kernel::config;
 use crate::machine::boot::BootReport;
 use crate::machine::qemu::{Accelerator, Machine};
 use crate::recipe::{Plan, fragment};
+use crate::record::Diagnosis;
 use crate::units::Bytes;
 
-use super::{Outcome, System};
+use super::System;
+use crate::record::Outcome;
 
 /// Texts of a boot that passed and is to be looked at all the same.
 const COMPLAINTS: &[&str] = &[

@@ -12,7 +12,7 @@ use crate::kernel::{self, Resolved, Tools};
 use crate::measure;
 use crate::prune::{rebuild, subject};
 use crate::recipe::plan::{CertificateFile, KernelPlan, PatchFile, Placement, Plan, SourceWish};
-use crate::report::record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
+use crate::record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 use crate::session::{Cached, Session};
 use crate::source::{self, LockFile, Package, Source};
 use crate::store::cache::write_whole;

@@ -1,7 +1,7 @@
 //! What is wrong with this machine, or with what QEMU was asked for.
 
-use super::{Diagnosis, Known, diagnosis};
-use crate::trial::Outcome;
+use super::{Known, diagnosis};
+use crate::record::{Diagnosis, Outcome};
 use crate::units::{Bytes, grouped};
 
 pub(super) fn diagnose(known: &Known<'_>) -> Vec<Diagnosis> {

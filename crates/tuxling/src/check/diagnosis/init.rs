@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::listing::{Elf, Listing, Node, NodeKind};
-use super::{Diagnosis, Known, diagnosis};
+use super::{Known, diagnosis};
+use crate::record::Diagnosis;
 
 const ENOENT: i32 = 2;
 const ENOEXEC: i32 = 8;

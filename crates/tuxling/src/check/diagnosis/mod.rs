@@ -12,28 +12,11 @@ mod network;
 mod unpacking;
 mod userland;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
 use crate::kernel::config::Values;
 use crate::machine::watch::DhcpTraffic;
 use crate::recipe::plan::{NetworkMode, NetworkPlan};
-use crate::report::record::CheckRecord;
-use crate::trial::{CheckOutcome, Outcome};
+use crate::record::{CheckOutcome, CheckRecord, Diagnosis, Outcome};
 use listing::Listing;
-
-/// One cause, as it is shown and recorded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Diagnosis {
-    /// Its name in docs/diagnoses.md: `init-not-executable`.
-    pub id: String,
-    /// What is wrong, in one sentence.
-    pub cause: String,
-    /// What shows it: lines of the console, facts of the configuration.
-    pub evidence: Vec<String>,
-    /// What to do about it.
-    pub mend: String,
-}
 
 /// All that is known of a boot that has ended.
 #[derive(Debug)]

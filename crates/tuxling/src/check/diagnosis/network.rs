@@ -1,7 +1,8 @@
 //! Why there is no network.
 
-use super::{Diagnosis, Known, diagnosis};
+use super::{Known, diagnosis};
 use crate::recipe::plan::NetworkMode;
+use crate::record::Diagnosis;
 
 /// The drivers of QEMU's network cards, by the cards' names there.
 const DRIVERS: &[(&str, &str)] = &[

@@ -1,7 +1,8 @@
 //! Why the ramdisk was not unpacked.
 
-use super::{Diagnosis, Known, diagnosis};
+use super::{Known, diagnosis};
 use crate::initramfs::Compression;
+use crate::record::Diagnosis;
 use crate::units::grouped;
 
 pub(super) fn diagnose(known: &Known<'_>) -> Vec<Diagnosis> {

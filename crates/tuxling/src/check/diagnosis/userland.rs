@@ -1,6 +1,7 @@
 //! What the user land complains about.
 
-use super::{Diagnosis, Known, diagnosis};
+use super::{Known, diagnosis};
+use crate::record::Diagnosis;
 
 pub(super) fn diagnose(known: &Known<'_>) -> Vec<Diagnosis> {
     [no_tty(known), no_proc(known), no_console_device(known)]

@@ -4,7 +4,7 @@ use crate::machine::arch::RamdiskPlace;
 use crate::machine::inspect::Inspection;
 use crate::measure::system_map::SystemMap;
 use crate::recipe::plan::Placement;
-use crate::trial::Outcome;
+use crate::record::Outcome;
 use crate::units::grouped;
 
 /// What was seen of a boot that failed, and what is known of the system.

@@ -11,11 +11,10 @@ use crate::machine::boot::{self, BootReport, BootRequest};
 use crate::machine::inspect::InspectWish;
 use crate::measure::memory;
 use crate::recipe::Plan;
-use crate::report::Record;
+use crate::record::{Database, Record, remember, store_path};
 use crate::session::Session;
-use crate::store::Database;
+use crate::trial::System;
 use crate::trial::check::{self, Bench, CheckOptions};
-use crate::trial::{System, remember, store_path};
 use crate::units::{Bytes, grouped};
 
 /// A boot that is silent for so many times the longest pause of one that

@@ -5,7 +5,7 @@ use super::*;
 use crate::machine::inspect::Inspection;
 use crate::measure::system_map::SystemMap;
 use crate::recipe::plan::Placement;
-use crate::trial::Outcome;
+use crate::record::Outcome;
 use proptest::prelude::*;
 use std::sync::LazyLock;
 

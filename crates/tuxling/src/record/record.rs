@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::check::diagnosis::Diagnosis;
+use super::{CheckOutcome, Diagnosis, Outcome};
 use crate::recipe::plan::Via;
+use crate::session::PhaseRecord;
 use crate::store::Id;
-use crate::trial::{CheckOutcome, Outcome};
 
 /// The version of the record's format.
 pub const SCHEMA: &str = "tuxling.record/1";
@@ -226,17 +226,6 @@ pub struct BootRecord {
     pub seconds: Option<f64>,
 }
 
-/// One phase of the work.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PhaseRecord {
-    /// Its name: `sources`, `kernel`, …
-    pub name: String,
-    /// How long it took.
-    pub seconds: f64,
-    /// Whether its result was there already.
-    pub cached: bool,
-}
-
 /// What went in.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Inputs {
@@ -275,40 +264,9 @@ pub struct Ids {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
+    use super::super::fixture::record;
     use super::*;
-
-    /// A record with the fewest values.
-    pub(crate) fn record() -> Record {
-        Record {
-            schema: SCHEMA.to_owned(),
-            recipe: "tiny".to_owned(),
-            board: "pc".to_owned(),
-            outcome: Some(Outcome::Passed),
-            reason: None,
-            image: ImageSizes {
-                kernel_bytes: 1000,
-                payload_bytes: Some(900),
-                device_tree_bytes: None,
-                ramdisk_bytes: 50,
-                total_bytes: 1050,
-            },
-            vmlinux: VmlinuxSizes::default(),
-            ramdisk: RamdiskSizes::default(),
-            checks: Vec::new(),
-            diagnoses: Vec::new(),
-            exercises: Vec::new(),
-            ram: RamRecord::default(),
-            mem: None,
-            boot: BootRecord::default(),
-            phases: Vec::new(),
-            inputs: Inputs::default(),
-            qemu: Vec::new(),
-            accelerator: None,
-            qemu_version: None,
-            ids: Ids::default(),
-        }
-    }
 
     #[test]
     fn what_was_not_measured_is_null_not_absent() {

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::id::Id;
+use super::Record;
 use crate::error::{Failure, Kind, Result};
-use crate::report::Record;
+use crate::store::Id;
 
 /// The database of attempts.
 #[derive(Debug)]
@@ -179,7 +179,7 @@ fn broken(doing: &str, error: &rusqlite::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::record::tests::record;
+    use crate::record::fixture::record;
 
     #[test]
     fn attempts_are_added_once_and_the_newest_is_found() {

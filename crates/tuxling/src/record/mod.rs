@@ -1,0 +1,22 @@
+//! The words that all else speaks: what was measured of a trial and how it
+//! ended; and where records are kept.
+
+mod database;
+mod diagnosis;
+#[cfg(test)]
+pub mod fixture;
+mod guest_memory;
+mod keep;
+mod outcome;
+#[allow(clippy::module_inception)] // The crate's root soon.
+mod record;
+
+pub use database::{Attempt, Database};
+pub use diagnosis::Diagnosis;
+pub use guest_memory::{GuestMemory, meminfo_kib};
+pub use keep::{keep, remember, store_path};
+pub use outcome::{CheckOutcome, Outcome};
+pub use record::{
+    BootRecord, CheckRecord, ExerciseRecord, Ids, ImageSizes, Inputs, MemEntry, MemOwner,
+    MemRecord, RamRecord, RamdiskSizes, Record, SCHEMA, SourceRecord, VmlinuxSizes,
+};
