@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 
 use tuxling::error::{Kind, Result};
 use tuxling::process::{Cancel, Cmd, Processes};
+use tuxling::recipe::package::Package;
 use tuxling::recipe::plan::{PatchFile, SourceWish};
-use tuxling::source::{
-    Context, DebianSources, LockFile, Mode, Network, Package, Request, Source, obtain,
-};
+use tuxling::source::{Context, DebianSources, LockFile, Mode, Network, Request, Source, obtain};
 use tuxling::store::{Cache, Id};
 
 /// An archive in a folder (unsigned and trusted: by tests only), and a cache.

@@ -344,6 +344,11 @@ mod tests {
     fn every_case_has_a_name_of_its_own_and_is_documented() {
         let names: BTreeSet<&str> = ALL.iter().map(|case| case.name).collect();
         assert_eq!(names.len(), ALL.len());
+        assert!(
+            ALL.iter()
+                .map(|case| case.name)
+                .eq(crate::recipe::adversity::NAMES.iter().copied())
+        );
         let docs = include_str!("../../../../docs/adversity.md");
         for name in names {
             assert!(docs.contains(&format!("`{name}`")), "{name}");

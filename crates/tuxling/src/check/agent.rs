@@ -371,7 +371,7 @@ pub fn archive(
 mod tests {
     use super::*;
     use crate::machine::board::Port;
-    use crate::machine::qemu::GATEWAY;
+    use crate::recipe::plan::GATEWAY;
     use crate::units::Bytes;
 
     #[test]

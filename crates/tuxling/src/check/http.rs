@@ -243,7 +243,7 @@ mod tests {
         let [one, two] = servers.each_ref().map(|server| {
             let file = &server.files()[0];
             (
-                server.guest_url(file, crate::machine::qemu::GATEWAY),
+                server.guest_url(file, crate::recipe::plan::GATEWAY),
                 file.sha256(),
             )
         });

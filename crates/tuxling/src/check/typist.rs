@@ -14,12 +14,8 @@
 use std::time::{Duration, Instant};
 
 use super::protocol::{End, Ended};
-use crate::process::shell_line;
-use crate::recipe::plan::{CheckKind, CheckPlan, GuestCommand, Via};
-
-/// A command may be so long: BusyBox' shell reads lines of 1,024 bytes, and
-/// quotes and marks come on top.
-pub const LINE_LIMIT: usize = 400;
+use crate::recipe::plan::{CheckPlan, Via};
+use crate::recipe::typed::command;
 
 /// How often the shell is called while it doesn't answer.
 const CALL_EVERY: Duration = Duration::from_secs(1);
@@ -29,23 +25,6 @@ const OUTPUT_LIMIT: usize = 16384;
 
 /// What is kept of the console while a mark is waited for.
 const PENDING_LIMIT: usize = 1 << 16;
-
-/// What a check types; `None` for kinds that a console can't show.
-pub fn command(kind: &CheckKind) -> Option<String> {
-    let text = |command: &GuestCommand| match command {
-        GuestCommand::Shell(line) => line.clone(),
-        GuestCommand::Argv(words) => shell_line(words),
-    };
-    match kind {
-        CheckKind::Run { command, .. } | CheckKind::Sleep { command, .. } => Some(text(command)),
-        CheckKind::Ping { to, count, command } => Some(
-            command
-                .replace("{to}", &to.to_string())
-                .replace("{count}", &count.to_string()),
-        ),
-        CheckKind::Fetch { .. } | CheckKind::Dhcp { .. } | CheckKind::Echo { .. } => None,
-    }
-}
 
 /// When the shell is called: in QEMU, or on a board.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -321,6 +300,7 @@ fn clean(text: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::plan::{CheckKind, GuestCommand};
     use proptest::prelude::*;
 
     fn check(line: &str) -> CheckPlan {

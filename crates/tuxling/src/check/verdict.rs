@@ -368,8 +368,7 @@ pub(super) fn errno_text(errno: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::qemu::GATEWAY;
-    use crate::recipe::plan::{EchoProtocol, GuestCommand};
+    use crate::recipe::plan::{EchoProtocol, GATEWAY, GuestCommand};
 
     const GUEST: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
     const OTHER: Mac = Mac([1; 6]);

@@ -6,8 +6,9 @@ use super::progress::Terminal;
 use super::{dry_run, load, print, session};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::qemu::Accelerator;
+use crate::prune::rebuild;
 use crate::session::{Progress, process_failure};
-use crate::trial::{self, check};
+use crate::trial::check;
 
 /// Builds what is missing, and gives the terminal to QEMU, or to a board.
 pub fn run(args: &Boot) -> Result<()> {
@@ -24,7 +25,7 @@ pub fn run(args: &Boot) -> Result<()> {
         ));
     }
     let lock = lock_output(&plan, &options, &session)?;
-    let system = trial::system::build(&plan, &options, &session)?;
+    let system = rebuild::build(&plan, &options, &session)?;
     drop(lock); // a boot only reads: others may go on meanwhile
     if let Some(console) = &plan.machine.console {
         let machine = check::machine(&plan, &system.output, Accelerator::Tcg, &[]);

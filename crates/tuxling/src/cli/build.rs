@@ -4,6 +4,7 @@ use super::args::{Build, Common};
 use super::progress::Terminal;
 use super::{cwd, diff_kernels, dry_run, load, print, print_json, session};
 use crate::error::{Failure, Kind, Result};
+use crate::prune::rebuild;
 use crate::recipe::Plan;
 use crate::record::{Database, Record};
 use crate::report::budget::over_budget;
@@ -25,7 +26,7 @@ pub fn run(args: &Build) -> Result<()> {
         return print(&dry_run::build(&plan, &options, &session)?);
     }
     let _lock = lock_output(&plan, &options, &session)?;
-    let system = trial::system::build(&plan, &options, &session)?;
+    let system = rebuild::build(&plan, &options, &session)?;
     let record = trial::built_record(&plan, &system, &session);
     crate::record::keep(&record, &system.output)?;
     if args.json {

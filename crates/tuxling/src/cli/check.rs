@@ -6,11 +6,12 @@ use super::progress::Terminal;
 use super::{dry_run, load, print, print_json, session};
 use crate::adversity::{self, Adversity};
 use crate::error::{Failure, Kind, Result};
+use crate::prune::rebuild;
 use crate::recipe::Plan;
 use crate::report::card;
 use crate::session::Session;
 use crate::store::cache::write_whole;
-use crate::trial::{self, System, check};
+use crate::trial::{System, check};
 
 /// Checks, prints the card, and fails when the system did not pass.
 pub fn run(args: &Check) -> Result<()> {
@@ -27,7 +28,7 @@ pub fn run(args: &Check) -> Result<()> {
         ));
     }
     let _lock = lock_output(&plan, &options, &session)?;
-    let system = trial::system::build(&plan, &options, &session)?;
+    let system = rebuild::build(&plan, &options, &session)?;
     let wanted = check::CheckOptions {
         qemu_args: args.machine.qemu_arg.clone(),
         accelerator: args.machine.accelerator(),

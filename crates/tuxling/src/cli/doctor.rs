@@ -10,8 +10,9 @@ use super::{cwd, load, print, print_json, processes};
 use crate::doctor::{self, Distribution, Examination, Level, Subject};
 use crate::error::{Failure, Kind, Result};
 use crate::recipe::Plan;
+use crate::recipe::package::Package;
 use crate::recipe::plan::SourceWish;
-use crate::source::{self, Package};
+use crate::source;
 use crate::store::Cache;
 
 /// Examines, and fails when something needed is lacking.

@@ -5,6 +5,7 @@ use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{dry_run, load, print, print_json, session};
 use crate::error::{Failure, Kind, Result};
+use crate::prune::rebuild;
 use crate::report::ram;
 use crate::trial;
 use crate::trial::check::CheckOptions;
@@ -26,7 +27,7 @@ pub fn run(args: &Ram) -> Result<()> {
         ));
     }
     let _lock = lock_output(&plan, &options, &session)?;
-    let system = trial::system::build(&plan, &options, &session)?;
+    let system = rebuild::build(&plan, &options, &session)?;
     let wanted = RamOptions {
         check: CheckOptions {
             qemu_args: args.machine.qemu_arg.clone(),

@@ -8,8 +8,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{self, OptionalActions, Termios};
 
 use crate::error::{Failure, Kind, Result};
-use crate::machine::serial::{Line, SerialPort};
+use crate::machine::serial::Line;
 use crate::process::Cancel;
+use crate::recipe::serial_port::SerialPort;
 
 /// How often a signal is looked for.
 const PAUSE: Duration = Duration::from_millis(100);

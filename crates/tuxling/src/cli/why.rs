@@ -8,12 +8,14 @@ use super::{load, print, print_json, processes};
 use crate::error::{Failure, Kind, Result};
 use crate::kernel::config::who;
 use crate::kernel::{Tools, kconfig};
+use crate::prune::rebuild;
 use crate::recipe::Plan;
-use crate::report::why::{self, OptionStep, Why};
+use crate::report::why;
 use crate::session::Session;
 use crate::shrinking::answer::{self, Evidence, Said};
 use crate::source;
 use crate::store::Cache;
+use crate::trial::answer::{OptionStep, SCHEMA, Why};
 use crate::trial::system::{self, BuildOptions};
 use crate::trial::{bytes as of, why::Inquiry};
 
@@ -29,7 +31,7 @@ struct Told<'a> {
 fn tell(args: &WhyArgs, plan: &Plan, said: &[Said]) -> Result<()> {
     match args.json {
         true => print_json(&serde_json::json!({
-            "schema": why::SCHEMA, "recipe": plan.name, "evidence": said,
+            "schema": SCHEMA, "recipe": plan.name, "evidence": said,
         })),
         false => print(&answer::text(said)),
     }
@@ -53,7 +55,7 @@ pub fn run(args: &WhyArgs) -> Result<()> {
         sources: source::Mode::Normal,
         output: None,
     };
-    let system = system::build(&plan, &options, &session)?;
+    let system = rebuild::build(&plan, &options, &session)?;
     let linux = system::obtain_linux(&plan, source::Mode::Normal, &session)?;
     let (_, bytes, objects) = of::of_kernel(&system.kernel, &linux, arch)?;
     let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
@@ -97,7 +99,7 @@ pub fn run(args: &WhyArgs) -> Result<()> {
     }
     if args.json {
         return print_json(&Told {
-            schema: why::SCHEMA,
+            schema: SCHEMA,
             recipe: &plan.name,
             answers: &answers,
         });

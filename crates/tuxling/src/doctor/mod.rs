@@ -252,4 +252,15 @@ mod tests {
         assert_eq!(meminfo(text, "Mem"), None);
         assert_eq!(meminfo("MemTotal: x kB", "MemTotal"), None);
     }
+
+    #[test]
+    fn every_tool_of_every_architecture_is_in_the_table() {
+        for arch in Arch::ALL {
+            let facts = arch.facts();
+            let compilers = facts.cross_prefixes.iter().map(|p| format!("{p}gcc"));
+            for tool in compilers.chain([facts.qemu.to_owned()]) {
+                assert!(Distribution::Debian.package(&tool).is_some(), "{tool}");
+            }
+        }
+    }
 }

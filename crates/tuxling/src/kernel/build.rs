@@ -2,20 +2,19 @@
 //! configuration compiles only what it changes.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use serde::Serialize;
 
-use super::compiled;
 use super::config::{self, Resolved};
 use super::device_tree::DeviceTree;
 use super::toolchain::{Tools, Versions};
-use super::{linker, objects};
+use super::{compiled, linker, objects};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
 use crate::process::Cmd;
+use crate::recipe::config::{Values, parse};
 use crate::session::{Cached, Session, process_failure};
 use crate::source::Source;
 use crate::store::cache::{Lock, fill_folder, write_whole};
@@ -220,7 +219,7 @@ pub fn tree(input: &BuildInput, session: &Session) -> Result<(PathBuf, Lock)> {
     let mut pool = vec![objects.join(&name)];
     pool.extend((1..session.trees).map(|number| objects.join(format!("{name}.{number}"))));
     if pool.len() > 1 {
-        let wanted = config::parse(&input.config.text);
+        let wanted = parse(&input.config.text);
         pool.sort_by_cached_key(|tree| distance(tree, &wanted));
         for tree in &pool {
             if let Some(lock) = session.cache.try_lock(tree)? {
@@ -237,11 +236,11 @@ pub fn tree(input: &BuildInput, session: &Session) -> Result<(PathBuf, Lock)> {
 
 /// How many symbols have another value than in the last build of a tree. One in
 /// which nothing was built is farther than all others.
-fn distance(tree: &Path, wanted: &config::Values) -> usize {
+fn distance(tree: &Path, wanted: &Values) -> usize {
     let Ok(text) = fs::read_to_string(tree.join(".config")) else {
         return usize::MAX;
     };
-    let built = config::parse(&text);
+    let built = parse(&text);
     let names: BTreeSet<&String> = built.values.keys().chain(wanted.values.keys()).collect();
     let differs = |name: &&&String| built.get(name) != wanted.get(name);
     names.iter().filter(differs).count()

@@ -5,8 +5,8 @@ use std::fmt;
 
 use kconfig::{Configuration, RequestError};
 
-use super::config::{Values, met, spelled};
 use crate::error::Failure;
+use crate::recipe::config::{Values, met, spelled};
 use crate::recipe::plan::Request;
 
 /// A request that the resolved configuration doesn't fulfil.
@@ -194,7 +194,7 @@ config BAR
     fn told(config: &str, request: &Request) -> Vec<String> {
         let tree = tree();
         let (configuration, _) = Configuration::olddefconfig(&tree, config);
-        let values = super::super::config::parse(&configuration.to_dotconfig());
+        let values = crate::recipe::config::parse(&configuration.to_dotconfig());
         let dropped = explain(&[request], &values, &configuration);
         dropped.iter().map(ToString::to_string).collect()
     }

@@ -14,12 +14,13 @@ use kconfig::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::config::{kconfig_tree, lines, make};
+use super::config::{kconfig_tree, make};
 use super::objects;
 use super::toolchain::{Tools, Versions};
 use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
 use crate::process::{Cmd, PASSED_ON, ProcessError, Processes};
+use crate::recipe::config::lines;
 use crate::recipe::plan::{BaseConfig, KernelPlan};
 use crate::session::{Session, process_failure};
 use crate::source::Source;

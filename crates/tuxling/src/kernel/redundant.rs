@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use kconfig::{Configuration, Kconfig, Origin, parse_assignments};
 
-use super::config::{spelled, who};
+use super::config::who;
 use super::kconfig::Tree;
 use crate::error::Result;
+use crate::recipe::config::spelled;
 use crate::recipe::plan::{KernelPlan, Request};
 
 /// A request that could be left out.

@@ -15,14 +15,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::compile_line;
-use super::config::Values;
-use super::fold;
-use super::linker;
 use super::relink::{Bench, LinkedObject, MODEL};
 use super::toolchain::Tools;
+use super::{compile_line, fold, linker};
 use crate::error::{Failure, Kind, Result};
 use crate::process::Cmd;
+use crate::recipe::config::Values;
 use crate::session::{Session, process_failure};
 
 /// Where it is compiled and linked, below the object tree: commands name
@@ -451,7 +449,7 @@ impl Drop for Aside<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::config;
+    use crate::recipe::config;
 
     #[test]
     fn the_header_is_what_conf_would_write() {

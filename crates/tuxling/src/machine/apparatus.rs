@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use rustix::fs::OFlags;
 
 use super::qemu::Files;
-use super::serial::{Line, SerialPort, send_all};
+use super::serial::{Line, send_all};
 use crate::check::outcome::BootEnd;
 use crate::error::{Failure, Kind, Result};
 use crate::process::Running;
+use crate::recipe::serial_port::SerialPort;
 
 /// The serial lines to a board.
 #[derive(Clone, Debug, PartialEq, Eq)]

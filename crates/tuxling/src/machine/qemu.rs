@@ -4,7 +4,7 @@
 //! out all that nobody asked for (a display, a floppy drive, a CD-ROM), and a
 //! user's own copy of the command has nothing else either.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,10 +17,6 @@ use crate::error::{Failure, Kind, Result};
 use crate::process::{Cmd, ProcessError, Processes};
 use crate::recipe::plan::StaticAddress;
 use crate::units::Bytes;
-
-/// The gateway of QEMU's user network, behind which the host's loopback stands
-/// (QEMU's documentation, "Using the user mode network stack").
-pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
 /// The address of the guest's network card: QEMU's own default.
 pub const GUEST_MAC: Mac = Mac([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
@@ -304,6 +300,7 @@ fn read_version(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::machine::board::{Channel, Nic};
+    use std::net::Ipv4Addr;
 
     pub(crate) fn machine() -> Machine {
         Machine {

@@ -2,7 +2,7 @@
 //! booted, and the bytes are compared.
 
 use super::certificate::{Certificate, SCHEMA, certified};
-use super::subject::Subject;
+use super::subject::{Subject, sectioned};
 use crate::check::agent;
 use crate::error::{Failure, Kind, Result};
 use crate::kernel::Kernel;
@@ -11,7 +11,22 @@ use crate::recipe::plan::CertificateFile;
 use crate::session::{Cached, Session};
 use crate::store::cache::fill_folder;
 use crate::store::id::Id;
-use crate::trial::system::Ingredients;
+use crate::trial::system::{self, BuildOptions, Ingredients, System};
+
+/// Builds the system of a plan: with the kernel that its certificate has proven,
+/// where the recipe names one, else with the kernel as it is compiled.
+pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<System> {
+    let Some(certificate) = &plan.prune.certificate else {
+        return system::build(plan, options, session);
+    };
+    let certificate = read(certificate)?;
+    let sectioned = sectioned(plan);
+    let ingredients = system::prepare(&sectioned, options, session)?;
+    let kernel = session.phase("pruned kernel", || {
+        kernel(&sectioned, &ingredients, &certificate, session)
+    })?;
+    ingredients.finish(plan, options, kernel)
+}
 
 /// Reads a certificate that a recipe names.
 pub fn read(file: &CertificateFile) -> Result<Certificate> {
@@ -32,7 +47,7 @@ pub fn read(file: &CertificateFile) -> Result<Certificate> {
 
 /// The kernel of a [`sectioned`](super::subject::sectioned) plan, pruned as the
 /// certificate says, or the one that was kept.
-pub fn kernel(
+fn kernel(
     plan: &Plan,
     ingredients: &Ingredients,
     certificate: &Certificate,

@@ -4,17 +4,22 @@
 //! place), that becomes a [`Plan`] (complete, every file read). Whatever is
 //! wrong on the way is collected in [`RecipeErrors`], all at once.
 
+pub mod adversity;
 pub mod builtin;
+pub mod config;
 pub mod diagnostic;
 pub mod edit;
 pub mod files;
 pub mod fragment;
 pub mod init;
+pub mod package;
 pub mod plan;
 pub mod raw;
 pub mod resolve;
 pub mod scaffold;
+pub mod serial_port;
 pub mod table;
+pub mod typed;
 pub mod words;
 
 use std::path::{Path, PathBuf};

@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::initramfs::Compression;
 use crate::machine::Board;
-use crate::machine::qemu::GATEWAY;
-use crate::machine::serial::SerialPort;
+use crate::recipe::serial_port::SerialPort;
 use crate::store::Id;
 use crate::units::Bytes;
 
@@ -379,6 +378,10 @@ pub struct StaticAddress {
     /// The name server.
     pub nameserver: Ipv4Addr,
 }
+
+/// The gateway of QEMU's user network, behind which the host's loopback stands
+/// (QEMU's documentation, "Using the user mode network stack").
+pub const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 
 impl StaticAddress {
     /// What QEMU's user network expects where nothing else is said (QEMU's

@@ -18,7 +18,7 @@ use super::plan::{
     EchoProtocol, Expectation, GuestCommand, Placement, PruneLevel, Security, Toolchain, Via,
 };
 use crate::initramfs::Compression;
-use crate::machine::serial::SerialPort;
+use crate::recipe::serial_port::SerialPort;
 use crate::store::Id;
 use crate::units::Bytes;
 

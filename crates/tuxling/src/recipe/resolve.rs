@@ -14,15 +14,14 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::adversity::NAMES;
 use super::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use super::files::Files;
 use super::plan::{
     BudgetPlan, CertificateFile, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, PrunePlan,
     RamdiskPlan, RecipeOrigin, StaticAddress,
 };
-use super::raw;
-use super::words;
-use crate::adversity::ALL;
+use super::{raw, words};
 use crate::initramfs::Compression;
 use crate::machine::{Board, board};
 use crate::units::Bytes;
@@ -133,7 +132,7 @@ fn certificate(context: &Context<'_>, name: &Placed<String>) -> Option<Certifica
 /// The cases of adversity that a recipe names.
 fn survived(problems: &Problems, names: &[Placed<String>]) -> Vec<String> {
     for name in names {
-        let known = || ALL.iter().map(|case| case.name);
+        let known = || NAMES.iter().copied();
         if known().any(|case| case == name.value) {
             continue;
         }

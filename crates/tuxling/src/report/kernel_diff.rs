@@ -8,8 +8,8 @@ use serde::Serialize;
 use vmlinux::bloat::{self, Row};
 
 use super::size::{self, Axis, Order};
-use crate::kernel::config;
 use crate::measure::bytes::{self, Bytes};
+use crate::recipe::config;
 
 /// What is compared of one kernel.
 #[derive(Debug)]

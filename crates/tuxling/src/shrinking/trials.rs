@@ -10,11 +10,10 @@ use serde::Serialize;
 use shrink::{Answer, Cost, Executor, Identity, Outcome, Trial, Work};
 
 use crate::error::{Failure, Kind, Result};
-use crate::kernel::config;
 use crate::passes::Ways;
 use crate::passes::options::Fixed;
 use crate::process::{Cancel, Processes};
-use crate::recipe::Plan;
+use crate::recipe::{Plan, config};
 use crate::record::{CheckOutcome, Record};
 use crate::session::{Session, Silent};
 use crate::store::Cache;

@@ -9,10 +9,10 @@ use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
 use super::report::Report;
 use crate::error::{Failure, Kind, Result};
-use crate::kernel::config::{self, Values};
 use crate::prune::certificate::Certificate;
+use crate::recipe::config::Values;
 use crate::recipe::plan::{Plan, RecipeOrigin, Request};
-use crate::recipe::{builtin, edit, fragment, raw};
+use crate::recipe::{builtin, config, edit, fragment, raw};
 use crate::store::cache::write_whole;
 
 /// What comes with a result that was proven.

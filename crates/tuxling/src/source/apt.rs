@@ -7,9 +7,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{Context, DebianSources, Offer, Origin, Package, command_failed, debsources, version};
+use super::{Context, DebianSources, Offer, Origin, command_failed, debsources, version};
 use crate::error::{Failure, Kind, Result};
 use crate::process::{Cmd, ProcessError};
+use crate::recipe::package::Package;
 use crate::store::Id;
 use crate::store::cache::write_whole;
 use crate::units::Bytes;

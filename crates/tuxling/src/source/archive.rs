@@ -14,8 +14,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::unpack::{self, UnpackError};
-use super::{Context, LockEntry, Offer, Origin, Package, version};
+use super::{Context, LockEntry, Offer, Origin, version};
 use crate::error::{Failure, Kind, Result};
+use crate::recipe::package::Package;
 use crate::store::cache::fill_folder;
 use crate::store::{Cache, Id};
 

@@ -18,7 +18,6 @@ mod patch;
 pub mod tree;
 pub mod tree_diff;
 pub mod unpack;
-pub mod upstream;
 mod url;
 pub mod version;
 
@@ -26,34 +25,13 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Failure, Kind, Result};
 use crate::process::{ProcessError, Processes};
+use crate::recipe::package::Package;
 use crate::recipe::plan::{PatchFile, SourceWish};
 use crate::record::SourceRecord;
 use crate::store::{Cache, Id};
 
 pub use lock::{LockEntry, LockFile};
 pub use network::Network;
-
-/// A package whose sources tuxling builds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Package {
-    /// The kernel.
-    Linux,
-    /// The user land.
-    BusyBox,
-    /// The C library.
-    Musl,
-}
-
-impl Package {
-    /// Its name in lock files and records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Package::Linux => "linux",
-            Package::BusyBox => "busybox",
-            Package::Musl => "musl",
-        }
-    }
-}
 
 /// How far the lock file is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

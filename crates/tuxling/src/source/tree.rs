@@ -5,18 +5,17 @@
 //! is kept by a fingerprint of every file's stat(2) (path, size, times, inode),
 //! so that a tree that was not touched is not read again.
 
-use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
+use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 
-use super::Package;
 use crate::error::{Failure, Kind, Result};
+use crate::recipe::package::Package;
 use crate::store::cache::write_whole;
 use crate::store::{Cache, Id};
 

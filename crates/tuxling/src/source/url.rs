@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::download::Download;
 use super::{
-    Context, LockEntry, Mode, Offer, Origin, Package, Request, Source, archive, listed, source_of,
-    tree,
+    Context, LockEntry, Mode, Offer, Origin, Request, Source, archive, listed, source_of, tree,
 };
 use crate::error::{Failure, Kind, Result};
+use crate::recipe::package::Package;
 use crate::store::Id;
 use crate::store::cache::fill_folder;
 

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Failure, Kind, Result};
 use crate::kbuild::{self, Objects};
-use crate::kernel::{self, config};
+use crate::kernel;
 use crate::machine::Arch;
 use crate::measure::bytes::ramdisk::{self, Part, Program};
 use crate::measure::bytes::{self, Bytes, Given};
+use crate::recipe::config;
 use crate::source::Source;
 use crate::trial::system::Ingredients;
 use crate::userland::tree::BUSYBOX;

@@ -5,10 +5,9 @@ use std::fs;
 use crate::check::agent;
 use crate::check::diagnosis::listing::{Elf, Listing};
 use crate::check::diagnosis::{Known, diagnose};
-use crate::kernel::config;
 use crate::machine::boot::BootReport;
 use crate::machine::qemu::{Accelerator, Machine};
-use crate::recipe::{Plan, fragment};
+use crate::recipe::{Plan, config, fragment};
 use crate::record::Diagnosis;
 use crate::units::Bytes;
 

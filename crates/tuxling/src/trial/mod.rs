@@ -1,10 +1,12 @@
 //! Trials: one candidate, built, booted, checked and measured; and what came
 //! out.
 
+pub mod answer;
 pub mod bytes;
 pub mod check;
 mod diagnosis;
 pub mod ram;
+mod sizes;
 pub mod system;
 pub mod why;
 pub mod without;

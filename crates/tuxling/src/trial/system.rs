@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::sizes;
 use crate::error::{Failure, Kind, Result};
 use crate::initramfs::Compression;
 use crate::kernel::build::{BuildInput, BuiltinRamdisk, Kernel};
 use crate::kernel::{self, Resolved, Tools};
-use crate::measure;
-use crate::prune::{rebuild, subject};
-use crate::recipe::plan::{CertificateFile, KernelPlan, PatchFile, Placement, Plan, SourceWish};
+use crate::recipe::package::Package;
+use crate::recipe::plan::{KernelPlan, PatchFile, Placement, Plan, SourceWish};
 use crate::record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 use crate::session::{Cached, Session};
-use crate::source::{self, LockFile, Package, Source};
+use crate::source;
+use crate::source::{LockFile, Source};
 use crate::store::cache::write_whole;
 use crate::store::id::Id;
 use crate::userland::busybox::{self, Busybox, BusyboxInput};
@@ -134,31 +135,12 @@ impl Ingredients {
     }
 }
 
-/// Builds the system of a plan; whatever was built from the same is taken as
-/// it is.
+/// Builds the system of a plan, with the kernel that is compiled for it;
+/// whatever was built from the same is taken as it is.
 pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<System> {
-    if let Some(certificate) = &plan.prune.certificate {
-        return build_certified(plan, certificate, options, session);
-    }
     let ingredients = prepare(plan, options, session)?;
     let kernel = session.phase("kernel", || {
         kernel::build(&ingredients.kernel_input(plan), session)
-    })?;
-    ingredients.finish(plan, options, kernel)
-}
-
-/// Builds a system whose kernel an earlier pruning has proven.
-fn build_certified(
-    plan: &Plan,
-    certificate: &CertificateFile,
-    options: &BuildOptions,
-    session: &Session,
-) -> Result<System> {
-    let certificate = rebuild::read(certificate)?;
-    let sectioned = subject::sectioned(plan);
-    let ingredients = prepare(&sectioned, options, session)?;
-    let kernel = session.phase("pruned kernel", || {
-        rebuild::kernel(&sectioned, &ingredients, &certificate, session)
     })?;
     ingredients.finish(plan, options, kernel)
 }
@@ -363,12 +345,12 @@ fn finish(
         Some(_) => Some(read(&kernel.device_tree())?),
         None => None,
     };
-    let image = measure::image_sizes(
+    let image = sizes::image_sizes(
         &image_bytes,
         device_tree_bytes.as_deref(),
         ramdisk_bytes.as_deref(),
     );
-    let vmlinux = measure::vmlinux_sizes(&vmlinux_bytes)?;
+    let vmlinux = sizes::vmlinux_sizes(&vmlinux_bytes)?;
     let contents = RamdiskSizes {
         archive_bytes: ramdisk.summary.archive_bytes,
         compression: compression_name(plan.ramdisk.compress),

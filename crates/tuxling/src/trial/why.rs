@@ -6,11 +6,11 @@ use std::collections::HashMap;
 use vmlinux::attribution::What;
 use vmlinux::{Attribution, Elf, References};
 
+use super::answer::{Kind as Asked, OptionStep, Retained, Step, Why};
 use crate::error::{Failure, Kind, Result};
 use crate::kbuild::Objects;
 use crate::kernel;
 use crate::measure::bytes::{self, Bytes, Given};
-use crate::report::why::{self, OptionStep, Retained, Step, Why};
 
 /// A kernel with all references.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl<'a> Inquiry<'a> {
                     Some(object) => format!("{name} in {object}"),
                     None => name.to_owned(),
                 };
-                self.answer(title, why::Kind::Symbol, &[index], object, because)
+                self.answer(title, Asked::Symbol, &[index], object, because)
             })
             .collect()
     }
@@ -91,7 +91,7 @@ impl<'a> Inquiry<'a> {
         let index = self.attribution.objects.iter().position(is)?;
         let pieces = self.pieces(|object| object == Some(index));
         let object = self.attribution.objects[index].clone();
-        let kind = why::Kind::Object;
+        let kind = Asked::Object;
         Some(self.answer(object.clone(), kind, &pieces, Some(&object), because))
     }
 
@@ -105,7 +105,7 @@ impl<'a> Inquiry<'a> {
         let pieces = self.pieces(|object| object.is_some_and(|o| brought[o]));
         let count = brought.iter().filter(|b| **b).count();
         let title = format!("{name}, {count} objects");
-        let mut why = self.answer(title, why::Kind::Option, &pieces, None, because);
+        let mut why = self.answer(title, Asked::Option, &pieces, None, because);
         why.options = vec![because(name)];
         why
     }
@@ -130,7 +130,7 @@ impl<'a> Inquiry<'a> {
     fn answer(
         &self,
         name: String,
-        kind: why::Kind,
+        kind: Asked,
         pieces: &[usize],
         object: Option<&str>,
         because: &dyn Fn(&str) -> OptionStep,

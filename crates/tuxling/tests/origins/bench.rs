@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use tuxling::error::{Failure, Result};
 use tuxling::process::{Cancel, Cmd, Processes};
+use tuxling::recipe::package::Package;
 use tuxling::recipe::plan::{OriginWish, SourceWish};
-use tuxling::source::{
-    Context, DebianSources, LockFile, Mode, Network, Package, Request, Source, obtain,
-};
+use tuxling::source::{Context, DebianSources, LockFile, Mode, Network, Request, Source, obtain};
 use tuxling::store::{Cache, Id};
 
 pub struct Bench {

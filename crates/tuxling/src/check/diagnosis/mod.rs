@@ -12,8 +12,8 @@ mod network;
 mod unpacking;
 mod userland;
 
-use crate::kernel::config::Values;
 use crate::machine::watch::DhcpTraffic;
+use crate::recipe::config::Values;
 use crate::recipe::plan::{NetworkMode, NetworkPlan};
 use crate::record::{CheckOutcome, CheckRecord, Diagnosis, Outcome};
 use listing::Listing;

@@ -6,7 +6,7 @@
 use super::listing::{Elf, Listing, Node, NodeKind};
 use super::*;
 use crate::initramfs::{ArchivePath, Entry, EntryKind, LinkTarget, Mode, Settings, Tree, cpio};
-use crate::kernel::config::parse;
+use crate::recipe::config::parse;
 use proptest::prelude::*;
 
 const PC: Elf = Elf {

@@ -6,13 +6,12 @@ use std::path::PathBuf;
 
 use kconfig::{Configuration, RequestError, SymbolType, UserValue};
 
-use super::merge;
 use super::told::{Told, ToldChange, changes, show};
-use super::{Subject, unknown_symbol};
+use super::{Subject, merge, unknown_symbol};
 use crate::cli::{print, print_json};
 use crate::error::{Failure, Kind, Result};
-use crate::kernel::config::line;
 use crate::kernel::dropped::{self, Dropped};
+use crate::recipe::config::line;
 use crate::recipe::edit::set_options;
 use crate::recipe::plan::Request;
 use crate::recipe::{self, Plan, plan::RecipeOrigin};
@@ -172,7 +171,7 @@ impl Edit {
 pub(super) fn dropped_by(request: &Request, after: &Configuration<'_>) -> Option<Dropped> {
     let asked = after
         .tree()
-        .request(&request.symbol, &crate::kernel::config::spelled(request));
+        .request(&request.symbol, &crate::recipe::config::spelled(request));
     match asked {
         Ok(asked) if after.holds(&asked) => None,
         Ok(asked) => Some(dropped::one(request, after.value(asked.symbol), after)),

@@ -10,9 +10,9 @@ use super::{
     Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Text, Userland,
 };
 use crate::initramfs::Compression;
-use crate::machine::serial::SerialPort;
 use crate::recipe::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
 use crate::recipe::plan::{Placement, PruneLevel, Security, Toolchain};
+use crate::recipe::serial_port::SerialPort;
 use crate::recipe::table::{self, Table};
 use crate::recipe::words;
 

@@ -4,12 +4,12 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use super::Context;
-use crate::check::typist;
 use crate::recipe::diagnostic::{Place, Problem, Wrong};
 use crate::recipe::plan::{
     CheckKind, CheckPlan, ExercisePlan, GuestCommand, NetworkMode, NetworkPlan, UserlandPlan, Via,
 };
 use crate::recipe::raw::{self, What};
+use crate::recipe::typed;
 use crate::units::Bytes;
 
 /// The limit of a check or an exercise that sets none.
@@ -91,16 +91,16 @@ impl Checks<'_> {
         if via.value != Via::Console {
             return;
         }
-        let Some(line) = typist::command(kind) else {
+        let Some(line) = typed::command(kind) else {
             let message = "only `run`, `ping` and `sleep` can be typed at the console";
             let help = "remove `via`: the checks' agent tells more than a console can";
             return self.problem(&via.place, message, help);
         };
-        if line.len() > typist::LINE_LIMIT || line.chars().any(char::is_control) {
+        if line.len() > typed::LINE_LIMIT || line.chars().any(char::is_control) {
             let message = "the command can't be typed at the console";
             let help = format!(
                 "it must be one line of at most {} bytes; put more into a file of the user land",
-                typist::LINE_LIMIT
+                typed::LINE_LIMIT
             );
             self.problem(&via.place, message, &help);
         }

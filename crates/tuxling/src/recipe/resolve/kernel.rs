@@ -3,11 +3,10 @@
 use super::{Context, sources};
 use crate::initramfs::Compression;
 use crate::recipe::diagnostic::{Placed, Wrong};
-use crate::recipe::fragment;
+use crate::recipe::package::Package;
 use crate::recipe::plan::{BaseConfig, KernelPlan, PatchFile, Request, Toolchain};
 use crate::recipe::raw::{self, Given};
-use crate::recipe::words;
-use crate::source::Package;
+use crate::recipe::{fragment, words};
 
 /// The series that is built where the recipe names none: the one that the
 /// built-in recipes are proven with.

@@ -3,9 +3,9 @@
 
 use super::Context;
 use crate::recipe::diagnostic::{Placed, Problem};
+use crate::recipe::package::{self, Package};
 use crate::recipe::plan::{OriginWish, SourceWish};
 use crate::recipe::raw::{self, Given, SourceOrigin};
-use crate::source::{Package, upstream};
 
 /// The keys of one source in a recipe.
 pub struct Keys {
@@ -98,13 +98,13 @@ fn origin(
                 let help = format!(
                     "add {} = \"{}\", the whole version",
                     keys.version,
-                    upstream::example(keys.package)
+                    package::example(keys.package)
                 );
                 context.problem(Problem::at(&source.place, message).help(help));
                 return None;
             };
             OriginWish::Url {
-                url: upstream::url(keys.package, &version.value),
+                url: package::url(keys.package, &version.value),
                 sha256: sha256.clone(),
             }
         }

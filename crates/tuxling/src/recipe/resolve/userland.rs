@@ -7,14 +7,12 @@ use std::path::{Component, Path, PathBuf};
 use super::implied::UserlandNeeds;
 use super::{Context, sources};
 use crate::recipe::diagnostic::{Place, Placed, Problem, Wrong};
-use crate::recipe::fragment;
 use crate::recipe::init::{self, OwnTexts};
+use crate::recipe::package::Package;
 use crate::recipe::plan::{
     BusyboxPlan, FileKind, FilePlan, LibcPlan, NetworkMode, SourceWish, UserlandPlan,
 };
-use crate::recipe::raw;
-use crate::recipe::words;
-use crate::source::Package;
+use crate::recipe::{fragment, raw, words};
 
 /// The user land as asked for, and what it needs of the kernel.
 pub fn plan(

@@ -1,6 +1,27 @@
-//! Where upstreams publish their archives.
+//! The packages whose sources are built, and where their upstreams publish
+//! archives.
 
-use super::Package;
+/// A package whose sources tuxling builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Package {
+    /// The kernel.
+    Linux,
+    /// The user land.
+    BusyBox,
+    /// The C library.
+    Musl,
+}
+
+impl Package {
+    /// Its name in lock files and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Package::Linux => "linux",
+            Package::BusyBox => "busybox",
+            Package::Musl => "musl",
+        }
+    }
+}
 
 /// The address of a version's archive.
 pub fn url(package: Package, version: &str) -> String {
