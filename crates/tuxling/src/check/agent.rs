@@ -34,12 +34,13 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use initramfs::cpio::{self, CpioOptions};
+use initramfs::{ArchivePath, Content, Entry, EntryKind, Mode, Tree};
+
 use super::echo::{Echo, EchoServers};
 use super::http::FileServer;
 use super::protocol::escape;
 use crate::error::{Failure, Kind, Result};
-use crate::initramfs::cpio::{self, CpioOptions};
-use crate::initramfs::{ArchivePath, Content, Entry, EntryKind, Mode, Tree};
 use crate::machine::board::Channel;
 use crate::process::{Cmd, Processes};
 use crate::recipe::plan::{

@@ -4,11 +4,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use kbuild::Objects;
+
 use super::args::Diff;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
 use crate::error::{Failure, Kind, Result};
-use crate::kbuild::Objects;
 use crate::kernel::linker::Kept;
 use crate::measure::bytes::{self, Given};
 use crate::record::Record;

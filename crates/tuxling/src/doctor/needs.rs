@@ -1,8 +1,9 @@
 //! The tools that a build and a boot start, and the libraries that they link
 //! with.
 
+use initramfs::Compression;
+
 use super::{Finding, Level, Subject, version};
-use crate::initramfs::Compression;
 use crate::kernel::Tools;
 use crate::machine::{Arch, qemu};
 use crate::process::Cmd;

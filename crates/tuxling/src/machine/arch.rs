@@ -2,8 +2,7 @@
 //! Kbuild and user land.
 
 use serde::Serialize;
-
-use crate::needs::Machine;
+use syscalls::Machine;
 
 /// A processor architecture: its row of the table is [`Arch::facts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use initramfs::Compression;
+
 use super::{Edit, USER_LAND, Way, request};
-use crate::initramfs::Compression;
 use crate::recipe::Plan;
 use crate::recipe::plan::{CheckKind, CheckPlan, FileKind, GuestCommand};
 

@@ -6,12 +6,13 @@ pub mod constants;
 pub mod options;
 pub mod security;
 
-use shrink::passes::{AllAtOnce, Alternatives, DeltaDebugging, GroupTesting, Minimality};
-use shrink::{Alternative, Candidate, Change, ChangeId, Space, Turn};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::initramfs::Compression;
+use initramfs::Compression;
+use shrink::passes::{AllAtOnce, Alternatives, DeltaDebugging, GroupTesting, Minimality};
+use shrink::{Alternative, Candidate, Change, ChangeId, Space, Turn};
+
 use crate::recipe::plan::{BusyboxPlan, Request};
 use crate::recipe::{Plan, fragment, init};
 

@@ -4,14 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use kbuild::Objects;
 use kconfig::{Configuration, SymbolId, SymbolKind, Tristate};
 use serde::{Deserialize, Serialize};
 use shrink::ChangeId;
 
-use super::constants;
 use super::security::is_security;
-use super::{CONSTANTS, Edit, INSIDE, MESSAGES, UNUSED, USED, Way, Ways, request};
-use crate::kbuild::Objects;
+use super::{CONSTANTS, Edit, INSIDE, MESSAGES, UNUSED, USED, Way, Ways, constants, request};
 
 /// What ran in a boot, by object.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

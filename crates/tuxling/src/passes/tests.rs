@@ -113,7 +113,7 @@ fn insight() -> options::Insight {
         ("bus_b.o", "BUS_B"),
     ];
     for (object, option) in objects {
-        let reason = crate::kbuild::Reason {
+        let reason = kbuild::Reason {
             options: vec![option.to_owned()],
             makefile: "Makefile".to_owned(),
             library: false,

@@ -5,15 +5,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use initramfs::{Content, EntryKind, Tree};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use syscalls::Image;
 use vmlinux::prune::{FunctionIndex, Graph, Program};
 
 use crate::error::{Failure, Result};
-use crate::initramfs::{Content, EntryKind, Tree};
 use crate::machine::Arch;
 use crate::machine::arch::SystemCallTable;
-use crate::needs::{self, Image};
 
 /// The function that answers calls that the kernel doesn't have, without its
 /// prefix.
@@ -104,7 +104,7 @@ fn of_program(arch: Arch, program: &GuestProgram) -> std::result::Result<Program
     if let Some(unstripped) = &program.unstripped {
         image.name_from(&Image::parse(unstripped)?)?;
     }
-    let calls = needs::calls(&image);
+    let calls = syscalls::calls(&image);
     let undetermined = calls.undetermined.iter().map(|lost| {
         let function = lost
             .function

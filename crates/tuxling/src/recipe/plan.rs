@@ -9,10 +9,10 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use initramfs::Compression;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::initramfs::Compression;
 use crate::machine::Board;
 use crate::recipe::serial_port::SerialPort;
 use crate::store::Id;

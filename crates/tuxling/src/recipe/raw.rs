@@ -13,11 +13,12 @@ mod schema;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use initramfs::Compression;
+
 use super::diagnostic::{Place, Placed};
 use super::plan::{
     EchoProtocol, Expectation, GuestCommand, Placement, PruneLevel, Security, Toolchain, Via,
 };
-use crate::initramfs::Compression;
 use crate::recipe::serial_port::SerialPort;
 use crate::store::Id;
 use crate::units::Bytes;

@@ -14,6 +14,8 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use initramfs::Compression;
+
 use super::adversity::NAMES;
 use super::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use super::files::Files;
@@ -22,7 +24,6 @@ use super::plan::{
     RamdiskPlan, RecipeOrigin, StaticAddress,
 };
 use super::{raw, words};
-use crate::initramfs::Compression;
 use crate::machine::{Board, board};
 use crate::units::Bytes;
 

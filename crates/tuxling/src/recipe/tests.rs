@@ -1,8 +1,9 @@
 use std::path::Path;
 
+use initramfs::Compression;
+
 use super::plan::{CheckKind, FileKind, GuestCommand, NetworkMode, Request, StaticAddress};
 use super::*;
-use crate::initramfs::Compression;
 use crate::machine::board;
 use crate::units::Bytes;
 

@@ -6,8 +6,9 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use kbuild::Objects;
+
 use crate::error::{Failure, Kind, Result};
-use crate::kbuild::{self, Objects};
 use crate::kernel;
 use crate::machine::Arch;
 use crate::measure::bytes::ramdisk::{self, Part, Program};

@@ -5,23 +5,23 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use initramfs::Compression;
+
 use super::sizes;
 use crate::error::{Failure, Kind, Result};
-use crate::initramfs::Compression;
 use crate::kernel::build::{BuildInput, BuiltinRamdisk, Kernel};
 use crate::kernel::{self, Resolved, Tools};
 use crate::recipe::package::Package;
 use crate::recipe::plan::{KernelPlan, PatchFile, Placement, Plan, SourceWish};
 use crate::record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 use crate::session::{Cached, Session};
-use crate::source;
-use crate::source::{LockFile, Source};
+use crate::source::{self, LockFile, Source};
 use crate::store::cache::write_whole;
 use crate::store::id::Id;
 use crate::userland::busybox::{self, Busybox, BusyboxInput};
-use crate::userland::musl::UserCompiler;
-use crate::userland::ramdisk::Ramdisk;
-use crate::userland::{headers, musl, ramdisk, tree};
+use crate::userland::musl::{self, UserCompiler};
+use crate::userland::ramdisk::{self, Ramdisk};
+use crate::userland::{headers, tree};
 
 /// How a build is asked for.
 #[derive(Clone, Debug)]

@@ -5,19 +5,19 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use ::kconfig::{Configuration, SymbolId, Tristate};
+use kbuild::Objects;
 use serde::Serialize;
 use vmlinux::Elf;
 
 use crate::error::{Failure, Kind, Result};
-use crate::kbuild::Objects;
 use crate::kernel::Tools;
 use crate::kernel::kconfig::{self, Tree};
 use crate::kernel::relink::Bench;
 use crate::kernel::what_if::{Change, Form, WhatIf};
 use crate::measure::bytes::{self, Stream, marginal};
-use crate::recipe::config::Values;
+use crate::recipe::Plan;
+use crate::recipe::config::{self, Values};
 use crate::recipe::plan::Request;
-use crate::recipe::{Plan, config};
 use crate::session::{Cached, Session};
 use crate::source::Source;
 use crate::trial::bytes as of;

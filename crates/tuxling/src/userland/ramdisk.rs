@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use initramfs::cpio::CpioOptions;
+use initramfs::{Compression, Content, EntryKind, PackError, Settings, Tree, pack};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Failure, Kind, Result};
-use crate::initramfs::cpio::CpioOptions;
-use crate::initramfs::{Compression, Content, EntryKind, PackError, Settings, Tree, pack};
 use crate::session::{Cached, Session};
 use crate::store::cache::{fill_folder, write_whole};
 use crate::store::id::Id;
@@ -115,7 +115,7 @@ fn kept(dir: &Path) -> Option<Ramdisk> {
     })
 }
 
-fn entry_key(entry: &crate::initramfs::Entry) -> Result<EntryKey> {
+fn entry_key(entry: &initramfs::Entry) -> Result<EntryKey> {
     let content = match &entry.kind {
         EntryKind::File(Content::Bytes(bytes)) => Some(Id::of_bytes(bytes)),
         EntryKind::File(Content::Path(path)) => {

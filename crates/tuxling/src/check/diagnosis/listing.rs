@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::initramfs::image::{self, ImageError};
-use crate::initramfs::{Compression, Content, EntryKind, compress};
+use initramfs::image::{self, ImageError};
+use initramfs::{Compression, Content, EntryKind, compress};
 
 /// No ramdisk that is looked into is larger when it is unpacked.
 const UNPACKED_LIMIT: usize = 512 << 20;
@@ -296,7 +296,8 @@ fn dictionary(kind: Compression, bytes: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::initramfs::{Settings, compress::compress};
+    use initramfs::Settings;
+    use initramfs::compress::compress;
     use proptest::prelude::*;
 
     #[test]
@@ -306,10 +307,7 @@ mod tests {
             bcj: None,
         };
         let input = vec![7; 3 << 20];
-        let expected = u64::from(crate::initramfs::compress::dictionary_bytes(
-            3 << 20,
-            1 << 30,
-        ));
+        let expected = u64::from(initramfs::compress::dictionary_bytes(3 << 20, 1 << 30));
         for kind in [Compression::Xz, Compression::Lzma] {
             let packed = compress(kind, &input, &settings).expect("packs");
             assert_eq!(dictionary(kind, &packed), Some(expected), "{kind:?}");

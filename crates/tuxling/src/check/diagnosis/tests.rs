@@ -3,11 +3,12 @@
 //! 1.35, QEMU 7.2. Those whose kernel needs no change are booted in
 //! tests/e2e/diagnosis.rs.
 
+use initramfs::{ArchivePath, Entry, EntryKind, LinkTarget, Mode, Settings, Tree, cpio};
+use proptest::prelude::*;
+
 use super::listing::{Elf, Listing, Node, NodeKind};
 use super::*;
-use crate::initramfs::{ArchivePath, Entry, EntryKind, LinkTarget, Mode, Settings, Tree, cpio};
 use crate::recipe::config::parse;
-use proptest::prelude::*;
 
 const PC: Elf = Elf {
     machine: 3,
@@ -296,8 +297,8 @@ fn links_are_followed_as_the_kernel_does() {
         machine_ram: 1 << 25,
         bcj: None,
     };
-    let kind = crate::initramfs::Compression::Xz;
-    let image = crate::initramfs::compress::compress(kind, &archive, &settings).expect("packs");
+    let kind = initramfs::Compression::Xz;
+    let image = initramfs::compress::compress(kind, &archive, &settings).expect("packs");
     let listing = Listing::read(&image).expect("reads back");
     assert_eq!(
         listing.resolve("/init").as_deref(),

@@ -1,7 +1,8 @@
 //! Why the ramdisk was not unpacked.
 
+use initramfs::Compression;
+
 use super::{Known, diagnosis};
-use crate::initramfs::Compression;
 use crate::record::Diagnosis;
 use crate::units::grouped;
 

@@ -5,12 +5,12 @@ use std::io::Write;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use initramfs::compress::Bcj;
 use liblzma::stream::{Check, Filters, LzmaOptions, Stream as Lzma};
 use liblzma::write::XzEncoder;
 use vmlinux::Elf;
 
 use crate::error::{Failure, Kind, Result};
-use crate::initramfs::compress::Bcj;
 
 /// What xz_wrap.sh chooses by the architecture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

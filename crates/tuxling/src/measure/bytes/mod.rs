@@ -12,12 +12,12 @@ mod stream;
 
 use std::collections::BTreeMap;
 
+use kbuild::Objects;
 use serde::{Deserialize, Serialize};
 use vmlinux::attribution::{Attribution, What};
 use vmlinux::{Elf, LinkMap};
 
 use crate::error::{Failure, Kind, Result};
-use crate::kbuild::Objects;
 
 pub use stream::Stream;
 

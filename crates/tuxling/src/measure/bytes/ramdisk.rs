@@ -8,14 +8,14 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use initramfs::compress::{self, Compression};
+use initramfs::cpio;
 use serde::{Deserialize, Serialize};
 use vmlinux::attribution::Attribution;
 use vmlinux::{Elf, lzma_cost};
 
 use super::{marginal, parse_map, share};
 use crate::error::{Failure, Kind, Result};
-use crate::initramfs::compress::{self, Compression};
-use crate::initramfs::cpio;
 
 /// A program in the ramdisk that is divided at its objects.
 #[derive(Clone, Debug)]
@@ -229,8 +229,8 @@ fn short(object: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::initramfs::cpio::CpioOptions;
-    use crate::initramfs::{ArchivePath, Entry, Settings, Tree, pack};
+    use initramfs::cpio::CpioOptions;
+    use initramfs::{ArchivePath, Entry, Settings, Tree, pack};
 
     fn image(kind: Compression) -> (Vec<u8>, u64) {
         let mut tree = Tree::new();

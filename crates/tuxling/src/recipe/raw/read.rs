@@ -1,5 +1,7 @@
 //! Reads the tables of a recipe.
 
+use initramfs::Compression;
+
 use super::read_check::{read_check, read_exercise};
 use super::read_source::read_sources;
 use super::schema::{
@@ -9,7 +11,6 @@ use super::schema::{
 use super::{
     Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Text, Userland,
 };
-use crate::initramfs::Compression;
 use crate::recipe::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
 use crate::recipe::plan::{Placement, PruneLevel, Security, Toolchain};
 use crate::recipe::serial_port::SerialPort;

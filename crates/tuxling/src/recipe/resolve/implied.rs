@@ -2,11 +2,11 @@
 //! needs, the network's, the ramdisk's, the user land's. Each request says
 //! why. The recipe's own come later and win.
 
-use crate::initramfs::Compression;
+use initramfs::Compression;
+
 use crate::machine::Board;
-use crate::recipe::fragment;
 use crate::recipe::plan::{NetworkMode, NetworkPlan, Placement, RamdiskPlan, Request};
-use crate::recipe::raw;
+use crate::recipe::{fragment, raw};
 
 /// What the user land needs of the kernel.
 #[derive(Debug, Default)]

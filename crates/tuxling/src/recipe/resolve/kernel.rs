@@ -1,7 +1,8 @@
 //! The kernel's part of a recipe.
 
+use initramfs::Compression;
+
 use super::{Context, sources};
-use crate::initramfs::Compression;
 use crate::recipe::diagnostic::{Placed, Wrong};
 use crate::recipe::package::Package;
 use crate::recipe::plan::{BaseConfig, KernelPlan, PatchFile, Request, Toolchain};

@@ -22,8 +22,7 @@ mod tests;
 
 use std::io::{self, Write};
 
-pub(crate) use decode::decompress_part;
-pub use decode::{DecompressError, decompress};
+pub use decode::{DecompressError, decompress, decompress_part};
 pub use encode::Encoder;
 
 /// How a ramdisk is compressed. The names are those of the kernel's

@@ -1,7 +1,7 @@
 //! Packing a ramdisk of 2,000 files and 50 MB: tuxling against
 //! `find | sort | cpio | xz` with the same settings of xz, in turns.
 //!
-//!     cargo bench -p tuxling --bench ramdisk
+//!     cargo bench -p initramfs --bench ramdisk
 //!
 //! `TUXLING_BENCH_ROUNDS` sets the number of rounds (3). Without `--bench`,
 //! as `cargo test --all-targets` calls it, it runs once with little data.
@@ -12,9 +12,9 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use tuxling::initramfs::compress::dictionary_bytes;
-use tuxling::initramfs::cpio::{CpioOptions, archive_bytes};
-use tuxling::initramfs::{Compression, FolderOptions, Settings, Tree, image, pack};
+use initramfs::compress::dictionary_bytes;
+use initramfs::cpio::{CpioOptions, archive_bytes};
+use initramfs::{Compression, FolderOptions, Settings, Tree, image, pack};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 

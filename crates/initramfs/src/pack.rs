@@ -149,8 +149,7 @@ impl<W: Write> Write for Counted<W> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::image;
-    use super::super::{ArchivePath, Content, Entry, EntryKind};
+    use super::super::{ArchivePath, Content, Entry, EntryKind, image};
     use super::*;
 
     const SETTINGS: Settings = Settings {

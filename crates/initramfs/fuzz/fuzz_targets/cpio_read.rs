@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tuxling::initramfs::{Tree, cpio};
+use initramfs::{Tree, cpio};
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok(entries) = cpio::read(bytes) else { return };

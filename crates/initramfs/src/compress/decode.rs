@@ -62,7 +62,7 @@ pub fn decompress(
 
 /// Unpacks the stream at the start of `input`; gives the data and where the
 /// stream ends.
-pub(crate) fn decompress_part(
+pub fn decompress_part(
     kind: Compression,
     input: &[u8],
     limit: usize,

@@ -1,5 +1,6 @@
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 struct Fake(BTreeMap<&'static str, String>);
 
