@@ -9,9 +9,9 @@ fn main() -> ExitCode {
         return ExitCode::from(tuxling::kernel::linker::link(&args));
     }
     match args.get(1) {
-        Some(first) if first == tuxling::process::SPIN => tuxling::process::spin(),
-        Some(first) if first == tuxling::process::SUPERVISE => {
-            ExitCode::from(tuxling::process::supervise(&args[2..]))
+        Some(first) if first == host::process::SPIN => host::process::spin(),
+        Some(first) if first == host::process::SUPERVISE => {
+            ExitCode::from(host::process::supervise(&args[2..]))
         }
         _ => ExitCode::from(tuxling::cli::run(&args)),
     }

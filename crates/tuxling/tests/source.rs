@@ -8,12 +8,12 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use tuxling::error::{Kind, Result};
-use tuxling::process::{Cancel, Cmd, Processes};
+use host::error::{Kind, Result};
+use host::process::{Cancel, Cmd, Processes};
+use host::{Cache, Id};
 use tuxling::recipe::package::Package;
 use tuxling::recipe::plan::{PatchFile, SourceWish};
 use tuxling::source::{Context, DebianSources, LockFile, Mode, Network, Request, Source, obtain};
-use tuxling::store::{Cache, Id};
 
 /// An archive in a folder (unsigned and trusted: by tests only), and a cache.
 struct Bench {

@@ -15,20 +15,20 @@ use serde::{Deserialize, Serialize};
 
 pub use cases::{ALL, Case, Change};
 
+use host::error::Result;
+use host::session::{Cached, Session};
+use host::units::Bytes;
+
 use crate::check::agent::ADVERSARY;
 use crate::check::gateway::{Deeds, Weather};
-use crate::error::Result;
 use crate::machine::boot::{self, BootReport, BootRequest, Observation};
 use crate::machine::qemu::Accelerator;
 use crate::machine::watch::Progress;
 use crate::recipe::Plan;
 use crate::recipe::plan::{CheckKind, CheckPlan, Expectation, GuestCommand, Via};
 use crate::record::{CheckOutcome, Outcome};
-use crate::session::{Cached, Session};
-use crate::trial::check;
-use crate::trial::check::GuestPrograms;
+use crate::trial::check::{self, GuestPrograms};
 use crate::trial::system::System;
-use crate::units::Bytes;
 
 /// The version of the result's format.
 pub const SCHEMA: &str = "tuxling.adversity/1";

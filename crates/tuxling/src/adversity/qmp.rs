@@ -6,9 +6,9 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use host::error::{Failure, Kind, Result};
 use serde_json::{Value, json};
 
-use crate::error::{Failure, Kind, Result};
 use crate::machine::qemu::Machine;
 
 /// QEMU answers at once, or there is something wrong with it.

@@ -34,15 +34,15 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use host::error::{Failure, Kind, Result};
+use host::process::{Cmd, Processes};
 use initramfs::cpio::{self, CpioOptions};
 use initramfs::{ArchivePath, Content, Entry, EntryKind, Mode, Tree};
 
 use super::echo::{Echo, EchoServers};
 use super::http::FileServer;
 use super::protocol::escape;
-use crate::error::{Failure, Kind, Result};
 use crate::machine::board::Channel;
-use crate::process::{Cmd, Processes};
 use crate::recipe::plan::{
     CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, Via,
 };
@@ -134,7 +134,7 @@ pub fn compile(
             let what = program.file_name().unwrap_or_default().display();
             Failure::new(Kind::Build, format!("can't compile the checks' {what}")).detail(
                 match &error {
-                    crate::process::ProcessError::Failed { tail, .. } => format!("{error}\n{tail}"),
+                    host::process::ProcessError::Failed { tail, .. } => format!("{error}\n{tail}"),
                     _ => error.to_string(),
                 },
             )
@@ -311,7 +311,7 @@ fn line(kind: &str, limit: Duration, want: &str, arguments: &[String]) -> Result
             format!(
                 "a command in the guest has 1 to {WORDS_LIMIT} words, this one {}: {}",
                 arguments.len(),
-                crate::process::shell_line(arguments)
+                host::process::shell_line(arguments)
             ),
         ));
     }
@@ -373,7 +373,7 @@ mod tests {
     use super::*;
     use crate::machine::board::Port;
     use crate::recipe::plan::GATEWAY;
-    use crate::units::Bytes;
+    use host::units::Bytes;
 
     #[test]
     fn the_agent_stands_before_what_init_is_told() {

@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use host::error::{Failure, Kind, Result};
 use sha2::{Digest, Sha256};
 
-use crate::error::{Failure, Kind, Result};
 use crate::recipe::plan::{CheckKind, CheckPlan, EchoProtocol};
 
 /// How often the threads ask whether they shall end.
@@ -233,7 +233,7 @@ fn datagrams(socket: &UdpSocket, stop: &AtomicBool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Bytes;
+    use host::units::Bytes;
 
     fn check(protocol: EchoProtocol, size: u64) -> CheckPlan {
         CheckPlan::on_channel(

@@ -12,11 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
+use host::error::{Failure, Kind, Result};
+use host::units::Bytes;
 use sha2::{Digest, Sha256};
 use tiny_http::{Method, Request, Response, Server};
-
-use crate::error::{Failure, Kind, Result};
-use crate::units::Bytes;
 
 /// Ports of five digits below those that systems give out by themselves.
 const REPEATABLE_PORTS: RangeInclusive<u16> = 20480..=20735;

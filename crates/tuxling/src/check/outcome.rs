@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use host::units::{grouped, show_duration};
+
 use super::verdict::errno_text;
 use crate::machine::console::{Scanner, Trouble, telling_line};
 use crate::recipe::plan::Via;
 use crate::record::{CheckOutcome, CheckRecord, Outcome};
-use crate::units::{grouped, show_duration};
 
 /// How the boot ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

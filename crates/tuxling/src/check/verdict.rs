@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use host::units::{grouped, show_duration};
 use regex::bytes::Regex;
 
 use super::echo::Echo;
@@ -12,7 +13,6 @@ use super::protocol::{End, Ended};
 use super::wire::{self, Mac, Packet};
 use crate::recipe::plan::{CheckKind, CheckPlan, Expectation};
 use crate::record::{CheckOutcome, CheckRecord};
-use crate::units::{grouped, show_duration};
 
 /// How much of an unexpected output a detail shows.
 const SHOWN: usize = 300;
@@ -452,7 +452,7 @@ mod tests {
     #[test]
     fn a_file_must_arrive_whole() {
         let check = check(CheckKind::Fetch {
-            size: crate::units::Bytes(10),
+            size: host::units::Bytes(10),
             command: String::new(),
         });
         let mut seen = ended(Ended::Status(0));
@@ -583,7 +583,7 @@ mod tests {
     fn an_echo_is_the_right_bytes_and_over_the_wire() {
         let check = check(CheckKind::Echo {
             protocol: EchoProtocol::Tcp,
-            size: crate::units::Bytes(1500),
+            size: host::units::Bytes(1500),
         });
         let wire = [data(true, 1000), data(true, 500), data(false, 1500)];
         let mut seen = ended(Ended::Status(0));

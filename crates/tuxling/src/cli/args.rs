@@ -4,9 +4,9 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use host::units::Bytes;
 
 use crate::machine::qemu::Accelerator;
-use crate::units::Bytes;
 
 mod shrink;
 
@@ -412,7 +412,7 @@ pub enum CacheAction {
         older_than: Option<String>,
         /// What was not used for longest goes until the rest is no larger
         #[arg(long, value_name = "SIZE")]
-        keep_size: Option<crate::units::Bytes>,
+        keep_size: Option<host::units::Bytes>,
         /// Say what would go, and remove nothing
         #[arg(long)]
         dry_run: bool,

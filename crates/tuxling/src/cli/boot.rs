@@ -1,13 +1,14 @@
 //! `tuxling boot`: the system's console in this terminal.
 
+use host::error::{Failure, Kind, Result};
+use host::session::{Progress, process_failure};
+
 use super::args::Boot;
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{dry_run, load, print, session};
-use crate::error::{Failure, Kind, Result};
 use crate::machine::qemu::Accelerator;
 use crate::prune::rebuild;
-use crate::session::{Progress, process_failure};
 use crate::trial::check;
 
 /// Builds what is missing, and gives the terminal to QEMU, or to a board.

@@ -1,17 +1,18 @@
 //! `tuxling build`: the kernel and the ramdisk.
 
+use host::Cache;
+use host::cache::Lock;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
+
 use super::args::{Build, Common};
 use super::progress::Terminal;
 use super::{cwd, diff_kernels, dry_run, load, print, print_json, session};
-use crate::error::{Failure, Kind, Result};
 use crate::prune::rebuild;
 use crate::recipe::Plan;
 use crate::record::{Database, Record};
 use crate::report::budget::over_budget;
 use crate::report::{card, diff, growth};
-use crate::session::Session;
-use crate::store::Cache;
-use crate::store::cache::Lock;
 use crate::trial::system::BuildOptions;
 use crate::{source, trial};
 

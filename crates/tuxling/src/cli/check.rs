@@ -1,16 +1,17 @@
 //! `tuxling check`: build, boot, prove, measure.
 
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
+
 use super::args::Check;
 use super::build::{lock_output, options, within_budget};
 use super::progress::Terminal;
 use super::{dry_run, load, print, print_json, session};
 use crate::adversity::{self, Adversity};
-use crate::error::{Failure, Kind, Result};
 use crate::prune::rebuild;
 use crate::recipe::Plan;
 use crate::report::card;
-use crate::session::Session;
-use crate::store::cache::write_whole;
 use crate::trial::{System, check};
 
 /// Checks, prints the card, and fails when the system did not pass.

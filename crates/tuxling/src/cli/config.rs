@@ -8,21 +8,21 @@ mod merge;
 mod minimize;
 mod told;
 
+use host::Cache;
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
 use kconfig::{Configuration, SymbolId};
 
 use super::args::{Config, ConfigAction};
 use super::progress::Terminal;
 use super::{cwd, load, print, processes};
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::Tools;
 use crate::kernel::config::who;
 use crate::kernel::dropped::unknown;
 use crate::kernel::kconfig::{self as tree, Tree};
 use crate::recipe::Plan;
-use crate::session::Session;
 use crate::source;
-use crate::store::Cache;
-use crate::store::cache::write_whole;
 use crate::trial::system::obtain_linux;
 
 /// Does what was asked for.

@@ -3,15 +3,15 @@
 use std::fs;
 use std::path::Path;
 
+use host::Cache;
+use host::error::{Failure, Kind, Result};
 use serde::Serialize;
 
 use super::args::Diff;
 use super::{cwd, diff_kernels, load, print, print_json, tree_diff};
-use crate::error::{Failure, Kind, Result};
 use crate::recipe::builtin;
 use crate::record::{Database, Record, SCHEMA};
 use crate::report::{diff, diff_markdown, kernel_diff};
-use crate::store::Cache;
 
 /// Compares two records.
 pub fn run(args: &Diff) -> Result<()> {

@@ -4,22 +4,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
+use host::units::Bytes;
 use kbuild::Objects;
 
 use super::args::Diff;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::linker::Kept;
 use crate::measure::bytes::{self, Given};
 use crate::record::Record;
 use crate::report::kernel_diff::{self, KernelDiff, Side};
-use crate::session::Session;
 use crate::source;
-use crate::store::Cache;
 use crate::trial::bytes as of;
 use crate::trial::system::obtain_linux;
-use crate::units::Bytes;
 
 /// Whether a file is an ELF file.
 pub fn is_elf(path: &Path) -> bool {

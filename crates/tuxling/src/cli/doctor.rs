@@ -3,17 +3,18 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use host::packages::Distribution;
 use serde_json::json;
 
 use super::args::Doctor;
 use super::{cwd, load, print, print_json, processes};
-use crate::doctor::{self, Distribution, Examination, Level, Subject};
-use crate::error::{Failure, Kind, Result};
+use crate::doctor::{self, Examination, Level, Subject};
 use crate::recipe::Plan;
 use crate::recipe::package::Package;
 use crate::recipe::plan::SourceWish;
 use crate::source;
-use crate::store::Cache;
 
 /// Examines, and fails when something needed is lacking.
 pub fn run(args: &Doctor) -> Result<()> {

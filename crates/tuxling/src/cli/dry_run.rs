@@ -4,15 +4,16 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use host::Id;
+use host::error::Result;
+use host::session::Session;
+
 use super::args::MachineArgs;
-use crate::error::Result;
 use crate::kernel::{self, Tools, config};
 use crate::recipe::Plan;
 use crate::recipe::package::Package;
 use crate::recipe::plan::{BaseConfig, OriginWish, SourceWish};
-use crate::session::Session;
 use crate::source::{LockFile, Source};
-use crate::store::Id;
 use crate::trial::check;
 use crate::trial::system::{BuildOptions, output_folder};
 use crate::userland::{headers, musl};

@@ -3,13 +3,14 @@
 
 use std::fmt::Write;
 
+use host::Cache;
+use host::error::Result;
+use host::session::Session;
+
 use super::args::Fetch;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
-use crate::error::Result;
-use crate::session::Session;
 use crate::source::{Mode, Source};
-use crate::store::Cache;
 use crate::trial::system;
 
 /// Fetches, and says what came.

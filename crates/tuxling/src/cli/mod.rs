@@ -31,13 +31,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use host::process::{Cancel, Processes};
+use host::session::Session;
 use serde::Serialize;
 
-use crate::error::{Failure, Kind, Result};
-use crate::process::{Cancel, Processes};
 use crate::recipe::{self, Plan};
-use crate::session::Session;
-use crate::store::Cache;
 use args::{Args, Command, Common};
 use progress::Terminal;
 

@@ -1,8 +1,9 @@
 //! `tuxling new`: a recipe to start from.
 
+use host::error::Result;
+
 use super::args::{Network, New};
 use super::{cwd, print};
-use crate::error::Result;
 use crate::recipe::scaffold::{self, Wish};
 
 /// Writes NAME.toml, never over a file that is there.

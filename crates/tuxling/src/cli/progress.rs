@@ -5,10 +5,9 @@ use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use host::session::Progress;
+use host::units::show_duration;
 use indicatif::{ProgressBar, ProgressStyle};
-
-use crate::session::Progress;
-use crate::units::show_duration;
 
 /// How often a long phase says that it is alive where there is no terminal.
 const HEARTBEAT: Duration = Duration::from_secs(30);

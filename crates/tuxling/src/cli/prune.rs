@@ -2,13 +2,15 @@
 
 use std::fmt::Write as _;
 
+use host::error::{Failure, Result};
+use host::units::grouped;
+
 use super::args::{Level, Prune};
 use super::build::{lock_output, options, within_budget};
 use super::progress::Terminal;
 use super::trace::names_in;
 use super::{cwd, load, print, print_json, session};
 use crate::adversity;
-use crate::error::{Failure, Result};
 use crate::machine::qemu::Accelerator;
 use crate::prune::certificate::Certificate;
 use crate::prune::job::{self, BOOTS, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
@@ -17,7 +19,6 @@ use crate::recipe::Plan;
 use crate::recipe::plan::{CertificateFile, PruneLevel};
 use crate::report::card;
 use crate::trial::check::CheckOptions;
-use crate::units::grouped;
 
 /// Prunes, or makes a certificate's bytes again.
 pub fn run(args: &Prune) -> Result<()> {

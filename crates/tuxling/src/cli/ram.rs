@@ -1,10 +1,11 @@
 //! `tuxling ram`: the smallest RAM.
 
+use host::error::{Failure, Kind, Result};
+
 use super::args::Ram;
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{dry_run, load, print, print_json, session};
-use crate::error::{Failure, Kind, Result};
 use crate::prune::rebuild;
 use crate::report::ram;
 use crate::trial;

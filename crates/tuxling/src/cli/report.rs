@@ -2,22 +2,22 @@
 
 use std::path::{Path, PathBuf};
 
+use host::Cache;
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::process::shell_line;
+use host::session::Session;
 use serde::Serialize;
 
 use super::args::Report;
 use super::diff::record as record_of;
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, processes};
-use crate::error::{Failure, Kind, Result};
-use crate::process::shell_line;
 use crate::recipe::Plan;
 use crate::record::{Database, Record};
 use crate::report::diff;
 use crate::report::html::{HistoryRow, Page, html};
 use crate::report::map::{self, Map};
-use crate::session::Session;
-use crate::store::Cache;
-use crate::store::cache::write_whole;
 use crate::trial::bytes as of;
 use crate::trial::system::{self, BuildOptions};
 use crate::{kernel, source};

@@ -2,12 +2,14 @@
 
 use std::fmt::Write as _;
 
+use host::error::{Failure, Kind, Result};
+use host::units::grouped;
+
 use super::args::{Accel, GoalArg, Group, ShrinkArgs, ShrinkLevel};
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{load, print, print_json, session};
 use crate::adversity;
-use crate::error::{Failure, Kind, Result};
 use crate::machine::qemu::Accelerator;
 use crate::passes;
 use crate::recipe::Plan;
@@ -16,7 +18,6 @@ use crate::shrinking::job::{self, ShrinkOptions, ShrunkSystem};
 use crate::shrinking::report::{Size, Stage};
 use crate::shrinking::update::{self, Updated};
 use crate::trial::check::CheckOptions;
-use crate::units::grouped;
 
 /// Searches, prunes, proves and writes the result.
 pub fn run(args: &ShrinkArgs) -> Result<()> {

@@ -3,19 +3,19 @@
 use std::fs;
 use std::path::Path;
 
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
 use serde::Serialize;
 
 use super::args::SizeArgs;
 use super::diff_kernels::is_elf;
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, processes, without};
-use crate::error::{Failure, Kind, Result};
 use crate::measure::bytes::ramdisk::Part;
 use crate::measure::bytes::{self, Bytes, Given, marginal};
 use crate::report::size::{self, Axis, Node};
-use crate::session::Session;
 use crate::source;
-use crate::store::Cache;
 use crate::trial::system::BuildOptions;
 use crate::trial::without::Subject;
 use crate::trial::{self, bytes as of};

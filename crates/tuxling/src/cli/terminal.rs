@@ -4,12 +4,12 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
+use host::error::{Failure, Kind, Result};
+use host::process::Cancel;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{self, OptionalActions, Termios};
 
-use crate::error::{Failure, Kind, Result};
 use crate::machine::serial::Line;
-use crate::process::Cancel;
 use crate::recipe::serial_port::SerialPort;
 
 /// How often a signal is looked for.

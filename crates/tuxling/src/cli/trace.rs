@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use host::error::{Failure, Result};
+use host::units::grouped;
+
 use super::args::Trace;
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, session};
-use crate::error::{Failure, Result};
 use crate::prune::job::{TRACE_RUNS, Whole};
 use crate::trace::Coverage;
 use crate::trace::coverage::outside_names;
-use crate::units::grouped;
 
 /// Traces, and tells what ran.
 pub fn run(args: &Trace) -> Result<()> {

@@ -1,20 +1,20 @@
 //! `tuxling why`: why something is in the image.
 
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
 use serde::Serialize;
 
 use super::args::WhyArgs;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::config::who;
 use crate::kernel::{Tools, kconfig};
 use crate::prune::rebuild;
 use crate::recipe::Plan;
 use crate::report::why;
-use crate::session::Session;
 use crate::shrinking::answer::{self, Evidence, Said};
 use crate::source;
-use crate::store::Cache;
 use crate::trial::answer::{OptionStep, SCHEMA, Why};
 use crate::trial::system::{self, BuildOptions};
 use crate::trial::{bytes as of, why::Inquiry};

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
+use host::process::Cmd;
+
 use super::{Finding, Level, Subject};
 use crate::kernel::Tools;
 use crate::machine::Arch;
-use crate::process::Cmd;
 use crate::recipe::plan::Toolchain;
 
 /// All clashes that are seen.

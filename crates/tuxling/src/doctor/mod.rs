@@ -3,19 +3,17 @@
 
 mod clash;
 mod needs;
-pub mod packages;
 
 use std::path::{Path, PathBuf};
 
+use host::packages::Distribution;
+use host::process::{Cmd, Processes};
+use host::units::Bytes;
 use serde::Serialize;
 
 use crate::machine::Arch;
 use crate::machine::qemu::{self, Accelerator};
-use crate::process::{Cmd, Processes};
 use crate::recipe::Plan;
-use crate::units::Bytes;
-
-pub use packages::Distribution;
 
 /// What a fresh build of the built-in recipes took of the cache: 2.0 GiB,
 /// nearly all of it the kernel's sources.
@@ -238,7 +236,7 @@ fn meminfo(text: &str, key: &str) -> Option<u64> {
 }
 
 fn mib(bytes: Bytes) -> String {
-    format!("{} MiB", crate::units::grouped(bytes.0 >> 20))
+    format!("{} MiB", host::units::grouped(bytes.0 >> 20))
 }
 
 #[cfg(test)]

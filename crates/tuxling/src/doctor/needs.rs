@@ -1,12 +1,12 @@
 //! The tools that a build and a boot start, and the libraries that they link
 //! with.
 
+use host::process::Cmd;
 use initramfs::Compression;
 
 use super::{Finding, Level, Subject, version};
 use crate::kernel::Tools;
 use crate::machine::{Arch, qemu};
-use crate::process::Cmd;
 use crate::recipe::plan::{OriginWish, Plan, SourceWish, Toolchain};
 
 /// What every kernel's build starts besides the compiler.

@@ -5,20 +5,20 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use host::cache::{Lock, fill_folder, write_whole};
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::process::Cmd;
+use host::session::{Cached, Session, process_failure};
 use serde::Serialize;
 
 use super::config::{self, Resolved};
 use super::device_tree::DeviceTree;
 use super::toolchain::{Tools, Versions};
 use super::{compiled, linker, objects};
-use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
-use crate::process::Cmd;
 use crate::recipe::config::{Values, parse};
-use crate::session::{Cached, Session, process_failure};
 use crate::source::Source;
-use crate::store::cache::{Lock, fill_folder, write_whole};
-use crate::store::id::Id;
 
 /// The list of the files that a kernel was compiled from.
 const SOURCES: &str = "sources";

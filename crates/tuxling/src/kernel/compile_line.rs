@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::process::Cmd;
+use host::process::Cmd;
 
 /// Where the command of an object is kept: `.main.o.cmd` in its folder.
 pub fn file_of(object: &str) -> String {

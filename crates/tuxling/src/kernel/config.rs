@@ -5,20 +5,20 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::process::Cmd;
+use host::session::{Cached, Session, process_failure};
 use serde::Serialize;
 
 use super::dropped::{self, Dropped};
 use super::toolchain::{Tools, Versions};
 use super::{kconfig, objects};
-use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
-use crate::process::Cmd;
 use crate::recipe::config::{Values, effective, lines, met, parse};
 use crate::recipe::plan::{BaseConfig, KernelPlan, Request, Toolchain};
-use crate::session::{Cached, Session, process_failure};
 use crate::source::Source;
-use crate::store::cache::write_whole;
-use crate::store::id::Id;
 
 /// A configuration that the kernel's own tools have completed.
 #[derive(Clone, Debug)]

@@ -5,7 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Failure, Kind, Result};
+use host::error::{Failure, Kind, Result};
+
 use crate::machine::Arch;
 use crate::source::Source;
 
@@ -76,7 +77,7 @@ fn collect(root: &Path, below: &Path, name: &str, found: &mut Vec<PathBuf>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Id;
+    use host::Id;
 
     fn source(tree: &Path, files: &[&str]) -> Source {
         for file in files {

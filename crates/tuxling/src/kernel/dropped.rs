@@ -3,9 +3,9 @@
 
 use std::fmt;
 
+use host::error::Failure;
 use kconfig::{Configuration, RequestError};
 
-use crate::error::Failure;
 use crate::recipe::config::{Values, met, spelled};
 use crate::recipe::plan::Request;
 

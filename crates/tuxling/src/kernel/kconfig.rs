@@ -8,6 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::process::{Cmd, PASSED_ON, ProcessError, Processes};
+use host::session::{Session, process_failure};
 use kconfig::{
     Answer, Configuration, Dialect, DiskTree, Environment, Kconfig, LoadOptions, MemoShell,
     ProbeError, ProbeMemo, ProbeOutput, Severity, Shell, SourceTree,
@@ -17,15 +22,10 @@ use serde::{Deserialize, Serialize};
 use super::config::{kconfig_tree, make};
 use super::objects;
 use super::toolchain::{Tools, Versions};
-use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
-use crate::process::{Cmd, PASSED_ON, ProcessError, Processes};
 use crate::recipe::config::lines;
 use crate::recipe::plan::{BaseConfig, KernelPlan};
-use crate::session::{Session, process_failure};
 use crate::source::Source;
-use crate::store::cache::write_whole;
-use crate::store::id::Id;
 
 /// A kernel's Kconfig tree for one architecture and tool chain.
 #[derive(Debug)]

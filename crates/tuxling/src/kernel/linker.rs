@@ -18,11 +18,12 @@ use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+use host::error::{Failure, Kind, Result};
+use host::process::{Cmd, become_program};
+use host::session::{Session, process_failure};
+
 use super::fold;
 use super::toolchain::Tools;
-use crate::error::{Failure, Kind, Result};
-use crate::process::{Cmd, become_program};
-use crate::session::{Session, process_failure};
 
 /// The name under which tuxling is the linker.
 pub const NAME: &str = "tuxling-ld";

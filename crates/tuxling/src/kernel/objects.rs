@@ -7,12 +7,11 @@
 //! was written shortly before the end is made again; what had been finished
 //! earlier stays.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
+use std::{fs, io};
 
-use crate::error::{Failure, Result};
+use host::error::{Failure, Result};
 
 /// Stands in a tree as long as a build runs.
 const MARK: &str = "tuxling.building";

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use host::error::Result;
 use kconfig::{Configuration, Kconfig, Origin, parse_assignments};
 
 use super::config::who;
 use super::kconfig::Tree;
-use crate::error::Result;
 use crate::recipe::config::spelled;
 use crate::recipe::plan::{KernelPlan, Request};
 

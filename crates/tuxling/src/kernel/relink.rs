@@ -10,11 +10,12 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use host::cache::Lock;
+use host::error::{Failure, Kind, Result};
+use host::session::{Session, process_failure};
+
 use super::build::{self, BuildInput};
 use super::{compile_line, linker};
-use crate::error::{Failure, Kind, Result};
-use crate::session::{Session, process_failure};
-use crate::store::cache::Lock;
 
 /// The object whose compilation others are modelled on: plain C of the core.
 pub(super) const MODEL: &str = "init/main.o";

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use host::error::{Kind, Result};
+use host::process::{Cmd, Processes};
+use host::session::{missing_tool, process_failure};
 use serde::Serialize;
 
-use crate::error::{Kind, Result};
 use crate::machine::Arch;
-use crate::process::{Cmd, Processes};
 use crate::recipe::plan::Toolchain;
-use crate::session::{missing_tool, process_failure};
 
 /// The tools that build for one architecture.
 #[derive(Clone, Debug)]

@@ -15,13 +15,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use host::error::{Failure, Kind, Result};
+use host::process::Cmd;
+use host::session::{Session, process_failure};
+
 use super::relink::{Bench, LinkedObject, MODEL};
 use super::toolchain::Tools;
 use super::{compile_line, fold, linker};
-use crate::error::{Failure, Kind, Result};
-use crate::process::Cmd;
 use crate::recipe::config::Values;
-use crate::session::{Session, process_failure};
 
 /// Where it is compiled and linked, below the object tree: commands name
 /// headers relative to that.

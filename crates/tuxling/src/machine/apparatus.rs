@@ -6,13 +6,13 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use host::error::{Failure, Kind, Result};
+use host::process::Running;
 use rustix::fs::OFlags;
 
 use super::qemu::Files;
 use super::serial::{Line, send_all};
 use crate::check::outcome::BootEnd;
-use crate::error::{Failure, Kind, Result};
-use crate::process::Running;
 use crate::recipe::serial_port::SerialPort;
 
 /// The serial lines to a board.

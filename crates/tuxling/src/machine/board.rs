@@ -2,6 +2,7 @@
 //!
 //! docs/recipe.md describes the file's keys.
 
+use host::units::Bytes;
 use serde::Serialize;
 
 use super::arch::Arch;
@@ -9,7 +10,6 @@ use crate::recipe::diagnostic::{Place, Placed, Problem, Problems};
 use crate::recipe::files::Files;
 use crate::recipe::table::{self, Family, Schema, Table};
 use crate::recipe::{fragment, words};
-use crate::units::Bytes;
 
 /// The boards that come with tuxling.
 const BUILT_IN: &[(&str, &str)] = &[

@@ -10,12 +10,16 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use host::error::{Failure, Kind, Result};
+use host::process::{Cmd, ProcessError, Processes};
+use host::session::missing_tool;
+use host::units::Bytes;
+
 use super::apparatus::{self, Apparatus, BoardLines};
 use super::console::last_lines;
 use super::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
 use super::inspect::{self, InspectWish, Inspection};
-use super::qemu;
-use super::qemu::{Accelerator, Clock, Files, Machine, Wiring};
+use super::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
 use super::vigil::{BOARD_WAIT, Vigil};
 use super::watch::{DhcpTraffic, FirstPass, On, Progress, Watch};
 use crate::check::agent::{self, PlanInput};
@@ -24,12 +28,8 @@ use crate::check::gateway::{Deeds, Gateway, Weather};
 use crate::check::http::{FileServer, random_word};
 use crate::check::outcome::{self, BootEnd, BootFacts};
 use crate::check::typist::{Calling, Typist};
-use crate::error::{Failure, Kind, Result};
-use crate::process::{Cmd, ProcessError, Processes};
 use crate::recipe::plan::{CheckKind, CheckPlan, EchoProtocol, ExercisePlan, GATEWAY, Via};
 use crate::record::{CheckRecord, ExerciseRecord, GuestMemory, Outcome, RamRecord};
-use crate::session::missing_tool;
-use crate::units::Bytes;
 
 /// How often the files are looked at.
 const PAUSE: Duration = Duration::from_millis(5);

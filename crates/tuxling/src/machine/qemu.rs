@@ -8,15 +8,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use host::error::{Failure, Kind, Result};
+use host::process::{Cmd, ProcessError, Processes};
+use host::units::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::arch::Arch;
 use super::board::{Board, Port};
 use crate::check::wire::Mac;
-use crate::error::{Failure, Kind, Result};
-use crate::process::{Cmd, ProcessError, Processes};
 use crate::recipe::plan::StaticAddress;
-use crate::units::Bytes;
 
 /// The address of the guest's network card: QEMU's own default.
 pub const GUEST_MAC: Mac = Mac([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);

@@ -6,10 +6,10 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
+use host::error::{Failure, Kind, Result};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::termios::{self, ControlModes, InputModes, OptionalActions, SpecialCodeIndex};
 
-use crate::error::{Failure, Kind, Result};
 use crate::recipe::serial_port::SerialPort;
 
 /// A line that takes no keys for so long is dead.

@@ -5,6 +5,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use host::units::grouped;
+
 use super::capture::{self, Capture};
 use super::console::{Scanner, Trouble};
 use super::qemu::{Files, GUEST_MAC};
@@ -18,7 +20,6 @@ use crate::recipe::plan::{CheckKind, CheckPlan, ExercisePlan, GuestCommand, Via}
 use crate::record::{
     CheckOutcome, CheckRecord, ExerciseRecord, GuestMemory, RamRecord, meminfo_kib,
 };
-use crate::units::grouped;
 
 /// So much is read of a file at a time.
 const PIECE: usize = 1 << 16;
@@ -535,7 +536,7 @@ impl<'a> Watch<'a> {
     pub fn exercises(&self) -> Vec<ExerciseRecord> {
         let text = |command: &GuestCommand| match command {
             GuestCommand::Shell(line) => line.clone(),
-            GuestCommand::Argv(words) => crate::process::shell_line(words),
+            GuestCommand::Argv(words) => host::process::shell_line(words),
         };
         self.exercises
             .iter()

@@ -5,13 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use host::error::{Failure, Result};
 use initramfs::{Content, EntryKind, Tree};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use syscalls::Image;
 use vmlinux::prune::{FunctionIndex, Graph, Program};
 
-use crate::error::{Failure, Result};
 use crate::machine::Arch;
 use crate::machine::arch::SystemCallTable;
 

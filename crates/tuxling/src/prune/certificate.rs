@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use host::Id;
+use host::error::{Failure, Kind};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::{Fate, FunctionIndex, Program, Pruned};
@@ -14,10 +16,8 @@ use super::calls::SystemCalls;
 use super::policy::{Kept, Reason};
 use super::repair::Attempt;
 use crate::adversity::CaseRecord;
-use crate::error::{Failure, Kind};
 use crate::recipe::plan::PruneLevel;
 use crate::record::Outcome;
-use crate::store::Id;
 use crate::trace::conditions::Condition;
 use crate::trace::estimate::Missing;
 use crate::trace::ranges::Ranges;

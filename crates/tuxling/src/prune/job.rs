@@ -5,6 +5,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::session::{Cached, Session};
+use vmlinux::prune::{FunctionIndex, Graph, Program};
+
 use super::calls::{self, Entries, GuestProgram, SystemCalls};
 use super::certificate::{self, Bound, Certificate, Evidence, certified};
 use super::policy::{Facts, Kept};
@@ -14,20 +20,15 @@ use super::rules::Pattern;
 use super::subject::{self, Subject};
 use crate::adversity::{self, Bench, CaseRecord};
 use crate::check::agent;
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::{self, Kernel};
 use crate::recipe::Plan;
 use crate::recipe::plan::PruneLevel;
 use crate::record::Record;
-use crate::session::{Cached, Session};
-use crate::store::cache::write_whole;
-use crate::store::id::Id;
 use crate::trace::hardship::{self, Hardship};
 use crate::trace::{self, Coverage, Marked, Runner, conditions};
 use crate::trial::system::{self, BuildOptions, Ingredients, System};
 use crate::trial::{self, check};
 use crate::userland::tree;
-use vmlinux::prune::{FunctionIndex, Graph, Program};
 
 /// So many boots a trace has at most when nobody says otherwise.
 pub const TRACE_RUNS: usize = 24;

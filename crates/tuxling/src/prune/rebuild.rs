@@ -1,16 +1,17 @@
 //! A pruned kernel made again from its certificate: nothing is traced or
 //! booted, and the bytes are compared.
 
+use host::cache::fill_folder;
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::session::{Cached, Session};
+
 use super::certificate::{Certificate, SCHEMA, certified};
 use super::subject::{Subject, sectioned};
 use crate::check::agent;
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::Kernel;
 use crate::recipe::Plan;
 use crate::recipe::plan::CertificateFile;
-use crate::session::{Cached, Session};
-use crate::store::cache::fill_folder;
-use crate::store::id::Id;
 use crate::trial::system::{self, BuildOptions, Ingredients, System};
 
 /// Builds the system of a plan: with the kernel that its certificate has proven,

@@ -5,6 +5,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::Code;
@@ -16,12 +18,10 @@ use super::policy::Kept;
 use super::subject::{Relinked, Subject};
 use crate::adversity::{Bench, Boot, Case, CaseRecord};
 use crate::check::agent;
-use crate::error::{Failure, Kind, Result};
 use crate::machine::boot::{BootReport, Observation, TrapWords, Traps};
 use crate::machine::gdb::{TrapPoints, TrapSeen};
 use crate::recipe::plan::PruneLevel;
 use crate::record::Outcome;
-use crate::session::Session;
 use crate::trace::Runner;
 use crate::trace::conditions::Condition;
 

@@ -11,8 +11,7 @@ use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-
-use crate::error::{Failure, Kind};
+use host::error::{Failure, Kind};
 
 /// One of the texts that belong to a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -9,14 +9,14 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use host::Id;
+use host::units::Bytes;
 use initramfs::Compression;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Board;
 use crate::recipe::serial_port::SerialPort;
-use crate::store::Id;
-use crate::units::Bytes;
 
 /// A complete recipe.
 #[derive(Clone, Debug)]

@@ -13,6 +13,8 @@ mod schema;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use host::Id;
+use host::units::Bytes;
 use initramfs::Compression;
 
 use super::diagnostic::{Place, Placed};
@@ -20,8 +22,6 @@ use super::plan::{
     EchoProtocol, Expectation, GuestCommand, Placement, PruneLevel, Security, Toolchain, Via,
 };
 use crate::recipe::serial_port::SerialPort;
-use crate::store::Id;
-use crate::units::Bytes;
 
 pub use read::{COMPRESSIONS, read};
 pub use schema::SCHEMAS;

@@ -14,6 +14,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use host::units::Bytes;
 use initramfs::Compression;
 
 use super::adversity::NAMES;
@@ -25,7 +26,6 @@ use super::plan::{
 };
 use super::{raw, words};
 use crate::machine::{Board, board};
-use crate::units::Bytes;
 
 /// The wall-clock limit of a boot where the recipe sets none: generous, since
 /// without KVM and on a busy machine a boot takes many times what it should.

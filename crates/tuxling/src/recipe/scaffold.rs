@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use host::cache;
+use host::error::{Failure, Kind, Result};
+
 use super::{builtin, words};
-use crate::error::{Failure, Kind, Result};
 use crate::machine::board;
-use crate::store::cache;
 
 /// What the new recipe is about.
 #[derive(Clone, Debug)]

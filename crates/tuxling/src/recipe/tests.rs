@@ -1,11 +1,11 @@
 use std::path::Path;
 
+use host::units::Bytes;
 use initramfs::Compression;
 
 use super::plan::{CheckKind, FileKind, GuestCommand, NetworkMode, Request, StaticAddress};
 use super::*;
 use crate::machine::board;
-use crate::units::Bytes;
 
 /// The smallest recipe without errors.
 const LEAST: &str = "board = \"pc\"\n[userland]\nbusybox = [\"sh\"]\n";
@@ -668,7 +668,7 @@ fn a_new_recipe_has_no_errors_and_overwrites_nothing() {
         assert_eq!(plan.name, wish.name);
         assert_eq!(plan.checks.len(), if network { 5 } else { 2 });
         let again = scaffold::write(folder.path(), &wish).expect_err("refuses");
-        assert_eq!(again.kind, crate::error::Kind::Usage);
+        assert_eq!(again.kind, host::error::Kind::Usage);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Checks as lines that can be typed at a shell on the console.
 
+use host::process::shell_line;
+
 use super::plan::{CheckKind, GuestCommand};
-use crate::process::shell_line;
 
 /// A command may be so long: BusyBox' shell reads lines of 1,024 bytes, and
 /// quotes and marks come on top.

@@ -3,8 +3,9 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use host::units::{self, Bytes};
+
 use super::diagnostic::Wrong;
-use crate::units::{self, Bytes};
 
 /// The known word that is nearest to a mistyped one, if any is near: at most a
 /// third of its letters away, `-`, `_` and case apart.

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
+use host::Id;
+use host::error::{Failure, Kind, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Record;
-use crate::error::{Failure, Kind, Result};
-use crate::store::Id;
 
 /// The database of attempts.
 #[derive(Debug)]

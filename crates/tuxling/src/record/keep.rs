@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use host::Cache;
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+
 use super::{Database, Record};
-use crate::error::{Failure, Kind, Result};
-use crate::store::Cache;
-use crate::store::cache::write_whole;
 
 /// Where the database of attempts stands.
 pub fn store_path(cache: &Cache) -> PathBuf {

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 
+use host::Id;
+use host::session::PhaseRecord;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CheckOutcome, Diagnosis, Outcome};
 use crate::recipe::plan::Via;
-use crate::session::PhaseRecord;
-use crate::store::Id;
 
 /// The version of the record's format.
 pub const SCHEMA: &str = "tuxling.record/1";

@@ -1,8 +1,9 @@
 //! What of a record is over the recipe's budget.
 
+use host::units::Bytes;
+
 use crate::recipe::plan::BudgetPlan;
 use crate::record::Record;
-use crate::units::Bytes;
 
 /// What of a record is over the budget, a line each.
 pub fn over_budget(budget: &BudgetPlan, record: &Record) -> Vec<String> {

@@ -3,10 +3,11 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::process::shell_line;
+use host::process::shell_line;
+use host::units::{grouped, show_duration};
+
 use crate::recipe::plan::Via;
 use crate::record::{CheckOutcome, MemOwner, MemRecord, Record};
-use crate::units::{grouped, show_duration};
 
 /// The card of a record, in plain text. `interactive` is the command that boots
 /// the system with its console on the terminal.

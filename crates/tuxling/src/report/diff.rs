@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use host::units::grouped;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::memory::UNACCOUNTED;
 use crate::record::{MemEntry, Record};
-use crate::units::grouped;
 
 /// The version of the difference's format.
 pub const SCHEMA: &str = "tuxling.diff/1";

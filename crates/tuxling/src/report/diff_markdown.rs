@@ -3,8 +3,9 @@
 
 use std::fmt::Write;
 
+use host::units::grouped;
+
 use super::diff::{Diff, Figure};
-use crate::units::grouped;
 
 /// How many rows of a table are told.
 const ROWS: usize = 30;

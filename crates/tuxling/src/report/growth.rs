@@ -1,8 +1,9 @@
 //! What grew between two records: for who is over budget and was not before.
 
+use host::units::grouped;
+
 use super::diff::{Diff, Figure};
 use super::kernel_diff::{Change, KernelDiff};
-use crate::units::grouped;
 
 /// How many rows of each list are told.
 const ROWS: usize = 8;

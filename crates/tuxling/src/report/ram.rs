@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
+use host::units::grouped;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::record::Outcome;
-use crate::units::grouped;
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.ram/1";

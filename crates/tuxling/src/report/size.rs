@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use host::units::grouped;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::bytes::ramdisk::Part;
 use crate::measure::bytes::{BroughtBy, Bytes, Leaf};
-use crate::units::grouped;
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.size/1";

@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use host::units::grouped;
+
 use crate::trial::answer::{Kind, Retained, Step, Why};
-use crate::units::grouped;
 
 fn step_text(step: &Step) -> String {
     match (&step.object, &step.section) {

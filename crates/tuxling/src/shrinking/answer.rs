@@ -3,10 +3,10 @@
 
 use std::path::PathBuf;
 
+use host::error::{Failure, Kind, Result};
 use serde::Serialize;
 
 use super::report::{Report, SCHEMA};
-use crate::error::{Failure, Kind, Result};
 use crate::prune::certificate::Certificate;
 use crate::prune::rebuild;
 use crate::recipe::builtin;
@@ -125,7 +125,7 @@ impl Evidence {
 pub fn text(all: &[Said]) -> String {
     let line = |said: &Said| {
         let bytes = said.bytes.map_or_else(String::new, |n| {
-            let n = crate::units::grouped(n);
+            let n = host::units::grouped(n);
             match said.fate {
                 "removed" => format!(" ({n} B won)"),
                 _ => format!(" (predicted: {n} B)"),

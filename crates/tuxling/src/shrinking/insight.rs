@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use host::error::{Failure, Kind, Result};
+use host::session::{Cached, Session};
 use vmlinux::Code;
 use vmlinux::attribution::What;
 
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::relink::Bench;
 use crate::kernel::what_if::WhatIf;
 use crate::machine::boot::Observation;
@@ -14,7 +15,6 @@ use crate::measure::bytes::Kernel;
 use crate::passes::options::{Insight, Ran};
 use crate::recipe::Plan;
 use crate::record::Outcome;
-use crate::session::{Cached, Session};
 use crate::source::Source;
 use crate::trace::conditions::Condition;
 use crate::trace::{Marked, Runner, executed};

@@ -8,6 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::session::{Session, process_failure};
+use host::units::Bytes;
 use shrink::{CancelToken, ChangeId, Event, Goal, Policy, Search, SearchError, Settings};
 
 use super::insight;
@@ -15,23 +19,19 @@ use super::journal::StoreJournal;
 use super::report::{self, Report, SmallestRam, Stage};
 use super::trials::Trials;
 use super::written::{self, Evidence, Tiny};
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::kconfig::{self, Tree};
 use crate::kernel::{self, Tools};
-use crate::passes::options::{Fixed, Insight};
-use crate::passes::{OPTIONS, Ways, applets, constants, options};
+use crate::passes::options::{self, Fixed, Insight};
+use crate::passes::{OPTIONS, Ways, applets, constants};
 use crate::prune::job::{self as pruning, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use crate::prune::subject;
-use crate::recipe::config::Values;
+use crate::recipe::Plan;
+use crate::recipe::config::{self, Values};
 use crate::recipe::plan::{PruneLevel, Security};
-use crate::recipe::{Plan, config};
 use crate::record::{Record, store_path};
-use crate::session::{Session, process_failure};
-use crate::store::id::Id;
 use crate::trial::check::{self, CheckOptions};
 use crate::trial::ram::RamOptions;
 use crate::trial::system::{self, BuildOptions, Ingredients, System};
-use crate::units::Bytes;
 use crate::{adversity, trial};
 
 /// One trial takes no longer: a whole kernel has to fit.
@@ -331,7 +331,7 @@ impl Job<'_> {
         if fresh {
             let json = serde_json::to_vec(&insight.ran)
                 .map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
-            crate::store::cache::write_whole(&kept, &json)?;
+            host::cache::write_whole(&kept, &json)?;
         }
         Ok(insight)
     }
@@ -510,7 +510,7 @@ impl Job<'_> {
             Some(signal) => process_failure(
                 Kind::Machine,
                 "shrink",
-                crate::process::ProcessError::Interrupted { signal },
+                host::process::ProcessError::Interrupted { signal },
             ),
             None => Failure::new(Kind::Machine, INTERRUPTED),
         }

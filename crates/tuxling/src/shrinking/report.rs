@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use host::units::grouped;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shrink::{Because, Cost, Event, Outcome, Progress, Rejection, Shrunk, Space, Stopped};
@@ -12,7 +13,6 @@ use super::trials::{cost, taken_kib};
 use crate::passes::Ways;
 use crate::recipe::Plan;
 use crate::record::Record;
-use crate::units::grouped;
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.shrink/1";

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::process::{Cancel, Processes};
+use host::session::{Session, Silent};
 use serde::Serialize;
 use shrink::{Answer, Cost, Executor, Identity, Outcome, Trial, Work};
 
-use crate::error::{Failure, Kind, Result};
 use crate::passes::Ways;
 use crate::passes::options::Fixed;
-use crate::process::{Cancel, Processes};
 use crate::recipe::{Plan, config};
 use crate::record::{CheckOutcome, Record};
-use crate::session::{Session, Silent};
-use crate::store::Cache;
-use crate::store::id::Id;
 use crate::trial::check::{self, CheckOptions};
 use crate::trial::system::{self, BuildOptions, Ingredients};
 use crate::{kernel, source};

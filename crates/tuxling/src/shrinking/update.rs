@@ -3,17 +3,17 @@
 
 use std::collections::BTreeSet;
 
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
 use serde::Serialize;
 
-use crate::error::{Failure, Kind, Result};
 use crate::prune::certificate::Certificate;
 use crate::prune::job::{self as pruning, PruneOptions, Whole, certificate_path};
 use crate::prune::rebuild;
 use crate::recipe::Plan;
 use crate::record::Record;
-use crate::session::Session;
 use crate::source;
-use crate::store::cache::write_whole;
 use crate::trial::system::{self, BuildOptions};
 
 /// What an update changed.

@@ -4,16 +4,16 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
 use serde::Serialize;
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
 use super::report::Report;
-use crate::error::{Failure, Kind, Result};
 use crate::prune::certificate::Certificate;
-use crate::recipe::config::Values;
+use crate::recipe::config::{self, Values};
 use crate::recipe::plan::{Plan, RecipeOrigin, Request};
-use crate::recipe::{builtin, config, edit, fragment, raw};
-use crate::store::cache::write_whole;
+use crate::recipe::{builtin, edit, fragment, raw};
 
 /// What comes with a result that was proven.
 #[derive(Clone, Copy, Debug)]

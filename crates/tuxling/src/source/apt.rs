@@ -7,13 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use host::Id;
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::process::{Cmd, ProcessError};
+use host::units::Bytes;
+
 use super::{Context, DebianSources, Offer, Origin, command_failed, debsources, version};
-use crate::error::{Failure, Kind, Result};
-use crate::process::{Cmd, ProcessError};
 use crate::recipe::package::Package;
-use crate::store::Id;
-use crate::store::cache::write_whole;
-use crate::units::Bytes;
 
 /// For so long an index is new enough to look up what is on offer.
 const INDEX_LIFE: Duration = Duration::from_secs(24 * 3600);

@@ -13,12 +13,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use host::cache::fill_folder;
+use host::error::{Failure, Kind, Result};
+use host::{Cache, Id};
+
 use super::unpack::{self, UnpackError};
 use super::{Context, LockEntry, Offer, Origin, version};
-use crate::error::{Failure, Kind, Result};
 use crate::recipe::package::Package;
-use crate::store::cache::fill_folder;
-use crate::store::{Cache, Id};
 
 /// An unpacked archive.
 pub struct Found {

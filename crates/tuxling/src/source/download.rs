@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::process::Cancel;
+use host::units::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::network::{MOST_REDIRECTS, Network};
-use crate::error::{Failure, Kind, Result};
-use crate::process::Cancel;
-use crate::store::cache::write_whole;
-use crate::units::Bytes;
 
 /// Larger than any source's archive.
 const LARGEST: u64 = 16 << 30;

@@ -8,14 +8,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use host::Id;
+use host::cache::fill_folder;
+use host::error::{Failure, Kind, Result};
+use host::process::{Cmd, ProcessError};
+
 use super::{
     Context, LockEntry, Mode, Request, Source, archive, command_failed, listed, source_of, tree,
     unpack,
 };
-use crate::error::{Failure, Kind, Result};
-use crate::process::{Cmd, ProcessError};
-use crate::store::Id;
-use crate::store::cache::fill_folder;
 
 /// What the lock file puts before an address; behind it come `@` and the
 /// commit.
@@ -102,7 +103,7 @@ impl Repository<'_> {
     /// The commit's files, in a folder of the cache.
     fn export(&self) -> Result<PathBuf> {
         if self.context.processes.find("git").is_none() {
-            return Err(crate::session::missing_tool(
+            return Err(host::session::missing_tool(
                 "git",
                 "fetch from a repository",
             ));

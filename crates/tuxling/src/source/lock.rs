@@ -9,16 +9,15 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::Path;
+use std::{fs, io};
 
+use host::Id;
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
 use serde::{Deserialize, Serialize};
 
 use super::Source;
-use crate::error::{Failure, Kind, Result};
-use crate::store::Id;
-use crate::store::cache::write_whole;
 
 const HEADER: &str = "# Written by tuxling; commit it. These are the sources that the recipe was built\n\
                       # from; `--locked` refuses any other.\n";

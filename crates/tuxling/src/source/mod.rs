@@ -23,12 +23,13 @@ pub mod version;
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Failure, Kind, Result};
-use crate::process::{ProcessError, Processes};
+use host::error::{Failure, Kind, Result};
+use host::process::{ProcessError, Processes};
+use host::{Cache, Id};
+
 use crate::recipe::package::Package;
 use crate::recipe::plan::{PatchFile, SourceWish};
 use crate::record::SourceRecord;
-use crate::store::{Cache, Id};
 
 pub use lock::{LockEntry, LockFile};
 pub use network::Network;

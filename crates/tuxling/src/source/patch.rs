@@ -10,11 +10,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use host::cache::fill_folder;
+use host::error::{Failure, Kind, Result};
+use host::process::Cmd;
+
 use super::{Context, Request, Source, archive, command_failed};
-use crate::error::{Failure, Kind, Result};
-use crate::process::Cmd;
 use crate::recipe::plan::PatchFile;
-use crate::store::cache::fill_folder;
 
 /// Makes `source` a copy with the request's patches applied.
 pub fn apply(source: &mut Source, request: &Request, context: &Context) -> Result<()> {
@@ -32,7 +33,7 @@ pub fn apply(source: &mut Source, request: &Request, context: &Context) -> Resul
     }
     source.cached = false;
     if context.processes.find("patch").is_none() {
-        return Err(crate::session::missing_tool(
+        return Err(host::session::missing_tool(
             "patch",
             "apply the recipe's patches",
         ));

@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::{Cache, Id};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Failure, Kind, Result};
 use crate::recipe::package::Package;
-use crate::store::cache::write_whole;
-use crate::store::{Cache, Id};
 
 /// A file that changed so shortly before the tree was looked at could change
 /// again without its times showing it (they have the kernel's tick).

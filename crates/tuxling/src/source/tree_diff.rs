@@ -6,11 +6,11 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use host::error::{Failure, Result};
 use imara_diff::{Algorithm, Diff, InternedInput};
 use serde::Serialize;
 
 use super::tree;
-use crate::error::{Failure, Result};
 
 /// What became of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -4,14 +4,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use host::Id;
+use host::cache::fill_folder;
+use host::error::{Failure, Kind, Result};
+
 use super::download::Download;
 use super::{
     Context, LockEntry, Mode, Offer, Origin, Request, Source, archive, listed, source_of, tree,
 };
-use crate::error::{Failure, Kind, Result};
 use crate::recipe::package::Package;
-use crate::store::Id;
-use crate::store::cache::fill_folder;
 
 /// What the lock file puts before an address.
 pub const PREFIX: &str = "url:";

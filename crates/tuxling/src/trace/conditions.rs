@@ -5,13 +5,13 @@
 use std::process::Stdio;
 use std::time::Duration;
 
+use host::process::{Cmd, ProcessError, Processes, Running, SPIN};
+use host::units::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::machine::qemu::Machine;
-use crate::process::{Cmd, ProcessError, Processes, Running, SPIN};
 use crate::recipe::Plan;
-use crate::units::Bytes;
 
 /// Under `-icount` a guest is so much slower at most.
 const COUNTED_FACTOR: u32 = 4;

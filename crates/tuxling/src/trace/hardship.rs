@@ -8,18 +8,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use host::error::Result;
+use host::session::{Cached, Session};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::FunctionIndex;
 
 use super::{Coverage, Marked};
 use crate::adversity::{self, Bench, Boot, CaseRecord};
-use crate::error::Result;
 use crate::machine::boot::Observation;
 use crate::prune::subject::Subject;
 use crate::recipe::Plan;
 use crate::record::Outcome;
-use crate::session::{Cached, Session};
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.hardship/1";

@@ -19,14 +19,14 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use host::error::{Failure, Kind, Result};
+use host::session::{Cached, Session};
 use vmlinux::Code;
 use vmlinux::prune::{FunctionAddress, FunctionIndex, Wish, function_addresses};
 
-use crate::error::{Failure, Kind, Result};
 use crate::machine::boot::Observation;
 use crate::prune::subject::Subject;
 use crate::record::Outcome;
-use crate::session::{Cached, Session};
 use conditions::Condition;
 pub use coverage::Coverage;
 use coverage::{Covered, Run};

@@ -4,15 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use host::error::{Failure, Kind, Result};
+use host::session::{Session, process_failure};
 use vmlinux::Code;
 
 use super::conditions::Condition;
 use super::log::Layout;
-use crate::error::{Failure, Kind, Result};
 use crate::machine::boot::{self, BootReport, BootRequest, Observation};
 use crate::machine::qemu::Accelerator;
 use crate::recipe::{Plan, config};
-use crate::session::{Session, process_failure};
 use crate::trial::check;
 use crate::trial::system::System;
 

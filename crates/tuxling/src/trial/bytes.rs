@@ -6,9 +6,9 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use host::error::{Failure, Kind, Result};
 use kbuild::Objects;
 
-use crate::error::{Failure, Kind, Result};
 use crate::kernel;
 use crate::machine::Arch;
 use crate::measure::bytes::ramdisk::{self, Part, Program};

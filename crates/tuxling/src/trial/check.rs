@@ -4,12 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use host::cache::{fill_folder, write_whole};
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::process::Cmd;
+use host::session::{Cached, Session, missing_tool, process_failure};
 use serde::Serialize;
 
 use super::system::System;
 use super::{built_record, diagnosis};
 use crate::check::agent::{self, GuestCompiler};
-use crate::error::{Failure, Kind, Result};
 use crate::machine::Arch;
 use crate::machine::apparatus::BoardLines;
 use crate::machine::boot::{self, BootReport, BootRequest};
@@ -17,7 +21,6 @@ use crate::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
 use crate::machine::watch::Progress;
 use crate::measure::memory::{self, MemoryEvidence};
 use crate::measure::system_map::SystemMap;
-use crate::process::Cmd;
 use crate::recipe::Plan;
 use crate::recipe::plan::{
     CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, StaticAddress,
@@ -25,9 +28,6 @@ use crate::recipe::plan::{
 use crate::record::{
     BootRecord, CheckOutcome, Database, MemRecord, Outcome, RamRecord, Record, store_path,
 };
-use crate::session::{Cached, Session, missing_tool, process_failure};
-use crate::store::cache::{fill_folder, write_whole};
-use crate::store::id::Id;
 
 /// How checks are asked for.
 #[derive(Clone, Debug, Default)]

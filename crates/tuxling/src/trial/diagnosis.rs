@@ -2,17 +2,16 @@
 
 use std::fs;
 
+use host::units::Bytes;
+
+use super::System;
 use crate::check::agent;
 use crate::check::diagnosis::listing::{Elf, Listing};
 use crate::check::diagnosis::{Known, diagnose};
 use crate::machine::boot::BootReport;
 use crate::machine::qemu::{Accelerator, Machine};
 use crate::recipe::{Plan, config, fragment};
-use crate::record::Diagnosis;
-use crate::units::Bytes;
-
-use super::System;
-use crate::record::Outcome;
+use crate::record::{Diagnosis, Outcome};
 
 /// Texts of a boot that passed and is to be looked at all the same.
 const COMPLAINTS: &[&str] = &[

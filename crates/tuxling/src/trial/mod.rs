@@ -11,9 +11,10 @@ pub mod system;
 pub mod why;
 pub mod without;
 
+use host::session::Session;
+
 use crate::recipe::Plan;
 use crate::record::{BootRecord, Ids, RamRecord, Record, SCHEMA};
-use crate::session::Session;
 
 pub use system::System;
 

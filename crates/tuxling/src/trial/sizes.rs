@@ -1,8 +1,8 @@
 //! Sizes of a built system, for its record.
 
+use host::error::{Failure, Kind, Result};
 use vmlinux::{BootImage, Sections};
 
-use crate::error::{Failure, Kind, Result};
 use crate::record::{ImageSizes, VmlinuxSizes};
 
 /// Sizes of what a boot loader loads.

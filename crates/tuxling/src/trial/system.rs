@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::session::{Cached, Session};
 use initramfs::Compression;
 
 use super::sizes;
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::build::{BuildInput, BuiltinRamdisk, Kernel};
 use crate::kernel::{self, Resolved, Tools};
 use crate::recipe::package::Package;
 use crate::recipe::plan::{KernelPlan, PatchFile, Placement, Plan, SourceWish};
 use crate::record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
-use crate::session::{Cached, Session};
 use crate::source::{self, LockFile, Source};
-use crate::store::cache::write_whole;
-use crate::store::id::Id;
 use crate::userland::busybox::{self, Busybox, BusyboxInput};
 use crate::userland::musl::{self, UserCompiler};
 use crate::userland::ramdisk::{self, Ramdisk};

@@ -3,12 +3,12 @@
 
 use std::collections::HashMap;
 
+use host::error::{Failure, Kind, Result};
 use kbuild::Objects;
 use vmlinux::attribution::What;
 use vmlinux::{Attribution, Elf, References};
 
 use super::answer::{Kind as Asked, OptionStep, Retained, Step, Why};
-use crate::error::{Failure, Kind, Result};
 use crate::kernel;
 use crate::measure::bytes::{self, Bytes, Given};
 

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use ::kconfig::{Configuration, SymbolId, Tristate};
+use host::error::{Failure, Kind, Result};
+use host::session::{Cached, Session};
 use kbuild::Objects;
 use serde::Serialize;
 use vmlinux::Elf;
 
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::Tools;
 use crate::kernel::kconfig::{self, Tree};
 use crate::kernel::relink::Bench;
@@ -18,7 +19,6 @@ use crate::measure::bytes::{self, Stream, marginal};
 use crate::recipe::Plan;
 use crate::recipe::config::{self, Values};
 use crate::recipe::plan::Request;
-use crate::session::{Cached, Session};
 use crate::source::Source;
 use crate::trial::bytes as of;
 

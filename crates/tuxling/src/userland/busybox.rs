@@ -10,22 +10,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use host::cache::{fill_folder, write_whole};
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::process::Cmd;
+use host::session::{Cached, Session, process_failure};
 use regex::Regex;
 use serde::Serialize;
 
 use super::headers::Headers;
 use super::musl::UserCompiler;
 use super::with_scratch;
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::toolchain::Tools;
 use crate::machine::Arch;
-use crate::process::Cmd;
 use crate::recipe::config::{parse, spelled};
 use crate::recipe::plan::{BusyboxPlan, Request};
-use crate::session::{Cached, Session, process_failure};
 use crate::source::Source;
-use crate::store::cache::{fill_folder, write_whole};
-use crate::store::id::Id;
 
 /// The program with its symbols, in the folder of a BusyBox.
 const UNSTRIPPED: &str = "unstripped";

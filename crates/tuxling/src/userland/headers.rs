@@ -3,15 +3,16 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Failure, Kind, Result};
+use host::cache::fill_folder;
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::process::Cmd;
+use host::session::{Cached, Session, process_failure};
+
 use crate::kernel::config;
 use crate::kernel::toolchain::Tools;
 use crate::machine::Arch;
-use crate::process::Cmd;
-use crate::session::{Cached, Session, process_failure};
 use crate::source::Source;
-use crate::store::cache::fill_folder;
-use crate::store::id::Id;
 
 /// A folder with `linux/`, `asm/`, …
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ pub mod tree;
 use std::fs;
 use std::path::Path;
 
-use crate::error::{Failure, Result};
+use host::error::{Failure, Result};
 
 /// Gives `work` a folder for objects inside a folder that is being filled, and
 /// removes it afterwards. A build that is cut off leaves it inside a folder

@@ -8,17 +8,17 @@
 
 use std::path::Path;
 
+use host::cache::{fill_folder, write_whole};
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::process::Cmd;
+use host::session::{Cached, Session, process_failure};
 use serde::Serialize;
 
 use super::with_scratch;
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::toolchain::{Tools, Versions};
 use crate::machine::Arch;
-use crate::process::Cmd;
-use crate::session::{Cached, Session, process_failure};
 use crate::source::Source;
-use crate::store::cache::{fill_folder, write_whole};
-use crate::store::id::Id;
 
 /// A compiler for programs of the small system, and what identifies it.
 #[derive(Clone, Debug)]

@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use host::cache::{fill_folder, write_whole};
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::session::{Cached, Session};
+use host::units::Bytes;
 use initramfs::cpio::CpioOptions;
 use initramfs::{Compression, Content, EntryKind, PackError, Settings, Tree, pack};
 use serde::{Deserialize, Serialize};
-
-use crate::error::{Failure, Kind, Result};
-use crate::session::{Cached, Session};
-use crate::store::cache::{fill_folder, write_whole};
-use crate::store::id::Id;
-use crate::units::Bytes;
 
 /// A packed ramdisk.
 #[derive(Clone, Debug)]

@@ -1,13 +1,13 @@
 //! The tree that the ramdisk is packed from: the user's folder, BusyBox with
 //! its links, and the recipe's files, each laid over those before it.
 
+use host::error::{Failure, Kind, Result};
 use initramfs::{
     ArchivePath, Content, Entry, EntryKind, FolderOptions, LinkTarget, Mode, PathError, Tree,
     TreeError,
 };
 
 use super::busybox::Busybox;
-use crate::error::{Failure, Kind, Result};
 use crate::recipe::plan::{FileKind, FilePlan, UserlandPlan};
 
 /// Where BusyBox stands in the ramdisk.

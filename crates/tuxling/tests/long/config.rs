@@ -1,12 +1,12 @@
 //! What `want` finds, built: the kernel's own tools take the set as it is, and
 //! the driver is in the kernel.
 
+use host::Cache;
+use host::process::{Cancel, Processes};
+use host::session::{Session, Silent};
 use tuxling::kernel::build::BuildInput;
 use tuxling::kernel::{self, Tools, kconfig as tree};
-use tuxling::process::{Cancel, Processes};
 use tuxling::recipe::plan::Request;
-use tuxling::session::{Session, Silent};
-use tuxling::store::Cache;
 use tuxling::trial::system::obtain_linux;
 use tuxling::{recipe, source};
 

@@ -1,6 +1,6 @@
 //! Several origins, in the recipe's order.
 
-use tuxling::error::Kind;
+use host::error::Kind;
 use tuxling::recipe::plan::OriginWish;
 use tuxling::source::Mode;
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tuxling::error::Kind;
-use tuxling::process::Cmd;
+use host::error::Kind;
+use host::process::Cmd;
 use tuxling::recipe::plan::OriginWish;
 use tuxling::source::Mode;
 

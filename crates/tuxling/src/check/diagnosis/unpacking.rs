@@ -1,10 +1,10 @@
 //! Why the ramdisk was not unpacked.
 
+use host::units::grouped;
 use initramfs::Compression;
 
 use super::{Known, diagnosis};
 use crate::record::Diagnosis;
-use crate::units::grouped;
 
 pub(super) fn diagnose(known: &Known<'_>) -> Vec<Diagnosis> {
     no_support(known)

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use host::units::parse_duration;
+
 use super::{Accel, Common};
 use crate::adversity::FLOOD;
-use crate::units::parse_duration;
 
 /// `tuxling shrink`
 #[derive(Debug, clap::Args)]

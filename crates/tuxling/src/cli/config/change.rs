@@ -4,18 +4,18 @@
 use std::fs;
 use std::path::PathBuf;
 
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
 use kconfig::{Configuration, RequestError, SymbolType, UserValue};
 
 use super::told::{Told, ToldChange, changes, show};
 use super::{Subject, merge, unknown_symbol};
 use crate::cli::{print, print_json};
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::dropped::{self, Dropped};
 use crate::recipe::config::line;
 use crate::recipe::edit::set_options;
 use crate::recipe::plan::Request;
 use crate::recipe::{self, Plan, plan::RecipeOrigin};
-use crate::store::cache::write_whole;
 
 /// `set`: edits the recipe's own options.
 pub fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {

@@ -3,12 +3,12 @@
 
 use std::fs;
 
+use host::error::{Failure, Kind, Result};
 use kconfig::{Configuration, Difference, Origin};
 use serde::Serialize;
 
 use super::{Desk, Subject};
 use crate::cli::{cwd, load, print, print_json};
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::config::who;
 use crate::kernel::kconfig::Tree;
 use crate::recipe::Plan;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
 use kconfig::Configuration;
 use serde::Serialize;
 
@@ -9,14 +11,12 @@ use super::Subject;
 use super::change::dropped_by;
 use super::told::{ToldChange, changes, commented};
 use crate::cli::{cwd, print, print_json};
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::config::who;
 use crate::recipe::config::line;
 use crate::recipe::diagnostic::{Problem, Problems, RecipeErrors};
 use crate::recipe::files::Files;
 use crate::recipe::fragment;
 use crate::recipe::plan::{KernelPlan, Request};
-use crate::store::cache::write_whole;
 
 /// What is told.
 #[derive(Serialize)]

@@ -3,19 +3,19 @@
 use std::fs;
 use std::path::PathBuf;
 
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
 use serde::Serialize;
 
 use super::Subject;
 use super::change::{dropped_by, own_file};
 use super::told::commented;
 use crate::cli::{print, print_json};
-use crate::error::{Failure, Kind, Result};
 use crate::kernel::redundant::{self, Redundant};
 use crate::recipe::config::{effective, line};
 use crate::recipe::edit::remove_options;
 use crate::recipe::plan::Request;
 use crate::recipe::{self, fragment::OWN_OPTIONS};
-use crate::store::cache::write_whole;
 
 /// What is told.
 #[derive(Serialize)]

@@ -7,11 +7,11 @@
 
 use std::ops::Range;
 
+use host::error::{Failure, Kind, Result};
 use vmlinux::LinkMap;
 use vmlinux::link_map::From;
 
 use super::{BroughtBy, Given, Leaf, LeafKind, parse_map};
-use crate::error::{Failure, Kind, Result};
 
 /// What stands around the payload, and where the payload is.
 pub(super) struct Around {

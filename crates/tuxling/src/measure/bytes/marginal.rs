@@ -5,12 +5,11 @@ use std::io::Write;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use host::error::{Failure, Kind, Result};
 use initramfs::compress::Bcj;
 use liblzma::stream::{Check, Filters, LzmaOptions, Stream as Lzma};
 use liblzma::write::XzEncoder;
 use vmlinux::Elf;
-
-use crate::error::{Failure, Kind, Result};
 
 /// What xz_wrap.sh chooses by the architecture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

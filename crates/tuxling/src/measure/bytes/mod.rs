@@ -12,12 +12,11 @@ mod stream;
 
 use std::collections::BTreeMap;
 
+use host::error::{Failure, Kind, Result};
 use kbuild::Objects;
 use serde::{Deserialize, Serialize};
 use vmlinux::attribution::{Attribution, What};
 use vmlinux::{Elf, LinkMap};
-
-use crate::error::{Failure, Kind, Result};
 
 pub use stream::Stream;
 

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use host::error::{Failure, Kind, Result};
 use initramfs::compress::{self, Compression};
 use initramfs::cpio;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,6 @@ use vmlinux::attribution::Attribution;
 use vmlinux::{Elf, lzma_cost};
 
 use super::{marginal, parse_map, share};
-use crate::error::{Failure, Kind, Result};
 
 /// A program in the ramdisk that is divided at its objects.
 #[derive(Clone, Debug)]

@@ -7,12 +7,12 @@
 //! fractions of bytes; what is cut off goes, one byte each, to the pieces with
 //! the largest remainders, so that shares are whole and add up.
 
+use host::error::{Failure, Kind, Result};
 use initramfs::compress::{self, Compression};
 use vmlinux::lzma_cost;
 
 use super::boot::{self, Around};
 use super::{Given, Kernel, Leaf, marginal};
-use crate::error::{Failure, Kind, Result};
 
 /// The shares of one image.
 pub(super) struct Shares {

@@ -3,6 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use host::units::Bytes;
+
 use super::Context;
 use crate::recipe::diagnostic::{Place, Problem, Wrong};
 use crate::recipe::plan::{
@@ -10,7 +12,6 @@ use crate::recipe::plan::{
 };
 use crate::recipe::raw::{self, What};
 use crate::recipe::typed;
-use crate::units::Bytes;
 
 /// The limit of a check or an exercise that sets none.
 const TIMEOUT: Duration = Duration::from_secs(10);

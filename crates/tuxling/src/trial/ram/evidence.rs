@@ -1,11 +1,12 @@
 //! What a wall is recognised by.
 
+use host::units::grouped;
+
 use crate::machine::arch::RamdiskPlace;
 use crate::machine::inspect::Inspection;
 use crate::measure::system_map::SystemMap;
 use crate::recipe::plan::Placement;
 use crate::record::Outcome;
-use crate::units::grouped;
 
 /// What was seen of a boot that failed, and what is known of the system.
 #[derive(Clone, Copy, Debug)]

@@ -11,18 +11,19 @@ pub mod wall;
 
 use std::fs;
 
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
+use host::units::Bytes;
+
 use crate::check::agent;
-use crate::error::{Failure, Kind, Result};
 use crate::machine::inspect::InspectWish;
 use crate::measure::system_map::SystemMap;
 use crate::recipe::Plan;
 use crate::recipe::plan::CheckKind;
 use crate::record::{Outcome, Record};
 use crate::report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
-use crate::session::Session;
 use crate::trial::System;
 use crate::trial::check::{self, CheckOptions};
-use crate::units::Bytes;
 use evidence::WallEvidence;
 use prober::Prober;
 use search::{Found, Range};

@@ -3,19 +3,20 @@
 
 use std::time::{Duration, Instant};
 
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
+use host::units::{Bytes, grouped};
+
 use super::search::{Oracle, Tally};
 use super::wall::loader_refuses;
 use super::{Outcome, Steady};
-use crate::error::{Failure, Kind, Result};
 use crate::machine::boot::{self, BootReport, BootRequest};
 use crate::machine::inspect::InspectWish;
 use crate::measure::memory;
 use crate::recipe::Plan;
 use crate::record::{Database, Record, remember, store_path};
-use crate::session::Session;
 use crate::trial::System;
 use crate::trial::check::{self, Bench, CheckOptions};
-use crate::units::{Bytes, grouped};
 
 /// A boot that is silent for so many times the longest pause of one that
 /// passed has hung.

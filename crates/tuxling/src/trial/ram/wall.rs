@@ -4,11 +4,12 @@
 //! A wall is named only where something shows it: a line of the kernel's, or
 //! addresses that can't both be right. Else it is `unknown`, with what was seen.
 
+use host::units::grouped;
+
 use super::evidence::WallEvidence;
 use crate::machine::arch::RamdiskPlace;
 use crate::machine::console;
 use crate::report::ram::{Wall, WallKind};
-use crate::units::grouped;
 
 /// How many of the console's last lines are told.
 const SAID: usize = 6;

@@ -12,11 +12,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use host::Cache;
+use host::cache::ASIDE;
+use host::error::{Failure, Result};
 use serde::Serialize;
-
-use super::Cache;
-use super::cache::ASIDE;
-use crate::error::{Failure, Result};
 
 /// What a folder of the cache holds.
 #[derive(Debug)]
@@ -302,7 +301,11 @@ mod tests {
 
     #[test]
     fn every_folder_of_the_cache_has_its_kind() {
-        let mut folders = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .expect("all crates");
+        let sources = fs::read_dir(crates).expect("there").flatten();
+        let mut folders: Vec<PathBuf> = sources.map(|e| e.path().join("src")).collect();
         let mut seen = 0;
         while let Some(folder) = folders.pop() {
             for path in fs::read_dir(folder)

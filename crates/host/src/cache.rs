@@ -173,7 +173,7 @@ fn open_lock(path: &Path) -> std::io::Result<File> {
 }
 
 /// How the names of files and folders begin that are being written.
-pub(super) const ASIDE: &str = ".tuxling-";
+pub const ASIDE: &str = ".tuxling-";
 
 /// What is older was left by a tuxling that was ended.
 const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::doctor::Distribution;
+use crate::Cache;
 use crate::error::{Failure, Kind, Result};
+use crate::packages::Distribution;
 use crate::process::{ProcessError, Processes};
-use crate::store::Cache;
 
 /// Who is told how the work goes on. All of it goes to standard error.
 pub trait Progress: Sync {
