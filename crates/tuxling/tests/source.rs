@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 use host::error::{Kind, Result};
 use host::process::{Cancel, Cmd, Processes};
 use host::{Cache, Id};
-use tuxling::recipe::package::Package;
-use tuxling::recipe::plan::{PatchFile, SourceWish};
+use recipe::package::Package;
+use recipe::plan::{PatchFile, SourceWish};
 use tuxling::source::{Context, DebianSources, LockFile, Mode, Network, Request, Source, obtain};
 
 /// An archive in a folder (unsigned and trusted: by tests only), and a cache.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use recipe::Plan;
+use recipe::plan::{CheckKind, CheckPlan, NetworkMode};
+
 use super::{command, provoke, scaled};
 use crate::check::agent::ADVERSARY;
 use crate::check::gateway::{Deeds, Weather};
 use crate::machine::qemu::Machine;
-use crate::recipe::Plan;
-use crate::recipe::plan::{CheckKind, CheckPlan, NetworkMode};
 
 /// One thing that a system must survive.
 #[derive(Debug)]
@@ -347,7 +348,7 @@ mod tests {
         assert!(
             ALL.iter()
                 .map(|case| case.name)
-                .eq(crate::recipe::adversity::NAMES.iter().copied())
+                .eq(recipe::adversity::NAMES.iter().copied())
         );
         let docs = include_str!("../../../../docs/adversity.md");
         for name in names {

@@ -38,14 +38,14 @@ use host::error::{Failure, Kind, Result};
 use host::process::{Cmd, Processes};
 use initramfs::cpio::{self, CpioOptions};
 use initramfs::{ArchivePath, Content, Entry, EntryKind, Mode, Tree};
+use recipe::board::Channel;
+use recipe::plan::{
+    CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, Via,
+};
 
 use super::echo::{Echo, EchoServers};
 use super::http::FileServer;
 use super::protocol::escape;
-use crate::machine::board::Channel;
-use crate::recipe::plan::{
-    CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, Via,
-};
 
 /// The agent's source.
 pub const SOURCE: &str = include_str!("../../guest/agent.c");
@@ -371,9 +371,9 @@ pub fn archive(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::board::Port;
-    use crate::recipe::plan::GATEWAY;
     use host::units::Bytes;
+    use recipe::board::Port;
+    use recipe::plan::GATEWAY;
 
     #[test]
     fn the_agent_stands_before_what_init_is_told() {

@@ -13,9 +13,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use host::error::{Failure, Kind, Result};
+use recipe::plan::{CheckKind, CheckPlan, EchoProtocol};
 use sha2::{Digest, Sha256};
-
-use crate::recipe::plan::{CheckKind, CheckPlan, EchoProtocol};
 
 /// How often the threads ask whether they shall end.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -241,10 +241,7 @@ mod tests {
         let servers = [(), ()].map(|()| FileServer::start_repeatable(&sizes).expect("starts"));
         let [one, two] = servers.each_ref().map(|server| {
             let file = &server.files()[0];
-            (
-                server.guest_url(file, crate::recipe::plan::GATEWAY),
-                file.sha256(),
-            )
+            (server.guest_url(file, recipe::plan::GATEWAY), file.sha256())
         });
         assert_eq!(one.0.len(), "http://10.0.2.2:20480/0000000000000000".len());
         assert_eq!(one.0.len(), two.0.len());

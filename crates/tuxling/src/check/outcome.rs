@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use host::units::{grouped, show_duration};
+use recipe::plan::Via;
 
 use super::verdict::errno_text;
 use crate::machine::console::{Scanner, Trouble, telling_line};
-use crate::recipe::plan::Via;
 use crate::record::{CheckOutcome, CheckRecord, Outcome};
 
 /// How the boot ended.
@@ -180,7 +180,7 @@ fn explained(reason: String, facts: &BootFacts<'_>) -> String {
 mod tests {
     use super::*;
     use crate::check::verdict::not_ended;
-    use crate::recipe::plan::{CheckKind, CheckPlan, Expectation, GuestCommand};
+    use recipe::plan::{CheckKind, CheckPlan, Expectation, GuestCommand};
 
     #[test]
     fn what_a_board_cannot_run_is_no_failure_but_no_pass_by_itself() {

@@ -13,9 +13,10 @@
 
 use std::time::{Duration, Instant};
 
+use recipe::plan::{CheckPlan, Via};
+use recipe::typed::command;
+
 use super::protocol::{End, Ended};
-use crate::recipe::plan::{CheckPlan, Via};
-use crate::recipe::typed::command;
 
 /// How often the shell is called while it doesn't answer.
 const CALL_EVERY: Duration = Duration::from_secs(1);
@@ -300,8 +301,8 @@ fn clean(text: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::plan::{CheckKind, GuestCommand};
     use proptest::prelude::*;
+    use recipe::plan::{CheckKind, GuestCommand};
 
     fn check(line: &str) -> CheckPlan {
         CheckPlan {

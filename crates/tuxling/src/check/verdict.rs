@@ -6,12 +6,12 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use host::units::{grouped, show_duration};
+use recipe::plan::{CheckKind, CheckPlan, Expectation};
 use regex::bytes::Regex;
 
 use super::echo::Echo;
 use super::protocol::{End, Ended};
 use super::wire::{self, Mac, Packet};
-use crate::recipe::plan::{CheckKind, CheckPlan, Expectation};
 use crate::record::{CheckOutcome, CheckRecord};
 
 /// How much of an unexpected output a detail shows.
@@ -368,7 +368,7 @@ pub(super) fn errno_text(errno: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::plan::{EchoProtocol, GATEWAY, GuestCommand};
+    use recipe::plan::{EchoProtocol, GATEWAY, GuestCommand};
 
     const GUEST: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
     const OTHER: Mac = Mac([1; 6]);

@@ -8,7 +8,7 @@
 
 use std::net::Ipv4Addr;
 
-use crate::recipe::plan::EchoProtocol;
+use recipe::plan::EchoProtocol;
 
 /// No packet is longer: the writer's snapshot length is 65,536.
 const PACKET_LIMIT: usize = 1 << 18;

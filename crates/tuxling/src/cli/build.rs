@@ -4,12 +4,12 @@ use host::Cache;
 use host::cache::Lock;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
+use recipe::Plan;
 
 use super::args::{Build, Common};
 use super::progress::Terminal;
 use super::{cwd, diff_kernels, dry_run, load, print, print_json, session};
 use crate::prune::rebuild;
-use crate::recipe::Plan;
 use crate::record::{Database, Record};
 use crate::report::budget::over_budget;
 use crate::report::{card, diff, growth};

@@ -3,6 +3,7 @@
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
+use recipe::Plan;
 
 use super::args::Check;
 use super::build::{lock_output, options, within_budget};
@@ -10,7 +11,6 @@ use super::progress::Terminal;
 use super::{dry_run, load, print, print_json, session};
 use crate::adversity::{self, Adversity};
 use crate::prune::rebuild;
-use crate::recipe::Plan;
 use crate::report::card;
 use crate::trial::{System, check};
 

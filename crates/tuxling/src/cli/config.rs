@@ -13,6 +13,7 @@ use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use kconfig::{Configuration, SymbolId};
+use recipe::Plan;
 
 use super::args::{Config, ConfigAction};
 use super::progress::Terminal;
@@ -21,7 +22,6 @@ use crate::kernel::Tools;
 use crate::kernel::config::who;
 use crate::kernel::dropped::unknown;
 use crate::kernel::kconfig::{self as tree, Tree};
-use crate::recipe::Plan;
 use crate::source;
 use crate::trial::system::obtain_linux;
 

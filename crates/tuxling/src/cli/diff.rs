@@ -5,11 +5,11 @@ use std::path::Path;
 
 use host::Cache;
 use host::error::{Failure, Kind, Result};
+use recipe::builtin;
 use serde::Serialize;
 
 use super::args::Diff;
 use super::{cwd, diff_kernels, load, print, print_json, tree_diff};
-use crate::recipe::builtin;
 use crate::record::{Database, Record, SCHEMA};
 use crate::report::{diff, diff_markdown, kernel_diff};
 

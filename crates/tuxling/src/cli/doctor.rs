@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use host::Cache;
 use host::error::{Failure, Kind, Result};
 use host::packages::Distribution;
+use recipe::Plan;
+use recipe::package::Package;
+use recipe::plan::SourceWish;
 use serde_json::json;
 
 use super::args::Doctor;
 use super::{cwd, load, print, print_json, processes};
 use crate::doctor::{self, Examination, Level, Subject};
-use crate::recipe::Plan;
-use crate::recipe::package::Package;
-use crate::recipe::plan::SourceWish;
 use crate::source;
 
 /// Examines, and fails when something needed is lacking.

@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use host::Id;
 use host::error::Result;
 use host::session::Session;
+use recipe::Plan;
+use recipe::package::Package;
+use recipe::plan::{BaseConfig, OriginWish, SourceWish};
 
 use super::args::MachineArgs;
 use crate::kernel::{self, Tools, config};
-use crate::recipe::Plan;
-use crate::recipe::package::Package;
-use crate::recipe::plan::{BaseConfig, OriginWish, SourceWish};
 use crate::source::{LockFile, Source};
 use crate::trial::check;
 use crate::trial::system::{BuildOptions, output_folder};

@@ -35,9 +35,9 @@ use host::Cache;
 use host::error::{Failure, Kind, Result};
 use host::process::{Cancel, Processes};
 use host::session::Session;
+use recipe::Plan;
 use serde::Serialize;
 
-use crate::recipe::{self, Plan};
 use args::{Args, Command, Common};
 use progress::Terminal;
 

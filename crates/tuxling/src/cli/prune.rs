@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use host::error::{Failure, Result};
 use host::units::grouped;
+use recipe::Plan;
+use recipe::plan::{CertificateFile, PruneLevel};
 
 use super::args::{Level, Prune};
 use super::build::{lock_output, options, within_budget};
@@ -15,8 +17,6 @@ use crate::machine::qemu::Accelerator;
 use crate::prune::certificate::Certificate;
 use crate::prune::job::{self, BOOTS, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use crate::prune::rebuild;
-use crate::recipe::Plan;
-use crate::recipe::plan::{CertificateFile, PruneLevel};
 use crate::report::card;
 use crate::trial::check::CheckOptions;
 

@@ -7,13 +7,13 @@ use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::process::shell_line;
 use host::session::Session;
+use recipe::Plan;
 use serde::Serialize;
 
 use super::args::Report;
 use super::diff::record as record_of;
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, processes};
-use crate::recipe::Plan;
 use crate::record::{Database, Record};
 use crate::report::diff;
 use crate::report::html::{HistoryRow, Page, html};

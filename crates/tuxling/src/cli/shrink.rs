@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use host::error::{Failure, Kind, Result};
 use host::units::grouped;
+use recipe::Plan;
+use recipe::plan::PruneLevel;
 
 use super::args::{Accel, GoalArg, Group, ShrinkArgs, ShrinkLevel};
 use super::build::{lock_output, options};
@@ -12,8 +14,6 @@ use super::{load, print, print_json, session};
 use crate::adversity;
 use crate::machine::qemu::Accelerator;
 use crate::passes;
-use crate::recipe::Plan;
-use crate::recipe::plan::PruneLevel;
 use crate::shrinking::job::{self, ShrinkOptions, ShrunkSystem};
 use crate::shrinking::report::{Size, Stage};
 use crate::shrinking::update::{self, Updated};

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use host::error::{Failure, Kind, Result};
 use host::process::Cancel;
+use recipe::serial_port::SerialPort;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{self, OptionalActions, Termios};
 
 use crate::machine::serial::Line;
-use crate::recipe::serial_port::SerialPort;
 
 /// How often a signal is looked for.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -8,6 +8,8 @@ use host::Cache;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use host::units::grouped;
+use recipe::builtin;
+use recipe::plan::Placement;
 use serde_json::json;
 
 use super::args::Diff;
@@ -15,8 +17,6 @@ use super::progress::Terminal;
 use super::{cwd, load, print, print_json, processes};
 use crate::kernel::build::BuildInput;
 use crate::kernel::{self, Tools};
-use crate::recipe::builtin;
-use crate::recipe::plan::Placement;
 use crate::source::Mode;
 use crate::source::tree_diff::{self, Change, Only, TreeDiff};
 use crate::trial::system::obtain_linux;

@@ -3,6 +3,7 @@
 use host::Cache;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
+use recipe::Plan;
 use serde::Serialize;
 
 use super::args::WhyArgs;
@@ -11,7 +12,6 @@ use super::{load, print, print_json, processes};
 use crate::kernel::config::who;
 use crate::kernel::{Tools, kconfig};
 use crate::prune::rebuild;
-use crate::recipe::Plan;
 use crate::report::why;
 use crate::shrinking::answer::{self, Evidence, Said};
 use crate::source;

@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use host::process::Cmd;
+use recipe::Arch;
+use recipe::plan::Toolchain;
 
 use super::{Finding, Level, Subject};
 use crate::kernel::Tools;
-use crate::machine::Arch;
-use crate::recipe::plan::Toolchain;
 
 /// All clashes that are seen.
 pub(super) fn all(subject: &Subject, arch: Arch) -> Vec<Finding> {

@@ -9,11 +9,10 @@ use std::path::{Path, PathBuf};
 use host::packages::Distribution;
 use host::process::{Cmd, Processes};
 use host::units::Bytes;
+use recipe::{Arch, Plan};
 use serde::Serialize;
 
-use crate::machine::Arch;
 use crate::machine::qemu::{self, Accelerator};
-use crate::recipe::Plan;
 
 /// What a fresh build of the built-in recipes took of the cache: 2.0 GiB,
 /// nearly all of it the kernel's sources.

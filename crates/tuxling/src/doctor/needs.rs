@@ -3,11 +3,12 @@
 
 use host::process::Cmd;
 use initramfs::Compression;
+use recipe::Arch;
+use recipe::plan::{OriginWish, Plan, SourceWish, Toolchain};
 
 use super::{Finding, Level, Subject, version};
 use crate::kernel::Tools;
-use crate::machine::{Arch, qemu};
-use crate::recipe::plan::{OriginWish, Plan, SourceWish, Toolchain};
+use crate::machine::qemu;
 
 /// What every kernel's build starts besides the compiler.
 const BUILD: &[&str] = &["make", "ar", "flex", "bison", "bc", "perl", "awk", "find"];

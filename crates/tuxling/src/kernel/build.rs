@@ -10,14 +10,14 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::process::Cmd;
 use host::session::{Cached, Session, process_failure};
+use recipe::Arch;
+use recipe::config::{Values, parse};
 use serde::Serialize;
 
 use super::config::{self, Resolved};
 use super::device_tree::DeviceTree;
 use super::toolchain::{Tools, Versions};
 use super::{compiled, linker, objects};
-use crate::machine::Arch;
-use crate::recipe::config::{Values, parse};
 use crate::source::Source;
 
 /// The list of the files that a kernel was compiled from.

@@ -10,14 +10,14 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::process::Cmd;
 use host::session::{Cached, Session, process_failure};
+use recipe::Arch;
+use recipe::config::{Values, effective, lines, met, parse};
+use recipe::plan::{BaseConfig, KernelPlan, Request, Toolchain};
 use serde::Serialize;
 
 use super::dropped::{self, Dropped};
 use super::toolchain::{Tools, Versions};
 use super::{kconfig, objects};
-use crate::machine::Arch;
-use crate::recipe::config::{Values, effective, lines, met, parse};
-use crate::recipe::plan::{BaseConfig, KernelPlan, Request, Toolchain};
 use crate::source::Source;
 
 /// A configuration that the kernel's own tools have completed.

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use host::error::{Failure, Kind, Result};
+use recipe::Arch;
 
-use crate::machine::Arch;
 use crate::source::Source;
 
 /// A device tree that the kernel's build can make.

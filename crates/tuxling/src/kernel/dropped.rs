@@ -5,9 +5,8 @@ use std::fmt;
 
 use host::error::Failure;
 use kconfig::{Configuration, RequestError};
-
-use crate::recipe::config::{Values, met, spelled};
-use crate::recipe::plan::Request;
+use recipe::config::{Values, met, spelled};
+use recipe::plan::Request;
 
 /// A request that the resolved configuration doesn't fulfil.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,7 +193,7 @@ config BAR
     fn told(config: &str, request: &Request) -> Vec<String> {
         let tree = tree();
         let (configuration, _) = Configuration::olddefconfig(&tree, config);
-        let values = crate::recipe::config::parse(&configuration.to_dotconfig());
+        let values = recipe::config::parse(&configuration.to_dotconfig());
         let dropped = explain(&[request], &values, &configuration);
         dropped.iter().map(ToString::to_string).collect()
     }

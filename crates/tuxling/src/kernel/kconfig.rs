@@ -17,14 +17,14 @@ use kconfig::{
     Answer, Configuration, Dialect, DiskTree, Environment, Kconfig, LoadOptions, MemoShell,
     ProbeError, ProbeMemo, ProbeOutput, Severity, Shell, SourceTree,
 };
+use recipe::Arch;
+use recipe::config::lines;
+use recipe::plan::{BaseConfig, KernelPlan};
 use serde::{Deserialize, Serialize};
 
 use super::config::{kconfig_tree, make};
 use super::objects;
 use super::toolchain::{Tools, Versions};
-use crate::machine::Arch;
-use crate::recipe::config::lines;
-use crate::recipe::plan::{BaseConfig, KernelPlan};
 use crate::source::Source;
 
 /// A kernel's Kconfig tree for one architecture and tool chain.

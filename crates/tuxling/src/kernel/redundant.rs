@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use host::error::Result;
 use kconfig::{Configuration, Kconfig, Origin, parse_assignments};
+use recipe::config::spelled;
+use recipe::plan::{KernelPlan, Request};
 
 use super::config::who;
 use super::kconfig::Tree;
-use crate::recipe::config::spelled;
-use crate::recipe::plan::{KernelPlan, Request};
 
 /// A request that could be left out.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use host::error::{Kind, Result};
 use host::process::{Cmd, Processes};
 use host::session::{missing_tool, process_failure};
+use recipe::Arch;
+use recipe::plan::Toolchain;
 use serde::Serialize;
-
-use crate::machine::Arch;
-use crate::recipe::plan::Toolchain;
 
 /// The tools that build for one architecture.
 #[derive(Clone, Debug)]

@@ -18,11 +18,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use host::error::{Failure, Kind, Result};
 use host::process::Cmd;
 use host::session::{Session, process_failure};
+use recipe::config::Values;
 
 use super::relink::{Bench, LinkedObject, MODEL};
 use super::toolchain::Tools;
 use super::{compile_line, fold, linker};
-use crate::recipe::config::Values;
 
 /// Where it is compiled and linked, below the object tree: commands name
 /// headers relative to that.
@@ -450,7 +450,7 @@ impl Drop for Aside<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::config;
+    use recipe::config;
 
     #[test]
     fn the_header_is_what_conf_would_write() {

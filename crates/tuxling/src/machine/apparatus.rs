@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use host::error::{Failure, Kind, Result};
 use host::process::Running;
+use recipe::serial_port::SerialPort;
 use rustix::fs::OFlags;
 
 use super::qemu::Files;
 use super::serial::{Line, send_all};
 use crate::check::outcome::BootEnd;
-use crate::recipe::serial_port::SerialPort;
 
 /// The serial lines to a board.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use host::error::{Failure, Kind, Result};
 use host::process::{Cmd, ProcessError, Processes};
 use host::session::missing_tool;
 use host::units::Bytes;
+use recipe::plan::{CheckKind, CheckPlan, EchoProtocol, ExercisePlan, GATEWAY, Via};
 
 use super::apparatus::{self, Apparatus, BoardLines};
 use super::console::last_lines;
@@ -28,7 +29,6 @@ use crate::check::gateway::{Deeds, Gateway, Weather};
 use crate::check::http::{FileServer, random_word};
 use crate::check::outcome::{self, BootEnd, BootFacts};
 use crate::check::typist::{Calling, Typist};
-use crate::recipe::plan::{CheckKind, CheckPlan, EchoProtocol, ExercisePlan, GATEWAY, Via};
 use crate::record::{CheckRecord, ExerciseRecord, GuestMemory, Outcome, RamRecord};
 
 /// How often the files are looked at.

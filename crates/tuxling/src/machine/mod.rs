@@ -1,8 +1,6 @@
 //! Machines: the boards that QEMU (or a person) boots, and booting them.
 
 pub mod apparatus;
-pub mod arch;
-pub mod board;
 pub mod boot;
 mod capture;
 pub mod console;
@@ -12,6 +10,3 @@ pub mod qemu;
 pub mod serial;
 mod vigil;
 pub mod watch;
-
-pub use arch::Arch;
-pub use board::Board;

@@ -11,12 +11,12 @@ use std::time::Duration;
 use host::error::{Failure, Kind, Result};
 use host::process::{Cmd, ProcessError, Processes};
 use host::units::Bytes;
+use recipe::arch::Arch;
+use recipe::board::{Board, Port};
+use recipe::plan::StaticAddress;
 use serde::{Deserialize, Serialize};
 
-use super::arch::Arch;
-use super::board::{Board, Port};
 use crate::check::wire::Mac;
-use crate::recipe::plan::StaticAddress;
 
 /// The address of the guest's network card: QEMU's own default.
 pub const GUEST_MAC: Mac = Mac([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
@@ -299,7 +299,7 @@ fn read_version(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::machine::board::{Channel, Nic};
+    use recipe::board::{Channel, Nic};
     use std::net::Ipv4Addr;
 
     pub(crate) fn machine() -> Machine {

@@ -7,10 +7,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
 use host::error::{Failure, Kind, Result};
+use recipe::serial_port::SerialPort;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::termios::{self, ControlModes, InputModes, OptionalActions, SpecialCodeIndex};
-
-use crate::recipe::serial_port::SerialPort;
 
 /// A line that takes no keys for so long is dead.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use host::units::grouped;
+use recipe::plan::{CheckKind, CheckPlan, ExercisePlan, GuestCommand, Via};
 
 use super::capture::{self, Capture};
 use super::console::{Scanner, Trouble};
@@ -16,7 +17,6 @@ use crate::check::protocol::{self, Ended, Message, Subject, When};
 use crate::check::typist::{Event, Typist};
 use crate::check::verdict::{self, Outside, Seen, ServedFile};
 use crate::check::wire::{self, Mac};
-use crate::recipe::plan::{CheckKind, CheckPlan, ExercisePlan, GuestCommand, Via};
 use crate::record::{
     CheckOutcome, CheckRecord, ExerciseRecord, GuestMemory, RamRecord, meminfo_kib,
 };

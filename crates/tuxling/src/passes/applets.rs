@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use initramfs::Compression;
+use recipe::Plan;
+use recipe::plan::{CheckKind, CheckPlan, FileKind, GuestCommand};
 
 use super::{Edit, USER_LAND, Way, request};
-use crate::recipe::Plan;
-use crate::recipe::plan::{CheckKind, CheckPlan, FileKind, GuestCommand};
 
 /// A trial compiles BusyBox again, packs and boots; the kernel stays.
 const TRIAL: Duration = Duration::from_secs(30);

@@ -10,11 +10,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use initramfs::Compression;
+use recipe::plan::{BusyboxPlan, Request};
+use recipe::{Plan, fragment, init};
 use shrink::passes::{AllAtOnce, Alternatives, DeltaDebugging, GroupTesting, Minimality};
 use shrink::{Alternative, Candidate, Change, ChangeId, Space, Turn};
-
-use crate::recipe::plan::{BusyboxPlan, Request};
-use crate::recipe::{Plan, fragment, init};
 
 /// Numbers, choices and switches whose good value is known beforehand.
 pub const CONSTANTS: &str = "constants";

@@ -7,13 +7,12 @@ use std::path::Path;
 
 use host::error::{Failure, Result};
 use initramfs::{Content, EntryKind, Tree};
+use recipe::Arch;
+use recipe::arch::SystemCallTable;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use syscalls::Image;
 use vmlinux::prune::{FunctionIndex, Graph, Program};
-
-use crate::machine::Arch;
-use crate::machine::arch::SystemCallTable;
 
 /// The function that answers calls that the kernel doesn't have, without its
 /// prefix.

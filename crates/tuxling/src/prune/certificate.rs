@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use host::Id;
 use host::error::{Failure, Kind};
+use recipe::plan::PruneLevel;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::{Fate, FunctionIndex, Program, Pruned};
@@ -16,7 +17,6 @@ use super::calls::SystemCalls;
 use super::policy::{Kept, Reason};
 use super::repair::Attempt;
 use crate::adversity::CaseRecord;
-use crate::recipe::plan::PruneLevel;
 use crate::record::Outcome;
 use crate::trace::conditions::Condition;
 use crate::trace::estimate::Missing;

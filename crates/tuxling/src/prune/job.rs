@@ -9,6 +9,8 @@ use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::session::{Cached, Session};
+use recipe::Plan;
+use recipe::plan::PruneLevel;
 use vmlinux::prune::{FunctionIndex, Graph, Program};
 
 use super::calls::{self, Entries, GuestProgram, SystemCalls};
@@ -21,8 +23,6 @@ use super::subject::{self, Subject};
 use crate::adversity::{self, Bench, CaseRecord};
 use crate::check::agent;
 use crate::kernel::{self, Kernel};
-use crate::recipe::Plan;
-use crate::recipe::plan::PruneLevel;
 use crate::record::Record;
 use crate::trace::hardship::{self, Hardship};
 use crate::trace::{self, Coverage, Marked, Runner, conditions};
@@ -434,7 +434,7 @@ fn bound(whole: &Whole, system: &System) -> Result<Bound> {
         let path = system.output.join(name);
         Id::of_file(&path).map_err(|e| Failure::io("read", &path, &e))
     };
-    let separate = plan.ramdisk.placement == crate::recipe::plan::Placement::Separate;
+    let separate = plan.ramdisk.placement == recipe::plan::Placement::Separate;
     Ok(Bound {
         build_id: whole.system.kernel.build_id.clone(),
         kernel: of_file("kernel")?,

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use recipe::plan::PruneLevel;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Missed, Parts, Program, Verdict, Wish};
 
 use super::calls::Entries;
 use super::rules::{self, Pattern, Rule};
-use crate::recipe::plan::PruneLevel;
 use crate::trace::Coverage;
 use crate::trace::hardship::Hardship;
 

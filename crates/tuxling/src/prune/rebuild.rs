@@ -5,13 +5,13 @@ use host::cache::fill_folder;
 use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::session::{Cached, Session};
+use recipe::Plan;
+use recipe::plan::CertificateFile;
 
 use super::certificate::{Certificate, SCHEMA, certified};
 use super::subject::{Subject, sectioned};
 use crate::check::agent;
 use crate::kernel::Kernel;
-use crate::recipe::Plan;
-use crate::recipe::plan::CertificateFile;
 use crate::trial::system::{self, BuildOptions, Ingredients, System};
 
 /// Builds the system of a plan: with the kernel that its certificate has proven,

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
+use recipe::Plan;
 use vmlinux::prune::{EntrySizes, Input, PROBE, Program, Pruned, Role, Wish, unsupported, verify};
 
 use crate::kernel::build::{DATA_SECTIONS, FUNCTION_SECTIONS};
 use crate::kernel::relink::{Bench, LinkedObject};
-use crate::recipe::Plan;
 use crate::trial::system::Ingredients;
 
 /// A kernel that can be pruned.

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use host::Id;
 use host::session::PhaseRecord;
+use recipe::plan::Via;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CheckOutcome, Diagnosis, Outcome};
-use crate::recipe::plan::Via;
 
 /// The version of the record's format.
 pub const SCHEMA: &str = "tuxling.record/1";

@@ -1,8 +1,8 @@
 //! What of a record is over the recipe's budget.
 
 use host::units::Bytes;
+use recipe::plan::BudgetPlan;
 
-use crate::recipe::plan::BudgetPlan;
 use crate::record::Record;
 
 /// What of a record is over the budget, a line each.

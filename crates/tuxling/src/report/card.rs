@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use host::process::shell_line;
 use host::units::{grouped, show_duration};
+use recipe::plan::Via;
 
-use crate::recipe::plan::Via;
 use crate::record::{CheckOutcome, MemOwner, MemRecord, Record};
 
 /// The card of a record, in plain text. `interactive` is the command that boots

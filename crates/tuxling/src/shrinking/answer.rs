@@ -4,13 +4,13 @@
 use std::path::PathBuf;
 
 use host::error::{Failure, Kind, Result};
+use recipe::builtin;
+use recipe::plan::{Plan, RecipeOrigin};
 use serde::Serialize;
 
 use super::report::{Report, SCHEMA};
 use crate::prune::certificate::Certificate;
 use crate::prune::rebuild;
-use crate::recipe::builtin;
-use crate::recipe::plan::{Plan, RecipeOrigin};
 
 /// The evidence that stands beside a recipe.
 #[derive(Debug)]

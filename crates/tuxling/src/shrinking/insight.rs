@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
+use recipe::Plan;
 use vmlinux::Code;
 use vmlinux::attribution::What;
 
@@ -13,7 +14,6 @@ use crate::kernel::what_if::WhatIf;
 use crate::machine::boot::Observation;
 use crate::measure::bytes::Kernel;
 use crate::passes::options::{Insight, Ran};
-use crate::recipe::Plan;
 use crate::record::Outcome;
 use crate::source::Source;
 use crate::trace::conditions::Condition;

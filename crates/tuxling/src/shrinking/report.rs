@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use host::units::grouped;
+use recipe::Plan;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shrink::{Because, Cost, Event, Outcome, Progress, Rejection, Shrunk, Space, Stopped};
 
 use super::trials::{cost, taken_kib};
 use crate::passes::Ways;
-use crate::recipe::Plan;
 use crate::record::Record;
 
 /// The version of the format.

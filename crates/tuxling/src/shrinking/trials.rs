@@ -11,12 +11,12 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::process::{Cancel, Processes};
 use host::session::{Session, Silent};
+use recipe::{Plan, config};
 use serde::Serialize;
 use shrink::{Answer, Cost, Executor, Identity, Outcome, Trial, Work};
 
 use crate::passes::Ways;
 use crate::passes::options::Fixed;
-use crate::recipe::{Plan, config};
 use crate::record::{CheckOutcome, Record};
 use crate::trial::check::{self, CheckOptions};
 use crate::trial::system::{self, BuildOptions, Ingredients};

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
+use recipe::Plan;
 use serde::Serialize;
 
 use crate::prune::certificate::Certificate;
 use crate::prune::job::{self as pruning, PruneOptions, Whole, certificate_path};
 use crate::prune::rebuild;
-use crate::recipe::Plan;
 use crate::record::Record;
 use crate::source;
 use crate::trial::system::{self, BuildOptions};

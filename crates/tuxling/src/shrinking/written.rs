@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
+use recipe::config::{self, Values};
+use recipe::plan::{Plan, RecipeOrigin, Request};
+use recipe::{builtin, edit, fragment, raw};
 use serde::Serialize;
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
 use super::report::Report;
 use crate::prune::certificate::Certificate;
-use crate::recipe::config::{self, Values};
-use crate::recipe::plan::{Plan, RecipeOrigin, Request};
-use crate::recipe::{builtin, edit, fragment, raw};
 
 /// What comes with a result that was proven.
 #[derive(Clone, Copy, Debug)]
@@ -274,7 +274,6 @@ fn json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::passes::request;
-    use crate::recipe;
 
     /// A configuration in which all is as it was asked for.
     fn met(requests: &[Request]) -> Values {

@@ -12,9 +12,9 @@ use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::process::{Cmd, ProcessError};
 use host::units::Bytes;
+use recipe::package::Package;
 
 use super::{Context, DebianSources, Offer, Origin, command_failed, debsources, version};
-use crate::recipe::package::Package;
 
 /// For so long an index is new enough to look up what is on offer.
 const INDEX_LIFE: Duration = Duration::from_secs(24 * 3600);

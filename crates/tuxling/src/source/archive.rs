@@ -16,10 +16,10 @@ use std::path::{Path, PathBuf};
 use host::cache::fill_folder;
 use host::error::{Failure, Kind, Result};
 use host::{Cache, Id};
+use recipe::package::Package;
 
 use super::unpack::{self, UnpackError};
 use super::{Context, LockEntry, Offer, Origin, version};
-use crate::recipe::package::Package;
 
 /// An unpacked archive.
 pub struct Found {

@@ -1,9 +1,9 @@
 //! Origins in the recipe's order: the first that a source can be had from.
 
 use host::error::{Failure, Kind, Result};
+use recipe::plan::OriginWish;
 
 use super::{Context, LockEntry, Mode, Request, Source, git, of_path, of_series, url, version};
-use crate::recipe::plan::OriginWish;
 
 /// Tries the origins, the one that the lock file names before the others.
 pub fn obtain(

@@ -26,9 +26,9 @@ use std::path::{Path, PathBuf};
 use host::error::{Failure, Kind, Result};
 use host::process::{ProcessError, Processes};
 use host::{Cache, Id};
+use recipe::package::Package;
+use recipe::plan::{PatchFile, SourceWish};
 
-use crate::recipe::package::Package;
-use crate::recipe::plan::{PatchFile, SourceWish};
 use crate::record::SourceRecord;
 
 pub use lock::{LockEntry, LockFile};

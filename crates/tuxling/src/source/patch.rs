@@ -13,9 +13,9 @@ use std::path::{Component, Path, PathBuf};
 use host::cache::fill_folder;
 use host::error::{Failure, Kind, Result};
 use host::process::Cmd;
+use recipe::plan::PatchFile;
 
 use super::{Context, Request, Source, archive, command_failed};
-use crate::recipe::plan::PatchFile;
 
 /// Makes `source` a copy with the request's patches applied.
 pub fn apply(source: &mut Source, request: &Request, context: &Context) -> Result<()> {

@@ -15,9 +15,8 @@ use std::{fs, io};
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::{Cache, Id};
+use recipe::package::Package;
 use serde::{Deserialize, Serialize};
-
-use crate::recipe::package::Package;
 
 /// A file that changed so shortly before the tree was looked at could change
 /// again without its times showing it (they have the kernel's tick).

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use host::Id;
 use host::cache::fill_folder;
 use host::error::{Failure, Kind, Result};
+use recipe::package::Package;
 
 use super::download::Download;
 use super::{
     Context, LockEntry, Mode, Offer, Origin, Request, Source, archive, listed, source_of, tree,
 };
-use crate::recipe::package::Package;
 
 /// What the lock file puts before an address.
 pub const PREFIX: &str = "url:";

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use host::process::{Cmd, ProcessError, Processes, Running, SPIN};
 use host::units::Bytes;
+use recipe::Plan;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::machine::qemu::Machine;
-use crate::recipe::Plan;
 
 /// Under `-icount` a guest is so much slower at most.
 const COUNTED_FACTOR: u32 = 4;

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use host::error::Result;
 use host::session::{Cached, Session};
+use recipe::Plan;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::FunctionIndex;
@@ -18,7 +19,6 @@ use super::{Coverage, Marked};
 use crate::adversity::{self, Bench, Boot, CaseRecord};
 use crate::machine::boot::Observation;
 use crate::prune::subject::Subject;
-use crate::recipe::Plan;
 use crate::record::Outcome;
 
 /// The version of the format.

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use host::error::{Failure, Kind, Result};
 use host::session::{Session, process_failure};
+use recipe::{Plan, config};
 use vmlinux::Code;
 
 use super::conditions::Condition;
 use super::log::Layout;
 use crate::machine::boot::{self, BootReport, BootRequest, Observation};
 use crate::machine::qemu::Accelerator;
-use crate::recipe::{Plan, config};
 use crate::trial::check;
 use crate::trial::system::System;
 

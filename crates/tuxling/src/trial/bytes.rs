@@ -8,12 +8,11 @@ use std::path::{Path, PathBuf};
 
 use host::error::{Failure, Kind, Result};
 use kbuild::Objects;
+use recipe::{Arch, config};
 
 use crate::kernel;
-use crate::machine::Arch;
 use crate::measure::bytes::ramdisk::{self, Part, Program};
 use crate::measure::bytes::{self, Bytes, Given};
-use crate::recipe::config;
 use crate::source::Source;
 use crate::trial::system::Ingredients;
 use crate::userland::tree::BUSYBOX;

@@ -9,22 +9,21 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::process::Cmd;
 use host::session::{Cached, Session, missing_tool, process_failure};
+use recipe::plan::{
+    CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, StaticAddress,
+};
+use recipe::{Arch, Plan};
 use serde::Serialize;
 
 use super::system::System;
 use super::{built_record, diagnosis};
 use crate::check::agent::{self, GuestCompiler};
-use crate::machine::Arch;
 use crate::machine::apparatus::BoardLines;
 use crate::machine::boot::{self, BootReport, BootRequest};
 use crate::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
 use crate::machine::watch::Progress;
 use crate::measure::memory::{self, MemoryEvidence};
 use crate::measure::system_map::SystemMap;
-use crate::recipe::Plan;
-use crate::recipe::plan::{
-    CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, StaticAddress,
-};
 use crate::record::{
     BootRecord, CheckOutcome, Database, MemRecord, Outcome, RamRecord, Record, store_path,
 };
@@ -55,7 +54,7 @@ pub struct Verdict {
 #[derive(Serialize)]
 struct TrialKey<'a> {
     image: &'a Id,
-    board: &'a crate::machine::Board,
+    board: &'a recipe::Board,
     cmdline: &'a str,
     machine: &'a MachinePlan,
     network: &'a NetworkPlan,

@@ -3,6 +3,7 @@
 use std::fs;
 
 use host::units::Bytes;
+use recipe::{Plan, config, fragment};
 
 use super::System;
 use crate::check::agent;
@@ -10,7 +11,6 @@ use crate::check::diagnosis::listing::{Elf, Listing};
 use crate::check::diagnosis::{Known, diagnose};
 use crate::machine::boot::BootReport;
 use crate::machine::qemu::{Accelerator, Machine};
-use crate::recipe::{Plan, config, fragment};
 use crate::record::{Diagnosis, Outcome};
 
 /// Texts of a boot that passed and is to be looked at all the same.

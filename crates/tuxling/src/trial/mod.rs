@@ -12,8 +12,8 @@ pub mod why;
 pub mod without;
 
 use host::session::Session;
+use recipe::Plan;
 
-use crate::recipe::Plan;
 use crate::record::{BootRecord, Ids, RamRecord, Record, SCHEMA};
 
 pub use system::System;

@@ -10,12 +10,12 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::session::{Cached, Session};
 use initramfs::Compression;
+use recipe::package::Package;
+use recipe::plan::{KernelPlan, PatchFile, Placement, Plan, SourceWish};
 
 use super::sizes;
 use crate::kernel::build::{BuildInput, BuiltinRamdisk, Kernel};
 use crate::kernel::{self, Resolved, Tools};
-use crate::recipe::package::Package;
-use crate::recipe::plan::{KernelPlan, PatchFile, Placement, Plan, SourceWish};
 use crate::record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 use crate::source::{self, LockFile, Source};
 use crate::userland::busybox::{self, Busybox, BusyboxInput};

@@ -8,6 +8,9 @@ use ::kconfig::{Configuration, SymbolId, Tristate};
 use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
 use kbuild::Objects;
+use recipe::Plan;
+use recipe::config::{self, Values};
+use recipe::plan::Request;
 use serde::Serialize;
 use vmlinux::Elf;
 
@@ -16,9 +19,6 @@ use crate::kernel::kconfig::{self, Tree};
 use crate::kernel::relink::Bench;
 use crate::kernel::what_if::{Change, Form, WhatIf};
 use crate::measure::bytes::{self, Stream, marginal};
-use crate::recipe::Plan;
-use crate::recipe::config::{self, Values};
-use crate::recipe::plan::Request;
 use crate::source::Source;
 use crate::trial::bytes as of;
 

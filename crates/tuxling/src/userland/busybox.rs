@@ -15,6 +15,9 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::process::Cmd;
 use host::session::{Cached, Session, process_failure};
+use recipe::Arch;
+use recipe::config::{parse, spelled};
+use recipe::plan::{BusyboxPlan, Request};
 use regex::Regex;
 use serde::Serialize;
 
@@ -22,9 +25,6 @@ use super::headers::Headers;
 use super::musl::UserCompiler;
 use super::with_scratch;
 use crate::kernel::toolchain::Tools;
-use crate::machine::Arch;
-use crate::recipe::config::{parse, spelled};
-use crate::recipe::plan::{BusyboxPlan, Request};
 use crate::source::Source;
 
 /// The program with its symbols, in the folder of a BusyBox.

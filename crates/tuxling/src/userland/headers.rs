@@ -8,10 +8,10 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::process::Cmd;
 use host::session::{Cached, Session, process_failure};
+use recipe::Arch;
 
 use crate::kernel::config;
 use crate::kernel::toolchain::Tools;
-use crate::machine::Arch;
 use crate::source::Source;
 
 /// A folder with `linux/`, `asm/`, …

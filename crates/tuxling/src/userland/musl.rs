@@ -13,11 +13,11 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::process::Cmd;
 use host::session::{Cached, Session, process_failure};
+use recipe::Arch;
 use serde::Serialize;
 
 use super::with_scratch;
 use crate::kernel::toolchain::{Tools, Versions};
-use crate::machine::Arch;
 use crate::source::Source;
 
 /// A compiler for programs of the small system, and what identifies it.

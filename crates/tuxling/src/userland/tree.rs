@@ -6,9 +6,9 @@ use initramfs::{
     ArchivePath, Content, Entry, EntryKind, FolderOptions, LinkTarget, Mode, PathError, Tree,
     TreeError,
 };
+use recipe::plan::{FileKind, FilePlan, UserlandPlan};
 
 use super::busybox::Busybox;
-use crate::recipe::plan::{FileKind, FilePlan, UserlandPlan};
 
 /// Where BusyBox stands in the ramdisk.
 pub const BUSYBOX: &str = "/bin/busybox";

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use std::process::Child;
 use std::time::Duration;
 
+use recipe::plan::EchoProtocol;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tuxling::check::echo::Echo;
 use tuxling::check::protocol::{Ended, Message, Reader};
-use tuxling::recipe::plan::EchoProtocol;
 
 use crate::fixture::{command, folder, run, until};
 

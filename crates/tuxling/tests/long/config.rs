@@ -4,11 +4,11 @@
 use host::Cache;
 use host::process::{Cancel, Processes};
 use host::session::{Session, Silent};
+use recipe::plan::Request;
 use tuxling::kernel::build::BuildInput;
 use tuxling::kernel::{self, Tools, kconfig as tree};
-use tuxling::recipe::plan::Request;
+use tuxling::source;
 use tuxling::trial::system::obtain_linux;
-use tuxling::{recipe, source};
 
 use crate::fixture::{cache, pc_net};
 

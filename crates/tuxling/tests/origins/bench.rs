@@ -8,8 +8,8 @@ use std::time::Duration;
 use host::error::{Failure, Result};
 use host::process::{Cancel, Cmd, Processes};
 use host::{Cache, Id};
-use tuxling::recipe::package::Package;
-use tuxling::recipe::plan::{OriginWish, SourceWish};
+use recipe::package::Package;
+use recipe::plan::{OriginWish, SourceWish};
 use tuxling::source::{Context, DebianSources, LockFile, Mode, Network, Request, Source, obtain};
 
 pub struct Bench {

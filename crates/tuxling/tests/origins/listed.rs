@@ -1,7 +1,7 @@
 //! Several origins, in the recipe's order.
 
 use host::error::Kind;
-use tuxling::recipe::plan::OriginWish;
+use recipe::plan::OriginWish;
 use tuxling::source::Mode;
 
 use crate::bench::{Bench, at, id, lock_of, nothing, write_musl};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use host::error::Kind;
 use host::process::Cmd;
-use tuxling::recipe::plan::OriginWish;
+use recipe::plan::OriginWish;
 use tuxling::source::Mode;
 
 use crate::bench::{Bench, lock_of, nothing, write_musl};

@@ -12,9 +12,10 @@ mod network;
 mod unpacking;
 mod userland;
 
+use recipe::config::Values;
+use recipe::plan::{NetworkMode, NetworkPlan};
+
 use crate::machine::watch::DhcpTraffic;
-use crate::recipe::config::Values;
-use crate::recipe::plan::{NetworkMode, NetworkPlan};
 use crate::record::{CheckOutcome, CheckRecord, Diagnosis, Outcome};
 use listing::Listing;
 

@@ -1,7 +1,8 @@
 //! Why there is no network.
 
+use recipe::plan::NetworkMode;
+
 use super::{Known, diagnosis};
-use crate::recipe::plan::NetworkMode;
 use crate::record::Diagnosis;
 
 /// The drivers of QEMU's network cards, by the cards' names there.

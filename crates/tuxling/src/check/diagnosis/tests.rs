@@ -5,10 +5,10 @@
 
 use initramfs::{ArchivePath, Entry, EntryKind, LinkTarget, Mode, Settings, Tree, cpio};
 use proptest::prelude::*;
+use recipe::config::parse;
 
 use super::listing::{Elf, Listing, Node, NodeKind};
 use super::*;
-use crate::recipe::config::parse;
 
 const PC: Elf = Elf {
     machine: 3,
@@ -213,7 +213,7 @@ fn a_card_whose_driver_is_off_a_module_or_there() {
 fn a_console_that_is_not_configured() {
     let passed = CheckRecord {
         name: "shell".to_owned(),
-        via: crate::recipe::plan::Via::Channel,
+        via: recipe::plan::Via::Channel,
         outcome: CheckOutcome::Passed,
         seconds: Some(0.1),
         detail: String::new(),

@@ -7,15 +7,15 @@ use std::path::PathBuf;
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use kconfig::{Configuration, RequestError, SymbolType, UserValue};
+use recipe::Plan;
+use recipe::config::line;
+use recipe::edit::set_options;
+use recipe::plan::{RecipeOrigin, Request};
 
 use super::told::{Told, ToldChange, changes, show};
 use super::{Subject, merge, unknown_symbol};
 use crate::cli::{print, print_json};
 use crate::kernel::dropped::{self, Dropped};
-use crate::recipe::config::line;
-use crate::recipe::edit::set_options;
-use crate::recipe::plan::Request;
-use crate::recipe::{self, Plan, plan::RecipeOrigin};
 
 /// `set`: edits the recipe's own options.
 pub fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {
@@ -171,7 +171,7 @@ impl Edit {
 pub(super) fn dropped_by(request: &Request, after: &Configuration<'_>) -> Option<Dropped> {
     let asked = after
         .tree()
-        .request(&request.symbol, &crate::recipe::config::spelled(request));
+        .request(&request.symbol, &recipe::config::spelled(request));
     match asked {
         Ok(asked) if after.holds(&asked) => None,
         Ok(asked) => Some(dropped::one(request, after.value(asked.symbol), after)),

@@ -5,13 +5,13 @@ use std::fs;
 
 use host::error::{Failure, Kind, Result};
 use kconfig::{Configuration, Difference, Origin};
+use recipe::Plan;
 use serde::Serialize;
 
 use super::{Desk, Subject};
 use crate::cli::{cwd, load, print, print_json};
 use crate::kernel::config::who;
 use crate::kernel::kconfig::Tree;
-use crate::recipe::Plan;
 
 /// One difference.
 #[derive(Serialize)]

@@ -5,6 +5,11 @@ use std::path::Path;
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use kconfig::Configuration;
+use recipe::config::line;
+use recipe::diagnostic::{Problem, Problems, RecipeErrors};
+use recipe::files::Files;
+use recipe::fragment;
+use recipe::plan::{KernelPlan, Request};
 use serde::Serialize;
 
 use super::Subject;
@@ -12,11 +17,6 @@ use super::change::dropped_by;
 use super::told::{ToldChange, changes, commented};
 use crate::cli::{cwd, print, print_json};
 use crate::kernel::config::who;
-use crate::recipe::config::line;
-use crate::recipe::diagnostic::{Problem, Problems, RecipeErrors};
-use crate::recipe::files::Files;
-use crate::recipe::fragment;
-use crate::recipe::plan::{KernelPlan, Request};
 
 /// What is told.
 #[derive(Serialize)]

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
+use recipe::config::{effective, line};
+use recipe::edit::remove_options;
+use recipe::fragment::OWN_OPTIONS;
+use recipe::plan::Request;
 use serde::Serialize;
 
 use super::Subject;
@@ -12,10 +16,6 @@ use super::change::{dropped_by, own_file};
 use super::told::commented;
 use crate::cli::{print, print_json};
 use crate::kernel::redundant::{self, Redundant};
-use crate::recipe::config::{effective, line};
-use crate::recipe::edit::remove_options;
-use crate::recipe::plan::Request;
-use crate::recipe::{self, fragment::OWN_OPTIONS};
 
 /// What is told.
 #[derive(Serialize)]

@@ -113,7 +113,6 @@ pub fn commented(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe;
 
     #[test]
     fn what_is_wanted_can_be_copied_into_a_recipe() {

@@ -1,11 +1,11 @@
 //! What a wall is recognised by.
 
 use host::units::grouped;
+use recipe::arch::RamdiskPlace;
+use recipe::plan::Placement;
 
-use crate::machine::arch::RamdiskPlace;
 use crate::machine::inspect::Inspection;
 use crate::measure::system_map::SystemMap;
-use crate::recipe::plan::Placement;
 use crate::record::Outcome;
 
 /// What was seen of a boot that failed, and what is known of the system.

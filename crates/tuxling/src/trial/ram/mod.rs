@@ -14,12 +14,12 @@ use std::fs;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use host::units::Bytes;
+use recipe::Plan;
+use recipe::plan::CheckKind;
 
 use crate::check::agent;
 use crate::machine::inspect::InspectWish;
 use crate::measure::system_map::SystemMap;
-use crate::recipe::Plan;
-use crate::recipe::plan::CheckKind;
 use crate::record::{Outcome, Record};
 use crate::report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
 use crate::trial::System;

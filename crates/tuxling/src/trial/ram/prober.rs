@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use host::units::{Bytes, grouped};
+use recipe::Plan;
 
 use super::search::{Oracle, Tally};
 use super::wall::loader_refuses;
@@ -13,7 +14,6 @@ use super::{Outcome, Steady};
 use crate::machine::boot::{self, BootReport, BootRequest};
 use crate::machine::inspect::InspectWish;
 use crate::measure::memory;
-use crate::recipe::Plan;
 use crate::record::{Database, Record, remember, store_path};
 use crate::trial::System;
 use crate::trial::check::{self, Bench, CheckOptions};

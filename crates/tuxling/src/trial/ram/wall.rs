@@ -5,9 +5,9 @@
 //! addresses that can't both be right. Else it is `unknown`, with what was seen.
 
 use host::units::grouped;
+use recipe::arch::RamdiskPlace;
 
 use super::evidence::WallEvidence;
-use crate::machine::arch::RamdiskPlace;
 use crate::machine::console;
 use crate::report::ram::{Wall, WallKind};
 

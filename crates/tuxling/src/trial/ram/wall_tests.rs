@@ -1,13 +1,15 @@
 //! The texts are those of real boots with too little RAM: pc-net on QEMU's
 //! `pc`, without the lines that no rule reads.
 
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+use recipe::plan::Placement;
+
 use super::*;
 use crate::machine::inspect::Inspection;
 use crate::measure::system_map::SystemMap;
-use crate::recipe::plan::Placement;
 use crate::record::Outcome;
-use proptest::prelude::*;
-use std::sync::LazyLock;
 
 const PC_NET: &str = "\
 c1000000 T _text

@@ -1,10 +1,14 @@
-//! Recipes: what was typed, what it means, and what is wrong with it.
+//! Recipes: what was typed, what it means, and what is wrong with it; the
+//! boards, and the table of architectures in terms of QEMU, Kbuild and user
+//! land.
 //!
 //! [`load`] reads a recipe: its text becomes [`raw::Recipe`] (every key with its
 //! place), that becomes a [`Plan`] (complete, every file read). Whatever is
 //! wrong on the way is collected in [`RecipeErrors`], all at once.
 
 pub mod adversity;
+pub mod arch;
+pub mod board;
 pub mod builtin;
 pub mod config;
 pub mod diagnostic;
@@ -24,6 +28,8 @@ pub mod words;
 
 use std::path::{Path, PathBuf};
 
+pub use arch::Arch;
+pub use board::Board;
 pub use diagnostic::RecipeErrors;
 pub use plan::Plan;
 

@@ -2,10 +2,10 @@
 //! list of origins.
 
 use super::Context;
-use crate::recipe::diagnostic::{Placed, Problem};
-use crate::recipe::package::{self, Package};
-use crate::recipe::plan::{OriginWish, SourceWish};
-use crate::recipe::raw::{self, Given, SourceOrigin};
+use crate::diagnostic::{Placed, Problem};
+use crate::package::{self, Package};
+use crate::plan::{OriginWish, SourceWish};
+use crate::raw::{self, Given, SourceOrigin};
 
 /// The keys of one source in a recipe.
 pub struct Keys {

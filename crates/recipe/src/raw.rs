@@ -21,7 +21,7 @@ use super::diagnostic::{Place, Placed};
 use super::plan::{
     EchoProtocol, Expectation, GuestCommand, Placement, PruneLevel, Security, Toolchain, Via,
 };
-use crate::recipe::serial_port::SerialPort;
+use crate::serial_port::SerialPort;
 
 pub use read::{COMPRESSIONS, read};
 pub use schema::SCHEMAS;

@@ -6,7 +6,7 @@ use host::cache;
 use host::error::{Failure, Kind, Result};
 
 use super::{builtin, words};
-use crate::machine::board;
+use crate::board;
 
 /// What the new recipe is about.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use super::plan::Request;
-use crate::recipe::config::line;
+use crate::config::line;
 
 /// The recipe's text with these symbols asked for in its own `kernel.options`:
 /// the line that asks for one already is replaced, the others follow at the

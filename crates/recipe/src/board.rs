@@ -6,16 +6,16 @@ use host::units::Bytes;
 use serde::Serialize;
 
 use super::arch::Arch;
-use crate::recipe::diagnostic::{Place, Placed, Problem, Problems};
-use crate::recipe::files::Files;
-use crate::recipe::table::{self, Family, Schema, Table};
-use crate::recipe::{fragment, words};
+use crate::diagnostic::{Place, Placed, Problem, Problems};
+use crate::files::Files;
+use crate::table::{self, Family, Schema, Table};
+use crate::{fragment, words};
 
 /// The boards that come with tuxling.
 const BUILT_IN: &[(&str, &str)] = &[
-    ("pc", include_str!("../../boards/pc.toml")),
-    ("microvm", include_str!("../../boards/microvm.toml")),
-    ("versatilepb", include_str!("../../boards/versatilepb.toml")),
+    ("pc", include_str!("../boards/pc.toml")),
+    ("microvm", include_str!("../boards/microvm.toml")),
+    ("versatilepb", include_str!("../boards/versatilepb.toml")),
 ];
 
 /// QEMU rounds the size of RAM up to this (softmmu/vl.c,

@@ -1,6 +1,6 @@
 //! The keys of a recipe, table by table.
 
-use crate::recipe::table::{Family, Schema};
+use crate::table::{Family, Schema};
 
 pub(super) static TOP: Schema = Schema {
     header: "",

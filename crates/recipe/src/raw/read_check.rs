@@ -3,10 +3,10 @@
 use super::read::one_line;
 use super::schema::{DHCP, ECHO, FETCH, PING, SLEEP};
 use super::{Check, Exercise, Given, What};
-use crate::recipe::diagnostic::{Place, Placed, Problem, Problems, Wrong};
-use crate::recipe::plan::{EchoProtocol, Expectation, GuestCommand, Via};
-use crate::recipe::table::{Schema, Table};
-use crate::recipe::words;
+use crate::diagnostic::{Place, Placed, Problem, Problems, Wrong};
+use crate::plan::{EchoProtocol, Expectation, GuestCommand, Via};
+use crate::table::{Schema, Table};
+use crate::words;
 
 pub(super) fn read_check(problems: &Problems, t: &Table<'_>) -> Check {
     let kinds = ["run", "fetch", "dhcp", "ping", "echo", "sleep"];

@@ -6,12 +6,12 @@ use std::time::Duration;
 use host::units::Bytes;
 
 use super::Context;
-use crate::recipe::diagnostic::{Place, Problem, Wrong};
-use crate::recipe::plan::{
+use crate::diagnostic::{Place, Problem, Wrong};
+use crate::plan::{
     CheckKind, CheckPlan, ExercisePlan, GuestCommand, NetworkMode, NetworkPlan, UserlandPlan, Via,
 };
-use crate::recipe::raw::{self, What};
-use crate::recipe::typed;
+use crate::raw::{self, What};
+use crate::typed;
 
 /// The limit of a check or an exercise that sets none.
 const TIMEOUT: Duration = Duration::from_secs(10);

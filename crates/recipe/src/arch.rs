@@ -169,7 +169,7 @@ static I386: ArchFacts = ArchFacts {
     further_cpus: &["pentium3", "max", "coreduo", "athlon"],
     kvm_hosts: &["x86_64", "i686"],
     page_offset: 0xc000_0000,
-    trap_handler: Some(include_str!("../../guest/trap/i386.S")),
+    trap_handler: Some(include_str!("../trap/i386.S")),
     programs: Machine::I386,
     system_calls: Some(SystemCallTable {
         list: "arch/x86/entry/syscalls/syscall_32.tbl",
@@ -230,7 +230,7 @@ static ARM: ArchFacts = ArchFacts {
     further_cpus: &["arm1026"],
     kvm_hosts: &[],
     page_offset: 0xc000_0000,
-    trap_handler: Some(include_str!("../../guest/trap/arm.S")),
+    trap_handler: Some(include_str!("../trap/arm.S")),
     programs: Machine::Arm,
     system_calls: Some(SystemCallTable {
         list: "arch/arm/tools/syscall.tbl",

@@ -4,9 +4,9 @@
 
 use initramfs::Compression;
 
-use crate::machine::Board;
-use crate::recipe::plan::{NetworkMode, NetworkPlan, Placement, RamdiskPlan, Request};
-use crate::recipe::{fragment, raw};
+use crate::Board;
+use crate::plan::{NetworkMode, NetworkPlan, Placement, RamdiskPlan, Request};
+use crate::{fragment, raw};
 
 /// What the user land needs of the kernel.
 #[derive(Debug, Default)]

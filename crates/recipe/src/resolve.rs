@@ -25,7 +25,7 @@ use super::plan::{
     RamdiskPlan, RecipeOrigin, StaticAddress,
 };
 use super::{raw, words};
-use crate::machine::{Board, board};
+use crate::{Board, board};
 
 /// The wall-clock limit of a boot where the recipe sets none: generous, since
 /// without KVM and on a busy machine a boot takes many times what it should.

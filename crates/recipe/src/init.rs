@@ -199,8 +199,7 @@ pub fn applet_options(applet: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    use crate::recipe::plan::StaticAddress;
+    use crate::plan::StaticAddress;
 
     fn text<'f>(files: &'f [FilePlan], to: &str) -> Option<&'f str> {
         let file = files.iter().find(|f| f.to == to)?;

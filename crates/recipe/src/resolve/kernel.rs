@@ -3,11 +3,11 @@
 use initramfs::Compression;
 
 use super::{Context, sources};
-use crate::recipe::diagnostic::{Placed, Wrong};
-use crate::recipe::package::Package;
-use crate::recipe::plan::{BaseConfig, KernelPlan, PatchFile, Request, Toolchain};
-use crate::recipe::raw::{self, Given};
-use crate::recipe::{fragment, words};
+use crate::diagnostic::{Placed, Wrong};
+use crate::package::Package;
+use crate::plan::{BaseConfig, KernelPlan, PatchFile, Request, Toolchain};
+use crate::raw::{self, Given};
+use crate::{fragment, words};
 
 /// The series that is built where the recipe names none: the one that the
 /// built-in recipes are proven with.

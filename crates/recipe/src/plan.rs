@@ -15,8 +15,8 @@ use initramfs::Compression;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::machine::Board;
-use crate::recipe::serial_port::SerialPort;
+use crate::Board;
+use crate::serial_port::SerialPort;
 
 /// A complete recipe.
 #[derive(Clone, Debug)]
@@ -452,9 +452,8 @@ pub struct CheckPlan {
     pub via: Via,
 }
 
-#[cfg(test)]
 impl CheckPlan {
-    /// A check that the agent runs, for tests.
+    /// A check that the agent runs, with ten seconds to do it.
     pub fn on_channel(name: &str, kind: CheckKind) -> Self {
         CheckPlan {
             name: name.to_owned(),

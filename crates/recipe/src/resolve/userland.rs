@@ -6,13 +6,13 @@ use std::path::{Component, Path, PathBuf};
 
 use super::implied::UserlandNeeds;
 use super::{Context, sources};
-use crate::recipe::diagnostic::{Place, Placed, Problem, Wrong};
-use crate::recipe::init::{self, OwnTexts};
-use crate::recipe::package::Package;
-use crate::recipe::plan::{
+use crate::diagnostic::{Place, Placed, Problem, Wrong};
+use crate::init::{self, OwnTexts};
+use crate::package::Package;
+use crate::plan::{
     BusyboxPlan, FileKind, FilePlan, LibcPlan, NetworkMode, SourceWish, UserlandPlan,
 };
-use crate::recipe::{fragment, raw, words};
+use crate::{fragment, raw, words};
 
 /// The user land as asked for, and what it needs of the kernel.
 pub fn plan(

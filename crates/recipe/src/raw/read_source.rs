@@ -15,9 +15,9 @@ use host::Id;
 
 use super::schema::SOURCE;
 use super::{Given, Source, SourceOrigin};
-use crate::recipe::diagnostic::{Placed, Problem, Problems, Wrong};
-use crate::recipe::table::{Table, TextOrTable};
-use crate::recipe::words;
+use crate::diagnostic::{Placed, Problem, Problems, Wrong};
+use crate::table::{Table, TextOrTable};
+use crate::words;
 
 /// The origins that tuxling knows by a word.
 #[derive(Clone, Copy)]

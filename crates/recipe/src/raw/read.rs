@@ -11,11 +11,11 @@ use super::schema::{
 use super::{
     Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Text, Userland,
 };
-use crate::recipe::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
-use crate::recipe::plan::{Placement, PruneLevel, Security, Toolchain};
-use crate::recipe::serial_port::SerialPort;
-use crate::recipe::table::{self, Table};
-use crate::recipe::words;
+use crate::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
+use crate::plan::{Placement, PruneLevel, Security, Toolchain};
+use crate::serial_port::SerialPort;
+use crate::table::{self, Table};
+use crate::words;
 
 /// The words for `compress`.
 pub const COMPRESSIONS: &[(&str, Compression)] = &[

@@ -2,7 +2,7 @@
 
 macro_rules! embedded {
     ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../recipes/", $name)))),*]
+        &[$(($name, include_str!(concat!("../recipes/", $name)))),*]
     };
 }
 

@@ -5,7 +5,7 @@ use initramfs::Compression;
 
 use super::plan::{CheckKind, FileKind, GuestCommand, NetworkMode, Request, StaticAddress};
 use super::*;
-use crate::machine::board;
+use crate::board;
 
 /// The smallest recipe without errors.
 const LEAST: &str = "board = \"pc\"\n[userland]\nbusybox = [\"sh\"]\n";
@@ -674,7 +674,7 @@ fn a_new_recipe_has_no_errors_and_overwrites_nothing() {
 
 #[test]
 fn every_key_is_described_in_the_reference() {
-    let reference = include_str!("../../../../docs/recipe.md");
+    let reference = include_str!("../../../docs/recipe.md");
     let kinds = raw::SCHEMAS.iter().chain(board::SCHEMAS);
     for schema in kinds {
         for key in schema.keys {
@@ -696,7 +696,7 @@ fn every_example_of_the_reference_is_right() {
     for file in ["own.config", "fix.patch", "job", "fstab", "my-init"] {
         std::fs::write(folder.path().join(file), "").expect("writes");
     }
-    let reference = include_str!("../../../../docs/recipe.md");
+    let reference = include_str!("../../../docs/recipe.md");
     let examples = reference.split("```toml\n").skip(1);
     let examples: Vec<&str> = examples.filter_map(|e| e.split("```").next()).collect();
     assert!(examples.len() > 5);
