@@ -11,7 +11,6 @@ pub mod machine;
 pub mod measure;
 pub mod passes;
 pub mod prune;
-pub mod record;
 pub mod report;
 pub mod shrinking;
 pub mod source;

@@ -20,13 +20,13 @@ use host::session::{Cached, Session};
 use host::units::Bytes;
 use recipe::Plan;
 use recipe::plan::{CheckKind, CheckPlan, Expectation, GuestCommand, Via};
+use record::{CheckOutcome, Outcome};
 
 use crate::check::agent::ADVERSARY;
 use crate::check::gateway::{Deeds, Weather};
 use crate::machine::boot::{self, BootReport, BootRequest, Observation};
 use crate::machine::qemu::Accelerator;
 use crate::machine::watch::Progress;
-use crate::record::{CheckOutcome, Outcome};
 use crate::trial::check::{self, GuestPrograms};
 use crate::trial::system::System;
 

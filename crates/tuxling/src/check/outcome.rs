@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use host::units::{grouped, show_duration};
 use recipe::plan::Via;
+use record::{CheckOutcome, CheckRecord, Outcome};
 
 use super::verdict::errno_text;
 use crate::machine::console::{Scanner, Trouble, telling_line};
-use crate::record::{CheckOutcome, CheckRecord, Outcome};
 
 /// How the boot ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use host::units::{grouped, show_duration};
 use recipe::plan::{CheckKind, CheckPlan, Expectation};
+use record::{CheckOutcome, CheckRecord};
 use regex::bytes::Regex;
 
 use super::echo::Echo;
 use super::protocol::{End, Ended};
 use super::wire::{self, Mac, Packet};
-use crate::record::{CheckOutcome, CheckRecord};
 
 /// How much of an unexpected output a detail shows.
 const SHOWN: usize = 300;

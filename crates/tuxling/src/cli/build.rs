@@ -5,12 +5,12 @@ use host::cache::Lock;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use recipe::Plan;
+use record::{Database, Record};
 
 use super::args::{Build, Common};
 use super::progress::Terminal;
 use super::{cwd, diff_kernels, dry_run, load, print, print_json, session};
 use crate::prune::rebuild;
-use crate::record::{Database, Record};
 use crate::report::budget::over_budget;
 use crate::report::{card, diff, growth};
 use crate::trial::system::BuildOptions;
@@ -29,7 +29,7 @@ pub fn run(args: &Build) -> Result<()> {
     let _lock = lock_output(&plan, &options, &session)?;
     let system = rebuild::build(&plan, &options, &session)?;
     let record = trial::built_record(&plan, &system, &session);
-    crate::record::keep(&record, &system.output)?;
+    record::keep(&record, &system.output)?;
     if args.json {
         print_json(&record)?;
     } else {
@@ -89,7 +89,7 @@ pub fn within_budget(plan: &Plan, record: &Record) -> Result<()> {
 /// What grew since the newest stored record that was within the budget. It only
 /// explains: where it can't be told, the budget is overrun all the same.
 fn grew(plan: &Plan, record: &Record) -> Option<String> {
-    let store = Database::open(&crate::record::store_path(&Cache::of_user().ok()?)).ok()?;
+    let store = Database::open(&record::store_path(&Cache::of_user().ok()?)).ok()?;
     let attempts = store.all(&record.recipe).ok()?;
     let last = attempts.into_iter().rev().map(|a| a.record).find(|r| {
         !r.ram.probe && r.board == record.board && over_budget(&plan.budget, r).is_empty()

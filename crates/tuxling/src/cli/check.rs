@@ -37,8 +37,8 @@ pub fn run(args: &Check) -> Result<()> {
     };
     let verdict = check::check(&plan, &system, &wanted, &session)?;
     let record = &verdict.record;
-    crate::record::keep(record, &system.output)?;
-    crate::record::remember(record, &session.cache)?;
+    record::keep(record, &system.output)?;
+    record::remember(record, &session.cache)?;
     let survived = match args.adversity && verdict.failure.is_none() {
         true => Some(adversity(args, &plan, &system, wanted, &session)?),
         false => None,

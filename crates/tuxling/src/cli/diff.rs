@@ -6,11 +6,11 @@ use std::path::Path;
 use host::Cache;
 use host::error::{Failure, Kind, Result};
 use recipe::builtin;
+use record::{Database, Record, SCHEMA};
 use serde::Serialize;
 
 use super::args::Diff;
 use super::{cwd, diff_kernels, load, print, print_json, tree_diff};
-use crate::record::{Database, Record, SCHEMA};
 use crate::report::{diff, diff_markdown, kernel_diff};
 
 /// Compares two records.
@@ -68,7 +68,7 @@ pub(super) fn record(name: &str) -> Result<Record> {
     if beside.exists() {
         return read(&beside);
     }
-    let store = Database::open(&crate::record::store_path(&Cache::of_user()?))?;
+    let store = Database::open(&record::store_path(&Cache::of_user()?))?;
     let newest = store.newest(&plan.name)?;
     newest.map(|attempt| attempt.record).ok_or_else(|| {
         Failure::new(Kind::Usage, format!("there is no record of {name} yet"))

@@ -9,13 +9,13 @@ use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use host::units::Bytes;
 use kbuild::Objects;
+use record::Record;
 
 use super::args::Diff;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
 use crate::kernel::linker::Kept;
 use crate::measure::bytes::{self, Given};
-use crate::record::Record;
 use crate::report::kernel_diff::{self, KernelDiff, Side};
 use crate::source;
 use crate::trial::bytes as of;

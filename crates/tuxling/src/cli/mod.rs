@@ -132,7 +132,7 @@ fn print(text: &str) -> Result<()> {
 }
 
 fn schema() -> Result<()> {
-    print_json(&schemars::schema_for!(crate::record::Record))
+    print_json(&schemars::schema_for!(record::Record))
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<()> {

@@ -119,7 +119,7 @@ fn text(pruned: &PrunedSystem) -> String {
         before.image.payload_bytes,
         after.image.payload_bytes,
     );
-    let sizes = |r: &crate::record::Record| {
+    let sizes = |r: &record::Record| {
         let v = &r.vmlinux;
         (v.text_bytes, v.data_bytes, v.bss_bytes, v.init_bytes)
     };

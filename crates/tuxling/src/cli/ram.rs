@@ -40,8 +40,8 @@ pub fn run(args: &Ram) -> Result<()> {
         download: args.download.then_some(args.boots),
     };
     let (report, record) = trial::ram::smallest(&plan, &system, &wanted, &session)?;
-    crate::record::keep(&record, &system.output)?;
-    crate::record::remember(&record, &session.cache)?;
+    record::keep(&record, &system.output)?;
+    record::remember(&record, &session.cache)?;
     drop(session);
     if args.json {
         print_json(&report)?;

@@ -8,13 +8,13 @@ use host::error::{Failure, Kind, Result};
 use host::process::shell_line;
 use host::session::Session;
 use recipe::Plan;
+use record::{Database, Record};
 use serde::Serialize;
 
 use super::args::Report;
 use super::diff::record as record_of;
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, processes};
-use crate::record::{Database, Record};
 use crate::report::diff;
 use crate::report::html::{HistoryRow, Page, html};
 use crate::report::map::{self, Map};
@@ -119,7 +119,7 @@ fn mapped(
 /// Every stored record of a recipe; boots on machines that aren't the recipe's
 /// are left out.
 fn history(recipe: &str, cache: &Cache) -> Result<Vec<HistoryRow>> {
-    let store = Database::open(&crate::record::store_path(cache))?;
+    let store = Database::open(&record::store_path(cache))?;
     let attempts = store.all(recipe)?;
     let own = attempts.iter().filter(|a| !a.record.ram.probe);
     Ok(own.map(HistoryRow::from).collect())

@@ -15,6 +15,7 @@ use host::process::{Cmd, ProcessError, Processes};
 use host::session::missing_tool;
 use host::units::Bytes;
 use recipe::plan::{CheckKind, CheckPlan, EchoProtocol, ExercisePlan, GATEWAY, Via};
+use record::{CheckRecord, ExerciseRecord, GuestMemory, Outcome, RamRecord};
 
 use super::apparatus::{self, Apparatus, BoardLines};
 use super::console::last_lines;
@@ -29,7 +30,6 @@ use crate::check::gateway::{Deeds, Gateway, Weather};
 use crate::check::http::{FileServer, random_word};
 use crate::check::outcome::{self, BootEnd, BootFacts};
 use crate::check::typist::{Calling, Typist};
-use crate::record::{CheckRecord, ExerciseRecord, GuestMemory, Outcome, RamRecord};
 
 /// How often the files are looked at.
 const PAUSE: Duration = Duration::from_millis(5);

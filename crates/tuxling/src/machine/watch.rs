@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use host::units::grouped;
 use recipe::plan::{CheckKind, CheckPlan, ExercisePlan, GuestCommand, Via};
+use record::{CheckOutcome, CheckRecord, ExerciseRecord, GuestMemory, RamRecord, meminfo_kib};
 
 use super::capture::{self, Capture};
 use super::console::{Scanner, Trouble};
@@ -17,9 +18,6 @@ use crate::check::protocol::{self, Ended, Message, Subject, When};
 use crate::check::typist::{Event, Typist};
 use crate::check::verdict::{self, Outside, Seen, ServedFile};
 use crate::check::wire::{self, Mac};
-use crate::record::{
-    CheckOutcome, CheckRecord, ExerciseRecord, GuestMemory, RamRecord, meminfo_kib,
-};
 
 /// So much is read of a file at a time.
 const PIECE: usize = 1 << 16;

@@ -7,8 +7,9 @@
 //! entries don't explain stands there as `unaccounted`. Nothing is estimated:
 //! an entry without a source is `None`.
 
+use record::{GuestMemory, MemEntry, MemOwner, MemRecord, meminfo_kib};
+
 use super::system_map::SystemMap;
-use crate::record::{GuestMemory, MemEntry, MemOwner, MemRecord, meminfo_kib};
 
 /// What a ledger is made from.
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,7 @@ use host::id::Id;
 use host::session::{Cached, Session};
 use recipe::Plan;
 use recipe::plan::PruneLevel;
+use record::Record;
 use vmlinux::prune::{FunctionIndex, Graph, Program};
 
 use super::calls::{self, Entries, GuestProgram, SystemCalls};
@@ -23,7 +24,6 @@ use super::subject::{self, Subject};
 use crate::adversity::{self, Bench, CaseRecord};
 use crate::check::agent;
 use crate::kernel::{self, Kernel};
-use crate::record::Record;
 use crate::trace::hardship::{self, Hardship};
 use crate::trace::{self, Coverage, Marked, Runner, conditions};
 use crate::trial::system::{self, BuildOptions, Ingredients, System};
@@ -317,8 +317,8 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
     });
     let path = certificate_path(&whole.plan, &system.output);
     write_whole(&path, &json(&certificate)?)?;
-    crate::record::keep(&record, &system.output)?;
-    crate::record::remember(&record, &session.cache)?;
+    record::keep(&record, &system.output)?;
+    record::remember(&record, &session.cache)?;
     Ok(PrunedSystem {
         record,
         before: trial::built_record(&whole.plan, &whole.system, session),

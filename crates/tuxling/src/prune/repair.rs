@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use recipe::plan::PruneLevel;
+use record::Outcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::Code;
@@ -21,7 +22,6 @@ use crate::adversity::{Bench, Boot, Case, CaseRecord};
 use crate::check::agent;
 use crate::machine::boot::{BootReport, Observation, TrapWords, Traps};
 use crate::machine::gdb::{TrapPoints, TrapSeen};
-use crate::record::Outcome;
 use crate::trace::Runner;
 use crate::trace::conditions::Condition;
 

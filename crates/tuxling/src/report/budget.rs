@@ -2,8 +2,7 @@
 
 use host::units::Bytes;
 use recipe::plan::BudgetPlan;
-
-use crate::record::Record;
+use record::Record;
 
 /// What of a record is over the budget, a line each.
 pub fn over_budget(budget: &BudgetPlan, record: &Record) -> Vec<String> {

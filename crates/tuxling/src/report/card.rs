@@ -6,8 +6,7 @@ use std::time::Duration;
 use host::process::shell_line;
 use host::units::{grouped, show_duration};
 use recipe::plan::Via;
-
-use crate::record::{CheckOutcome, MemOwner, MemRecord, Record};
+use record::{CheckOutcome, MemOwner, MemRecord, Record};
 
 /// The card of a record, in plain text. `interactive` is the command that boots
 /// the system with its console on the terminal.
@@ -246,8 +245,8 @@ fn phases(out: &mut String, record: &Record) -> std::fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::CheckRecord;
-    use crate::record::fixture::record;
+    use record::CheckRecord;
+    use record::fixture::record;
 
     #[test]
     fn sizes_checks_and_the_way_to_boot_are_on_the_card() {

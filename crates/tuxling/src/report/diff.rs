@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use host::units::grouped;
+use record::{MemEntry, Record};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::measure::memory::UNACCOUNTED;
-use crate::record::{MemEntry, Record};
 
 /// The version of the difference's format.
 pub const SCHEMA: &str = "tuxling.diff/1";
@@ -367,8 +367,8 @@ fn signed(value: i64, plus: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::fixture::record;
-    use crate::record::{MemOwner, MemRecord};
+    use record::fixture::record;
+    use record::{MemOwner, MemRecord};
 
     #[test]
     fn figures_stand_side_by_side_with_their_change() {

@@ -93,8 +93,8 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::fixture::record;
     use crate::report::diff::diff;
+    use record::fixture::record;
 
     #[test]
     fn a_review_is_told_what_changed() {

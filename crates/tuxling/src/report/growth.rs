@@ -67,8 +67,8 @@ fn grown(changes: &[Change]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::fixture::record;
     use crate::report::diff;
+    use record::fixture::record;
 
     #[test]
     fn what_grew_is_told_the_largest_first() {

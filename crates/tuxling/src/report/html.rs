@@ -5,11 +5,11 @@
 //! The page is assembled from the files in `html/`. Its script reads the page's
 //! data as JSON; docs/report.md says what it shows.
 
+use record::{Attempt, Record};
 use serde::Serialize;
 
 use super::card::card;
 use super::diff::Diff;
-use crate::record::{Attempt, Record};
 
 const PAGE: &str = include_str!("html/page.html");
 const STYLE: &str = include_str!("html/page.css");
@@ -77,7 +77,7 @@ pub struct LedgerRow {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct HistoryRow {
     at: i64,
-    outcome: Option<crate::record::Outcome>,
+    outcome: Option<record::Outcome>,
     total_bytes: u64,
     kernel_bytes: u64,
     ramdisk_bytes: u64,
@@ -148,7 +148,7 @@ fn in_script(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::fixture::record;
+    use record::fixture::record;
 
     fn page(record: &Record) -> Page<'_> {
         Page {

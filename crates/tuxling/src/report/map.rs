@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
+use record::MemRecord;
+
 use super::html::{Leaf, LedgerRow, Unit};
 use super::size::{ALWAYS, NO_OBJECT, SHARED, UNKNOWN};
 use crate::measure::bytes::ramdisk::Part;
 use crate::measure::bytes::{BroughtBy, Bytes, LeafKind};
-use crate::record::MemRecord;
 
 /// What the bytes of an image belong to, as the page has it.
 #[derive(Clone, Debug, Default)]
@@ -122,7 +123,7 @@ pub fn share_note(bytes: &Bytes) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{MemEntry, MemOwner};
+    use record::{MemEntry, MemOwner};
 
     #[test]
     fn applets_stand_under_their_program() {

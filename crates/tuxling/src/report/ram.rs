@@ -3,10 +3,9 @@
 use std::fmt::Write;
 
 use host::units::grouped;
+use record::Outcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::record::Outcome;
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.ram/1";

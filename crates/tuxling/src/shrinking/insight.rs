@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
 use recipe::Plan;
+use record::Outcome;
 use vmlinux::Code;
 use vmlinux::attribution::What;
 
@@ -14,7 +15,6 @@ use crate::kernel::what_if::WhatIf;
 use crate::machine::boot::Observation;
 use crate::measure::bytes::Kernel;
 use crate::passes::options::{Insight, Ran};
-use crate::record::Outcome;
 use crate::source::Source;
 use crate::trace::conditions::Condition;
 use crate::trace::{Marked, Runner, executed};

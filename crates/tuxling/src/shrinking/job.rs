@@ -15,6 +15,7 @@ use host::units::Bytes;
 use recipe::Plan;
 use recipe::config::{self, Values};
 use recipe::plan::{PruneLevel, Security};
+use record::{Record, store_path};
 use shrink::{CancelToken, ChangeId, Event, Goal, Policy, Search, SearchError, Settings};
 
 use super::insight;
@@ -28,7 +29,6 @@ use crate::passes::options::{self, Fixed, Insight};
 use crate::passes::{OPTIONS, Ways, applets, constants};
 use crate::prune::job::{self as pruning, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use crate::prune::subject;
-use crate::record::{Record, store_path};
 use crate::trial::check::{self, CheckOptions};
 use crate::trial::ram::RamOptions;
 use crate::trial::system::{self, BuildOptions, Ingredients, System};
@@ -213,7 +213,7 @@ impl Job<'_> {
         })?;
         let system = ingredients.finish(plan, &options, kernel)?;
         let verdict = check::check(plan, &system, &self.options.check, self.session)?;
-        crate::record::keep(&verdict.record, &system.output)?;
+        record::keep(&verdict.record, &system.output)?;
         match verdict.failure {
             Some(failure) => Err(failure
                 .help("what is to be shrunk must pass its checks as it is: see `tuxling check`")),

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use host::units::grouped;
 use recipe::Plan;
+use record::Record;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shrink::{Because, Cost, Event, Outcome, Progress, Rejection, Shrunk, Space, Stopped};
 
 use super::trials::{cost, taken_kib};
 use crate::passes::Ways;
-use crate::record::Record;
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.shrink/1";

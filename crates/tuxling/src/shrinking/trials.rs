@@ -12,12 +12,12 @@ use host::id::Id;
 use host::process::{Cancel, Processes};
 use host::session::{Session, Silent};
 use recipe::{Plan, config};
+use record::{CheckOutcome, Record};
 use serde::Serialize;
 use shrink::{Answer, Cost, Executor, Identity, Outcome, Trial, Work};
 
 use crate::passes::Ways;
 use crate::passes::options::Fixed;
-use crate::record::{CheckOutcome, Record};
 use crate::trial::check::{self, CheckOptions};
 use crate::trial::system::{self, BuildOptions, Ingredients};
 use crate::{kernel, source};
@@ -125,7 +125,7 @@ impl Trials {
         let mut record = verdict.record;
         // Not one of the recipe's own, which are compared with each other.
         record.recipe = format!("{}.trial", plan.name);
-        crate::record::remember(&record, &self.cache)?;
+        record::remember(&record, &self.cache)?;
         Ok(Answer::from(self.outcome(&record)).after(work))
     }
 
@@ -170,14 +170,14 @@ impl Trials {
     /// What a record says of the system.
     fn outcome(&self, record: &Record) -> Outcome {
         match record.outcome {
-            Some(crate::record::Outcome::Passed) => {}
-            Some(crate::record::Outcome::InfrastructureBroke) | None => {
+            Some(record::Outcome::Passed) => {}
+            Some(record::Outcome::InfrastructureBroke) | None => {
                 return Outcome::Broken {
                     why: record.reason.clone().unwrap_or_default(),
                 };
             }
             Some(other) => {
-                let failed = |c: &&crate::record::CheckRecord| {
+                let failed = |c: &&record::CheckRecord| {
                     matches!(c.outcome, CheckOutcome::Failed | CheckOutcome::TimedOut)
                 };
                 let check = record.checks.iter().find(failed).map(|c| c.name.clone());

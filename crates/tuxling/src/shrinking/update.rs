@@ -7,12 +7,12 @@ use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use recipe::Plan;
+use record::Record;
 use serde::Serialize;
 
 use crate::prune::certificate::Certificate;
 use crate::prune::job::{self as pruning, PruneOptions, Whole, certificate_path};
 use crate::prune::rebuild;
-use crate::record::Record;
 use crate::source;
 use crate::trial::system::{self, BuildOptions};
 

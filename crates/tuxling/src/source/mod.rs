@@ -28,8 +28,7 @@ use host::process::{ProcessError, Processes};
 use host::{Cache, Id};
 use recipe::package::Package;
 use recipe::plan::{PatchFile, SourceWish};
-
-use crate::record::SourceRecord;
+use record::SourceRecord;
 
 pub use lock::{LockEntry, LockFile};
 pub use network::Network;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use record::Outcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::conditions::Condition;
 use super::estimate::Missing;
 use super::ranges::Ranges;
-use crate::record::Outcome;
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.coverage/2";

@@ -11,6 +11,7 @@ use std::path::Path;
 use host::error::Result;
 use host::session::{Cached, Session};
 use recipe::Plan;
+use record::Outcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::FunctionIndex;
@@ -19,7 +20,6 @@ use super::{Coverage, Marked};
 use crate::adversity::{self, Bench, Boot, CaseRecord};
 use crate::machine::boot::Observation;
 use crate::prune::subject::Subject;
-use crate::record::Outcome;
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.hardship/1";

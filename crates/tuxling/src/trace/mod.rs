@@ -21,12 +21,12 @@ use std::path::{Path, PathBuf};
 
 use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
+use record::Outcome;
 use vmlinux::Code;
 use vmlinux::prune::{FunctionAddress, FunctionIndex, Wish, function_addresses};
 
 use crate::machine::boot::Observation;
 use crate::prune::subject::Subject;
-use crate::record::Outcome;
 use conditions::Condition;
 pub use coverage::Coverage;
 use coverage::{Covered, Run};

@@ -13,6 +13,9 @@ use recipe::plan::{
     CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, StaticAddress,
 };
 use recipe::{Arch, Plan};
+use record::{
+    BootRecord, CheckOutcome, Database, MemRecord, Outcome, RamRecord, Record, store_path,
+};
 use serde::Serialize;
 
 use super::system::System;
@@ -24,9 +27,6 @@ use crate::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
 use crate::machine::watch::Progress;
 use crate::measure::memory::{self, MemoryEvidence};
 use crate::measure::system_map::SystemMap;
-use crate::record::{
-    BootRecord, CheckOutcome, Database, MemRecord, Outcome, RamRecord, Record, store_path,
-};
 
 /// How checks are asked for.
 #[derive(Clone, Debug, Default)]

@@ -4,6 +4,7 @@ use std::fs;
 
 use host::units::Bytes;
 use recipe::{Plan, config, fragment};
+use record::{Diagnosis, Outcome};
 
 use super::System;
 use crate::check::agent;
@@ -11,7 +12,6 @@ use crate::check::diagnosis::listing::{Elf, Listing};
 use crate::check::diagnosis::{Known, diagnose};
 use crate::machine::boot::BootReport;
 use crate::machine::qemu::{Accelerator, Machine};
-use crate::record::{Diagnosis, Outcome};
 
 /// Texts of a boot that passed and is to be looked at all the same.
 const COMPLAINTS: &[&str] = &[

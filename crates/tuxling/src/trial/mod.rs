@@ -13,8 +13,7 @@ pub mod without;
 
 use host::session::Session;
 use recipe::Plan;
-
-use crate::record::{BootRecord, Ids, RamRecord, Record, SCHEMA};
+use record::{BootRecord, Ids, RamRecord, Record, SCHEMA};
 
 pub use system::System;
 

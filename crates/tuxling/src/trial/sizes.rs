@@ -1,9 +1,8 @@
 //! Sizes of a built system, for its record.
 
 use host::error::{Failure, Kind, Result};
+use record::{ImageSizes, VmlinuxSizes};
 use vmlinux::{BootImage, Sections};
-
-use crate::record::{ImageSizes, VmlinuxSizes};
 
 /// Sizes of what a boot loader loads.
 pub fn image_sizes(

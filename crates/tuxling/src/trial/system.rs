@@ -12,11 +12,11 @@ use host::session::{Cached, Session};
 use initramfs::Compression;
 use recipe::package::Package;
 use recipe::plan::{KernelPlan, PatchFile, Placement, Plan, SourceWish};
+use record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 
 use super::sizes;
 use crate::kernel::build::{BuildInput, BuiltinRamdisk, Kernel};
 use crate::kernel::{self, Resolved, Tools};
-use crate::record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 use crate::source::{self, LockFile, Source};
 use crate::userland::busybox::{self, Busybox, BusyboxInput};
 use crate::userland::musl::{self, UserCompiler};

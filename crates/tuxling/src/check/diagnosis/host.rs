@@ -1,9 +1,9 @@
 //! What is wrong with this machine, or with what QEMU was asked for.
 
 use host::units::{Bytes, grouped};
+use record::{Diagnosis, Outcome};
 
 use super::{Known, diagnosis};
-use crate::record::{Diagnosis, Outcome};
 
 pub(super) fn diagnose(known: &Known<'_>) -> Vec<Diagnosis> {
     [kvm(known), qemu(known), kernel_fits(known), console(known)]

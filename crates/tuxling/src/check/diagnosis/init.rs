@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
+use record::Diagnosis;
 use regex::Regex;
 
 use super::listing::{Elf, Listing, Node, NodeKind};
 use super::{Known, diagnosis};
-use crate::record::Diagnosis;
 
 const ENOENT: i32 = 2;
 const ENOEXEC: i32 = 8;

@@ -14,9 +14,9 @@ mod userland;
 
 use recipe::config::Values;
 use recipe::plan::{NetworkMode, NetworkPlan};
+use record::{CheckOutcome, CheckRecord, Diagnosis, Outcome};
 
 use crate::machine::watch::DhcpTraffic;
-use crate::record::{CheckOutcome, CheckRecord, Diagnosis, Outcome};
 use listing::Listing;
 
 /// All that is known of a boot that has ended.

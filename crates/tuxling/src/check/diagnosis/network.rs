@@ -1,9 +1,9 @@
 //! Why there is no network.
 
 use recipe::plan::NetworkMode;
+use record::Diagnosis;
 
 use super::{Known, diagnosis};
-use crate::record::Diagnosis;
 
 /// The drivers of QEMU's network cards, by the cards' names there.
 const DRIVERS: &[(&str, &str)] = &[

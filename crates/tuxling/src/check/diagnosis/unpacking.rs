@@ -2,9 +2,9 @@
 
 use host::units::grouped;
 use initramfs::Compression;
+use record::Diagnosis;
 
 use super::{Known, diagnosis};
-use crate::record::Diagnosis;
 
 pub(super) fn diagnose(known: &Known<'_>) -> Vec<Diagnosis> {
     no_support(known)

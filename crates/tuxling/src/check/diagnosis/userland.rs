@@ -1,7 +1,8 @@
 //! What the user land complains about.
 
+use record::Diagnosis;
+
 use super::{Known, diagnosis};
-use crate::record::Diagnosis;
 
 pub(super) fn diagnose(known: &Known<'_>) -> Vec<Diagnosis> {
     [no_tty(known), no_proc(known), no_console_device(known)]

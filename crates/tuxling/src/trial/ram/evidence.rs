@@ -3,10 +3,10 @@
 use host::units::grouped;
 use recipe::arch::RamdiskPlace;
 use recipe::plan::Placement;
+use record::Outcome;
 
 use crate::machine::inspect::Inspection;
 use crate::measure::system_map::SystemMap;
-use crate::record::Outcome;
 
 /// What was seen of a boot that failed, and what is known of the system.
 #[derive(Clone, Copy, Debug)]

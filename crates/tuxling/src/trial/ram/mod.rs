@@ -16,11 +16,11 @@ use host::session::Session;
 use host::units::Bytes;
 use recipe::Plan;
 use recipe::plan::CheckKind;
+use record::{Outcome, Record};
 
 use crate::check::agent;
 use crate::machine::inspect::InspectWish;
 use crate::measure::system_map::SystemMap;
-use crate::record::{Outcome, Record};
 use crate::report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
 use crate::trial::System;
 use crate::trial::check::{self, CheckOptions};

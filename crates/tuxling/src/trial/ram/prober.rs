@@ -7,6 +7,7 @@ use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use host::units::{Bytes, grouped};
 use recipe::Plan;
+use record::{Database, Record, remember, store_path};
 
 use super::search::{Oracle, Tally};
 use super::wall::loader_refuses;
@@ -14,7 +15,6 @@ use super::{Outcome, Steady};
 use crate::machine::boot::{self, BootReport, BootRequest};
 use crate::machine::inspect::InspectWish;
 use crate::measure::memory;
-use crate::record::{Database, Record, remember, store_path};
 use crate::trial::System;
 use crate::trial::check::{self, Bench, CheckOptions};
 

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use recipe::plan::Placement;
+use record::Outcome;
 
 use super::*;
 use crate::machine::inspect::Inspection;
 use crate::measure::system_map::SystemMap;
-use crate::record::Outcome;
 
 const PC_NET: &str = "\
 c1000000 T _text

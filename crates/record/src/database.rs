@@ -179,7 +179,7 @@ fn broken(doing: &str, error: &rusqlite::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::fixture::record;
+    use crate::fixture::record;
 
     #[test]
     fn attempts_are_added_once_and_the_newest_is_found() {

@@ -3,12 +3,11 @@
 
 mod database;
 mod diagnosis;
-#[cfg(test)]
+#[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 mod guest_memory;
 mod keep;
 mod outcome;
-#[allow(clippy::module_inception)] // The crate's root soon.
 mod record;
 
 pub use database::{Attempt, Database};
