@@ -17,4 +17,6 @@ pub const NAMES: &[&str] = &[
     "resets",
     "leases",
     "flood",
+    "fragments",
+    "renewals",
 ];

@@ -533,6 +533,12 @@ pub enum CheckKind {
         /// At most this long.
         at_most: Duration,
     },
+    /// Somebody works at the console: lines of keys, and the shell must answer
+    /// after each ([`crate::check::console_session`]).
+    Session {
+        /// The keys of each line.
+        lines: Vec<String>,
+    },
 }
 
 impl CheckKind {
@@ -540,7 +546,7 @@ impl CheckKind {
     /// that only QEMU's network leads to.
     pub fn needs_qemus_network(&self) -> bool {
         match self {
-            CheckKind::Run { .. } | CheckKind::Sleep { .. } => false,
+            CheckKind::Run { .. } | CheckKind::Sleep { .. } | CheckKind::Session { .. } => false,
             CheckKind::Fetch { .. }
             | CheckKind::Dhcp { .. }
             | CheckKind::Ping { .. }

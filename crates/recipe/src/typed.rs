@@ -21,6 +21,9 @@ pub fn command(kind: &CheckKind) -> Option<String> {
                 .replace("{to}", &to.to_string())
                 .replace("{count}", &count.to_string()),
         ),
-        CheckKind::Fetch { .. } | CheckKind::Dhcp { .. } | CheckKind::Echo { .. } => None,
+        CheckKind::Fetch { .. }
+        | CheckKind::Dhcp { .. }
+        | CheckKind::Echo { .. }
+        | CheckKind::Session { .. } => None,
     }
 }

@@ -10,12 +10,12 @@ mod keep;
 mod outcome;
 mod record;
 
+pub use self::record::{
+    BootRecord, CheckRecord, ExerciseRecord, Ids, ImageSizes, Inputs, MemEntry, MemOwner,
+    MemRecord, RamRecord, RamdiskSizes, Record, SCHEMA, SourceRecord, VmlinuxSizes,
+};
 pub use database::{Attempt, Database};
 pub use diagnosis::Diagnosis;
 pub use guest_memory::{GuestMemory, meminfo_kib};
 pub use keep::{keep, remember, store_path};
 pub use outcome::{CheckOutcome, Outcome};
-pub use record::{
-    BootRecord, CheckRecord, ExerciseRecord, Ids, ImageSizes, Inputs, MemEntry, MemOwner,
-    MemRecord, RamRecord, RamdiskSizes, Record, SCHEMA, SourceRecord, VmlinuxSizes,
-};

@@ -47,6 +47,7 @@
 #define RETRY_MS 50
 #define LOOK_MS 1000
 #define CHANNEL_WAIT_MS 1000
+#define CALM_PORT 4242 /* as in src/check/gateway/relay.rs */
 
 typedef uint64_t u64;
 typedef uint32_t u32;
@@ -964,6 +965,30 @@ static void leave(int idle_ms)
 	reboot(RB_AUTOBOOT);
 }
 
+/* Tells the gateway that it may send what nobody asked for, and waits until it
+ * says that it has sent all of it. */
+static void wait_for_calm(int limit_ms, u32 gateway)
+{
+	struct sockaddr_in there = { .sin_family = AF_INET, .sin_port = htons(CALM_PORT),
+				     .sin_addr.s_addr = htonl(gateway) };
+	struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(CALM_PORT) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct pollfd look = { .fd = fd, .events = POLLIN };
+	char text[16];
+	u64 until = now_ns() + (u64)limit_ms * 1000000u;
+
+	if (fd >= 0 && bind(fd, (void *)&here, sizeof here) == 0) {
+		sendto(fd, "ready", 5, 0, (void *)&there, sizeof there);
+		while (now_ns() < until) {
+			if (poll(&look, 1, 100) == 1 &&
+			    recv(fd, text, sizeof text, 0) == 4 && !memcmp(text, "calm", 4))
+				break;
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
 static void run_plan(char *at)
 {
 	char *words[WORDS_MAX + 1];
@@ -978,6 +1003,10 @@ static void run_plan(char *at)
 		}
 		if (n > 1 && !strcmp(words[0], "leave"))
 			leave_ms = (int)number(words[1]);
+		else if (n > 1 && !strcmp(words[0], "wait"))
+			wait_ms((int)number(words[1]));
+		else if (n > 2 && !strcmp(words[0], "calm"))
+			wait_for_calm((int)number(words[1]), (u32)number(words[2]));
 		else if (n > 1)
 			run_line(words, n, &checks, &exercises);
 		else if (!strcmp(words[0], "skip"))

@@ -6,7 +6,7 @@ use recipe::Plan;
 use recipe::plan::{CheckKind, CheckPlan, NetworkMode};
 
 use super::{command, provoke, scaled};
-use crate::check::agent::ADVERSARY;
+use crate::check::agent::{ADVERSARY, Pause, Until};
 use crate::check::gateway::{Deeds, Weather};
 use crate::machine::qemu::Machine;
 
@@ -19,6 +19,9 @@ pub struct Case {
     pub about: &'static str,
     /// What differs from an ordinary boot.
     pub change: Change,
+    /// Whether it needs no mistake of a program's or a user's, so that every
+    /// pruned system must survive it, `tight` too.
+    pub at_every_level: bool,
 }
 
 /// What differs from an ordinary boot.
@@ -57,56 +60,67 @@ pub const ALL: &[Case] = &[
             "full",
             "memory",
         ]),
+        at_every_level: false,
     },
     Case {
         name: "sockets",
         about: "closed ports, dead hosts, errors of sockets",
         change: Change::ProvokeNetwork(&["network"]),
+        at_every_level: false,
     },
     Case {
         name: "less-ram",
         about: "three quarters of the recipe's RAM",
         change: Change::Memory(3, 4),
+        at_every_level: false,
     },
     Case {
         name: "four-times-ram",
         about: "four times the recipe's RAM",
         change: Change::Memory(4, 1),
+        at_every_level: false,
     },
     Case {
         name: "another-cpu",
         about: "another CPU model",
         change: Change::Cpu(0),
+        at_every_level: false,
     },
     Case {
         name: "a-third-cpu",
         about: "yet another CPU model",
         change: Change::Cpu(1),
+        at_every_level: false,
     },
     Case {
         name: "past",
         about: "the clock says 1999",
         change: Change::Date("1999-12-31T23:59:50"),
+        at_every_level: false,
     },
     Case {
         name: "future",
         about: "the clock passes the last second of 32 bits (2038-01-19 03:14:07)",
         change: Change::Date("2038-01-19T03:14:00"),
+        at_every_level: false,
     },
     Case {
         name: "idle",
         about: "ten minutes without anything to do",
         change: Change::Idle(Duration::from_secs(600)),
+        at_every_level: false,
     },
     Case {
         name: "link",
         about: "the network cable is drawn and plugged in again",
         change: Change::Link,
+        at_every_level: false,
     },
     Case {
         name: "storm",
         about: "frames are lost, doubled, delayed, reordered, corrupted and fragmented",
         change: Change::Weather(Weather::storm),
+        at_every_level: false,
     },
     Case {
         name: "resets",
@@ -115,6 +129,7 @@ pub const ALL: &[Case] = &[
             resets: 2,
             ..Weather::default()
         }),
+        at_every_level: false,
     },
     Case {
         name: "leases",
@@ -125,6 +140,7 @@ pub const ALL: &[Case] = &[
             renewals: Some(0),
             ..Weather::default()
         }),
+        at_every_level: false,
     },
     Case {
         name: "flood",
@@ -133,8 +149,37 @@ pub const ALL: &[Case] = &[
             flood: u64::MAX,
             ..Weather::default()
         }),
+        at_every_level: false,
+    },
+    Case {
+        name: "fragments",
+        about: "100,000 fragments that nobody asked for: overlapping, with gaps, too large together",
+        change: Change::Weather(|| Weather {
+            fragments: u64::MAX,
+            ..Weather::default()
+        }),
+        at_every_level: true,
+    },
+    Case {
+        name: "renewals",
+        about: "a lease that is renewed again and again",
+        change: Change::Weather(|| Weather {
+            lease: RENEWED_LEASE,
+            ..Weather::default()
+        }),
+        at_every_level: true,
     },
 ];
+
+/// A client renews at half of it. BusyBox's makes 16 s of anything less
+/// (networking/udhcp/dhcpc.c).
+const RENEWED_LEASE: Duration = Duration::from_secs(16);
+
+/// So many renewals are seen.
+const RENEWALS: u32 = 2;
+
+/// The guest's clock may take so long for what the gateway sends.
+const CALM_LIMIT: Duration = Duration::from_secs(300);
 
 /// The check that draws the cable.
 const DRAWN: &str = "link-down";
@@ -197,6 +242,22 @@ impl Case {
                 .for_each(|check| check.timeout = check.timeout * 3 + Duration::from_secs(10));
         }
         checks
+    }
+
+    /// What is waited for between the checks.
+    pub fn pause(&self, plan: &Plan) -> Option<Pause> {
+        let weather = self.weather()?;
+        let until = if weather.fragments > 0 {
+            Until::Calm(CALM_LIMIT)
+        } else if weather.lease == RENEWED_LEASE {
+            Until::Passed(RENEWED_LEASE / 2 * (RENEWALS + 1))
+        } else {
+            return None;
+        };
+        Some(Pause {
+            before_check: plan.checks.len(),
+            until,
+        })
     }
 
     /// Changes the machine.
@@ -274,8 +335,24 @@ impl Case {
                 deeds.naks, wanted.naks
             ));
         }
-        (wanted.renewals == Some(0) && deeds.ignored_renewals == 0)
-            .then(|| "no renewal was asked for".to_owned())
+        if wanted.renewals == Some(0) && deeds.ignored_renewals == 0 {
+            return Some("no renewal was asked for".to_owned());
+        }
+        if wanted.lease == RENEWED_LEASE && deeds.renewals < RENEWALS {
+            return Some(format!("the lease was renewed {} times", deeds.renewals));
+        }
+        if wanted.fragment > 0 && deeds.to_guest.fragmented == 0 {
+            return Some("nothing came to the guest in fragments".to_owned());
+        }
+        let reassembly = &deeds.reassembly;
+        // Some may be lost where RAM is short.
+        let few = reassembly.answered * 10 < reassembly.whole * 9;
+        (wanted.fragments > 0 && (few || reassembly.fragments == 0)).then(|| {
+            format!(
+                "{} of {} pings in fragments were answered",
+                reassembly.answered, reassembly.whole
+            )
+        })
     }
 }
 
@@ -321,6 +398,9 @@ fn weathered(weather: &Weather, plan: &Plan) -> Vec<CheckPlan> {
             120,
             "survived idle",
         ));
+        checks.extend(after(plan));
+    }
+    if weather.fragments > 0 || weather.lease == RENEWED_LEASE {
         checks.extend(after(plan));
     }
     if weather.flood > 0 {

@@ -203,23 +203,27 @@ impl<'a> Bench<'a> {
         let weather = case.weather().map(|weather| Weather {
             seed: self.options.seed,
             flood: weather.flood.min(self.options.flood),
+            fragments: weather.fragments.min(self.options.flood),
             ..weather
         });
         let monitor = case.needs_monitor().then(qmp::Socket::new).transpose()?;
         if let Some(monitor) = &monitor {
             qmp::plug(&mut machine, &monitor.path);
         }
+        let pause = case.pause(plan);
+        let waited = pause.map(|pause| pause.limit()).unwrap_or_default();
         let request = BootRequest {
             machine,
             checks: &checks,
             exercises: &[],
             agent: &self.programs.agent,
             adversary: Some(&self.programs.adversary),
-            timeout: plan.machine.timeout + Duration::from_secs(180),
-            silence: plan.machine.silence * case.slowness(),
+            timeout: plan.machine.timeout + Duration::from_secs(180) + waited,
+            silence: plan.machine.silence * case.slowness() + waited,
             board: None,
             weather,
             quiet: Duration::ZERO,
+            pause,
             inspect: None,
             dir: boot.dir.clone(),
         };
@@ -311,6 +315,8 @@ fn done(report: &BootReport) -> String {
         resets,
         naks,
         ignored_renewals,
+        renewals,
+        reassembly,
     }) = report.deeds
     else {
         return provoked.join("; ");
@@ -326,6 +332,12 @@ fn done(report: &BootReport) -> String {
         (u64::from(resets), "connections reset"),
         (u64::from(naks), "leases refused"),
         (u64::from(ignored_renewals), "renewals ignored"),
+        (u64::from(renewals), "renewals"),
+        (reassembly.fragments, "fragments"),
+        (reassembly.whole, "pings in fragments"),
+        (reassembly.answered, "of them answered"),
+        (reassembly.overlapping, "with overlaps"),
+        (reassembly.overlapping_answered, "with overlaps answered"),
     ];
     let counts = counts.iter().filter(|(count, _)| *count > 0);
     let words: Vec<String> = counts

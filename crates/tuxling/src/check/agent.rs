@@ -19,10 +19,13 @@
 //! echo     LIMIT_MS -    PROTOCOL HOST PORT SIZE KEY
 //! exercise LIMIT_MS -    ARG…      run once
 //! skip                             a check that is typed at the console
+//! wait     MS                      nothing is done for so long
+//! calm     LIMIT_MS HOST           tell the gateway to begin, wait until it says
+//!                                  that it is done
 //! leave    IDLE_MS                 idle, then restart the machine
 //! ```
 //!
-//! An echo's `HOST` is an address as one number in decimal digits.
+//! A `HOST` is an address as one number in decimal digits.
 //!
 //! A system needs a moment to come up, and the agent starts together with its
 //! init: within the first `SETTLE_MS` a command that fails is run again; after
@@ -179,6 +182,41 @@ fn parameters(cmdline: &str) -> impl Iterator<Item = &str> {
     cmdline.split_whitespace().take_while(|word| *word != "--")
 }
 
+/// A time between two checks in which the agent does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// The check that comes next, by its number.
+    pub before_check: usize,
+    /// How long it is.
+    pub until: Until,
+}
+
+/// What ends a [`Pause`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// So much of the guest's time has passed.
+    Passed(Duration),
+    /// A gateway of ours, told to begin, says that it has sent all that it had to
+    /// send; or so much of the guest's time has passed.
+    Calm(Duration),
+}
+
+impl Pause {
+    /// How long it may take, in the guest's time.
+    pub fn limit(&self) -> Duration {
+        match self.until {
+            Until::Passed(time) | Until::Calm(time) => time,
+        }
+    }
+
+    fn line(&self, host: Ipv4Addr) -> String {
+        match self.until {
+            Until::Passed(time) => format!("wait {}\n", time.as_millis()),
+            Until::Calm(limit) => format!("calm {} {}\n", limit.as_millis(), u32::from(host)),
+        }
+    }
+}
+
 /// What the plan is made from.
 #[derive(Debug)]
 pub struct PlanInput<'a> {
@@ -190,6 +228,8 @@ pub struct PlanInput<'a> {
     pub checks: &'a [CheckPlan],
     /// What is run behind them.
     pub exercises: &'a [ExercisePlan],
+    /// What is waited for between them.
+    pub pause: Option<Pause>,
     /// This host as the guest sees it.
     pub host: Ipv4Addr,
     /// Serves one file for each fetch, in order.
@@ -217,7 +257,10 @@ pub fn plan(input: &PlanInput<'_>) -> Result<String> {
     );
     let mut files = input.server.files().iter();
     let mut echoes = input.echoes.echoes().iter();
-    for check in input.checks {
+    for (at, check) in input.checks.iter().enumerate() {
+        if let Some(pause) = input.pause.filter(|pause| pause.before_check == at) {
+            text.push_str(&pause.line(input.host));
+        }
         let line = match check.kind {
             _ if check.via == Via::Console => SKIP.to_owned(),
             _ if input.board && check.kind.needs_qemus_network() => SKIP.to_owned(),
@@ -274,7 +317,7 @@ fn check_line(check: &CheckPlan, url: &str) -> Result<String> {
             line("run", limit, "", &shell(&command))
         }
         CheckKind::Sleep { command, .. } => line("run", limit, "", &arguments(command)),
-        CheckKind::Echo { .. } => Ok(String::new()), // echo_line()
+        CheckKind::Echo { .. } | CheckKind::Session { .. } => Ok(String::new()), // not lines
     }
 }
 
@@ -437,6 +480,7 @@ mod tests {
             echoes: &echoes,
             board: false,
             quiet: Duration::ZERO,
+            pause: None,
             leave: None,
         };
         let url = server.guest_url(&server.files()[0], GATEWAY);

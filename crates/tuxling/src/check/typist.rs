@@ -9,11 +9,16 @@
 //! The console echoes what is typed; only a shell takes the two quotes away, so
 //! the marks without them are what it printed. `eval` in a shell of its own
 //! keeps a syntax error or an `exit` from taking the second mark with it.
+//!
+//! A session is lines of keys as a person types them: one key after the other,
+//! and after each line the shell is called and must answer before the next.
+//! Who gets no answer presses Ctrl-C.
+//!
 //! Pure: bytes and times come in, bytes and events go out.
 
 use std::time::{Duration, Instant};
 
-use recipe::plan::{CheckPlan, Via};
+use recipe::plan::{CheckKind, CheckPlan, Via};
 use recipe::typed::command;
 
 use super::protocol::{End, Ended};
@@ -23,6 +28,18 @@ const CALL_EVERY: Duration = Duration::from_secs(1);
 
 /// What is kept of a command's output, as the agent does.
 const OUTPUT_LIMIT: usize = 16384;
+
+/// A person looks at what a line did before the shell is called.
+const LOOKED: Duration = Duration::from_millis(150);
+
+/// What a pause within a session's line lasts.
+const PAUSED: Duration = Duration::from_millis(400);
+
+/// So often a shell is called before a person presses Ctrl-C.
+const CALLS_BEFORE_CTRL_C: u32 = 3;
+
+/// Stands in a session's line for a pause.
+pub const PAUSE_KEY: char = '\0';
 
 /// What is kept of the console while a mark is waited for.
 const PENDING_LIMIT: usize = 1 << 16;
@@ -52,8 +69,29 @@ pub enum Event {
 #[derive(Debug)]
 struct Typed {
     at: usize,
-    command: String,
+    what: What,
     limit: Duration,
+}
+
+#[derive(Debug)]
+enum What {
+    /// One command.
+    Command(String),
+    /// A person's lines.
+    Session(Vec<String>),
+}
+
+/// Where a session stands.
+#[derive(Debug)]
+struct Place {
+    /// Which line.
+    line: usize,
+    /// How many bytes of it are typed.
+    typed: usize,
+    /// Nothing is typed before this time.
+    not_before: Instant,
+    /// How often the shell was called since.
+    calls: u32,
 }
 
 #[derive(Debug)]
@@ -68,6 +106,11 @@ enum State {
     Running {
         since: Instant,
         begun: Option<Instant>,
+    },
+    /// A session goes on.
+    Session {
+        since: Instant,
+        place: Place,
     },
     Done,
 }
@@ -95,10 +138,13 @@ impl Typist {
             check.via == Via::Console && qemu
         };
         let typed = |(at, check): (usize, &CheckPlan)| {
-            let command = command(&check.kind).filter(|_| wanted(check))?;
-            Some(Typed {
+            let what = match &check.kind {
+                CheckKind::Session { lines } => What::Session(lines.clone()),
+                kind => What::Command(command(kind)?),
+            };
+            wanted(check).then_some(Typed {
                 at,
-                command,
+                what,
                 limit: check.timeout,
             })
         };
@@ -133,7 +179,9 @@ impl Typist {
     /// The check that runs now.
     pub fn running(&self) -> Option<usize> {
         match self.state {
-            State::Running { .. } => self.queue.get(self.next).map(|typed| typed.at),
+            State::Running { .. } | State::Session { .. } => {
+                self.queue.get(self.next).map(|typed| typed.at)
+            }
             _ => None,
         }
     }
@@ -156,6 +204,7 @@ impl Typist {
             State::Running { since, begun } => {
                 self.attend(now, (since, begun), &mut keys, &mut events)
             }
+            State::Session { .. } => self.work(now, &mut keys, &mut events),
             State::Idle | State::Done => {}
         }
         (keys, events)
@@ -166,12 +215,23 @@ impl Typist {
             let Some(typed) = self.queue.get(self.next) else {
                 return;
             };
-            *keys = self.line(typed).into_bytes();
+            match &typed.what {
+                What::Command(command) => {
+                    *keys = self.line(typed.at, command).into_bytes();
+                    self.state = State::Running {
+                        since: now,
+                        begun: None,
+                    };
+                }
+                What::Session(_) => {
+                    events.push(Event::Started(typed.at));
+                    self.state = State::Session {
+                        since: now,
+                        place: Place::at_line(0, now),
+                    };
+                }
+            }
             self.pending.clear();
-            self.state = State::Running {
-                since: now,
-                begun: None,
-            };
             return;
         }
         let over = self.pending.len().saturating_sub(PENDING_LIMIT);
@@ -229,6 +289,75 @@ impl Typist {
             }
             None => return,
         };
+        self.end(now, at, took, (output, how), events);
+    }
+
+    /// Goes on with a session: types, looks, calls.
+    fn work(&mut self, now: Instant, keys: &mut Vec<u8>, events: &mut Vec<Event>) {
+        let State::Session { since, place } = &mut self.state else {
+            return;
+        };
+        let Some(Typed {
+            at,
+            what: What::Session(lines),
+            limit,
+        }) = self.queue.get(self.next)
+        else {
+            return;
+        };
+        let (at, limit, took) = (*at, *limit, now.duration_since(*since));
+        let Some(line) = lines.get(place.line) else {
+            let output = format!("{} lines were typed", lines.len()).into_bytes();
+            return self.end(now, at, took, (output, Ended::Status(0)), events);
+        };
+        if took >= limit {
+            let printed = String::from_utf8_lossy(&clean(&self.pending)).into_owned();
+            let output = format!("no answer after {line:?}: {printed}").into_bytes();
+            keys.push(3);
+            return self.end(now, at, took, (output, Ended::TimedOut), events);
+        }
+        if now < place.not_before {
+            return;
+        }
+        if let Some(key) = line.get(place.typed..).and_then(next_key) {
+            place.typed += key.len();
+            place.not_before = now;
+            if key.starts_with(PAUSE_KEY) {
+                place.not_before += PAUSED;
+            } else {
+                keys.extend_from_slice(key.as_bytes());
+            }
+            if place.typed == line.len() {
+                place.not_before += LOOKED;
+            }
+            return;
+        }
+        let answer = format!("tuxling-{}-r{}.", self.nonce, place.line);
+        if place.calls > 0 && find(&self.pending, answer.as_bytes()).is_some() {
+            *place = Place::at_line(place.line + 1, now);
+            self.pending.clear();
+            return;
+        }
+        let over = self.pending.len().saturating_sub(PENDING_LIMIT);
+        self.pending.drain(..over);
+        if place.calls >= CALLS_BEFORE_CTRL_C {
+            keys.push(3);
+        }
+        place.calls += 1;
+        place.not_before = now + CALL_EVERY / 4 * place.calls.min(4);
+        let call = format!("\recho tux\"\"ling-{}-r{}.\r", self.nonce, place.line);
+        keys.extend_from_slice(call.as_bytes());
+    }
+
+    /// What was typed has ended: goes on to the next.
+    fn end(
+        &mut self,
+        now: Instant,
+        at: usize,
+        took: Duration,
+        (output, how): (Vec<u8>, Ended),
+        events: &mut Vec<Event>,
+    ) {
         let nanoseconds = took.as_nanos() as u64;
         let lost = output.len().saturating_sub(OUTPUT_LIMIT);
         let end = End {
@@ -274,12 +403,37 @@ impl Typist {
         format!("tux\"\"ling-{}-{what}", self.nonce)
     }
 
-    fn line(&self, typed: &Typed) -> String {
-        let quoted = typed.command.replace('\'', r"'\''");
-        let [begin, end] =
-            ["b", "e $?"].map(|what| self.typed_mark(&format!("{}-{what}", typed.at)));
+    fn line(&self, at: usize, command: &str) -> String {
+        let quoted = command.replace('\'', r"'\''");
+        let [begin, end] = ["b", "e $?"].map(|what| self.typed_mark(&format!("{at}-{what}")));
         format!("echo {begin};(eval '{quoted}');echo {end}\r")
     }
+}
+
+impl Place {
+    fn at_line(line: usize, now: Instant) -> Place {
+        Place {
+            line,
+            typed: 0,
+            not_before: now,
+            calls: 0,
+        }
+    }
+}
+
+/// The first key of a text: a letter, or an escape sequence as a whole, which a
+/// terminal sends at once.
+fn next_key(text: &str) -> Option<&str> {
+    let mut letters = text.char_indices();
+    let (_, first) = letters.next()?;
+    let mut end = letters.next().map_or(text.len(), |(at, _)| at);
+    if first == '\x1b' {
+        let is_last = |c: char| c.is_ascii_alphabetic() || c == '~';
+        let rest = text[end..].char_indices();
+        let last = rest.take(8).find(|(_, c)| is_last(*c));
+        end = last.map_or(text.len(), |(at, c)| end + at + c.len_utf8());
+    }
+    text.get(..end)
 }
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
@@ -302,7 +456,7 @@ fn clean(text: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use recipe::plan::{CheckKind, GuestCommand};
+    use recipe::plan::GuestCommand;
 
     fn check(line: &str) -> CheckPlan {
         CheckPlan {

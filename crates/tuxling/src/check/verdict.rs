@@ -128,6 +128,7 @@ fn judge_end(check: &CheckPlan, end: &End, seen: &Seen, outside: &Outside<'_>) -
         CheckKind::Sleep {
             at_least, at_most, ..
         } => judge_sleep(Duration::from_nanos(end.last_ns), *at_least, *at_most),
+        CheckKind::Session { lines } => Ok(format!("the shell answered {} times", lines.len())),
         CheckKind::Dhcp { .. } | CheckKind::Echo { .. } => Ok(String::new()),
     }
 }

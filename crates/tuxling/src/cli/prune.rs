@@ -170,6 +170,7 @@ fn text(pruned: &PrunedSystem) -> String {
         passed.loaded,
         passed.elsewhere
     );
+    let _ = writeln!(text, "  {}", certificate.proof);
     let _ = writeln!(text, "  {}", certificate.meaning);
     let _ = writeln!(text, "\nOutputs in {}", pruned.system.output.display());
     text

@@ -24,7 +24,7 @@ use super::inspect::{self, InspectWish, Inspection};
 use super::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
 use super::vigil::{BOARD_WAIT, Vigil};
 use super::watch::{DhcpTraffic, FirstPass, On, Progress, Watch};
-use crate::check::agent::{self, PlanInput};
+use crate::check::agent::{self, Pause, PlanInput};
 use crate::check::echo::EchoServers;
 use crate::check::gateway::{Deeds, Gateway, Weather};
 use crate::check::http::{FileServer, random_word};
@@ -69,6 +69,8 @@ pub struct BootRequest<'a> {
     pub board: Option<BoardLines>,
     /// How long the agent waits before it measures RAM.
     pub quiet: Duration,
+    /// What the agent waits for between two checks.
+    pub pause: Option<Pause>,
     /// Whether QEMU stays when the machine stops, and is asked what it looked
     /// like then.
     pub inspect: Option<InspectWish>,
@@ -201,15 +203,30 @@ pub fn observed(
 /// passes. The guest's cycle counter then is the number of instructions since
 /// reset, idle time counted as if it had been spent in instructions; `None`
 /// where no check passed or the architecture has no such counter.
-pub fn count_instructions(processes: &Processes, request: &BootRequest<'_>) -> Result<Option<u64>> {
-    let nothing_else = Observation::default();
-    let report = Prepared::new(request, Clock::Instructions, &nothing_else)?.run(
+pub fn count_instructions(
+    processes: &Processes,
+    request: &BootRequest<'_>,
+    observation: &Observation<'_>,
+) -> Result<CountedBoot> {
+    let report = Prepared::new(request, Clock::Instructions, observation)?.run(
         processes,
         request,
-        &nothing_else,
+        observation,
         &mut |_| {},
     )?;
-    Ok(report.first_pass.and_then(|pass| pass.ticks))
+    Ok(CountedBoot {
+        instructions: report.first_pass.and_then(|pass| pass.ticks),
+        trapped: report.trap.map(|_| report),
+    })
+}
+
+/// A boot that counted instructions.
+#[derive(Debug)]
+pub struct CountedBoot {
+    /// How many until the first check that passed.
+    pub instructions: Option<u64>,
+    /// The boot, where it ran into a trap.
+    pub trapped: Option<BootReport>,
 }
 
 /// A boot with all its files written.
@@ -269,6 +286,7 @@ impl Prepared {
             echoes: &echoes,
             board: request.board.is_some(),
             quiet: request.quiet,
+            pause: request.pause,
             leave: observation.leave,
         })?;
         let gateway = match request.weather {
@@ -395,6 +413,8 @@ impl Prepared {
         if request.inspect.is_some() {
             command = command.args(inspect::arguments(&monitor(request)));
         }
+        // Who boots it by hand has no debugger that would let it run.
+        let shown = command.clone();
         if let Some(socket) = traps {
             command = command.args(gdb::qemu_arguments(socket));
         }
@@ -412,7 +432,7 @@ impl Prepared {
             keys,
             errors,
         };
-        Ok((qemu, Some(command)))
+        Ok((qemu, Some(shown)))
     }
 
     /// What the user is to load on a board.

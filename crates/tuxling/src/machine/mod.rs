@@ -8,5 +8,6 @@ pub mod gdb;
 pub mod inspect;
 pub mod qemu;
 pub mod serial;
+pub mod traps;
 mod vigil;
 pub mod watch;

@@ -113,7 +113,7 @@ fn texts_of(check: &CheckPlan) -> Vec<&str> {
         CheckKind::Run { command: c, .. } | CheckKind::Sleep { command: c, .. } => command(c),
         CheckKind::Fetch { command, .. } | CheckKind::Ping { command, .. } => vec![command],
         CheckKind::Dhcp { .. } => vec!["udhcpc ifconfig"],
-        CheckKind::Echo { .. } => Vec::new(),
+        CheckKind::Echo { .. } | CheckKind::Session { .. } => Vec::new(),
     }
 }
 

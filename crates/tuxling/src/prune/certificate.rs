@@ -43,6 +43,10 @@ pub struct Certificate {
     pub board: String,
     /// The level: `safe`, `balanced`, `tight`.
     pub level: String,
+    /// How long and how wide the proof is, in words: how many boots, how long the
+    /// longest was, what was done in it.
+    #[serde(default)]
+    pub proof: String,
     /// What the evidence is bound to.
     pub bound: Bound,
     /// The functions that were kept on purpose, by object, with the reason.
@@ -143,6 +147,36 @@ pub struct Passed {
     pub loaded: u64,
     /// How many of them on another RAM size, CPU model or date.
     pub elsewhere: u64,
+    /// How many of them idled between their checks and the same checks again.
+    #[serde(default)]
+    pub idle: u64,
+    /// How long the longest of those idled, in seconds of the guest's time.
+    #[serde(default)]
+    pub longest_idle_seconds: u32,
+    /// How many of them had somebody at the console.
+    #[serde(default)]
+    pub console: u64,
+}
+
+impl Passed {
+    /// How long and how wide the proof is, in words.
+    pub fn words(&self) -> String {
+        let mut words = vec![format!("{} boots in a row of these very bytes", self.boots)];
+        if self.idle > 0 {
+            words.push(format!(
+                "in {} the system idled between its checks and the same checks once more, \
+                 for {} s of its time in the longest",
+                self.idle, self.longest_idle_seconds
+            ));
+        } else {
+            words.push("none idled for longer than its checks took".to_owned());
+        }
+        words.push(match self.console {
+            0 => "nobody worked at the console".to_owned(),
+            console => format!("in {console} somebody worked at the console"),
+        });
+        words.join("; ")
+    }
 }
 
 /// Fails when a kernel is not the one, or the tools not those, that a
@@ -240,6 +274,13 @@ impl Certificate {
             boots: counted.len() as u64,
             loaded: count(&|c| c.loaded),
             elsewhere: count(&|c| c.memory_kib.is_some() || c.cpu.is_some() || c.date.is_some()),
+            idle: count(&|c| c.idle_seconds.is_some()),
+            longest_idle_seconds: counted
+                .iter()
+                .filter_map(|c| c.idle_seconds)
+                .max()
+                .unwrap_or(0),
+            console: count(&|c| c.console),
         };
         Certificate {
             schema: SCHEMA.to_owned(),
@@ -247,6 +288,7 @@ impl Certificate {
             recipe: names.0.to_owned(),
             board: names.1.to_owned(),
             level: word(level).to_owned(),
+            proof: passed.words(),
             bound,
             kept: kept_functions(program, kept),
             price: price(program, kept),

@@ -21,7 +21,7 @@ use super::rebuild;
 use super::repair::{Linked, Repair, Repaired, Trial};
 use super::rules::Pattern;
 use super::subject::{self, Subject};
-use crate::adversity::{self, Bench, CaseRecord};
+use crate::adversity::{self, Bench, Case, CaseRecord};
 use crate::check::agent;
 use crate::kernel::{self, Kernel};
 use crate::trace::hardship::{self, Hardship};
@@ -99,7 +99,7 @@ impl Whole {
             (&plan.machine, &plan.network, &plan.board),
             (&self.runner.qemu_version, agent::SOURCE, runs),
         );
-        let id = identity("coverage/3", &key)?;
+        let id = identity("coverage/4", &key)?;
         let folder = session.cache.folder("coverage")?;
         Ok(folder.join(format!("{}.json", id.short())))
     }
@@ -133,7 +133,7 @@ impl Whole {
             agent::ADVERSARY_SOURCE,
         );
         let build_id = &self.system.kernel.build_id;
-        let id = identity("hardship/1", &(build_id, key))?;
+        let id = identity("hardship/2", &(build_id, key))?;
         let folder = session.cache.folder("coverage")?;
         let kept = folder.join(format!("{}.json", id.short()));
         if let Some(hardship) = read_kept(&kept) {
@@ -249,15 +249,10 @@ pub struct PrunedSystem {
 pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result<PrunedSystem> {
     let subject = whole.subject(session)?;
     let coverage = whole.coverage(&subject, options.runs, session)?;
-    let bench = match options.level {
-        PruneLevel::Tight => None,
-        _ => Some(Bench::new(
-            &whole.plan,
-            &whole.system,
-            &options.adversity,
-            session,
-        )?),
-    };
+    let adversity = adversity_of(options);
+    let bench = Bench::new(&whole.plan, &whole.system, &adversity, session)?;
+    let concerned = |case: &&Case| adversity::not_concerned(case, &whole.plan).is_none();
+    let bench = bench.cases().iter().any(concerned).then_some(bench);
     let hardship = match &bench {
         Some(bench) => Some(whole.hardship(&subject, &coverage, bench, session)?),
         None => None,
@@ -325,6 +320,17 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         certificate,
         system,
     })
+}
+
+/// What of adversity a level has to survive: what was asked for, and at `tight`
+/// what needs no mistake of anybody's.
+fn adversity_of(options: &PruneOptions) -> adversity::Options {
+    let mut adversity = options.adversity.clone();
+    if options.level == PruneLevel::Tight {
+        let always = adversity::ALL.iter().filter(|case| case.at_every_level);
+        adversity.only = always.map(|case| case.name.to_owned()).collect();
+    }
+    adversity
 }
 
 /// What a pruned kernel must pass: ordinary boots, and the cases of adversity

@@ -10,7 +10,7 @@ use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Missed, Parts, Program, V
 use super::calls::Entries;
 use super::rules::{self, Pattern, Rule};
 use crate::trace::Coverage;
-use crate::trace::hardship::Hardship;
+use crate::trace::hardship::{Hardship, NeededBy};
 
 /// Why a function is a root of what stays.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -110,15 +110,22 @@ impl Kept {
                 }
             }
         }
+        let index_of = |needed: &NeededBy| {
+            let (object, symbol) = (needed.object.as_str(), needed.symbol.as_str());
+            by_id.get(&(object, symbol, needed.ordinal)).copied()
+        };
         for needed in facts.hardship.iter().flat_map(|h| &h.functions) {
-            let key = (
-                needed.object.as_str(),
-                needed.symbol.as_str(),
-                needed.ordinal,
-            );
-            if let Some(index) = by_id.get(&key) {
-                kept.add(*index, Reason::Survives(needed.case.clone()));
+            if let Some(index) = index_of(needed) {
+                kept.add(index, Reason::Survives(needed.case.clone()));
             }
+        }
+        for index in facts
+            .hardship
+            .iter()
+            .flat_map(|h| &h.more)
+            .filter_map(index_of)
+        {
+            ran.remove(&index);
         }
         kept.add_named(facts);
         if level == PruneLevel::Tight && !facts.whole_functions {

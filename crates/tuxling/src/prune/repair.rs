@@ -11,17 +11,15 @@ use recipe::plan::PruneLevel;
 use record::Outcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use vmlinux::Code;
-use vmlinux::prune::{
-    FunctionIndex, Graph, Missed, Program, Pruned, TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED,
-};
+use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TRAP_RECORD};
 
 use super::policy::Kept;
 use super::subject::{Relinked, Subject};
 use crate::adversity::{Bench, Boot, Case, CaseRecord};
 use crate::check::agent;
-use crate::machine::boot::{BootReport, Observation, TrapWords, Traps};
-use crate::machine::gdb::{TrapPoints, TrapSeen};
+use crate::machine::boot::{BootReport, Observation, TrapWords};
+use crate::machine::gdb::TrapSeen;
+use crate::machine::traps::KernelTraps;
 use crate::trace::Runner;
 use crate::trace::conditions::Condition;
 
@@ -98,9 +96,7 @@ pub struct Linked<'a> {
     pub pruned: Pruned,
     /// How long rewriting its objects took.
     pub rewrite: Duration,
-    vmlinux: Vec<u8>,
-    code: Code,
-    points: TrapPoints,
+    traps: KernelTraps,
     program: &'a Program,
 }
 
@@ -120,54 +116,31 @@ impl<'a> Linked<'a> {
         let path = dir.join("vmlinux");
         let bytes = std::fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
         let unreadable = |what: String| Failure::new(Kind::Build, what);
-        let code = Code::parse(&bytes).map_err(|e| unreadable(e.to_string()))?;
-        let record = vmlinux::code::address_of(&bytes, TRAP_RECORD)
+        let traps = KernelTraps::of(bytes, runner.page_offset())
+            .map_err(|e| unreadable(e.to_string()))?
             .ok_or_else(|| unreadable(format!("the pruned kernel has no {TRAP_RECORD}")))?;
-        let stopped = code
-            .address_of(TRAP_STOPPED)
-            .ok_or_else(|| unreadable(format!("the pruned kernel has no {TRAP_STOPPED}")))?;
-        let points = TrapPoints {
-            stopped,
-            record,
-            magic: u64::from(TRAP_MAGIC),
-            word: code.word,
-            offset: runner.offset(&code),
-        };
         Ok(Linked {
             pruned,
             rewrite,
-            vmlinux: bytes,
-            code,
-            points,
+            traps,
             program: &subject.program,
         })
     }
 
     /// What a trap says.
     pub fn missed(&self, seen: &TrapSeen) -> Option<Missed> {
-        let trap = self.virtual_address(seen.trap);
-        let caller = self.virtual_address(seen.caller);
-        let missed = self
-            .program
-            .missed(&self.pruned, &self.vmlinux, (trap, caller));
+        let trap = self.traps.virtual_address(seen.trap);
+        let caller = self.traps.virtual_address(seen.caller);
+        let vmlinux = self.traps.vmlinux();
+        let missed = self.program.missed(&self.pruned, vmlinux, (trap, caller));
         missed.ok().flatten()
     }
 
     /// How a boot of it is looked at: with an eye on its traps.
     pub fn observation(&self, leave: Option<Duration>) -> Observation<'_> {
         Observation {
-            traps: Some(Traps {
-                points: &self.points,
-                words: self,
-            }),
+            traps: Some(self.traps.watched(self)),
             leave,
-        }
-    }
-
-    fn virtual_address(&self, address: u64) -> u64 {
-        match self.code.image.contains(&address) {
-            true => address,
-            false => address.wrapping_add(self.points.offset),
         }
     }
 }
@@ -180,7 +153,7 @@ impl TrapWords for Linked<'_> {
             part,
         }) = self.missed(seen)
         else {
-            let trap = self.virtual_address(seen.trap);
+            let trap = self.traps.virtual_address(seen.trap);
             return format!("something was removed that was called at {trap:#x}");
         };
         let name = |function: FunctionIndex| {
@@ -328,7 +301,7 @@ impl Repair<'_> {
         });
         match trial {
             Trial::Ordinary(condition) => {
-                let observation = linked.observation(Some(condition.idle()));
+                let observation = linked.observation(condition.leave());
                 let dirs = (kernel.as_path(), self.dir.join("boot"));
                 let report = self.runner.boot(
                     (dirs.0, &dirs.1),

@@ -16,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::FunctionIndex;
 
+use super::ranges::Ranges;
 use super::{Coverage, Marked};
 use crate::adversity::{self, Bench, Boot, CaseRecord};
 use crate::machine::boot::Observation;
@@ -33,6 +34,9 @@ pub struct Hardship {
     pub cases: Vec<CaseRecord>,
     /// The functions that ran in none of the ordinary boots.
     pub functions: Vec<NeededBy>,
+    /// The functions of which more ran than in any ordinary boot.
+    #[serde(default)]
+    pub more: Vec<NeededBy>,
 }
 
 /// A function, and the first case that needed it.
@@ -67,13 +71,14 @@ pub fn trace(
 ) -> Result<Hardship> {
     let log = dir.join("in_asm.log");
     let all = subject.program.functions();
-    let known: BTreeSet<(&str, &str, u32)> = coverage
+    let known: BTreeMap<(&str, &str, u32), &Ranges> = coverage
         .functions
         .iter()
-        .map(|f| (f.object.as_str(), f.symbol.as_str(), f.ordinal))
+        .map(|f| ((f.object.as_str(), f.symbol.as_str(), f.ordinal), &f.ran))
         .collect();
     let mut cases = Vec::new();
     let mut needed: BTreeMap<FunctionIndex, &str> = BTreeMap::new();
+    let mut more: BTreeMap<FunctionIndex, &str> = BTreeMap::new();
     for case in bench.cases() {
         if let Some(record) = adversity::not_concerned(case, plan) {
             cases.push(record);
@@ -99,12 +104,18 @@ pub fn trace(
         if record.survived != Some(true) {
             let _ = std::fs::remove_file(&log);
         } else {
-            for function in marked.ran(&log)?.into_keys() {
+            for (function, ran) in marked.ran(&log)? {
                 let Some(id) = all.get(function.0 as usize).map(|f| &f.id) else {
                     continue;
                 };
-                if !known.contains(&(id.object.as_str(), id.symbol.as_str(), id.ordinal)) {
-                    needed.entry(function).or_insert(case.name);
+                match known.get(&(id.object.as_str(), id.symbol.as_str(), id.ordinal)) {
+                    None => {
+                        needed.entry(function).or_insert(case.name);
+                    }
+                    Some(known) if !known.holds(&ran) => {
+                        more.entry(function).or_insert(case.name);
+                    }
+                    Some(_) => {}
                 }
             }
         }
@@ -121,18 +132,22 @@ pub fn trace(
         ));
         cases.push(record);
     }
-    let functions = needed.iter().filter_map(|(function, case)| {
-        let id = &all.get(function.0 as usize)?.id;
-        Some(NeededBy {
-            object: id.object.clone(),
-            symbol: id.symbol.clone(),
-            ordinal: id.ordinal,
-            case: (*case).to_owned(),
-        })
-    });
+    let named = |found: BTreeMap<FunctionIndex, &str>| {
+        let named = found.into_iter().filter_map(|(function, case)| {
+            let id = &all.get(function.0 as usize)?.id;
+            Some(NeededBy {
+                object: id.object.clone(),
+                symbol: id.symbol.clone(),
+                ordinal: id.ordinal,
+                case: case.to_owned(),
+            })
+        });
+        named.collect()
+    };
     Ok(Hardship {
         schema: SCHEMA.to_owned(),
-        functions: functions.collect(),
+        functions: named(needed),
+        more: named(more),
         cases,
     })
 }

@@ -185,7 +185,7 @@ impl Trace<'_> {
         let log = dir.join("in_asm.log");
         let observation = Observation {
             traps: None,
-            leave: Some(condition.idle()),
+            leave: condition.leave(),
         };
         let report = runner.boot(
             (&self.marked.kernel, &dir.join("boot")),

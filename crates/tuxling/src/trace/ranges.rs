@@ -41,6 +41,14 @@ impl Ranges {
         self.0.is_empty()
     }
 
+    /// Whether all of another set is in this one.
+    pub fn holds(&self, other: &Ranges) -> bool {
+        other.0.iter().all(|(start, end)| {
+            let before = self.0.range(..=start).next_back();
+            before.is_some_and(|(_, known_end)| known_end >= end)
+        })
+    }
+
     /// How many addresses there are.
     pub fn bytes(&self) -> u64 {
         self.0.iter().map(|(start, end)| end - start).sum()

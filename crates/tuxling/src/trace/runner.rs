@@ -9,10 +9,11 @@ use host::session::{Session, process_failure};
 use recipe::{Plan, config};
 use vmlinux::Code;
 
-use super::conditions::Condition;
+use super::conditions::{Condition, ConditionChecks};
 use super::log::Layout;
 use crate::machine::boot::{self, BootReport, BootRequest, Observation};
 use crate::machine::qemu::Accelerator;
+use crate::machine::traps;
 use crate::trial::check;
 use crate::trial::system::System;
 
@@ -70,18 +71,25 @@ impl Runner {
             machine.cmdline.push_str(STAY);
         }
         condition.apply(&mut machine);
+        let ConditionChecks { checks, pause } = condition.checks(&self.plan);
+        let idle = pause.map(|pause| pause.limit()).unwrap_or_default();
+        let added: Duration = checks[self.plan.checks.len()..]
+            .iter()
+            .map(|check| check.timeout)
+            .sum();
         let request = BootRequest {
             machine,
-            checks: &self.plan.checks,
+            checks: &checks,
             exercises: &self.plan.exercises,
             agent: &self.agent,
             adversary: None,
             weather: None,
             board: None,
             quiet: Duration::ZERO,
+            pause,
             inspect: None,
-            timeout: condition.stretched(self.plan.machine.timeout),
-            silence: condition.stretched(self.plan.machine.silence),
+            timeout: condition.stretched(self.plan.machine.timeout + added) + idle,
+            silence: condition.stretched(self.plan.machine.silence) + idle,
             dir: dir.to_owned(),
         };
         let load = condition
@@ -94,7 +102,7 @@ impl Runner {
 
     /// Where a kernel of this board lies.
     pub fn layout(&self, code: &Code) -> Layout {
-        let offset = self.offset(code);
+        let offset = traps::offset(code, self.page_offset());
         let entry = match code.image.contains(&code.entry) {
             true => code.entry.wrapping_sub(offset),
             false => code.entry,
@@ -106,13 +114,10 @@ impl Runner {
         }
     }
 
-    /// What virtual addresses are above the physical ones: by the file, or,
-    /// where the file doesn't know, by the board's RAM, to whose beginning the
-    /// kernel's own space is mapped.
-    pub fn offset(&self, code: &Code) -> u64 {
-        match code.offset {
-            0 => self.plan.board.arch.facts().page_offset,
-            offset => offset,
-        }
+    /// What virtual addresses are above the physical ones where a kernel's file
+    /// doesn't know: to the beginning of the board's RAM the kernel's own space
+    /// is mapped.
+    pub fn page_offset(&self) -> u64 {
+        self.plan.board.arch.facts().page_offset
     }
 }

@@ -22,8 +22,9 @@ use super::system::System;
 use super::{built_record, diagnosis};
 use crate::check::agent::{self, GuestCompiler};
 use crate::machine::apparatus::BoardLines;
-use crate::machine::boot::{self, BootReport, BootRequest};
+use crate::machine::boot::{self, BootReport, BootRequest, CountedBoot, Observation};
 use crate::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
+use crate::machine::traps::KernelTraps;
 use crate::machine::watch::Progress;
 use crate::measure::memory::{self, MemoryEvidence};
 use crate::measure::system_map::SystemMap;
@@ -159,6 +160,7 @@ pub fn request<'a>(
         timeout: plan.machine.timeout,
         silence: plan.machine.silence,
         quiet: Duration::ZERO,
+        pause: None,
         inspect: None,
         dir: system.output.join("boot"),
     }
@@ -214,7 +216,9 @@ pub fn check(
 ) -> Result<Verdict> {
     let bench = bench(plan, system, options, session)?;
     let mut request = request(plan, system, &bench, options);
-    let mut report = boot_once(&request, session)?;
+    let traps = kernel_traps(plan, system)?;
+    let observation = observation(traps.as_ref());
+    let mut report = boot_once(&request, &observation, session)?;
     // Nobody's kernel is judged by a KVM that runs nothing.
     if options.accelerator.is_none()
         && bench.accelerator == Accelerator::Kvm
@@ -224,7 +228,7 @@ pub fn check(
             .progress
             .note("under KVM the machine printed nothing at all; trying TCG");
         request.machine.accelerator = Accelerator::Tcg;
-        report = boot_once(&request, session)?;
+        report = boot_once(&request, &observation, session)?;
         if !printed_nothing(&report) {
             let version = bench.qemu_version.as_deref().unwrap_or_default();
             remember_accelerator(Accelerator::Tcg, plan.board.arch, version, session)?;
@@ -234,12 +238,20 @@ pub fn check(
     let trial_id = trial_id(plan, system, &request, version, report.accelerator)?;
     let on_board = request.board.is_some();
     let countable = plan.board.arch.facts().cycle_counter && !on_board;
-    let instructions = match options.boot_cost && countable && report.outcome == Outcome::Passed {
-        true => session.phase("boot cost", || {
-            boot_cost(&trial_id, &request, system, session)
-        })?,
-        false => None,
-    };
+    let mut instructions = None;
+    if options.boot_cost && countable && report.outcome == Outcome::Passed {
+        let counted = session.phase("boot cost", || {
+            boot_cost(&trial_id, &request, (system, &observation), session)
+        })?;
+        instructions = counted.instructions;
+        // No boot of a check's own may end in a trap.
+        if let Some(trapped) = counted.trapped {
+            report = BootReport {
+                reason: format!("{}, in the boot that counts instructions", trapped.reason),
+                ..trapped
+            };
+        }
+    }
     let mut record = record(plan, system, &report, (version, trial_id), session);
     record.boot.instructions = instructions;
     record.diagnoses = diagnosis::of_boot(plan, system, &request.machine, &report, version);
@@ -266,10 +278,30 @@ fn board_lines(plan: &Plan) -> Option<BoardLines> {
     })
 }
 
-fn boot_once(request: &BootRequest, session: &Session) -> Result<BootReport> {
+/// The traps of a system's kernel, where it was pruned.
+fn kernel_traps(plan: &Plan, system: &System) -> Result<Option<KernelTraps>> {
+    if plan.machine.console.is_some() {
+        return Ok(None); // nobody looks into a board
+    }
+    let page_offset = plan.board.arch.facts().page_offset;
+    KernelTraps::of_file(&system.kernel.vmlinux(), page_offset)
+}
+
+fn observation(traps: Option<&KernelTraps>) -> Observation<'_> {
+    Observation {
+        traps: traps.map(|traps| traps.watched(traps)),
+        leave: None,
+    }
+}
+
+fn boot_once(
+    request: &BootRequest,
+    observation: &Observation<'_>,
+    session: &Session,
+) -> Result<BootReport> {
     session.phase("boot and checks", || {
         let mut told = |progress: Progress<'_>| tell(session, &progress);
-        let report = boot::boot(&session.processes, request, &mut told)?;
+        let report = boot::observed(&session.processes, request, observation, &mut told)?;
         if let Some(note) = &report.note {
             session.progress.note(note);
         }
@@ -286,18 +318,21 @@ fn printed_nothing(report: &BootReport) -> bool {
 fn boot_cost(
     trial: &Id,
     request: &BootRequest,
-    system: &System,
+    (system, observation): (&System, &Observation<'_>),
     session: &Session,
-) -> Result<Cached<Option<u64>>> {
+) -> Result<Cached<CountedBoot>> {
     let store = Database::open(&store_path(&session.cache))?;
     if let Some(known) = store.boot_instructions(trial)? {
-        return Ok(Cached::hit(Some(known)));
+        return Ok(Cached::hit(CountedBoot {
+            instructions: Some(known),
+            trapped: None,
+        }));
     }
     let request = BootRequest {
         dir: system.output.join("boot-cost"),
         ..request.clone()
     };
-    boot::count_instructions(&session.processes, &request).map(Cached::fresh)
+    boot::count_instructions(&session.processes, &request, observation).map(Cached::fresh)
 }
 
 /// The console's lines are a tool's output; so are the checks' names.

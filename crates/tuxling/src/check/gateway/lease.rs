@@ -18,6 +18,8 @@ pub struct Server {
     pub refused: u32,
     /// Renewals that were not answered.
     pub ignored: u32,
+    /// Renewals that were answered.
+    pub renewed: u32,
 }
 
 impl Server {
@@ -30,6 +32,7 @@ impl Server {
             bound: false,
             refused: 0,
             ignored: 0,
+            renewed: 0,
         }
     }
 
@@ -100,6 +103,7 @@ impl Server {
             return Some(DhcpMessageType::Nak);
         }
         self.bound = true;
+        self.renewed += u32::from(renewal);
         Some(DhcpMessageType::Ack)
     }
 }

@@ -13,9 +13,11 @@
 
 mod hostile;
 mod lease;
+mod reassembly;
 mod relay;
 mod weather;
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use reassembly::{Answer, Series};
 use relay::Host;
 pub use weather::Mischief;
 use weather::Wire;
@@ -65,6 +68,9 @@ pub struct Weather {
     /// So many packets are sent that nobody asked for, once the guest has its
     /// lease.
     pub flood: u64,
+    /// So many fragments of packets are sent that nobody asked for, once the
+    /// guest says that it is ready.
+    pub fragments: u64,
 }
 
 impl Default for Weather {
@@ -83,6 +89,7 @@ impl Default for Weather {
             lease: Duration::from_secs(86_400),
             renewals: None,
             flood: 0,
+            fragments: 0,
         }
     }
 }
@@ -95,7 +102,7 @@ impl Weather {
             duplicate: 20,
             delay: 50,
             corrupt: 10,
-            fragment: 100,
+            fragment: 200,
             ..Weather::default()
         }
     }
@@ -116,6 +123,25 @@ pub struct Deeds {
     pub naks: u32,
     /// Renewals that were not answered.
     pub ignored_renewals: u32,
+    /// Renewals that were answered.
+    pub renewals: u32,
+    /// Packets in fragments that nobody asked for.
+    pub reassembly: Reassembly,
+}
+
+/// Packets in fragments, and what the guest made of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reassembly {
+    /// Fragments that were sent.
+    pub fragments: u64,
+    /// Pings that came whole.
+    pub whole: u64,
+    /// Those of them that were answered: they were put together.
+    pub answered: u64,
+    /// Pings whose fragments overlap, all of which came.
+    pub overlapping: u64,
+    /// Those of them that were answered.
+    pub overlapping_answered: u64,
 }
 
 /// A gateway that runs until it is dropped.
@@ -149,6 +175,9 @@ impl Gateway {
             incoming: Vec::new(),
             outgoing: Vec::new(),
             flooded: 0,
+            series: 0,
+            expected: BTreeMap::new(),
+            reassembly: Reassembly::default(),
             calm_at: Duration::ZERO,
         };
         let thread = std::thread::Builder::new()
@@ -206,6 +235,11 @@ struct Work {
     incoming: Vec<u8>,
     outgoing: Vec<u8>,
     flooded: u64,
+    /// How many packets in fragments were sent.
+    series: u64,
+    /// Their pings that have not been answered yet.
+    expected: BTreeMap<u64, Answer>,
+    reassembly: Reassembly,
     calm_at: Duration,
 }
 
@@ -230,6 +264,7 @@ impl Work {
                 to_guest: self.to_guest.mischief(),
                 from_guest: self.from_guest.mischief(),
                 flooded: self.flooded,
+                reassembly: self.reassembly,
                 ..self.host.deeds()
             };
             if !busy {
@@ -244,6 +279,7 @@ impl Work {
         let mut busy = self.read(guest)?;
         let now = self.started.elapsed();
         while let Some(frame) = self.take_frame()? {
+            self.note_answer(&frame);
             self.from_guest.send(now, frame);
             busy = true;
         }
@@ -274,10 +310,47 @@ impl Work {
             );
             self.flooded += 1;
         }
-        let over = self.weather.flood > 0 && self.flooded == self.weather.flood;
+        while self.host.ready()
+            && self.reassembly.fragments < self.weather.fragments
+            && self.outgoing.len() < MOST_OUTGOING
+        {
+            self.send_series();
+        }
+        let wanted = self.weather.flood + self.weather.fragments;
+        let over = wanted > 0
+            && self.flooded == self.weather.flood
+            && self.reassembly.fragments >= self.weather.fragments;
         if over && self.outgoing.is_empty() && now >= self.calm_at {
             self.calm_at = now + CALM_AGAIN;
             self.host.say_calm();
+        }
+    }
+
+    /// Sends the next packet in fragments.
+    fn send_series(&mut self) {
+        let Series { frames, answer } = reassembly::series(self.weather.seed, self.series);
+        for frame in &frames {
+            put_frame(&mut self.outgoing, frame);
+        }
+        self.reassembly.fragments += frames.len() as u64;
+        match answer {
+            Answer::Wanted => self.reassembly.whole += 1,
+            Answer::Refused => self.reassembly.overlapping += 1,
+            Answer::Untold => {}
+        }
+        if answer != Answer::Untold {
+            self.expected.insert(self.series, answer);
+        }
+        self.series += 1;
+    }
+
+    /// Counts what shows that fragments were put together.
+    fn note_answer(&mut self, frame: &[u8]) {
+        let number = reassembly::answered(frame);
+        match number.and_then(|number| self.expected.remove(&number)) {
+            Some(Answer::Wanted) => self.reassembly.answered += 1,
+            Some(Answer::Refused) => self.reassembly.overlapping_answered += 1,
+            Some(Answer::Untold) | None => {}
         }
     }
 

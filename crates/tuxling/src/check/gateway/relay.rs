@@ -32,6 +32,7 @@ pub struct Host {
     dhcp: SocketHandle,
     server: Server,
     leased: bool,
+    ready: bool,
     connections: Vec<Connection>,
     datagrams: Vec<(SocketHandle, UdpSocket, Option<IpEndpoint>)>,
     calm: SocketHandle,
@@ -83,6 +84,7 @@ impl Host {
             dhcp,
             server: Server::new(weather),
             leased: false,
+            ready: false,
             connections,
             datagrams,
             calm,
@@ -94,6 +96,15 @@ impl Host {
     /// Whether the guest was given its address.
     pub fn leased(&self) -> bool {
         self.leased
+    }
+
+    /// Whether the guest has said that it waits for what nobody asked for.
+    pub fn ready(&mut self) -> bool {
+        let socket = self.sockets.get_mut::<udp::Socket>(self.calm);
+        while let Ok((datagram, _)) = socket.recv() {
+            self.ready |= datagram == b"ready";
+        }
+        self.ready
     }
 
     /// Tells the guest that a flood is over.
@@ -109,6 +120,7 @@ impl Host {
             resets: self.resets,
             naks: self.server.refused,
             ignored_renewals: self.server.ignored,
+            renewals: self.server.renewed,
             ..Deeds::default()
         }
     }

@@ -112,7 +112,8 @@ impl Wire {
 const FRAGMENT: usize = 256;
 
 /// An IPv4 packet as fragments (RFC 791); nothing where it is none, is one
-/// already, may not be fragmented or is short.
+/// already or is short. Its sender's wish that it may not be fragmented is not
+/// heeded: every TCP stack has it, and nothing would ever come in fragments.
 fn fragments(frame: &[u8]) -> Option<Vec<Vec<u8>>> {
     let ethernet = EthernetFrame::new_checked(frame).ok()?;
     if ethernet.ethertype() != EthernetProtocol::Ipv4 {
@@ -121,7 +122,7 @@ fn fragments(frame: &[u8]) -> Option<Vec<Vec<u8>>> {
     let packet = Ipv4Packet::new_checked(ethernet.payload()).ok()?;
     let whole = !packet.more_frags() && packet.frag_offset() == 0;
     let (head, payload) = (usize::from(packet.header_len()), packet.payload());
-    if !whole || packet.dont_frag() || payload.len() <= FRAGMENT {
+    if !whole || payload.len() <= FRAGMENT {
         return None;
     }
     let header = frame.get(..EthernetFrame::<&[u8]>::header_len() + head)?;
@@ -132,6 +133,7 @@ fn fragments(frame: &[u8]) -> Option<Vec<Vec<u8>>> {
         let mut packet =
             Ipv4Packet::new_unchecked(&mut piece[EthernetFrame::<&[u8]>::header_len()..]);
         packet.set_total_len(u16::try_from(head + chunk.len()).unwrap_or(u16::MAX));
+        packet.set_dont_frag(false);
         packet.set_more_frags(i + 1 < count);
         packet.set_frag_offset(u16::try_from(i * FRAGMENT).unwrap_or(u16::MAX));
         packet.fill_checksum();

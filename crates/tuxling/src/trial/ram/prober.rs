@@ -134,6 +134,7 @@ impl<'a> Prober<'a> {
     pub fn used_after(&mut self, plan: &Plan, at: usize, name: &str) -> Result<u64> {
         let request = BootRequest {
             quiet: QUIET,
+            pause: None,
             ..self.request(plan)
         };
         let all_used = |records: &[Record]| -> Vec<u64> {
