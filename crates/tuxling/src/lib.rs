@@ -2,12 +2,10 @@
 //! measured. See ARCHITECTURE.md for the way of the data.
 
 pub mod adversity;
-pub mod check;
 pub mod cli;
 pub mod collect;
 pub mod doctor;
 pub mod kernel;
-pub mod machine;
 pub mod measure;
 pub mod passes;
 pub mod prune;

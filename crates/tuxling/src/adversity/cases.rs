@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use recipe::Plan;
 use recipe::plan::{CheckKind, CheckPlan, NetworkMode};
+use vm::check::agent::{ADVERSARY, Pause, Until};
+use vm::check::gateway::{Deeds, Weather};
+use vm::machine::qemu::Machine;
 
 use super::{command, provoke, scaled};
-use crate::check::agent::{ADVERSARY, Pause, Until};
-use crate::check::gateway::{Deeds, Weather};
-use crate::machine::qemu::Machine;
 
 /// One thing that a system must survive.
 #[derive(Debug)]

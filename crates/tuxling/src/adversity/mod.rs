@@ -21,12 +21,12 @@ use host::units::Bytes;
 use recipe::Plan;
 use recipe::plan::{CheckKind, CheckPlan, Expectation, GuestCommand, Via};
 use record::{CheckOutcome, Outcome};
+use vm::check::agent::ADVERSARY;
+use vm::check::gateway::{Deeds, Weather};
+use vm::machine::boot::{self, BootReport, BootRequest, Observation};
+use vm::machine::qemu::Accelerator;
+use vm::machine::watch::Progress;
 
-use crate::check::agent::ADVERSARY;
-use crate::check::gateway::{Deeds, Weather};
-use crate::machine::boot::{self, BootReport, BootRequest, Observation};
-use crate::machine::qemu::Accelerator;
-use crate::machine::watch::Progress;
 use crate::trial::check::{self, GuestPrograms};
 use crate::trial::system::System;
 

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use host::error::{Failure, Kind, Result};
 use serde_json::{Value, json};
-
-use crate::machine::qemu::Machine;
+use vm::machine::qemu::Machine;
 
 /// QEMU answers at once, or there is something wrong with it.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use host::units::Bytes;
-
-use crate::machine::qemu::Accelerator;
+use vm::machine::qemu::Accelerator;
 
 mod shrink;
 

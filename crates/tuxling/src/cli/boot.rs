@@ -2,12 +2,12 @@
 
 use host::error::{Failure, Kind, Result};
 use host::session::{Progress, process_failure};
+use vm::machine::qemu::Accelerator;
 
 use super::args::Boot;
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{dry_run, load, print, session};
-use crate::machine::qemu::Accelerator;
 use crate::prune::rebuild;
 use crate::trial::check;
 

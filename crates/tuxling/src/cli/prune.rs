@@ -6,6 +6,7 @@ use host::error::{Failure, Result};
 use host::units::grouped;
 use recipe::Plan;
 use recipe::plan::{CertificateFile, PruneLevel};
+use vm::machine::qemu::Accelerator;
 
 use super::args::{Level, Prune};
 use super::build::{lock_output, options, within_budget};
@@ -13,7 +14,6 @@ use super::progress::Terminal;
 use super::trace::names_in;
 use super::{cwd, load, print, print_json, session};
 use crate::adversity;
-use crate::machine::qemu::Accelerator;
 use crate::prune::certificate::Certificate;
 use crate::prune::job::{self, BOOTS, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use crate::prune::rebuild;

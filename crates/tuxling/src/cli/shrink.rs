@@ -6,13 +6,13 @@ use host::error::{Failure, Kind, Result};
 use host::units::grouped;
 use recipe::Plan;
 use recipe::plan::PruneLevel;
+use vm::machine::qemu::Accelerator;
 
 use super::args::{Accel, GoalArg, Group, ShrinkArgs, ShrinkLevel};
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{load, print, print_json, session};
 use crate::adversity;
-use crate::machine::qemu::Accelerator;
 use crate::passes;
 use crate::shrinking::job::{self, ShrinkOptions, ShrunkSystem};
 use crate::shrinking::report::{Size, Stage};

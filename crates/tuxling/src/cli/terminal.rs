@@ -9,8 +9,7 @@ use host::process::Cancel;
 use recipe::serial_port::SerialPort;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{self, OptionalActions, Termios};
-
-use crate::machine::serial::Line;
+use vm::machine::serial::Line;
 
 /// How often a signal is looked for.
 const PAUSE: Duration = Duration::from_millis(100);

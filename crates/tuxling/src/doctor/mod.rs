@@ -11,8 +11,7 @@ use host::process::{Cmd, Processes};
 use host::units::Bytes;
 use recipe::{Arch, Plan};
 use serde::Serialize;
-
-use crate::machine::qemu::{self, Accelerator};
+use vm::machine::qemu::{self, Accelerator};
 
 /// What a fresh build of the built-in recipes took of the cache: 2.0 GiB,
 /// nearly all of it the kernel's sources.

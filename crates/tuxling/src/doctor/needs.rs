@@ -5,10 +5,10 @@ use host::process::Cmd;
 use initramfs::Compression;
 use recipe::Arch;
 use recipe::plan::{OriginWish, Plan, SourceWish, Toolchain};
+use vm::machine::qemu;
 
 use super::{Finding, Level, Subject, version};
 use crate::kernel::Tools;
-use crate::machine::qemu;
 
 /// What every kernel's build starts besides the compiler.
 const BUILD: &[&str] = &["make", "ar", "flex", "bison", "bc", "perl", "awk", "find"];

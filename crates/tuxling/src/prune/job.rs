@@ -12,6 +12,7 @@ use host::session::{Cached, Session};
 use recipe::Plan;
 use recipe::plan::PruneLevel;
 use record::Record;
+use vm::check::agent;
 use vmlinux::prune::{FunctionIndex, Graph, Program};
 
 use super::calls::{self, Entries, GuestProgram, SystemCalls};
@@ -22,7 +23,6 @@ use super::repair::{Linked, Repair, Repaired, Trial};
 use super::rules::Pattern;
 use super::subject::{self, Subject};
 use crate::adversity::{self, Bench, Case, CaseRecord};
-use crate::check::agent;
 use crate::kernel::{self, Kernel};
 use crate::trace::hardship::{self, Hardship};
 use crate::trace::{self, Coverage, Marked, Runner, conditions};

@@ -7,10 +7,10 @@ use host::id::Id;
 use host::session::{Cached, Session};
 use recipe::Plan;
 use recipe::plan::CertificateFile;
+use vm::check::agent;
 
 use super::certificate::{Certificate, SCHEMA, certified};
 use super::subject::{Subject, sectioned};
-use crate::check::agent;
 use crate::kernel::Kernel;
 use crate::trial::system::{self, BuildOptions, Ingredients, System};
 

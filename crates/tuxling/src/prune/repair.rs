@@ -11,15 +11,15 @@ use recipe::plan::PruneLevel;
 use record::Outcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use vm::check::agent;
+use vm::machine::boot::{BootReport, Observation, TrapWords};
+use vm::machine::gdb::TrapSeen;
+use vm::machine::traps::KernelTraps;
 use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TRAP_RECORD};
 
 use super::policy::Kept;
 use super::subject::{Relinked, Subject};
 use crate::adversity::{Bench, Boot, Case, CaseRecord};
-use crate::check::agent;
-use crate::machine::boot::{BootReport, Observation, TrapWords};
-use crate::machine::gdb::TrapSeen;
-use crate::machine::traps::KernelTraps;
 use crate::trace::Runner;
 use crate::trace::conditions::Condition;
 

@@ -25,7 +25,7 @@ fn write_card(out: &mut String, record: &Record, interactive: Option<&str>) -> s
     }
     if !record.diagnoses.is_empty() {
         writeln!(out, "\nDiagnosis")?;
-        writeln!(out, "{}", crate::check::diagnosis::text(&record.diagnoses))?;
+        writeln!(out, "{}", vm::check::diagnosis::text(&record.diagnoses))?;
     }
     sizes(out, record)?;
     if !record.checks.is_empty() {

@@ -7,12 +7,12 @@ use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
 use recipe::Plan;
 use record::Outcome;
+use vm::machine::boot::Observation;
 use vmlinux::Code;
 use vmlinux::attribution::What;
 
 use crate::kernel::relink::Bench;
 use crate::kernel::what_if::WhatIf;
-use crate::machine::boot::Observation;
 use crate::measure::bytes::Kernel;
 use crate::passes::options::{Insight, Ran};
 use crate::source::Source;

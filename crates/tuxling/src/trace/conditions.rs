@@ -11,10 +11,9 @@ use recipe::Plan;
 use recipe::plan::{CheckPlan, Via};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::check::agent::{Pause, Until};
-use crate::check::console_session;
-use crate::machine::qemu::Machine;
+use vm::check::agent::{Pause, Until};
+use vm::check::console_session;
+use vm::machine::qemu::Machine;
 
 /// Under `-icount` a guest is so much slower at most.
 const COUNTED_FACTOR: u32 = 4;
@@ -118,7 +117,7 @@ impl Condition {
     /// How long the system idles when all is done, before it restarts; nothing
     /// restarts it while somebody works at its console.
     pub fn leave(&self) -> Option<Duration> {
-        (!self.console).then_some(crate::check::agent::IDLE)
+        (!self.console).then_some(vm::check::agent::IDLE)
     }
 
     /// How long what takes `limit` under plain conditions may take.

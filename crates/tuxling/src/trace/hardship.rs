@@ -14,12 +14,12 @@ use recipe::Plan;
 use record::Outcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use vm::machine::boot::Observation;
 use vmlinux::prune::FunctionIndex;
 
 use super::ranges::Ranges;
 use super::{Coverage, Marked};
 use crate::adversity::{self, Bench, Boot, CaseRecord};
-use crate::machine::boot::Observation;
 use crate::prune::subject::Subject;
 
 /// The version of the format.

@@ -22,10 +22,10 @@ use std::path::{Path, PathBuf};
 use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
 use record::Outcome;
+use vm::machine::boot::Observation;
 use vmlinux::Code;
 use vmlinux::prune::{FunctionAddress, FunctionIndex, Wish, function_addresses};
 
-use crate::machine::boot::Observation;
 use crate::prune::subject::Subject;
 use conditions::Condition;
 pub use coverage::Coverage;

@@ -7,13 +7,13 @@ use std::time::Duration;
 use host::error::{Failure, Kind, Result};
 use host::session::{Session, process_failure};
 use recipe::{Plan, config};
+use vm::machine::boot::{self, BootReport, BootRequest, Observation};
+use vm::machine::qemu::Accelerator;
+use vm::machine::traps;
 use vmlinux::Code;
 
 use super::conditions::{Condition, ConditionChecks};
 use super::log::Layout;
-use crate::machine::boot::{self, BootReport, BootRequest, Observation};
-use crate::machine::qemu::Accelerator;
-use crate::machine::traps;
 use crate::trial::check;
 use crate::trial::system::System;
 

@@ -17,15 +17,15 @@ use record::{
     BootRecord, CheckOutcome, Database, MemRecord, Outcome, RamRecord, Record, store_path,
 };
 use serde::Serialize;
+use vm::check::agent::{self, GuestCompiler};
+use vm::machine::apparatus::BoardLines;
+use vm::machine::boot::{self, BootReport, BootRequest, CountedBoot, Observation};
+use vm::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
+use vm::machine::traps::KernelTraps;
+use vm::machine::watch::Progress;
 
 use super::system::System;
 use super::{built_record, diagnosis};
-use crate::check::agent::{self, GuestCompiler};
-use crate::machine::apparatus::BoardLines;
-use crate::machine::boot::{self, BootReport, BootRequest, CountedBoot, Observation};
-use crate::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
-use crate::machine::traps::KernelTraps;
-use crate::machine::watch::Progress;
 use crate::measure::memory::{self, MemoryEvidence};
 use crate::measure::system_map::SystemMap;
 
@@ -257,7 +257,7 @@ pub fn check(
     record.diagnoses = diagnosis::of_boot(plan, system, &request.machine, &report, version);
     let failure = report.failure().map(|mut failure| {
         if !record.diagnoses.is_empty() {
-            let text = crate::check::diagnosis::text(&record.diagnoses);
+            let text = vm::check::diagnosis::text(&record.diagnoses);
             let detail = failure.detail.take().unwrap_or_default();
             failure.detail = Some(format!("{detail}\ndiagnosis:\n{text}"));
         }

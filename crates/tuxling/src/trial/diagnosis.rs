@@ -5,13 +5,13 @@ use std::fs;
 use host::units::Bytes;
 use recipe::{Plan, config, fragment};
 use record::{Diagnosis, Outcome};
+use vm::check::agent;
+use vm::check::diagnosis::listing::{Elf, Listing};
+use vm::check::diagnosis::{Known, diagnose};
+use vm::machine::boot::BootReport;
+use vm::machine::qemu::{Accelerator, Machine};
 
 use super::System;
-use crate::check::agent;
-use crate::check::diagnosis::listing::{Elf, Listing};
-use crate::check::diagnosis::{Known, diagnose};
-use crate::machine::boot::BootReport;
-use crate::machine::qemu::{Accelerator, Machine};
 
 /// Texts of a boot that passed and is to be looked at all the same.
 const COMPLAINTS: &[&str] = &[

@@ -4,8 +4,8 @@ use host::units::grouped;
 use recipe::arch::RamdiskPlace;
 use recipe::plan::Placement;
 use record::Outcome;
+use vm::machine::inspect::Inspection;
 
-use crate::machine::inspect::Inspection;
 use crate::measure::system_map::SystemMap;
 
 /// What was seen of a boot that failed, and what is known of the system.

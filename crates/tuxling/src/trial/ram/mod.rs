@@ -17,9 +17,9 @@ use host::units::Bytes;
 use recipe::Plan;
 use recipe::plan::CheckKind;
 use record::{Outcome, Record};
+use vm::check::agent;
+use vm::machine::inspect::InspectWish;
 
-use crate::check::agent;
-use crate::machine::inspect::InspectWish;
 use crate::measure::system_map::SystemMap;
 use crate::report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
 use crate::trial::System;

@@ -8,12 +8,12 @@ use host::session::Session;
 use host::units::{Bytes, grouped};
 use recipe::Plan;
 use record::{Database, Record, remember, store_path};
+use vm::machine::boot::{self, BootReport, BootRequest};
+use vm::machine::inspect::InspectWish;
 
 use super::search::{Oracle, Tally};
 use super::wall::loader_refuses;
 use super::{Outcome, Steady};
-use crate::machine::boot::{self, BootReport, BootRequest};
-use crate::machine::inspect::InspectWish;
 use crate::measure::memory;
 use crate::trial::System;
 use crate::trial::check::{self, Bench, CheckOptions};
@@ -221,7 +221,7 @@ impl<'a> Prober<'a> {
         let progress = self.session.progress;
         progress.begin(name);
         let started = Instant::now();
-        let mut told = |event: crate::machine::watch::Progress<'_>| {
+        let mut told = |event: vm::machine::watch::Progress<'_>| {
             check::tell(self.session, &event);
         };
         let report = boot::boot(&self.session.processes, request, &mut told).map_err(

@@ -6,9 +6,9 @@
 
 use host::units::grouped;
 use recipe::arch::RamdiskPlace;
+use vm::machine::console;
 
 use super::evidence::WallEvidence;
-use crate::machine::console;
 use crate::report::ram::{Wall, WallKind};
 
 /// How many of the console's last lines are told.

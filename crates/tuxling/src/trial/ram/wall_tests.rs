@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use recipe::plan::Placement;
 use record::Outcome;
+use vm::machine::inspect::Inspection;
 
 use super::*;
-use crate::machine::inspect::Inspection;
 use crate::measure::system_map::SystemMap;
 
 const PC_NET: &str = "\
