@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
-    if tuxling::kernel::linker::is_called_for(&args) {
-        return ExitCode::from(tuxling::kernel::linker::link(&args));
+    if builder::kernel::linker::is_called_for(&args) {
+        return ExitCode::from(builder::kernel::linker::link(&args));
     }
     match args.get(1) {
         Some(first) if first == host::process::SPIN => host::process::spin(),

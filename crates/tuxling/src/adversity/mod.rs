@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cases::{ALL, Case, Change};
 
+use builder::system::System;
 use host::error::Result;
 use host::session::{Cached, Session};
 use host::units::Bytes;
@@ -28,7 +29,6 @@ use vm::machine::qemu::Accelerator;
 use vm::machine::watch::Progress;
 
 use crate::trial::check::{self, GuestPrograms};
-use crate::trial::system::System;
 
 /// The version of the result's format.
 pub const SCHEMA: &str = "tuxling.adversity/1";

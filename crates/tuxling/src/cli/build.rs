@@ -1,5 +1,7 @@
 //! `tuxling build`: the kernel and the ramdisk.
 
+use builder::source;
+use builder::system::BuildOptions;
 use host::Cache;
 use host::cache::Lock;
 use host::error::{Failure, Kind, Result};
@@ -13,8 +15,7 @@ use super::{cwd, diff_kernels, dry_run, load, print, print_json, session};
 use crate::prune::rebuild;
 use crate::report::budget::over_budget;
 use crate::report::{card, diff, growth};
-use crate::trial::system::BuildOptions;
-use crate::{source, trial};
+use crate::trial;
 
 /// Builds, and prints the sizes.
 pub fn run(args: &Build) -> Result<()> {
@@ -60,7 +61,7 @@ pub fn options(common: &Common) -> Result<BuildOptions> {
 /// Locks the folder of a plan's outputs: two tuxlings that write there would
 /// spoil each other's boots and records.
 pub fn lock_output(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Lock> {
-    let output = trial::system::output_folder(plan, options);
+    let output = builder::system::output_folder(plan, options);
     session
         .cache
         .lock(&output.join("output"), &|text| session.progress.note(text))

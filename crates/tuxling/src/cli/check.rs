@@ -1,5 +1,6 @@
 //! `tuxling check`: build, boot, prove, measure.
 
+use builder::system::System;
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
@@ -12,7 +13,7 @@ use super::{dry_run, load, print, print_json, session};
 use crate::adversity::{self, Adversity};
 use crate::prune::rebuild;
 use crate::report::card;
-use crate::trial::{System, check};
+use crate::trial::check;
 
 /// Checks, prints the card, and fails when the system did not pass.
 pub fn run(args: &Check) -> Result<()> {

@@ -8,6 +8,12 @@ mod merge;
 mod minimize;
 mod told;
 
+use builder::kernel::config::who;
+use builder::kernel::dropped::unknown;
+use builder::kernel::kconfig::Tree;
+use builder::kernel::{Tools, kconfig as tree};
+use builder::source;
+use builder::system::obtain_linux;
 use host::Cache;
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
@@ -18,12 +24,6 @@ use recipe::Plan;
 use super::args::{Config, ConfigAction};
 use super::progress::Terminal;
 use super::{cwd, load, print, processes};
-use crate::kernel::Tools;
-use crate::kernel::config::who;
-use crate::kernel::dropped::unknown;
-use crate::kernel::kconfig::{self as tree, Tree};
-use crate::source;
-use crate::trial::system::obtain_linux;
 
 /// Does what was asked for.
 pub fn run(args: &Config) -> Result<()> {

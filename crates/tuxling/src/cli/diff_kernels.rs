@@ -4,6 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use builder::kernel::linker::Kept;
+use builder::source;
+use builder::system::obtain_linux;
 use host::Cache;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
@@ -14,12 +17,9 @@ use record::Record;
 use super::args::Diff;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
-use crate::kernel::linker::Kept;
 use crate::measure::bytes::{self, Given};
 use crate::report::kernel_diff::{self, KernelDiff, Side};
-use crate::source;
 use crate::trial::bytes as of;
-use crate::trial::system::obtain_linux;
 
 /// Whether a file is an ELF file.
 pub fn is_elf(path: &Path) -> bool {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use builder::source;
 use host::Cache;
 use host::error::{Failure, Kind, Result};
 use host::packages::Distribution;
@@ -14,7 +15,6 @@ use serde_json::json;
 use super::args::Doctor;
 use super::{cwd, load, print, print_json, processes};
 use crate::doctor::{self, Examination, Level, Subject};
-use crate::source;
 
 /// Examines, and fails when something needed is lacking.
 pub fn run(args: &Doctor) -> Result<()> {

@@ -4,6 +4,10 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use builder::kernel::{self, Tools, config};
+use builder::source::{LockFile, Source};
+use builder::system::{BuildOptions, output_folder};
+use builder::userland::{headers, musl};
 use host::Id;
 use host::error::Result;
 use host::session::Session;
@@ -12,11 +16,7 @@ use recipe::package::Package;
 use recipe::plan::{BaseConfig, OriginWish, SourceWish};
 
 use super::args::MachineArgs;
-use crate::kernel::{self, Tools, config};
-use crate::source::{LockFile, Source};
 use crate::trial::check;
-use crate::trial::system::{BuildOptions, output_folder};
-use crate::userland::{headers, musl};
 
 /// The commands of a build. Folders that only the work itself would name are
 /// written in angle brackets.

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use builder::source::{Mode, Source};
+use builder::system;
 use host::Cache;
 use host::error::Result;
 use host::session::Session;
@@ -10,8 +12,6 @@ use host::session::Session;
 use super::args::Fetch;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
-use crate::source::{Mode, Source};
-use crate::trial::system;
 
 /// Fetches, and says what came.
 pub fn run(args: &Fetch) -> Result<()> {

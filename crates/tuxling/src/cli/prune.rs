@@ -32,7 +32,7 @@ pub fn run(args: &Prune) -> Result<()> {
     };
     if certificate.is_some() {
         // From the lock file alone.
-        build.sources = crate::source::Mode::Locked;
+        build.sources = builder::source::Mode::Locked;
     }
     let wanted = prune_options(args, &plan)?;
     let _lock = lock_output(&plan, &build, &session)?;

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use builder::system::{self, BuildOptions};
+use builder::{kernel, source};
 use host::Cache;
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
@@ -19,8 +21,6 @@ use crate::report::diff;
 use crate::report::html::{HistoryRow, Page, html};
 use crate::report::map::{self, Map};
 use crate::trial::bytes as of;
-use crate::trial::system::{self, BuildOptions};
-use crate::{kernel, source};
 
 /// What is printed as JSON.
 #[derive(Serialize)]

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use builder::source;
+use builder::system::BuildOptions;
 use host::Cache;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
@@ -15,10 +17,8 @@ use super::{cwd, load, print, print_json, processes, without};
 use crate::measure::bytes::ramdisk::Part;
 use crate::measure::bytes::{self, Bytes, Given, marginal};
 use crate::report::size::{self, Axis, Node};
-use crate::source;
-use crate::trial::system::BuildOptions;
+use crate::trial::bytes as of;
 use crate::trial::without::Subject;
-use crate::trial::{self, bytes as of};
 
 /// What is printed as JSON.
 #[derive(Serialize)]
@@ -53,12 +53,12 @@ pub fn run(args: &SizeArgs) -> Result<()> {
     };
     let arch = plan.board.arch;
     if args.ramdisk {
-        let ingredients = trial::system::prepare(&plan, &options, &session)?;
+        let ingredients = builder::system::prepare(&plan, &options, &session)?;
         return ramdisk(args, &plan.name, &of::of_ramdisk(&ingredients)?);
     }
-    let ingredients = trial::system::prepare(&plan, &options, &session)?;
+    let ingredients = builder::system::prepare(&plan, &options, &session)?;
     let input = ingredients.kernel_input(&plan);
-    let kept = session.phase("kernel", || crate::kernel::build(&input, &session))?;
+    let kept = session.phase("kernel", || builder::kernel::build(&input, &session))?;
     let system = ingredients.finish(&plan, &options, kept)?;
     let (kernel, bytes, objects) = of::of_kernel(&system.kernel, ingredients.linux(), arch)?;
     if !args.without.is_empty() {

@@ -4,6 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use builder::kernel::build::BuildInput;
+use builder::kernel::{self, Tools};
+use builder::source::Mode;
+use builder::source::tree_diff::{self, Change, Only, TreeDiff};
+use builder::system::obtain_linux;
 use host::Cache;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
@@ -15,11 +20,6 @@ use serde_json::json;
 use super::args::Diff;
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, processes};
-use crate::kernel::build::BuildInput;
-use crate::kernel::{self, Tools};
-use crate::source::Mode;
-use crate::source::tree_diff::{self, Change, Only, TreeDiff};
-use crate::trial::system::obtain_linux;
 
 /// Compares two trees.
 pub fn run(args: &Diff) -> Result<()> {

@@ -1,5 +1,9 @@
 //! `tuxling why`: why something is in the image.
 
+use builder::kernel::config::who;
+use builder::kernel::{Tools, kconfig};
+use builder::source;
+use builder::system::{self, BuildOptions};
 use host::Cache;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
@@ -9,14 +13,10 @@ use serde::Serialize;
 use super::args::WhyArgs;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
-use crate::kernel::config::who;
-use crate::kernel::{Tools, kconfig};
 use crate::prune::rebuild;
 use crate::report::why;
 use crate::shrinking::answer::{self, Evidence, Said};
-use crate::source;
 use crate::trial::answer::{OptionStep, SCHEMA, Why};
-use crate::trial::system::{self, BuildOptions};
 use crate::trial::{bytes as of, why::Inquiry};
 
 /// What is printed as JSON.

@@ -1,13 +1,13 @@
 //! `tuxling size --without`: what turning options off would save.
 
+use builder::kernel::build::BuildInput;
+use builder::kernel::relink::Bench;
 use host::error::Result;
 use host::session::Session;
 use host::units::grouped;
 
 use super::args::SizeArgs;
 use super::{print, print_json};
-use crate::kernel::build::BuildInput;
-use crate::kernel::relink::Bench;
 use crate::trial::without::{self, By, Subject, Without};
 
 /// Says it of each option, the dearest first.

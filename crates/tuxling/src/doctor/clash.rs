@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
+use builder::kernel::Tools;
 use host::process::Cmd;
 use recipe::Arch;
 use recipe::plan::Toolchain;
 
 use super::{Finding, Level, Subject};
-use crate::kernel::Tools;
 
 /// All clashes that are seen.
 pub(super) fn all(subject: &Subject, arch: Arch) -> Vec<Finding> {

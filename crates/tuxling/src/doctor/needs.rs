@@ -1,6 +1,7 @@
 //! The tools that a build and a boot start, and the libraries that they link
 //! with.
 
+use builder::kernel::Tools;
 use host::process::Cmd;
 use initramfs::Compression;
 use recipe::Arch;
@@ -8,7 +9,6 @@ use recipe::plan::{OriginWish, Plan, SourceWish, Toolchain};
 use vm::machine::qemu;
 
 use super::{Finding, Level, Subject, version};
-use crate::kernel::Tools;
 
 /// What every kernel's build starts besides the compiler.
 const BUILD: &[&str] = &["make", "ar", "flex", "bison", "bc", "perl", "awk", "find"];

@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use builder::kernel::{self, Kernel};
+use builder::system::{self, BuildOptions, Ingredients, System};
+use builder::userland::tree;
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::id::Id;
@@ -23,12 +26,9 @@ use super::repair::{Linked, Repair, Repaired, Trial};
 use super::rules::Pattern;
 use super::subject::{self, Subject};
 use crate::adversity::{self, Bench, Case, CaseRecord};
-use crate::kernel::{self, Kernel};
 use crate::trace::hardship::{self, Hardship};
 use crate::trace::{self, Coverage, Marked, Runner, conditions};
-use crate::trial::system::{self, BuildOptions, Ingredients, System};
 use crate::trial::{self, check};
-use crate::userland::tree;
 
 /// So many boots a trace has at most when nobody says otherwise.
 pub const TRACE_RUNS: usize = 24;

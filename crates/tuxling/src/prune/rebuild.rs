@@ -1,6 +1,8 @@
 //! A pruned kernel made again from its certificate: nothing is traced or
 //! booted, and the bytes are compared.
 
+use builder::kernel::Kernel;
+use builder::system::{self, BuildOptions, Ingredients, System};
 use host::cache::fill_folder;
 use host::error::{Failure, Kind, Result};
 use host::id::Id;
@@ -11,8 +13,6 @@ use vm::check::agent;
 
 use super::certificate::{Certificate, SCHEMA, certified};
 use super::subject::{Subject, sectioned};
-use crate::kernel::Kernel;
-use crate::trial::system::{self, BuildOptions, Ingredients, System};
 
 /// Builds the system of a plan: with the kernel that its certificate has proven,
 /// where the recipe names one, else with the kernel as it is compiled.

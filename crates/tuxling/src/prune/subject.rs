@@ -4,14 +4,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use builder::kernel::build::{DATA_SECTIONS, FUNCTION_SECTIONS};
+use builder::kernel::relink::{Bench, LinkedObject};
+use builder::system::Ingredients;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use recipe::Plan;
 use vmlinux::prune::{EntrySizes, Input, PROBE, Program, Pruned, Role, Wish, unsupported, verify};
-
-use crate::kernel::build::{DATA_SECTIONS, FUNCTION_SECTIONS};
-use crate::kernel::relink::{Bench, LinkedObject};
-use crate::trial::system::Ingredients;
 
 /// A kernel that can be pruned.
 #[derive(Debug)]

@@ -3,6 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use builder::kernel::relink::Bench;
+use builder::kernel::what_if::WhatIf;
+use builder::source::Source;
+use builder::system::{Ingredients, System};
 use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
 use recipe::Plan;
@@ -11,15 +15,11 @@ use vm::machine::boot::Observation;
 use vmlinux::Code;
 use vmlinux::attribution::What;
 
-use crate::kernel::relink::Bench;
-use crate::kernel::what_if::WhatIf;
 use crate::measure::bytes::Kernel;
 use crate::passes::options::{Insight, Ran};
-use crate::source::Source;
 use crate::trace::conditions::Condition;
 use crate::trace::{Marked, Runner, executed};
 use crate::trial::bytes;
-use crate::trial::system::{Ingredients, System};
 
 /// How the functions begin that system calls come to
 /// (include/linux/syscalls.h, arch/x86/include/asm/syscall_wrapper.h).

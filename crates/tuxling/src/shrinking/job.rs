@@ -8,6 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use builder::kernel::kconfig::{self, Tree};
+use builder::kernel::{self, Tools};
+use builder::system::{self, BuildOptions, Ingredients, System};
 use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::session::{Session, process_failure};
@@ -23,15 +26,12 @@ use super::journal::StoreJournal;
 use super::report::{self, Report, SmallestRam, Stage};
 use super::trials::Trials;
 use super::written::{self, Evidence, Tiny};
-use crate::kernel::kconfig::{self, Tree};
-use crate::kernel::{self, Tools};
 use crate::passes::options::{self, Fixed, Insight};
 use crate::passes::{OPTIONS, Ways, applets, constants};
 use crate::prune::job::{self as pruning, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use crate::prune::subject;
 use crate::trial::check::{self, CheckOptions};
 use crate::trial::ram::RamOptions;
-use crate::trial::system::{self, BuildOptions, Ingredients, System};
 use crate::{adversity, trial};
 
 /// One trial takes no longer: a whole kernel has to fit.

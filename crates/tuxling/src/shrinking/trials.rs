@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use builder::system::{self, BuildOptions, Ingredients};
+use builder::{kernel, source};
 use host::Cache;
 use host::error::{Failure, Kind, Result};
 use host::id::Id;
@@ -19,8 +21,6 @@ use shrink::{Answer, Cost, Executor, Identity, Outcome, Trial, Work};
 use crate::passes::Ways;
 use crate::passes::options::Fixed;
 use crate::trial::check::{self, CheckOptions};
-use crate::trial::system::{self, BuildOptions, Ingredients};
-use crate::{kernel, source};
 
 /// How often it is looked whether a trial is still wanted.
 const LOOK: Duration = Duration::from_millis(200);

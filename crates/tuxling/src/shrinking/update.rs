@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use builder::source;
+use builder::system::{self, BuildOptions};
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
@@ -13,8 +15,6 @@ use serde::Serialize;
 use crate::prune::certificate::Certificate;
 use crate::prune::job::{self as pruning, PruneOptions, Whole, certificate_path};
 use crate::prune::rebuild;
-use crate::source;
-use crate::trial::system::{self, BuildOptions};
 
 /// What an update changed.
 #[derive(Debug, Serialize)]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use builder::system::System;
 use host::error::{Failure, Kind, Result};
 use host::session::{Session, process_failure};
 use recipe::{Plan, config};
@@ -15,7 +16,6 @@ use vmlinux::Code;
 use super::conditions::{Condition, ConditionChecks};
 use super::log::Layout;
 use crate::trial::check;
-use crate::trial::system::System;
 
 /// What stays the same in all boots of a trace or of a repair.
 #[derive(Debug)]

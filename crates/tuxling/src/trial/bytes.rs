@@ -6,16 +6,16 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use builder::kernel;
+use builder::source::Source;
+use builder::system::Ingredients;
+use builder::userland::tree::BUSYBOX;
 use host::error::{Failure, Kind, Result};
 use kbuild::Objects;
 use recipe::{Arch, config};
 
-use crate::kernel;
 use crate::measure::bytes::ramdisk::{self, Part, Program};
 use crate::measure::bytes::{self, Bytes, Given};
-use crate::source::Source;
-use crate::trial::system::Ingredients;
-use crate::userland::tree::BUSYBOX;
 
 /// The Makefiles of an unpacked source tree.
 #[derive(Clone, Debug)]

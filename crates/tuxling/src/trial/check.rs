@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use builder::system::System;
 use host::cache::{fill_folder, write_whole};
 use host::error::{Failure, Kind, Result};
 use host::id::Id;
@@ -24,7 +25,6 @@ use vm::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
 use vm::machine::traps::KernelTraps;
 use vm::machine::watch::Progress;
 
-use super::system::System;
 use super::{built_record, diagnosis};
 use crate::measure::memory::{self, MemoryEvidence};
 use crate::measure::system_map::SystemMap;

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use builder::system::System;
 use host::units::Bytes;
 use recipe::{Plan, config, fragment};
 use record::{Diagnosis, Outcome};
@@ -10,8 +11,6 @@ use vm::check::diagnosis::listing::{Elf, Listing};
 use vm::check::diagnosis::{Known, diagnose};
 use vm::machine::boot::BootReport;
 use vm::machine::qemu::{Accelerator, Machine};
-
-use super::System;
 
 /// Texts of a boot that passed and is to be looked at all the same.
 const COMPLAINTS: &[&str] = &[

@@ -6,16 +6,13 @@ pub mod bytes;
 pub mod check;
 mod diagnosis;
 pub mod ram;
-mod sizes;
-pub mod system;
 pub mod why;
 pub mod without;
 
+use builder::System;
 use host::session::Session;
 use recipe::Plan;
 use record::{BootRecord, Ids, RamRecord, Record, SCHEMA};
-
-pub use system::System;
 
 /// The record of a system that was built and not booted.
 pub fn built_record(plan: &Plan, system: &System, session: &Session) -> Record {

@@ -3,13 +3,13 @@
 
 use std::collections::HashMap;
 
+use builder::kernel;
 use host::error::{Failure, Kind, Result};
 use kbuild::Objects;
 use vmlinux::attribution::What;
 use vmlinux::{Attribution, Elf, References};
 
 use super::answer::{Kind as Asked, OptionStep, Retained, Step, Why};
-use crate::kernel;
 use crate::measure::bytes::{self, Bytes, Given};
 
 /// A kernel with all references.

@@ -5,6 +5,11 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use ::kconfig::{Configuration, SymbolId, Tristate};
+use builder::kernel::Tools;
+use builder::kernel::kconfig::{self, Tree};
+use builder::kernel::relink::Bench;
+use builder::kernel::what_if::{Change, Form, WhatIf};
+use builder::source::Source;
 use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
 use kbuild::Objects;
@@ -14,12 +19,7 @@ use recipe::plan::Request;
 use serde::Serialize;
 use vmlinux::Elf;
 
-use crate::kernel::Tools;
-use crate::kernel::kconfig::{self, Tree};
-use crate::kernel::relink::Bench;
-use crate::kernel::what_if::{Change, Form, WhatIf};
 use crate::measure::bytes::{self, Stream, marginal};
-use crate::source::Source;
 use crate::trial::bytes as of;
 
 /// The name that stands for every option that can be turned off.

@@ -1,14 +1,14 @@
 //! What `want` finds, built: the kernel's own tools take the set as it is, and
 //! the driver is in the kernel.
 
+use builder::kernel::build::BuildInput;
+use builder::kernel::{self, Tools, kconfig as tree};
+use builder::source;
+use builder::system::obtain_linux;
 use host::Cache;
 use host::process::{Cancel, Processes};
 use host::session::{Session, Silent};
 use recipe::plan::Request;
-use tuxling::kernel::build::BuildInput;
-use tuxling::kernel::{self, Tools, kconfig as tree};
-use tuxling::source;
-use tuxling::trial::system::obtain_linux;
 
 use crate::fixture::{cache, pc_net};
 

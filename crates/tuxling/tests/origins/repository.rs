@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use builder::source::Mode;
 use host::error::Kind;
 use host::process::Cmd;
 use recipe::plan::OriginWish;
-use tuxling::source::Mode;
 
 use crate::bench::{Bench, lock_of, nothing, write_musl};
 use crate::server::{Server, head, whole};

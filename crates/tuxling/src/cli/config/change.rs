@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use builder::kernel::dropped::{self, Dropped};
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use kconfig::{Configuration, RequestError, SymbolType, UserValue};
@@ -15,7 +16,6 @@ use recipe::plan::{RecipeOrigin, Request};
 use super::told::{Told, ToldChange, changes, show};
 use super::{Subject, merge, unknown_symbol};
 use crate::cli::{print, print_json};
-use crate::kernel::dropped::{self, Dropped};
 
 /// `set`: edits the recipe's own options.
 pub fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {

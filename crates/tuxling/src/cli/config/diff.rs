@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use builder::kernel::config::who;
+use builder::kernel::kconfig::Tree;
 use host::error::{Failure, Kind, Result};
 use kconfig::{Configuration, Difference, Origin};
 use recipe::Plan;
@@ -10,8 +12,6 @@ use serde::Serialize;
 
 use super::{Desk, Subject};
 use crate::cli::{cwd, load, print, print_json};
-use crate::kernel::config::who;
-use crate::kernel::kconfig::Tree;
 
 /// One difference.
 #[derive(Serialize)]

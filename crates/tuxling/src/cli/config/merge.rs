@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use builder::kernel::config::who;
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use kconfig::Configuration;
@@ -16,7 +17,6 @@ use super::Subject;
 use super::change::dropped_by;
 use super::told::{ToldChange, changes, commented};
 use crate::cli::{cwd, print, print_json};
-use crate::kernel::config::who;
 
 /// What is told.
 #[derive(Serialize)]

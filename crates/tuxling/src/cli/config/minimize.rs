@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use builder::kernel::redundant::{self, Redundant};
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use recipe::config::{effective, line};
@@ -15,7 +16,6 @@ use super::Subject;
 use super::change::{dropped_by, own_file};
 use super::told::commented;
 use crate::cli::{print, print_json};
-use crate::kernel::redundant::{self, Redundant};
 
 /// What is told.
 #[derive(Serialize)]

@@ -11,6 +11,7 @@ pub mod wall;
 
 use std::fs;
 
+use builder::system::System;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use host::units::Bytes;
@@ -22,7 +23,6 @@ use vm::machine::inspect::InspectWish;
 
 use crate::measure::system_map::SystemMap;
 use crate::report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
-use crate::trial::System;
 use crate::trial::check::{self, CheckOptions};
 use evidence::WallEvidence;
 use prober::Prober;

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use builder::system::System;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use host::units::{Bytes, grouped};
@@ -15,7 +16,6 @@ use super::search::{Oracle, Tally};
 use super::wall::loader_refuses;
 use super::{Outcome, Steady};
 use crate::measure::memory;
-use crate::trial::System;
 use crate::trial::check::{self, Bench, CheckOptions};
 
 /// A boot that is silent for so many times the longest pause of one that

@@ -7,9 +7,8 @@
 //! it, too. Only what the archives name counts.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// The magic of an archive that only names its members (ar(1), `T`).
 const THIN: &[u8] = b"!<thin>\n";

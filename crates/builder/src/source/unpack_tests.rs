@@ -1,5 +1,6 @@
-use super::*;
 use std::os::unix::fs::MetadataExt;
+
+use super::*;
 
 /// A tar of entries: kind, name, target or content.
 fn tar_of(entries: &[(EntryType, &str, &str)]) -> Vec<u8> {
