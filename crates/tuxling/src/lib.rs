@@ -5,7 +5,6 @@ pub mod adversity;
 pub mod cli;
 pub mod collect;
 pub mod doctor;
-pub mod measure;
 pub mod passes;
 pub mod prune;
 pub mod report;

@@ -12,14 +12,14 @@ use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use host::units::Bytes;
 use kbuild::Objects;
+use measure::built;
+use measure::bytes::{self, Given};
 use record::Record;
 
 use super::args::Diff;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
-use crate::measure::bytes::{self, Given};
 use crate::report::kernel_diff::{self, KernelDiff, Side};
-use crate::trial::bytes as of;
 
 /// Whether a file is an ELF file.
 pub fn is_elf(path: &Path) -> bool {
@@ -68,7 +68,7 @@ fn objects(name: &str, folder: &Path) -> Option<Objects> {
     let session = Session::new(processes().ok()?, Cache::of_user().ok()?, &terminal, 1);
     let linux = obtain_linux(&plan, source::Mode::Normal, &session).ok()?;
     let config = fs::read_to_string(folder.join("config")).ok()?;
-    Some(of::objects(&linux.tree, plan.board.arch, &config))
+    Some(built::objects(&linux.tree, plan.board.arch, &config))
 }
 
 fn folder(record: &Record) -> Result<Option<PathBuf>> {

@@ -9,6 +9,7 @@ use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::process::shell_line;
 use host::session::Session;
+use measure::built;
 use recipe::Plan;
 use record::{Database, Record};
 use serde::Serialize;
@@ -20,7 +21,6 @@ use super::{cwd, load, print, print_json, processes};
 use crate::report::diff;
 use crate::report::html::{HistoryRow, Page, html};
 use crate::report::map::{self, Map};
-use crate::trial::bytes as of;
 
 /// What is printed as JSON.
 #[derive(Serialize)]
@@ -104,11 +104,11 @@ fn mapped(
         .help(format!("make a new one: tuxling check {recipe}")));
     }
     let built = kernel::build(&input, session)?.value;
-    let (_, bytes, _) = of::of_kernel(&built, ingredients.linux(), plan.board.arch)?;
+    let (_, bytes, _) = built::of_kernel(&built, ingredients.linux(), plan.board.arch)?;
     let mut map = Map::default();
     map.kernel(&bytes);
     if record.image.ramdisk_bytes > 0 {
-        map.ramdisk(&of::of_ramdisk(&ingredients)?);
+        map.ramdisk(&built::of_ramdisk(&ingredients)?);
     }
     if let Some(bytes) = record.image.device_tree_bytes {
         map.file("device tree", bytes);

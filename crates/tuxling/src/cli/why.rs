@@ -7,6 +7,9 @@ use builder::system::{self, BuildOptions};
 use host::Cache;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
+use measure::answer::{OptionStep, SCHEMA, Why};
+use measure::built;
+use measure::why::Inquiry;
 use recipe::Plan;
 use serde::Serialize;
 
@@ -16,8 +19,6 @@ use super::{load, print, print_json, processes};
 use crate::prune::rebuild;
 use crate::report::why;
 use crate::shrinking::answer::{self, Evidence, Said};
-use crate::trial::answer::{OptionStep, SCHEMA, Why};
-use crate::trial::{bytes as of, why::Inquiry};
 
 /// What is printed as JSON.
 #[derive(Serialize)]
@@ -57,7 +58,7 @@ pub fn run(args: &WhyArgs) -> Result<()> {
     };
     let system = rebuild::build(&plan, &options, &session)?;
     let linux = system::obtain_linux(&plan, source::Mode::Normal, &session)?;
-    let (_, bytes, objects) = of::of_kernel(&system.kernel, &linux, arch)?;
+    let (_, bytes, objects) = built::of_kernel(&system.kernel, &linux, arch)?;
     let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
     let tree = kconfig::load(&linux, arch, &tools, &session)?;
     let configuration = tree.evaluate(&plan.kernel)?;

@@ -5,10 +5,10 @@ use builder::kernel::relink::Bench;
 use host::error::Result;
 use host::session::Session;
 use host::units::grouped;
+use measure::without::{self, By, Subject, Without};
 
 use super::args::SizeArgs;
 use super::{print, print_json};
-use crate::trial::without::{self, By, Subject, Without};
 
 /// Says it of each option, the dearest first.
 pub fn run(args: &SizeArgs, subject: &Subject, input: BuildInput, session: &Session) -> Result<()> {

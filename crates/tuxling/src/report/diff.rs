@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use host::units::grouped;
+use measure::memory::UNACCOUNTED;
 use record::{MemEntry, Record};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::measure::memory::UNACCOUNTED;
 
 /// The version of the difference's format.
 pub const SCHEMA: &str = "tuxling.diff/1";

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use measure::bytes::{self, Bytes};
 use recipe::config;
 use serde::Serialize;
 use vmlinux::bloat::{self, Row};
 
 use super::size::{self, Axis, Order};
-use crate::measure::bytes::{self, Bytes};
 
 /// What is compared of one kernel.
 #[derive(Debug)]

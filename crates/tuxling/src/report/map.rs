@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
+use measure::bytes::ramdisk::Part;
+use measure::bytes::{BroughtBy, Bytes, LeafKind};
 use record::MemRecord;
 
 use super::html::{Leaf, LedgerRow, Unit};
 use super::size::{ALWAYS, NO_OBJECT, SHARED, UNKNOWN};
-use crate::measure::bytes::ramdisk::Part;
-use crate::measure::bytes::{BroughtBy, Bytes, LeafKind};
 
 /// What the bytes of an image belong to, as the page has it.
 #[derive(Clone, Debug, Default)]

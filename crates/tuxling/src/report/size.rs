@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use host::units::grouped;
+use measure::bytes::ramdisk::Part;
+use measure::bytes::{BroughtBy, Bytes, Leaf};
 use serde::{Deserialize, Serialize};
-
-use crate::measure::bytes::ramdisk::Part;
-use crate::measure::bytes::{BroughtBy, Bytes, Leaf};
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.size/1";

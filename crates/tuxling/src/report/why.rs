@@ -3,8 +3,7 @@
 use std::fmt::Write;
 
 use host::units::grouped;
-
-use crate::trial::answer::{Kind, Retained, Step, Why};
+use measure::answer::{Kind, Retained, Step, Why};
 
 fn step_text(step: &Step) -> String {
     match (&step.object, &step.section) {
@@ -96,7 +95,7 @@ fn compiled(out: &mut String, why: &Why) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trial::answer::OptionStep;
+    use measure::answer::OptionStep;
 
     fn why() -> Why {
         let step = |name: &str| Step {

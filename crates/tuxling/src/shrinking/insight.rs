@@ -9,17 +9,17 @@ use builder::source::Source;
 use builder::system::{Ingredients, System};
 use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
+use measure::built;
+use measure::bytes::Kernel;
 use recipe::Plan;
 use record::Outcome;
 use vm::machine::boot::Observation;
 use vmlinux::Code;
 use vmlinux::attribution::What;
 
-use crate::measure::bytes::Kernel;
 use crate::passes::options::{Insight, Ran};
 use crate::trace::conditions::Condition;
 use crate::trace::{Marked, Runner, executed};
-use crate::trial::bytes;
 
 /// How the functions begin that system calls come to
 /// (include/linux/syscalls.h, arch/x86/include/asm/syscall_wrapper.h).
@@ -43,7 +43,7 @@ pub fn of_system(
     known: Option<Ran>,
     session: &Session,
 ) -> Result<Insight> {
-    let (kernel, attributed, objects) = bytes::of_kernel(&system.kernel, linux, plan.board.arch)?;
+    let (kernel, attributed, objects) = built::of_kernel(&system.kernel, linux, plan.board.arch)?;
     let mut shares: BTreeMap<String, u64> = BTreeMap::new();
     for leaf in &attributed.leaves {
         if let (Some(object), Some(share)) = (&leaf.object, leaf.share) {

@@ -10,6 +10,8 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::process::Cmd;
 use host::session::{Cached, Session, missing_tool, process_failure};
+use measure::memory::{self, MemoryEvidence};
+use measure::system_map::SystemMap;
 use recipe::plan::{
     CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, StaticAddress,
 };
@@ -26,8 +28,6 @@ use vm::machine::traps::KernelTraps;
 use vm::machine::watch::Progress;
 
 use super::{built_record, diagnosis};
-use crate::measure::memory::{self, MemoryEvidence};
-use crate::measure::system_map::SystemMap;
 
 /// How checks are asked for.
 #[derive(Clone, Debug, Default)]

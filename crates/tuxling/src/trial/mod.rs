@@ -1,13 +1,9 @@
 //! Trials: one candidate, built, booted, checked and measured; and what came
 //! out.
 
-pub mod answer;
-pub mod bytes;
 pub mod check;
 mod diagnosis;
 pub mod ram;
-pub mod why;
-pub mod without;
 
 use builder::System;
 use host::session::Session;

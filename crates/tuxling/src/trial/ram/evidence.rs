@@ -1,12 +1,11 @@
 //! What a wall is recognised by.
 
 use host::units::grouped;
+use measure::system_map::SystemMap;
 use recipe::arch::RamdiskPlace;
 use recipe::plan::Placement;
 use record::Outcome;
 use vm::machine::inspect::Inspection;
-
-use crate::measure::system_map::SystemMap;
 
 /// What was seen of a boot that failed, and what is known of the system.
 #[derive(Clone, Copy, Debug)]

@@ -15,13 +15,13 @@ use builder::system::System;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use host::units::Bytes;
+use measure::system_map::SystemMap;
 use recipe::Plan;
 use recipe::plan::CheckKind;
 use record::{Outcome, Record};
 use vm::check::agent;
 use vm::machine::inspect::InspectWish;
 
-use crate::measure::system_map::SystemMap;
 use crate::report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
 use crate::trial::check::{self, CheckOptions};
 use evidence::WallEvidence;

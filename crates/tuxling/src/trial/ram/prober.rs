@@ -7,6 +7,7 @@ use builder::system::System;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use host::units::{Bytes, grouped};
+use measure::memory;
 use recipe::Plan;
 use record::{Database, Record, remember, store_path};
 use vm::machine::boot::{self, BootReport, BootRequest};
@@ -15,7 +16,6 @@ use vm::machine::inspect::InspectWish;
 use super::search::{Oracle, Tally};
 use super::wall::loader_refuses;
 use super::{Outcome, Steady};
-use crate::measure::memory;
 use crate::trial::check::{self, Bench, CheckOptions};
 
 /// A boot that is silent for so many times the longest pause of one that

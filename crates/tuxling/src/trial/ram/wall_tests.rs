@@ -3,13 +3,13 @@
 
 use std::sync::LazyLock;
 
+use measure::system_map::SystemMap;
 use proptest::prelude::*;
 use recipe::plan::Placement;
 use record::Outcome;
 use vm::machine::inspect::Inspection;
 
 use super::*;
-use crate::measure::system_map::SystemMap;
 
 const PC_NET: &str = "\
 c1000000 T _text

@@ -1,8 +1,9 @@
 //! The texts are those of a boot of pc-net: Linux 6.12.117 on QEMU's `pc`,
 //! without the lines that the ledger doesn't read.
 
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 const MEMINFO: &str = "\
 MemTotal:          28308 kB

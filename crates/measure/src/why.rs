@@ -10,7 +10,7 @@ use vmlinux::attribution::What;
 use vmlinux::{Attribution, Elf, References};
 
 use super::answer::{Kind as Asked, OptionStep, Retained, Step, Why};
-use crate::measure::bytes::{self, Bytes, Given};
+use crate::bytes::{self, Bytes, Given};
 
 /// A kernel with all references.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
 //! Where the bytes of a built system are: from its folder in the cache to the
-//! figures of [`crate::measure::bytes`], and what it would be without an option.
+//! figures of [`crate::bytes`], and what it would be without an option.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,8 +14,8 @@ use host::error::{Failure, Kind, Result};
 use kbuild::Objects;
 use recipe::{Arch, config};
 
-use crate::measure::bytes::ramdisk::{self, Part, Program};
-use crate::measure::bytes::{self, Bytes, Given};
+use crate::bytes::ramdisk::{self, Part, Program};
+use crate::bytes::{self, Bytes, Given};
 
 /// The Makefiles of an unpacked source tree.
 #[derive(Clone, Debug)]

@@ -19,8 +19,8 @@ use recipe::plan::Request;
 use serde::Serialize;
 use vmlinux::Elf;
 
-use crate::measure::bytes::{self, Stream, marginal};
-use crate::trial::bytes as of;
+use crate::built as of;
+use crate::bytes::{self, Stream, marginal};
 
 /// The name that stands for every option that can be turned off.
 pub const ALL: &str = "all";

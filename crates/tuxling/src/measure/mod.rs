@@ -1,5 +1,0 @@
-//! Measurements: where bytes and RAM are, and why something is there.
-
-pub mod bytes;
-pub mod memory;
-pub mod system_map;
