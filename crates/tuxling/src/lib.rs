@@ -7,7 +7,7 @@ pub mod collect;
 pub mod doctor;
 pub mod passes;
 pub mod prune;
+pub mod ram;
 pub mod report;
 pub mod shrinking;
 pub mod trace;
-pub mod trial;

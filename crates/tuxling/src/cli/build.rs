@@ -15,7 +15,6 @@ use super::{cwd, diff_kernels, dry_run, load, print, print_json, session};
 use crate::prune::rebuild;
 use crate::report::budget::over_budget;
 use crate::report::{card, diff, growth};
-use crate::trial;
 
 /// Builds, and prints the sizes.
 pub fn run(args: &Build) -> Result<()> {

@@ -5,6 +5,7 @@ use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use recipe::Plan;
+use trial::check;
 
 use super::args::Check;
 use super::build::{lock_output, options, within_budget};
@@ -13,7 +14,6 @@ use super::{dry_run, load, print, print_json, session};
 use crate::adversity::{self, Adversity};
 use crate::prune::rebuild;
 use crate::report::card;
-use crate::trial::check;
 
 /// Checks, prints the card, and fails when the system did not pass.
 pub fn run(args: &Check) -> Result<()> {

@@ -14,9 +14,9 @@ use host::session::Session;
 use recipe::Plan;
 use recipe::package::Package;
 use recipe::plan::{BaseConfig, OriginWish, SourceWish};
+use trial::check;
 
 use super::args::MachineArgs;
-use crate::trial::check;
 
 /// The commands of a build. Folders that only the work itself would name are
 /// written in angle brackets.

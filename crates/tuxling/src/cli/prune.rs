@@ -6,6 +6,7 @@ use host::error::{Failure, Result};
 use host::units::grouped;
 use recipe::Plan;
 use recipe::plan::{CertificateFile, PruneLevel};
+use trial::check::CheckOptions;
 use vm::machine::qemu::Accelerator;
 
 use super::args::{Level, Prune};
@@ -18,7 +19,6 @@ use crate::prune::certificate::Certificate;
 use crate::prune::job::{self, BOOTS, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use crate::prune::rebuild;
 use crate::report::card;
-use crate::trial::check::CheckOptions;
 
 /// Prunes, or makes a certificate's bytes again.
 pub fn run(args: &Prune) -> Result<()> {

@@ -1,16 +1,15 @@
 //! `tuxling ram`: the smallest RAM.
 
 use host::error::{Failure, Kind, Result};
+use trial::check::CheckOptions;
 
 use super::args::Ram;
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{dry_run, load, print, print_json, session};
 use crate::prune::rebuild;
+use crate::ram::RamOptions;
 use crate::report::ram;
-use crate::trial;
-use crate::trial::check::CheckOptions;
-use crate::trial::ram::RamOptions;
 
 /// Searches, and prints what was found. What was found goes into the record,
 /// too.
@@ -39,7 +38,7 @@ pub fn run(args: &Ram) -> Result<()> {
         to: args.to,
         download: args.download.then_some(args.boots),
     };
-    let (report, record) = trial::ram::smallest(&plan, &system, &wanted, &session)?;
+    let (report, record) = crate::ram::smallest(&plan, &system, &wanted, &session)?;
     record::keep(&record, &system.output)?;
     record::remember(&record, &session.cache)?;
     drop(session);

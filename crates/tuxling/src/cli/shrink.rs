@@ -6,6 +6,7 @@ use host::error::{Failure, Kind, Result};
 use host::units::grouped;
 use recipe::Plan;
 use recipe::plan::PruneLevel;
+use trial::check::CheckOptions;
 use vm::machine::qemu::Accelerator;
 
 use super::args::{Accel, GoalArg, Group, ShrinkArgs, ShrinkLevel};
@@ -17,7 +18,6 @@ use crate::passes;
 use crate::shrinking::job::{self, ShrinkOptions, ShrunkSystem};
 use crate::shrinking::report::{Size, Stage};
 use crate::shrinking::update::{self, Updated};
-use crate::trial::check::CheckOptions;
 
 /// Searches, prunes, proves and writes the result.
 pub fn run(args: &ShrinkArgs) -> Result<()> {

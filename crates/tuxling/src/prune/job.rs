@@ -15,6 +15,7 @@ use host::session::{Cached, Session};
 use recipe::Plan;
 use recipe::plan::PruneLevel;
 use record::Record;
+use trial::check;
 use vm::check::agent;
 use vmlinux::prune::{FunctionIndex, Graph, Program};
 
@@ -28,7 +29,6 @@ use super::subject::{self, Subject};
 use crate::adversity::{self, Bench, Case, CaseRecord};
 use crate::trace::hardship::{self, Hardship};
 use crate::trace::{self, Coverage, Marked, Runner, conditions};
-use crate::trial::{self, check};
 
 /// So many boots a trace has at most when nobody says otherwise.
 pub const TRACE_RUNS: usize = 24;

@@ -20,19 +20,19 @@ use recipe::config::{self, Values};
 use recipe::plan::{PruneLevel, Security};
 use record::{Record, store_path};
 use shrink::{CancelToken, ChangeId, Event, Goal, Policy, Search, SearchError, Settings};
+use trial::check::{self, CheckOptions};
 
 use super::insight;
 use super::journal::StoreJournal;
 use super::report::{self, Report, SmallestRam, Stage};
 use super::trials::Trials;
 use super::written::{self, Evidence, Tiny};
+use crate::adversity;
 use crate::passes::options::{self, Fixed, Insight};
 use crate::passes::{OPTIONS, Ways, applets, constants};
 use crate::prune::job::{self as pruning, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use crate::prune::subject;
-use crate::trial::check::{self, CheckOptions};
-use crate::trial::ram::RamOptions;
-use crate::{adversity, trial};
+use crate::ram::RamOptions;
 
 /// One trial takes no longer: a whole kernel has to fit.
 const TRIAL_LIMIT: Duration = Duration::from_secs(45 * 60);
@@ -500,7 +500,7 @@ impl Job<'_> {
             check: self.options.check.clone(),
             ..RamOptions::default()
         };
-        let (report, _) = trial::ram::smallest(plan, system, &wanted, self.session)?;
+        let (report, _) = crate::ram::smallest(plan, system, &wanted, self.session)?;
         // It passed each time, even where a little less passes now and then.
         Ok(report.smallest_kib)
     }

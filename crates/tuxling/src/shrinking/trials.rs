@@ -17,10 +17,10 @@ use recipe::{Plan, config};
 use record::{CheckOutcome, Record};
 use serde::Serialize;
 use shrink::{Answer, Cost, Executor, Identity, Outcome, Trial, Work};
+use trial::check::{self, CheckOptions};
 
 use crate::passes::Ways;
 use crate::passes::options::Fixed;
-use crate::trial::check::{self, CheckOptions};
 
 /// How often it is looked whether a trial is still wanted.
 const LOOK: Duration = Duration::from_millis(200);

@@ -8,6 +8,7 @@ use builder::system::System;
 use host::error::{Failure, Kind, Result};
 use host::session::{Session, process_failure};
 use recipe::{Plan, config};
+use trial::check;
 use vm::machine::boot::{self, BootReport, BootRequest, Observation};
 use vm::machine::qemu::Accelerator;
 use vm::machine::traps;
@@ -15,7 +16,6 @@ use vmlinux::Code;
 
 use super::conditions::{Condition, ConditionChecks};
 use super::log::Layout;
-use crate::trial::check;
 
 /// What stays the same in all boots of a trace or of a repair.
 #[derive(Debug)]

@@ -10,13 +10,13 @@ use host::units::{Bytes, grouped};
 use measure::memory;
 use recipe::Plan;
 use record::{Database, Record, remember, store_path};
+use trial::check::{self, Bench, CheckOptions};
 use vm::machine::boot::{self, BootReport, BootRequest};
 use vm::machine::inspect::InspectWish;
 
 use super::search::{Oracle, Tally};
 use super::wall::loader_refuses;
 use super::{Outcome, Steady};
-use crate::trial::check::{self, Bench, CheckOptions};
 
 /// A boot that is silent for so many times the longest pause of one that
 /// passed has hung.

@@ -19,11 +19,11 @@ use measure::system_map::SystemMap;
 use recipe::Plan;
 use recipe::plan::CheckKind;
 use record::{Outcome, Record};
+use trial::check::{self, CheckOptions};
 use vm::check::agent;
 use vm::machine::inspect::InspectWish;
 
 use crate::report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
-use crate::trial::check::{self, CheckOptions};
 use evidence::WallEvidence;
 use prober::Prober;
 use search::{Found, Range};

@@ -1,9 +1,10 @@
-//! Trials: one candidate, built, booted, checked and measured; and what came
-//! out.
+//! Trials: a built system, booted, checked and measured; and the record of what
+//! came out.
+//!
+//! The builder and the machine meet here. They don't know each other.
 
 pub mod check;
 mod diagnosis;
-pub mod ram;
 
 use builder::System;
 use host::session::Session;
