@@ -185,10 +185,10 @@ pub struct Check {
     /// Only these cases of adversity, separated by commas
     #[arg(long, value_name = "CASES", value_delimiter = ',', requires = "adversity",
           value_parser = clap::builder::PossibleValuesParser::new(
-              crate::adversity::ALL.iter().map(|case| case.name)))]
+              prune::adversity::ALL.iter().map(|case| case.name)))]
     pub cases: Vec<String>,
     /// Packets of adversity's flood
-    #[arg(long, value_name = "N", default_value_t = crate::adversity::FLOOD)]
+    #[arg(long, value_name = "N", default_value_t = prune::adversity::FLOOD)]
     pub flood: u64,
     /// Where adversity's chances come from
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -244,7 +244,7 @@ pub struct Prune {
     #[arg(long, value_name = "N")]
     pub runs: Option<usize>,
     /// Packets of adversity's flood, at balanced and safe
-    #[arg(long, value_name = "N", default_value_t = crate::adversity::FLOOD)]
+    #[arg(long, value_name = "N", default_value_t = prune::adversity::FLOOD)]
     pub flood: u64,
     /// Where adversity's chances come from
     #[arg(long, value_name = "N", default_value_t = 1)]

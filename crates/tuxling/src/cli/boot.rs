@@ -2,6 +2,7 @@
 
 use host::error::{Failure, Kind, Result};
 use host::session::{Progress, process_failure};
+use prune::rebuild;
 use trial::check;
 use vm::machine::qemu::Accelerator;
 
@@ -9,7 +10,6 @@ use super::args::Boot;
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{dry_run, load, print, session};
-use crate::prune::rebuild;
 
 /// Builds what is missing, and gives the terminal to QEMU, or to a board.
 pub fn run(args: &Boot) -> Result<()> {

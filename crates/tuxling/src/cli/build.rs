@@ -6,13 +6,13 @@ use host::Cache;
 use host::cache::Lock;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
+use prune::rebuild;
 use recipe::Plan;
 use record::{Database, Record};
 
 use super::args::{Build, Common};
 use super::progress::Terminal;
 use super::{cwd, diff_kernels, dry_run, load, print, print_json, session};
-use crate::prune::rebuild;
 use crate::report::budget::over_budget;
 use crate::report::{card, diff, growth};
 

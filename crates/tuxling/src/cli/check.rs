@@ -4,6 +4,8 @@ use builder::system::System;
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
+use prune::adversity::{self, Adversity};
+use prune::rebuild;
 use recipe::Plan;
 use trial::check;
 
@@ -11,8 +13,6 @@ use super::args::Check;
 use super::build::{lock_output, options, within_budget};
 use super::progress::Terminal;
 use super::{dry_run, load, print, print_json, session};
-use crate::adversity::{self, Adversity};
-use crate::prune::rebuild;
 use crate::report::card;
 
 /// Checks, prints the card, and fails when the system did not pass.

@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use host::error::{Failure, Result};
 use host::units::grouped;
+use prune::certificate::Certificate;
+use prune::job::{self, BOOTS, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
+use prune::{adversity, rebuild};
 use recipe::Plan;
 use recipe::plan::{CertificateFile, PruneLevel};
 use trial::check::CheckOptions;
@@ -14,10 +17,6 @@ use super::build::{lock_output, options, within_budget};
 use super::progress::Terminal;
 use super::trace::names_in;
 use super::{cwd, load, print, print_json, session};
-use crate::adversity;
-use crate::prune::certificate::Certificate;
-use crate::prune::job::{self, BOOTS, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
-use crate::prune::rebuild;
 use crate::report::card;
 
 /// Prunes, or makes a certificate's bytes again.

@@ -1,13 +1,13 @@
 //! `tuxling ram`: the smallest RAM.
 
 use host::error::{Failure, Kind, Result};
+use prune::rebuild;
 use trial::check::CheckOptions;
 
 use super::args::Ram;
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{dry_run, load, print, print_json, session};
-use crate::prune::rebuild;
 use crate::ram::RamOptions;
 use crate::report::ram;
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use host::error::{Failure, Kind, Result};
 use host::units::grouped;
+use prune::adversity;
 use recipe::Plan;
 use recipe::plan::PruneLevel;
 use trial::check::CheckOptions;
@@ -13,7 +14,6 @@ use super::args::{Accel, GoalArg, Group, ShrinkArgs, ShrinkLevel};
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{load, print, print_json, session};
-use crate::adversity;
 use crate::passes;
 use crate::shrinking::job::{self, ShrinkOptions, ShrunkSystem};
 use crate::shrinking::report::{Size, Stage};

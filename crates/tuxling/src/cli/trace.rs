@@ -6,14 +6,14 @@ use std::path::PathBuf;
 
 use host::error::{Failure, Result};
 use host::units::grouped;
+use prune::job::{TRACE_RUNS, Whole};
+use prune::trace::Coverage;
+use prune::trace::coverage::outside_names;
 
 use super::args::Trace;
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, session};
-use crate::prune::job::{TRACE_RUNS, Whole};
-use crate::trace::Coverage;
-use crate::trace::coverage::outside_names;
 
 /// Traces, and tells what ran.
 pub fn run(args: &Trace) -> Result<()> {

@@ -10,13 +10,13 @@ use host::session::Session;
 use measure::answer::{OptionStep, SCHEMA, Why};
 use measure::built;
 use measure::why::Inquiry;
+use prune::rebuild;
 use recipe::Plan;
 use serde::Serialize;
 
 use super::args::WhyArgs;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
-use crate::prune::rebuild;
 use crate::report::why;
 use crate::shrinking::answer::{self, Evidence, Said};
 

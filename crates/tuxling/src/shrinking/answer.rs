@@ -4,13 +4,13 @@
 use std::path::PathBuf;
 
 use host::error::{Failure, Kind, Result};
+use prune::certificate::Certificate;
+use prune::rebuild;
 use recipe::builtin;
 use recipe::plan::{Plan, RecipeOrigin};
 use serde::Serialize;
 
 use super::report::{Report, SCHEMA};
-use crate::prune::certificate::Certificate;
-use crate::prune::rebuild;
 
 /// The evidence that stands beside a recipe.
 #[derive(Debug)]

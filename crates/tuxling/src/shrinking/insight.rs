@@ -11,6 +11,8 @@ use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
 use measure::built;
 use measure::bytes::Kernel;
+use prune::trace::conditions::Condition;
+use prune::trace::{Marked, Runner, executed};
 use recipe::Plan;
 use record::Outcome;
 use vm::machine::boot::Observation;
@@ -18,8 +20,6 @@ use vmlinux::Code;
 use vmlinux::attribution::What;
 
 use crate::passes::options::{Insight, Ran};
-use crate::trace::conditions::Condition;
-use crate::trace::{Marked, Runner, executed};
 
 /// How the functions begin that system calls come to
 /// (include/linux/syscalls.h, arch/x86/include/asm/syscall_wrapper.h).

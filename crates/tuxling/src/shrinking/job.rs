@@ -15,6 +15,8 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::session::{Session, process_failure};
 use host::units::Bytes;
+use prune::job::{PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
+use prune::{adversity, job as pruning, subject};
 use recipe::Plan;
 use recipe::config::{self, Values};
 use recipe::plan::{PruneLevel, Security};
@@ -27,11 +29,8 @@ use super::journal::StoreJournal;
 use super::report::{self, Report, SmallestRam, Stage};
 use super::trials::Trials;
 use super::written::{self, Evidence, Tiny};
-use crate::adversity;
 use crate::passes::options::{self, Fixed, Insight};
 use crate::passes::{OPTIONS, Ways, applets, constants};
-use crate::prune::job::{self as pruning, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
-use crate::prune::subject;
 use crate::ram::RamOptions;
 
 /// One trial takes no longer: a whole kernel has to fit.

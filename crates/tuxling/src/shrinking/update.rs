@@ -8,13 +8,12 @@ use builder::system::{self, BuildOptions};
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
+use prune::certificate::Certificate;
+use prune::job::{PruneOptions, Whole, certificate_path};
+use prune::{job as pruning, rebuild};
 use recipe::Plan;
 use record::Record;
 use serde::Serialize;
-
-use crate::prune::certificate::Certificate;
-use crate::prune::job::{self as pruning, PruneOptions, Whole, certificate_path};
-use crate::prune::rebuild;
 
 /// What an update changed.
 #[derive(Debug, Serialize)]

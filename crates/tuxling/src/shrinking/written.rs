@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
+use prune::certificate::Certificate;
 use recipe::config::{self, Values};
 use recipe::plan::{Plan, RecipeOrigin, Request};
 use recipe::{builtin, edit, fragment, raw};
@@ -13,7 +14,6 @@ use serde::Serialize;
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
 use super::report::Report;
-use crate::prune::certificate::Certificate;
 
 /// What comes with a result that was proven.
 #[derive(Clone, Copy, Debug)]

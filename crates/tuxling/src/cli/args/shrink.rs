@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use host::units::parse_duration;
+use prune::adversity::FLOOD;
 
 use super::{Accel, Common};
-use crate::adversity::FLOOD;
 
 /// `tuxling shrink`
 #[derive(Debug, clap::Args)]

@@ -20,7 +20,7 @@ use vmlinux::prune::FunctionIndex;
 use super::ranges::Ranges;
 use super::{Coverage, Marked};
 use crate::adversity::{self, Bench, Boot, CaseRecord};
-use crate::prune::subject::Subject;
+use crate::subject::Subject;
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.hardship/1";

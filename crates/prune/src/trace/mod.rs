@@ -26,7 +26,7 @@ use vm::machine::boot::Observation;
 use vmlinux::Code;
 use vmlinux::prune::{FunctionAddress, FunctionIndex, Wish, function_addresses};
 
-use crate::prune::subject::Subject;
+use crate::subject::Subject;
 use conditions::Condition;
 pub use coverage::Coverage;
 use coverage::{Covered, Run};
