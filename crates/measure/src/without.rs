@@ -14,8 +14,7 @@ use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
 use kbuild::Objects;
 use recipe::Plan;
-use recipe::config::{self, Values};
-use recipe::plan::Request;
+use recipe::config::{self, Request, Values};
 use serde::Serialize;
 use vmlinux::Elf;
 

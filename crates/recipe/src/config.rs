@@ -3,7 +3,23 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::Request;
+use serde::Serialize;
+
+/// One symbol that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Request {
+    /// Without `CONFIG_`.
+    pub symbol: String,
+    /// `y`, `m`, `n`, a number, or a text without its quotes and escapes.
+    pub value: String,
+    /// Whether `value` is a text (and quoted in `.config`).
+    pub quoted: bool,
+    /// Who asks: `pc-net.config:12`, `kernel.options`, `ramdisk.compress = "xz"`.
+    pub by: String,
+    /// Whether `n` also stands for "there is no such symbol": what tuxling asks
+    /// for by itself is for kernels of many versions.
+    pub lenient: bool,
+}
 
 /// The values of a `.config`: `n` for what is not set, texts with their quotes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,8 +2,7 @@
 
 use toml_edit::{DocumentMut, Item, Table, Value};
 
-use super::plan::Request;
-use crate::config::line;
+use crate::config::{Request, line};
 
 /// The recipe's text with these symbols asked for in its own `kernel.options`:
 /// the line that asks for one already is replaced, the others follow at the

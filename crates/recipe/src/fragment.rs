@@ -10,8 +10,8 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
-use super::plan::Request;
 use super::table;
+use crate::config::Request;
 
 /// Who asks for what stands in a recipe's own options.
 pub const OWN_OPTIONS: &str = "kernel.options";

@@ -16,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Board;
+use crate::config::Request;
 use crate::serial_port::SerialPort;
 
 /// A complete recipe.
@@ -192,22 +193,6 @@ pub enum BaseConfig {
         /// Its text.
         text: String,
     },
-}
-
-/// One symbol that is asked for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Request {
-    /// Without `CONFIG_`.
-    pub symbol: String,
-    /// `y`, `m`, `n`, a number, or a text without its quotes and escapes.
-    pub value: String,
-    /// Whether `value` is a text (and quoted in `.config`).
-    pub quoted: bool,
-    /// Who asks: `pc-net.config:12`, `kernel.options`, `ramdisk.compress = "xz"`.
-    pub by: String,
-    /// Whether `n` also stands for "there is no such symbol": what tuxling asks
-    /// for by itself is for kernels of many versions.
-    pub lenient: bool,
 }
 
 /// A patch file, read.

@@ -3,9 +3,10 @@ use std::path::Path;
 use host::units::Bytes;
 use initramfs::Compression;
 
-use super::plan::{CheckKind, FileKind, GuestCommand, NetworkMode, Request, StaticAddress};
+use super::plan::{CheckKind, FileKind, GuestCommand, NetworkMode, StaticAddress};
 use super::*;
 use crate::board;
+use crate::config::Request;
 
 /// The smallest recipe without errors.
 const LEAST: &str = "board = \"pc\"\n[userland]\nbusybox = [\"sh\"]\n";

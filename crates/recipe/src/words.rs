@@ -159,6 +159,14 @@ pub fn file_name(typed: &str) -> Result<String, Wrong> {
     }
 }
 
+/// A text that is one line.
+pub fn one_line(text: &str) -> Result<String, Wrong> {
+    match text.contains(['\n', '\r']) {
+        true => Err(Wrong::new("this must be one line").help("remove the line ends")),
+        false => Ok(text.to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,10 +14,10 @@ use recipe::Arch;
 use recipe::config::{Values, parse};
 use serde::Serialize;
 
-use super::config::{self, Resolved};
+use super::config::Resolved;
 use super::device_tree::DeviceTree;
 use super::toolchain::{Tools, Versions};
-use super::{compiled, linker, objects};
+use super::{compiled, linker, make, objects};
 use crate::source::Source;
 
 /// The list of the files that a kernel was compiled from.
@@ -311,7 +311,7 @@ pub fn command(
     cflags: &[String],
     jobs: usize,
 ) -> Cmd {
-    config::make(source, objects, arch, tools)
+    make::make(source, objects, arch, tools)
         .arg(format!("-j{jobs}"))
         .arg(format!("KCFLAGS={}", cflags.join(" ")))
         .arg(arch.facts().image_target)

@@ -3,19 +3,19 @@
 //! fulfil.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::id::Id;
-use host::process::Cmd;
 use host::session::{Cached, Session, process_failure};
 use recipe::Arch;
-use recipe::config::{Values, effective, lines, met, parse};
-use recipe::plan::{BaseConfig, KernelPlan, Request, Toolchain};
+use recipe::config::{Request, Values, effective, lines, met, parse};
+use recipe::plan::{BaseConfig, KernelPlan};
 use serde::Serialize;
 
 use super::dropped::{self, Dropped};
+use super::make::{kconfig_tree, make};
 use super::toolchain::{Tools, Versions};
 use super::{kconfig, objects};
 use crate::source::Source;
@@ -52,24 +52,6 @@ struct RequestKey<'a> {
     base: &'a BaseConfig,
     requests: Vec<(&'a str, &'a str, bool)>,
     versions: &'a Versions,
-}
-
-/// Arguments that every `make` in the kernel's tree needs.
-pub fn make(source: &Source, objects: &Path, arch: Arch, tools: &Tools) -> Cmd {
-    let cmd = Cmd::new("make")
-        .arg("-C")
-        .arg(&source.tree)
-        .arg(format!("O={}", objects.display()))
-        .arg(format!("ARCH={}", arch.facts().kernel_arch))
-        .arg(format!("CC={}", tools.make_cc()))
-        .env("KBUILD_BUILD_TIMESTAMP", "1970-01-01 00:00:00 UTC")
-        .env("KBUILD_BUILD_USER", "tuxling")
-        .env("KBUILD_BUILD_HOST", "tuxling")
-        .env("KBUILD_BUILD_VERSION", "1");
-    match tools.kind {
-        Toolchain::Llvm => cmd.arg("LLVM=1"),
-        Toolchain::Gcc => cmd.arg(format!("CROSS_COMPILE={}", tools.cross)),
-    }
 }
 
 /// Completes the base configuration and the requests, and compares.
@@ -138,12 +120,6 @@ pub fn who(plan: &KernelPlan, symbol: &str) -> String {
         (None, BaseConfig::Target(target)) => format!("set by {target}"),
         (None, BaseConfig::File { name, .. }) => format!("set by {name}"),
     }
-}
-
-/// The object tree that keeps the built `conf`.
-pub(super) fn kconfig_tree(source: &Source, arch: Arch, session: &Session) -> Result<PathBuf> {
-    let folder = format!("kconfig-{}-{}", source.digest.short(), arch.facts().name);
-    Ok(session.cache.folder("objects")?.join(folder))
 }
 
 /// Lets the kernel's own tools complete the configuration, in a folder of its

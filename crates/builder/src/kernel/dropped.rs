@@ -5,8 +5,7 @@ use std::fmt;
 
 use host::error::Failure;
 use kconfig::{Configuration, RequestError};
-use recipe::config::{Values, met, spelled};
-use recipe::plan::Request;
+use recipe::config::{Request, Values, met, spelled};
 
 /// A request that the resolved configuration doesn't fulfil.
 #[derive(Clone, Debug, PartialEq, Eq)]

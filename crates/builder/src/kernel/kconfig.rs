@@ -22,9 +22,9 @@ use recipe::config::lines;
 use recipe::plan::{BaseConfig, KernelPlan};
 use serde::{Deserialize, Serialize};
 
-use super::config::{kconfig_tree, make};
 use super::objects;
 use super::toolchain::{Tools, Versions};
+use crate::kernel::make::{kconfig_tree, make};
 use crate::source::Source;
 
 /// A kernel's Kconfig tree for one architecture and tool chain.

@@ -9,6 +9,7 @@ pub mod dropped;
 pub mod fold;
 pub mod kconfig;
 pub mod linker;
+pub mod make;
 pub mod objects;
 pub mod redundant;
 pub mod relink;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use host::error::Result;
 use kconfig::{Configuration, Kconfig, Origin, parse_assignments};
-use recipe::config::spelled;
-use recipe::plan::{KernelPlan, Request};
+use recipe::config::{Request, spelled};
+use recipe::plan::KernelPlan;
 
 use super::config::who;
 use super::kconfig::Tree;

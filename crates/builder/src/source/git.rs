@@ -14,7 +14,7 @@ use host::error::{Failure, Kind, Result};
 use host::process::{Cmd, ProcessError};
 
 use super::{
-    Context, LockEntry, Mode, Request, Source, archive, command_failed, listed, source_of, tree,
+    Context, LockEntry, Mode, Request, Source, archive, command_failed, series, source_of, tree,
     unpack,
 };
 
@@ -52,7 +52,7 @@ pub fn obtain(
     if let Some(entry) = locked
         && let Some(found) = archive::have(request.package, entry, context)?
     {
-        listed::is_of_series(request, entry, series)?;
+        series::is_of_series(request, entry, series)?;
         return source_of(request, entry.clone(), found.tree, found.cached);
     }
     let folder = Id::of_bytes(url.as_bytes());
@@ -72,7 +72,7 @@ pub fn obtain(
     if let Some(locked) = locked.filter(|locked| locked.sha256 != entry.sha256) {
         return Err(changed(request, locked, &entry));
     }
-    listed::is_of_series(request, &entry, series)?;
+    series::is_of_series(request, &entry, series)?;
     let tree = archive::tree_path(request.package.name(), &entry, context.cache)?;
     let cached = tree.is_dir();
     if cached {

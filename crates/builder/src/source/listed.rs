@@ -3,7 +3,7 @@
 use host::error::{Failure, Kind, Result};
 use recipe::plan::OriginWish;
 
-use super::{Context, LockEntry, Mode, Request, Source, git, of_path, of_series, url, version};
+use super::{Context, Mode, Request, Source, git, of_path, of_series, series, url};
 
 /// Tries the origins, the one that the lock file names before the others.
 pub fn obtain(
@@ -43,7 +43,7 @@ fn one(request: &Request, series: &str, origin: &OriginWish, context: &Context) 
         OriginWish::Git { url, commit } => git::obtain(request, series, url, commit, context),
         OriginWish::Path(path) => {
             let source = of_path(request, path, context)?;
-            is_of_series(request, &source.lock_entry(), series)?;
+            series::is_of_series(request, &source.lock_entry(), series)?;
             Ok(source)
         }
     }
@@ -114,20 +114,4 @@ fn shown(origin: &OriginWish) -> String {
         OriginWish::Git { url, commit } => format!("{url}, commit {commit}"),
         OriginWish::Path(path) => path.display().to_string(),
     }
-}
-
-/// Refuses a tree of another version than the recipe names.
-pub fn is_of_series(request: &Request, entry: &LockEntry, series: &str) -> Result<()> {
-    if version::is_of_series(&entry.version, series) {
-        return Ok(());
-    }
-    let name = request.package.name();
-    Err(Failure::new(
-        Kind::Source,
-        format!(
-            "{} is {name} {}, and the recipe asks for {series}",
-            entry.origin, entry.version
-        ),
-    )
-    .help("change the version in the recipe, or the address"))
 }

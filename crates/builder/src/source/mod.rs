@@ -15,6 +15,7 @@ mod listed;
 pub mod lock;
 pub mod network;
 mod patch;
+mod series;
 pub mod tree;
 pub mod tree_diff;
 pub mod unpack;

@@ -11,7 +11,7 @@ use recipe::package::Package;
 
 use super::download::Download;
 use super::{
-    Context, LockEntry, Mode, Offer, Origin, Request, Source, archive, listed, source_of, tree,
+    Context, LockEntry, Mode, Offer, Origin, Request, Source, archive, series, source_of, tree,
 };
 
 /// What the lock file puts before an address.
@@ -131,7 +131,7 @@ pub fn obtain(
         }
     };
     entry.version = tree::version(request.package, &found.tree)?;
-    listed::is_of_series(request, &entry, series)?;
+    series::is_of_series(request, &entry, series)?;
     source_of(request, entry, found.tree, found.cached)
 }
 

@@ -16,8 +16,8 @@ use host::id::Id;
 use host::process::Cmd;
 use host::session::{Cached, Session, process_failure};
 use recipe::Arch;
-use recipe::config::{parse, spelled};
-use recipe::plan::{BusyboxPlan, Request};
+use recipe::config::{Request, parse, spelled};
+use recipe::plan::BusyboxPlan;
 use regex::Regex;
 use serde::Serialize;
 

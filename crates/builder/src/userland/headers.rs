@@ -10,7 +10,7 @@ use host::process::Cmd;
 use host::session::{Cached, Session, process_failure};
 use recipe::Arch;
 
-use crate::kernel::config;
+use crate::kernel::make;
 use crate::kernel::toolchain::Tools;
 use crate::source::Source;
 
@@ -60,7 +60,7 @@ pub fn build(
 
 /// The command that makes the headers in an object tree.
 pub fn command(source: &Source, objects: &Path, arch: Arch, tools: &Tools, jobs: usize) -> Cmd {
-    config::make(source, objects, arch, tools)
+    make::make(source, objects, arch, tools)
         .arg(format!("-j{jobs}"))
         .arg("headers")
 }

@@ -11,11 +11,11 @@ use super::schema::{
 use super::{
     Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Text, Userland,
 };
-use crate::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
+use crate::diagnostic::{Place, Placed, Problem, Problems, SourceId};
 use crate::plan::{Placement, PruneLevel, Security, Toolchain};
 use crate::serial_port::SerialPort;
 use crate::table::{self, Table};
-use crate::words;
+use crate::words::{self, one_line};
 
 /// The words for `compress`.
 pub const COMPRESSIONS: &[(&str, Compression)] = &[
@@ -123,13 +123,6 @@ fn read_kernel(problems: &Problems, t: &Table<'_>) -> Kernel {
 
 fn values(list: Given<Vec<Placed<String>>>) -> Vec<Placed<String>> {
     list.map_or_else(Vec::new, |list| list.value)
-}
-
-pub(super) fn one_line(text: &str) -> Result<String, Wrong> {
-    match text.contains(['\n', '\r']) {
-        true => Err(Wrong::new("this must be one line").help("remove the line ends")),
-        false => Ok(text.to_owned()),
-    }
 }
 
 fn read_userland(problems: &Problems, t: &Table<'_>) -> Userland {

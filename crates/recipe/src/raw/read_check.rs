@@ -1,12 +1,11 @@
 //! Reads the checks and exercises of a recipe.
 
-use super::read::one_line;
 use super::schema::{DHCP, ECHO, FETCH, PING, SLEEP};
 use super::{Check, Exercise, Given, What};
 use crate::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use crate::plan::{EchoProtocol, Expectation, GuestCommand, Via};
 use crate::table::{Schema, Table};
-use crate::words;
+use crate::words::{self, one_line};
 
 pub(super) fn read_check(problems: &Problems, t: &Table<'_>) -> Check {
     let kinds = ["run", "fetch", "dhcp", "ping", "echo", "sleep"];

@@ -5,7 +5,8 @@
 use initramfs::Compression;
 
 use crate::Board;
-use crate::plan::{NetworkMode, NetworkPlan, Placement, RamdiskPlan, Request};
+use crate::config::Request;
+use crate::plan::{NetworkMode, NetworkPlan, Placement, RamdiskPlan};
 use crate::{fragment, raw};
 
 /// What the user land needs of the kernel.

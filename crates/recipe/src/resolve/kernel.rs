@@ -3,9 +3,10 @@
 use initramfs::Compression;
 
 use super::{Context, sources};
+use crate::config::Request;
 use crate::diagnostic::{Placed, Wrong};
 use crate::package::Package;
-use crate::plan::{BaseConfig, KernelPlan, PatchFile, Request, Toolchain};
+use crate::plan::{BaseConfig, KernelPlan, PatchFile, Toolchain};
 use crate::raw::{self, Given};
 use crate::{fragment, words};
 

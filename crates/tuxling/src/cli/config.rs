@@ -7,6 +7,7 @@ mod look;
 mod merge;
 mod minimize;
 mod told;
+mod unmet;
 
 use builder::kernel::config::who;
 use builder::kernel::dropped::unknown;

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use builder::kernel::{self, Tools, config};
+use builder::kernel::{self, Tools, make};
 use builder::source::{LockFile, Source};
 use builder::system::{BuildOptions, output_folder};
 use builder::userland::{headers, musl};
@@ -44,7 +44,7 @@ fn write_build(
     let mut all = || -> std::fmt::Result {
         say("sources", source_lines(plan))?;
         let make = |target: &str| {
-            config::make(&linux, &objects, arch, &tools)
+            make::make(&linux, &objects, arch, &tools)
                 .arg(target)
                 .to_line()
         };

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use kconfig::Configuration;
 
-use super::options::Fixed;
 use super::{CONSTANTS, Edit, Way, request};
+use crate::passes::fixed::Fixed;
 
 /// An option and the values to be tried, the mildest first.
 struct Constant {

@@ -3,6 +3,7 @@
 
 pub mod applets;
 pub mod constants;
+pub mod fixed;
 pub mod options;
 pub mod security;
 
@@ -10,7 +11,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use initramfs::Compression;
-use recipe::plan::{BusyboxPlan, Request};
+use recipe::config::Request;
+use recipe::plan::BusyboxPlan;
 use recipe::{Plan, fragment, init};
 use shrink::passes::{AllAtOnce, Alternatives, DeltaDebugging, GroupTesting, Minimality};
 use shrink::{Alternative, Candidate, Change, ChangeId, Space, Turn};

@@ -9,6 +9,7 @@ use kconfig::{Configuration, SymbolId, SymbolKind, Tristate};
 use serde::{Deserialize, Serialize};
 use shrink::ChangeId;
 
+use super::fixed::Fixed;
 use super::security::is_security;
 use super::{CONSTANTS, Edit, INSIDE, MESSAGES, UNUSED, USED, Way, Ways, constants, request};
 
@@ -44,23 +45,6 @@ impl Insight {
         // Few objects are named twice; no more than all are compiled.
         let objects = objects.min(self.objects.reasons.len()) as u32;
         TRIAL + OBJECT * objects
-    }
-}
-
-/// Options that no search turns off: the recipe's own words stand for them, or
-/// they protect.
-#[derive(Clone, Debug, Default)]
-pub struct Fixed {
-    /// Symbols, without `CONFIG_`.
-    pub symbols: BTreeSet<String>,
-    /// Whether security may go as well.
-    pub security_off: bool,
-}
-
-impl Fixed {
-    /// Whether a symbol stays as it is.
-    pub fn has(&self, symbol: &str) -> bool {
-        self.symbols.contains(symbol) || (!self.security_off && is_security(symbol))
     }
 }
 

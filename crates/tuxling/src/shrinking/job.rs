@@ -29,7 +29,8 @@ use super::journal::StoreJournal;
 use super::report::{self, Report, SmallestRam, Stage};
 use super::trials::Trials;
 use super::written::{self, Evidence, Tiny};
-use crate::passes::options::{self, Fixed, Insight};
+use crate::passes::fixed::Fixed;
+use crate::passes::options::{self, Insight};
 use crate::passes::{OPTIONS, Ways, applets, constants};
 use crate::ram::RamOptions;
 

@@ -20,7 +20,7 @@ use shrink::{Answer, Cost, Executor, Identity, Outcome, Trial, Work};
 use trial::check::{self, CheckOptions};
 
 use crate::passes::Ways;
-use crate::passes::options::Fixed;
+use crate::passes::fixed::Fixed;
 
 /// How often it is looked whether a trial is still wanted.
 const LOOK: Duration = Duration::from_millis(200);

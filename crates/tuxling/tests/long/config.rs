@@ -8,7 +8,7 @@ use builder::system::obtain_linux;
 use host::Cache;
 use host::process::{Cancel, Processes};
 use host::session::{Session, Silent};
-use recipe::plan::Request;
+use recipe::config::Request;
 
 use crate::fixture::{cache, pc_net};
 

@@ -4,16 +4,17 @@
 use std::fs;
 use std::path::PathBuf;
 
-use builder::kernel::dropped::{self, Dropped};
+use builder::kernel::dropped::Dropped;
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
-use kconfig::{Configuration, RequestError, SymbolType, UserValue};
+use kconfig::{RequestError, SymbolType, UserValue};
 use recipe::Plan;
-use recipe::config::line;
+use recipe::config::{Request, line};
 use recipe::edit::set_options;
-use recipe::plan::{RecipeOrigin, Request};
+use recipe::plan::RecipeOrigin;
 
 use super::told::{Told, ToldChange, changes, show};
+use super::unmet::dropped_by;
 use super::{Subject, merge, unknown_symbol};
 use crate::cli::{print, print_json};
 
@@ -163,20 +164,6 @@ impl Edit {
             path,
             text,
         })
-    }
-}
-
-/// Why a request doesn't hold, if it doesn't. That an unknown symbol be off
-/// says nothing, unless tuxling itself asks for it: some kernels have it.
-pub(super) fn dropped_by(request: &Request, after: &Configuration<'_>) -> Option<Dropped> {
-    let asked = after
-        .tree()
-        .request(&request.symbol, &recipe::config::spelled(request));
-    match asked {
-        Ok(asked) if after.holds(&asked) => None,
-        Ok(asked) => Some(dropped::one(request, after.value(asked.symbol), after)),
-        Err(RequestError::UnknownOption { .. }) if request.lenient && request.value == "n" => None,
-        Err(_) => Some(dropped::one(request, "n", after)),
     }
 }
 

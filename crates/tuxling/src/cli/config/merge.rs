@@ -6,16 +6,16 @@ use builder::kernel::config::who;
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use kconfig::Configuration;
-use recipe::config::line;
+use recipe::config::{Request, line};
 use recipe::diagnostic::{Problem, Problems, RecipeErrors};
 use recipe::files::Files;
 use recipe::fragment;
-use recipe::plan::{KernelPlan, Request};
+use recipe::plan::KernelPlan;
 use serde::Serialize;
 
 use super::Subject;
-use super::change::dropped_by;
 use super::told::{ToldChange, changes, commented};
+use super::unmet::dropped_by;
 use crate::cli::{cwd, print, print_json};
 
 /// What is told.

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use builder::kernel::redundant::{self, Redundant};
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
-use recipe::config::{effective, line};
+use recipe::config::{Request, effective, line};
 use recipe::edit::remove_options;
 use recipe::fragment::OWN_OPTIONS;
-use recipe::plan::Request;
 use serde::Serialize;
 
 use super::Subject;
-use super::change::{dropped_by, own_file};
+use super::change::own_file;
 use super::told::commented;
+use super::unmet::dropped_by;
 use crate::cli::{print, print_json};
 
 /// What is told.
