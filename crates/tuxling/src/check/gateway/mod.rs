@@ -17,7 +17,7 @@ mod reassembly;
 mod relay;
 mod weather;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -177,6 +177,7 @@ impl Gateway {
             flooded: 0,
             series: 0,
             expected: BTreeMap::new(),
+            unanswered: VecDeque::new(),
             reassembly: Reassembly::default(),
             calm_at: Duration::ZERO,
         };
@@ -220,6 +221,12 @@ const CALM_AGAIN: Duration = Duration::from_millis(200);
 /// More than this isn't put on the way to a guest that doesn't read.
 const MOST_OUTGOING: usize = 256 << 10;
 
+/// So many pings in fragments wait for their answer at a time.
+const PINGS_UNDER_WAY: usize = 6;
+
+/// A ping that has no answer by then won't get one.
+const ANSWER_LIMIT: Duration = Duration::from_millis(400);
+
 /// The longest frame that is taken.
 const LONGEST_FRAME: usize = 64 << 10;
 
@@ -239,6 +246,8 @@ struct Work {
     series: u64,
     /// Their pings that have not been answered yet.
     expected: BTreeMap<u64, Answer>,
+    /// When the last pings were sent that must be answered.
+    unanswered: VecDeque<(u64, Duration)>,
     reassembly: Reassembly,
     calm_at: Duration,
 }
@@ -313,8 +322,9 @@ impl Work {
         while self.host.ready()
             && self.reassembly.fragments < self.weather.fragments
             && self.outgoing.len() < MOST_OUTGOING
+            && self.may_ping(now)
         {
-            self.send_series();
+            self.send_series(now);
         }
         let wanted = self.weather.flood + self.weather.fragments;
         let over = wanted > 0
@@ -327,14 +337,17 @@ impl Work {
     }
 
     /// Sends the next packet in fragments.
-    fn send_series(&mut self) {
+    fn send_series(&mut self, now: Duration) {
         let Series { frames, answer } = reassembly::series(self.weather.seed, self.series);
         for frame in &frames {
             put_frame(&mut self.outgoing, frame);
         }
         self.reassembly.fragments += frames.len() as u64;
         match answer {
-            Answer::Wanted => self.reassembly.whole += 1,
+            Answer::Wanted => {
+                self.reassembly.whole += 1;
+                self.unanswered.push_back((self.series, now));
+            }
             Answer::Refused => self.reassembly.overlapping += 1,
             Answer::Untold => {}
         }
@@ -342,6 +355,19 @@ impl Work {
             self.expected.insert(self.series, answer);
         }
         self.series += 1;
+    }
+
+    /// Whether few pings wait for their answer: a guest's network drops what
+    /// comes faster than it answers, and then nothing would be shown.
+    fn may_ping(&mut self, now: Duration) -> bool {
+        while let Some((series, sent)) = self.unanswered.front() {
+            if self.expected.contains_key(series) && now < *sent + ANSWER_LIMIT {
+                break;
+            }
+            self.unanswered.pop_front();
+        }
+        let waits = |(series, _): &&(u64, Duration)| self.expected.contains_key(series);
+        self.unanswered.iter().filter(waits).count() < PINGS_UNDER_WAY
     }
 
     /// Counts what shows that fragments were put together.
