@@ -170,9 +170,9 @@ pub const ALL: &[Case] = &[
     },
 ];
 
-/// A client renews at half of it. BusyBox's takes anything under 30 s for 30 s
+/// A client renews at half of it. BusyBox's takes anything under 32 s for 32 s
 /// (networking/udhcp/dhcpc.c).
-const RENEWED_LEASE: Duration = Duration::from_secs(30);
+const RENEWED_LEASE: Duration = Duration::from_secs(32);
 
 /// So many renewals are seen.
 const RENEWALS: u32 = 2;

@@ -17,7 +17,7 @@ mod reassembly;
 mod relay;
 mod weather;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -177,7 +177,8 @@ impl Gateway {
             flooded: 0,
             series: 0,
             expected: BTreeMap::new(),
-            unanswered: VecDeque::new(),
+            acknowledged: 0,
+            answered_at: Duration::ZERO,
             reassembly: Reassembly::default(),
             calm_at: Duration::ZERO,
         };
@@ -221,10 +222,11 @@ const CALM_AGAIN: Duration = Duration::from_millis(200);
 /// More than this isn't put on the way to a guest that doesn't read.
 const MOST_OUTGOING: usize = 256 << 10;
 
-/// So many pings in fragments wait for their answer at a time.
-const PINGS_UNDER_WAY: usize = 6;
+/// So many fragments are sent ahead of the guest's answers: with those of one
+/// packet more, no more than a card's ring has places for.
+const FRAGMENTS_UNDER_WAY: u64 = 60;
 
-/// A ping that has no answer by then won't get one.
+/// Who doesn't answer for so long won't.
 const ANSWER_LIMIT: Duration = Duration::from_millis(400);
 
 /// The longest frame that is taken.
@@ -244,10 +246,12 @@ struct Work {
     flooded: u64,
     /// How many packets in fragments were sent.
     series: u64,
-    /// Their pings that have not been answered yet.
-    expected: BTreeMap<u64, Answer>,
-    /// When the last pings were sent that must be answered.
-    unanswered: VecDeque<(u64, Duration)>,
+    /// Their pings that have not been answered yet, and how many fragments were
+    /// sent up to the end of each.
+    expected: BTreeMap<u64, (Answer, u64)>,
+    /// So many fragments the guest has taken, as its answers show.
+    acknowledged: u64,
+    answered_at: Duration,
     reassembly: Reassembly,
     calm_at: Duration,
 }
@@ -288,7 +292,7 @@ impl Work {
         let mut busy = self.read(guest)?;
         let now = self.started.elapsed();
         while let Some(frame) = self.take_frame()? {
-            self.note_answer(&frame);
+            self.note_answer(&frame, now);
             self.from_guest.send(now, frame);
             busy = true;
         }
@@ -322,9 +326,9 @@ impl Work {
         while self.host.ready()
             && self.reassembly.fragments < self.weather.fragments
             && self.outgoing.len() < MOST_OUTGOING
-            && self.may_ping(now)
+            && self.may_send(now)
         {
-            self.send_series(now);
+            self.send_series();
         }
         let wanted = self.weather.flood + self.weather.fragments;
         let over = wanted > 0
@@ -337,47 +341,52 @@ impl Work {
     }
 
     /// Sends the next packet in fragments.
-    fn send_series(&mut self, now: Duration) {
+    fn send_series(&mut self) {
         let Series { frames, answer } = reassembly::series(self.weather.seed, self.series);
         for frame in &frames {
             put_frame(&mut self.outgoing, frame);
         }
         self.reassembly.fragments += frames.len() as u64;
         match answer {
-            Answer::Wanted => {
-                self.reassembly.whole += 1;
-                self.unanswered.push_back((self.series, now));
-            }
+            Answer::Wanted => self.reassembly.whole += 1,
             Answer::Refused => self.reassembly.overlapping += 1,
             Answer::Untold => {}
         }
         if answer != Answer::Untold {
-            self.expected.insert(self.series, answer);
+            let sent = self.reassembly.fragments;
+            self.expected.insert(self.series, (answer, sent));
         }
         self.series += 1;
     }
 
-    /// Whether few pings wait for their answer: a guest's network drops what
-    /// comes faster than it answers, and then nothing would be shown.
-    fn may_ping(&mut self, now: Duration) -> bool {
-        while let Some((series, sent)) = self.unanswered.front() {
-            if self.expected.contains_key(series) && now < *sent + ANSWER_LIMIT {
-                break;
-            }
-            self.unanswered.pop_front();
+    /// Whether few fragments are under way: a guest's card drops what comes
+    /// faster than it is taken, and then nothing would be shown. A guest takes
+    /// frames in order, so an answer tells of all that was sent before it.
+    fn may_send(&mut self, now: Duration) -> bool {
+        if self.reassembly.fragments - self.acknowledged <= FRAGMENTS_UNDER_WAY {
+            return true;
         }
-        let waits = |(series, _): &&(u64, Duration)| self.expected.contains_key(series);
-        self.unanswered.iter().filter(waits).count() < PINGS_UNDER_WAY
+        let silent = now >= self.answered_at + ANSWER_LIMIT;
+        if silent {
+            self.acknowledged = self.reassembly.fragments;
+            self.answered_at = now;
+        }
+        silent
     }
 
     /// Counts what shows that fragments were put together.
-    fn note_answer(&mut self, frame: &[u8]) {
+    fn note_answer(&mut self, frame: &[u8], now: Duration) {
         let number = reassembly::answered(frame);
-        match number.and_then(|number| self.expected.remove(&number)) {
-            Some(Answer::Wanted) => self.reassembly.answered += 1,
-            Some(Answer::Refused) => self.reassembly.overlapping_answered += 1,
-            Some(Answer::Untold) | None => {}
+        let Some((answer, sent)) = number.and_then(|number| self.expected.remove(&number)) else {
+            return;
+        };
+        match answer {
+            Answer::Wanted => self.reassembly.answered += 1,
+            Answer::Refused => self.reassembly.overlapping_answered += 1,
+            Answer::Untold => {}
         }
+        self.acknowledged = self.acknowledged.max(sent);
+        self.answered_at = now;
     }
 
     fn read(&mut self, guest: &mut TcpStream) -> io::Result<bool> {
