@@ -177,6 +177,8 @@ impl Gateway {
             flooded: 0,
             series: 0,
             expected: BTreeMap::new(),
+            acknowledged: 0,
+            answered_at: Duration::ZERO,
             reassembly: Reassembly::default(),
             calm_at: Duration::ZERO,
         };
@@ -220,6 +222,13 @@ const CALM_AGAIN: Duration = Duration::from_millis(200);
 /// More than this isn't put on the way to a guest that doesn't read.
 const MOST_OUTGOING: usize = 256 << 10;
 
+/// So many fragments are sent ahead of the guest's answers: with those of one
+/// packet more, no more than a card's ring has places for.
+const FRAGMENTS_UNDER_WAY: u64 = 60;
+
+/// Who doesn't answer for so long won't.
+const ANSWER_LIMIT: Duration = Duration::from_millis(400);
+
 /// The longest frame that is taken.
 const LONGEST_FRAME: usize = 64 << 10;
 
@@ -237,8 +246,12 @@ struct Work {
     flooded: u64,
     /// How many packets in fragments were sent.
     series: u64,
-    /// Their pings that have not been answered yet.
-    expected: BTreeMap<u64, Answer>,
+    /// Their pings that have not been answered yet, and how many fragments were
+    /// sent up to the end of each.
+    expected: BTreeMap<u64, (Answer, u64)>,
+    /// So many fragments the guest has taken, as its answers show.
+    acknowledged: u64,
+    answered_at: Duration,
     reassembly: Reassembly,
     calm_at: Duration,
 }
@@ -279,7 +292,7 @@ impl Work {
         let mut busy = self.read(guest)?;
         let now = self.started.elapsed();
         while let Some(frame) = self.take_frame()? {
-            self.note_answer(&frame);
+            self.note_answer(&frame, now);
             self.from_guest.send(now, frame);
             busy = true;
         }
@@ -313,6 +326,7 @@ impl Work {
         while self.host.ready()
             && self.reassembly.fragments < self.weather.fragments
             && self.outgoing.len() < MOST_OUTGOING
+            && self.may_send(now)
         {
             self.send_series();
         }
@@ -339,19 +353,40 @@ impl Work {
             Answer::Untold => {}
         }
         if answer != Answer::Untold {
-            self.expected.insert(self.series, answer);
+            let sent = self.reassembly.fragments;
+            self.expected.insert(self.series, (answer, sent));
         }
         self.series += 1;
     }
 
-    /// Counts what shows that fragments were put together.
-    fn note_answer(&mut self, frame: &[u8]) {
-        let number = reassembly::answered(frame);
-        match number.and_then(|number| self.expected.remove(&number)) {
-            Some(Answer::Wanted) => self.reassembly.answered += 1,
-            Some(Answer::Refused) => self.reassembly.overlapping_answered += 1,
-            Some(Answer::Untold) | None => {}
+    /// Whether few fragments are under way: a guest's card drops what comes
+    /// faster than it is taken, and then nothing would be shown. A guest takes
+    /// frames in order, so an answer tells of all that was sent before it.
+    fn may_send(&mut self, now: Duration) -> bool {
+        if self.reassembly.fragments - self.acknowledged <= FRAGMENTS_UNDER_WAY {
+            return true;
         }
+        let silent = now >= self.answered_at + ANSWER_LIMIT;
+        if silent {
+            self.acknowledged = self.reassembly.fragments;
+            self.answered_at = now;
+        }
+        silent
+    }
+
+    /// Counts what shows that fragments were put together.
+    fn note_answer(&mut self, frame: &[u8], now: Duration) {
+        let number = reassembly::answered(frame);
+        let Some((answer, sent)) = number.and_then(|number| self.expected.remove(&number)) else {
+            return;
+        };
+        match answer {
+            Answer::Wanted => self.reassembly.answered += 1,
+            Answer::Refused => self.reassembly.overlapping_answered += 1,
+            Answer::Untold => {}
+        }
+        self.acknowledged = self.acknowledged.max(sent);
+        self.answered_at = now;
     }
 
     fn read(&mut self, guest: &mut TcpStream) -> io::Result<bool> {

@@ -97,9 +97,9 @@ fn whole(r: &mut fastrand::Rng, number: u64) -> Series {
         0 => pieces.reverse(),
         1 => r.shuffle(&mut pieces),
         2 => {
-            let twice = pieces[r.usize(..pieces.len())].clone();
+            // One that comes behind the last missing one begins a packet of its own.
+            let twice = pieces[r.usize(..pieces.len().max(2) - 1)].clone();
             let at = r.usize(..pieces.len());
-            // Behind the last missing one it would begin a packet of its own.
             pieces.insert(at, twice);
         }
         _ => {}
