@@ -11,10 +11,10 @@ use recipe::plan::PruneLevel;
 use record::Outcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use vm::boot::{BootReport, Observation};
 use vm::check::agent;
-use vm::machine::boot::{BootReport, Observation, TrapWords};
 use vm::machine::gdb::TrapSeen;
-use vm::machine::traps::KernelTraps;
+use vm::machine::traps::{KernelTraps, TrapWords};
 use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TRAP_RECORD};
 
 use super::policy::Kept;

@@ -20,12 +20,12 @@ use record::{
     BootRecord, CheckOutcome, Database, MemRecord, Outcome, RamRecord, Record, store_path,
 };
 use serde::Serialize;
+use vm::boot::apparatus::BoardLines;
+use vm::boot::watch::Progress;
+use vm::boot::{self, BootReport, BootRequest, CountedBoot, Observation};
 use vm::check::agent::{self, GuestCompiler};
-use vm::machine::apparatus::BoardLines;
-use vm::machine::boot::{self, BootReport, BootRequest, CountedBoot, Observation};
 use vm::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
 use vm::machine::traps::KernelTraps;
-use vm::machine::watch::Progress;
 
 use super::{built_record, diagnosis};
 

@@ -6,10 +6,10 @@ use builder::system::System;
 use host::units::Bytes;
 use recipe::{Plan, config, fragment};
 use record::{Diagnosis, Outcome};
+use vm::boot::BootReport;
 use vm::check::agent;
 use vm::check::diagnosis::listing::{Elf, Listing};
 use vm::check::diagnosis::{Known, diagnose};
-use vm::machine::boot::BootReport;
 use vm::machine::qemu::{Accelerator, Machine};
 
 /// Texts of a boot that passed and is to be looked at all the same.

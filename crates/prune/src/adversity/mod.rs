@@ -23,11 +23,11 @@ use recipe::Plan;
 use recipe::plan::{CheckKind, CheckPlan, Expectation, GuestCommand, Via};
 use record::{CheckOutcome, Outcome};
 use trial::check::{self, GuestPrograms};
+use vm::boot::watch::Progress;
+use vm::boot::{self, BootReport, BootRequest, Observation};
 use vm::check::agent::ADVERSARY;
 use vm::check::gateway::{Deeds, Weather};
-use vm::machine::boot::{self, BootReport, BootRequest, Observation};
 use vm::machine::qemu::Accelerator;
-use vm::machine::watch::Progress;
 
 /// The version of the result's format.
 pub const SCHEMA: &str = "tuxling.adversity/1";

@@ -14,7 +14,7 @@ use recipe::Plan;
 use record::Outcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use vm::machine::boot::Observation;
+use vm::boot::Observation;
 use vmlinux::prune::FunctionIndex;
 
 use super::ranges::Ranges;

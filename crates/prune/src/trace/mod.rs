@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
 use record::Outcome;
-use vm::machine::boot::Observation;
+use vm::boot::Observation;
 use vmlinux::Code;
 use vmlinux::prune::{FunctionAddress, FunctionIndex, Wish, function_addresses};
 

@@ -9,7 +9,7 @@ use host::error::{Failure, Kind, Result};
 use host::session::{Session, process_failure};
 use recipe::{Plan, config};
 use trial::check;
-use vm::machine::boot::{self, BootReport, BootRequest, Observation};
+use vm::boot::{self, BootReport, BootRequest, Observation};
 use vm::machine::qemu::Accelerator;
 use vm::machine::traps;
 use vmlinux::Code;

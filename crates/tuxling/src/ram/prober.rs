@@ -11,7 +11,7 @@ use measure::memory;
 use recipe::Plan;
 use record::{Database, Record, remember, store_path};
 use trial::check::{self, Bench, CheckOptions};
-use vm::machine::boot::{self, BootReport, BootRequest};
+use vm::boot::{self, BootReport, BootRequest};
 use vm::machine::inspect::InspectWish;
 
 use super::search::{Oracle, Tally};
@@ -221,7 +221,7 @@ impl<'a> Prober<'a> {
         let progress = self.session.progress;
         progress.begin(name);
         let started = Instant::now();
-        let mut told = |event: vm::machine::watch::Progress<'_>| {
+        let mut told = |event: vm::boot::watch::Progress<'_>| {
             check::tell(self.session, &event);
         };
         let report = boot::boot(&self.session.processes, request, &mut told).map_err(

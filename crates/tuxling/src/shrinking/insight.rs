@@ -15,7 +15,7 @@ use prune::trace::conditions::Condition;
 use prune::trace::{Marked, Runner, executed};
 use recipe::Plan;
 use record::Outcome;
-use vm::machine::boot::Observation;
+use vm::boot::Observation;
 use vmlinux::Code;
 use vmlinux::attribution::What;
 

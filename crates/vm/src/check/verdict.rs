@@ -12,7 +12,8 @@ use regex::bytes::Regex;
 
 use super::echo::Echo;
 use super::protocol::{End, Ended};
-use super::wire::{self, Mac, Packet};
+use super::wire::{self, Packet};
+use crate::machine::qemu::Mac;
 
 /// How much of an unexpected output a detail shows.
 const SHOWN: usize = 300;

@@ -10,15 +10,22 @@ use std::net::Ipv4Addr;
 
 use recipe::plan::EchoProtocol;
 
+use crate::machine::qemu::Mac;
+
 /// No packet is longer: the writer's snapshot length is 65,536.
 const PACKET_LIMIT: usize = 1 << 18;
 
 /// So many packets are kept: a flood doesn't fill the memory.
 const PACKETS_LIMIT: usize = 100_000;
 
-/// An Ethernet address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Mac(pub [u8; 6]);
+/// What was seen of DHCP on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DhcpTraffic {
+    /// The guest's card asked for a lease.
+    pub wanted: bool,
+    /// A server gave it one.
+    pub given: bool,
+}
 
 /// A packet that a check is interested in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,13 +1,9 @@
-//! Machines: the boards that QEMU (or a person) boots, and booting them.
+//! Machines: QEMU's command line, and what can be had of a machine while it
+//! runs: its console, its serial lines, its registers, its traps.
 
-pub mod apparatus;
-pub mod boot;
-mod capture;
 pub mod console;
 pub mod gdb;
 pub mod inspect;
 pub mod qemu;
 pub mod serial;
 pub mod traps;
-mod vigil;
-pub mod watch;

@@ -16,7 +16,9 @@ use recipe::board::{Board, Port};
 use recipe::plan::StaticAddress;
 use serde::{Deserialize, Serialize};
 
-use crate::check::wire::Mac;
+/// An Ethernet address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Mac(pub [u8; 6]);
 
 /// The address of the guest's network card: QEMU's own default.
 pub const GUEST_MAC: Mac = Mac([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
@@ -139,7 +141,7 @@ pub struct Files {
     /// What the console prints.
     pub console: PathBuf,
     /// The base of the two paths through which a console takes keys
-    /// ([`super::apparatus::console_with_keys`]); a console that takes none is
+    /// ([`crate::boot::apparatus::console_with_keys`]); a console that takes none is
     /// a plain file, and two boots under `-icount` are equal.
     pub keys: Option<PathBuf>,
     /// What the checks' agent says.

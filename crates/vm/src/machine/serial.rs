@@ -92,7 +92,7 @@ impl Line {
 }
 
 /// Writes to what doesn't block.
-pub(super) fn send_all(to: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn send_all(to: &mut File, mut bytes: &[u8]) -> io::Result<()> {
     let started = Instant::now();
     while !bytes.is_empty() {
         match to.write(bytes) {

@@ -7,8 +7,22 @@ use host::error::{Failure, Kind, Result};
 use vmlinux::Code;
 use vmlinux::prune::{TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED, find_trap};
 
-use super::boot::{TrapWords, Traps};
 use super::gdb::{TrapPoints, TrapSeen};
+
+/// The traps of a pruned kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Traps<'a> {
+    /// Where they show.
+    pub points: &'a TrapPoints,
+    /// What their addresses mean, for people.
+    pub words: &'a dyn TrapWords,
+}
+
+/// Says what the addresses of a trap mean.
+pub trait TrapWords: std::fmt::Debug {
+    /// Which function was missed, and who called it.
+    fn words(&self, seen: &TrapSeen) -> String;
+}
 
 /// A linked kernel that has traps.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use recipe::config::Values;
 use recipe::plan::{NetworkMode, NetworkPlan};
 use record::{CheckOutcome, CheckRecord, Diagnosis, Outcome};
 
-use crate::machine::watch::DhcpTraffic;
+use crate::check::wire::DhcpTraffic;
 use listing::Listing;
 
 /// All that is known of a boot that has ended.

@@ -10,14 +10,14 @@ use recipe::plan::{CheckKind, CheckPlan, ExercisePlan, GuestCommand, Via};
 use record::{CheckOutcome, CheckRecord, ExerciseRecord, GuestMemory, RamRecord, meminfo_kib};
 
 use super::capture::{self, Capture};
-use super::console::{Scanner, Trouble};
-use super::qemu::{Files, GUEST_MAC};
 use crate::check::echo::{Echo, EchoServers};
 use crate::check::http::FileServer;
 use crate::check::protocol::{self, Ended, Message, Subject, When};
 use crate::check::typist::{Event, Typist};
 use crate::check::verdict::{self, Outside, Seen, ServedFile};
-use crate::check::wire::{self, Mac};
+use crate::check::wire::{self, DhcpTraffic};
+use crate::machine::console::{Scanner, Trouble};
+use crate::machine::qemu::{Files, GUEST_MAC, Mac};
 
 /// So much is read of a file at a time.
 const PIECE: usize = 1 << 16;
@@ -80,15 +80,6 @@ pub struct FirstPass {
     pub after: Duration,
     /// The guest's cycle counter; `None` where there is none.
     pub ticks: Option<u64>,
-}
-
-/// What was seen of DHCP on the wire.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DhcpTraffic {
-    /// The guest's card asked for a lease.
-    pub wanted: bool,
-    /// A server gave it one.
-    pub given: bool,
 }
 
 /// What a boot runs on.

@@ -5,8 +5,14 @@
 //! is no connection to be lost, and QEMU never waits for a reader, so that two
 //! boots under `-icount` are equal.
 
+pub mod apparatus;
+mod capture;
+mod files;
+mod request;
+mod vigil;
+pub mod watch;
+
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -14,22 +20,25 @@ use host::error::{Failure, Kind, Result};
 use host::process::{Cmd, ProcessError, Processes};
 use host::session::missing_tool;
 use host::units::Bytes;
-use recipe::plan::{CheckKind, CheckPlan, EchoProtocol, ExercisePlan, GATEWAY, Via};
+use recipe::plan::{CheckKind, CheckPlan, EchoProtocol, GATEWAY, Via};
 use record::{CheckRecord, ExerciseRecord, GuestMemory, Outcome, RamRecord};
 
-use super::apparatus::{self, Apparatus, BoardLines};
-use super::console::last_lines;
-use super::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
-use super::inspect::{self, InspectWish, Inspection};
-use super::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
-use super::vigil::{BOARD_WAIT, Vigil};
-use super::watch::{DhcpTraffic, FirstPass, On, Progress, Watch};
-use crate::check::agent::{self, Pause, PlanInput};
+use crate::check::agent::{self, PlanInput};
 use crate::check::echo::EchoServers;
-use crate::check::gateway::{Deeds, Gateway, Weather};
+use crate::check::gateway::{Deeds, Gateway};
 use crate::check::http::{FileServer, random_word};
 use crate::check::outcome::{self, BootEnd, BootFacts};
 use crate::check::typist::{Calling, Typist};
+use crate::check::wire::DhcpTraffic;
+use crate::machine::console::last_lines;
+use crate::machine::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
+use crate::machine::inspect::{self, Inspection};
+use crate::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
+use apparatus::{Apparatus, BoardLines};
+use files::{read_ends, remove};
+pub use request::{BootRequest, Observation};
+use vigil::{BOARD_WAIT, Vigil};
+use watch::{FirstPass, On, Progress, Watch};
 
 /// How often the files are looked at.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -43,67 +52,6 @@ const CONSOLE_KEPT: u64 = 256 << 10;
 
 /// How many of the console's last lines a message shows.
 const LINES_SHOWN: usize = 20;
-
-/// A boot to be done.
-#[derive(Clone, Debug)]
-pub struct BootRequest<'a> {
-    /// The machine as it is shipped: its ramdisk without the agent, its command
-    /// line as the recipe has it.
-    pub machine: Machine,
-    /// What it must do.
-    pub checks: &'a [CheckPlan],
-    /// What is run besides.
-    pub exercises: &'a [ExercisePlan],
-    /// The compiled agent ([`agent::build`]).
-    pub agent: &'a Path,
-    /// The compiled adversary, where checks call it.
-    pub adversary: Option<&'a Path>,
-    /// How the network's gateway behaves, where it isn't QEMU's own.
-    pub weather: Option<Weather>,
-    /// The wall-clock limit.
-    pub timeout: Duration,
-    /// A boot that prints nothing and answers nothing for so long has hung;
-    /// longer while a check runs that may take longer.
-    pub silence: Duration,
-    /// The lines to a board that takes QEMU's place.
-    pub board: Option<BoardLines>,
-    /// How long the agent waits before it measures RAM.
-    pub quiet: Duration,
-    /// What the agent waits for between two checks.
-    pub pause: Option<Pause>,
-    /// Whether QEMU stays when the machine stops, and is asked what it looked
-    /// like then.
-    pub inspect: Option<InspectWish>,
-    /// A folder for the boot's files; what an earlier boot left there is
-    /// replaced.
-    pub dir: PathBuf,
-}
-
-/// How a boot is looked at besides its checks.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Observation<'a> {
-    /// Where a kernel that lacks code shows that it missed some.
-    pub traps: Option<Traps<'a>>,
-    /// How long the system idles when all is done, before it restarts the
-    /// machine as it would by itself: what runs only then is seen too. The
-    /// machine is switched off at once when `None`.
-    pub leave: Option<Duration>,
-}
-
-/// The traps of a pruned kernel.
-#[derive(Clone, Copy, Debug)]
-pub struct Traps<'a> {
-    /// Where they show.
-    pub points: &'a TrapPoints,
-    /// What their addresses mean, for people.
-    pub words: &'a dyn TrapWords,
-}
-
-/// Says what the addresses of a trap mean.
-pub trait TrapWords: std::fmt::Debug {
-    /// Which function was missed, and who called it.
-    fn words(&self, seen: &TrapSeen) -> String;
-}
 
 /// What came out of a boot.
 #[derive(Clone, Debug)]
@@ -593,34 +541,6 @@ fn write_initrd(request: &BootRequest<'_>, plan: &str, initrd: &Path) -> Result<
         bytes.extend(read(ramdisk)?);
     }
     std::fs::write(initrd, bytes).map_err(|e| Failure::io("write", initrd, &e))
-}
-
-pub(super) fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure::io("remove", path, &error))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// A file's text; of a long one the beginning and the end.
-pub(super) fn read_ends(path: &Path, limit: u64) -> std::io::Result<String> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    let mut bytes = Vec::new();
-    if length <= limit {
-        file.read_to_end(&mut bytes)?;
-        return Ok(String::from_utf8_lossy(&bytes).into_owned());
-    }
-    (&mut file).take(limit / 2).read_to_end(&mut bytes)?;
-    let mut text = String::from_utf8_lossy(&bytes).into_owned();
-    text.push_str(&format!("\n[… {} bytes …]\n", length - limit));
-    bytes.clear();
-    file.seek(SeekFrom::Start(length - limit / 2))?;
-    file.take(limit / 2).read_to_end(&mut bytes)?;
-    text.push_str(&String::from_utf8_lossy(&bytes));
-    Ok(text)
 }
 
 fn not_started(error: ProcessError) -> Failure {

@@ -11,9 +11,9 @@ use host::process::Running;
 use recipe::serial_port::SerialPort;
 use rustix::fs::OFlags;
 
-use super::qemu::Files;
-use super::serial::{Line, send_all};
 use crate::check::outcome::BootEnd;
+use crate::machine::qemu::Files;
+use crate::machine::serial::{Line, send_all};
 
 /// The serial lines to a board.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Apparatus {
                 Ok(status.map(|status| match status.success() {
                     true => BootEnd::MachineStopped,
                     false => {
-                        let said = super::boot::read_ends(errors, 1 << 14).unwrap_or_default();
+                        let said = super::files::read_ends(errors, 1 << 14).unwrap_or_default();
                         BootEnd::QemuFailed(format!("it ended with {status}: {}", said.trim()))
                     }
                 }))
@@ -142,7 +142,7 @@ pub fn console_with_keys(files: &Files, base: &Path) -> Result<File> {
     };
     let (keys, printed) = (named(".in"), named(".out"));
     for path in [&keys, &printed] {
-        super::boot::remove(path)?;
+        super::files::remove(path)?;
     }
     File::create(&files.console).map_err(|e| Failure::io("create", &files.console, &e))?;
     std::os::unix::fs::symlink(&files.console, &printed)

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::boot::BootRequest;
-use super::qemu::Clock;
 use super::watch::Watch;
+use crate::boot::BootRequest;
 use crate::check::outcome::BootEnd;
+use crate::machine::qemu::Clock;
 
 /// After the last check the machine runs on for so long: a late oops counts.
 const GRACE: Duration = Duration::from_millis(500);
