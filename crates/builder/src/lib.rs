@@ -3,6 +3,8 @@
 //!
 //! Nothing here boots what it builds.
 
+#![warn(unreachable_pub)]
+
 pub mod kernel;
 mod sizes;
 pub mod source;

@@ -5,7 +5,7 @@ use record::{ImageSizes, VmlinuxSizes};
 use vmlinux::{BootImage, Sections};
 
 /// Sizes of what a boot loader loads.
-pub fn image_sizes(
+pub(crate) fn image_sizes(
     kernel: &[u8],
     device_tree: Option<&[u8]>,
     ramdisk: Option<&[u8]>,
@@ -25,7 +25,7 @@ pub fn image_sizes(
 }
 
 /// Sizes inside the kernel.
-pub fn vmlinux_sizes(file: &[u8]) -> Result<VmlinuxSizes> {
+pub(crate) fn vmlinux_sizes(file: &[u8]) -> Result<VmlinuxSizes> {
     let sections = Sections::parse(file).map_err(|e| {
         Failure::new(
             Kind::Build,

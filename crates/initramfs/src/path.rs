@@ -6,10 +6,10 @@ use std::str::FromStr;
 /// Longest path that the kernel unpacks, without the closing NUL
 /// (`PATH_MAX` in `include/uapi/linux/limits.h`; `do_header` in
 /// `init/initramfs.c` silently skips what is longer).
-pub const MAX_PATH_BYTES: usize = 4095;
+pub(crate) const MAX_PATH_BYTES: usize = 4095;
 
 /// Longest name of one file (`NAME_MAX` in `include/uapi/linux/limits.h`).
-pub const MAX_NAME_BYTES: usize = 255;
+pub(crate) const MAX_NAME_BYTES: usize = 255;
 
 /// The name that ends an archive; no file can be called so.
 pub(crate) const TRAILER: &[u8] = b"TRAILER!!!";

@@ -50,7 +50,7 @@ pub struct ProgramCalls {
 
 /// A program of the guest's.
 #[derive(Clone, Debug)]
-pub struct GuestProgram {
+pub(crate) struct GuestProgram {
     /// Its path in the guest.
     pub path: String,
     /// Its file.
@@ -60,7 +60,7 @@ pub struct GuestProgram {
 }
 
 /// All programs of a ramdisk's tree. Scripts make the calls of what runs them.
-pub fn programs(tree: &Tree) -> Result<Vec<GuestProgram>> {
+pub(crate) fn programs(tree: &Tree) -> Result<Vec<GuestProgram>> {
     let mut programs = Vec::new();
     for entry in tree.entries() {
         let EntryKind::File(content) = &entry.kind else {
@@ -84,7 +84,7 @@ pub fn programs(tree: &Tree) -> Result<Vec<GuestProgram>> {
 }
 
 /// What the programs of a guest can call.
-pub fn of_programs(arch: Arch, programs: &[GuestProgram]) -> BTreeMap<String, ProgramCalls> {
+pub(crate) fn of_programs(arch: Arch, programs: &[GuestProgram]) -> BTreeMap<String, ProgramCalls> {
     let calls = programs.iter().map(|program| {
         let calls = of_program(arch, program).unwrap_or_else(|why| ProgramCalls {
             undetermined: vec![why],

@@ -6,6 +6,8 @@
 //! place), that becomes a [`Plan`] (complete, every file read). Whatever is
 //! wrong on the way is collected in [`RecipeErrors`], all at once.
 
+#![warn(unreachable_pub)]
+
 pub mod adversity;
 pub mod arch;
 pub mod board;
@@ -19,12 +21,12 @@ pub mod init;
 pub mod package;
 pub mod plan;
 pub mod raw;
-pub mod resolve;
+mod resolve;
 pub mod scaffold;
 pub mod serial_port;
-pub mod table;
+mod table;
 pub mod typed;
-pub mod words;
+mod words;
 
 use std::path::{Path, PathBuf};
 

@@ -35,7 +35,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// What all sections need to be resolved.
 #[derive(Debug)]
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// Where problems go.
     pub problems: &'a Problems,
     /// Where the recipe's files are.
@@ -67,7 +67,7 @@ impl Context<'_> {
 }
 
 /// The plan of a recipe; `None` when there are problems, which have been added.
-pub fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<Plan> {
+pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<Plan> {
     let context = Context {
         problems,
         files: &home.files,

@@ -21,7 +21,7 @@ pub struct Schema {
 
 /// A table that is being read.
 #[derive(Clone, Debug)]
-pub struct Table<'a> {
+pub(crate) struct Table<'a> {
     problems: &'a Problems,
     schema: &'static Schema,
     family: Family,
@@ -31,7 +31,7 @@ pub struct Table<'a> {
 
 /// An item of a list.
 #[derive(Clone, Debug)]
-pub enum TextOrTable<'a> {
+pub(crate) enum TextOrTable<'a> {
     /// A text.
     Text(Placed<String>),
     /// A table.
@@ -40,11 +40,11 @@ pub enum TextOrTable<'a> {
 
 /// All kinds of tables of a file: a key that is unknown in one may belong to
 /// another.
-pub type Family = &'static [&'static Schema];
+pub(crate) type Family = &'static [&'static Schema];
 
 /// Parses a text and hands its outermost table to `read`, if it is TOML at all.
 /// Errors of syntax are added to the problems; what could be read is read.
-pub fn parse<T>(
+pub(crate) fn parse<T>(
     problems: &Problems,
     source: SourceId,
     text: &str,
@@ -66,7 +66,7 @@ pub fn parse<T>(
 
 impl<'a> Table<'a> {
     /// Begins to read a table; its unknown keys are problems.
-    pub fn new(
+    pub(crate) fn new(
         problems: &'a Problems,
         schema: &'static Schema,
         family: Family,
@@ -118,12 +118,12 @@ impl<'a> Table<'a> {
     }
 
     /// Where the table stands.
-    pub fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         self.place.clone()
     }
 
     /// Whether a key is there, whatever its value.
-    pub fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
     }
 
@@ -145,12 +145,12 @@ impl<'a> Table<'a> {
     }
 
     /// A text.
-    pub fn text(&self, key: &str) -> Option<Placed<String>> {
+    pub(crate) fn text(&self, key: &str) -> Option<Placed<String>> {
         self.text_of(self.get(key)?)
     }
 
     /// Where a value stands, when it is this text.
-    pub fn says(&self, key: &str, text: &str) -> Option<Place> {
+    pub(crate) fn says(&self, key: &str, text: &str) -> Option<Place> {
         let value = self.get(key)?;
         (value.get_ref().as_str() == Some(text)).then(|| self.at(value.span()))
     }
@@ -178,7 +178,7 @@ impl<'a> Table<'a> {
     }
 
     /// A text that means something.
-    pub fn parsed<T>(
+    pub(crate) fn parsed<T>(
         &self,
         key: &str,
         parse: impl FnOnce(&str) -> Result<T, Wrong>,
@@ -192,12 +192,12 @@ impl<'a> Table<'a> {
     }
 
     /// A text that is one of several words.
-    pub fn word<T: Copy>(&self, key: &str, known: &[(&str, T)]) -> Option<Placed<T>> {
+    pub(crate) fn word<T: Copy>(&self, key: &str, known: &[(&str, T)]) -> Option<Placed<T>> {
         self.parsed(key, |text| words::word(text, known))
     }
 
     /// `true` or `false`.
-    pub fn boolean(&self, key: &str) -> Option<Placed<bool>> {
+    pub(crate) fn boolean(&self, key: &str) -> Option<Placed<bool>> {
         let value = self.get(key)?;
         match value.get_ref().as_bool() {
             Some(boolean) => Some(Placed {
@@ -212,7 +212,7 @@ impl<'a> Table<'a> {
     }
 
     /// A whole number within limits.
-    pub fn integer(&self, key: &str, limits: Range<u32>) -> Option<Placed<u32>> {
+    pub(crate) fn integer(&self, key: &str, limits: Range<u32>) -> Option<Placed<u32>> {
         let value = self.get(key)?;
         let place = self.at(value.span());
         let Some(integer) = value.get_ref().as_integer() else {
@@ -233,7 +233,7 @@ impl<'a> Table<'a> {
     }
 
     /// A list of texts.
-    pub fn texts(&self, key: &str) -> Option<Placed<Vec<Placed<String>>>> {
+    pub(crate) fn texts(&self, key: &str) -> Option<Placed<Vec<Placed<String>>>> {
         let value = self.get(key)?;
         let Some(list) = value.get_ref().as_array() else {
             let typed = self.problems.typed(&self.at(value.span()));
@@ -251,17 +251,17 @@ impl<'a> Table<'a> {
     }
 
     /// Whether the value of a key is a list.
-    pub fn is_list(&self, key: &str) -> bool {
+    pub(crate) fn is_list(&self, key: &str) -> bool {
         self.get(key).is_some_and(|v| v.get_ref().is_array())
     }
 
     /// Whether the value of a key is `true` or `false`.
-    pub fn is_boolean(&self, key: &str) -> bool {
+    pub(crate) fn is_boolean(&self, key: &str) -> bool {
         self.get(key).is_some_and(|v| v.get_ref().is_bool())
     }
 
     /// Whether the value of a key is a table.
-    pub fn is_table(&self, key: &str) -> bool {
+    pub(crate) fn is_table(&self, key: &str) -> bool {
         self.get(key).is_some_and(|v| v.get_ref().is_table())
     }
 
@@ -270,7 +270,7 @@ impl<'a> Table<'a> {
     }
 
     /// A table: `[key]` or `key = { … }`.
-    pub fn table(&self, key: &str, schema: &'static Schema) -> Option<Table<'a>> {
+    pub(crate) fn table(&self, key: &str, schema: &'static Schema) -> Option<Table<'a>> {
         let value = self.get(key)?;
         let Some(entries) = value.get_ref().as_table() else {
             let help = match value.get_ref() {
@@ -285,7 +285,7 @@ impl<'a> Table<'a> {
     }
 
     /// A list whose items are each a text or a table.
-    pub fn texts_or_tables(
+    pub(crate) fn texts_or_tables(
         &self,
         key: &str,
         schema: &'static Schema,
@@ -309,7 +309,7 @@ impl<'a> Table<'a> {
     }
 
     /// All tables of a list: `[[key]]`.
-    pub fn tables(&self, key: &str, schema: &'static Schema) -> Vec<Table<'a>> {
+    pub(crate) fn tables(&self, key: &str, schema: &'static Schema) -> Vec<Table<'a>> {
         let Some(value) = self.get(key) else {
             return Vec::new();
         };
@@ -346,7 +346,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
 
 /// The place of a part of a text's value. Where the text was typed with
 /// escapes, that is the place of the whole text.
-pub fn within(problems: &Problems, text: &Placed<String>, part: Range<usize>) -> Place {
+pub(crate) fn within(problems: &Problems, text: &Placed<String>, part: Range<usize>) -> Place {
     let typed = problems.typed(&text.place);
     // The value stands between the quotes as it is, unless there are escapes
     // or line ends that TOML rewrites.

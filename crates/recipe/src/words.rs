@@ -9,7 +9,10 @@ use super::diagnostic::Wrong;
 
 /// The known word that is nearest to a mistyped one, if any is near: at most a
 /// third of its letters away, `-`, `_` and case apart.
-pub fn nearest<'w>(typed: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+pub(crate) fn nearest<'w>(
+    typed: &str,
+    known: impl IntoIterator<Item = &'w str>,
+) -> Option<&'w str> {
     let plain = |word: &str| word.to_lowercase().replace('_', "-");
     let typed = plain(typed);
     known
@@ -21,7 +24,7 @@ pub fn nearest<'w>(typed: &str, known: impl IntoIterator<Item = &'w str>) -> Opt
 }
 
 /// "did you mean …?", or what there is.
-pub fn suggestion(typed: &str, known: &[&str]) -> String {
+pub(crate) fn suggestion(typed: &str, known: &[&str]) -> String {
     match nearest(typed, known.iter().copied()) {
         Some(word) => format!("did you mean `{word}`?"),
         None => format!("known are {}", list(known)),
@@ -29,7 +32,7 @@ pub fn suggestion(typed: &str, known: &[&str]) -> String {
 }
 
 /// Words in a sentence: `` `a`, `b` and `c` ``.
-pub fn list(words: &[&str]) -> String {
+pub(crate) fn list(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|w| format!("`{w}`")).collect();
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
@@ -38,7 +41,7 @@ pub fn list(words: &[&str]) -> String {
 }
 
 /// One of several words.
-pub fn word<T: Copy>(typed: &str, known: &[(&str, T)]) -> Result<T, Wrong> {
+pub(crate) fn word<T: Copy>(typed: &str, known: &[(&str, T)]) -> Result<T, Wrong> {
     let found = known.iter().find(|(word, _)| *word == typed);
     found.map(|(_, value)| *value).ok_or_else(|| {
         let words: Vec<&str> = known.iter().map(|(word, _)| *word).collect();
@@ -47,7 +50,7 @@ pub fn word<T: Copy>(typed: &str, known: &[(&str, T)]) -> Result<T, Wrong> {
 }
 
 /// A number of bytes that is not zero.
-pub fn bytes(typed: &str) -> Result<Bytes, Wrong> {
+pub(crate) fn bytes(typed: &str) -> Result<Bytes, Wrong> {
     let bytes: Bytes = typed.parse().map_err(|e| quantity(typed, &e))?;
     match bytes {
         Bytes(0) => Err(Wrong::new("zero bytes make no sense here")),
@@ -56,7 +59,7 @@ pub fn bytes(typed: &str) -> Result<Bytes, Wrong> {
 }
 
 /// A duration that is not zero.
-pub fn duration(typed: &str) -> Result<Duration, Wrong> {
+pub(crate) fn duration(typed: &str) -> Result<Duration, Wrong> {
     let duration = units::parse_duration(typed).map_err(|e| quantity(typed, &e))?;
     match duration {
         Duration::ZERO => Err(Wrong::new("no time at all makes no sense here")),
@@ -74,7 +77,7 @@ fn quantity(typed: &str, error: &units::QuantityError) -> Wrong {
 }
 
 /// A version or the beginning of one: `6.12`, `1.35`, `1.2.3`.
-pub fn version(typed: &str) -> Result<String, Wrong> {
+pub(crate) fn version(typed: &str) -> Result<String, Wrong> {
     let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     match typed.split('.').count() <= 4 && typed.split('.').all(number) {
         true => Ok(typed.to_owned()),
@@ -84,7 +87,7 @@ pub fn version(typed: &str) -> Result<String, Wrong> {
 }
 
 /// Permission bits in octal digits: `0644`.
-pub fn mode(typed: &str) -> Result<u32, Wrong> {
+pub(crate) fn mode(typed: &str) -> Result<u32, Wrong> {
     let digits = typed.strip_prefix("0o").unwrap_or(typed);
     match u32::from_str_radix(digits, 8) {
         Ok(mode) if mode <= 0o7777 && !digits.starts_with('+') => Ok(mode),
@@ -95,7 +98,7 @@ pub fn mode(typed: &str) -> Result<u32, Wrong> {
 
 /// Two numbers with a colon between: an owner (`0:0`) or a device (`5:1`).
 /// `most` are the largest of each.
-pub fn pair(typed: &str, most: (u32, u32), example: &str) -> Result<(u32, u32), Wrong> {
+pub(crate) fn pair(typed: &str, most: (u32, u32), example: &str) -> Result<(u32, u32), Wrong> {
     let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
     let number = |part: &str| digits(part).then(|| part.parse::<u32>().ok()).flatten();
     let pair = typed
@@ -114,17 +117,17 @@ pub fn pair(typed: &str, most: (u32, u32), example: &str) -> Result<(u32, u32), 
 
 /// A device number. The kernel's newc reader (init/initramfs.c) takes 12 bits
 /// of major and 20 of minor.
-pub fn device(typed: &str) -> Result<(u32, u32), Wrong> {
+pub(crate) fn device(typed: &str) -> Result<(u32, u32), Wrong> {
     pair(typed, (0xfff, 0xf_ffff), "5:1")
 }
 
 /// An owner and a group, by number: the ramdisk knows no names.
-pub fn owner(typed: &str) -> Result<(u32, u32), Wrong> {
+pub(crate) fn owner(typed: &str) -> Result<(u32, u32), Wrong> {
     pair(typed, (u32::MAX - 1, u32::MAX - 1), "0:0")
 }
 
 /// An IPv4 address: `10.0.2.2`.
-pub fn address(typed: &str) -> Result<Ipv4Addr, Wrong> {
+pub(crate) fn address(typed: &str) -> Result<Ipv4Addr, Wrong> {
     let wrong = || Wrong::new(format!("`{typed}` is not an IPv4 address"));
     let parsed = typed.parse();
     parsed.map_err(|_| wrong().help("write it as in \"10.0.2.2\""))
@@ -132,7 +135,7 @@ pub fn address(typed: &str) -> Result<Ipv4Addr, Wrong> {
 
 /// An IPv4 address, and the bits of its network where they are given:
 /// `10.0.2.15/24`.
-pub fn network_address(typed: &str) -> Result<(Ipv4Addr, Option<u32>), Wrong> {
+pub(crate) fn network_address(typed: &str) -> Result<(Ipv4Addr, Option<u32>), Wrong> {
     let Some((host, bits)) = typed.split_once('/') else {
         return Ok((address(typed)?, None));
     };
@@ -148,7 +151,7 @@ pub fn network_address(typed: &str) -> Result<(Ipv4Addr, Option<u32>), Wrong> {
 
 /// A name that can stand in file names: letters, digits, `.`, `_`, `-`, not
 /// beginning with a dot or a dash.
-pub fn file_name(typed: &str) -> Result<String, Wrong> {
+pub(crate) fn file_name(typed: &str) -> Result<String, Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let starts = typed.starts_with(|c: char| c.is_ascii_alphanumeric());
     match starts && typed.len() <= 64 && typed.chars().all(fits) {
@@ -160,7 +163,7 @@ pub fn file_name(typed: &str) -> Result<String, Wrong> {
 }
 
 /// A text that is one line.
-pub fn one_line(text: &str) -> Result<String, Wrong> {
+pub(crate) fn one_line(text: &str) -> Result<String, Wrong> {
     match text.contains(['\n', '\r']) {
         true => Err(Wrong::new("this must be one line").help("remove the line ends")),
         false => Ok(text.to_owned()),

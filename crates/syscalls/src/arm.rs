@@ -8,7 +8,7 @@ use super::step::{Code, Convention, Flow, Listing, Origin, Place, Step};
 
 /// Procedure Call Standard for the Arm Architecture, and the EABI of the
 /// kernel's entry-common.S.
-pub static ARM: Convention = Convention {
+pub(crate) static ARM: Convention = Convention {
     number: 7,
     spoiled: &[0],
     preserved: &[4, 5, 6, 7, 8, 9, 10, 11],
@@ -24,7 +24,7 @@ const TABLE_LIMIT: u64 = 512;
 
 /// Reads all code of a program. What instructions load relative to themselves
 /// is data.
-pub fn listing(image: &Image) -> Listing {
+pub(crate) fn listing(image: &Image) -> Listing {
     let mut listing = Listing::default();
     let (mut data, mut tables) = (HashSet::new(), HashSet::new());
     let mut targets: Vec<(u64, Vec<u64>)> = Vec::new();
@@ -231,7 +231,7 @@ fn writes(code: u32, register: u8) -> bool {
 }
 
 /// Whether an instruction sets the flags that conditions ask for.
-pub fn sets_flags(code: u32) -> bool {
+pub(crate) fn sets_flags(code: u32) -> bool {
     match kind(code) {
         Kind::Data | Kind::Multiply => code & 1 << 20 != 0,
         Kind::Miscellaneous => true,
@@ -241,20 +241,20 @@ pub fn sets_flags(code: u32) -> bool {
 }
 
 /// The condition of an instruction, if it has one.
-pub fn conditional(code: u32) -> Option<u8> {
+pub(crate) fn conditional(code: u32) -> Option<u8> {
     let condition = condition(code);
     (condition < ALWAYS).then_some(condition as u8)
 }
 
 /// Whether control goes elsewhere if an instruction is executed: what comes
 /// behind it is reached only when its condition doesn't hold.
-pub fn leaves(code: u32) -> bool {
+pub(crate) fn leaves(code: u32) -> bool {
     writes(code, PC)
 }
 
 /// Where what is in a place behind an instruction was before it. An
 /// instruction with a condition is taken to be executed.
-pub fn origin(image: &Image, (at, code): (u64, u32), place: Place) -> Origin {
+pub(crate) fn origin(image: &Image, (at, code): (u64, u32), place: Place) -> Origin {
     match place {
         Place::Register(number) if writes(code, number) => assigned(image, (at, code), number),
         Place::Register(_) => Origin::Of(place, 0),
@@ -389,12 +389,12 @@ fn listed(code: u32, place: u32) -> Origin {
 }
 
 /// The number that a call has in its own instruction, as the old ABI wants it.
-pub fn old_number(code: u32) -> Option<u64> {
+pub(crate) fn old_number(code: u32) -> Option<u64> {
     let number = code & 0x00ff_ffff;
     (number != 0).then(|| u64::from(number & 0x000f_ffff))
 }
 
 /// Whether an instruction only fills room.
-pub fn is_padding(code: u32) -> bool {
+pub(crate) fn is_padding(code: u32) -> bool {
     matches!(code, 0xe1a0_0000 | 0xe320_f000 | 0)
 }

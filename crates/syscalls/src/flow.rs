@@ -14,11 +14,11 @@ const STATES_LIMIT: usize = 20_000;
 const NEAR: usize = 64;
 
 /// No kernel has a system call of this number.
-pub const NUMBERS_LIMIT: u64 = 0x800;
+pub(crate) const NUMBERS_LIMIT: u64 = 0x800;
 
 /// A program's code, with all ways that lead to each instruction.
 #[derive(Debug)]
-pub struct Graph<'a> {
+pub(crate) struct Graph<'a> {
     image: &'a Image,
     convention: &'static Convention,
     steps: Vec<Step>,
@@ -45,7 +45,7 @@ enum Way {
 
 /// What a number can be.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Values {
+pub(crate) struct Values {
     /// All that it can be, as far as known.
     pub known: BTreeSet<u64>,
     /// Where it is from elsewhere, and why that isn't known.
@@ -72,7 +72,7 @@ struct State {
 
 impl<'a> Graph<'a> {
     /// Of a program.
-    pub fn of(image: &'a Image) -> Graph<'a> {
+    pub(crate) fn of(image: &'a Image) -> Graph<'a> {
         let (convention, listing) = match image.machine {
             Machine::I386 => (&x86::I386, x86::listing(image)),
             Machine::X86_64 => (&x86::X86_64, x86::listing(image)),
@@ -108,7 +108,7 @@ impl<'a> Graph<'a> {
     }
 
     /// The instructions that call the kernel.
-    pub fn sites(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn sites(&self) -> impl Iterator<Item = u64> + '_ {
         let sites = self.steps.iter().enumerate();
         let sites = sites.filter(|(_, step)| step.flow == Flow::Site);
         sites
@@ -117,7 +117,7 @@ impl<'a> Graph<'a> {
     }
 
     /// What the number of a site can be.
-    pub fn numbers(&self, site: u64) -> Values {
+    pub(crate) fn numbers(&self, site: u64) -> Values {
         let Some(step) = self.index.get(&site).map(|at| &self.steps[*at]) else {
             return Values::default();
         };
@@ -134,7 +134,7 @@ impl<'a> Graph<'a> {
     }
 
     /// What the first argument of a function can be.
-    pub fn first_arguments(&self, function: u64) -> Values {
+    pub(crate) fn first_arguments(&self, function: u64) -> Values {
         self.values(function, self.convention.first_argument)
     }
 

@@ -5,7 +5,7 @@ use iced_x86::Instruction;
 
 /// Where a value can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Place {
+pub(crate) enum Place {
     /// A register, by its number in the machine's encoding.
     Register(u8),
     /// A word on the stack, so many bytes above the stack pointer.
@@ -14,7 +14,7 @@ pub enum Place {
 
 /// Where a value was before an instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// The instruction makes it.
     Constant(u64),
     /// It was there, and the instruction added a number.
@@ -29,7 +29,7 @@ pub enum Origin {
 
 /// Where control goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Flow {
+pub(crate) enum Flow {
     /// On.
     Next,
     /// There.
@@ -50,7 +50,7 @@ pub enum Flow {
 
 /// An instruction as its machine knows it.
 #[derive(Clone, Copy, Debug)]
-pub enum Code {
+pub(crate) enum Code {
     /// One of x86's.
     X86(Instruction),
     /// One of ARM's.
@@ -59,7 +59,7 @@ pub enum Code {
 
 /// One instruction.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub(crate) struct Step {
     /// Its address.
     pub at: u64,
     /// The address behind it.
@@ -73,7 +73,7 @@ pub struct Step {
 /// Instructions of a program, and all addresses of code that are seen to be
 /// taken by them.
 #[derive(Clone, Debug, Default)]
-pub struct Listing {
+pub(crate) struct Listing {
     /// By address.
     pub steps: Vec<Step>,
     /// Addresses that are taken by instructions.
@@ -96,7 +96,7 @@ pub struct Listing {
 
 /// What a machine's calling convention says.
 #[derive(Debug)]
-pub struct Convention {
+pub(crate) struct Convention {
     /// The register with the number of a system call.
     pub number: u8,
     /// The register with its result.

@@ -9,7 +9,7 @@ use super::image::{Image, Machine, Piece};
 use super::step::{Code, Convention, Flow, Listing, Origin, Place, Step};
 
 /// System V ABI, Intel386 supplement, and the kernel's entry_32.S.
-pub static I386: Convention = Convention {
+pub(crate) static I386: Convention = Convention {
     number: 0,
     spoiled: &[0],
     preserved: &[3, 5, 6, 7],
@@ -18,7 +18,7 @@ pub static I386: Convention = Convention {
 };
 
 /// System V ABI, AMD64 supplement, and the kernel's entry_64.S.
-pub static X86_64: Convention = Convention {
+pub(crate) static X86_64: Convention = Convention {
     number: 0,
     spoiled: &[0, 1, 11],
     preserved: &[3, 5, 12, 13, 14, 15],
@@ -32,7 +32,7 @@ const JUMP_IS_NEAR: usize = 16;
 
 /// Reads all code of a program, one instruction after the other: compilers
 /// put no data between instructions here.
-pub fn listing(image: &Image) -> Listing {
+pub(crate) fn listing(image: &Image) -> Listing {
     let mut listing = Listing::default();
     for piece in image.pieces.iter().filter(|piece| piece.code) {
         sweep(image, piece, &mut listing);
@@ -115,7 +115,7 @@ fn is_vsyscall(instruction: &Instruction) -> bool {
 
 /// Whether this is the C library's own entry, for kernels without a vDSO:
 /// `int $0x80; ret`, which calls through its pointer end in.
-pub fn is_own_entry(code: &Code, next: Option<&Code>) -> bool {
+pub(crate) fn is_own_entry(code: &Code, next: Option<&Code>) -> bool {
     let (Code::X86(code), Some(Code::X86(next))) = (code, next) else {
         return false;
     };
@@ -172,7 +172,7 @@ fn indexed(code: &Instruction) -> Option<u64> {
 }
 
 /// Where what is in a place behind an instruction was before it.
-pub fn origin(code: &Instruction, place: Place) -> Origin {
+pub(crate) fn origin(code: &Instruction, place: Place) -> Origin {
     match place {
         Place::Register(number) => register_origin(code, number),
         Place::Stack(offset) => stack_origin(code, offset),
@@ -411,7 +411,7 @@ fn overlaps(memory: &UsedMemory, code: &Instruction, offset: i64) -> bool {
 
 /// The only register that a function changes, where it does no more than tell
 /// its caller's address (`__x86.get_pc_thunk`).
-pub fn told_address(first: &Code, second: &Code) -> Option<u8> {
+pub(crate) fn told_address(first: &Code, second: &Code) -> Option<u8> {
     let (Code::X86(first), Code::X86(second)) = (first, second) else {
         return None;
     };
@@ -422,7 +422,7 @@ pub fn told_address(first: &Code, second: &Code) -> Option<u8> {
 }
 
 /// Whether an instruction only fills room.
-pub fn is_padding(code: &Instruction) -> bool {
+pub(crate) fn is_padding(code: &Instruction) -> bool {
     let nothing = |code: &Instruction| {
         code.op_count() == 2
             && code.op0_kind() == OpKind::Register

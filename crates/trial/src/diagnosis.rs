@@ -21,7 +21,7 @@ const COMPLAINTS: &[&str] = &[
 ];
 
 /// The diagnoses of a boot; none for one that passed without a complaint.
-pub fn of_boot(
+pub(crate) fn of_boot(
     plan: &Plan,
     system: &System,
     machine: &Machine,

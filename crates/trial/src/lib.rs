@@ -3,6 +3,8 @@
 //!
 //! The builder and the machine meet here. They don't know each other.
 
+#![warn(unreachable_pub)]
+
 pub mod check;
 mod diagnosis;
 

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 /// What a folder of the cache holds.
 #[derive(Debug)]
-pub struct Kind {
+pub(crate) struct Kind {
     /// The folder's name.
     pub folder: &'static str,
     /// What it holds.
@@ -28,7 +28,7 @@ pub struct Kind {
 
 /// All folders of the cache. What else stands there is left alone, above all
 /// `store.sqlite`: what was measured can't be fetched again.
-pub const KINDS: &[Kind] = &[
+pub(crate) const KINDS: &[Kind] = &[
     kind("archives", "fetched archives"),
     kind("downloads", "downloads that were cut off"),
     kind("git", "repositories"),
@@ -54,7 +54,7 @@ const fn kind(folder: &'static str, what: &'static str) -> Kind {
 
 /// One thing in the cache.
 #[derive(Clone, Debug, Serialize)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The folder of the cache that it is in.
     pub kind: &'static str,
     /// Its name there.
@@ -70,7 +70,7 @@ pub struct Entry {
 
 /// What may stay.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// What was not used for longer goes.
     pub age: Option<Duration>,
     /// When all together is larger, what was not used for longest goes.
@@ -81,7 +81,7 @@ pub struct Limits {
 ///
 /// # Errors
 /// When a folder can't be read.
-pub fn list(cache: &Cache) -> Result<Vec<Entry>> {
+pub(crate) fn list(cache: &Cache) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for kind in KINDS {
         let folder = cache.root().join(kind.folder);
@@ -161,7 +161,7 @@ fn lock_of(path: &Path) -> PathBuf {
 
 /// Which entries have to go for the rest to be within the limits, those that
 /// were not used for longest first.
-pub fn choose(entries: &[Entry], limits: Limits, now: SystemTime) -> Vec<Entry> {
+pub(crate) fn choose(entries: &[Entry], limits: Limits, now: SystemTime) -> Vec<Entry> {
     let now = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let mut by_age = entries.to_vec();
     by_age.sort_by(|a, b| (a.last_use, &a.path).cmp(&(b.last_use, &b.path)));
@@ -181,7 +181,7 @@ pub fn choose(entries: &[Entry], limits: Limits, now: SystemTime) -> Vec<Entry> 
 
 /// What a collection did.
 #[derive(Debug, Default)]
-pub struct Collected {
+pub(crate) struct Collected {
     /// What is gone.
     pub removed: Vec<Entry>,
     /// What another process holds a lock on.
@@ -192,7 +192,7 @@ pub struct Collected {
 /// tuxling uses it. They are renamed into one folder first, so that a name in
 /// the cache stands for something whole at any moment, and others have to wait
 /// for no more than that.
-pub fn remove(cache: &Cache, chosen: Vec<Entry>) -> Result<Option<Collected>> {
+pub(crate) fn remove(cache: &Cache, chosen: Vec<Entry>) -> Result<Option<Collected>> {
     let done = cache.alone(|| {
         let failed = |e: &io::Error| Failure::io("make a folder in", cache.root(), e);
         let away = tempfile::Builder::new()

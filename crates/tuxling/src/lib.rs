@@ -1,10 +1,12 @@
 //! Tuxling: from one recipe to a tiny Linux that is built, booted, checked and
 //! measured. See ARCHITECTURE.md for the way of the data.
 
+#![warn(unreachable_pub)]
+
 pub mod cli;
-pub mod collect;
-pub mod doctor;
-pub mod passes;
-pub mod ram;
-pub mod report;
-pub mod shrinking;
+mod collect;
+mod doctor;
+mod passes;
+mod ram;
+mod report;
+mod shrinking;

@@ -11,7 +11,7 @@ use std::path::Path;
 use host::process::Cmd;
 
 /// Where the command of an object is kept: `.main.o.cmd` in its folder.
-pub fn file_of(object: &str) -> String {
+pub(crate) fn file_of(object: &str) -> String {
     match object.rsplit_once('/') {
         Some((folder, name)) => format!("{folder}/.{name}.cmd"),
         None => format!(".{object}.cmd"),
@@ -19,14 +19,14 @@ pub fn file_of(object: &str) -> String {
 }
 
 /// The source that an object was compiled from: `source_PATH := SOURCE`.
-pub fn source(text: &str) -> Option<&str> {
+pub(crate) fn source(text: &str) -> Option<&str> {
     let mut lines = text.lines();
     lines.find_map(|line| Some(line.strip_prefix("source_")?.split_once(" := ")?.1.trim()))
 }
 
 /// The options that the files of an object name, without `CONFIG_`:
 /// `$(wildcard include/config/X)` (scripts/basic/fixdep.c).
-pub fn options(text: &str) -> BTreeSet<String> {
+pub(crate) fn options(text: &str) -> BTreeSet<String> {
     let named = text.lines().filter_map(|line| {
         let (name, _) = line
             .trim()
@@ -42,7 +42,7 @@ const DEPENDENCIES: &str = "-Wp,-MMD,";
 
 /// The kept command with another source and another object. `None` when the
 /// text is none of Kbuild's.
-pub fn command(text: &str, source: &Path, object: &Path) -> Option<Cmd> {
+pub(crate) fn command(text: &str, source: &Path, object: &Path) -> Option<Cmd> {
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix("savedcmd_")?.split_once(" := "))?

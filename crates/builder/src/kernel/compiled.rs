@@ -17,7 +17,7 @@ const HEADER: usize = 60;
 
 /// The paths, relative to the source tree, of all files that the kernel in this
 /// object tree was compiled from. `source` is the tree as the build knew it.
-pub fn sources(objects: &Path, source: &Path) -> io::Result<BTreeSet<PathBuf>> {
+pub(crate) fn sources(objects: &Path, source: &Path) -> io::Result<BTreeSet<PathBuf>> {
     let mut cmds = BTreeSet::new();
     for archive in archives(objects)? {
         for name in thin_members(&fs::read(&archive)?) {

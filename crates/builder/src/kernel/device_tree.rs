@@ -12,7 +12,7 @@ use crate::source::Source;
 
 /// A device tree that the kernel's build can make.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeviceTree {
+pub(crate) struct DeviceTree {
     /// The folder of device trees, below the kernel's source or object tree.
     folder: String,
     /// The `make` target, which is also the file's path below that folder.
@@ -22,7 +22,7 @@ pub struct DeviceTree {
 impl DeviceTree {
     /// Looks a device tree up by its name without `.dts`. Its folder moves from
     /// version to version (6.5 sorted ARM's by vendor), its name stays.
-    pub fn find(source: &Source, arch: Arch, name: &str) -> Result<DeviceTree> {
+    pub(crate) fn find(source: &Source, arch: Arch, name: &str) -> Result<DeviceTree> {
         let folder = format!("arch/{}/boot/dts", arch.facts().source_arch);
         let root = source.tree.join(&folder);
         let mut found = Vec::new();
@@ -55,7 +55,7 @@ impl DeviceTree {
     }
 
     /// Where it stands below the object tree.
-    pub fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("{}/{}", self.folder, self.target)
     }
 }

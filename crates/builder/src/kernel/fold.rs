@@ -25,7 +25,7 @@ const PATTERNS: &[(&str, &str)] = &[
 
 /// The script with the patterns in each list of input sections that has the
 /// plain name.
-pub fn fold(script: &str) -> String {
+pub(crate) fn fold(script: &str) -> String {
     let mut folded = String::with_capacity(script.len() + 1024);
     let mut rest = script;
     // A list is `*(NAME NAME…)`; the names hold no parentheses.

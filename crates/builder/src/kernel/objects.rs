@@ -22,7 +22,7 @@ const LAST_WORK: Duration = Duration::from_secs(30);
 
 /// Prepares a tree for a build: makes the folder, clears what a build that was
 /// cut off has left, and sets the mark.
-pub fn begin(objects: &Path) -> Result<()> {
+pub(crate) fn begin(objects: &Path) -> Result<()> {
     fs::create_dir_all(objects).map_err(|e| Failure::io("make the folder", objects, &e))?;
     let mark = objects.join(MARK);
     if let Ok(begun) = fs::metadata(&mark).and_then(|m| m.modified()) {
@@ -34,13 +34,13 @@ pub fn begin(objects: &Path) -> Result<()> {
 }
 
 /// Says that the build of a tree has come to its end: what is there is whole.
-pub fn end(objects: &Path) -> Result<()> {
+pub(crate) fn end(objects: &Path) -> Result<()> {
     let mark = objects.join(MARK);
     fs::remove_file(&mark).map_err(|e| Failure::io("remove", &mark, &e))
 }
 
 /// Whether a build of a tree was cut off.
-pub fn is_unfinished(objects: &Path) -> bool {
+pub(crate) fn is_unfinished(objects: &Path) -> bool {
     objects.join(MARK).exists()
 }
 

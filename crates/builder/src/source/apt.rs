@@ -41,7 +41,7 @@ const CLEARED: &[&str] = &[
 const LOOK: Duration = Duration::from_millis(200);
 
 /// apt with a state of its own.
-pub struct Apt<'a> {
+pub(super) struct Apt<'a> {
     context: &'a Context<'a>,
     /// The folder of the state, one for each set of archives.
     state: PathBuf,
@@ -49,7 +49,7 @@ pub struct Apt<'a> {
 
 impl<'a> Apt<'a> {
     /// Prepares the state: its folders, its configuration, its source list.
-    pub fn new(context: &'a Context<'a>) -> Result<Self> {
+    pub(super) fn new(context: &'a Context<'a>) -> Result<Self> {
         if context.processes.find("apt-get").is_none() {
             return Err(no_debian(
                 "there is no apt-get: this machine is not a Debian",

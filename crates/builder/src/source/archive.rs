@@ -22,7 +22,7 @@ use super::unpack::{self, UnpackError};
 use super::{Context, LockEntry, Offer, Origin, version};
 
 /// An unpacked archive.
-pub struct Found {
+pub(super) struct Found {
     /// Its tree.
     pub tree: PathBuf,
     /// Whether it was unpacked before.
@@ -31,7 +31,11 @@ pub struct Found {
 
 /// The tree of what a lock entry names, unpacked now if need be; `None` when
 /// its archive isn't here (any more).
-pub fn have(package: Package, entry: &LockEntry, context: &Context) -> Result<Option<Found>> {
+pub(super) fn have(
+    package: Package,
+    entry: &LockEntry,
+    context: &Context,
+) -> Result<Option<Found>> {
     let tree = tree_path(package.name(), entry, context.cache)?;
     if tree.is_dir() {
         return Ok(Some(Found { tree, cached: true }));
@@ -74,7 +78,7 @@ pub fn have(package: Package, entry: &LockEntry, context: &Context) -> Result<Op
 }
 
 /// Fetches an offer's archive and keeps it, if it is what was offered.
-pub fn fetch(
+pub(super) fn fetch(
     package: Package,
     offer: &Offer,
     origin: &dyn Origin,
@@ -119,7 +123,7 @@ fn not_as_offered(package: Package, offer: &Offer, seen: String) -> Failure {
 }
 
 /// An archive that was there a moment ago is not there any more.
-pub fn gone_again(file: &str) -> Failure {
+pub(super) fn gone_again(file: &str) -> Failure {
     Failure::new(Kind::Source, format!("{file} is gone again"))
         .help("another program removes files from tuxling's cache folder")
 }
@@ -128,7 +132,7 @@ pub fn gone_again(file: &str) -> Failure {
 /// stops make), and comes from a file that anyone may have written. What is at
 /// an address or a commit tells its version only when it has been unpacked:
 /// `url` or `git` stands for it.
-pub fn tree_path(name: &str, entry: &LockEntry, cache: &Cache) -> Result<PathBuf> {
+pub(super) fn tree_path(name: &str, entry: &LockEntry, cache: &Cache) -> Result<PathBuf> {
     let plain = |c: char| c.is_ascii_alphanumeric() || ".+-_".contains(c);
     let version = match entry.origin.split_once(':') {
         Some((kind @ ("url" | "git"), _)) => kind,
@@ -156,7 +160,7 @@ fn only_file(folder: &Path) -> Result<Option<PathBuf>> {
     Ok(files.filter(|p| p.is_file()).min())
 }
 
-pub fn unpack_failed(archive: &Path, error: UnpackError) -> Failure {
+pub(super) fn unpack_failed(archive: &Path, error: UnpackError) -> Failure {
     if let UnpackError::Disk { path, error } = &error {
         return Failure::io("write", path, error);
     }

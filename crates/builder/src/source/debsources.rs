@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// Entries of source lists in deb822 style, ready for a file of their own.
 /// Empty when there is none of Debian's.
-pub fn of_system(etc_apt: &Path) -> String {
+pub(super) fn of_system(etc_apt: &Path) -> String {
     let mut entries = Vec::new();
     for file in list_files(etc_apt) {
         // A list that can't be read gives nothing: apt itself would say so.

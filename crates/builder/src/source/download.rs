@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 const TELL_EVERY: u64 = 16 << 20;
 
 /// A file to be fetched.
-pub struct Download<'a> {
+pub(super) struct Download<'a> {
     /// Its address.
     pub url: &'a str,
     /// Whose it is, for messages: `linux`.
@@ -85,7 +85,7 @@ enum Event {
 impl Download<'_> {
     /// Fetches the file into its part file, from where an earlier attempt
     /// ended. Says whether what came is of more than one attempt.
-    pub fn run(&self) -> Result<bool> {
+    pub(super) fn run(&self) -> Result<bool> {
         let mut resumed = false;
         let mut breaks = 0;
         loop {
@@ -112,7 +112,7 @@ impl Download<'_> {
     }
 
     /// Forgets what has come.
-    pub fn forget(&self) -> Result<()> {
+    pub(super) fn forget(&self) -> Result<()> {
         for path in [&self.part, &self.known_at()] {
             match fs::remove_file(path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {

@@ -20,7 +20,7 @@ use super::{
 
 /// What the lock file puts before an address; behind it come `@` and the
 /// commit.
-pub const PREFIX: &str = "git:";
+pub(super) const PREFIX: &str = "git:";
 
 /// A commit somewhere.
 struct Repository<'a> {
@@ -33,7 +33,7 @@ struct Repository<'a> {
 }
 
 /// The source at a commit.
-pub fn obtain(
+pub(super) fn obtain(
     request: &Request,
     series: &str,
     url: &str,

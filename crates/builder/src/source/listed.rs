@@ -6,7 +6,7 @@ use recipe::plan::OriginWish;
 use super::{Context, Mode, Request, Source, git, of_path, of_series, series, url};
 
 /// Tries the origins, the one that the lock file names before the others.
-pub fn obtain(
+pub(super) fn obtain(
     request: &Request,
     series: &str,
     origins: &[OriginWish],

@@ -12,13 +12,13 @@ mod debsources;
 mod download;
 mod git;
 mod listed;
-pub mod lock;
-pub mod network;
+pub(crate) mod lock;
+pub(crate) mod network;
 mod patch;
 mod series;
-pub mod tree;
+pub(crate) mod tree;
 pub mod tree_diff;
-pub mod unpack;
+pub(crate) mod unpack;
 mod url;
 pub mod version;
 

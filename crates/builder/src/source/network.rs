@@ -21,7 +21,7 @@ pub struct Network {
 }
 
 /// How many redirects are followed.
-pub const MOST_REDIRECTS: u32 = 10;
+pub(crate) const MOST_REDIRECTS: u32 = 10;
 
 impl Default for Network {
     fn default() -> Self {

@@ -18,7 +18,7 @@ use recipe::plan::PatchFile;
 use super::{Context, Request, Source, archive, command_failed};
 
 /// Makes `source` a copy with the request's patches applied.
-pub fn apply(source: &mut Source, request: &Request, context: &Context) -> Result<()> {
+pub(super) fn apply(source: &mut Source, request: &Request, context: &Context) -> Result<()> {
     let mut name =
         archive::tree_path(&source.name, &source.lock_entry(), context.cache)?.into_os_string();
     name.push(format!("+patches-{}", source.digest.short()));

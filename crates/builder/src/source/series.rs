@@ -5,7 +5,7 @@ use host::error::{Failure, Kind, Result};
 use super::{LockEntry, Request, version};
 
 /// Refuses a tree of another version than the recipe names.
-pub fn is_of_series(request: &Request, entry: &LockEntry, series: &str) -> Result<()> {
+pub(super) fn is_of_series(request: &Request, entry: &LockEntry, series: &str) -> Result<()> {
     if version::is_of_series(&entry.version, series) {
         return Ok(());
     }

@@ -24,7 +24,7 @@ const TOO_NEW_NS: i128 = 1_000_000_000;
 
 /// A tree's digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Measured {
+pub(crate) struct Measured {
     /// The digest.
     pub id: Id,
     /// Whether it was known already.
@@ -36,7 +36,7 @@ pub struct Measured {
 /// # Errors
 /// [`Kind::Source`] when it is no tree of this package, or one that was built
 /// in place: a build elsewhere would find its objects.
-pub fn version(package: Package, path: &Path) -> Result<String> {
+pub(crate) fn version(package: Package, path: &Path) -> Result<String> {
     if !path.is_dir() {
         let what = if path.exists() {
             "is not a folder"
@@ -150,7 +150,7 @@ struct Known {
 }
 
 /// The digest of a tree.
-pub fn digest(path: &Path, cache: &Cache) -> Result<Measured> {
+pub(crate) fn digest(path: &Path, cache: &Cache) -> Result<Measured> {
     let name = Id::of_bytes(path.as_os_str().as_bytes());
     let known_at = cache
         .folder("digests")?

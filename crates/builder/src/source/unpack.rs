@@ -35,7 +35,7 @@ const PIECES_AHEAD: usize = 16;
 
 /// Why an archive was not unpacked.
 #[derive(Debug, thiserror::Error)]
-pub enum UnpackError {
+pub(crate) enum UnpackError {
     /// An entry would leave the folder.
     #[error("its entry {entry} {how}: refused")]
     Leaves {
@@ -71,7 +71,7 @@ pub enum UnpackError {
 /// Unpacks an archive into a folder that is there and empty. The one folder
 /// that all entries stand in is stripped. Times are the archive's, modes 0755
 /// or 0644, owners the caller's.
-pub fn archive(file: &Path, into: &Path) -> Result<(), UnpackError> {
+pub(crate) fn archive(file: &Path, into: &Path) -> Result<(), UnpackError> {
     let file = File::open(file).map_err(UnpackError::Damaged)?;
     let (sender, pieces) = sync_channel(PIECES_AHEAD);
     // Decompressing and writing each take about as long: one thread for each.

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// What the lock file puts before an address.
-pub const PREFIX: &str = "url:";
+pub(super) const PREFIX: &str = "url:";
 
 /// An address that an archive is fetched from.
 struct Address<'a> {
@@ -85,7 +85,7 @@ impl Origin for Address<'_> {
 }
 
 /// The source at an address.
-pub fn obtain(
+pub(super) fn obtain(
     request: &Request,
     series: &str,
     url: &str,

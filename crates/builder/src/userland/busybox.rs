@@ -90,7 +90,7 @@ struct BusyboxKey<'a> {
 
 /// What BusyBox is built with.
 #[derive(Clone, Copy, Debug)]
-pub struct BusyboxInput<'a> {
+pub(crate) struct BusyboxInput<'a> {
     /// Its sources.
     pub source: &'a Source,
     /// What the recipe wants of it.
@@ -106,7 +106,7 @@ pub struct BusyboxInput<'a> {
 }
 
 /// Builds BusyBox, or gives back the one that was built from the same.
-pub fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Busybox>> {
+pub(crate) fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Busybox>> {
     let key = BusyboxKey {
         source: &input.source.digest,
         headers: &input.headers.id,
@@ -212,7 +212,7 @@ fn objects(wanted: &[Applet], known: &Declared) -> String {
 
 /// What BusyBox's sources declare.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Declared {
+pub(crate) struct Declared {
     /// All applets by name.
     pub applets: BTreeMap<String, Applet>,
     /// All options that are on or off, without `CONFIG_`.
@@ -223,7 +223,7 @@ pub struct Declared {
 
 /// Reads what BusyBox's sources declare: applets in `//applet:` lines, options
 /// in `//config:` lines and in `Config.in` and `Config.src` files.
-pub fn declared(tree: &Path) -> Result<Declared> {
+pub(crate) fn declared(tree: &Path) -> Result<Declared> {
     let mut declared = Declared::default();
     let mut folders = vec![tree.to_owned()];
     while let Some(folder) = folders.pop() {

@@ -46,7 +46,7 @@ struct EntryKey {
 
 /// Packs a tree for a machine of this much RAM, or gives back what was packed
 /// from the same.
-pub fn build(
+pub(crate) fn build(
     tree: &Tree,
     kind: Compression,
     ram: Bytes,

@@ -18,13 +18,13 @@ const BLOCK_BYTES: usize = 8 << 20;
 const LEVEL: i32 = 12;
 
 /// Packs what is written to it.
-pub struct LegacyEncoder<W> {
+pub(super) struct LegacyEncoder<W> {
     output: W,
     block: Vec<u8>,
 }
 
 impl<W: Write> LegacyEncoder<W> {
-    pub fn new(mut output: W) -> io::Result<Self> {
+    pub(super) fn new(mut output: W) -> io::Result<Self> {
         output.write_all(&MAGIC.to_le_bytes())?;
         Ok(Self {
             output,
@@ -33,7 +33,7 @@ impl<W: Write> LegacyEncoder<W> {
     }
 
     /// Writes what is left and gives the output back.
-    pub fn finish(mut self) -> io::Result<W> {
+    pub(super) fn finish(mut self) -> io::Result<W> {
         if !self.block.is_empty() {
             self.write_block()?;
         }
@@ -70,7 +70,7 @@ impl<W: Write> Write for LegacyEncoder<W> {
 /// Unpacks the frame at the start of `input` as the kernel does; gives the
 /// data and how much of `input` it took. An error of the kind `FileTooLarge`
 /// says that there are more than `limit` bytes.
-pub fn decode(input: &[u8], limit: usize) -> io::Result<(Vec<u8>, usize)> {
+pub(super) fn decode(input: &[u8], limit: usize) -> io::Result<(Vec<u8>, usize)> {
     let invalid = |what| io::Error::new(io::ErrorKind::InvalidData, what);
     let mut output = Vec::new();
     let mut offset = 0;

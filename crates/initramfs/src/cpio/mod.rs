@@ -38,13 +38,13 @@ const MAGIC_WITH_SUMS: &[u8; 6] = b"070702";
 
 /// The file type bits of `st_mode` (`include/uapi/linux/stat.h`).
 mod file_type {
-    pub const MASK: u32 = 0o170000;
-    pub const SYMLINK: u32 = 0o120000;
-    pub const REGULAR: u32 = 0o100000;
-    pub const BLOCK: u32 = 0o060000;
-    pub const DIRECTORY: u32 = 0o040000;
-    pub const CHARACTER: u32 = 0o020000;
-    pub const FIFO: u32 = 0o010000;
+    pub(super) const MASK: u32 = 0o170000;
+    pub(super) const SYMLINK: u32 = 0o120000;
+    pub(super) const REGULAR: u32 = 0o100000;
+    pub(super) const BLOCK: u32 = 0o060000;
+    pub(super) const DIRECTORY: u32 = 0o040000;
+    pub(super) const CHARACTER: u32 = 0o020000;
+    pub(super) const FIFO: u32 = 0o010000;
 }
 
 /// The zeros that are missing to the next multiple of four.

@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// A folder for a socket of its own: the path of a socket has to be short
 /// (unix(7)), which the folder of a boot need not be.
 #[derive(Debug)]
-pub struct Socket {
+pub(super) struct Socket {
     /// The socket.
     pub path: PathBuf,
     _folder: tempfile::TempDir,
@@ -24,7 +24,7 @@ pub struct Socket {
 
 impl Socket {
     /// Makes the folder.
-    pub fn new() -> Result<Socket> {
+    pub(super) fn new() -> Result<Socket> {
         let folder = tempfile::Builder::new().prefix("tuxling-qmp-").tempdir();
         let folder =
             folder.map_err(|e| Failure::io("make a folder in", &std::env::temp_dir(), &e))?;
@@ -36,7 +36,7 @@ impl Socket {
 }
 
 /// Gives a machine a monitor at this socket.
-pub fn plug(machine: &mut Machine, socket: &Path) {
+pub(super) fn plug(machine: &mut Machine, socket: &Path) {
     let path = socket.to_string_lossy().replace(',', ",,");
     machine.extra.extend([
         "-chardev".to_owned(),
@@ -47,7 +47,7 @@ pub fn plug(machine: &mut Machine, socket: &Path) {
 }
 
 /// Draws the cable of the machine's one card, or plugs it in.
-pub fn set_link(socket: &Path, up: bool) -> Result<()> {
+pub(super) fn set_link(socket: &Path, up: bool) -> Result<()> {
     let broken = |e: &dyn std::fmt::Display| {
         Failure::new(
             Kind::Machine,

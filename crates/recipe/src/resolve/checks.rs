@@ -25,7 +25,7 @@ struct Checks<'a> {
 }
 
 /// The checks, in order.
-pub fn plan(
+pub(super) fn plan(
     context: &Context<'_>,
     raw: &raw::Recipe,
     network: &NetworkPlan,
@@ -57,7 +57,7 @@ pub fn plan(
 }
 
 /// The exercises, in order.
-pub fn exercises(raw: &[raw::Exercise]) -> Vec<ExercisePlan> {
+pub(super) fn exercises(raw: &[raw::Exercise]) -> Vec<ExercisePlan> {
     let plan = |exercise: &raw::Exercise| ExercisePlan {
         command: exercise.command.value.clone(),
         timeout: exercise.timeout.as_ref().map_or(TIMEOUT, |t| t.value),

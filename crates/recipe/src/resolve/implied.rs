@@ -11,7 +11,7 @@ use crate::{fragment, raw};
 
 /// What the user land needs of the kernel.
 #[derive(Debug, Default)]
-pub struct UserlandNeeds {
+pub(super) struct UserlandNeeds {
     /// Something in it begins with `#!`: this file.
     pub script: Option<String>,
     /// It is linked with musl.
@@ -22,7 +22,7 @@ pub struct UserlandNeeds {
 
 /// What the requests follow from.
 #[derive(Debug)]
-pub struct Wishes<'a> {
+pub(super) struct Wishes<'a> {
     /// What was typed.
     pub raw: &'a raw::Recipe,
     /// The board, when it could be read.
@@ -47,7 +47,7 @@ const RAMDISK_SYMBOLS: &[(&str, Option<Compression>)] = &[
 ];
 
 /// All that is implied, in order.
-pub fn requests(wishes: &Wishes<'_>) -> Vec<Request> {
+pub(super) fn requests(wishes: &Wishes<'_>) -> Vec<Request> {
     let mut all = Vec::new();
     if let Some(board) = wishes.board {
         all.extend(fragment::trusted(

@@ -12,11 +12,11 @@ use crate::{fragment, words};
 
 /// The series that is built where the recipe names none: the one that the
 /// built-in recipes are proven with.
-pub const SERIES: &str = "6.12";
+pub(super) const SERIES: &str = "6.12";
 
 /// The kernel as asked for: the implied requests first, so that the recipe's
 /// own win.
-pub fn plan(
+pub(super) fn plan(
     context: &Context<'_>,
     raw: raw::Kernel,
     console: &str,

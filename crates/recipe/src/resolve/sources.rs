@@ -8,7 +8,7 @@ use crate::plan::{OriginWish, SourceWish};
 use crate::raw::{self, Given, SourceOrigin};
 
 /// The keys of one source in a recipe.
-pub struct Keys {
+pub(super) struct Keys {
     /// Which source.
     pub package: Package,
     /// The key of its version.
@@ -20,7 +20,7 @@ pub struct Keys {
 }
 
 /// What the keys come to.
-pub fn wish(
+pub(super) fn wish(
     context: &Context<'_>,
     keys: &Keys,
     version: Given<String>,

@@ -15,7 +15,7 @@ use crate::plan::{
 use crate::{fragment, raw, words};
 
 /// The user land as asked for, and what it needs of the kernel.
-pub fn plan(
+pub(super) fn plan(
     context: &Context<'_>,
     raw: &raw::Recipe,
     mode: &NetworkMode,

@@ -12,7 +12,7 @@ use super::progress::Terminal;
 use super::{dry_run, load, print, session};
 
 /// Builds what is missing, and gives the terminal to QEMU, or to a board.
-pub fn run(args: &Boot) -> Result<()> {
+pub(super) fn run(args: &Boot) -> Result<()> {
     let common = &args.common;
     let plan = load(&common.recipe)?;
     let terminal = Terminal::new(common.verbose);

@@ -17,7 +17,7 @@ use crate::report::budget::over_budget;
 use crate::report::{card, diff, growth};
 
 /// Builds, and prints the sizes.
-pub fn run(args: &Build) -> Result<()> {
+pub(super) fn run(args: &Build) -> Result<()> {
     let common = &args.common;
     let plan = load(&common.recipe)?;
     let terminal = Terminal::new(common.verbose);
@@ -40,7 +40,7 @@ pub fn run(args: &Build) -> Result<()> {
 }
 
 /// How the command line asks for a build.
-pub fn options(common: &Common) -> Result<BuildOptions> {
+pub(super) fn options(common: &Common) -> Result<BuildOptions> {
     let sources = match (common.locked, common.update) {
         (true, _) => source::Mode::Locked,
         (_, true) => source::Mode::Update,
@@ -59,7 +59,7 @@ pub fn options(common: &Common) -> Result<BuildOptions> {
 
 /// Locks the folder of a plan's outputs: two tuxlings that write there would
 /// spoil each other's boots and records.
-pub fn lock_output(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Lock> {
+pub(super) fn lock_output(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Lock> {
     let output = builder::system::output_folder(plan, options);
     session
         .cache
@@ -67,7 +67,7 @@ pub fn lock_output(plan: &Plan, options: &BuildOptions, session: &Session) -> Re
 }
 
 /// Fails when the record is over the recipe's budget.
-pub fn within_budget(plan: &Plan, record: &Record) -> Result<()> {
+pub(super) fn within_budget(plan: &Plan, record: &Record) -> Result<()> {
     let over = over_budget(&plan.budget, record);
     if over.is_empty() {
         return Ok(());

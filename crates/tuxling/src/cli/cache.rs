@@ -18,7 +18,7 @@ const AGE: Duration = Duration::from_secs(30 * DAY);
 const DAY: u64 = 24 * 60 * 60;
 
 /// Does what was asked for.
-pub fn run(args: &CacheArgs) -> Result<()> {
+pub(super) fn run(args: &CacheArgs) -> Result<()> {
     let cache = Cache::of_user()?;
     match &args.action {
         CacheAction::List => list(&cache, args.json),

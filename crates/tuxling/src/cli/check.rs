@@ -16,7 +16,7 @@ use super::{dry_run, load, print, print_json, session};
 use crate::report::card;
 
 /// Checks, prints the card, and fails when the system did not pass.
-pub fn run(args: &Check) -> Result<()> {
+pub(super) fn run(args: &Check) -> Result<()> {
     let common = &args.common;
     let plan = load(&common.recipe)?;
     let terminal = Terminal::new(common.verbose);

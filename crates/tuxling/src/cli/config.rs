@@ -27,7 +27,7 @@ use super::progress::Terminal;
 use super::{cwd, load, print, processes};
 
 /// Does what was asked for.
-pub fn run(args: &Config) -> Result<()> {
+pub(super) fn run(args: &Config) -> Result<()> {
     let terminal = Terminal::new(args.verbose);
     let session = Session::new(processes()?, Cache::of_user()?, &terminal, 1);
     let plan = load(&args.recipe)?;

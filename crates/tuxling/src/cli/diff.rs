@@ -14,7 +14,7 @@ use super::{cwd, diff_kernels, load, print, print_json, tree_diff};
 use crate::report::{diff, diff_markdown, kernel_diff};
 
 /// Compares two records.
-pub fn run(args: &Diff) -> Result<()> {
+pub(super) fn run(args: &Diff) -> Result<()> {
     if args.tree {
         return tree_diff::run(args);
     }

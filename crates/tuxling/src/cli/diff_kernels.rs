@@ -22,14 +22,14 @@ use super::{load, print, print_json, processes};
 use crate::report::kernel_diff::{self, KernelDiff, Side};
 
 /// Whether a file is an ELF file.
-pub fn is_elf(path: &Path) -> bool {
+pub(super) fn is_elf(path: &Path) -> bool {
     use std::io::Read;
     let mut magic = [0u8; 4];
     fs::File::open(path).is_ok_and(|mut f| f.read_exact(&mut magic).is_ok()) && magic == *b"\x7fELF"
 }
 
 /// Compares two ELF files.
-pub fn files(args: &Diff, a: &Path, b: &Path) -> Result<()> {
+pub(super) fn files(args: &Diff, a: &Path, b: &Path) -> Result<()> {
     let diff = kernel_diff::diff(
         &side(&args.a, a, None, None)?,
         &side(&args.b, b, None, None)?,
@@ -44,7 +44,7 @@ pub fn files(args: &Diff, a: &Path, b: &Path) -> Result<()> {
 /// What differs between the kernels of two records, when both are still in the
 /// cache. Each comes with the name that it was asked for by: of a recipe's
 /// kernel the Makefiles tell which options bring its objects in.
-pub fn of_records(a: (&str, &Record), b: (&str, &Record)) -> Result<Option<KernelDiff>> {
+pub(super) fn of_records(a: (&str, &Record), b: (&str, &Record)) -> Result<Option<KernelDiff>> {
     let (Some(of_a), Some(of_b)) = (folder(a.1)?, folder(b.1)?) else {
         return Ok(None);
     };
@@ -119,7 +119,7 @@ fn side(
 }
 
 /// Fails when it grew by more than `--fail-over`.
-pub fn within(args: &Diff, growth: i64) -> Result<()> {
+pub(super) fn within(args: &Diff, growth: i64) -> Result<()> {
     let Some(limit) = &args.fail_over else {
         return Ok(());
     };

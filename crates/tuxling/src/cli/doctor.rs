@@ -17,7 +17,7 @@ use super::{cwd, load, print, print_json, processes};
 use crate::doctor::{self, Examination, Level, Subject};
 
 /// Examines, and fails when something needed is lacking.
-pub fn run(args: &Doctor) -> Result<()> {
+pub(super) fn run(args: &Doctor) -> Result<()> {
     let plan = args.recipe.as_deref().map(load).transpose()?;
     let cache = Cache::of_user()?;
     let processes = processes()?;

@@ -20,7 +20,7 @@ use super::args::MachineArgs;
 
 /// The commands of a build. Folders that only the work itself would name are
 /// written in angle brackets.
-pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<String> {
+pub(super) fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<String> {
     let mut out = String::new();
     // Writing to a String can't fail.
     let _ = write_build(&mut out, plan, options, session)?;
@@ -103,7 +103,7 @@ fn write_build(
 }
 
 /// The command that boots the system, as a line.
-pub fn boot(
+pub(super) fn boot(
     plan: &Plan,
     options: &BuildOptions,
     args: &MachineArgs,

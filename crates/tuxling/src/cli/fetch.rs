@@ -14,7 +14,7 @@ use super::progress::Terminal;
 use super::{load, print, print_json, processes};
 
 /// Fetches, and says what came.
-pub fn run(args: &Fetch) -> Result<()> {
+pub(super) fn run(args: &Fetch) -> Result<()> {
     let plan = load(&args.recipe)?;
     let terminal = Terminal::new(false);
     let session = Session::new(processes()?, Cache::of_user()?, &terminal, 1);

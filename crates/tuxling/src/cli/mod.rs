@@ -1,7 +1,7 @@
 //! The command line: what was typed, the commands, and all that is printed.
 //! Standard output is data, standard error is progress.
 
-pub mod args;
+pub(crate) mod args;
 mod boot;
 mod build;
 mod cache;

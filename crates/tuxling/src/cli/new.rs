@@ -7,7 +7,7 @@ use super::args::{Network, New};
 use super::{cwd, print};
 
 /// Writes NAME.toml, never over a file that is there.
-pub fn run(new: &New) -> Result<()> {
+pub(super) fn run(new: &New) -> Result<()> {
     let network = match new.network {
         Network::Dhcp => true,
         Network::None => false,

@@ -13,7 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// Tells the user on standard error.
-pub struct Terminal {
+pub(super) struct Terminal {
     verbose: bool,
     fancy: bool,
     now: Mutex<Option<Phase>>,
@@ -29,7 +29,7 @@ struct Phase {
 
 impl Terminal {
     /// `verbose` shows the tools' output instead of a changing line.
-    pub fn new(verbose: bool) -> Self {
+    pub(super) fn new(verbose: bool) -> Self {
         let fancy = !verbose && std::io::stderr().is_terminal();
         Terminal {
             verbose,

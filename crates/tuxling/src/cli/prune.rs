@@ -20,7 +20,7 @@ use super::{cwd, load, print, print_json, session};
 use crate::report::card;
 
 /// Prunes, or makes a certificate's bytes again.
-pub fn run(args: &Prune) -> Result<()> {
+pub(super) fn run(args: &Prune) -> Result<()> {
     let plan = load(&args.common.recipe)?;
     let terminal = Terminal::new(args.common.verbose);
     let session = session(&args.common, &terminal)?;

@@ -13,7 +13,7 @@ use crate::report::ram;
 
 /// Searches, and prints what was found. What was found goes into the record,
 /// too.
-pub fn run(args: &Ram) -> Result<()> {
+pub(super) fn run(args: &Ram) -> Result<()> {
     let common = &args.common;
     let plan = load(&common.recipe)?;
     let terminal = Terminal::new(common.verbose);

@@ -33,7 +33,7 @@ struct Written<'a> {
 }
 
 /// Writes the page.
-pub fn run(args: &Report) -> Result<()> {
+pub(super) fn run(args: &Report) -> Result<()> {
     let plan = load(&args.recipe)?;
     let record = record_of(&args.recipe)?;
     let against = args.against.as_deref().map(record_of).transpose()?;

@@ -20,7 +20,7 @@ use crate::shrinking::report::{Size, Stage};
 use crate::shrinking::update::{self, Updated};
 
 /// Searches, prunes, proves and writes the result.
-pub fn run(args: &ShrinkArgs) -> Result<()> {
+pub(super) fn run(args: &ShrinkArgs) -> Result<()> {
     let plan = load(&args.common.recipe)?;
     let terminal = Terminal::new(args.common.verbose);
     let session = session(&args.common, &terminal)?;

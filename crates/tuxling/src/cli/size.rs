@@ -37,7 +37,7 @@ struct Told<'a> {
 }
 
 /// Prints the tree.
-pub fn run(args: &SizeArgs) -> Result<()> {
+pub(super) fn run(args: &SizeArgs) -> Result<()> {
     let path = cwd()?.join(&args.subject);
     if is_elf(&path) {
         return of_file(args, &path);

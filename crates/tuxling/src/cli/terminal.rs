@@ -65,7 +65,7 @@ impl Drop for Raw {
 }
 
 /// Connects the terminal and the line until the user leaves.
-pub fn run(port: &SerialPort, cancel: &Cancel) -> Result<()> {
+pub(super) fn run(port: &SerialPort, cancel: &Cancel) -> Result<()> {
     let mut line = Line::open(port)?;
     let raw = Raw::of_stdin();
     let result = copy(&mut line, cancel);

@@ -16,7 +16,7 @@ use super::progress::Terminal;
 use super::{cwd, load, print, print_json, session};
 
 /// Traces, and tells what ran.
-pub fn run(args: &Trace) -> Result<()> {
+pub(super) fn run(args: &Trace) -> Result<()> {
     let plan = load(&args.common.recipe)?;
     let terminal = Terminal::new(args.common.verbose);
     let session = session(&args.common, &terminal)?;
@@ -58,7 +58,7 @@ pub fn run(args: &Trace) -> Result<()> {
 }
 
 /// The names of functions in files from outside.
-pub fn names_in(files: &[PathBuf]) -> Result<BTreeSet<String>> {
+pub(super) fn names_in(files: &[PathBuf]) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for file in files {
         let path = cwd()?.join(file);
@@ -69,7 +69,7 @@ pub fn names_in(files: &[PathBuf]) -> Result<BTreeSet<String>> {
 }
 
 /// Coverage for people.
-pub fn summary(coverage: &Coverage) -> String {
+pub(super) fn summary(coverage: &Coverage) -> String {
     let mut text = String::from("Boots\n");
     for run in &coverage.runs {
         let _ = writeln!(

@@ -22,7 +22,7 @@ use super::progress::Terminal;
 use super::{cwd, load, print, print_json, processes};
 
 /// Compares two trees.
-pub fn run(args: &Diff) -> Result<()> {
+pub(super) fn run(args: &Diff) -> Result<()> {
     let terminal = Terminal::new(false);
     let session = Session::new(processes()?, Cache::of_user()?, &terminal, 1);
     let (a, b) = (find(&args.a, &session)?, find(&args.b, &session)?);

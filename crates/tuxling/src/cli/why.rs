@@ -39,7 +39,7 @@ fn tell(args: &WhyArgs, plan: &Plan, said: &[Said]) -> Result<()> {
 }
 
 /// Says why.
-pub fn run(args: &WhyArgs) -> Result<()> {
+pub(super) fn run(args: &WhyArgs) -> Result<()> {
     let terminal = Terminal::new(args.verbose);
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let session = Session::new(processes()?, Cache::of_user()?, &terminal, jobs);

@@ -11,7 +11,12 @@ use super::args::SizeArgs;
 use super::{print, print_json};
 
 /// Says it of each option, the dearest first.
-pub fn run(args: &SizeArgs, subject: &Subject, input: BuildInput, session: &Session) -> Result<()> {
+pub(super) fn run(
+    args: &SizeArgs,
+    subject: &Subject,
+    input: BuildInput,
+    session: &Session,
+) -> Result<()> {
     let bench = match args.compile {
         true => Some(Bench::open(input, session)?),
         false => None,

@@ -24,7 +24,7 @@ const MEMORY: Bytes = Bytes::mib(1024);
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Level {
+pub(crate) enum Level {
     /// As it should be.
     Fine,
     /// Slower or tighter than it could be.
@@ -35,7 +35,7 @@ pub enum Level {
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// How bad it is.
     pub level: Level,
     /// What was looked at: `gcc`, `/dev/kvm`, `room in the cache`.
@@ -51,7 +51,7 @@ pub struct Finding {
 
 /// All that was found.
 #[derive(Debug, Serialize)]
-pub struct Examination {
+pub(crate) struct Examination {
     /// This machine's distribution.
     pub distribution: Distribution,
     /// What was looked at.
@@ -62,14 +62,14 @@ pub struct Examination {
 
 impl Examination {
     /// Whether something needed is lacking.
-    pub fn lacking(&self) -> bool {
+    pub(crate) fn lacking(&self) -> bool {
         self.findings.iter().any(|f| f.level == Level::Lacking)
     }
 }
 
 /// What is examined.
 #[derive(Clone, Copy)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// The recipe, if any.
     pub plan: Option<&'a Plan>,
     /// Looks for tools and asks them.
@@ -107,7 +107,7 @@ impl Finding {
 }
 
 /// Looks at everything.
-pub fn examine(subject: &Subject, distribution: Distribution) -> Examination {
+pub(crate) fn examine(subject: &Subject, distribution: Distribution) -> Examination {
     let arch = subject.plan.map_or(Arch::I386, |plan| plan.board.arch);
     let mut findings = needs::tools(subject, arch);
     findings.push(kvm(subject, arch));

@@ -7,7 +7,7 @@ use super::security::is_security;
 /// Options that no search turns off: the recipe's own words stand for them, or
 /// they protect.
 #[derive(Clone, Debug, Default)]
-pub struct Fixed {
+pub(crate) struct Fixed {
     /// Symbols, without `CONFIG_`.
     pub symbols: BTreeSet<String>,
     /// Whether security may go as well.
@@ -16,7 +16,7 @@ pub struct Fixed {
 
 impl Fixed {
     /// Whether a symbol stays as it is.
-    pub fn has(&self, symbol: &str) -> bool {
+    pub(crate) fn has(&self, symbol: &str) -> bool {
         self.symbols.contains(symbol) || (!self.security_off && is_security(symbol))
     }
 }

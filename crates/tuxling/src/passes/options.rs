@@ -15,7 +15,7 @@ use super::{CONSTANTS, Edit, INSIDE, MESSAGES, UNUSED, USED, Way, Ways, constant
 
 /// What ran in a boot, by object.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// Objects of which some code ran that isn't the kernel's `__init` code.
     pub objects: BTreeSet<String>,
     /// Those of which a system call's own function ran.
@@ -24,7 +24,7 @@ pub struct Ran {
 
 /// What is known of a kernel that was built and booted.
 #[derive(Clone, Debug, Default)]
-pub struct Insight {
+pub(crate) struct Insight {
     /// What brings each object in.
     pub objects: Objects,
     /// Bytes of the payload by object.
@@ -67,7 +67,7 @@ const VOICE: &[&str] = &["PRINTK", "BUG"];
 const CALLED: f64 = 0.5;
 
 /// Adds a change for each option that can be turned off.
-pub fn add(
+pub(crate) fn add(
     ways: &mut Ways,
     configuration: &mut Configuration<'_>,
     insight: &Insight,
@@ -126,7 +126,7 @@ pub fn add(
 ///
 /// Two options that can each be turned off may hold a third between them that
 /// must stay; here one of them is left out.
-pub fn together(
+pub(crate) fn together(
     ways: &Ways,
     configuration: &mut Configuration<'_>,
     fixed: &Fixed,
@@ -177,7 +177,7 @@ pub fn together(
 
 /// What protects and is on, with what it costs: the payload of the files that
 /// it brings in, or nothing known where it acts inside others.
-pub fn security(
+pub(crate) fn security(
     configuration: &mut Configuration<'_>,
     insight: &Insight,
 ) -> Vec<(String, Option<u64>)> {
@@ -273,6 +273,6 @@ fn name_of(configuration: &Configuration<'_>, id: SymbolId) -> String {
 }
 
 /// The key of an option in the space.
-pub fn key(symbol: &str) -> String {
+pub(crate) fn key(symbol: &str) -> String {
     format!("CONFIG_{symbol}")
 }

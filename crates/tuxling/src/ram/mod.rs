@@ -3,11 +3,11 @@
 //! Every boot is an attempt in the store, under the trial that it belongs to:
 //! nothing is tried twice, and after an interruption the next call goes on.
 
-pub mod download;
-pub mod evidence;
+pub(crate) mod download;
+pub(crate) mod evidence;
 mod prober;
-pub mod search;
-pub mod wall;
+pub(crate) mod search;
+pub(crate) mod wall;
 
 use std::fs;
 
@@ -30,7 +30,7 @@ use search::{Found, Range};
 
 /// How the smallest RAM is asked for.
 #[derive(Clone, Debug, Default)]
-pub struct RamOptions {
+pub(crate) struct RamOptions {
     /// How the system is booted.
     pub check: CheckOptions,
     /// The least to be tried.
@@ -43,7 +43,7 @@ pub struct RamOptions {
 
 /// Finds it. Gives the report, and the record of the recipe's own machine with
 /// what was found.
-pub fn smallest(
+pub(crate) fn smallest(
     plan: &Plan,
     system: &System,
     options: &RamOptions,

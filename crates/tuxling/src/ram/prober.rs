@@ -32,7 +32,7 @@ const SHORTEST_SILENCE: Duration = Duration::from_secs(4);
 const QUIET: Duration = Duration::from_secs(1);
 
 /// Boots a system in variants.
-pub struct Prober<'a> {
+pub(super) struct Prober<'a> {
     plan: &'a Plan,
     system: &'a System,
     bench: &'a Bench,
@@ -44,7 +44,7 @@ pub struct Prober<'a> {
 
 impl<'a> Prober<'a> {
     /// Of a built system.
-    pub fn new(
+    pub(super) fn new(
         plan: &'a Plan,
         system: &'a System,
         bench: &'a Bench,
@@ -63,12 +63,12 @@ impl<'a> Prober<'a> {
     }
 
     /// The plan that all variants come from.
-    pub fn plan(&self) -> &'a Plan {
+    pub(super) fn plan(&self) -> &'a Plan {
         self.plan
     }
 
     /// A record of the recipe's own machine that passed, new or from before.
-    pub fn own_machine(&mut self) -> Result<Record> {
+    pub(super) fn own_machine(&mut self) -> Result<Record> {
         let request = self.request(self.plan);
         let known = self.records(self.plan, &request)?;
         let passed = known
@@ -115,7 +115,7 @@ impl<'a> Prober<'a> {
 
     /// What the system used at the smallest RAM, by the last boot that passed
     /// there.
-    pub fn steady(&self, edge: Option<u64>) -> Result<Option<Steady>> {
+    pub(super) fn steady(&self, edge: Option<u64>) -> Result<Option<Steady>> {
         let Some(kib) = edge else { return Ok(None) };
         let plan = self.sized(kib);
         let records = self.records(&plan, &self.request(&plan))?;
@@ -131,7 +131,7 @@ impl<'a> Prober<'a> {
     }
 
     /// Used RAM in attempt number `at` (from 0) at a variant of the plan.
-    pub fn used_after(&mut self, plan: &Plan, at: usize, name: &str) -> Result<u64> {
+    pub(super) fn used_after(&mut self, plan: &Plan, at: usize, name: &str) -> Result<u64> {
         let request = BootRequest {
             quiet: QUIET,
             pause: None,
@@ -161,7 +161,7 @@ impl<'a> Prober<'a> {
     /// Boots with so much RAM, and looks into the machine at the end. It proves
     /// nothing, and isn't kept. Gives the size of what was loaded as the
     /// ramdisk, too.
-    pub fn inspect(&mut self, kib: u64, wish: InspectWish) -> Result<(BootReport, u64)> {
+    pub(super) fn inspect(&mut self, kib: u64, wish: InspectWish) -> Result<(BootReport, u64)> {
         let plan = self.sized(kib);
         let request = BootRequest {
             inspect: Some(wish),

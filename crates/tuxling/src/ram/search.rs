@@ -9,10 +9,10 @@
 use std::collections::BTreeMap;
 
 /// How often the edge has to pass, and each size below it has to fail.
-pub const TIMES: u32 = 3;
+pub(crate) const TIMES: u32 = 3;
 
 /// How many steps below the edge have to fail.
-pub const BELOW: u64 = 2;
+pub(crate) const BELOW: u64 = 2;
 
 /// Within so many steps of the least that passed, a boot that fails is
 /// repeated: there, a moment's bad luck can decide.
@@ -24,7 +24,7 @@ const MOVES: u32 = 12;
 
 /// What is known of one size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// How often it passed.
     pub passed: u32,
     /// How often it failed.
@@ -33,7 +33,7 @@ pub struct Tally {
 
 impl Tally {
     /// Adds one attempt.
-    pub fn add(&mut self, passed: bool) {
+    pub(crate) fn add(&mut self, passed: bool) {
         if passed {
             self.passed += 1;
         } else {
@@ -47,7 +47,7 @@ impl Tally {
 }
 
 /// Tries one size once.
-pub trait Oracle {
+pub(crate) trait Oracle {
     /// Why it can't tell: the search ends.
     type Error;
 
@@ -60,7 +60,7 @@ pub trait Oracle {
 
 /// What a search found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// The least that passes; `None` when not even the largest size does.
     pub edge: Option<u64>,
     /// Whether the edge passed, and the sizes below failed, every time.
@@ -72,7 +72,7 @@ pub struct Found {
 /// The sizes to search: multiples of `step` from `from` (or the first above) to
 /// `to`, in KiB. `to` itself need not be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Range {
+pub(crate) struct Range {
     /// The least to be tried.
     pub from: u64,
     /// The most.
@@ -82,7 +82,7 @@ pub struct Range {
 }
 
 /// Searches.
-pub fn search<O: Oracle>(range: Range, oracle: &mut O) -> Result<Found, O::Error> {
+pub(crate) fn search<O: Oracle>(range: Range, oracle: &mut O) -> Result<Found, O::Error> {
     let mut work = Work {
         oracle,
         tallies: BTreeMap::new(),

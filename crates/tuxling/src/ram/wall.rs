@@ -44,12 +44,12 @@ const SPOILED: &[&str] = &[
 ];
 
 /// Whether QEMU refused because of the RAM's size.
-pub fn loader_refuses(said: &str) -> bool {
+pub(crate) fn loader_refuses(said: &str) -> bool {
     LOADER.iter().any(|text| said.contains(text))
 }
 
 /// Which wall it is.
-pub fn explain(evidence: &WallEvidence<'_>) -> Wall {
+pub(crate) fn explain(evidence: &WallEvidence<'_>) -> Wall {
     let rules: [fn(&WallEvidence<'_>) -> Option<Wall>; 7] = [
         refused,
         ramdisk_over_kernel,

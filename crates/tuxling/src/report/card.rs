@@ -10,7 +10,7 @@ use record::{CheckOutcome, MemOwner, MemRecord, Record};
 
 /// The card of a record, in plain text. `interactive` is the command that boots
 /// the system with its console on the terminal.
-pub fn card(record: &Record, interactive: Option<&str>) -> String {
+pub(crate) fn card(record: &Record, interactive: Option<&str>) -> String {
     let mut out = String::new();
     // Writing to a String can't fail.
     let _ = write_card(&mut out, record, interactive);

@@ -11,7 +11,7 @@ use super::diff::{Diff, Figure};
 const ROWS: usize = 30;
 
 /// The difference as Markdown tables.
-pub fn markdown(diff: &Diff) -> String {
+pub(crate) fn markdown(diff: &Diff) -> String {
     let mut out = format!("### {} → {}\n", diff.a, diff.b);
     let figures: Vec<&Figure> = diff
         .figures

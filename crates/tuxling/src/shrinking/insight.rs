@@ -36,7 +36,7 @@ const BOOTS: usize = 3;
 
 /// Looks at a system's bytes, and boots it once by QEMU's translator, unless it
 /// is known already which objects ran.
-pub fn of_system(
+pub(crate) fn of_system(
     plan: &Plan,
     system: &System,
     linux: &Source,
@@ -63,7 +63,7 @@ pub fn of_system(
 }
 
 /// How many objects of a kernel that was built name each option.
-pub fn reach(
+pub(crate) fn reach(
     plan: &Plan,
     ingredients: &Ingredients,
     session: &Session,

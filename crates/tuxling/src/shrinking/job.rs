@@ -53,7 +53,7 @@ const INTERRUPTED: &str = "interrupted; the best so far is kept, and the next ca
 
 /// How shrinking is asked for.
 #[derive(Clone, Debug)]
-pub struct ShrinkOptions {
+pub(crate) struct ShrinkOptions {
     /// What is to become small.
     pub goal: Goal,
     /// The level of pruning at the end; none: it isn't pruned.
@@ -74,7 +74,7 @@ pub struct ShrinkOptions {
 
 impl ShrinkOptions {
     /// How the result is pruned and proven.
-    pub fn pruning(&self, plan: &Plan, level: PruneLevel) -> PruneOptions {
+    pub(crate) fn pruning(&self, plan: &Plan, level: PruneLevel) -> PruneOptions {
         PruneOptions {
             level,
             boots: self.boots as usize,
@@ -90,13 +90,7 @@ impl ShrinkOptions {
 
 /// What came out.
 #[derive(Debug)]
-pub struct ShrunkSystem {
-    /// The plan of the result, before pruning.
-    pub plan: Plan,
-    /// The record of the system as it was given.
-    pub before: Record,
-    /// The record of the result.
-    pub after: Record,
+pub(crate) struct ShrunkSystem {
     /// What was found, and how.
     pub report: Report,
     /// The pruned system, where a level was asked for.
@@ -114,7 +108,7 @@ struct Built {
 }
 
 /// Searches, prunes, proves and writes.
-pub fn shrink(
+pub(crate) fn shrink(
     plan: &Plan,
     build: &BuildOptions,
     options: &ShrinkOptions,
@@ -191,9 +185,6 @@ impl Job<'_> {
         };
         let recipe = tiny.write(Some(&evidence))?;
         Ok(ShrunkSystem {
-            plan: best.plan,
-            before,
-            after,
             report,
             pruned,
             recipe,

@@ -30,7 +30,7 @@ const STOP: i32 = 15;
 
 /// Makes candidates real.
 #[derive(Debug)]
-pub struct Trials {
+pub(crate) struct Trials {
     /// The system to begin with.
     pub plan: Plan,
     /// What candidates change.
@@ -209,13 +209,13 @@ impl Trials {
 
 /// RAM that isn't free after the last check: what programs and caches use, and
 /// what the kernel had taken before it began to count.
-pub fn taken_kib(record: &Record) -> Option<u64> {
+pub(crate) fn taken_kib(record: &Record) -> Option<u64> {
     record.ram.machine_kib.checked_sub(record.ram.free_kib?)
 }
 
 /// What a system costs: bytes of the compressed kernel, since its file may be
 /// rounded up, and of the ramdisk; and RAM.
-pub fn cost(record: &Record) -> Cost {
+pub(crate) fn cost(record: &Record) -> Cost {
     let image = &record.image;
     let kernel = image.payload_bytes.unwrap_or(image.kernel_bytes);
     Cost {

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 /// What an update changed.
 #[derive(Debug, Serialize)]
-pub struct Updated {
+pub(crate) struct Updated {
     /// Always `tuxling.update/1`.
     pub schema: &'static str,
     /// The recipe's name.
@@ -37,7 +37,7 @@ pub struct Updated {
 
 /// Takes the newest sources of the series, and prunes and proves anew what the
 /// recipe's certificate says was pruned.
-pub fn update(
+pub(crate) fn update(
     plan: &Plan,
     build: &BuildOptions,
     options: impl FnOnce(&Certificate) -> Result<PruneOptions>,

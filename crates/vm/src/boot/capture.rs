@@ -8,14 +8,14 @@ use std::path::Path;
 use rustix::fs::{FallocateFlags, fallocate};
 
 /// So much of a capture is kept.
-pub const KEPT: u64 = 16 << 20;
+pub(super) const KEPT: u64 = 16 << 20;
 
 /// So much is given back at a time.
 const STEP: u64 = 4 << 20;
 
 /// A capture that is kept small.
 #[derive(Debug)]
-pub struct Capture {
+pub(super) struct Capture {
     freed: u64,
     /// Whether the file system can't free parts of a file.
     stubborn: bool,
@@ -33,7 +33,7 @@ impl Default for Capture {
 impl Capture {
     /// Frees what was read and is beyond the limit. Holes are punched
     /// (fallocate(2)): QEMU goes on writing at its own place.
-    pub fn free(&mut self, path: &Path, read: u64) {
+    pub(super) fn free(&mut self, path: &Path, read: u64) {
         if self.stubborn || read < self.freed + STEP {
             return;
         }
@@ -49,7 +49,7 @@ impl Capture {
     }
 
     /// How many bytes stand on the disk without having been wanted.
-    pub fn excess(&self, read: u64) -> u64 {
+    pub(super) fn excess(&self, read: u64) -> u64 {
         match self.stubborn {
             true => read.saturating_sub(KEPT),
             false => 0,
@@ -61,7 +61,7 @@ impl Capture {
 ///
 /// # Errors
 /// When the file can't be written.
-pub fn cut(path: &Path, at: u64) -> io::Result<()> {
+pub(super) fn cut(path: &Path, at: u64) -> io::Result<()> {
     File::options().write(true).open(path)?.set_len(at)
 }
 

@@ -21,7 +21,7 @@ const VOLUME_LIMIT: u64 = 16 << 20;
 const CAPTURE_LIMIT: u64 = 1 << 30;
 
 /// So long a board may take to say its first word.
-pub const BOARD_WAIT: Duration = Duration::from_secs(600);
+pub(super) const BOARD_WAIT: Duration = Duration::from_secs(600);
 
 /// A system that was told to leave takes no longer to restart.
 const LEAVE_LIMIT: Duration = Duration::from_secs(60);
@@ -30,7 +30,7 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(60);
 const COUNTING_FACTOR: u32 = 4;
 
 /// When to stop a boot.
-pub struct Vigil {
+pub(super) struct Vigil {
     clock: Clock,
     leave: Option<Duration>,
     started: Instant,
@@ -47,7 +47,7 @@ pub struct Vigil {
 
 impl Vigil {
     /// Begins now.
-    pub fn new(request: &BootRequest<'_>, clock: Clock, leave: Option<Duration>) -> Self {
+    pub(super) fn new(request: &BootRequest<'_>, clock: Clock, leave: Option<Duration>) -> Self {
         let factor = match clock {
             Clock::Host => 1,
             Clock::Instructions => COUNTING_FACTOR,
@@ -67,13 +67,13 @@ impl Vigil {
     }
 
     /// The machine gave a sign of life.
-    pub fn sign(&mut self) {
+    pub(super) fn sign(&mut self) {
         self.longest_silence = self.longest_silence.max(self.last_sign.elapsed());
         self.last_sign = Instant::now();
     }
 
     /// Why there is nothing more to wait for, if so.
-    pub fn reason_to_stop(&mut self, watch: &Watch<'_>) -> Option<BootEnd> {
+    pub(super) fn reason_to_stop(&mut self, watch: &Watch<'_>) -> Option<BootEnd> {
         let passed_since = |since: Option<Instant>, time: Duration| {
             since.is_some_and(|since| since.elapsed() >= time)
         };

@@ -37,7 +37,7 @@ pub enum BootEnd {
 
 /// What the outcome is computed from.
 #[derive(Debug)]
-pub struct BootFacts<'a> {
+pub(crate) struct BootFacts<'a> {
     /// How the boot ended.
     pub end: BootEnd,
     /// All checks.
@@ -57,7 +57,7 @@ pub struct BootFacts<'a> {
 
 /// The outcome of a boot and what it rests on. What the kernel says of itself
 /// comes before what the checks say.
-pub fn outcome(facts: &BootFacts<'_>) -> (Outcome, String) {
+pub(crate) fn outcome(facts: &BootFacts<'_>) -> (Outcome, String) {
     if let BootEnd::QemuFailed(said) = &facts.end {
         return (Outcome::InfrastructureBroke, format!("QEMU failed: {said}"));
     }

@@ -20,7 +20,7 @@ const SHOWN: usize = 300;
 
 /// What was seen of one check.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// The last attempt's output.
     pub output: Vec<u8>,
     /// The interface's address or the errno.
@@ -35,7 +35,7 @@ pub struct Seen {
 
 /// What was seen outside of the guest.
 #[derive(Debug)]
-pub struct Outside<'a> {
+pub(crate) struct Outside<'a> {
     /// The wire, up to now.
     pub wire: &'a wire::Reader,
     /// The guest's network card.
@@ -48,7 +48,7 @@ pub struct Outside<'a> {
 
 /// A file that was there to be fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ServedFile {
+pub(crate) struct ServedFile {
     /// Its size.
     pub size: u64,
     /// Its SHA-256.
@@ -58,7 +58,7 @@ pub struct ServedFile {
 }
 
 /// Judges a check that ended.
-pub fn judge(check: &CheckPlan, seen: &Seen, outside: &Outside<'_>) -> CheckRecord {
+pub(crate) fn judge(check: &CheckPlan, seen: &Seen, outside: &Outside<'_>) -> CheckRecord {
     let Some(end) = seen.end else {
         return not_ended(check, CheckOutcome::Skipped, "was not reached");
     };
@@ -80,7 +80,7 @@ pub fn judge(check: &CheckPlan, seen: &Seen, outside: &Outside<'_>) -> CheckReco
 }
 
 /// The record of a check that has no end.
-pub fn not_ended(check: &CheckPlan, outcome: CheckOutcome, why: &str) -> CheckRecord {
+pub(crate) fn not_ended(check: &CheckPlan, outcome: CheckOutcome, why: &str) -> CheckRecord {
     CheckRecord {
         name: check.name.clone(),
         via: check.via,

@@ -29,7 +29,7 @@ pub struct DhcpTraffic {
 
 /// A packet that a check is interested in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Packet {
+pub(crate) enum Packet {
     /// An ICMP echo request or reply.
     Echo {
         /// Whether it is the reply.
@@ -80,7 +80,7 @@ pub enum Packet {
 
 /// A packet and where its record ends in the capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Captured {
+pub(crate) struct Captured {
     /// The offset behind it.
     pub end: u64,
     /// What it is.
@@ -89,7 +89,7 @@ pub struct Captured {
 
 /// Reads a capture as it grows.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub(crate) struct Reader {
     pending: Vec<u8>,
     offset: u64,
     big_endian: Option<bool>,
@@ -107,7 +107,7 @@ pub struct Reader {
 
 impl Reader {
     /// Reads a capture in which the data of these ports count.
-    pub fn watching(ports: Vec<u16>) -> Self {
+    pub(crate) fn watching(ports: Vec<u16>) -> Self {
         Reader {
             ports,
             ..Reader::default()
@@ -115,18 +115,18 @@ impl Reader {
     }
 
     /// Remembers where the last whole packet within so many bytes ends.
-    pub fn keep(mut self, bytes: u64) -> Self {
+    pub(crate) fn keep(mut self, bytes: u64) -> Self {
         self.keep = bytes;
         self
     }
 
     /// The end of the last whole packet within what is kept.
-    pub fn kept(&self) -> u64 {
+    pub(crate) fn kept(&self) -> u64 {
         self.kept
     }
 
     /// Takes the next bytes. What is no capture is ignored.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         if self.broken {
             return;
         }
@@ -161,12 +161,12 @@ impl Reader {
     }
 
     /// How much of the capture has been read, in whole packets.
-    pub fn offset(&self) -> u64 {
+    pub(crate) fn offset(&self) -> u64 {
         self.offset
     }
 
     /// The packets whose records end in this range of the capture.
-    pub fn between(&self, start: u64, end: u64) -> impl Iterator<Item = &Packet> {
+    pub(crate) fn between(&self, start: u64, end: u64) -> impl Iterator<Item = &Packet> {
         self.packets
             .iter()
             .filter(move |captured| captured.end > start && captured.end <= end)

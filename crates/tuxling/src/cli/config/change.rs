@@ -19,7 +19,7 @@ use super::{Subject, merge, unknown_symbol};
 use crate::cli::{print, print_json};
 
 /// `set`: edits the recipe's own options.
-pub fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {
+pub(super) fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {
     let path = own_file(at.plan)?;
     let mut requests = Vec::new();
     for typed in typed {
@@ -36,7 +36,7 @@ pub fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()
 
 /// `try`: what would change. What wouldn't hold any more is told, and decides
 /// the exit code.
-pub fn try_out(at: &Subject<'_>, typed: &[String]) -> Result<()> {
+pub(super) fn try_out(at: &Subject<'_>, typed: &[String]) -> Result<()> {
     let mut requests = Vec::new();
     for typed in typed {
         let request = parse(at, typed)?;
@@ -67,7 +67,7 @@ fn who<'a>(at: &'a Subject<'_>, requests: &'a [Request]) -> impl Fn(&str) -> Str
 }
 
 /// `want`: the fewest changes that give a symbol this value.
-pub fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> {
+pub(super) fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> {
     let path = match apply {
         true => Some(own_file(at.plan)?),
         false => None,

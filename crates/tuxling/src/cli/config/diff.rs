@@ -31,7 +31,7 @@ enum Side {
 }
 
 /// Compares the recipe with A, or A with B.
-pub fn run(desk: &Desk<'_>, at: &Subject<'_>, a: &str, b: Option<&str>) -> Result<()> {
+pub(super) fn run(desk: &Desk<'_>, at: &Subject<'_>, a: &str, b: Option<&str>) -> Result<()> {
     let first = side(desk, a)?;
     let second = b.map(|b| side(desk, b)).transpose()?;
     let (before, after) = match &second {

@@ -58,7 +58,7 @@ struct ToldOverridden {
 }
 
 /// Merges, and tells what doesn't hold; this decides the exit code.
-pub fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> Result<()> {
+pub(super) fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> Result<()> {
     let asked = read(names)?;
     let mut plan = at.plan.kernel.clone();
     plan.requests.extend(asked.iter().cloned());

@@ -41,7 +41,7 @@ struct ToldRedundant {
 }
 
 /// Finds the redundant requests, and removes those of the recipe's own options.
-pub fn run(at: &Subject<'_>, apply: bool) -> Result<()> {
+pub(super) fn run(at: &Subject<'_>, apply: bool) -> Result<()> {
     let path = match apply {
         true => Some(own_file(at.plan)?),
         false => None,

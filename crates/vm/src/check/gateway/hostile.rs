@@ -14,7 +14,7 @@ const IPV4: usize = 20;
 
 /// The packet of this number in the flood of this seed: an Ethernet frame of at
 /// most 1,514 bytes.
-pub fn packet(seed: u64, number: u64) -> Vec<u8> {
+pub(super) fn packet(seed: u64, number: u64) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let r = &mut random;
     match r.u8(..10) {
@@ -155,7 +155,7 @@ fn icmp(r: &mut fastrand::Rng) -> Vec<u8> {
 }
 
 /// The Internet checksum (RFC 1071).
-pub fn checksum(bytes: &[u8]) -> u16 {
+pub(super) fn checksum(bytes: &[u8]) -> u16 {
     let sum: u32 = bytes
         .chunks(2)
         .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)))

@@ -9,7 +9,7 @@ use super::{DNS, GATEWAY, GUEST, MASK, Weather};
 
 /// The server's state.
 #[derive(Debug)]
-pub struct Server {
+pub(super) struct Server {
     lease: Duration,
     naks_left: u32,
     renewals_left: Option<u32>,
@@ -24,7 +24,7 @@ pub struct Server {
 
 impl Server {
     /// A server under this weather.
-    pub fn new(weather: &Weather) -> Server {
+    pub(super) fn new(weather: &Weather) -> Server {
         Server {
             lease: weather.lease,
             naks_left: weather.naks,
@@ -38,7 +38,7 @@ impl Server {
 
     /// The answer to a message, as the payload of a UDP datagram to the
     /// broadcast address; none where there is nothing to say.
-    pub fn answer(&mut self, datagram: &[u8]) -> Option<Vec<u8>> {
+    pub(super) fn answer(&mut self, datagram: &[u8]) -> Option<Vec<u8>> {
         let packet = DhcpPacket::new_checked(datagram).ok()?;
         let asked = DhcpRepr::parse(&packet).ok()?;
         let kind = match asked.message_type {

@@ -35,7 +35,7 @@ struct Piece {
 
 /// Whether a series is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(super) enum Answer {
     /// It is a ping that comes whole.
     Wanted,
     /// It is a ping with an overlap, all of which comes.
@@ -46,7 +46,7 @@ pub enum Answer {
 
 /// The fragments of one packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Series {
+pub(super) struct Series {
     /// Ethernet frames of at most 1,514 bytes.
     pub frames: Vec<Vec<u8>>,
     /// What becomes of it.
@@ -54,7 +54,7 @@ pub struct Series {
 }
 
 /// The series of this number of this seed.
-pub fn series(seed: u64, number: u64) -> Series {
+pub(super) fn series(seed: u64, number: u64) -> Series {
     let mut random = fastrand::Rng::with_seed(seed ^ number.wrapping_mul(0xd134_2543_de82_ef95));
     let r = &mut random;
     match r.u8(..60) {
@@ -68,7 +68,7 @@ pub fn series(seed: u64, number: u64) -> Series {
 }
 
 /// Which of our pings a frame answers, by the number of its series.
-pub fn answered(frame: &[u8]) -> Option<u64> {
+pub(super) fn answered(frame: &[u8]) -> Option<u64> {
     let ethernet = EthernetFrame::new_checked(frame).ok()?;
     if ethernet.ethertype() != EthernetProtocol::Ipv4 {
         return None;

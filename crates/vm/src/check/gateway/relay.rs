@@ -25,7 +25,7 @@ const CALM_PORT: u16 = 4242;
 const BUFFER: usize = 64 << 10;
 
 /// The gateway's network interface, its leases and its ports.
-pub struct Host {
+pub(super) struct Host {
     cable: Cable,
     interface: Interface,
     sockets: SocketSet<'static>,
@@ -51,7 +51,7 @@ struct Connection {
 }
 
 impl Host {
-    pub fn new(weather: &Weather, tcp_ports: &[u16], udp_ports: &[u16]) -> Host {
+    pub(super) fn new(weather: &Weather, tcp_ports: &[u16], udp_ports: &[u16]) -> Host {
         let mut cable = Cable::default();
         let mut config = Config::new(HardwareAddress::Ethernet(EthernetAddress(GATEWAY_MAC)));
         config.random_seed = weather.seed;
@@ -94,12 +94,12 @@ impl Host {
     }
 
     /// Whether the guest was given its address.
-    pub fn leased(&self) -> bool {
+    pub(super) fn leased(&self) -> bool {
         self.leased
     }
 
     /// Whether the guest has said that it waits for what nobody asked for.
-    pub fn ready(&mut self) -> bool {
+    pub(super) fn ready(&mut self) -> bool {
         let socket = self.sockets.get_mut::<udp::Socket>(self.calm);
         while let Ok((datagram, _)) = socket.recv() {
             self.ready |= datagram == b"ready";
@@ -108,14 +108,14 @@ impl Host {
     }
 
     /// Tells the guest that a flood is over.
-    pub fn say_calm(&mut self) {
+    pub(super) fn say_calm(&mut self) {
         let to = IpEndpoint::new(IpAddress::Ipv4(GUEST), CALM_PORT);
         let socket = self.sockets.get_mut::<udp::Socket>(self.calm);
         let _ = socket.send_slice(b"calm", to); // it is said again
     }
 
     /// What it did of its own.
-    pub fn deeds(&self) -> Deeds {
+    pub(super) fn deeds(&self) -> Deeds {
         Deeds {
             resets: self.resets,
             naks: self.server.refused,
@@ -126,17 +126,17 @@ impl Host {
     }
 
     /// A frame from the guest.
-    pub fn receive(&mut self, frame: Vec<u8>) {
+    pub(super) fn receive(&mut self, frame: Vec<u8>) {
         self.cable.incoming.push_back(frame);
     }
 
     /// A frame for the guest.
-    pub fn transmit(&mut self) -> Option<Vec<u8>> {
+    pub(super) fn transmit(&mut self) -> Option<Vec<u8>> {
         self.cable.outgoing.pop_front()
     }
 
     /// Does what there is to do; whether there was anything.
-    pub fn poll(&mut self, now: Duration) -> bool {
+    pub(super) fn poll(&mut self, now: Duration) -> bool {
         let now = Instant::from_micros(i64::try_from(now.as_micros()).unwrap_or(i64::MAX));
         let polled = self.interface.poll(now, &mut self.cable, &mut self.sockets);
         let mut busy = polled != smoltcp::iface::PollResult::None;

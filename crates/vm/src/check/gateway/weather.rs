@@ -12,7 +12,7 @@ use super::Weather;
 
 /// Frames under way, in both directions alike.
 #[derive(Debug)]
-pub struct Wire {
+pub(super) struct Wire {
     weather: Weather,
     random: fastrand::Rng,
     sent: u64,
@@ -39,7 +39,7 @@ pub struct Mischief {
 
 impl Wire {
     /// A wire under this weather.
-    pub fn new(weather: Weather, salt: u64) -> Wire {
+    pub(super) fn new(weather: Weather, salt: u64) -> Wire {
         Wire {
             weather,
             random: fastrand::Rng::with_seed(weather.seed ^ salt),
@@ -50,12 +50,12 @@ impl Wire {
     }
 
     /// What was done so far.
-    pub fn mischief(&self) -> Mischief {
+    pub(super) fn mischief(&self) -> Mischief {
         self.done
     }
 
     /// Puts a frame on the wire at a time since its beginning.
-    pub fn send(&mut self, now: Duration, frame: Vec<u8>) {
+    pub(super) fn send(&mut self, now: Duration, frame: Vec<u8>) {
         self.done.frames += 1;
         if self.happens(self.weather.drop) {
             self.done.dropped += 1;
@@ -70,7 +70,7 @@ impl Wire {
     }
 
     /// The next frame that has arrived by this time.
-    pub fn arrived(&mut self, now: Duration) -> Option<Vec<u8>> {
+    pub(super) fn arrived(&mut self, now: Duration) -> Option<Vec<u8>> {
         let Reverse((at, _, _)) = self.underway.peek()?;
         if *at > now {
             return None;
