@@ -7,20 +7,22 @@
 mod arm;
 mod x86;
 
-use crate::relocatable::{Relocation, Section, Target};
+use object::elf;
+
+use crate::relocatable::{ObjectSection, Relocation, Target};
 
 /// The row of one machine.
 #[derive(Debug)]
-pub struct Machine {
+pub struct MachineFacts {
     /// Its name, as QEMU calls it.
     pub name: &'static str,
     /// `e_machine`.
-    pub machine: u16,
+    pub machine: elf::Machine,
     /// Whether its files are ELF64.
     pub is_64: bool,
     /// What a relocation of this number does; `None` when pruning doesn't
     /// know it.
-    pub field: fn(u32) -> Option<Field>,
+    pub field: fn(elf::RelocationType) -> Option<Field>,
     /// Whether the relocation at this place of code is a branch: a call or a
     /// jump, rather than an address that is taken.
     pub is_branch: fn(&[u8], &Relocation) -> bool,
@@ -52,7 +54,7 @@ pub struct TrapCode {
     /// Where the call's relocation stands.
     pub relocation: u64,
     /// The relocation's number.
-    pub kind: u32,
+    pub kind: elf::RelocationType,
     /// One instruction that does nothing, whatever byte of a run of them
     /// is jumped to.
     pub nothing: &'static [u8],
@@ -81,18 +83,24 @@ pub enum Field {
 }
 
 /// The rows.
-pub const MACHINES: &[Machine] = &[x86::I386, x86::X86_64, arm::ARM];
+pub const MACHINES: &[MachineFacts] = &[x86::I386, x86::X86_64, arm::ARM];
 
 /// The row of a file's machine.
-pub fn machine(target: &Target) -> Option<&'static Machine> {
-    let little =
-        |m: &&Machine| m.machine == target.machine && m.is_64 == target.is_64 && !target.big_endian;
+pub fn machine(target: &Target) -> Option<&'static MachineFacts> {
+    let little = |m: &&MachineFacts| {
+        m.machine == target.machine && m.is_64 == target.is_64 && !target.big_endian
+    };
     MACHINES.iter().find(little)
 }
 
 /// The addend of a relocation, wherever it stands. `None` when its place lies
 /// outside of the section's bytes.
-pub fn addend(target: &Target, field: Field, section: &Section, at: &Relocation) -> Option<i64> {
+pub fn addend(
+    target: &Target,
+    field: Field,
+    section: &ObjectSection,
+    at: &Relocation,
+) -> Option<i64> {
     if section.explicit_addends || field == Field::Mark {
         return Some(at.addend);
     }
@@ -119,7 +127,7 @@ pub fn addend(target: &Target, field: Field, section: &Section, at: &Relocation)
 pub fn set_addend(
     target: &Target,
     field: Field,
-    section: &mut Section,
+    section: &mut ObjectSection,
     at: &mut Relocation,
     addend: i64,
 ) -> Option<()> {

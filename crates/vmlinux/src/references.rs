@@ -10,9 +10,9 @@
 //! other way round.
 
 use object::read::elf::{ElfFile, ElfFile32, ElfFile64, FileHeader, Rel, Rela, SectionHeader, Sym};
-use object::{Endianness, elf as abi};
+use object::{Endianness, elf};
 
-use crate::arch::{self, Field, Machine};
+use crate::arch::{self, Field, MachineFacts};
 use crate::attribution::{Attribution, What};
 use crate::elf::{Elf, ElfError};
 use crate::prune::sections::{Kind, Lives, kind_by_name};
@@ -40,7 +40,7 @@ impl References {
     /// When the file's tables can't be read, with the place.
     pub fn read(file: &[u8], elf: &Elf, attribution: &Attribution) -> Result<References, ElfError> {
         let wrong = |e: object::Error| ElfError(e.to_string());
-        let mut reader = Reader::new(file, elf, attribution);
+        let mut reader = ReferenceReader::new(file, elf, attribution);
         match object::FileKind::parse(file).map_err(wrong)? {
             object::FileKind::Elf32 => {
                 reader.relocations(&ElfFile32::<Endianness>::parse(file).map_err(wrong)?)?;
@@ -207,7 +207,7 @@ impl References {
 
 /// What an input section means for who needs whom.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum InputRole {
     Plain,
     Root,
     /// Its entries go with the instructions that they name.
@@ -216,35 +216,45 @@ enum Part {
     Silent,
 }
 
-fn part(input: Option<&str>, what: What) -> Part {
+fn part(input: Option<&str>, what: What) -> InputRole {
     let Some(input) = input else {
-        return Part::Plain;
+        return InputRole::Plain;
     };
     match kind_by_name(input) {
-        Some(Kind::Root) => Part::Root,
-        Some(Kind::Table(_, Lives::WithKey)) => Part::WithKey,
-        Some(Kind::Table(..)) => Part::Root,
-        Some(Kind::Linked | Kind::Discarded | Kind::Attributes) => Part::Silent,
-        Some(_) => Part::Plain,
+        Some(Kind::Root) => InputRole::Root,
+        Some(Kind::Table(_, Lives::WithKey)) => InputRole::WithKey,
+        Some(Kind::Table(..)) => InputRole::Root,
+        Some(Kind::Linked | Kind::Discarded | Kind::Attributes) => InputRole::Silent,
+        Some(_) => InputRole::Plain,
         // A table that isn't known is walked by somebody.
-        None if what == What::Table => Part::Root,
-        None => Part::Plain,
+        None if what == What::Table => InputRole::Root,
+        None => InputRole::Plain,
     }
 }
 
-struct Reader<'a> {
+/// A relocation that the linker has applied and kept.
+struct KeptRelocation {
+    /// The address of what it changed.
+    place: u64,
+    symbol: object::SymbolIndex,
+    kind: elf::RelocationType,
+    /// Its addend, where the relocation has it.
+    addend: Option<i64>,
+}
+
+struct ReferenceReader<'a> {
     file: &'a [u8],
     elf: &'a Elf,
     attribution: &'a Attribution,
     /// Pieces by address.
     by_address: Vec<(u64, u32)>,
-    parts: Vec<Part>,
-    machine: Option<&'static Machine>,
+    parts: Vec<InputRole>,
+    machine: Option<&'static MachineFacts>,
     target: Target,
     edges: Vec<(u32, u32)>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ReferenceReader<'a> {
     fn new(file: &'a [u8], elf: &'a Elf, attribution: &'a Attribution) -> Self {
         let pieces = attribution.pieces.iter().enumerate();
         let mut by_address: Vec<(u64, u32)> = pieces
@@ -261,10 +271,10 @@ impl<'a> Reader<'a> {
             is_64,
             big_endian: file.get(5) == Some(&2),
             os_abi: 0,
-            machine: elf.machine,
+            machine: elf::Machine(elf.machine),
             flags: 0,
         };
-        Reader {
+        ReferenceReader {
             file,
             elf,
             attribution,
@@ -309,8 +319,8 @@ impl<'a> Reader<'a> {
             return;
         }
         match self.parts[from as usize] {
-            Part::Silent => {}
-            Part::WithKey if self.is_code(to) => self.edges.push((to, from)),
+            InputRole::Silent => {}
+            InputRole::WithKey if self.is_code(to) => self.edges.push((to, from)),
             _ => self.edges.push((from, to)),
         }
     }
@@ -340,73 +350,73 @@ impl<'a> Reader<'a> {
             }
             if let Some((relocations, _)) = header.rel(endian, data).map_err(wrong)? {
                 for r in relocations {
-                    let (symbol, kind) = (r.r_sym(endian), r.r_type(endian).0);
-                    self.one(file, of, (r.r_offset(endian).into(), symbol, kind, None));
+                    let relocation = KeptRelocation {
+                        place: r.r_offset(endian).into(),
+                        symbol: object::SymbolIndex(r.r_sym(endian) as usize),
+                        kind: r.r_type(endian),
+                        addend: None,
+                    };
+                    self.one(file, of, relocation);
                 }
             }
             if let Some((relocations, _)) = header.rela(endian, data).map_err(wrong)? {
                 for r in relocations {
-                    let addend: i64 = r.r_addend(endian).into();
-                    let (symbol, kind) = (r.r_sym(endian, mips), r.r_type(endian, mips).0);
-                    let at = r.r_offset(endian).into();
-                    self.one(file, of, (at, symbol, kind, Some(addend)));
+                    let relocation = KeptRelocation {
+                        place: r.r_offset(endian).into(),
+                        symbol: object::SymbolIndex(r.r_sym(endian, mips) as usize),
+                        kind: r.r_type(endian, mips),
+                        addend: Some(r.r_addend(endian).into()),
+                    };
+                    self.one(file, of, relocation);
                 }
             }
         }
         Ok(())
     }
 
-    /// One relocation: its place, symbol, number, and explicit addend.
-    fn one<H>(
-        &mut self,
-        file: &ElfFile<'a, H>,
-        section: usize,
-        (place, symbol, kind, addend): (u64, u32, u32, Option<i64>),
-    ) where
+    /// Notes where one relocation leads.
+    fn one<H>(&mut self, file: &ElfFile<'a, H>, section: usize, relocation: KeptRelocation)
+    where
         H: FileHeader<Endian = Endianness>,
     {
-        let Some((machine, field)) = self.machine.and_then(|m| Some((m, (m.field)(kind)?))) else {
+        let KeptRelocation { place, addend, .. } = relocation;
+        let known = self
+            .machine
+            .and_then(|m| Some((m, (m.field)(relocation.kind)?)));
+        let Some((machine, field)) = known else {
             return;
         };
         let endian = file.endian();
-        let index = object::SymbolIndex(symbol as usize);
-        let Ok(symbol) = file.elf_symbol_table().symbol(index) else {
+        let Ok(symbol) = file.elf_symbol_table().symbol(relocation.symbol) else {
             return;
         };
         let value: u64 = symbol.st_value(endian).into();
-        let named = symbol.st_type() != abi::STT_SECTION;
+        let named = symbol.st_type() != elf::STT_SECTION;
         let to = match (field, addend) {
-            (Field::Mark, _) => return,
-            (Field::Opaque, _) => value,
-            (Field::Address(_), Some(addend)) => value.wrapping_add_signed(addend),
-            (Field::Address(width), None) => match self.bytes(section, place, width as u64) {
-                Some(bytes) => self.target.number(bytes),
-                None => return,
-            },
-            _ if named => value,
-            (Field::Distance(_), addend) => {
-                let Some(to) = self.distance(machine, section, place, value, addend) else {
-                    return;
-                };
-                to
-            }
-            (Field::ArmBranch, _) => match self.bytes(section, place, 4) {
-                Some(bytes) => {
-                    let word = self.target.number(bytes) as u32;
-                    let by = i64::from(((word << 8) as i32) >> 6);
-                    place.wrapping_add_signed(by - machine.branch_addend)
-                }
-                None => return,
-            },
-            _ => return,
+            (Field::Mark, _) => None,
+            (Field::Opaque, _) => Some(value),
+            (Field::Address(_), Some(addend)) => Some(value.wrapping_add_signed(addend)),
+            (Field::Address(width), None) => self
+                .bytes(section, place, width as u64)
+                .map(|bytes| self.target.number(bytes)),
+            _ if named => Some(value),
+            (Field::Distance(_), addend) => self.distance(machine, section, place, value, addend),
+            (Field::ArmBranch, _) => self.bytes(section, place, 4).map(|bytes| {
+                let word = self.target.number(bytes) as u32;
+                let by = i64::from(((word << 8) as i32) >> 6);
+                place.wrapping_add_signed(by - machine.branch_addend)
+            }),
+            _ => None,
         };
-        self.note(place, to);
+        if let Some(to) = to {
+            self.note(place, to);
+        }
     }
 
     /// Where a distance of four bytes to a section's symbol leads.
     fn distance(
         &self,
-        machine: &Machine,
+        machine: &MachineFacts,
         section: usize,
         place: u64,
         value: u64,
@@ -423,7 +433,7 @@ impl<'a> Reader<'a> {
         let before = self.bytes(section, place.checked_sub(2)?, 6);
         let at = Relocation {
             offset: 2,
-            kind: 0,
+            kind: elf::RelocationType::default(),
             symbol: None,
             addend: 0,
         };
@@ -456,7 +466,7 @@ impl<'a> Reader<'a> {
                 for (at, to) in (machine.resolved_branches)(code) {
                     let relocation = Relocation {
                         offset: at,
-                        kind: 28, // a branch of ARM; x86 looks at the code
+                        kind: elf::R_ARM_CALL, // x86 looks at the code
                         symbol: None,
                         addend: 0,
                     };
@@ -488,7 +498,7 @@ impl<'a> Reader<'a> {
         }
         let entry = self.at(self.elf.entry);
         references.roots = (0..count)
-            .filter(|i| self.parts[*i] == Part::Root || entry == u32::try_from(*i).ok())
+            .filter(|i| self.parts[*i] == InputRole::Root || entry == u32::try_from(*i).ok())
             .filter_map(|i| u32::try_from(i).ok())
             .collect();
         references
@@ -543,11 +553,11 @@ mod tests {
     #[test]
     fn tables_of_instructions_need_nothing_and_tables_of_calls_are_roots() {
         let part = |name| part(Some(name), What::Table);
-        assert!(part("__ex_table") == Part::WithKey);
-        assert!(part(".initcall6.init") == Part::Root);
-        assert!(part(".text") == Part::Plain);
+        assert!(part("__ex_table") == InputRole::WithKey);
+        assert!(part(".initcall6.init") == InputRole::Root);
+        assert!(part(".text") == InputRole::Plain);
         assert!(
-            part("___ksymtab+x") == Part::Root,
+            part("___ksymtab+x") == InputRole::Root,
             "not known: somebody walks it"
         );
     }

@@ -3,11 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+use object::elf;
+
 use super::pieces::{Cut, Piece, Role};
 use super::program::{Program, Spot};
 use super::sections::{Kind, Lives};
 use super::{FunctionIndex, Verdict, Wish};
-use crate::relocatable::{Relocation, abi};
+use crate::relocatable::Relocation;
 
 /// What stays and what traps.
 #[derive(Debug)]
@@ -383,7 +385,7 @@ impl Finder<'_> {
 /// Whether a function's address is taken by something else than a branch.
 pub(super) fn is_branch(program: &Program, piece: &Piece, index: usize) -> bool {
     let section = &program.units[piece.unit as usize].object.sections[piece.section as usize];
-    section.has(abi::SHF_EXECINSTR)
+    section.has(elf::SHF_EXECINSTR)
         && (program.machine.is_branch)(&section.data, &section.relocations[index])
 }
 

@@ -3,11 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
+use object::elf;
+
 use super::error::PruneError;
 use super::program::{Program, Unit};
 use super::sections::{Entry, Kind, Lives};
 use super::{EntrySizes, Unit as FunctionUnit};
-use crate::relocatable::{Section, abi};
+use crate::relocatable::ObjectSection;
 
 /// How a section is taken apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +111,7 @@ fn snippet_starts(program: &Program) -> HashMap<(u32, u32), BTreeSet<u64>> {
 struct Cutter<'a> {
     program: &'a Program,
     unit: &'a Unit,
-    section: &'a Section,
+    section: &'a ObjectSection,
     functions: Range<usize>,
 }
 
@@ -153,7 +155,7 @@ impl Cutter<'_> {
                     starts.iter().copied().zip(ends).map(part).collect(),
                 )
             }
-            Kind::Merged if self.section.has(abi::SHF_STRINGS) => (Cut::Compact, self.strings()?),
+            Kind::Merged if self.section.has(elf::SHF_STRINGS) => (Cut::Compact, self.strings()?),
             Kind::Merged => (
                 Cut::Compact,
                 self.entries(self.section.entry_size, Role::Data)?,

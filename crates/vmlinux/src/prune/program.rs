@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use object::elf;
+
 use super::error::PruneError;
 use super::pieces::{self, Piece};
 use super::sections::{self, Kind};
 use super::{EntrySizes, Function, FunctionId, FunctionIndex, Input, Role};
-use crate::arch::{self, Field, Machine};
-use crate::relocatable::{Object, Place, Relocation, Section, Symbol, Target, abi};
+use crate::arch::{self, Field, MachineFacts};
+use crate::relocatable::{Object, ObjectSection, ObjectSymbol, Place, Relocation, Target};
 
 /// The objects of a link.
 #[derive(Debug)]
 pub struct Program {
-    pub(super) machine: &'static Machine,
+    pub(super) machine: &'static MachineFacts,
     pub(super) target: Target,
     pub(super) units: Vec<Unit>,
     pub(super) pieces: Vec<Piece>,
@@ -175,7 +177,7 @@ impl Program {
         let Some(place) = symbol.section() else {
             return Ok(None);
         };
-        let of_section = symbol.kind == abi::STT_SECTION;
+        let of_section = symbol.kind == elf::STT_SECTION;
         let facts = &self.units[owner as usize].sections[place];
         let mut offset = symbol.value as i64;
         // The linker merges a constant by where its symbol stands, whatever
@@ -194,8 +196,8 @@ impl Program {
     }
 
     /// The addend of a reference to the very symbol.
-    pub(super) fn base(&self, section: &Section, field: Field) -> i64 {
-        let code = section.has(abi::SHF_EXECINSTR);
+    pub(super) fn base(&self, section: &ObjectSection, field: Field) -> i64 {
+        let code = section.has(elf::SHF_EXECINSTR);
         match field {
             Field::Distance(_) if code => self.machine.branch_addend,
             Field::ArmBranch => self.machine.branch_addend,
@@ -204,7 +206,7 @@ impl Program {
     }
 
     /// The symbol that a reference to a unit's symbol means, and its unit.
-    pub(super) fn definition(&self, number: u32, index: usize) -> Option<(u32, &Symbol)> {
+    pub(super) fn definition(&self, number: u32, index: usize) -> Option<(u32, &ObjectSymbol)> {
         let symbol = self.units[number as usize].object.symbols.get(index)?;
         if symbol.is_global() {
             let (owner, index) = self.globals.get(&symbol.name)?;
@@ -313,7 +315,7 @@ impl Program {
 
 fn wrong_relocation(
     unit: &Unit,
-    section: &Section,
+    section: &ObjectSection,
     at: &Relocation,
     why: &'static str,
 ) -> PruneError {
@@ -326,7 +328,7 @@ fn wrong_relocation(
     }
 }
 
-fn machine_of(units: &[Unit]) -> Result<&'static Machine, PruneError> {
+fn machine_of(units: &[Unit]) -> Result<&'static MachineFacts, PruneError> {
     let first = &units.first().ok_or(PruneError::Empty)?.object.target;
     for unit in units {
         let target = &unit.object.target;
@@ -351,7 +353,7 @@ fn taken(inputs: &[Input]) -> Result<Vec<Unit>, PruneError> {
             object: input.name.to_owned(),
             error,
         })?;
-        let compiled = object.symbols.iter().any(|s| s.kind == abi::STT_FILE);
+        let compiled = object.symbols.iter().any(|s| s.kind == elf::STT_FILE);
         let unit = Unit {
             name: input.name.to_owned(),
             object,
@@ -370,7 +372,7 @@ fn taken(inputs: &[Input]) -> Result<Vec<Unit>, PruneError> {
         for unit in &units[seen..] {
             for symbol in unit.object.symbols.iter().filter(|s| s.is_global()) {
                 match symbol.place {
-                    Place::Undefined if symbol.binding == abi::STB_WEAK => false,
+                    Place::Undefined if symbol.binding == elf::STB_WEAK => false,
                     Place::Undefined => wanted.insert(symbol.name.clone()),
                     _ => defined.insert(symbol.name.clone()),
                 };
@@ -403,7 +405,7 @@ fn globals(units: &[Unit]) -> HashMap<String, (u32, u32)> {
             if !symbol.is_global() || symbol.place == Place::Undefined {
                 continue;
             }
-            let is_weak = symbol.binding == abi::STB_WEAK || symbol.place == Place::Common;
+            let is_weak = symbol.binding == elf::STB_WEAK || symbol.place == Place::Common;
             let better = match found.contains_key(&symbol.name) {
                 false => true,
                 true => !is_weak && weak.contains(&symbol.name),
@@ -421,12 +423,12 @@ fn globals(units: &[Unit]) -> HashMap<String, (u32, u32)> {
 }
 
 /// Whether a symbol names a function.
-fn names_function(unit: &Unit, symbol: &Symbol) -> bool {
+fn names_function(unit: &Unit, symbol: &ObjectSymbol) -> bool {
     match symbol.kind {
-        abi::STT_FUNC => true,
+        elf::STT_FUNC => true,
         // Entries of assembler files often have no type. Names with `$` mark
         // code and data, those with `.L` are labels.
-        abi::STT_NOTYPE => {
+        elf::STT_NOTYPE => {
             !unit.compiled && !symbol.name.starts_with(['$', '.']) && !symbol.name.is_empty()
         }
         _ => false,
@@ -436,7 +438,7 @@ fn names_function(unit: &Unit, symbol: &Symbol) -> bool {
 fn functions_of(unit: &Unit, number: u32) -> (Vec<Function>, Vec<Spot>) {
     let mut ordinals: HashMap<&str, u32> = HashMap::new();
     // By section and offset: the first symbol, its ordinal, all others.
-    let mut starts: BTreeMap<(usize, u64), (u32, Vec<&Symbol>)> = BTreeMap::new();
+    let mut starts: BTreeMap<(usize, u64), (u32, Vec<&ObjectSymbol>)> = BTreeMap::new();
     for symbol in unit
         .object
         .symbols
@@ -447,7 +449,7 @@ fn functions_of(unit: &Unit, number: u32) -> (Vec<Function>, Vec<Spot>) {
             continue;
         };
         let facts = &unit.sections[section];
-        let code = unit.object.sections[section].has(abi::SHF_EXECINSTR);
+        let code = unit.object.sections[section].has(elf::SHF_EXECINSTR);
         if !code || facts.kind == Kind::Discarded {
             continue;
         }

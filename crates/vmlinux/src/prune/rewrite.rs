@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use object::elf;
+
 use super::error::PruneError;
 use super::live::{self, Live};
 use super::pieces::{Cut, Role};
@@ -9,7 +11,7 @@ use super::program::{Program, Spot, Unit};
 use super::sections::{self, Kind};
 use super::{FunctionIndex, Output, TRAP_HANDLER, TRAPS_END, TRAPS_START, Trap, Wish};
 use crate::arch;
-use crate::relocatable::{Object, Place, Relocation, Section, Symbol, abi};
+use crate::relocatable::{Object, ObjectSection, ObjectSymbol, Place, Relocation};
 
 /// The objects, and the traps in them.
 pub(super) fn rewrite(
@@ -78,10 +80,10 @@ impl Traps {
     fn object(&self, program: &Program) -> Object {
         let trap = &program.machine.trap;
         let explicit = program.target.is_64;
-        let mut section = Section {
+        let mut section = ObjectSection {
             name: ".text".to_owned(),
-            kind: abi::SHT_PROGBITS,
-            flags: abi::SHF_ALLOC | abi::SHF_EXECINSTR,
+            kind: elf::SHT_PROGBITS,
+            flags: elf::SHF_ALLOC | elf::SHF_EXECINSTR,
             align: trap.align,
             entry_size: 0,
             linked: None,
@@ -128,29 +130,29 @@ fn call_of_handler(program: &Program, start: u64, symbol: usize, explicit: bool)
     }
 }
 
-fn defined(name: &str, value: u64, size: u64) -> Symbol {
-    Symbol {
+fn defined(name: &str, value: u64, size: u64) -> ObjectSymbol {
+    ObjectSymbol {
         name: name.to_owned(),
         value,
         size,
-        binding: abi::STB_GLOBAL,
+        binding: elf::STB_GLOBAL,
         kind: if size == 0 {
-            abi::STT_NOTYPE
+            elf::STT_NOTYPE
         } else {
-            abi::STT_FUNC
+            elf::STT_FUNC
         },
         other: 0,
         place: Place::Section(0),
     }
 }
 
-fn undefined(name: &str) -> Symbol {
-    Symbol {
+fn undefined(name: &str) -> ObjectSymbol {
+    ObjectSymbol {
         name: name.to_owned(),
         value: 0,
         size: 0,
-        binding: abi::STB_GLOBAL,
-        kind: abi::STT_NOTYPE,
+        binding: elf::STB_GLOBAL,
+        kind: elf::STT_NOTYPE,
         other: 0,
         place: Place::Undefined,
     }
@@ -158,7 +160,7 @@ fn undefined(name: &str) -> Symbol {
 
 /// A section on its way out.
 struct Kept {
-    section: Section,
+    section: ObjectSection,
     /// Of each relocation, its index in the section it comes from; none for
     /// the call of a trap.
     origins: Vec<Option<usize>>,
@@ -174,7 +176,7 @@ struct Rewriter<'a> {
     /// From sections to their places in the output.
     places: Vec<Option<usize>>,
     /// Symbols of the output, and where each comes from.
-    symbols: Vec<Symbol>,
+    symbols: Vec<ObjectSymbol>,
     from_old: HashMap<usize, usize>,
     named: HashMap<String, usize>,
 }
@@ -246,11 +248,11 @@ impl<'a> Rewriter<'a> {
         for (index, symbol) in self.unit.object.symbols.iter().enumerate() {
             let stays = match symbol.place {
                 Place::Section(_) => {
-                    symbol.kind != abi::STT_SECTION
+                    symbol.kind != elf::STT_SECTION
                         && !symbol.name.starts_with(".L")
                         && self.new_place(symbol).is_some()
                 }
-                Place::Absolute => symbol.is_global() || symbol.kind == abi::STT_FILE,
+                Place::Absolute => symbol.is_global() || symbol.kind == elf::STT_FILE,
                 Place::Common => true,
                 Place::Undefined => false,
             };
@@ -274,7 +276,7 @@ impl<'a> Rewriter<'a> {
             };
             let function = &self.program.functions[trap.function.0 as usize];
             let name = &self.traps.names[&trap.function.0];
-            let symbol = Symbol {
+            let symbol = ObjectSymbol {
                 place: Place::Section(place),
                 ..defined(name, function.offset, function.bytes)
             };
@@ -293,8 +295,8 @@ impl<'a> Rewriter<'a> {
                 continue;
             }
             let function = &self.program.functions[index];
-            self.symbols.push(Symbol {
-                binding: abi::STB_LOCAL,
+            self.symbols.push(ObjectSymbol {
+                binding: elf::STB_LOCAL,
                 place: Place::Section(place),
                 ..defined(
                     &format!("tuxling_fn.{index}"),
@@ -306,10 +308,10 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Where a symbol stands in the output, if what it names stays.
-    fn new_place(&self, symbol: &Symbol) -> Option<(usize, u64)> {
+    fn new_place(&self, symbol: &ObjectSymbol) -> Option<(usize, u64)> {
         let section = symbol.section()?;
         let place = self.places[section]?;
-        if symbol.kind == abi::STT_SECTION {
+        if symbol.kind == elf::STT_SECTION {
             return Some((place, 0));
         }
         let value = self.new_offset(section, symbol.value as i64)?;
@@ -353,7 +355,7 @@ impl<'a> Rewriter<'a> {
                 }
                 // Defined elsewhere too: a weak definition that doesn't count.
                 None => {
-                    symbol = Symbol {
+                    symbol = ObjectSymbol {
                         other: old.other,
                         ..undefined(&old.name)
                     }
@@ -387,7 +389,7 @@ impl<'a> Rewriter<'a> {
     fn section(&self, index: usize) -> Kept {
         let old = &self.unit.object.sections[index];
         let facts = &self.unit.sections[index];
-        let mut section = Section {
+        let mut section = ObjectSection {
             name: sections::output_name(old).to_owned(),
             linked: old.linked.and_then(|with| self.places[with]),
             data: Vec::new(),
@@ -469,7 +471,7 @@ impl<'a> Rewriter<'a> {
     fn relocation(
         &mut self,
         index: usize,
-        section: &mut Section,
+        section: &mut ObjectSection,
         at: &mut Relocation,
         origin: usize,
     ) -> Result<(), PruneError> {
@@ -491,7 +493,7 @@ impl<'a> Rewriter<'a> {
             Some((owner, symbol)) => (owner, symbol),
             None => return Ok(()),
         };
-        let of_section = symbol.kind == abi::STT_SECTION;
+        let of_section = symbol.kind == elf::STT_SECTION;
         at.symbol = Some(match owner == self.number {
             true => self.keep_symbol(old),
             false => self.symbol_named(&symbol.name),
@@ -544,7 +546,7 @@ impl<'a> Rewriter<'a> {
     /// symbol and what it was.
     fn point_at(
         &self,
-        section: &mut Section,
+        section: &mut ObjectSection,
         at: &mut Relocation,
         new: impl Fn(i64, i64) -> i64,
     ) -> Result<(), PruneError> {
@@ -564,7 +566,7 @@ impl<'a> Rewriter<'a> {
         written.ok_or(outside)
     }
 
-    fn wrong(&self, section: &Section, at: &Relocation, why: &'static str) -> PruneError {
+    fn wrong(&self, section: &ObjectSection, at: &Relocation, why: &'static str) -> PruneError {
         PruneError::Relocation {
             object: self.unit.name.clone(),
             section: section.name.clone(),
