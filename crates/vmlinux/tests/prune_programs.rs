@@ -16,8 +16,8 @@ use std::process::{Command, Output};
 
 use proptest::prelude::*;
 use vmlinux::prune::{
-    EntrySizes, Fate, FunctionIndex, Input, Parts, Program, PruneError, Pruned, Role, Verdict,
-    Wish, find_trap, function_addresses, verify,
+    EntrySizes, Fate, FunctionIndex, Input, Parts, Program, PruneError, Pruned, Role, TrapRecord,
+    Verdict, Wish, find_trap, function_addresses, verify,
 };
 
 /// What every program stands on: a way in, a way out, and a handler of traps
@@ -426,7 +426,7 @@ fn what_never_ran_of_a_function_goes_and_whoever_comes_to_it_is_stopped() {
             let (said, trap) = now.0.split_once("trap ").expect("it says where");
             assert!(whole.0.starts_with(said), "{mode}, {byte}: {now:?}");
             let trap = trap.trim().parse().expect("a number");
-            let missed = program.missed(&pruned, &file, (trap, 0));
+            let missed = program.missed(&pruned, &file, TrapRecord { trap, caller: 0 });
             let missed = missed.expect("an ELF file").expect("it is known");
             let (from, to) = missed.part.expect("a part of a function");
             assert!(pruned.gaps[&missed.function].contains(&(from..to)));
@@ -490,7 +490,14 @@ fn calls_of_what_is_gone_need_no_trap_of_their_own() {
             let address = said.lines().find_map(|l| l.strip_prefix("trap "));
             let address = address.expect("it trapped").parse().expect("a number");
             let file = std::fs::read(bench.folder.join("program")).expect("linked");
-            let missed = program.missed(pruned, &file, (address, 0));
+            let missed = program.missed(
+                pruned,
+                &file,
+                TrapRecord {
+                    trap: address,
+                    caller: 0,
+                },
+            );
             let missed = missed.expect("an ELF file").expect("it is known");
             let name = |f: FunctionIndex| program.functions()[f.0 as usize].id.symbol.clone();
             (name(missed.function), missed.caller.map(name))

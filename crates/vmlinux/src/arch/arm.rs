@@ -2,11 +2,11 @@
 
 use object::elf;
 
-use super::{Field, MachineFacts, TrapCode};
+use super::facts::{Field, MachineFacts, TrapCode};
 use crate::relocatable::Relocation;
 
 /// 32-bit ARM, little-endian.
-pub const ARM: MachineFacts = MachineFacts {
+pub(super) const ARM: MachineFacts = MachineFacts {
     name: "arm",
     machine: elf::EM_ARM,
     is_64: false,

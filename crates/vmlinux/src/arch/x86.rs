@@ -2,11 +2,11 @@
 
 use object::elf;
 
-use super::{Field, MachineFacts, TrapCode};
+use super::facts::{Field, MachineFacts, TrapCode};
 use crate::relocatable::Relocation;
 
 /// i386.
-pub const I386: MachineFacts = MachineFacts {
+pub(super) const I386: MachineFacts = MachineFacts {
     name: "i386",
     machine: elf::EM_386,
     is_64: false,
@@ -27,7 +27,7 @@ pub const I386: MachineFacts = MachineFacts {
 };
 
 /// x86_64.
-pub const X86_64: MachineFacts = MachineFacts {
+pub(super) const X86_64: MachineFacts = MachineFacts {
     name: "x86_64",
     machine: elf::EM_X86_64,
     is_64: true,

@@ -3,7 +3,7 @@
 
 use object::{Object, ObjectSymbol};
 
-use super::FunctionIndex;
+use super::function::FunctionIndex;
 
 /// A file that is no linked kernel.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
