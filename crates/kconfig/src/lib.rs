@@ -24,6 +24,7 @@
 
 mod change;
 mod choice;
+mod circles;
 mod diagnostic;
 mod diff;
 mod dotconfig;
@@ -38,6 +39,7 @@ mod merge;
 mod model;
 mod modes;
 mod numbers;
+mod ordering;
 mod outline;
 mod parser;
 mod pending;
