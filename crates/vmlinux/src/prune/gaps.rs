@@ -14,6 +14,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use rangemap::RangeSet;
+
 use super::error::PruneError;
 use super::function::{Function, FunctionIndex, Parts, RemovalUnit};
 use super::piece::PieceRole;
@@ -78,7 +80,7 @@ impl Program {
         let replaced = places.replaced.get(&section).into_iter().flatten();
         for site in replaced.filter(|site| body.contains(&site.start)) {
             let site = site.start - start..site.end - start;
-            if site.clone().any(|at| live.has(at)) {
+            if !site.is_empty() && live.ranges.overlaps(&site) {
                 live.add(site);
             }
         }
@@ -140,35 +142,37 @@ impl Program {
 }
 
 /// Bytes of a function that stay.
-struct Stays(Vec<bool>);
+struct Stays {
+    bytes: u64,
+    ranges: RangeSet<u64>,
+}
 
 impl Stays {
     fn of(bytes: u64, ran: &[Range<u64>]) -> Stays {
-        let mut stays = Stays(vec![false; usize::try_from(bytes).unwrap_or(0)]);
+        let mut stays = Stays {
+            bytes,
+            ranges: RangeSet::new(),
+        };
         ran.iter().for_each(|part| stays.add(part.clone()));
         stays
     }
 
     fn has(&self, at: u64) -> bool {
-        usize::try_from(at).is_ok_and(|at| self.0.get(at) == Some(&true))
+        self.ranges.contains(&at)
     }
 
     fn add(&mut self, part: Range<u64>) {
-        let end = (part.end as usize).min(self.0.len());
-        let start = (part.start as usize).min(end);
-        self.0[start..end].fill(true);
+        let part = part.start..part.end.min(self.bytes);
+        if part.start < part.end {
+            self.ranges.insert(part);
+        }
     }
 
     fn gaps(&self) -> Vec<Range<u64>> {
-        let mut gaps: Vec<Range<u64>> = Vec::new();
-        for (at, _) in self.0.iter().enumerate().filter(|(_, stays)| !**stays) {
-            let at = at as u64;
-            match gaps.last_mut() {
-                Some(last) if last.end == at => last.end = at + 1,
-                _ => gaps.push(at..at + 1),
-            }
+        if self.bytes == 0 {
+            return Vec::new();
         }
-        gaps
+        self.ranges.gaps(&(0..self.bytes)).collect()
     }
 }
 
