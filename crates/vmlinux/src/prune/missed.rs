@@ -5,9 +5,10 @@ use std::ops::Range;
 
 use super::function::FunctionIndex;
 use super::live;
-use super::names::{NotElf, find_trap, function_addresses};
+use super::names::{find_trap, function_addresses};
 use super::program::{Program, Spot};
 use super::pruned::Pruned;
+use crate::elf::ElfError;
 
 /// The addresses that the handler leaves in [`super::TRAP_RECORD`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Program {
         pruned: &Pruned,
         vmlinux: &[u8],
         record: TrapRecord,
-    ) -> Result<Option<Missed>, NotElf> {
+    ) -> Result<Option<Missed>, ElfError> {
         let marked = function_addresses(vmlinux)?;
         let at = |address: u64| {
             let after = marked.partition_point(|f| f.address <= address);
@@ -71,7 +72,8 @@ impl Program {
                 part: Some((gap.start, gap.end)),
             }));
         }
-        let called = self.reference_at(caller, offset + (code.relocation - code.call));
+        let behind = code.relocation - code.call;
+        let called = self.reference_at(caller, offset.saturating_add(behind));
         Ok(called.map(|function| Missed {
             function,
             caller: Some(caller),

@@ -79,7 +79,7 @@ pub use function::{Function, FunctionId, FunctionIndex, Parts, RemovalUnit};
 pub use handler::{TRAP_HANDLER, TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED, TRAPS_END, TRAPS_START};
 pub use input::{EntrySizes, Input, Role};
 pub use missed::{Missed, TrapRecord};
-pub use names::{FunctionAddress, NamedTrap, NotElf, find_trap, function_addresses};
+pub use names::{FunctionAddress, NamedTrap, find_trap, function_addresses};
 pub use probe::{PROBE, ProbeError};
 pub use program::Program;
 pub use pruned::{Fate, KindBytes, Output, Pruned, Report, Trap};
