@@ -428,7 +428,7 @@ impl<'s> Runner<'s> {
     fn time_of_proof(&self) -> Duration {
         let attempts = u32::try_from(self.effort.attempts).unwrap_or(u32::MAX);
         let mean = self.effort.took.checked_div(attempts).unwrap_or_default();
-        mean * self.policy.proof / u32::try_from(self.jobs).unwrap_or(u32::MAX)
+        mean.saturating_mul(self.policy.proof) / u32::try_from(self.jobs).unwrap_or(u32::MAX)
     }
 }
 

@@ -118,7 +118,7 @@ impl Program {
         if of_section || facts.kind != Kind::Merged {
             let addend = arch::addend(&self.target, field, section, at)
                 .ok_or_else(|| wrong("lies outside of its section"))?;
-            offset = offset.saturating_add(addend - self.base(section, field));
+            offset = offset.saturating_add(addend.saturating_sub(self.base(section, field)));
         }
         Ok(Some(Spot {
             unit: owner,

@@ -413,7 +413,9 @@ impl<'a> Rewriter<'a> {
             let new = self
                 .new_offset(spot.section as usize, spot.offset)
                 .ok_or(missing)?;
-            return self.point_at(section, at, |_, addend| addend + new - spot.offset);
+            return self.point_at(section, at, |_, addend| {
+                addend.saturating_add(new).saturating_sub(spot.offset)
+            });
         }
         Ok(())
     }
