@@ -1,8 +1,12 @@
 //! What CI runs, as commands that anyone can run: `cargo xtask test` and
 //! `cargo xtask test-long`, which ends with `cargo xtask fuzz`.
 
+mod circles;
 mod fuzz;
+mod layers;
+mod modules;
 mod report;
+mod workspace;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, ExitCode, Stdio};
@@ -26,12 +30,13 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = arguments.collect();
     let done = match task.as_str() {
         "lint" => lint(),
+        "layers" => layers::run(&arguments),
         "test" => lint().and_then(|()| test(&["--workspace", "--features", FAST])),
         "test-long" => {
             test(&["--workspace", "--features", LONG]).and_then(|()| fuzz::all(fuzz::MINUTES, &[]))
         }
         "fuzz" => fuzz::run(&arguments),
-        _ => Err("usage: cargo xtask lint|test|test-long|fuzz".to_owned()),
+        _ => Err("usage: cargo xtask lint|layers|test|test-long|fuzz".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,7 +76,8 @@ fn lint() -> Result<(), String> {
         "--",
         "-D",
         "warnings",
-    ])
+    ])?;
+    layers::run(&[])
 }
 
 /// Builds all test programs, runs the fast ones, then those that boot kernels,
