@@ -4,6 +4,7 @@
 mod circles;
 mod fuzz;
 mod layers;
+mod map;
 mod modules;
 mod report;
 mod workspace;
@@ -31,12 +32,13 @@ fn main() -> ExitCode {
     let done = match task.as_str() {
         "lint" => lint(),
         "layers" => layers::run(&arguments),
+        "map" => map::run(&arguments),
         "test" => lint().and_then(|()| test(&["--workspace", "--features", FAST])),
         "test-long" => {
             test(&["--workspace", "--features", LONG]).and_then(|()| fuzz::all(fuzz::MINUTES, &[]))
         }
         "fuzz" => fuzz::run(&arguments),
-        _ => Err("usage: cargo xtask lint|layers|test|test-long|fuzz".to_owned()),
+        _ => Err("usage: cargo xtask lint|layers|map|test|test-long|fuzz".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
