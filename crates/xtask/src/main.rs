@@ -2,6 +2,7 @@
 //! `cargo xtask test-long`, which ends with `cargo xtask fuzz`.
 
 mod circles;
+mod deny;
 mod fuzz;
 mod layers;
 mod map;
@@ -33,12 +34,13 @@ fn main() -> ExitCode {
         "lint" => lint(),
         "layers" => layers::run(&arguments),
         "map" => map::run(&arguments),
+        "advisories" => deny::advisories(),
         "test" => lint().and_then(|()| test(&["--workspace", "--features", FAST])),
         "test-long" => {
             test(&["--workspace", "--features", LONG]).and_then(|()| fuzz::all(fuzz::MINUTES, &[]))
         }
         "fuzz" => fuzz::run(&arguments),
-        _ => Err("usage: cargo xtask lint|layers|map|test|test-long|fuzz".to_owned()),
+        _ => Err("usage: cargo xtask lint|layers|map|advisories|test|test-long|fuzz".to_owned()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,7 +81,8 @@ fn lint() -> Result<(), String> {
         "-D",
         "warnings",
     ])?;
-    layers::run(&[])
+    layers::run(&[])?;
+    deny::offline()
 }
 
 /// Builds all test programs, runs the fast ones, then those that boot kernels,
