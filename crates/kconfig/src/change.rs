@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use crate::dotconfig::{Meaning, meaning};
+use crate::dotconfig::quoted;
 use crate::eval::{Before, Configuration};
 use crate::expr::SymbolId;
 use crate::model::{Kconfig, SymbolType};
+use crate::read::{Meaning, meaning};
 use crate::user::{Undo, UserValue};
-use crate::write::quoted;
 
 /// A request to give an option a value, or to forget what was asked of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

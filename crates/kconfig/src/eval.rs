@@ -377,9 +377,10 @@ impl<'k> Configuration<'k> {
                 Dialect::Linux6_1 => {}
             }
         }
-        let requested = match definition.is_choice() {
-            true => self.user.choice(symbol).map(|request| request.value),
-            false => self.user.tristate(symbol),
+        let requested = if definition.is_choice() {
+            self.user.choice(symbol).map(|request| request.value)
+        } else {
+            self.user.tristate(symbol)
         };
         let value = match requested {
             Some(requested) if state.visible != Tristate::No => requested.min(state.visible),

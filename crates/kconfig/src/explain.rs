@@ -1,5 +1,6 @@
 //! Origins and reasons in words, for people.
 
+use crate::diff::Difference;
 use crate::eval::Configuration;
 use crate::expr::SymbolId;
 use crate::merge::DropReason;
@@ -131,7 +132,7 @@ fn needs(unmet: &[Unmet]) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExplainedDifference {
     /// What differs.
-    pub difference: crate::Difference,
+    pub difference: Difference,
     /// Where the value in the second configuration comes from; `None` if its
     /// tree doesn't know the option.
     pub origin: Option<Origin>,
@@ -172,7 +173,7 @@ impl Configuration<'_> {
             .into_iter()
             .map(|difference| {
                 let symbol = after.tree().find(difference.name());
-                let removed = matches!(difference, crate::Difference::Removed { .. });
+                let removed = matches!(difference, Difference::Removed { .. });
                 ExplainedDifference {
                     origin: symbol.map(|symbol| after.origin(symbol)),
                     unmet: match symbol {

@@ -3,13 +3,14 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::circles;
 use crate::diagnostic::{Diagnostic, Location, Severity};
 use crate::expr::{Expr, ExprId, Relation, SymbolId};
 use crate::graph::Graph;
 use crate::model::{Dialect, EntryId, EntryKind, Kconfig, PropertyKind, SymbolKind, SymbolType};
 use crate::numbers::is_valid_text;
+use crate::ordering;
 use crate::parser::Parsed;
-use crate::recursion;
 
 /// Finishes a tree.
 pub(crate) fn finalize(parsed: Parsed, dialect: Dialect) -> Kconfig {
@@ -40,13 +41,13 @@ pub(crate) fn finalize(parsed: Parsed, dialect: Dialect) -> Kconfig {
     collect_reverse_dependencies(&mut tree);
     check(&mut tree);
     tree.exprs.freeze();
-    tree.graph = Graph::new(&tree);
+    tree.graph = ordering::of(&tree);
     if tree.graph.may_be_circular {
-        tree.recursions = recursion::find(&tree);
+        tree.recursions = circles::find(&tree);
         let found: Vec<_> = tree
             .recursions
             .iter()
-            .filter_map(recursion::diagnostic)
+            .filter_map(circles::diagnostic)
             .collect();
         tree.diagnostics.extend(found);
     }

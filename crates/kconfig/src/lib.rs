@@ -24,9 +24,10 @@
 
 mod change;
 mod choice;
+mod circles;
 mod diagnostic;
 mod diff;
-mod dotconfig;
+pub mod dotconfig;
 mod eval;
 mod explain;
 mod expr;
@@ -38,12 +39,14 @@ mod merge;
 mod model;
 mod modes;
 mod numbers;
+mod ordering;
 mod outline;
 mod parser;
 mod pending;
 mod preprocess;
 mod probe;
 mod random;
+mod read;
 mod recursion;
 mod scanner;
 mod search;
@@ -57,7 +60,7 @@ mod write;
 pub use change::{Change, Request, RequestError};
 pub use diagnostic::{Diagnostic, Location, Severity};
 pub use diff::{Difference, diff};
-pub use dotconfig::{Assignment, ReadWarning, ReadWarningKind, parse_assignments};
+pub use dotconfig::{Assignment, ReadWarning, ReadWarningKind, parse_assignments, quoted};
 pub use eval::Configuration;
 pub use explain::ExplainedDifference;
 pub use expr::{Expr, ExprId, Relation, SymbolId};
@@ -79,7 +82,6 @@ pub use tristate::Tristate;
 pub use user::UserValue;
 pub use want::{Want, WantFailure};
 pub use why::{DefaultValue, Origin, Reverse, Unmet, Why};
-pub use write::quoted;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -1,14 +1,15 @@
 //! Fragments over a base configuration, with the fate of every request.
 
-use crate::dotconfig::{Meaning, meaning, parse_assignments};
+use crate::change::Request;
+use crate::dotconfig::{ReadWarning, parse_assignments};
 use crate::eval::Configuration;
 use crate::expr::SymbolId;
 use crate::fragment::merge_text;
 use crate::model::Kconfig;
+use crate::read::{Meaning, meaning};
 use crate::tristate::Tristate;
 use crate::user::UserValue;
 use crate::why::{DefaultValue, Origin, Unmet};
-use crate::{ReadWarning, Request};
 
 /// A piece of configuration with a name for messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -252,11 +253,13 @@ impl<'k> Configuration<'k> {
             }],
         }
     }
+
     fn no_prompt(&self, symbol: SymbolId) -> DropReason {
         let definition = self.tree.symbol(symbol);
-        let is_set = match definition.ty.is_logical() {
-            true => self.tristate(symbol) != Tristate::No,
-            false => self.is_written(symbol),
+        let is_set = if definition.ty.is_logical() {
+            self.tristate(symbol) != Tristate::No
+        } else {
+            self.is_written(symbol)
         };
         DropReason::NoPrompt {
             set_by: is_set.then(|| Box::new(self.origin(symbol))),

@@ -111,6 +111,26 @@ pub(crate) struct Scanner<'a> {
     token_start: (u32, u32),
 }
 
+/// The operator that begins with a byte, and its length.
+fn operator(byte: u8, next: Option<u8>) -> Option<(Token, usize)> {
+    Some(match (byte, next) {
+        (b'|', Some(b'|')) => (Token::Or, 2),
+        (b'&', Some(b'&')) => (Token::And, 2),
+        (b'=', _) => (Token::Equal, 1),
+        (b'!', Some(b'=')) => (Token::Unequal, 2),
+        (b'!', _) => (Token::Not, 1),
+        (b'<', Some(b'=')) => (Token::LessEqual, 2),
+        (b'<', _) => (Token::Less, 1),
+        (b'>', Some(b'=')) => (Token::GreaterEqual, 2),
+        (b'>', _) => (Token::Greater, 1),
+        (b'(', _) => (Token::Open, 1),
+        (b')', _) => (Token::Close, 1),
+        (b':', Some(b'=')) => (Token::ColonEqual, 2),
+        (b'+', Some(b'=')) => (Token::PlusEqual, 2),
+        _ => return None,
+    })
+}
+
 fn keyword(word: &[u8]) -> Option<Keyword> {
     // Nearly all words are the names of options.
     if !word.first().is_some_and(u8::is_ascii_lowercase) {
@@ -279,10 +299,6 @@ impl<'a> Scanner<'a> {
                 return self.end_of_file();
             };
             let next = bytes.get(start + 1).copied();
-            let mut advance = |token: Token, length: usize| {
-                buffer.at = start + length;
-                token
-            };
             match byte {
                 b'#' => {
                     let length = bytes[start..].iter().take_while(|&&b| b != b'\n').count();
@@ -300,19 +316,6 @@ impl<'a> Scanner<'a> {
                     buffer.line_start = buffer.at;
                     return Token::Eol;
                 }
-                b'|' if next == Some(b'|') => return advance(Token::Or, 2),
-                b'&' if next == Some(b'&') => return advance(Token::And, 2),
-                b'=' => return advance(Token::Equal, 1),
-                b'!' if next == Some(b'=') => return advance(Token::Unequal, 2),
-                b'!' => return advance(Token::Not, 1),
-                b'<' if next == Some(b'=') => return advance(Token::LessEqual, 2),
-                b'<' => return advance(Token::Less, 1),
-                b'>' if next == Some(b'=') => return advance(Token::GreaterEqual, 2),
-                b'>' => return advance(Token::Greater, 1),
-                b'(' => return advance(Token::Open, 1),
-                b')' => return advance(Token::Close, 1),
-                b':' if next == Some(b'=') => return advance(Token::ColonEqual, 2),
-                b'+' if next == Some(b'=') => return advance(Token::PlusEqual, 2),
                 b'"' | b'\'' => {
                     buffer.at = start + 1;
                     return self.quoted(byte);
@@ -323,12 +326,14 @@ impl<'a> Scanner<'a> {
                     }
                 }
                 _ => {
+                    if let Some((token, length)) = operator(byte, next) {
+                        buffer.at = start + length;
+                        return token;
+                    }
                     let character = text[start..].chars().next().unwrap_or('\u{fffd}');
                     buffer.at = start + character.len_utf8();
-                    self.report_here(
-                        Severity::Warning,
-                        format!("ignoring unsupported character '{character}'"),
-                    );
+                    let message = format!("ignoring unsupported character '{character}'");
+                    self.report_here(Severity::Warning, message);
                 }
             }
         }

@@ -2,25 +2,11 @@
 
 use std::fmt::Write as _;
 
+use crate::dotconfig::quoted;
 use crate::eval::Configuration;
 use crate::expr::{Expr, SymbolId};
 use crate::model::{Dialect, EntryId, EntryKind, SymbolKind, SymbolType};
 use crate::tristate::Tristate;
-
-/// A string in quotes, as configuration files have it.
-#[must_use]
-pub fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for character in text.chars() {
-        if matches!(character, '"' | '\\') {
-            out.push('\\');
-        }
-        out.push(character);
-    }
-    out.push('"');
-    out
-}
 
 impl Configuration<'_> {
     /// The line that says a symbol's value in a configuration file, with its

@@ -130,48 +130,58 @@ fn equals(what: &str, expected: &str) -> Result<(), String> {
     }
 }
 
+fn choice(case: &Case<'_>) -> Vec<(&'static str, Result<(), String>)> {
+    let oldask0 = contains(
+        &case.ask(true, None, &[]).stdout,
+        &case.text("oldask0_expected_stdout"),
+    );
+    let mut results = vec![("oldask0", oldask0)];
+    if case.dialect == Dialect::Linux6_1 {
+        let run = case.ask(true, Some("oldask1_config"), &[]);
+        let oldask1 = contains(&run.stdout, &case.text("oldask1_expected_stdout"));
+        results.push(("oldask1", oldask1));
+    }
+    for (name, answer, file) in [
+        ("allyes", Answer::Yes, "allyes_expected_config"),
+        ("allmod", Answer::Mod, "allmod_expected_config"),
+        ("allno", Answer::No, "allno_expected_config"),
+        ("alldef", Answer::Default, "alldef_expected_config"),
+    ] {
+        results.push((name, contains(&case.all(answer), &case.text(file))));
+    }
+    results
+}
+
+/// Every seed makes one of the expected configurations; with `all` each of them
+/// comes up.
+fn choice_randomize(case: &Case<'_>, all: bool) -> Result<(), String> {
+    let (tree, _) = case.load();
+    let files = ["expected_config0", "expected_config1", "expected_config2"];
+    let texts = files.map(|file| case.text(file));
+    let mut seen = [false; 3];
+    let mut result = Ok(());
+    for seed in 0..100 {
+        let made = Configuration::randconfig(&tree, seed, None).to_dotconfig();
+        match texts.iter().position(|text| *text == made) {
+            Some(at) => seen[at] = true,
+            None => result = Err(format!("seed {seed} makes\n{made}")),
+        }
+    }
+    if all && seen != [true; 3] {
+        result = Err(format!("seen: {seen:?}"));
+    }
+    result
+}
+
 /// Every test function of a case's folder, by its name.
 fn run_folder(name: &str, case: &Case<'_>) -> Vec<(&'static str, Result<(), String>)> {
     let expected = |file: &str| case.text(file);
     let asked = |run: Run, out: &str| contains(&run.stdout, &expected(out));
     match name {
         "auto_submenu" => vec![("test", asked(case.ask(true, None, &[]), "expected_stdout"))],
-        "choice" => {
-            let mut results = vec![(
-                "oldask0",
-                asked(case.ask(true, None, &[]), "oldask0_expected_stdout"),
-            )];
-            if case.dialect == Dialect::Linux6_1 {
-                let run = case.ask(true, Some("oldask1_config"), &[]);
-                results.push(("oldask1", asked(run, "oldask1_expected_stdout")));
-            }
-            for (name, answer, file) in [
-                ("allyes", Answer::Yes, "allyes_expected_config"),
-                ("allmod", Answer::Mod, "allmod_expected_config"),
-                ("allno", Answer::No, "allno_expected_config"),
-                ("alldef", Answer::Default, "alldef_expected_config"),
-            ] {
-                results.push((name, contains(&case.all(answer), &expected(file))));
-            }
-            results
-        }
+        "choice" => choice(case),
         "choice_randomize" | "choice_randomize2" => {
-            let (tree, _) = case.load();
-            let files = ["expected_config0", "expected_config1", "expected_config2"];
-            let texts = files.map(expected);
-            let mut seen = [false; 3];
-            let mut result = Ok(());
-            for seed in 0..100 {
-                let made = Configuration::randconfig(&tree, seed, None).to_dotconfig();
-                match texts.iter().position(|text| *text == made) {
-                    Some(at) => seen[at] = true,
-                    None => result = Err(format!("seed {seed} makes\n{made}")),
-                }
-            }
-            if name == "choice_randomize" && seen != [true; 3] {
-                result = Err(format!("seen: {seen:?}"));
-            }
-            vec![("test", result)]
+            vec![("test", choice_randomize(case, name == "choice_randomize"))]
         }
         "choice_value_with_m_dep" => {
             let run = case.ask(true, Some("config"), &["y"]);

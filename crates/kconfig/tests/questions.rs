@@ -2,7 +2,7 @@
 
 mod oracle;
 
-use kconfig::{Configuration, DiskTree, DropReason, Fragment, Kconfig, UserValue};
+use kconfig::{Configuration, DiskTree, DropReason, Fragment, Kconfig, Request, UserValue, Want};
 use oracle::{Oracle, Target};
 
 const I386: Target = Target {
@@ -19,29 +19,43 @@ fn tinyconfig<'k>(oracle: &Oracle, tree: &'k Kconfig) -> Configuration<'k> {
         .expect("the files of tinyconfig")
 }
 
+/// What is wanted, as lines of a configuration.
+fn lines_of(want: &Want, tree: &Kconfig, configuration: &Configuration<'_>) -> Vec<String> {
+    let line = |request: &Request| {
+        let name = tree.display_name(request.symbol);
+        match &request.value {
+            Some(UserValue::Tristate(value)) => format!("CONFIG_{name}={value}"),
+            _ => format!("CONFIG_{name}={}", configuration.value(request.symbol)),
+        }
+    };
+    want.requests.iter().map(line).collect()
+}
+
+const WANTED: &[(&str, &str)] = &[
+    ("E1000", "y"),
+    ("PACKET", "y"),
+    ("EXT4_FS", "y"),
+    ("SERIAL_8250_CONSOLE", "y"),
+    ("DEVTMPFS_MOUNT", "y"),
+    ("IPV6", "m"),
+    ("USB_STORAGE", "y"),
+    ("NF_NAT", "y"),
+    ("KVM_INTEL", "m"),
+    ("VT", "n"),
+    ("X86_MINIMUM_CPU_FAMILY", "6"),
+    ("HZ_1000", "y"),
+    ("NUMA", "y"),
+    ("IWLWIFI", "m"),
+    ("SECURITY_SELINUX", "y"),
+    ("SND_SOC_INTEL_SOF_RT5682_MACH", "m"),
+    ("OVERLAY_FS", "y"),
+];
+
 #[test]
 fn what_is_wanted_holds_in_conf_too() {
     let oracle = Oracle::new(I386);
     let tree = oracle.load();
-    for (name, value) in [
-        ("E1000", "y"),
-        ("PACKET", "y"),
-        ("EXT4_FS", "y"),
-        ("SERIAL_8250_CONSOLE", "y"),
-        ("DEVTMPFS_MOUNT", "y"),
-        ("IPV6", "m"),
-        ("USB_STORAGE", "y"),
-        ("NF_NAT", "y"),
-        ("KVM_INTEL", "m"),
-        ("VT", "n"),
-        ("X86_MINIMUM_CPU_FAMILY", "6"),
-        ("HZ_1000", "y"),
-        ("NUMA", "y"),
-        ("IWLWIFI", "m"),
-        ("SECURITY_SELINUX", "y"),
-        ("SND_SOC_INTEL_SOF_RT5682_MACH", "m"),
-        ("OVERLAY_FS", "y"),
-    ] {
+    for (name, value) in WANTED.iter().copied() {
         let before = tinyconfig(&oracle, &tree).to_dotconfig();
         let (mut configuration, _) = Configuration::olddefconfig(&tree, &before);
         let request = tree
@@ -59,17 +73,7 @@ fn what_is_wanted_holds_in_conf_too() {
         );
         configuration.set(&want.requests);
         assert!(configuration.holds(&request));
-        let lines: Vec<String> = want
-            .requests
-            .iter()
-            .map(|request| {
-                let name = tree.display_name(request.symbol);
-                match &request.value {
-                    Some(UserValue::Tristate(value)) => format!("CONFIG_{name}={value}"),
-                    _ => format!("CONFIG_{name}={}", configuration.value(request.symbol)),
-                }
-            })
-            .collect();
+        let lines = lines_of(&want, &tree, &configuration);
         println!(
             "want {name}={value}: {} ({} tried, smallest: {}, {time:?})",
             lines.join(" "),

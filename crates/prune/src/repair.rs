@@ -15,7 +15,7 @@ use vm::boot::{BootReport, Observation};
 use vm::check::agent;
 use vm::machine::gdb::TrapSeen;
 use vm::machine::traps::{KernelTraps, TrapWords};
-use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TRAP_RECORD};
+use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TRAP_RECORD, TrapRecord};
 
 use super::policy::Kept;
 use super::subject::{Relinked, Subject};
@@ -129,10 +129,12 @@ impl<'a> Linked<'a> {
 
     /// What a trap says.
     pub fn missed(&self, seen: &TrapSeen) -> Option<Missed> {
-        let trap = self.traps.virtual_address(seen.trap);
-        let caller = self.traps.virtual_address(seen.caller);
+        let record = TrapRecord {
+            trap: self.traps.virtual_address(seen.trap),
+            caller: self.traps.virtual_address(seen.caller),
+        };
         let vmlinux = self.traps.vmlinux();
-        let missed = self.program.missed(&self.pruned, vmlinux, (trap, caller));
+        let missed = self.program.missed(&self.pruned, vmlinux, record);
         missed.ok().flatten()
     }
 

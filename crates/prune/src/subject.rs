@@ -79,7 +79,8 @@ pub struct Relinked {
 
 /// Refuses a configuration that can't be pruned, before anything is compiled.
 pub fn refuse_unsupported(config: &str) -> Result<()> {
-    let refused = unsupported(config);
+    let values = kconfig::dotconfig::ConfigValues::parse(config);
+    let refused = unsupported(|option| values.stated(option));
     let Some(first) = refused.first() else {
         return Ok(());
     };

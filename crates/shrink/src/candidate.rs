@@ -117,3 +117,33 @@ impl Candidate {
         }
     }
 }
+
+/// Candidates of a space.
+impl Space {
+    /// `from` with more changes taken at their last alternative, and all that
+    /// falls with them.
+    #[must_use]
+    pub fn with(&self, from: &Candidate, take: &[ChangeId]) -> Candidate {
+        let mut candidate = from.clone();
+        for id in self.falling_with(take) {
+            if candidate.alternative(id) == 0 || take.contains(&id) {
+                candidate.set(id, self.change(id).alternatives.len() as u16);
+            }
+        }
+        candidate
+    }
+
+    /// `from` with one change taken at the given alternative, counted from 1,
+    /// and all that falls with it.
+    #[must_use]
+    pub fn with_alternative(&self, from: &Candidate, id: ChangeId, number: u16) -> Candidate {
+        let mut candidate = from.clone();
+        for other in self.falling_with(&[id]) {
+            if other != id && candidate.alternative(other) == 0 {
+                candidate.set(other, self.change(other).alternatives.len() as u16);
+            }
+        }
+        candidate.set(id, number);
+        candidate
+    }
+}

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::candidate::{Candidate, Identity};
 use crate::executor::{CancelToken, Executor, Shared, Trial};
-use crate::outcome::{Answer, Attempt, Outcome};
+use crate::outcome::{Answer, Attempt, Outcome, Work};
 
 /// How long the pool sleeps at most: so soon is a cancellation seen.
 const TICK: Duration = Duration::from_millis(50);
@@ -228,7 +228,7 @@ impl Pool {
             attempt: Some(Attempt {
                 outcome: Outcome::TimedOut,
                 took: flight.started.elapsed(),
-                work: crate::Work::default(),
+                work: Work::default(),
             }),
             dropped: why == Told::NotWanted,
         })

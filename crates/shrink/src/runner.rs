@@ -18,7 +18,7 @@ use crate::journal::{Journal, JournalError, Record};
 use crate::outcome::{Failure, Outcome};
 use crate::pass::{Pass, Proposal, View};
 use crate::pool::{Finished, Pool};
-use crate::search::Settings;
+use crate::settings::Settings;
 use crate::shrunk::{Effort, Stopped};
 use crate::space::Space;
 use crate::verdict::{Care, Policy, Rejection, Tally, Verdict};
@@ -29,7 +29,12 @@ const GUESSES: usize = 4;
 type Listener<'s> = Box<dyn FnMut(&Event, &Progress) + 's>;
 
 /// What a pass would do next, and on what ground.
-pub(crate) type Guess<'a, 's> = (&'a dyn Pass, &'a View<'s>, &'a Proposal);
+#[derive(Clone, Copy)]
+pub(crate) struct Guess<'a, 's> {
+    pub(crate) pass: &'a dyn Pass,
+    pub(crate) view: &'a View<'s>,
+    pub(crate) proposal: &'a Proposal,
+}
 
 /// Runs attempts, keeps them in the journal, and judges.
 pub(crate) struct Runner<'s> {
@@ -290,11 +295,12 @@ impl<'s> Runner<'s> {
 
     /// Gives free jobs what will be asked for next if each trial ends as the
     /// pass thinks it will. Their results are kept either way.
-    fn run_ahead(&mut self, (pass, view, proposal): Guess<'_, 's>) {
+    fn run_ahead(&mut self, guess: Guess<'_, 's>) {
         if self.pool.wanted() >= self.jobs {
             return;
         }
-        let (mut pass, mut view, mut proposal) = (pass.fork(), view.clone(), proposal.clone());
+        let mut pass = guess.pass.fork();
+        let (mut view, mut proposal) = (guess.view.clone(), guess.proposal.clone());
         for _ in 0..GUESSES * self.jobs {
             let identity = proposal.candidate.identity(self.space);
             let known = self.foresee(&identity, proposal.care);
@@ -422,7 +428,7 @@ impl<'s> Runner<'s> {
     fn time_of_proof(&self) -> Duration {
         let attempts = u32::try_from(self.effort.attempts).unwrap_or(u32::MAX);
         let mean = self.effort.took.checked_div(attempts).unwrap_or_default();
-        mean * self.policy.proof / u32::try_from(self.jobs).unwrap_or(u32::MAX)
+        mean.saturating_mul(self.policy.proof) / u32::try_from(self.jobs).unwrap_or(u32::MAX)
     }
 }
 

@@ -6,55 +6,19 @@ use std::time::Duration;
 
 use crate::candidate::{Candidate, Identity};
 use crate::clock::Clock;
-use crate::cost::{Cost, Goal};
+use crate::cost::Cost;
 use crate::event::{Event, Progress};
-use crate::executor::{CancelToken, Executor};
+use crate::executor::Executor;
 use crate::journal::{Journal, JournalError};
 use crate::pass::{Pass, Proposal, View};
-use crate::runner::Runner;
+use crate::runner::{Guess, Runner};
+use crate::settings::Settings;
 use crate::shrunk::{PassReport, Proof, Shrunk, Step, Stopped, kept};
-use crate::space::Space;
-use crate::verdict::{Care, Policy, Rejection, Verdict};
+use crate::space::{ChangeId, Space};
+use crate::verdict::{Care, Rejection, Verdict};
 
 /// How often a result that can't be proven is searched anew.
 const NEW_SEARCHES: u32 = 16;
-
-/// How a search is to run.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// What is to become small.
-    pub goal: Goal,
-    /// What is repeated how often.
-    pub policy: Policy,
-    /// The time for this call, the proof included as well as it can be
-    /// foreseen. A later call goes on with time of its own.
-    pub time: Option<Duration>,
-    /// Attempts in this call; the proof comes on top.
-    pub attempts: Option<u64>,
-    /// The time limit of one attempt.
-    pub trial_time: Option<Duration>,
-    /// How long an attempt may take to come back when it is told to.
-    pub grace: Duration,
-    /// Attempts at once.
-    pub jobs: usize,
-    /// Ends the search with the best so far.
-    pub cancel: CancelToken,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            goal: Goal::default(),
-            policy: Policy::default(),
-            time: None,
-            attempts: None,
-            trial_time: None,
-            grace: Duration::from_secs(10),
-            jobs: 1,
-            cancel: CancelToken::new(),
-        }
-    }
-}
 
 /// A pass and its weight.
 pub struct Turn {
@@ -329,7 +293,11 @@ impl<'s> Search<'s> {
         }
         self.runner.asked_by(Some(name));
         let verdict = {
-            let guess = pass.as_deref().map(|pass| (pass, &*view, proposal));
+            let guess = pass.as_deref().map(|pass| Guess {
+                pass,
+                view,
+                proposal,
+            });
             self.runner
                 .decide(&proposal.candidate, &identity, proposal.care, guess)
         };
@@ -365,7 +333,7 @@ impl<'s> Search<'s> {
         &mut self,
         view: &View<'s>,
         identity: Identity,
-        took: Vec<(crate::ChangeId, u16)>,
+        took: Vec<(ChangeId, u16)>,
         pass: &str,
     ) {
         let (candidate, cost) = (view.best().clone(), *view.cost());

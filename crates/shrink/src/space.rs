@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::Candidate;
-
 /// Names a change of one [`Space`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChangeId(u32);
@@ -218,31 +216,9 @@ impl Space {
         &self.dependencies[id.index()]
     }
 
-    /// `from` with more changes taken at their last alternative, and all that
-    /// falls with them.
-    #[must_use]
-    pub fn with(&self, from: &Candidate, take: &[ChangeId]) -> Candidate {
-        let mut candidate = from.clone();
-        for id in reach(take, &self.dependants) {
-            if candidate.alternative(id) == 0 || take.contains(&id) {
-                candidate.set(id, self.change(id).alternatives.len() as u16);
-            }
-        }
-        candidate
-    }
-
-    /// `from` with one change taken at the given alternative, counted from 1,
-    /// and all that falls with it.
-    #[must_use]
-    pub fn with_alternative(&self, from: &Candidate, id: ChangeId, number: u16) -> Candidate {
-        let mut candidate = from.clone();
-        for other in reach(&[id], &self.dependants) {
-            if other != id && candidate.alternative(other) == 0 {
-                candidate.set(other, self.change(other).alternatives.len() as u16);
-            }
-        }
-        candidate.set(id, number);
-        candidate
+    /// All that goes when these go: they, and what falls with them.
+    pub(crate) fn falling_with(&self, taken: &[ChangeId]) -> BTreeSet<ChangeId> {
+        reach(taken, &self.dependants)
     }
 
     /// All that must stay when these must: they, and what they fall with.

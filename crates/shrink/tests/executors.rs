@@ -365,9 +365,10 @@ fn the_time_budget_ends_a_search_with_a_proven_best() {
     let needed = |candidate: &Candidate| candidate.taken().any(|(id, _)| id.index() % 9 == 0);
     let executor = Made(move |trial: &Trial<'_>| {
         hands.advance(Duration::from_secs(20));
-        let mut answer = match needed(trial.candidate()) {
-            true => failed("shell"),
-            false => passed(trial.candidate()),
+        let mut answer = if needed(trial.candidate()) {
+            failed("shell")
+        } else {
+            passed(trial.candidate())
         };
         answer.took = Some(Duration::from_secs(20));
         answer
@@ -431,9 +432,12 @@ fn what_something_needed_falls_with_stays_without_a_trial() {
     let ids: Vec<ChangeId> = space.ids().collect();
     space.falls_with(ids[0], ids[1]);
     space.falls_with(ids[1], ids[2]);
-    let shrunk = run(&space, quick(), |trial| match takes(trial.candidate(), 0) {
-        true => failed("shell"),
-        false => passed(trial.candidate()),
+    let shrunk = run(&space, quick(), |trial| {
+        if takes(trial.candidate(), 0) {
+            failed("shell")
+        } else {
+            passed(trial.candidate())
+        }
     })
     .unwrap();
     assert!(shrunk.best.is_empty());

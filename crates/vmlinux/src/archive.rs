@@ -26,9 +26,10 @@ pub fn members(file: &[u8]) -> Result<Vec<Member<'_>>, ArchiveError> {
     let mut members = Vec::new();
     for member in archive.members() {
         let member = member.map_err(wrong)?;
-        let bytes = match archive.is_thin() {
-            true => None,
-            false => Some(member.data(file).map_err(wrong)?),
+        let bytes = if archive.is_thin() {
+            None
+        } else {
+            Some(member.data(file).map_err(wrong)?)
         };
         members.push(Member {
             name: String::from_utf8_lossy(member.name()).into_owned(),

@@ -7,11 +7,11 @@
 //! behind the other from its first byte to its last, so their sum is its size.
 
 use crate::elf::{Elf, Section};
-use crate::link_map::{From, Input, LinkMap};
+use crate::link_map::{InputOrigin, InputSection, LinkMap};
 
 /// One stretch of bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
+pub struct AttributedPiece {
     /// Index of its section.
     pub section: usize,
     /// Its address.
@@ -52,7 +52,7 @@ pub enum What {
 #[derive(Clone, Debug, Default)]
 pub struct Attribution {
     /// All pieces.
-    pub pieces: Vec<Piece>,
+    pub pieces: Vec<AttributedPiece>,
     /// The paths of the objects.
     pub objects: Vec<String>,
     /// The names of the input sections.
@@ -105,18 +105,18 @@ impl<'a> Texts<'a> {
 struct Divider<'a> {
     elf: &'a Elf,
     /// By address, sizes above 0.
-    inputs: Vec<&'a Input>,
+    inputs: Vec<&'a InputSection>,
     /// Symbols by section and address; of those at one address the one that
     /// stands for it comes first.
     symbols: Vec<(usize, u64, usize)>,
-    pieces: Vec<Piece>,
+    pieces: Vec<AttributedPiece>,
     objects: Texts<'a>,
     names: Texts<'a>,
 }
 
 impl<'a> Divider<'a> {
     fn new(elf: &'a Elf, map: Option<&'a LinkMap>) -> Self {
-        let mut inputs: Vec<&Input> = map.iter().flat_map(|m| &m.inputs).collect();
+        let mut inputs: Vec<&InputSection> = map.iter().flat_map(|m| &m.inputs).collect();
         inputs.sort_by_key(|input| input.address);
         let mut symbols: Vec<(usize, u64, usize)> = elf
             .symbols
@@ -144,7 +144,7 @@ impl<'a> Divider<'a> {
         }
     }
 
-    fn push(&mut self, piece: Piece) {
+    fn push(&mut self, piece: AttributedPiece) {
         if piece.bytes > 0 {
             self.pieces.push(piece);
         }
@@ -157,7 +157,7 @@ impl<'a> Divider<'a> {
             .inputs
             .partition_point(|input| input.address < section.address);
         let to = self.inputs.partition_point(|input| input.address < end);
-        let inputs: Vec<&'a Input> = self.inputs[from..to]
+        let inputs: Vec<&'a InputSection> = self.inputs[from..to]
             .iter()
             .filter(|input| input.output == section.name)
             .copied()
@@ -179,7 +179,7 @@ impl<'a> Divider<'a> {
 
     /// What no input covers: without a map the symbols may.
     fn gap(&mut self, section: usize, address: u64, bytes: u64, known: bool) {
-        let piece = Piece {
+        let piece = AttributedPiece {
             section,
             address,
             bytes,
@@ -188,12 +188,13 @@ impl<'a> Divider<'a> {
             what: What::Unknown,
         };
         // `. = ALIGN(…)` is not in every map: a page is the most it skips.
-        match known && bytes < 4096 && !self.is_named(section, address, bytes) {
-            true => self.push(Piece {
+        if known && bytes < 4096 && !self.is_named(section, address, bytes) {
+            self.push(AttributedPiece {
                 what: What::Padding,
                 ..piece
-            }),
-            false => self.symbols_of(piece, What::Unknown),
+            });
+        } else {
+            self.symbols_of(piece, What::Unknown);
         }
     }
 
@@ -207,8 +208,8 @@ impl<'a> Divider<'a> {
             .any(|s| self.elf.symbols[s.2].bytes > 0)
     }
 
-    fn input(&mut self, section: usize, input: &'a Input, address: u64, bytes: u64) {
-        let mut piece = Piece {
+    fn input(&mut self, section: usize, input: &'a InputSection, address: u64, bytes: u64) {
+        let mut piece = AttributedPiece {
             section,
             address,
             bytes,
@@ -217,13 +218,13 @@ impl<'a> Divider<'a> {
             what: What::Padding,
         };
         match &input.from {
-            From::Fill => self.push(piece),
-            From::Linker => {
+            InputOrigin::Fill => self.push(piece),
+            InputOrigin::Linker => {
                 piece.input = Some(self.names.add(&input.name));
                 piece.what = What::Linker;
                 self.push(piece);
             }
-            From::Object(path) => {
+            InputOrigin::Object(path) => {
                 piece.object = Some(self.objects.add(path));
                 piece.input = Some(self.names.add(&input.name));
                 let rest = what_without_symbol(&input.name);
@@ -234,7 +235,7 @@ impl<'a> Divider<'a> {
 
     /// Divides a stretch at its symbols. A symbol without a size, as assembly
     /// has them, reaches to the next one where instructions are.
-    fn symbols_of(&mut self, whole: Piece, rest: What) {
+    fn symbols_of(&mut self, whole: AttributedPiece, rest: What) {
         let end = whole.address + whole.bytes;
         let text = self
             .elf
@@ -262,7 +263,7 @@ impl<'a> Divider<'a> {
                 continue;
             }
             self.rest(&whole, at, start - at, rest);
-            self.push(Piece {
+            self.push(AttributedPiece {
                 address: start,
                 bytes: stop - start,
                 what: What::Symbol(symbol),
@@ -283,13 +284,13 @@ impl<'a> Divider<'a> {
             - start
     }
 
-    fn rest(&mut self, whole: &Piece, address: u64, bytes: u64, rest: What) {
+    fn rest(&mut self, whole: &AttributedPiece, address: u64, bytes: u64, rest: What) {
         let inside = bytes < whole.bytes;
         let what = match rest {
             What::Unnamed if inside && bytes < CACHE_LINE => What::Alignment,
             other => other,
         };
-        self.push(Piece {
+        self.push(AttributedPiece {
             address,
             bytes,
             what,

@@ -97,9 +97,10 @@ impl Bloat {
             _ => return,
         }
         let by = delta.unsigned_abs();
-        match delta > 0 {
-            true => self.up = self.up.saturating_add(by),
-            false => self.down = self.down.saturating_add(by),
+        if delta > 0 {
+            self.up = self.up.saturating_add(by);
+        } else {
+            self.down = self.down.saturating_add(by);
         }
         self.rows.push(Row {
             name: name.to_owned(),
@@ -223,8 +224,8 @@ fn without_numbers(name: Cow<'_, str>) -> Cow<'_, str> {
 /// Compares two sets of symbols.
 pub fn compare(old: &Sizes<'_>, new: &Sizes<'_>) -> Bloat {
     let mut bloat = Bloat {
-        before: old.values().sum(),
-        after: new.values().sum(),
+        before: old.values().copied().fold(0, u64::saturating_add),
+        after: new.values().copied().fold(0, u64::saturating_add),
         ..Bloat::default()
     };
     let mut common = 0;

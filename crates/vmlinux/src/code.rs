@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, SymbolKind, elf};
+use object::elf;
+
+use crate::elf::{ElfError, SymbolFacts, parse_with};
 
 /// One function, or one labelled piece of assembler code.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,43 +43,38 @@ pub struct Code {
     pub word: usize,
 }
 
-/// Why a file can't be read as a linked kernel.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a readable ELF file: {0}")]
-pub struct CodeError(String);
-
 impl Code {
     /// Reads the symbols of a linked kernel.
-    pub fn parse(file: &[u8]) -> Result<Code, CodeError> {
-        let wrong = |error: object::Error| CodeError(error.to_string());
-        let elf = object::File::parse(file).map_err(wrong)?;
-        let mut sections = BTreeMap::new();
+    ///
+    /// # Errors
+    /// When the file's tables can't be read, with the place.
+    pub fn parse(file: &[u8]) -> Result<Code, ElfError> {
+        let mut named = Vec::new();
+        let elf = parse_with(file, |name, facts| {
+            if is_code(facts.kind) && !is_mapping_symbol(&name) {
+                named.push((name.into_owned(), facts));
+            }
+        })?;
+        let mut sections = CodeSections::new();
         let mut code = Vec::new();
         let (mut first, mut last) = (u64::MAX, 0);
-        for section in elf.sections() {
-            let SectionFlags::Elf { sh_flags, .. } = section.flags() else {
-                continue;
-            };
-            let end = section.address().saturating_add(section.size());
-            if sh_flags.0 & elf::SHF_ALLOC.0 == 0 || section.size() == 0 {
-                continue;
-            }
-            first = first.min(section.address());
+        for (index, section) in elf.loaded() {
+            let end = section.address.saturating_add(section.bytes);
+            first = first.min(section.address);
             last = last.max(end);
-            if sh_flags.0 & elf::SHF_EXECINSTR.0 != 0 {
-                code.push(section.address()..end);
-                let name = section.name().map_err(wrong)?.to_owned();
-                sections.insert(section.index().0, (name, end));
+            if section.is_text() {
+                code.push(section.address..end);
+                sections.insert(index, (section.name.clone(), end));
             }
         }
         code.sort_by_key(|range| range.start);
         Ok(Code {
-            symbols: symbols(&elf, &sections),
+            symbols: symbols(named, &sections),
             sections: code,
             image: first.min(last)..last,
-            offset: offset(&elf),
-            entry: elf.entry(),
-            word: if elf.is_64() { 8 } else { 4 },
+            offset: elf.offset,
+            entry: elf.entry,
+            word: if elf.is_64 { 8 } else { 4 },
         })
     }
 
@@ -108,28 +105,29 @@ impl Code {
 /// The address of a symbol of a linked kernel, wherever it lies; the first of
 /// several.
 pub fn address_of(file: &[u8], name: &str) -> Option<u64> {
-    let elf = object::File::parse(file).ok()?;
-    let mut symbols = elf.symbols();
-    let found = symbols.find(|s| s.name() == Ok(name) && s.is_definition());
-    found.map(|symbol| symbol.address())
+    let defines = [elf::STT_FUNC, elf::STT_OBJECT, elf::STT_NOTYPE];
+    let mut found = None;
+    parse_with(file, |symbol, facts| {
+        let defined = facts.section.is_some() && defines.contains(&facts.kind);
+        if found.is_none() && defined && symbol == name {
+            found = Some(facts.address);
+        }
+    })
+    .ok()?;
+    found
 }
 
 /// By index: the name, and where it ends.
 type CodeSections = BTreeMap<usize, (String, u64)>;
 
-fn symbols(elf: &object::File, code: &CodeSections) -> Vec<CodeSymbol> {
+fn symbols(named: Vec<(String, SymbolFacts)>, code: &CodeSections) -> Vec<CodeSymbol> {
     let mut all = Vec::new();
-    for symbol in elf.symbols() {
-        let name = symbol.name().unwrap_or_default();
-        let place = symbol.section_index().and_then(|index| code.get(&index.0));
-        let Some((section, _)) = place else {
-            continue;
-        };
-        if is_code(symbol.kind()) && !name.is_empty() && !is_mapping_symbol(name) {
+    for (name, facts) in named {
+        if let Some((section, _)) = facts.section.and_then(|index| code.get(&index)) {
             all.push(CodeSymbol {
-                name: name.to_owned(),
-                address: symbol.address(),
-                bytes: symbol.size(),
+                name,
+                address: facts.address,
+                bytes: facts.bytes,
                 section: section.clone(),
             });
         }
@@ -160,11 +158,17 @@ fn give_sizes(all: &mut [CodeSymbol], code: &CodeSections) {
     }
 }
 
-fn is_code(kind: SymbolKind) -> bool {
-    matches!(
-        kind,
-        SymbolKind::Text | SymbolKind::Unknown | SymbolKind::Label
-    )
+/// Whether a symbol of this type can name code: assembler files often give
+/// none.
+fn is_code(kind: elf::SymbolType) -> bool {
+    let others = [
+        elf::STT_OBJECT,
+        elf::STT_COMMON,
+        elf::STT_SECTION,
+        elf::STT_FILE,
+        elf::STT_TLS,
+    ];
+    !others.contains(&kind)
 }
 
 /// ARM's marks of what follows: instructions or data (ELF for the Arm
@@ -174,23 +178,6 @@ fn is_mapping_symbol(name: &str) -> bool {
     bytes.next() == Some(b'$')
         && matches!(bytes.next(), Some(b'a' | b'd' | b't' | b'x'))
         && matches!(bytes.next(), None | Some(b'.'))
-}
-
-/// Virtual minus physical address of the first segment that is loaded.
-fn offset(elf: &object::File) -> u64 {
-    fn first<P: object::read::elf::ProgramHeader>(headers: &[P], endian: P::Endian) -> Option<u64> {
-        let load = headers
-            .iter()
-            .find(|h| h.p_type(endian) == elf::PT_LOAD && h.p_memsz(endian).into() > 0)?;
-        let (virt, phys): (u64, u64) = (load.p_vaddr(endian).into(), load.p_paddr(endian).into());
-        Some(virt.wrapping_sub(phys))
-    }
-    match elf {
-        object::File::Elf32(file) => first(file.elf_program_headers(), file.endian()),
-        object::File::Elf64(file) => first(file.elf_program_headers(), file.endian()),
-        _ => None,
-    }
-    .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -7,16 +7,26 @@
 use std::borrow::Cow;
 
 use object::elf;
-use object::read::elf::{ElfFile, ElfFile32, ElfFile64, FileHeader, SectionHeader, Sym};
+use object::read::elf::{
+    ElfFile, ElfFile32, ElfFile64, FileHeader, ProgramHeader, SectionHeader, Sym,
+};
 use object::{Endianness, ReadRef};
 
 /// What of an ELF file is needed to say where its bytes are.
 #[derive(Clone, Debug, Default)]
 pub struct Elf {
     /// `e_machine`.
-    pub machine: u16,
-    /// `e_entry`.
+    pub machine: elf::Machine,
+    /// `ELFCLASS64` rather than `ELFCLASS32`.
+    pub is_64: bool,
+    /// `ELFDATA2MSB` rather than `ELFDATA2LSB`.
+    pub big_endian: bool,
+    /// `e_entry`: physical or virtual.
     pub entry: u64,
+    /// Virtual minus physical address of the first segment that is loaded, by
+    /// the program headers. 0 where the file says that both are equal, as ARM's
+    /// does, whatever the board does.
+    pub offset: u64,
     /// All sections that hold something of the program; index 0 is unused.
     pub sections: Vec<Section>,
     /// All named symbols that are defined.
@@ -160,10 +170,11 @@ impl Elf {
 
 /// A symbol but for its name.
 pub(crate) struct SymbolFacts {
-    address: u64,
+    pub(crate) address: u64,
     pub(crate) bytes: u64,
     pub(crate) letter: char,
-    section: Option<usize>,
+    pub(crate) kind: elf::SymbolType,
+    pub(crate) section: Option<usize>,
 }
 
 /// Reads all but the symbols, and gives these out one by one, with names that
@@ -194,24 +205,7 @@ where
 {
     let endian = file.endian();
     let wrong = |e: object::Error| ElfError(e.to_string());
-    let segments = file.elf_program_headers();
-    let mut sections = Vec::new();
-    for (index, header) in file.elf_section_table().enumerate() {
-        let name = file
-            .elf_section_table()
-            .section_name(endian, header)
-            .map_err(|e| ElfError(format!("section {}: {e}", index.0)))?;
-        let address = header.sh_addr(endian).into();
-        sections.push(Section {
-            name: String::from_utf8_lossy(name).into_owned(),
-            kind: header.sh_type(endian).0,
-            flags: header.sh_flags(endian).0,
-            address,
-            load_address: load_address::<H>(segments, endian, address),
-            offset: header.sh_offset(endian).into(),
-            bytes: header.sh_size(endian).into(),
-        });
-    }
+    let sections = sections(file)?;
     check_extent(&sections, file.data().len().unwrap_or(0))?;
     check_overlap(&sections)?;
     let table = file.elf_symbol_table();
@@ -234,16 +228,47 @@ where
             address: symbol.st_value(endian).into(),
             bytes: symbol.st_size(endian).into(),
             letter: letter(symbol.st_bind(), kind, section),
+            kind,
             section: of,
         };
         take(String::from_utf8_lossy(name), facts);
     }
     Ok(Elf {
-        machine: file.elf_header().e_machine(endian).0,
+        machine: file.elf_header().e_machine(endian),
+        is_64: file.elf_header().is_class_64(),
+        big_endian: file.elf_header().is_big_endian(),
         entry: file.elf_header().e_entry(endian).into(),
+        offset: offset(file.elf_program_headers(), endian),
         sections,
         symbols: Vec::new(),
     })
+}
+
+fn sections<'data, H, R>(file: &ElfFile<'data, H, R>) -> Result<Vec<Section>, ElfError>
+where
+    H: FileHeader<Endian = Endianness>,
+    R: ReadRef<'data>,
+{
+    let endian = file.endian();
+    let segments = file.elf_program_headers();
+    let table = file.elf_section_table();
+    let mut sections = Vec::new();
+    for (index, header) in table.enumerate() {
+        let name = table
+            .section_name(endian, header)
+            .map_err(|e| ElfError(format!("section {}: {e}", index.0)))?;
+        let address = header.sh_addr(endian).into();
+        sections.push(Section {
+            name: String::from_utf8_lossy(name).into_owned(),
+            kind: header.sh_type(endian).0,
+            flags: header.sh_flags(endian).0,
+            address,
+            load_address: load_address::<H>(segments, endian, address),
+            offset: header.sh_offset(endian).into(),
+            bytes: header.sh_size(endian).into(),
+        });
+    }
+    Ok(sections)
 }
 
 fn letter(bind: elf::SymbolBind, kind: elf::SymbolType, section: Option<&Section>) -> char {
@@ -257,10 +282,21 @@ fn letter(bind: elf::SymbolBind, kind: elf::SymbolType, section: Option<&Section
         return 'u';
     }
     let lower = section.map_or('a', Section::letter);
-    match bind == elf::STB_GLOBAL {
-        true => lower.to_ascii_uppercase(),
-        false => lower,
+    if bind == elf::STB_GLOBAL {
+        lower.to_ascii_uppercase()
+    } else {
+        lower
     }
+}
+
+/// Virtual minus physical address of the first segment that is loaded.
+fn offset<P: ProgramHeader>(segments: &[P], endian: P::Endian) -> u64 {
+    let is_loaded =
+        |segment: &&P| segment.p_type(endian) == elf::PT_LOAD && segment.p_memsz(endian).into() > 0;
+    segments.iter().find(is_loaded).map_or(0, |segment| {
+        let physical: u64 = segment.p_paddr(endian).into();
+        segment.p_vaddr(endian).into().wrapping_sub(physical)
+    })
 }
 
 /// Where the program header that covers an address loads it to.
@@ -269,7 +305,6 @@ fn load_address<H: FileHeader<Endian = Endianness>>(
     endian: Endianness,
     address: u64,
 ) -> u64 {
-    use object::read::elf::ProgramHeader;
     segments
         .iter()
         .filter(|segment| segment.p_type(endian) == elf::PT_LOAD)

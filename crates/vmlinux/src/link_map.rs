@@ -10,12 +10,12 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkMap {
     /// Every input section that gave at least one byte, in the map's order.
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<InputSection>,
 }
 
 /// One piece of an output section.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Input {
+pub struct InputSection {
     /// The output section.
     pub output: String,
     /// The input section's name.
@@ -25,12 +25,12 @@ pub struct Input {
     /// Its size in the output, in bytes: what merging left of it.
     pub bytes: u64,
     /// Where it comes from.
-    pub from: From,
+    pub from: InputOrigin,
 }
 
 /// Where a piece comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum InputOrigin {
     /// An object file, by its path.
     Object(String),
     /// The linker: padding.
@@ -52,9 +52,10 @@ impl LinkMap {
         }
         let heading = text.lines().next().unwrap_or_default();
         let words: Vec<&str> = heading.split_whitespace().collect();
-        match words.starts_with(&["VMA", "LMA", "Size", "Align", "Out", "In"]) {
-            true => Ok(lld(text)),
-            false => Err(LinkMapError),
+        if words.starts_with(&["VMA", "LMA", "Size", "Align", "Out", "In"]) {
+            Ok(lld(text))
+        } else {
+            Err(LinkMapError)
         }
     }
 }
@@ -94,14 +95,14 @@ fn gnu(text: &str) -> LinkMap {
         };
         let rest: Vec<&str> = words.collect();
         let from = match name.as_str() {
-            "*fill*" => From::Fill,
-            "BYTE" | "SHORT" | "LONG" | "QUAD" | "SQUAD" => From::Linker,
+            "*fill*" => InputOrigin::Fill,
+            "BYTE" | "SHORT" | "LONG" | "QUAD" | "SQUAD" => InputOrigin::Linker,
             pattern if pattern.starts_with("*(") => continue,
-            _ if rest.is_empty() || rest == ["linker", "stubs"] => From::Linker,
-            _ => From::Object(rest.join(" ")),
+            _ if rest.is_empty() || rest == ["linker", "stubs"] => InputOrigin::Linker,
+            _ => InputOrigin::Object(rest.join(" ")),
         };
         if bytes > 0 {
-            map.inputs.push(Input {
+            map.inputs.push(InputSection {
                 output: output.clone(),
                 name,
                 address,
@@ -138,11 +139,11 @@ fn lld(text: &str) -> LinkMap {
                     None => ("", name),
                 };
                 let from = match object {
-                    "" | "<internal>" => From::Linker,
-                    object => From::Object(object.to_owned()),
+                    "" | "<internal>" => InputOrigin::Linker,
+                    object => InputOrigin::Object(object.to_owned()),
                 };
                 if bytes > 0 {
-                    map.inputs.push(Input {
+                    map.inputs.push(InputSection {
                         output: output.clone(),
                         name: section.to_owned(),
                         address,
@@ -188,7 +189,7 @@ Linker script and memory map
             .iter()
             .map(|i| (&*i.output, &*i.name, i.address, i.bytes, i.from.clone()))
             .collect();
-        let object = |path: &str| From::Object(path.to_owned());
+        let object = |path: &str| InputOrigin::Object(path.to_owned());
         assert_eq!(
             told,
             [
@@ -199,7 +200,7 @@ Linker script and memory map
                     0x2ba,
                     object("arch/x86/kernel/head_32.o")
                 ),
-                (".text", "*fill*", 0xc100_02ba, 2, From::Fill),
+                (".text", "*fill*", 0xc100_02ba, 2, InputOrigin::Fill),
                 (
                     ".rodata",
                     ".rodata.str1.1",
@@ -207,7 +208,7 @@ Linker script and memory map
                     0x38,
                     object("init/main.o")
                 ),
-                (".rodata", "LONG", 0xc100_1038, 4, From::Linker),
+                (".rodata", "LONG", 0xc100_1038, 4, InputOrigin::Linker),
             ]
         );
     }
@@ -224,7 +225,7 @@ c1000000  1000000        0     1                 startup_32
         assert_eq!(map.inputs[0].name, ".head.text");
         assert_eq!(
             map.inputs[0].from,
-            From::Object("arch/x86/kernel/head_32.o".to_owned())
+            InputOrigin::Object("arch/x86/kernel/head_32.o".to_owned())
         );
     }
 

@@ -80,7 +80,7 @@ pub fn costs(stream: &[u8], limit: usize) -> Result<Costs, CostError> {
 
 const ONE_HALF: u16 = 1 << 10;
 
-struct Range<'a> {
+struct RangeDecoder<'a> {
     bytes: &'a [u8],
     at: usize,
     range: u32,
@@ -90,11 +90,11 @@ struct Range<'a> {
     prices: &'a [f32; 2048],
 }
 
-impl<'a> Range<'a> {
+impl<'a> RangeDecoder<'a> {
     fn new(bytes: &'a [u8], prices: &'a [f32; 2048]) -> Result<Self, &'static str> {
         let first = bytes.get(1..5).ok_or("a chunk without a range coder")?;
         let code = first.iter().fold(0u32, |c, b| c << 8 | u32::from(*b));
-        Ok(Range {
+        Ok(RangeDecoder {
             bytes,
             at: 5,
             range: u32::MAX,
@@ -165,16 +165,16 @@ impl<'a> Range<'a> {
     }
 }
 
-struct Length {
+struct LengthDecoder {
     choice: [u16; 2],
     low: [[u16; 8]; 16],
     mid: [[u16; 8]; 16],
     high: [u16; 256],
 }
 
-impl Length {
+impl LengthDecoder {
     fn new() -> Self {
-        Length {
+        LengthDecoder {
             choice: [ONE_HALF; 2],
             low: [[ONE_HALF; 8]; 16],
             mid: [[ONE_HALF; 8]; 16],
@@ -182,7 +182,7 @@ impl Length {
         }
     }
 
-    fn decode(&mut self, range: &mut Range, pos: usize) -> usize {
+    fn decode(&mut self, range: &mut RangeDecoder, pos: usize) -> usize {
         if range.bit(&mut self.choice[0]) == 0 {
             return 2 + range.tree(&mut self.low[pos], 3);
         }
@@ -214,8 +214,8 @@ struct Lzma {
     slot: [[u16; 64]; 4],
     special: [u16; 128],
     align: [u16; 16],
-    length: Length,
-    rep_length: Length,
+    length: LengthDecoder,
+    rep_length: LengthDecoder,
 }
 
 impl Lzma {
@@ -244,8 +244,8 @@ impl Lzma {
             slot: [[0; 64]; 4],
             special: [0; 128],
             align: [0; 16],
-            length: Length::new(),
-            rep_length: Length::new(),
+            length: LengthDecoder::new(),
+            rep_length: LengthDecoder::new(),
         };
         lzma.reset_state();
         lzma
@@ -278,15 +278,15 @@ impl Lzma {
         self.slot = [[ONE_HALF; 64]; 4];
         self.special = [ONE_HALF; 128];
         self.align = [ONE_HALF; 16];
-        self.length = Length::new();
-        self.rep_length = Length::new();
+        self.length = LengthDecoder::new();
+        self.rep_length = LengthDecoder::new();
     }
 
     fn room(&self, bytes: usize) -> Result<(), &'static str> {
-        match self.out.len() + bytes > self.limit {
-            true => Err("more unpacked bytes than it may have"),
-            false => Ok(()),
+        if self.out.len().saturating_add(bytes) > self.limit {
+            return Err("more unpacked bytes than it may have");
         }
+        Ok(())
     }
 
     fn stored(&mut self, chunk: &[u8]) -> Result<(), &'static str> {
@@ -299,7 +299,7 @@ impl Lzma {
     fn chunk(&mut self, chunk: &[u8], unpacked: usize) -> Result<(), &'static str> {
         self.room(unpacked)?;
         let prices = self.prices.clone();
-        let mut range = Range::new(chunk, &prices)?;
+        let mut range = RangeDecoder::new(chunk, &prices)?;
         let end = self.out.len() + unpacked;
         while self.out.len() < end {
             let pos = self.out.len() & ((1 << self.pb) - 1);
@@ -314,13 +314,14 @@ impl Lzma {
         Ok(())
     }
 
-    fn literal(&mut self, range: &mut Range) -> Result<(), &'static str> {
+    fn literal(&mut self, range: &mut RangeDecoder) -> Result<(), &'static str> {
         let before = usize::from(self.out.last().copied().unwrap_or(0));
         let low = self.out.len() & ((1 << self.lp) - 1);
         let index = (low << self.lc) + (before >> (8 - self.lc));
-        let matched = match self.state >= 7 {
-            true => Some(usize::from(self.byte_back(self.rep[0])?)),
-            false => None,
+        let matched = if self.state >= 7 {
+            Some(usize::from(self.byte_back(self.rep[0])?))
+        } else {
+            None
         };
         let probs = &mut self.literal[index];
         let mut symbol = 1;
@@ -356,7 +357,11 @@ impl Lzma {
             .ok_or("a match before the first byte")
     }
 
-    fn match_length(&mut self, range: &mut Range, pos: usize) -> Result<usize, &'static str> {
+    fn match_length(
+        &mut self,
+        range: &mut RangeDecoder,
+        pos: usize,
+    ) -> Result<usize, &'static str> {
         let state = self.state;
         let literal_before = state < 7;
         if range.bit(&mut self.is_rep[state]) == 0 {
@@ -383,7 +388,7 @@ impl Lzma {
         Ok(length)
     }
 
-    fn distance(&mut self, range: &mut Range, length: usize) -> Result<usize, &'static str> {
+    fn distance(&mut self, range: &mut RangeDecoder, length: usize) -> Result<usize, &'static str> {
         let slot = range.tree(&mut self.slot[(length - 2).min(3)], 6);
         if slot < 4 {
             return Ok(slot);

@@ -9,14 +9,11 @@
 //! (`__ex_table`, `.altinstructions`) are needed by those instructions, not the
 //! other way round.
 
-use object::read::elf::{ElfFile, ElfFile32, ElfFile64, FileHeader, Rel, Rela, SectionHeader, Sym};
-use object::{Endianness, elf as abi};
+mod reader;
 
-use crate::arch::{self, Field, Machine};
-use crate::attribution::{Attribution, What};
+use crate::attribution::Attribution;
 use crate::elf::{Elf, ElfError};
-use crate::prune::sections::{Kind, Lives, kind_by_name};
-use crate::relocatable::{Relocation, Target};
+use reader::Edges;
 
 /// The references of a kernel.
 #[derive(Clone, Debug, Default)]
@@ -39,19 +36,18 @@ impl References {
     /// # Errors
     /// When the file's tables can't be read, with the place.
     pub fn read(file: &[u8], elf: &Elf, attribution: &Attribution) -> Result<References, ElfError> {
-        let wrong = |e: object::Error| ElfError(e.to_string());
-        let mut reader = Reader::new(file, elf, attribution);
-        match object::FileKind::parse(file).map_err(wrong)? {
-            object::FileKind::Elf32 => {
-                reader.relocations(&ElfFile32::<Endianness>::parse(file).map_err(wrong)?)?;
-            }
-            object::FileKind::Elf64 => {
-                reader.relocations(&ElfFile64::<Endianness>::parse(file).map_err(wrong)?)?;
-            }
-            _ => return Err(ElfError("no ELF magic at offset 0".to_owned())),
+        let Edges { pairs, roots } = reader::edges(file, elf, attribution)?;
+        let count = attribution.pieces.len();
+        let mut references = References {
+            to: vec![Vec::new(); count],
+            from: vec![Vec::new(); count],
+            roots,
+        };
+        for (from, to) in pairs {
+            references.to[from as usize].push(to);
+            references.from[to as usize].push(from);
         }
-        reader.resolved_branches();
-        Ok(reader.finish())
+        Ok(references)
     }
 
     /// Pieces that refer to a piece.
@@ -127,6 +123,9 @@ impl References {
     /// their own, and for those that nothing reaches.
     ///
     /// Cooper, Harvey, Kennedy: *A Simple, Fast Dominance Algorithm* (2001).
+    /// petgraph's `simple_fast` gives the same, but takes half as long again for
+    /// a kernel's 50,000 references (14.0 ms instead of 9.4), and a graph of its
+    /// own to be made for it first.
     pub fn dominators(&self) -> Vec<Option<usize>> {
         let order = self.postorder();
         let count = self.to.len();
@@ -205,296 +204,6 @@ impl References {
     }
 }
 
-/// What an input section means for who needs whom.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
-    Plain,
-    Root,
-    /// Its entries go with the instructions that they name.
-    WithKey,
-    /// It names everything and needs nothing (unwind tables).
-    Silent,
-}
-
-fn part(input: Option<&str>, what: What) -> Part {
-    let Some(input) = input else {
-        return Part::Plain;
-    };
-    match kind_by_name(input) {
-        Some(Kind::Root) => Part::Root,
-        Some(Kind::Table(_, Lives::WithKey)) => Part::WithKey,
-        Some(Kind::Table(..)) => Part::Root,
-        Some(Kind::Linked | Kind::Discarded | Kind::Attributes) => Part::Silent,
-        Some(_) => Part::Plain,
-        // A table that isn't known is walked by somebody.
-        None if what == What::Table => Part::Root,
-        None => Part::Plain,
-    }
-}
-
-struct Reader<'a> {
-    file: &'a [u8],
-    elf: &'a Elf,
-    attribution: &'a Attribution,
-    /// Pieces by address.
-    by_address: Vec<(u64, u32)>,
-    parts: Vec<Part>,
-    machine: Option<&'static Machine>,
-    target: Target,
-    edges: Vec<(u32, u32)>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(file: &'a [u8], elf: &'a Elf, attribution: &'a Attribution) -> Self {
-        let pieces = attribution.pieces.iter().enumerate();
-        let mut by_address: Vec<(u64, u32)> = pieces
-            .filter_map(|(i, p)| Some((p.address, u32::try_from(i).ok()?)))
-            .collect();
-        by_address.sort_unstable();
-        let parts = attribution
-            .pieces
-            .iter()
-            .map(|p| part(p.input.map(|i| attribution.names[i].as_str()), p.what))
-            .collect();
-        let is_64 = file.get(4) == Some(&2);
-        let target = Target {
-            is_64,
-            big_endian: file.get(5) == Some(&2),
-            os_abi: 0,
-            machine: elf.machine,
-            flags: 0,
-        };
-        Reader {
-            file,
-            elf,
-            attribution,
-            by_address,
-            parts,
-            machine: arch::machine(&target),
-            target,
-            edges: Vec::new(),
-        }
-    }
-
-    fn at(&self, address: u64) -> Option<u32> {
-        let after = self
-            .by_address
-            .partition_point(|(from, _)| *from <= address);
-        let (from, index) = *self.by_address.get(after.checked_sub(1)?)?;
-        let piece = self.attribution.pieces.get(index as usize)?;
-        (address - from < piece.bytes).then_some(index)
-    }
-
-    /// The bytes at an address, as the file has them.
-    fn bytes(&self, section: usize, address: u64, count: u64) -> Option<&'a [u8]> {
-        let section = self.elf.sections.get(section)?;
-        if !section.has_bytes() {
-            return None;
-        }
-        let into = address.checked_sub(section.address)?;
-        let end = into
-            .checked_add(count)
-            .filter(|end| *end <= section.bytes)?;
-        let from = usize::try_from(section.offset.checked_add(into)?).ok()?;
-        let to = usize::try_from(section.offset.checked_add(end)?).ok()?;
-        self.file.get(from..to)
-    }
-
-    /// Notes that something at an address refers to another.
-    fn note(&mut self, from: u64, to: u64) {
-        let (Some(from), Some(to)) = (self.at(from), self.at(to)) else {
-            return;
-        };
-        if from == to {
-            return;
-        }
-        match self.parts[from as usize] {
-            Part::Silent => {}
-            Part::WithKey if self.is_code(to) => self.edges.push((to, from)),
-            _ => self.edges.push((from, to)),
-        }
-    }
-
-    /// Whether a piece is code that may be a key: the replacements of
-    /// alternatives are needed by their entries.
-    fn is_code(&self, piece: u32) -> bool {
-        let piece = &self.attribution.pieces[piece as usize];
-        let name = piece.input.map(|i| self.attribution.names[i].as_str());
-        let snippets = name.and_then(kind_by_name) == Some(Kind::Snippets);
-        self.elf.sections[piece.section].is_text() && !snippets
-    }
-
-    fn relocations<H>(&mut self, file: &ElfFile<'a, H>) -> Result<(), ElfError>
-    where
-        H: FileHeader<Endian = Endianness>,
-    {
-        let endian = file.endian();
-        let data = file.data();
-        let mips = file.elf_header().is_mips64el(endian);
-        for (index, header) in file.elf_section_table().enumerate() {
-            let wrong =
-                |e: object::Error| ElfError(format!("relocations of section {}: {e}", index.0));
-            let of = header.sh_info(endian) as usize;
-            if !self.elf.sections.get(of).is_some_and(|s| s.is_loaded()) {
-                continue;
-            }
-            if let Some((relocations, _)) = header.rel(endian, data).map_err(wrong)? {
-                for r in relocations {
-                    let (symbol, kind) = (r.r_sym(endian), r.r_type(endian).0);
-                    self.one(file, of, (r.r_offset(endian).into(), symbol, kind, None));
-                }
-            }
-            if let Some((relocations, _)) = header.rela(endian, data).map_err(wrong)? {
-                for r in relocations {
-                    let addend: i64 = r.r_addend(endian).into();
-                    let (symbol, kind) = (r.r_sym(endian, mips), r.r_type(endian, mips).0);
-                    let at = r.r_offset(endian).into();
-                    self.one(file, of, (at, symbol, kind, Some(addend)));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// One relocation: its place, symbol, number, and explicit addend.
-    fn one<H>(
-        &mut self,
-        file: &ElfFile<'a, H>,
-        section: usize,
-        (place, symbol, kind, addend): (u64, u32, u32, Option<i64>),
-    ) where
-        H: FileHeader<Endian = Endianness>,
-    {
-        let Some((machine, field)) = self.machine.and_then(|m| Some((m, (m.field)(kind)?))) else {
-            return;
-        };
-        let endian = file.endian();
-        let index = object::SymbolIndex(symbol as usize);
-        let Ok(symbol) = file.elf_symbol_table().symbol(index) else {
-            return;
-        };
-        let value: u64 = symbol.st_value(endian).into();
-        let named = symbol.st_type() != abi::STT_SECTION;
-        let to = match (field, addend) {
-            (Field::Mark, _) => return,
-            (Field::Opaque, _) => value,
-            (Field::Address(_), Some(addend)) => value.wrapping_add_signed(addend),
-            (Field::Address(width), None) => match self.bytes(section, place, width as u64) {
-                Some(bytes) => self.target.number(bytes),
-                None => return,
-            },
-            _ if named => value,
-            (Field::Distance(_), addend) => {
-                let Some(to) = self.distance(machine, section, place, value, addend) else {
-                    return;
-                };
-                to
-            }
-            (Field::ArmBranch, _) => match self.bytes(section, place, 4) {
-                Some(bytes) => {
-                    let word = self.target.number(bytes) as u32;
-                    let by = i64::from(((word << 8) as i32) >> 6);
-                    place.wrapping_add_signed(by - machine.branch_addend)
-                }
-                None => return,
-            },
-            _ => return,
-        };
-        self.note(place, to);
-    }
-
-    /// Where a distance of four bytes to a section's symbol leads.
-    fn distance(
-        &self,
-        machine: &Machine,
-        section: usize,
-        place: u64,
-        value: u64,
-        addend: Option<i64>,
-    ) -> Option<u64> {
-        let to = match addend {
-            Some(addend) => value.wrapping_add_signed(addend),
-            None => {
-                let bytes = self.bytes(section, place, 4)?;
-                let by = self.target.number(bytes) as u32 as i32;
-                place.wrapping_add_signed(i64::from(by))
-            }
-        };
-        let before = self.bytes(section, place.checked_sub(2)?, 6);
-        let at = Relocation {
-            offset: 2,
-            kind: 0,
-            symbol: None,
-            addend: 0,
-        };
-        let branch = before.is_some_and(|code| (machine.is_branch)(code, &at));
-        Some(if branch {
-            to.wrapping_add_signed(-machine.branch_addend)
-        } else {
-            to
-        })
-    }
-
-    /// Calls within one section of an object: the assembler resolves them, and
-    /// no relocation is left. Only those that lead to a beginning count.
-    fn resolved_branches(&mut self) {
-        let Some(machine) = self.machine else { return };
-        let pieces = &self.attribution.pieces;
-        let key = |i: usize| (pieces[i].section, pieces[i].object, pieces[i].input);
-        let mut from = 0;
-        while from < pieces.len() {
-            let mut end = from + 1;
-            while end < pieces.len() && key(end) == key(from) {
-                end += 1;
-            }
-            let (first, last) = (&pieces[from], &pieces[end - 1]);
-            let bytes = (last.address - first.address).saturating_add(last.bytes);
-            if self.elf.sections[first.section].is_text()
-                && first.object.is_some()
-                && let Some(code) = self.bytes(first.section, first.address, bytes)
-            {
-                for (at, to) in (machine.resolved_branches)(code) {
-                    let relocation = Relocation {
-                        offset: at,
-                        kind: 28, // a branch of ARM; x86 looks at the code
-                        symbol: None,
-                        addend: 0,
-                    };
-                    let (at, to) = (first.address + at, first.address + to);
-                    let beginning = self
-                        .at(to)
-                        .is_some_and(|piece| pieces[piece as usize].address == to);
-                    if beginning && (machine.is_branch)(code, &relocation) {
-                        self.note(at, to);
-                    }
-                }
-            }
-            from = end;
-        }
-    }
-
-    fn finish(mut self) -> References {
-        self.edges.sort_unstable();
-        self.edges.dedup();
-        let count = self.attribution.pieces.len();
-        let mut references = References {
-            to: vec![Vec::new(); count],
-            from: vec![Vec::new(); count],
-            roots: Vec::new(),
-        };
-        for (from, to) in &self.edges {
-            references.to[*from as usize].push(*to);
-            references.from[*to as usize].push(*from);
-        }
-        let entry = self.at(self.elf.entry);
-        references.roots = (0..count)
-            .filter(|i| self.parts[*i] == Part::Root || entry == u32::try_from(*i).ok())
-            .filter_map(|i| u32::try_from(i).ok())
-            .collect();
-        references
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -537,18 +246,6 @@ mod tests {
             graph.retained(&[5]),
             Vec::<usize>::new(),
             "nothing needed it"
-        );
-    }
-
-    #[test]
-    fn tables_of_instructions_need_nothing_and_tables_of_calls_are_roots() {
-        let part = |name| part(Some(name), What::Table);
-        assert!(part("__ex_table") == Part::WithKey);
-        assert!(part(".initcall6.init") == Part::Root);
-        assert!(part(".text") == Part::Plain);
-        assert!(
-            part("___ksymtab+x") == Part::Root,
-            "not known: somebody walks it"
         );
     }
 }

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use object::{Object, ObjectSection, ObjectSymbol, SectionFlags, elf};
+use crate::elf::{ElfError, parse_with};
 
 /// The loaded sections of a linked kernel.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sections {
     /// Every section that takes room in memory, in the file's order.
-    pub loaded: Vec<Section>,
+    pub loaded: Vec<LoadedSection>,
 }
 
 /// One loaded section.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Section {
+pub struct LoadedSection {
     /// Its name.
     pub name: String,
     /// Its address.
@@ -51,42 +51,37 @@ pub struct SectionSizes {
     pub init: u64,
 }
 
-/// Why a file can't be read as a linked kernel.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a readable ELF file: {0}")]
-pub struct SectionsError(String);
-
 impl Sections {
     /// Reads the section headers of an ELF file.
-    pub fn parse(file: &[u8]) -> Result<Sections, SectionsError> {
-        let wrong = |error: object::Error| SectionsError(error.to_string());
-        let elf = object::File::parse(file).map_err(wrong)?;
-        let init = init_range(&elf);
-        let mut loaded = Vec::new();
-        for section in elf.sections() {
-            let SectionFlags::Elf { sh_type, sh_flags } = section.flags() else {
-                continue;
-            };
-            if sh_flags.0 & elf::SHF_ALLOC.0 == 0 || section.size() == 0 {
-                continue;
-            }
-            let kind = if sh_flags.0 & elf::SHF_EXECINSTR.0 != 0 {
+    ///
+    /// # Errors
+    /// When the file's tables can't be read, with the place.
+    pub fn parse(file: &[u8]) -> Result<Sections, ElfError> {
+        let (mut begin, mut end) = (None, None);
+        let elf = parse_with(file, |name, facts| match &*name {
+            "__init_begin" => begin = begin.or(Some(facts.address)),
+            "__init_end" => end = end.or(Some(facts.address)),
+            _ => {}
+        })?;
+        let init = begin.zip(end).map(|(begin, end)| begin..end);
+        let loaded = elf.loaded().map(|(_, section)| LoadedSection {
+            name: section.name.clone(),
+            address: section.address,
+            bytes: section.bytes,
+            kind: if section.is_text() {
                 SectionKind::Text
-            } else if sh_type == elf::SHT_NOBITS {
-                SectionKind::Bss
-            } else {
+            } else if section.has_bytes() {
                 SectionKind::Data
-            };
-            loaded.push(Section {
-                name: section.name().map_err(wrong)?.to_owned(),
-                address: section.address(),
-                bytes: section.size(),
-                kind,
-                init: init
-                    .is_some_and(|(from, to)| from <= section.address() && section.address() < to),
-            });
-        }
-        Ok(Sections { loaded })
+            } else {
+                SectionKind::Bss
+            },
+            init: init
+                .as_ref()
+                .is_some_and(|init| init.contains(&section.address)),
+        });
+        Ok(Sections {
+            loaded: loaded.collect(),
+        })
     }
 
     /// What they add up to.
@@ -113,26 +108,6 @@ impl Sections {
         }
         sizes
     }
-}
-
-/// The sizes of the symbols of an object whose names begin so, by the rest of
-/// their names.
-pub fn symbol_sizes(file: &[u8], prefix: &str) -> Result<BTreeMap<String, u64>, SectionsError> {
-    let elf = object::File::parse(file).map_err(|e| SectionsError(e.to_string()))?;
-    let named = elf.symbols().filter_map(|symbol| {
-        let rest = symbol.name().ok()?.strip_prefix(prefix)?;
-        Some((rest.to_owned(), symbol.size()))
-    });
-    Ok(named.collect())
-}
-
-fn init_range(elf: &object::File) -> Option<(u64, u64)> {
-    let address = |name: &str| {
-        elf.symbols()
-            .find(|s| s.name() == Ok(name))
-            .map(|s| s.address())
-    };
-    Some((address("__init_begin")?, address("__init_end")?))
 }
 
 #[cfg(test)]

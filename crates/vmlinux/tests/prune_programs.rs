@@ -16,8 +16,8 @@ use std::process::{Command, Output};
 
 use proptest::prelude::*;
 use vmlinux::prune::{
-    EntrySizes, Fate, FunctionIndex, Input, Parts, Program, PruneError, Pruned, Role, Verdict,
-    Wish, find_trap, function_addresses, verify,
+    EntrySizes, Fate, FunctionIndex, Input, Parts, Program, PruneError, Pruned, Role, TrapRecord,
+    Verdict, Wish, find_trap, function_addresses, verify,
 };
 
 /// What every program stands on: a way in, a way out, and a handler of traps
@@ -379,6 +379,16 @@ fn a_pruned_program_says_what_it_said_and_a_pruned_function_says_its_name() {
     }
 }
 
+/// What runs in 4 and 8 steps, for words 3 and 7: no number is odd on the way
+/// to 1.
+fn without_odd_numbers(bench: &Bench) -> Parts {
+    let mut ran = bench.trace(3);
+    for (function, parts) in bench.trace(7) {
+        ran.entry(function).or_default().extend(parts);
+    }
+    ran
+}
+
 #[test]
 fn what_never_ran_of_a_function_goes_and_whoever_comes_to_it_is_stopped() {
     for mode in MODES {
@@ -391,12 +401,7 @@ fn what_never_ran_of_a_function_goes_and_whoever_comes_to_it_is_stopped() {
         };
         bench.link(&prune(&program, &marked));
         let before: Vec<_> = (0..=255).map(|byte| bench.hears(byte)).collect();
-        // 4 and 8 steps, words 3 and 7: no number is odd on the way to 1.
-        let mut ran = bench.trace(3);
-        for (function, parts) in bench.trace(7) {
-            ran.entry(function).or_default().extend(parts);
-        }
-        let gaps = program.gaps(&ran);
+        let gaps = program.gaps(&without_odd_numbers(&bench));
         let wish = Wish {
             verdicts: vec![Verdict::Allow; program.functions().len()],
             gaps,
@@ -426,7 +431,7 @@ fn what_never_ran_of_a_function_goes_and_whoever_comes_to_it_is_stopped() {
             let (said, trap) = now.0.split_once("trap ").expect("it says where");
             assert!(whole.0.starts_with(said), "{mode}, {byte}: {now:?}");
             let trap = trap.trim().parse().expect("a number");
-            let missed = program.missed(&pruned, &file, (trap, 0));
+            let missed = program.missed(&pruned, &file, TrapRecord { trap, caller: 0 });
             let missed = missed.expect("an ELF file").expect("it is known");
             let (from, to) = missed.part.expect("a part of a function");
             assert!(pruned.gaps[&missed.function].contains(&(from..to)));
@@ -490,7 +495,14 @@ fn calls_of_what_is_gone_need_no_trap_of_their_own() {
             let address = said.lines().find_map(|l| l.strip_prefix("trap "));
             let address = address.expect("it trapped").parse().expect("a number");
             let file = std::fs::read(bench.folder.join("program")).expect("linked");
-            let missed = program.missed(pruned, &file, (address, 0));
+            let missed = program.missed(
+                pruned,
+                &file,
+                TrapRecord {
+                    trap: address,
+                    caller: 0,
+                },
+            );
             let missed = missed.expect("an ELF file").expect("it is known");
             let name = |f: FunctionIndex| program.functions()[f.0 as usize].id.symbol.clone();
             (name(missed.function), missed.caller.map(name))
@@ -575,13 +587,8 @@ fn pointers_to_pruned_functions_differ_and_trap_when_called() {
     }
 }
 
-#[test]
-fn cold_parts_jump_tables_and_offsets_into_data_survive() {
-    for mode in MODES {
-        let bench = Bench::new("parts", mode);
-        let program = bench.load(&[(
-            "main.c",
-            r#"void say(const char *); void say_number(unsigned long); void leave(int);
+/// Has a cold part, jump tables, and pointers into the middle of data.
+const COLD_AND_TABLES: &str = r#"void say(const char *); void say_number(unsigned long); void leave(int);
                __attribute__((cold, noinline)) void complain(int n) { say("cold "); say_number(n); }
                static int numbers[8] = { 3, 1, 4, 1, 5, 9, 2, 6 };
                static struct { int first; const char *name; } pairs[3] = { { 1, "x\n" }, { 2, "y\n" }, { 3, "z\n" } };
@@ -601,8 +608,13 @@ fn cold_parts_jump_tables_and_offsets_into_data_survive() {
                volatile int never;
                int run(void) {
                    int i; for (i = 0; i < 7; i++) say_number(work(i));
-                   say_number(*into); say(*name); if (never) idle(never); work(91); return 0; }"#,
-        )]);
+                   say_number(*into); say(*name); if (never) idle(never); work(91); return 0; }"#;
+
+#[test]
+fn cold_parts_jump_tables_and_offsets_into_data_survive() {
+    for mode in MODES {
+        let bench = Bench::new("parts", mode);
+        let program = bench.load(&[("main.c", COLD_AND_TABLES)]);
         let whole = bench.execute(&prune(
             &program,
             &Wish {

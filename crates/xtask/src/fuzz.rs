@@ -54,6 +54,13 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
     all(minutes, &named)
 }
 
+/// The names of all targets.
+pub fn targets() -> impl Iterator<Item = &'static str> {
+    TARGETS
+        .iter()
+        .flat_map(|(_, targets)| targets.iter().copied())
+}
+
 /// Runs targets for this long each; all when none is named.
 pub fn all(minutes: u64, named: &[&str]) -> Result<(), String> {
     let host = host()?;

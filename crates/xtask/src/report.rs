@@ -12,20 +12,38 @@ pub struct Report {
     /// How many programs told their result.
     pub results: u64,
     times: Vec<(f64, String)>,
+    programs: Vec<(f64, String)>,
+}
+
+/// One test that came to its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TestEnd {
+    /// Its name in its program.
+    pub name: String,
+    /// Whether it passed.
+    pub passed: bool,
+    /// How long it took.
+    pub seconds: f64,
 }
 
 impl Report {
-    /// Reads one line of a test program's output.
-    pub fn read_line(&mut self, program: &str, line: &str) {
-        if let Some((name, seconds)) = timed(line) {
-            self.times.push((seconds, format!("{program}: {name}")));
-        }
+    /// Reads one line of a test program's output: perhaps the end of a test.
+    pub fn read_line(&mut self, program: &str, line: &str) -> Option<TestEnd> {
         if let Some(counts) = line.strip_prefix("test result: ") {
             self.results += 1;
             self.passed += count(counts, "passed");
             self.failed += count(counts, "failed");
             self.skipped += count(counts, "ignored");
         }
+        let end = ended(line)?;
+        self.times
+            .push((end.seconds, format!("{program}: {}", end.name)));
+        Some(end)
+    }
+
+    /// Keeps the time that a test program took.
+    pub fn program_ended(&mut self, program: &str, seconds: f64) {
+        self.programs.push((seconds, program.to_owned()));
     }
 
     /// The slowest tests with their seconds.
@@ -35,13 +53,56 @@ impl Report {
         times.truncate(count);
         times
     }
+
+    /// Prints the slowest tests, what each program took, and the counts.
+    pub fn print(&self) {
+        println!("\nthe ten slowest of {} tests:", self.passed + self.failed);
+        print_times(&self.slowest(10));
+        let all: f64 = self.programs.iter().map(|(seconds, _)| seconds).sum();
+        println!(
+            "\nthe {} test programs, {all:.0} s in all:",
+            self.programs.len()
+        );
+        print_times(&self.programs);
+        println!(
+            "\n{} passed, {} failed, {} skipped",
+            self.passed, self.failed, self.skipped
+        );
+    }
+
+    /// Whether the run passes. A test that was skipped fails it.
+    pub fn verdict(&self) -> Result<(), String> {
+        match (self.failed, self.skipped, self.passed) {
+            (0, 0, 1..) => Ok(()),
+            (0, 0, 0) => Err("no test ran".to_owned()),
+            (0, _, _) => Err("a skipped test fails the run".to_owned()),
+            _ => Err("tests failed".to_owned()),
+        }
+    }
+}
+
+/// Seconds and what took them, one a line.
+pub fn print_times(times: &[(f64, String)]) {
+    for (seconds, name) in times {
+        println!("{seconds:9.2} s  {name}");
+    }
 }
 
 /// `test name ... ok <1.234s>`
-fn timed(line: &str) -> Option<(&str, f64)> {
+fn ended(line: &str) -> Option<TestEnd> {
     let (name, rest) = line.strip_prefix("test ")?.split_once(" ... ")?;
-    let seconds = rest.split_once('<')?.1.strip_suffix("s>")?;
-    Some((name, seconds.parse().ok()?))
+    let (word, seconds) = rest.split_once('<')?;
+    let seconds = seconds.trim_end().strip_suffix("s>")?.parse().ok()?;
+    let name = name
+        .strip_suffix(" - should panic")
+        .unwrap_or(name)
+        .to_owned();
+    let passed = word.trim() == "ok";
+    Some(TestEnd {
+        name,
+        passed,
+        seconds,
+    })
 }
 
 /// The number before a word: `ok. 3 passed; 0 failed; 1 ignored; …`.
@@ -61,8 +122,19 @@ mod tests {
     #[test]
     fn results_and_times_are_read() {
         let mut report = Report::default();
-        report.read_line("lib", "test a::b ... ok <0.250s>");
-        report.read_line("lib", "test a::c ... FAILED <1.5s>");
+        let end = report.read_line("lib", "test a::b - should panic ... ok <0.250s>");
+        let (name, passed, seconds) = ("a::b".to_owned(), true, 0.25);
+        assert_eq!(
+            end,
+            Some(TestEnd {
+                name,
+                passed,
+                seconds
+            })
+        );
+        let end = report.read_line("lib", "test a::c ... FAILED <1.5s>");
+        assert!(end.is_some_and(|end| !end.passed));
+        assert_eq!(report.read_line("lib", "test a::d ... ignored"), None);
         report.read_line(
             "lib",
             "test result: FAILED. 1 passed; 1 failed; 2 ignored; 0 measured; 0 filtered out",
@@ -72,5 +144,22 @@ mod tests {
             (1, 1, 2, 1)
         );
         assert_eq!(report.slowest(1), [(1.5, "lib: a::c".to_owned())]);
+    }
+
+    #[test]
+    fn failed_and_skipped_tests_fail_the_run_and_so_does_an_empty_one() {
+        let verdict = |passed, failed, skipped| {
+            Report {
+                passed,
+                failed,
+                skipped,
+                ..Report::default()
+            }
+            .verdict()
+        };
+        assert_eq!(verdict(1, 0, 0), Ok(()));
+        assert!(verdict(1, 1, 0).is_err());
+        assert!(verdict(1, 0, 1).is_err());
+        assert!(verdict(0, 0, 0).is_err());
     }
 }

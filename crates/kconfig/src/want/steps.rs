@@ -2,24 +2,38 @@
 
 use std::collections::HashSet;
 
-use super::{Answer, Goal, MAX_CHAIN, relation_goals};
+use super::goal::{Goal, MAX_CHAIN, PromptAnswer, relation_goals};
 use crate::eval::Configuration;
 use crate::expr::{Expr, ExprId, SymbolId};
 use crate::model::Dialect;
 use crate::tristate::Tristate;
 
+impl Configuration<'_> {
+    /// The answers that could bring the goal nearer now.
+    pub(super) fn steps(&self, goal: Goal) -> Vec<(PromptAnswer, u32)> {
+        let mut steps = Steps {
+            configuration: self,
+            answers: Vec::new(),
+            visited: HashSet::new(),
+            detour: 0,
+        };
+        steps.for_symbol(goal, 0);
+        steps.answers
+    }
+}
+
 /// Collects the answers that may help.
-pub(super) struct Steps<'c, 'k> {
-    pub(super) configuration: &'c Configuration<'k>,
+struct Steps<'c, 'k> {
+    configuration: &'c Configuration<'k>,
     /// Each with how many turns lead to it that a person would take last:
     /// through what selects or implies, or through a default.
-    pub(super) answers: Vec<(Answer, u32)>,
-    pub(super) visited: HashSet<Goal>,
-    pub(super) detour: u32,
+    answers: Vec<(PromptAnswer, u32)>,
+    visited: HashSet<Goal>,
+    detour: u32,
 }
 
 impl Steps<'_, '_> {
-    pub(super) fn for_symbol(&mut self, goal: Goal, chain: u8) {
+    fn for_symbol(&mut self, goal: Goal, chain: u8) {
         let configuration = self.configuration;
         if chain >= MAX_CHAIN || goal.symbol <= SymbolId::YES || !self.visited.insert(goal) {
             return;
@@ -39,13 +53,11 @@ impl Steps<'_, '_> {
             Tristate::Mod if self.configuration.is_boolean(symbol) => Tristate::from(!at_most),
             value => value,
         };
-        let known = self
-            .answers
-            .iter_mut()
-            .find(|(answer, _)| *answer == (symbol, value));
+        let new = PromptAnswer { symbol, value };
+        let known = self.answers.iter_mut().find(|(answer, _)| *answer == new);
         match known {
             Some((_, detour)) => *detour = self.detour.min(*detour),
-            None => self.answers.push(((symbol, value), self.detour)),
+            None => self.answers.push((new, self.detour)),
         }
     }
 

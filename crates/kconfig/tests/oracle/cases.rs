@@ -8,7 +8,7 @@ use crate::oracle::Oracle;
 
 /// One configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Case {
+pub(crate) enum Case {
     Tiny,
     All(&'static str),
     Defconfig(String),
@@ -21,17 +21,17 @@ pub enum Case {
 }
 
 /// What both sides made, by file.
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub file: &'static str,
     pub ours: String,
     pub theirs: String,
 }
 
 /// A reproducible stream of numbers (splitmix64).
-pub struct Numbers(pub u64);
+pub(crate) struct Numbers(pub u64);
 
 impl Numbers {
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -39,7 +39,7 @@ impl Numbers {
         z ^ (z >> 31)
     }
 
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound.max(1) as u64) as usize
     }
 }
@@ -49,76 +49,10 @@ fn read(path: &Path) -> String {
 }
 
 /// Makes a case on both sides.
-pub fn compare(oracle: &Oracle, tree: &Kconfig, case: &Case, thread: &str) -> Vec<Outcome> {
+pub(crate) fn compare(oracle: &Oracle, tree: &Kconfig, case: &Case, thread: &str) -> Vec<Outcome> {
     let scratch = oracle.scratch(thread);
-    let dotconfig = scratch.join(".config");
     let mut outcomes = Vec::new();
-    let (ours, theirs) = match case {
-        Case::Tiny => {
-            let base = "kernel/configs/tiny-base.config";
-            oracle.conf(&scratch, &["--allnoconfig"], &[("KCONFIG_ALLCONFIG", base)]);
-            let fragments = oracle.fragments("tiny.config");
-            oracle.merge(&scratch, &fragments);
-            oracle.conf(&scratch, &["--olddefconfig"], &[]);
-            let files = DiskTree::new(&oracle.source);
-            let ours = Configuration::kernel_tinyconfig(tree, &files, oracle.target.srcarch)
-                .expect("the files of tinyconfig");
-            (ours.to_dotconfig(), read(&dotconfig))
-        }
-        Case::All(mode) => {
-            oracle.conf(&scratch, &[&format!("--{mode}")], &[]);
-            let answer = match *mode {
-                "allnoconfig" => Answer::No,
-                "allyesconfig" => Answer::Yes,
-                "allmodconfig" => Answer::Mod,
-                _ => Answer::Default,
-            };
-            (
-                Configuration::all(tree, answer, None).to_dotconfig(),
-                read(&dotconfig),
-            )
-        }
-        Case::Defconfig(file) => {
-            oracle.conf(&scratch, &[&format!("--defconfig={file}")], &[]);
-            let (ours, _) = Configuration::defconfig(tree, &oracle.source_text(file));
-            (ours.to_dotconfig(), read(&dotconfig))
-        }
-        Case::Random(seed) => {
-            oracle.conf(
-                &scratch,
-                &["--randconfig"],
-                &[("KCONFIG_SEED", &seed.to_string())],
-            );
-            let random = read(&dotconfig);
-            let ours = Configuration::randconfig(tree, *seed, None).to_dotconfig();
-            outcomes.push(Outcome {
-                file: "randconfig",
-                ours,
-                theirs: random.clone(),
-            });
-            oracle.conf(&scratch, &["--olddefconfig"], &[]);
-            (
-                Configuration::olddefconfig(tree, &random).0.to_dotconfig(),
-                read(&dotconfig),
-            )
-        }
-        Case::Edited(seed) => {
-            oracle.conf(
-                &scratch,
-                &["--randconfig"],
-                &[("KCONFIG_SEED", &seed.to_string())],
-            );
-            edited(oracle, tree, &scratch, *seed)
-        }
-        Case::EditedDefault(seed) => {
-            let file = format!(
-                "arch/{}/configs/{}",
-                oracle.target.srcarch, oracle.target.defconfig
-            );
-            oracle.conf(&scratch, &[&format!("--defconfig={file}")], &[]);
-            edited(oracle, tree, &scratch, *seed)
-        }
-    };
+    let (ours, theirs) = made(oracle, tree, case, &scratch, &mut outcomes);
     oracle.conf(&scratch, &["--savedefconfig=minimal"], &[]);
     let minimal = Configuration::defconfig(tree, &theirs).0.to_defconfig();
     let saved = read(&scratch.join("minimal"));
@@ -133,6 +67,88 @@ pub fn compare(oracle: &Oracle, tree: &Kconfig, case: &Case, thread: &str) -> Ve
         theirs: saved,
     });
     outcomes
+}
+
+/// A case's configuration on both sides; what comes on the way is noted.
+fn made(
+    oracle: &Oracle,
+    tree: &Kconfig,
+    case: &Case,
+    scratch: &Path,
+    outcomes: &mut Vec<Outcome>,
+) -> (String, String) {
+    let dotconfig = scratch.join(".config");
+    match case {
+        Case::Tiny => tiny(oracle, tree, scratch),
+        Case::All(mode) => {
+            oracle.conf(scratch, &[&format!("--{mode}")], &[]);
+            (
+                Configuration::all(tree, answer_of(mode), None).to_dotconfig(),
+                read(&dotconfig),
+            )
+        }
+        Case::Defconfig(file) => {
+            oracle.conf(scratch, &[&format!("--defconfig={file}")], &[]);
+            let (ours, _) = Configuration::defconfig(tree, &oracle.source_text(file));
+            (ours.to_dotconfig(), read(&dotconfig))
+        }
+        Case::Random(seed) => {
+            oracle.conf(
+                scratch,
+                &["--randconfig"],
+                &[("KCONFIG_SEED", &seed.to_string())],
+            );
+            let random = read(&dotconfig);
+            let ours = Configuration::randconfig(tree, *seed, None).to_dotconfig();
+            outcomes.push(Outcome {
+                file: "randconfig",
+                ours,
+                theirs: random.clone(),
+            });
+            oracle.conf(scratch, &["--olddefconfig"], &[]);
+            (
+                Configuration::olddefconfig(tree, &random).0.to_dotconfig(),
+                read(&dotconfig),
+            )
+        }
+        Case::Edited(seed) => {
+            oracle.conf(
+                scratch,
+                &["--randconfig"],
+                &[("KCONFIG_SEED", &seed.to_string())],
+            );
+            edited(oracle, tree, scratch, *seed)
+        }
+        Case::EditedDefault(seed) => {
+            let file = format!(
+                "arch/{}/configs/{}",
+                oracle.target.srcarch, oracle.target.defconfig
+            );
+            oracle.conf(scratch, &[&format!("--defconfig={file}")], &[]);
+            edited(oracle, tree, scratch, *seed)
+        }
+    }
+}
+
+fn answer_of(mode: &str) -> Answer {
+    match mode {
+        "allnoconfig" => Answer::No,
+        "allyesconfig" => Answer::Yes,
+        "allmodconfig" => Answer::Mod,
+        _ => Answer::Default,
+    }
+}
+
+fn tiny(oracle: &Oracle, tree: &Kconfig, scratch: &Path) -> (String, String) {
+    let base = "kernel/configs/tiny-base.config";
+    oracle.conf(scratch, &["--allnoconfig"], &[("KCONFIG_ALLCONFIG", base)]);
+    let fragments = oracle.fragments("tiny.config");
+    oracle.merge(scratch, &fragments);
+    oracle.conf(scratch, &["--olddefconfig"], &[]);
+    let files = DiskTree::new(&oracle.source);
+    let ours = Configuration::kernel_tinyconfig(tree, &files, oracle.target.srcarch)
+        .expect("the files of tinyconfig");
+    (ours.to_dotconfig(), read(&scratch.join(".config")))
 }
 
 fn edited(oracle: &Oracle, tree: &Kconfig, scratch: &Path, seed: u32) -> (String, String) {

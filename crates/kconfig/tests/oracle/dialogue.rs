@@ -8,7 +8,7 @@ use kconfig::{
     Tristate, UserValue,
 };
 
-pub struct Dialogue<'k> {
+pub(crate) struct Dialogue<'k> {
     tree: &'k Kconfig,
     outline: Outline,
     pub configuration: Configuration<'k>,
@@ -25,7 +25,7 @@ pub struct Dialogue<'k> {
 
 impl<'k> Dialogue<'k> {
     /// `keys` are the lines typed before nothing but Enter.
-    pub fn new(tree: &'k Kconfig, dotconfig: Option<&str>, keys: &[&str]) -> Self {
+    pub(crate) fn new(tree: &'k Kconfig, dotconfig: Option<&str>, keys: &[&str]) -> Self {
         let configuration = match dotconfig {
             Some(text) => Configuration::olddefconfig(tree, text).0,
             None => Configuration::new(tree),
@@ -46,7 +46,7 @@ impl<'k> Dialogue<'k> {
         }
     }
 
-    pub fn ask(&mut self, all: bool) {
+    pub(crate) fn ask(&mut self, all: bool) {
         let root = self.outline.root();
         self.ask_all = all;
         if all {
@@ -256,26 +256,7 @@ impl<'k> Dialogue<'k> {
         let line = format!("{}{}\n", self.margin(), self.prompt(id));
         self.say(&line);
         let chosen = self.configuration.chosen_member(symbol);
-        let mut members = Vec::new();
-        for child in self.children(id) {
-            if !self.shows(child) {
-                continue;
-            }
-            let Some(member) = self.tree.entry(child).symbol else {
-                continue;
-            };
-            members.push((child, member));
-            let mark = if chosen == Some(member) { '>' } else { ' ' };
-            let name = &self.tree.symbol(member).name;
-            let new = if self.has_value(member) { "" } else { " (NEW)" };
-            let line = format!(
-                "{}{mark} {}. {} ({name}){new}\n",
-                self.margin(),
-                members.len(),
-                self.prompt(child)
-            );
-            self.say(&line);
-        }
+        let members = self.list_members(id, chosen);
         let default = members
             .iter()
             .position(|(_, member)| chosen == Some(*member));
@@ -302,6 +283,31 @@ impl<'k> Dialogue<'k> {
             }
         }
         self.set(picked, UserValue::Tristate(Tristate::Yes));
+    }
+
+    /// Says the members of a choice that show, and gives them.
+    fn list_members(&mut self, id: EntryId, chosen: Option<SymbolId>) -> Vec<(EntryId, SymbolId)> {
+        let mut members = Vec::new();
+        for child in self.children(id) {
+            if !self.shows(child) {
+                continue;
+            }
+            let Some(member) = self.tree.entry(child).symbol else {
+                continue;
+            };
+            members.push((child, member));
+            let mark = if chosen == Some(member) { '>' } else { ' ' };
+            let name = &self.tree.symbol(member).name;
+            let new = if self.has_value(member) { "" } else { " (NEW)" };
+            let line = format!(
+                "{}{mark} {}. {} ({name}){new}\n",
+                self.margin(),
+                members.len(),
+                self.prompt(child)
+            );
+            self.say(&line);
+        }
+        members
     }
 
     fn prompt(&self, id: EntryId) -> &'k str {

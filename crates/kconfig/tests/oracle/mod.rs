@@ -35,7 +35,7 @@ fn run(command: &mut Command) -> Vec<u8> {
 }
 
 /// FNV-1a: the same in every toolchain.
-pub struct Fnv(u64);
+pub(crate) struct Fnv(u64);
 
 impl Default for Fnv {
     fn default() -> Self {
@@ -57,7 +57,7 @@ impl Hasher for Fnv {
 
 /// A kernel and an architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Target {
+pub(crate) struct Target {
     pub version: &'static str,
     pub arch: &'static str,
     pub srcarch: &'static str,
@@ -68,7 +68,7 @@ pub struct Target {
 }
 
 /// How many targets there are.
-pub const TARGETS: usize = 2 * ARCHES.len();
+pub(crate) const TARGETS: usize = 2 * ARCHES.len();
 
 const ARCHES: [(&str, &str, &str, &str); 5] = [
     ("i386", "x86", "", "i386_defconfig"),
@@ -80,7 +80,7 @@ const ARCHES: [(&str, &str, &str, &str); 5] = [
 
 /// Every kernel and architecture that is compared; `KCONFIG_TEST_TARGETS`
 /// (`6.12-i386,6.1-arm`) names fewer while working on one.
-pub fn targets() -> Vec<Target> {
+pub(crate) fn targets() -> Vec<Target> {
     let only = std::env::var("KCONFIG_TEST_TARGETS").ok();
     let mut targets = Vec::new();
     let mut number = 0;
@@ -110,7 +110,7 @@ pub fn targets() -> Vec<Target> {
 ///
 /// # Panics
 /// If it isn't there: these tests don't pass without having compared.
-pub fn source_tree(version: &str) -> PathBuf {
+pub(crate) fn source_tree(version: &str) -> PathBuf {
     let trees = std::env::var_os("KCONFIG_TEST_TREES")
         .expect("KCONFIG_TEST_TREES must name the folder with linux-6.12 and linux-6.1");
     let tree = Path::new(&trees).join(format!("linux-{version}"));
@@ -131,7 +131,7 @@ fn work_folder(name: &str) -> PathBuf {
 }
 
 /// `conf` with the environment that the kernel's Makefile gives it.
-pub struct Oracle {
+pub(crate) struct Oracle {
     pub target: Target,
     pub source: PathBuf,
     pub env: Environment,
@@ -140,9 +140,51 @@ pub struct Oracle {
     shim: PathBuf,
 }
 
+/// Has the kernel's Makefile build `conf` and say the environment that it gives
+/// it.
+fn build_conf(target: &Target, source: &Path, folder: &Path, env_file: &Path) {
+    let probe = folder.join("Kconfig.env");
+    let dump = folder.join("conf.env.new");
+    std::fs::write(
+        &probe,
+        format!("X := $(shell,env -0 > {})\n", dump.display()),
+    )
+    .expect("write probe");
+    run(command("make")
+        .arg("-C")
+        .arg(source)
+        .arg(format!("O={}", folder.join("build").display()))
+        .arg(format!("ARCH={}", target.arch))
+        .arg(format!("CROSS_COMPILE={}", target.cross))
+        .arg(format!("KBUILD_KCONFIG={}", probe.display()))
+        .arg("alldefconfig"));
+    std::fs::rename(&dump, env_file).expect("the environment of conf");
+}
+
+/// The environment of `conf`, without what is about the call.
+fn environment(env_file: &Path) -> Environment {
+    let bytes = std::fs::read(env_file).expect("read environment");
+    let mut env: Environment = String::from_utf8_lossy(&bytes)
+        .split('\0')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    for name in [
+        "KBUILD_KCONFIG",
+        "MAKEFLAGS",
+        "MFLAGS",
+        "MAKELEVEL",
+        "MAKEFILES",
+        "KCONFIG_DEFCONFIG_LIST",
+    ] {
+        env.remove(name);
+    }
+    env
+}
+
 impl Oracle {
     /// Builds `conf` for a target, or finds it built.
-    pub fn new(target: Target) -> Self {
+    pub(crate) fn new(target: Target) -> Self {
         let source = source_tree(target.version);
         // What was built and probed is another's for another tree or compiler.
         let compiler = run(command(format!("{}gcc", target.cross)).arg("--version"));
@@ -161,22 +203,7 @@ impl Oracle {
         let env_file = folder.join("conf.env");
         let build = folder.join("build");
         if !env_file.is_file() {
-            let probe = folder.join("Kconfig.env");
-            let dump = folder.join("conf.env.new");
-            std::fs::write(
-                &probe,
-                format!("X := $(shell,env -0 > {})\n", dump.display()),
-            )
-            .expect("write probe");
-            run(command("make")
-                .arg("-C")
-                .arg(&source)
-                .arg(format!("O={}", build.display()))
-                .arg(format!("ARCH={}", target.arch))
-                .arg(format!("CROSS_COMPILE={}", target.cross))
-                .arg(format!("KBUILD_KCONFIG={}", probe.display()))
-                .arg("alldefconfig"));
-            std::fs::rename(&dump, &env_file).expect("the environment of conf");
+            build_conf(&target, &source, &folder, &env_file);
         }
         let shim = folder.join("popen_memo.so");
         if !shim.is_file() {
@@ -191,22 +218,7 @@ impl Oracle {
         }
         drop(building);
         std::fs::create_dir_all(folder.join("memo")).expect("memo folder");
-        let bytes = std::fs::read(&env_file).expect("read environment");
-        let mut env: Environment = String::from_utf8_lossy(&bytes)
-            .split('\0')
-            .filter_map(|pair| pair.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
-        for name in [
-            "KBUILD_KCONFIG",
-            "MAKEFLAGS",
-            "MFLAGS",
-            "MAKELEVEL",
-            "MAKEFILES",
-            "KCONFIG_DEFCONFIG_LIST",
-        ] {
-            env.remove(name);
-        }
+        let env = environment(&env_file);
         let conf = build.join("scripts/kconfig/conf");
         Self {
             target,
@@ -219,7 +231,7 @@ impl Oracle {
     }
 
     /// A scratch folder, as the build folder that `conf` runs in.
-    pub fn scratch(&self, name: &str) -> PathBuf {
+    pub(crate) fn scratch(&self, name: &str) -> PathBuf {
         let scratch = self.folder.join("scratch").join(name);
         let _ = std::fs::remove_dir_all(&scratch);
         // With this file in place conf leaves the build's own files alone.
@@ -229,7 +241,7 @@ impl Oracle {
     }
 
     /// Runs `conf` in `scratch`.
-    pub fn conf(&self, scratch: &Path, arguments: &[&str], extra_env: &[(&str, &str)]) {
+    pub(crate) fn conf(&self, scratch: &Path, arguments: &[&str], extra_env: &[(&str, &str)]) {
         run(command(&self.conf)
             .current_dir(scratch)
             .args(arguments)
@@ -242,7 +254,7 @@ impl Oracle {
     }
 
     /// Runs `conf` as the kernel's Makefile would, every probe anew.
-    pub fn conf_without_memo(&self, scratch: &Path, arguments: &[&str]) {
+    pub(crate) fn conf_without_memo(&self, scratch: &Path, arguments: &[&str]) {
         run(command(&self.conf)
             .current_dir(scratch)
             .args(arguments)
@@ -252,7 +264,7 @@ impl Oracle {
     }
 
     /// Runs the kernel's merge_config.sh in `scratch`.
-    pub fn merge(&self, scratch: &Path, fragments: &[PathBuf]) {
+    pub(crate) fn merge(&self, scratch: &Path, fragments: &[PathBuf]) {
         run(command("sh")
             .current_dir(scratch)
             .arg(self.source.join("scripts/kconfig/merge_config.sh"))
@@ -262,7 +274,7 @@ impl Oracle {
     }
 
     /// Loads the tree with this crate; commands are run once and kept.
-    pub fn load(&self) -> Kconfig {
+    pub(crate) fn load(&self) -> Kconfig {
         let memo_file = self.folder.join("probes");
         let memo = read_memo(&memo_file);
         let folder = self.folder.join("probe-folder");
@@ -290,17 +302,17 @@ impl Oracle {
     }
 
     /// The probes' answers so far.
-    pub fn memo(&self) -> ProbeMemo {
+    pub(crate) fn memo(&self) -> ProbeMemo {
         read_memo(&self.folder.join("probes"))
     }
 
     /// The text of a file of the source tree.
-    pub fn source_text(&self, path: &str) -> String {
+    pub(crate) fn source_text(&self, path: &str) -> String {
         std::fs::read_to_string(self.source.join(path)).expect("source file")
     }
 
     /// The configuration files of the architecture whose name ends so.
-    pub fn configs(&self, suffix: &str) -> Vec<String> {
+    pub(crate) fn configs(&self, suffix: &str) -> Vec<String> {
         let folder = format!("arch/{}/configs", self.target.srcarch);
         let mut names: Vec<String> = std::fs::read_dir(self.source.join(&folder))
             .expect("configs")
@@ -313,7 +325,7 @@ impl Oracle {
     }
 
     /// The fragments that `make NAME` merges.
-    pub fn fragments(&self, name: &str) -> Vec<PathBuf> {
+    pub(crate) fn fragments(&self, name: &str) -> Vec<PathBuf> {
         let folders = ["kernel".to_owned(), format!("arch/{}", self.target.srcarch)];
         folders
             .iter()
@@ -324,7 +336,7 @@ impl Oracle {
 }
 
 /// Runs probes as `conf` does.
-pub struct RealShell {
+pub(crate) struct RealShell {
     pub folder: PathBuf,
 }
 

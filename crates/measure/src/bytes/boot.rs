@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use host::error::{Failure, Kind, Result};
 use vmlinux::LinkMap;
-use vmlinux::link_map::From;
+use vmlinux::link_map::InputOrigin;
 
 use super::{BroughtBy, Given, Leaf, LeafKind, parse_map};
 
@@ -57,7 +57,7 @@ pub(super) fn around(image: &[u8], given: &Given) -> Result<Around> {
         vec![("(padding of the file)".to_owned(), None, "(image)")];
     let mut cover = |map: &LinkMap, base: u64, limit: u64, section: &'static str| {
         for input in &map.inputs {
-            let From::Object(object) = &input.from else {
+            let InputOrigin::Object(object) = &input.from else {
                 continue;
             };
             let start = base.saturating_add(input.address);

@@ -9,6 +9,7 @@ use host::error::{Failure, Kind, Result};
 use initramfs::compress::Bcj;
 use liblzma::stream::{Check, Filters, LzmaOptions, Stream as Lzma};
 use liblzma::write::XzEncoder;
+use object::elf::{EM_386, EM_ARM, EM_X86_64};
 use vmlinux::Elf;
 
 /// What xz_wrap.sh chooses by the architecture.
@@ -19,14 +20,14 @@ pub struct Filter {
     four: bool,
 }
 
-/// The filter for a kernel's machine (`e_machine`: 3 and 62 are x86, 40 is ARM).
+/// The filter for a kernel's machine.
 pub fn filter_of(elf: &Elf) -> Filter {
     match elf.machine {
-        3 | 62 => Filter {
+        EM_386 | EM_X86_64 => Filter {
             bcj: Some(Bcj::X86),
             four: false,
         },
-        40 => Filter {
+        EM_ARM => Filter {
             bcj: Some(Bcj::Arm),
             four: true,
         },

@@ -8,7 +8,7 @@ use crate::verdict::Care;
 
 /// Where the pass stands with one change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+enum Bracket {
     /// Ordered: the alternatives between these are open. `passes` was tried and
     /// passed (0: as it is now), `fails` was tried and failed (one behind the
     /// last: nothing failed yet).
@@ -23,7 +23,7 @@ enum Progress {
 /// alternatives tried from the last to the first.
 #[derive(Clone, Debug, Default)]
 pub struct Alternatives {
-    open: VecDeque<(ChangeId, Progress)>,
+    open: VecDeque<(ChangeId, Bracket)>,
 }
 
 impl Alternatives {
@@ -34,15 +34,15 @@ impl Alternatives {
     }
 
     /// What to try of the first change; `None`: nothing is left of it.
-    fn number(space: &Space, id: ChangeId, progress: Progress) -> Option<u16> {
+    fn number(space: &Space, id: ChangeId, progress: Bracket) -> Option<u16> {
         let last = space.change(id).alternatives.len() as u16;
         match progress {
             // The hardest may just work, and then there is nothing to search.
-            Progress::Between { passes, fails } if fails > last && passes < last => Some(last),
-            Progress::Between { passes, fails } => {
+            Bracket::Between { passes, fails } if fails > last && passes < last => Some(last),
+            Bracket::Between { passes, fails } => {
                 (fails > passes + 1 && fails <= last).then(|| passes + (fails - passes) / 2)
             }
-            Progress::Down { number } => (number > 0).then_some(number),
+            Bracket::Down { number } => (number > 0).then_some(number),
         }
     }
 }
@@ -61,11 +61,11 @@ impl Pass for Alternatives {
                 view.best().alternative(id),
             );
             let progress = match (change.ordered, now) {
-                (true, passes) if passes < last => Progress::Between {
+                (true, passes) if passes < last => Bracket::Between {
                     passes,
                     fails: last + 1,
                 },
-                (false, 0) => Progress::Down { number: last },
+                (false, 0) => Bracket::Down { number: last },
                 _ => return None,
             };
             (last > 1).then_some((id, progress))
@@ -93,16 +93,16 @@ impl Pass for Alternatives {
         if let Some((id, progress)) = self.open.pop_front() {
             let number = Self::number(view.space(), id, progress).unwrap_or(0);
             let next = match progress {
-                Progress::Between { fails, .. } if tried.better => Some(Progress::Between {
+                Bracket::Between { fails, .. } if tried.better => Some(Bracket::Between {
                     passes: number,
                     fails,
                 }),
-                Progress::Between { passes, .. } => Some(Progress::Between {
+                Bracket::Between { passes, .. } => Some(Bracket::Between {
                     passes,
                     fails: number,
                 }),
-                Progress::Down { .. } if tried.better => None,
-                Progress::Down { number } => Some(Progress::Down { number: number - 1 }),
+                Bracket::Down { .. } if tried.better => None,
+                Bracket::Down { number } => Some(Bracket::Down { number: number - 1 }),
             };
             if let Some(next) = next {
                 self.open.push_front((id, next));

@@ -2,7 +2,7 @@
 //! can't do without. `tests/graph_source.rs` says how it is taken.
 
 /// The options, each with what it depends on.
-pub fn options() -> Vec<(&'static str, Vec<&'static str>)> {
+pub(crate) fn options() -> Vec<(&'static str, Vec<&'static str>)> {
     include_str!("linux-6.12-x86.txt")
         .lines()
         .map(|line| {

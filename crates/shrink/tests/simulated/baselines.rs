@@ -58,13 +58,13 @@ fn removal(space: &Space, world: &World, order: &[ChangeId]) -> Found {
 }
 
 /// One-by-one removal, dependants first: each option gets a trial.
-pub fn one_by_one(space: &Space, world: &World) -> Found {
+pub(crate) fn one_by_one(space: &Space, world: &World) -> Found {
     removal(space, world, &space.order())
 }
 
 /// One-by-one removal in the order of ktest's `make_min_config`: what most
 /// others depend on comes first, and takes them along.
-pub fn most_depended_on_first(space: &Space, world: &World) -> Found {
+pub(crate) fn most_depended_on_first(space: &Space, world: &World) -> Found {
     let mut order: Vec<ChangeId> = space.ids().collect();
     let falls = |id: &ChangeId| space.with(&Candidate::default(), &[*id]).len();
     order.sort_by_cached_key(|id| std::cmp::Reverse(falls(id)));
@@ -74,7 +74,7 @@ pub fn most_depended_on_first(space: &Space, world: &World) -> Found {
 /// Zeller and Hildebrandt's ddmin over the options that are kept: subsets,
 /// then complements, with ever smaller parts. What is kept without what it
 /// depends on falls.
-pub fn ddmin(space: &Space, world: &World) -> Found {
+pub(crate) fn ddmin(space: &Space, world: &World) -> Found {
     let mut oracle = Oracle {
         space,
         world,

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // in a test, a panic is a failure
 #![allow(dead_code)] // each test program uses its own part
 
-pub mod baselines;
+pub(crate) mod baselines;
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -18,7 +18,7 @@ use shrink::{
 
 /// What a simulated system needs, and how it misbehaves.
 #[derive(Clone, Debug, Default)]
-pub struct World {
+pub(crate) struct World {
     pub seed: u64,
     /// The bytes of each change's removal.
     pub bytes: Vec<u64>,
@@ -38,7 +38,7 @@ pub struct World {
 }
 
 /// A number that depends on all of its arguments and on nothing else.
-pub fn dice(seed: u64, what: impl Hash) -> u64 {
+pub(crate) fn dice(seed: u64, what: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
     (seed, what).hash(&mut hasher);
     hasher.finish()
@@ -46,7 +46,7 @@ pub fn dice(seed: u64, what: impl Hash) -> u64 {
 
 impl World {
     /// What hinders a candidate; `None`: it does all that it must.
-    pub fn hindrance(&self, candidate: &Candidate) -> Option<ChangeId> {
+    pub(crate) fn hindrance(&self, candidate: &Candidate) -> Option<ChangeId> {
         let has = |id: ChangeId| candidate.has(id);
         let needed = self.needed.iter().copied().find(|&id| has(id));
         let coupled = self.coupled.iter().find(|&&(a, b)| has(a) != has(b));
@@ -58,7 +58,7 @@ impl World {
             .or(either.map(|pair| pair.0))
     }
 
-    pub fn cost(&self, candidate: &Candidate) -> Cost {
+    pub(crate) fn cost(&self, candidate: &Candidate) -> Cost {
         let gone: u64 = candidate
             .taken()
             .map(|(id, _)| self.bytes[id.index()])
@@ -67,7 +67,12 @@ impl World {
     }
 
     /// One attempt: the truth, unless chance has it otherwise.
-    pub fn attempt(&self, candidate: &Candidate, identity: &Identity, number: usize) -> Outcome {
+    pub(crate) fn attempt(
+        &self,
+        candidate: &Candidate,
+        identity: &Identity,
+        number: usize,
+    ) -> Outcome {
         let contrary = !candidate.is_empty()
             && dice(self.seed, ("contrary", identity)) % 1_000 < self.contrary;
         let hindrance = self.hindrance(candidate);
@@ -85,13 +90,13 @@ impl World {
 }
 
 /// Carries out trials in a world at once.
-pub struct Simulated {
+pub(crate) struct Simulated {
     pub world: World,
     pub attempts: AtomicU64,
 }
 
 impl Simulated {
-    pub fn new(world: World) -> Arc<Self> {
+    pub(crate) fn new(world: World) -> Arc<Self> {
         Arc::new(Self {
             world,
             attempts: AtomicU64::new(0),
@@ -119,7 +124,11 @@ impl Executor for Simulated {
 
 /// A space and a world on the graph of 6.12's Kconfig, with this share of
 /// needed options in 1,000.
-pub fn kernel(options: &[(&str, Vec<&str>)], seed: u64, needed_permille: usize) -> (Space, World) {
+pub(crate) fn kernel(
+    options: &[(&str, Vec<&str>)],
+    seed: u64,
+    needed_permille: usize,
+) -> (Space, World) {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut space = Space::new(format!("kernel {seed}"));
     let mut bytes = Vec::new();
@@ -171,7 +180,7 @@ pub fn kernel(options: &[(&str, Vec<&str>)], seed: u64, needed_permille: usize) 
 }
 
 /// What suits an apparatus of which two attempts in a hundred err.
-pub fn noisy() -> Policy {
+pub(crate) fn noisy() -> Policy {
     Policy {
         proof: 10,
         tolerated: 2,

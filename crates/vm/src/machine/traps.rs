@@ -56,7 +56,7 @@ impl KernelTraps {
     pub fn of(
         vmlinux: Vec<u8>,
         page_offset: u64,
-    ) -> std::result::Result<Option<KernelTraps>, vmlinux::code::CodeError> {
+    ) -> std::result::Result<Option<KernelTraps>, vmlinux::elf::ElfError> {
         let code = Code::parse(&vmlinux)?;
         let record = vmlinux::code::address_of(&vmlinux, TRAP_RECORD);
         let (Some(record), Some(stopped)) = (record, code.address_of(TRAP_STOPPED)) else {

@@ -1,12 +1,14 @@
 //! 32-bit ARM in ARM state: *ELF for the Arm Architecture* (IHI 0044).
 
-use super::{Field, Machine, TrapCode};
-use crate::relocatable::{Relocation, abi};
+use object::elf;
+
+use super::facts::{Field, MachineFacts, TrapCode};
+use crate::relocatable::Relocation;
 
 /// 32-bit ARM, little-endian.
-pub const ARM: Machine = Machine {
+pub(super) const ARM: MachineFacts = MachineFacts {
     name: "arm",
-    machine: abi::EM_ARM,
+    machine: elf::EM_ARM,
     is_64: false,
     field,
     is_branch,
@@ -20,7 +22,7 @@ pub const ARM: Machine = Machine {
         code: &[0x0e, 0xc0, 0xa0, 0xe1, 0xfe, 0xff, 0xff, 0xeb],
         call: 4,
         relocation: 4,
-        kind: 28,
+        kind: elf::R_ARM_CALL,
         // mov r0, r0
         nothing: &[0x00, 0x00, 0xa0, 0xe1],
         align: 4,
@@ -28,22 +30,23 @@ pub const ARM: Machine = Machine {
 };
 
 /// `R_ARM_…`. Those of Thumb are missing on purpose.
-fn field(kind: u32) -> Option<Field> {
+fn field(kind: elf::RelocationType) -> Option<Field> {
     Some(match kind {
-        // NONE, V4BX
-        0 | 40 => Field::Mark,
-        // ABS32, TARGET1
-        2 | 38 => Field::Address(4),
-        // REL32
-        3 => Field::Distance(4),
-        // PC24, CALL, JUMP24
-        1 | 28 | 29 => Field::ArmBranch,
-        // PREL31
-        42 => Field::Distance31,
-        // MOVW_ABS_NC, MOVT_ABS
-        43 | 44 => Field::ArmHalf,
-        // LDR_PC_G0 to G2 and ALU_PC_G0_NC to G2: the parts of `adr_l`, `ldr_l`
-        4 | 57..=63 => Field::Opaque,
+        elf::R_ARM_NONE | elf::R_ARM_V4BX => Field::Mark,
+        elf::R_ARM_ABS32 | elf::R_ARM_TARGET1 => Field::Address(4),
+        elf::R_ARM_REL32 => Field::Distance(4),
+        elf::R_ARM_PC24 | elf::R_ARM_CALL | elf::R_ARM_JUMP24 => Field::ArmBranch,
+        elf::R_ARM_PREL31 => Field::Distance31,
+        elf::R_ARM_MOVW_ABS_NC | elf::R_ARM_MOVT_ABS => Field::ArmHalf,
+        // The parts of `adr_l` and `ldr_l`; the first is called LDR_PC_G0 today.
+        elf::R_ARM_PC13
+        | elf::R_ARM_ALU_PC_G0_NC
+        | elf::R_ARM_ALU_PC_G0
+        | elf::R_ARM_ALU_PC_G1_NC
+        | elf::R_ARM_ALU_PC_G1
+        | elf::R_ARM_ALU_PC_G2
+        | elf::R_ARM_LDR_PC_G1
+        | elf::R_ARM_LDR_PC_G2 => Field::Opaque,
         _ => return None,
     })
 }
@@ -54,7 +57,7 @@ fn is_branch(_code: &[u8], at: &Relocation) -> bool {
 
 /// `R_ARM_CALL` is an unconditional `bl`.
 fn is_call(_code: &[u8], at: &Relocation) -> bool {
-    at.kind == 28
+    at.kind == elf::R_ARM_CALL
 }
 
 /// `b` and `bl`: bits 27 to 25 are 101.

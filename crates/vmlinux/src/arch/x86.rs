@@ -1,12 +1,14 @@
 //! i386 and x86_64: the System V ABI's processor supplements.
 
-use super::{Field, Machine, TrapCode};
-use crate::relocatable::{Relocation, abi};
+use object::elf;
+
+use super::facts::{Field, MachineFacts, TrapCode};
+use crate::relocatable::Relocation;
 
 /// i386.
-pub const I386: Machine = Machine {
+pub(super) const I386: MachineFacts = MachineFacts {
     name: "i386",
-    machine: abi::EM_386,
+    machine: elf::EM_386,
     is_64: false,
     field: i386_field,
     is_branch,
@@ -18,16 +20,16 @@ pub const I386: Machine = Machine {
         code: &[0xe8, 0xfc, 0xff, 0xff, 0xff],
         call: 0,
         relocation: 1,
-        kind: 2,
+        kind: elf::R_386_PC32,
         nothing: &[0x90],
         align: 1,
     },
 };
 
 /// x86_64.
-pub const X86_64: Machine = Machine {
+pub(super) const X86_64: MachineFacts = MachineFacts {
     name: "x86_64",
-    machine: abi::EM_X86_64,
+    machine: elf::EM_X86_64,
     is_64: true,
     field: x86_64_field,
     is_branch,
@@ -39,35 +41,35 @@ pub const X86_64: Machine = Machine {
         code: &[0xe8, 0, 0, 0, 0],
         call: 0,
         relocation: 1,
-        kind: 4,
+        kind: elf::R_X86_64_PLT32,
         nothing: &[0x90],
         align: 1,
     },
 };
 
 /// `R_386_…`.
-fn i386_field(kind: u32) -> Option<Field> {
+fn i386_field(kind: elf::RelocationType) -> Option<Field> {
     Some(match kind {
-        0 => Field::Mark,
-        1 => Field::Address(4),
-        2 | 4 => Field::Distance(4),
-        20 => Field::Address(2),
-        21 => Field::Distance(2),
-        22 => Field::Address(1),
-        23 => Field::Distance(1),
+        elf::R_386_NONE => Field::Mark,
+        elf::R_386_32 => Field::Address(4),
+        elf::R_386_PC32 | elf::R_386_PLT32 => Field::Distance(4),
+        elf::R_386_16 => Field::Address(2),
+        elf::R_386_PC16 => Field::Distance(2),
+        elf::R_386_8 => Field::Address(1),
+        elf::R_386_PC8 => Field::Distance(1),
         _ => return None,
     })
 }
 
 /// `R_X86_64_…`.
-fn x86_64_field(kind: u32) -> Option<Field> {
+fn x86_64_field(kind: elf::RelocationType) -> Option<Field> {
     Some(match kind {
-        0 => Field::Mark,
-        1 => Field::Address(8),
-        2 | 4 => Field::Distance(4),
-        10 | 11 => Field::Address(4),
-        12 => Field::Address(2),
-        24 => Field::Distance(8),
+        elf::R_X86_64_NONE => Field::Mark,
+        elf::R_X86_64_64 => Field::Address(8),
+        elf::R_X86_64_PC32 | elf::R_X86_64_PLT32 => Field::Distance(4),
+        elf::R_X86_64_32 | elf::R_X86_64_32S => Field::Address(4),
+        elf::R_X86_64_16 => Field::Address(2),
+        elf::R_X86_64_PC64 => Field::Distance(8),
         _ => return None,
     })
 }
@@ -84,12 +86,17 @@ fn is_branch(code: &[u8], at: &Relocation) -> bool {
     )
 }
 
+/// Both processors number these alike.
+fn is_distance(kind: elf::RelocationType) -> bool {
+    matches!(kind, elf::R_386_PC32 | elf::R_386_PLT32)
+}
+
 /// `call` with a distance of four bytes.
 fn is_call(code: &[u8], at: &Relocation) -> bool {
     let before = usize::try_from(at.offset)
         .ok()
         .and_then(|at| code.get(at.checked_sub(1)?));
-    before == Some(&0xe8) && matches!(at.kind, 2 | 4)
+    before == Some(&0xe8) && is_distance(at.kind)
 }
 
 /// Any four bytes may be the distance of a branch, or of an address taken

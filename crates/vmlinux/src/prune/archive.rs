@@ -1,10 +1,18 @@
 //! The archive that holds pruned objects: the `ar` format with GNU's table of
 //! long names, without an index, which `--whole-archive` doesn't ask for.
 
-use super::Output;
+use super::pruned::{Output, Pruned};
+
+impl Pruned {
+    /// One archive of all objects, to be linked with `--whole-archive` in the
+    /// place of all that went in.
+    pub fn archive(&self) -> Vec<u8> {
+        archive(&self.objects)
+    }
+}
 
 /// One archive of all objects, in their order.
-pub(super) fn archive(objects: &[Output]) -> Vec<u8> {
+fn archive(objects: &[Output]) -> Vec<u8> {
     let mut names = String::new();
     let mut places = Vec::with_capacity(objects.len());
     for object in objects {

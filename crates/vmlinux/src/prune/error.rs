@@ -23,7 +23,7 @@ pub enum PruneError {
         /// Its name.
         object: String,
         /// `e_machine`.
-        machine: u16,
+        machine: object::elf::Machine,
     },
     /// A loaded section that the allow-list doesn't have.
     #[error("{object}: section {section} is of no known kind")]
@@ -68,7 +68,7 @@ pub enum PruneError {
         /// Where.
         offset: u64,
         /// Its number.
-        kind: u32,
+        kind: object::elf::RelocationType,
         /// What is wrong.
         why: &'static str,
     },

@@ -11,18 +11,17 @@
 //! bytes. Where one does, the last bytes of the gap stay as they are, and what
 //! they lead to counts as well.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 
-use super::error::PruneError;
-use super::pieces::Role;
-use super::program::Program;
-use super::sections::{Kind, Lives};
-use super::{Function, FunctionIndex, Unit};
-use crate::arch::TrapCode;
+use rangemap::RangeSet;
 
-/// Ranges of offsets in functions.
-pub type Parts = BTreeMap<FunctionIndex, Vec<Range<u64>>>;
+use super::error::PruneError;
+use super::function::{Function, FunctionIndex, Parts, RemovalUnit};
+use super::piece::PieceRole;
+use super::program::{Program, SectionPlace};
+use super::sections::{Kind, Lives};
+use crate::arch::TrapCode;
 
 /// Instructions that the kernel replaces when it boots, by others of another
 /// number and length: `struct alt_instr` (arch/x86/include/asm/alternative.h),
@@ -55,9 +54,9 @@ impl Program {
 
     fn has_room_for_gaps(&self, index: FunctionIndex, function: &Function) -> bool {
         let spot = self.places[index.0 as usize];
-        function.unit != Unit::Together
+        function.unit != RemovalUnit::Together
             && self.units[spot.unit as usize].compiled
-            && self.pieces[spot.piece as usize].role == Role::Code
+            && self.pieces[spot.piece as usize].role == PieceRole::Code
     }
 
     fn gaps_of(
@@ -68,7 +67,7 @@ impl Program {
         places: &Places,
     ) -> Vec<Range<u64>> {
         let spot = self.places[index.0 as usize];
-        let section = (spot.unit, spot.section);
+        let section = spot.place();
         let start = function.offset;
         let body = start..start.saturating_add(function.bytes);
         let inside = |sorted: Option<&Vec<u64>>| -> Vec<u64> {
@@ -81,7 +80,7 @@ impl Program {
         let replaced = places.replaced.get(&section).into_iter().flatten();
         for site in replaced.filter(|site| body.contains(&site.start)) {
             let site = site.start - start..site.end - start;
-            if site.clone().any(|at| live.has(at)) {
+            if !site.is_empty() && live.ranges.overlaps(&site) {
                 live.add(site);
             }
         }
@@ -103,11 +102,11 @@ impl Program {
     }
 
     /// How many bytes an entry of alternatives replaces.
-    fn length_of_site(&self, (unit, section): (usize, usize), entry: u64) -> u64 {
-        let end = self
-            .piece_of((unit, section), entry)
-            .map(|piece| self.pieces[piece as usize].end);
-        let data = &self.units[unit].object.sections[section].data;
+    fn length_of_site(&self, section: SectionPlace, entry: u64) -> u64 {
+        let piece = self.piece_of(section, entry);
+        let end = piece.map(|piece| self.pieces[piece as usize].end);
+        let object = &self.units[section.unit as usize].object;
+        let data = &object.sections[section.section as usize].data;
         let at = end.and_then(|end| data.get(usize::try_from(end.checked_sub(2)?).ok()?));
         at.copied().map_or(0, u64::from)
     }
@@ -143,35 +142,37 @@ impl Program {
 }
 
 /// Bytes of a function that stay.
-struct Stays(Vec<bool>);
+struct Stays {
+    bytes: u64,
+    ranges: RangeSet<u64>,
+}
 
 impl Stays {
     fn of(bytes: u64, ran: &[Range<u64>]) -> Stays {
-        let mut stays = Stays(vec![false; usize::try_from(bytes).unwrap_or(0)]);
+        let mut stays = Stays {
+            bytes,
+            ranges: RangeSet::new(),
+        };
         ran.iter().for_each(|part| stays.add(part.clone()));
         stays
     }
 
     fn has(&self, at: u64) -> bool {
-        usize::try_from(at).is_ok_and(|at| self.0.get(at) == Some(&true))
+        self.ranges.contains(&at)
     }
 
     fn add(&mut self, part: Range<u64>) {
-        let end = (part.end as usize).min(self.0.len());
-        let start = (part.start as usize).min(end);
-        self.0[start..end].fill(true);
+        let part = part.start..part.end.min(self.bytes);
+        if part.start < part.end {
+            self.ranges.insert(part);
+        }
     }
 
     fn gaps(&self) -> Vec<Range<u64>> {
-        let mut gaps: Vec<Range<u64>> = Vec::new();
-        for (at, _) in self.0.iter().enumerate().filter(|(_, stays)| !**stays) {
-            let at = at as u64;
-            match gaps.last_mut() {
-                Some(last) if last.end == at => last.end = at + 1,
-                _ => gaps.push(at..at + 1),
-            }
+        if self.bytes == 0 {
+            return Vec::new();
         }
-        gaps
+        self.ranges.gaps(&(0..self.bytes)).collect()
     }
 }
 
@@ -226,11 +227,11 @@ fn settle(
 /// Offsets of sections by what they mean.
 struct Places {
     /// Where something refers to, from anywhere.
-    entries: HashMap<(u32, u32), Vec<u64>>,
+    entries: HashMap<SectionPlace, Vec<u64>>,
     /// What the kernel replaces when it boots.
-    replaced: HashMap<(u32, u32), Vec<Range<u64>>>,
+    replaced: HashMap<SectionPlace, Vec<Range<u64>>>,
     /// Data within code.
-    data: HashMap<(u32, u32), Vec<Range<u64>>>,
+    data: HashMap<SectionPlace, Vec<Range<u64>>>,
 }
 
 impl Places {
@@ -241,8 +242,12 @@ impl Places {
             data: HashMap::new(),
         };
         for (number, unit) in program.units.iter().enumerate() {
+            let place = |section: usize| SectionPlace {
+                unit: number as u32,
+                section: section as u32,
+            };
             for (index, data) in unit.object.data_in_code() {
-                places.data.insert((number as u32, index as u32), data);
+                places.data.insert(place(index), data);
             }
             for (index, facts) in unit.sections.iter().enumerate() {
                 let section = &unit.object.sections[index];
@@ -253,28 +258,28 @@ impl Places {
                         continue;
                     };
                     // What an entry is about isn't come to because of it.
-                    if keyed && program.begins_piece((number, index), at.offset) {
+                    if keyed && program.begins_piece(place(index), at.offset) {
                         if section.name == ALTERNATIVES {
-                            let length = program.length_of_site((number, index), at.offset);
-                            let of_section = places.replaced.entry((spot.unit, spot.section));
+                            let length = program.length_of_site(place(index), at.offset);
+                            let of_section = places.replaced.entry(spot.place());
                             let site = offset..offset.saturating_add(length);
                             of_section.or_default().push(site);
                         }
                         continue;
                     }
-                    let of_section = places.entries.entry((spot.unit, spot.section));
+                    let of_section = places.entries.entry(spot.place());
                     of_section.or_default().push(offset);
                 }
                 // Branches between functions that the assembler has resolved.
                 if facts.kind == Kind::SharedCode {
                     let resolved = (program.machine.resolved_branches)(&section.data);
                     let between = resolved.into_iter().filter(|(from, to)| {
-                        let piece = |at: &u64| program.piece_of((number, index), *at);
+                        let piece = |at: &u64| program.piece_of(place(index), *at);
                         piece(from) != piece(to)
                     });
                     places
                         .entries
-                        .entry((number as u32, index as u32))
+                        .entry(place(index))
                         .or_default()
                         .extend(between.map(|(_, to)| to));
                 }

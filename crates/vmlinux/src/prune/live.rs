@@ -3,11 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use super::pieces::{Cut, Piece, Role};
-use super::program::{Program, Spot};
+use object::elf;
+
+use super::function::FunctionIndex;
+use super::piece::{Cut, Piece, PieceRole};
+use super::program::{Program, SectionPlace, Spot};
 use super::sections::{Kind, Lives};
-use super::{FunctionIndex, Verdict, Wish};
-use crate::relocatable::{Relocation, abi};
+use super::wish::{Verdict, Wish};
+use crate::relocatable::Relocation;
 
 /// What stays and what traps.
 #[derive(Debug)]
@@ -30,7 +33,7 @@ pub(super) struct Live {
 
 impl Live {
     /// Follows all references from the roots of a wish.
-    pub fn find(program: &Program, wish: &Wish) -> Live {
+    pub(super) fn find(program: &Program, wish: &Wish) -> Live {
         let mut finder = Finder {
             program,
             wish,
@@ -61,29 +64,29 @@ impl Live {
     }
 
     /// The parts that go of a piece.
-    pub fn gaps_of(&self, piece: u32) -> &[Range<u64>] {
+    pub(super) fn gaps_of(&self, piece: u32) -> &[Range<u64>] {
         self.gaps.get(&piece).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// How many bytes of a piece go.
-    pub fn filled_of(&self, piece: u32) -> u64 {
+    pub(super) fn filled_of(&self, piece: u32) -> u64 {
         self.gaps_of(piece).iter().map(|g| g.end - g.start).sum()
     }
 
     /// Whether an offset of a section lies in a part of a piece that goes.
-    pub fn in_gap(&self, piece: u32, offset: u64) -> bool {
+    pub(super) fn in_gap(&self, piece: u32, offset: u64) -> bool {
         let gaps = self.gaps_of(piece);
         let after = gaps.partition_point(|gap| gap.end <= offset);
         gaps.get(after).is_some_and(|gap| gap.contains(&offset))
     }
+}
 
-    /// The function that a reference to a place of code means.
-    pub fn function_at(&self, program: &Program, spot: Spot) -> Option<u32> {
-        let range = program.pieces[spot.piece as usize].functions.clone();
-        let functions = &program.functions[range.start as usize..range.end as usize];
-        let after = functions.partition_point(|f| (f.offset as i64) <= spot.offset);
-        (!functions.is_empty()).then(|| range.start + after.saturating_sub(1) as u32)
-    }
+/// The function that a reference to a place of code means.
+pub(super) fn function_at(program: &Program, spot: Spot) -> Option<u32> {
+    let range = program.pieces[spot.piece as usize].functions.clone();
+    let functions = &program.functions[range.start as usize..range.end as usize];
+    let after = functions.partition_point(|f| (f.offset as i64) <= spot.offset);
+    (!functions.is_empty()).then(|| range.start + after.saturating_sub(1) as u32)
 }
 
 /// The gaps of a wish, by piece. A piece with gaps has one function.
@@ -93,9 +96,10 @@ fn gaps_by_piece(program: &Program, wish: &Wish) -> HashMap<u32, Vec<Range<u64>>
         let moved = parts.iter().map(|p| start + p.start..start + p.end);
         (program.places[index.0 as usize].piece, moved.collect())
     });
-    match wish.whole {
-        true => HashMap::new(),
-        false => by_piece.collect(),
+    if wish.whole {
+        HashMap::new()
+    } else {
+        by_piece.collect()
     }
 }
 
@@ -135,7 +139,7 @@ fn readers_of_linked(program: &Program) -> HashSet<u32> {
 fn keyed_entries(program: &Program) -> HashMap<u32, Vec<(u32, i64)>> {
     let mut keyed: HashMap<u32, Vec<(u32, i64)>> = HashMap::new();
     for (number, piece) in program.pieces.iter().enumerate() {
-        if piece.role != Role::Entry(Lives::WithKey) {
+        if piece.role != PieceRole::Entry(Lives::WithKey) {
             continue;
         }
         let first = first_reference(program, piece);
@@ -156,12 +160,11 @@ pub(super) fn resolved_branches(program: &Program) -> HashMap<u32, Vec<Spot>> {
             if facts.cut != Cut::Filled || facts.kind != Kind::SharedCode {
                 continue;
             }
-            let spot = |offset: u64| Spot {
+            let place = SectionPlace {
                 unit: number as u32,
                 section: index as u32,
-                offset: offset as i64,
-                piece: u32::MAX,
             };
+            let spot = |offset: u64| place.at(offset as i64);
             let code = &unit.object.sections[index].data;
             for (from, to) in (program.machine.resolved_branches)(code) {
                 let ends = program.piece_at(spot(from)).zip(program.piece_at(spot(to)));
@@ -203,10 +206,10 @@ impl Finder<'_> {
             let piece = &self.program.pieces[number as usize];
             let root = self.wish.whole
                 || match piece.role {
-                    Role::Root => piece.end > piece.start,
-                    Role::Code => self.verdict(piece) == Verdict::Keep,
-                    Role::Entry(Lives::WithFunctions) => self.functions_stay(piece),
-                    Role::Entry(Lives::WithParameter) => {
+                    PieceRole::Root => piece.end > piece.start,
+                    PieceRole::Code => self.verdict(piece) == Verdict::Keep,
+                    PieceRole::Entry(Lives::WithFunctions) => self.functions_stay(piece),
+                    PieceRole::Entry(Lives::WithParameter) => {
                         self.functions_stay(piece) && self.on_command_line(piece)
                     }
                     _ => false,
@@ -245,8 +248,8 @@ impl Finder<'_> {
     fn functions_stay(&self, piece: &Piece) -> bool {
         self.references(piece).all(|spot| {
             let target = &self.program.pieces[spot.piece as usize];
-            target.role != Role::Code
-                || match self.live.function_at(self.program, spot) {
+            target.role != PieceRole::Code
+                || match function_at(self.program, spot) {
                     Some(function) => self.verdict_on(function) != Verdict::Trap,
                     None => true,
                 }
@@ -311,7 +314,10 @@ impl Finder<'_> {
             if let Some(Some(spot)) = section.references.get(at).copied()
                 && !self.live.in_gap(number, offset)
             {
-                let place = (piece.unit as usize, piece.section as usize);
+                let place = SectionPlace {
+                    unit: piece.unit,
+                    section: piece.section,
+                };
                 let direct = self.wish.direct && is_call(self.program, place, at);
                 self.refer(spot, direct);
             }
@@ -334,7 +340,7 @@ impl Finder<'_> {
         }
         if facts.cut == Cut::Filled && facts.kind == Kind::SharedCode {
             for other in facts.pieces.clone() {
-                if self.program.pieces[other as usize].role == Role::Filler {
+                if self.program.pieces[other as usize].role == PieceRole::Filler {
                     self.keep(other);
                 }
             }
@@ -358,8 +364,8 @@ impl Finder<'_> {
     fn refer(&mut self, spot: Spot, direct: bool) {
         let mut number = spot.piece;
         let program = self.program;
-        if program.pieces[number as usize].role == Role::Code {
-            let mut function = self.live.function_at(program, spot);
+        if program.pieces[number as usize].role == PieceRole::Code {
+            let mut function = function_at(program, spot);
             if let Some(to) = function.and_then(|f| self.live.redirects.get(&f)) {
                 function = Some(*to);
                 number = program.places[*to as usize].piece;
@@ -368,9 +374,10 @@ impl Finder<'_> {
             let stays = self.wish.whole || self.live.forced[number as usize];
             if !stays && self.verdict(piece) == Verdict::Trap {
                 if let Some(function) = function {
-                    match direct {
-                        true => self.live.called[function as usize] = true,
-                        false => self.live.trapped[function as usize] = true,
+                    if direct {
+                        self.live.called[function as usize] = true;
+                    } else {
+                        self.live.trapped[function as usize] = true;
                     }
                 }
                 return;
@@ -383,15 +390,16 @@ impl Finder<'_> {
 /// Whether a function's address is taken by something else than a branch.
 pub(super) fn is_branch(program: &Program, piece: &Piece, index: usize) -> bool {
     let section = &program.units[piece.unit as usize].object.sections[piece.section as usize];
-    section.has(abi::SHF_EXECINSTR)
+    section.has(elf::SHF_EXECINSTR)
         && (program.machine.is_branch)(&section.data, &section.relocations[index])
 }
 
 /// Whether a relocation of a section is a call whose place tells what it calls.
-pub(super) fn is_call(program: &Program, (unit, section): (usize, usize), index: usize) -> bool {
-    let unit = &program.units[unit];
-    let code = matches!(unit.sections[section].kind, Kind::Code | Kind::SharedCode);
-    let section = &unit.object.sections[section];
+pub(super) fn is_call(program: &Program, place: SectionPlace, index: usize) -> bool {
+    let unit = &program.units[place.unit as usize];
+    let facts = &unit.sections[place.section as usize];
+    let code = matches!(facts.kind, Kind::Code | Kind::SharedCode);
+    let section = &unit.object.sections[place.section as usize];
     code && (program.machine.is_call)(&section.data, &section.relocations[index])
 }
 

@@ -3,9 +3,21 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use super::function::FunctionIndex;
 use super::live;
+use super::names::{find_trap, function_addresses};
 use super::program::{Program, Spot};
-use super::{FunctionIndex, NotElf, Pruned, find_trap, function_addresses};
+use super::pruned::Pruned;
+use crate::elf::ElfError;
+
+/// The addresses that the handler leaves in [`super::TRAP_RECORD`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrapRecord {
+    /// That of the trap.
+    pub trap: u64,
+    /// That which the trapped function would have returned to.
+    pub caller: u64,
+}
 
 /// What a trap says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,9 +32,8 @@ pub struct Missed {
 }
 
 impl Program {
-    /// What a linked kernel ran into, from the two addresses of
-    /// [`super::TRAP_RECORD`]: that of the trap, and that of the caller. The
-    /// kernel must have been linked with [`super::Wish::marks`].
+    /// What a linked kernel ran into, from what its handler has left. The kernel
+    /// must have been linked with [`super::Wish::marks`].
     ///
     /// The address of the trap is that of a trap of its own, or is counted back
     /// from behind a call of the handler: then the call's place in its function
@@ -31,8 +42,8 @@ impl Program {
         &self,
         pruned: &Pruned,
         vmlinux: &[u8],
-        (trap, caller): (u64, u64),
-    ) -> Result<Option<Missed>, NotElf> {
+        record: TrapRecord,
+    ) -> Result<Option<Missed>, ElfError> {
         let marked = function_addresses(vmlinux)?;
         let at = |address: u64| {
             let after = marked.partition_point(|f| f.address <= address);
@@ -41,12 +52,12 @@ impl Program {
             (offset < found.bytes).then_some((found.function, offset))
         };
         let code = &self.machine.trap;
-        let call = trap.wrapping_add(code.call);
+        let call = record.trap.wrapping_add(code.call);
         if let Some(named) = find_trap(vmlinux, call)? {
             let own = pruned.traps.get(named.index as usize);
             return Ok(own.map(|own| Missed {
                 function: own.function,
-                caller: at(caller.wrapping_sub(1)).map(|(function, _)| function),
+                caller: at(record.caller.wrapping_sub(1)).map(|(function, _)| function),
                 part: None,
             }));
         }
@@ -61,7 +72,8 @@ impl Program {
                 part: Some((gap.start, gap.end)),
             }));
         }
-        let called = self.reference_at(caller, offset + (code.relocation - code.call));
+        let behind = code.relocation - code.call;
+        let called = self.reference_at(caller, offset.saturating_add(behind));
         Ok(called.map(|function| Missed {
             function,
             caller: Some(caller),

@@ -1,14 +1,8 @@
 //! What a linked kernel says of its functions and traps: its symbol table read
 //! for the names that pruning gives.
 
-use object::{Object, ObjectSymbol};
-
-use super::FunctionIndex;
-
-/// A file that is no linked kernel.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a readable ELF file: {0}")]
-pub struct NotElf(String);
+use super::function::FunctionIndex;
+use crate::elf::{ElfError, parse_with};
 
 /// Where a function stands in a linked kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,28 +24,23 @@ pub struct NamedTrap {
     pub symbol: String,
 }
 
-fn parse(vmlinux: &[u8]) -> Result<object::File<'_>, NotElf> {
-    object::File::parse(vmlinux).map_err(|error| NotElf(error.to_string()))
-}
-
 /// Where the functions stand in a kernel that was linked with
 /// [`super::Wish::marks`], sorted by address.
-pub fn function_addresses(vmlinux: &[u8]) -> Result<Vec<FunctionAddress>, NotElf> {
-    let file = parse(vmlinux)?;
-    let mark = |symbol: object::Symbol| {
-        let index = symbol
-            .name()
-            .ok()?
-            .strip_prefix("tuxling_fn.")?
-            .parse()
-            .ok()?;
-        Some(FunctionAddress {
-            address: symbol.address(),
-            bytes: symbol.size(),
-            function: FunctionIndex(index),
-        })
-    };
-    let mut found: Vec<FunctionAddress> = file.symbols().filter_map(mark).collect();
+///
+/// # Errors
+/// When the file is no readable ELF file.
+pub fn function_addresses(vmlinux: &[u8]) -> Result<Vec<FunctionAddress>, ElfError> {
+    let mut found = Vec::new();
+    parse_with(vmlinux, |name, facts| {
+        let index = name.strip_prefix("tuxling_fn.");
+        if let Some(index) = index.and_then(|index| index.parse().ok()) {
+            found.push(FunctionAddress {
+                address: facts.address,
+                bytes: facts.bytes,
+                function: FunctionIndex(index),
+            });
+        }
+    })?;
     found.sort_unstable();
     Ok(found)
 }
@@ -59,19 +48,25 @@ pub fn function_addresses(vmlinux: &[u8]) -> Result<Vec<FunctionAddress>, NotElf
 /// The trap that an address lies in: that of [`super::TRAP_RECORD`], or that
 /// of a program counter. An address from before paging has to be made a
 /// virtual one first.
-pub fn find_trap(vmlinux: &[u8], address: u64) -> Result<Option<NamedTrap>, NotElf> {
-    let file = parse(vmlinux)?;
-    let trap = |symbol: object::Symbol| {
-        let end = symbol.address().checked_add(symbol.size())?;
-        if !(symbol.address()..end).contains(&address) {
-            return None;
+///
+/// # Errors
+/// When the file is no readable ELF file.
+pub fn find_trap(vmlinux: &[u8], address: u64) -> Result<Option<NamedTrap>, ElfError> {
+    let mut found = None;
+    parse_with(vmlinux, |name, facts| {
+        let into = address.checked_sub(facts.address);
+        if found.is_none() && into.is_some_and(|into| into < facts.bytes) {
+            found = named_trap(&name);
         }
-        let rest = symbol.name().ok()?.strip_prefix("tuxling_trap.")?;
-        let (index, symbol) = rest.split_once('.')?;
-        Some(NamedTrap {
-            index: index.parse().ok()?,
-            symbol: symbol.to_owned(),
-        })
-    };
-    Ok(file.symbols().find_map(trap))
+    })?;
+    Ok(found)
+}
+
+/// What the symbol of a trap says.
+fn named_trap(symbol: &str) -> Option<NamedTrap> {
+    let (index, symbol) = symbol.strip_prefix("tuxling_trap.")?.split_once('.')?;
+    Some(NamedTrap {
+        index: index.parse().ok()?,
+        symbol: symbol.to_owned(),
+    })
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::EntrySizes;
+use super::input::EntrySizes;
 use crate::relocatable::{Object, ReadError};
 
 /// The C file. It is to be compiled into an object with the flags of any

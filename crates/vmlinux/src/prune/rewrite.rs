@@ -2,14 +2,20 @@
 
 use std::collections::HashMap;
 
+use object::elf;
+
 use super::error::PruneError;
+use super::fill::fill;
+use super::handler::TRAP_HANDLER;
 use super::live::{self, Live};
-use super::pieces::{Cut, Role};
-use super::program::{Program, Spot, Unit};
+use super::piece::{Cut, Piece, PieceRole};
+use super::program::{Program, SectionPlace, Spot, Unit};
+use super::pruned::{Output, Trap};
 use super::sections::{self, Kind};
-use super::{FunctionIndex, Output, TRAP_HANDLER, TRAPS_END, TRAPS_START, Trap, Wish};
+use super::traps::{Traps, call_of_handler, defined, undefined};
+use super::wish::Wish;
 use crate::arch;
-use crate::relocatable::{Object, Place, Relocation, Section, Symbol, abi};
+use crate::relocatable::{Object, ObjectSection, ObjectSymbol, Place, Relocation};
 
 /// The objects, and the traps in them.
 pub(super) fn rewrite(
@@ -24,7 +30,7 @@ pub(super) fn rewrite(
     }
     let mut outputs = Vec::new();
     for (number, unit) in program.units.iter().enumerate() {
-        let rewriter = Rewriter::new(program, (live, wish), &traps, number as u32);
+        let rewriter = Rewriter::new(program, live, wish, &traps, number as u32);
         if let Some(object) = rewriter.object()? {
             outputs.push(Output {
                 name: unit.name.clone(),
@@ -42,126 +48,23 @@ pub(super) fn rewrite(
     Ok((outputs, traps.list))
 }
 
-/// Which functions trap, and where.
-struct Traps {
-    list: Vec<Trap>,
-    /// From functions to the names of their traps.
-    names: HashMap<u32, String>,
-}
-
-impl Traps {
-    fn find(program: &Program, live: &Live) -> Traps {
-        let mut traps = Traps {
-            list: Vec::new(),
-            names: HashMap::new(),
-        };
-        for (index, spot) in program.places.iter().enumerate() {
-            let facts = &program.units[spot.unit as usize].sections[spot.section as usize];
-            let stays = live.pieces[spot.piece as usize];
-            let in_place = !stays
-                && facts.cut == Cut::Filled
-                && facts.pieces.clone().any(|p| live.pieces[p as usize]);
-            if in_place || (live.trapped[index] && !stays) {
-                let name = &program.functions[index].id.symbol;
-                let name = format!("tuxling_trap.{}.{name}", traps.list.len());
-                traps.names.insert(index as u32, name);
-                traps.list.push(Trap {
-                    function: FunctionIndex(index as u32),
-                    in_place,
-                });
-            }
-        }
-        traps
-    }
-
-    /// The object of the traps that stand together.
-    fn object(&self, program: &Program) -> Object {
-        let trap = &program.machine.trap;
-        let explicit = program.target.is_64;
-        let mut section = Section {
-            name: ".text".to_owned(),
-            kind: abi::SHT_PROGBITS,
-            flags: abi::SHF_ALLOC | abi::SHF_EXECINSTR,
-            align: trap.align,
-            entry_size: 0,
-            linked: None,
-            data: Vec::new(),
-            size: 0,
-            relocations: Vec::new(),
-            explicit_addends: explicit,
-        };
-        let mut symbols = vec![undefined(TRAP_HANDLER), defined(TRAPS_START, 0, 0)];
-        for trapped in self.list.iter().filter(|t| !t.in_place) {
-            let at = section.data.len() as u64;
-            section.data.extend(trap.code);
-            section
-                .relocations
-                .push(call_of_handler(program, at, 0, explicit));
-            symbols.push(defined(
-                &self.names[&trapped.function.0],
-                at,
-                trap.code.len() as u64,
-            ));
-        }
-        section.size = section.data.len() as u64;
-        symbols.push(defined(TRAPS_END, section.size, 0));
-        Object {
-            target: program.target,
-            sections: vec![section],
-            symbols,
-        }
-    }
-}
-
-/// The relocation of a trap that begins at an offset.
-fn call_of_handler(program: &Program, start: u64, symbol: usize, explicit: bool) -> Relocation {
-    let trap = &program.machine.trap;
-    Relocation {
-        offset: start + trap.relocation,
-        kind: trap.kind,
-        symbol: Some(symbol),
-        addend: if explicit {
-            program.machine.branch_addend
-        } else {
-            0
-        },
-    }
-}
-
-fn defined(name: &str, value: u64, size: u64) -> Symbol {
-    Symbol {
-        name: name.to_owned(),
-        value,
-        size,
-        binding: abi::STB_GLOBAL,
-        kind: if size == 0 {
-            abi::STT_NOTYPE
-        } else {
-            abi::STT_FUNC
-        },
-        other: 0,
-        place: Place::Section(0),
-    }
-}
-
-fn undefined(name: &str) -> Symbol {
-    Symbol {
-        name: name.to_owned(),
-        value: 0,
-        size: 0,
-        binding: abi::STB_GLOBAL,
-        kind: abi::STT_NOTYPE,
-        other: 0,
-        place: Place::Undefined,
-    }
-}
-
 /// A section on its way out.
 struct Kept {
-    section: Section,
+    section: ObjectSection,
     /// Of each relocation, its index in the section it comes from; none for
     /// the call of a trap.
     origins: Vec<Option<usize>>,
+}
+
+impl Kept {
+    /// Sorts the relocations by offset, as they came.
+    fn sort(&mut self) {
+        let relocations = std::mem::take(&mut self.section.relocations);
+        let origins = std::mem::take(&mut self.origins);
+        let mut all: Vec<_> = relocations.into_iter().zip(origins).collect();
+        all.sort_by_key(|(relocation, _)| relocation.offset);
+        (self.section.relocations, self.origins) = all.into_iter().unzip();
+    }
 }
 
 struct Rewriter<'a> {
@@ -174,7 +77,7 @@ struct Rewriter<'a> {
     /// From sections to their places in the output.
     places: Vec<Option<usize>>,
     /// Symbols of the output, and where each comes from.
-    symbols: Vec<Symbol>,
+    symbols: Vec<ObjectSymbol>,
     from_old: HashMap<usize, usize>,
     named: HashMap<String, usize>,
 }
@@ -182,7 +85,8 @@ struct Rewriter<'a> {
 impl<'a> Rewriter<'a> {
     fn new(
         program: &'a Program,
-        (live, wish): (&'a Live, &'a Wish),
+        live: &'a Live,
+        wish: &'a Wish,
         traps: &'a Traps,
         number: u32,
     ) -> Rewriter<'a> {
@@ -246,11 +150,11 @@ impl<'a> Rewriter<'a> {
         for (index, symbol) in self.unit.object.symbols.iter().enumerate() {
             let stays = match symbol.place {
                 Place::Section(_) => {
-                    symbol.kind != abi::STT_SECTION
+                    symbol.kind != elf::STT_SECTION
                         && !symbol.name.starts_with(".L")
                         && self.new_place(symbol).is_some()
                 }
-                Place::Absolute => symbol.is_global() || symbol.kind == abi::STT_FILE,
+                Place::Absolute => symbol.is_global() || symbol.kind == elf::STT_FILE,
                 Place::Common => true,
                 Place::Undefined => false,
             };
@@ -274,7 +178,7 @@ impl<'a> Rewriter<'a> {
             };
             let function = &self.program.functions[trap.function.0 as usize];
             let name = &self.traps.names[&trap.function.0];
-            let symbol = Symbol {
+            let symbol = ObjectSymbol {
                 place: Place::Section(place),
                 ..defined(name, function.offset, function.bytes)
             };
@@ -293,8 +197,8 @@ impl<'a> Rewriter<'a> {
                 continue;
             }
             let function = &self.program.functions[index];
-            self.symbols.push(Symbol {
-                binding: abi::STB_LOCAL,
+            self.symbols.push(ObjectSymbol {
+                binding: elf::STB_LOCAL,
                 place: Place::Section(place),
                 ..defined(
                     &format!("tuxling_fn.{index}"),
@@ -306,10 +210,10 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Where a symbol stands in the output, if what it names stays.
-    fn new_place(&self, symbol: &Symbol) -> Option<(usize, u64)> {
+    fn new_place(&self, symbol: &ObjectSymbol) -> Option<(usize, u64)> {
         let section = symbol.section()?;
         let place = self.places[section]?;
-        if symbol.kind == abi::STT_SECTION {
+        if symbol.kind == elf::STT_SECTION {
             return Some((place, 0));
         }
         let value = self.new_offset(section, symbol.value as i64)?;
@@ -353,7 +257,7 @@ impl<'a> Rewriter<'a> {
                 }
                 // Defined elsewhere too: a weak definition that doesn't count.
                 None => {
-                    symbol = Symbol {
+                    symbol = ObjectSymbol {
                         other: old.other,
                         ..undefined(&old.name)
                     }
@@ -387,7 +291,7 @@ impl<'a> Rewriter<'a> {
     fn section(&self, index: usize) -> Kept {
         let old = &self.unit.object.sections[index];
         let facts = &self.unit.sections[index];
-        let mut section = Section {
+        let section = ObjectSection {
             name: sections::output_name(old).to_owned(),
             linked: old.linked.and_then(|with| self.places[with]),
             data: Vec::new(),
@@ -395,63 +299,67 @@ impl<'a> Rewriter<'a> {
             relocations: Vec::new(),
             ..old.clone()
         };
-        let mut origins = Vec::new();
+        let mut kept = Kept {
+            section,
+            origins: Vec::new(),
+        };
         for number in facts.pieces.clone() {
             let piece = &self.program.pieces[number as usize];
-            let stays = self.live.pieces[number as usize];
-            let from = section.size;
             let bytes = old
                 .data
                 .get(piece.start as usize..piece.end as usize)
                 .unwrap_or_default();
-            match (stays, facts.cut) {
-                (true, _) => {
-                    section.data.extend(bytes);
-                    for at in piece.relocations.clone() {
-                        let old = old.relocations[at as usize];
-                        if self.live.in_gap(number, old.offset) {
-                            continue;
-                        }
-                        let offset = from + (old.offset - piece.start);
-                        section.relocations.push(Relocation { offset, ..old });
-                        origins.push(Some(at as usize));
-                    }
-                    for gap in self.live.gaps_of(number) {
-                        let start = from + (gap.start - piece.start);
-                        let filled = start as usize..(start + (gap.end - gap.start)) as usize;
-                        let trap = &self.program.machine.trap;
-                        let mut bytes = Vec::with_capacity(filled.len());
-                        fill(&mut bytes, filled.len(), trap);
-                        let call = (filled.end - trap.code.len()) as u64;
-                        section.data[filled].copy_from_slice(&bytes);
-                        let explicit = section.explicit_addends;
-                        let call = call_of_handler(self.program, call, 0, explicit);
-                        section.relocations.push(call);
-                        origins.push(None);
-                    }
-                }
-                (false, Cut::Filled) if piece.role == Role::Code => {
-                    let trap = &self.program.machine.trap;
-                    fill(&mut section.data, bytes.len(), trap);
-                    let start = (section.data.len() - trap.code.len()) as u64;
-                    let call = call_of_handler(self.program, start, 0, section.explicit_addends);
-                    section.relocations.push(call);
-                    origins.push(None);
-                }
-                (false, Cut::Filled) => section.data.resize(section.data.len() + bytes.len(), 0),
-                (false, _) => continue,
+            if self.live.pieces[number as usize] {
+                self.keep_piece(&mut kept, old, number, bytes);
+            } else if facts.cut == Cut::Filled && piece.role == PieceRole::Code {
+                let trap = &self.program.machine.trap;
+                kept.section.data.extend(fill(bytes.len(), trap));
+                let start = kept.section.data.len() - trap.code.len();
+                self.call_handler(&mut kept, start as u64);
+            } else if facts.cut == Cut::Filled {
+                let end = kept.section.data.len() + bytes.len();
+                kept.section.data.resize(end, 0);
+            } else {
+                continue;
             }
-            section.size = from + (piece.end - piece.start);
+            kept.section.size += piece.end - piece.start;
         }
-        // Sorted by offset, as they came.
-        let mut all: Vec<_> = std::mem::take(&mut section.relocations)
-            .into_iter()
-            .zip(origins)
-            .collect();
-        all.sort_by_key(|(relocation, _)| relocation.offset);
-        let origins;
-        (section.relocations, origins) = all.into_iter().unzip();
-        Kept { section, origins }
+        kept.sort();
+        kept
+    }
+
+    /// Appends a piece that stays, with its gaps filled.
+    fn keep_piece(&self, kept: &mut Kept, old: &ObjectSection, number: u32, bytes: &[u8]) {
+        let piece: &Piece = &self.program.pieces[number as usize];
+        let from = kept.section.size;
+        kept.section.data.extend(bytes);
+        for at in piece.relocations.clone() {
+            let old = old.relocations[at as usize];
+            if self.live.in_gap(number, old.offset) {
+                continue;
+            }
+            let offset = from + (old.offset - piece.start);
+            let moved = Relocation { offset, ..old };
+            kept.section.relocations.push(moved);
+            kept.origins.push(Some(at as usize));
+        }
+        let trap = &self.program.machine.trap;
+        for gap in self.live.gaps_of(number) {
+            let start = from + (gap.start - piece.start);
+            let filled = start as usize..(start + (gap.end - gap.start)) as usize;
+            let call = (filled.end - trap.code.len()) as u64;
+            let bytes = fill(filled.len(), trap);
+            kept.section.data[filled].copy_from_slice(&bytes);
+            self.call_handler(kept, call);
+        }
+    }
+
+    /// Notes the call of the handler in a trap that begins at an offset.
+    fn call_handler(&self, kept: &mut Kept, start: u64) {
+        let explicit = kept.section.explicit_addends;
+        let call = call_of_handler(self.program, start, 0, explicit);
+        kept.section.relocations.push(call);
+        kept.origins.push(None);
     }
 
     fn relocations(&mut self, index: usize, kept: &mut Kept) -> Result<(), PruneError> {
@@ -469,7 +377,7 @@ impl<'a> Rewriter<'a> {
     fn relocation(
         &mut self,
         index: usize,
-        section: &mut Section,
+        section: &mut ObjectSection,
         at: &mut Relocation,
         origin: usize,
     ) -> Result<(), PruneError> {
@@ -478,8 +386,11 @@ impl<'a> Rewriter<'a> {
             at.symbol = Some(self.keep_symbol(old));
             return Ok(());
         };
-        let direct =
-            self.wish.direct && live::is_call(self.program, (self.number as usize, index), origin);
+        let place = SectionPlace {
+            unit: self.number,
+            section: index as u32,
+        };
+        let direct = self.wish.direct && live::is_call(self.program, place, origin);
         if let Some(name) = self.replaced_by(spot, direct)? {
             at.symbol = Some(self.symbol_named(&name));
             return self.point_at(section, at, |base, _| base);
@@ -491,27 +402,30 @@ impl<'a> Rewriter<'a> {
             Some((owner, symbol)) => (owner, symbol),
             None => return Ok(()),
         };
-        let of_section = symbol.kind == abi::STT_SECTION;
-        at.symbol = Some(match owner == self.number {
-            true => self.keep_symbol(old),
-            false => self.symbol_named(&symbol.name),
+        let of_section = symbol.kind == elf::STT_SECTION;
+        at.symbol = Some(if owner == self.number {
+            self.keep_symbol(old)
+        } else {
+            self.symbol_named(&symbol.name)
         });
         if of_section && self.unit.sections[spot.section as usize].cut == Cut::Compact {
             let missing = self.wrong(section, at, "refers to what is gone");
             let new = self
                 .new_offset(spot.section as usize, spot.offset)
                 .ok_or(missing)?;
-            return self.point_at(section, at, |_, addend| addend + new - spot.offset);
+            return self.point_at(section, at, |_, addend| {
+                addend.saturating_add(new).saturating_sub(spot.offset)
+            });
         }
         Ok(())
     }
 
     /// The symbol of what stands in the place of a function.
     fn replaced_by(&self, spot: Spot, direct: bool) -> Result<Option<String>, PruneError> {
-        if self.program.pieces[spot.piece as usize].role != Role::Code {
+        if self.program.pieces[spot.piece as usize].role != PieceRole::Code {
             return Ok(None);
         }
-        let Some(mut function) = self.live.function_at(self.program, spot) else {
+        let Some(mut function) = live::function_at(self.program, spot) else {
             return Ok(None);
         };
         let redirected = self.live.redirects.get(&function).copied();
@@ -544,7 +458,7 @@ impl<'a> Rewriter<'a> {
     /// symbol and what it was.
     fn point_at(
         &self,
-        section: &mut Section,
+        section: &mut ObjectSection,
         at: &mut Relocation,
         new: impl Fn(i64, i64) -> i64,
     ) -> Result<(), PruneError> {
@@ -564,7 +478,7 @@ impl<'a> Rewriter<'a> {
         written.ok_or(outside)
     }
 
-    fn wrong(&self, section: &Section, at: &Relocation, why: &'static str) -> PruneError {
+    fn wrong(&self, section: &ObjectSection, at: &Relocation, why: &'static str) -> PruneError {
         PruneError::Relocation {
             object: self.unit.name.clone(),
             section: section.name.clone(),
@@ -573,15 +487,4 @@ impl<'a> Rewriter<'a> {
             why,
         }
     }
-}
-
-/// Instructions that do nothing, and at the end a trap.
-fn fill(data: &mut Vec<u8>, length: usize, trap: &arch::TrapCode) {
-    let code = match length >= trap.code.len() {
-        true => trap.code,
-        false => &trap.code[trap.call as usize..],
-    };
-    let nothing = trap.nothing.iter().cycle();
-    data.extend(nothing.take(length - code.len()));
-    data.extend(code);
 }

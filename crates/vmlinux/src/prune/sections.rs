@@ -5,7 +5,9 @@
 //! The names are those of `include/asm-generic/vmlinux.lds.h`, of
 //! `arch/x86/kernel/vmlinux.lds.S` and of `arch/arm/include/asm/vmlinux.lds.h`.
 
-use crate::relocatable::{Section, abi};
+use object::elf;
+
+use crate::relocatable::ObjectSection;
 
 /// What a section is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,14 +190,14 @@ fn matches(pattern: &str, name: &str) -> bool {
 }
 
 /// What a section is; `None` when it isn't known.
-pub fn kind(section: &Section) -> Option<Kind> {
+pub fn kind(section: &ObjectSection) -> Option<Kind> {
     if let Some(kind @ Kind::Attributes) = kind_by_name(&section.name) {
         return Some(kind);
     }
-    if !section.has(abi::SHF_ALLOC) {
+    if !section.has(elf::SHF_ALLOC) {
         return Some(Kind::Discarded);
     }
-    let unknown = abi::SHF_TLS | abi::SHF_COMPRESSED | abi::SHF_GROUP;
+    let unknown = elf::SHF_TLS | elf::SHF_COMPRESSED | elf::SHF_GROUP;
     if section.has(unknown) {
         return None;
     }
@@ -204,8 +206,8 @@ pub fn kind(section: &Section) -> Option<Kind> {
         .find(|(pattern, _)| matches(pattern, &section.name));
     let kind = known.map(|(_, kind)| *kind);
     match kind {
-        Some(Kind::Data) if section.has(abi::SHF_MERGE) => Some(Kind::Merged),
-        Some(Kind::Code | Kind::SharedCode) if !section.has(abi::SHF_EXECINSTR) => None,
+        Some(Kind::Data) if section.has(elf::SHF_MERGE) => Some(Kind::Merged),
+        Some(Kind::Code | Kind::SharedCode) if !section.has(elf::SHF_EXECINSTR) => None,
         // Nothing of a size of 0 can be of an unknown kind: assembler files
         // open sections and leave them.
         None if section.size == 0 => Some(Kind::Discarded),
@@ -227,9 +229,9 @@ pub(crate) fn kind_by_name(name: &str) -> Option<Kind> {
 /// Without CONFIG_LD_DEAD_CODE_DATA_ELIMINATION it doesn't fold what
 /// `-ffunction-sections` and `-fdata-sections` make. Names with two dots, such
 /// as `.data..read_mostly`, are the kernel's own.
-pub fn output_name(section: &Section) -> &str {
+pub fn output_name(section: &ObjectSection) -> &str {
     let name = section.name.as_str();
-    if section.has(abi::SHF_MERGE) {
+    if section.has(elf::SHF_MERGE) {
         return name;
     }
     if name == ".text.fixup" || name == ".text.startup" || name == ".text.exit" {

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget, SectionFlags, elf};
 
+use super::function::FunctionIndex;
+use super::handler::{TRAP_HANDLER, TRAPS_END, TRAPS_START};
+use super::program::Program;
+use super::pruned::{Output, Pruned};
 use super::sections::{self, Entry, Kind, Lives};
-use super::{FunctionIndex, Output, Program, Pruned, TRAP_HANDLER, TRAPS_END, TRAPS_START};
 
 /// What was found to be true.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -162,13 +165,13 @@ fn bytes_add_up(pruned: &Pruned, files: &[(&Output, object::File)]) -> Result<()
             }
         }
     }
-    match found == said {
-        true => Ok(()),
-        false => Err(VerifyError::Broken {
-            object: "the output".to_owned(),
-            what: format!("{found} bytes are loaded, and the report says {said}"),
-        }),
+    if found == said {
+        return Ok(());
     }
+    Err(VerifyError::Broken {
+        object: "the output".to_owned(),
+        what: format!("{found} bytes are loaded, and the report says {said}"),
+    })
 }
 
 fn read(output: &Output, error: &object::Error) -> VerifyError {
@@ -280,11 +283,11 @@ fn traps_call_the_handler(
                 ));
             }
             seen.insert(index);
-            match trap.in_place {
-                true => verified.in_place += 1,
-                false => {
-                    (verified.traps, together) = (verified.traps + 1, together + symbol.size())
-                }
+            if trap.in_place {
+                verified.in_place += 1;
+            } else {
+                verified.traps += 1;
+                together += symbol.size();
             }
         }
         if let (Some(start), Some(end)) = bounds

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Object, Place, Relocation, Section, Symbol, Target, abi};
+use object::elf;
+
+use super::header::SectionHeader;
+use super::model::{Object, ObjectSection, ObjectSymbol, Place, Relocation, Target};
 
 /// Why bytes can't be read as a relocatable object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,18 +34,15 @@ pub enum ReadError {
     },
 }
 
-/// A section header as it stands in the file.
-struct Header {
-    name: u32,
-    kind: u32,
-    flags: u64,
-    offset: u64,
-    size: u64,
-    link: u32,
-    info: u32,
-    align: u64,
-    entry_size: u64,
-}
+/// Sections that are read into values of their own and written anew.
+const REWRITTEN: &[elf::SectionType] = &[
+    elf::SHT_NULL,
+    elf::SHT_SYMTAB,
+    elf::SHT_STRTAB,
+    elf::SHT_RELA,
+    elf::SHT_REL,
+    elf::SHT_SYMTAB_SHNDX,
+];
 
 /// Takes fields of the file one after the other.
 struct Fields<'a> {
@@ -70,14 +70,14 @@ impl Fields<'_> {
 impl Object {
     /// Reads a relocatable object file.
     pub fn read(file: &[u8]) -> Result<Object, ReadError> {
-        Reader::new(file)?.object()
+        ObjectReader::new(file)?.object()
     }
 }
 
-struct Reader<'a> {
+struct ObjectReader<'a> {
     file: &'a [u8],
     target: Target,
-    headers: Vec<Header>,
+    headers: Vec<SectionHeader>,
     names: &'a [u8],
     /// From the file's section numbers to indexes of [`Object::sections`].
     places: HashMap<usize, usize>,
@@ -106,8 +106,8 @@ fn text(table: &[u8], at: u32) -> Result<String, ReadError> {
     Ok(String::from_utf8_lossy(&from[..end]).into_owned())
 }
 
-impl<'a> Reader<'a> {
-    fn new(file: &'a [u8]) -> Result<Reader<'a>, ReadError> {
+impl<'a> ObjectReader<'a> {
+    fn new(file: &'a [u8]) -> Result<ObjectReader<'a>, ReadError> {
         let ident = file.get(..16).ok_or(ReadError::NotRelocatable)?;
         let known =
             ident.starts_with(b"\x7fELF") && matches!(ident[4], 1 | 2) && matches!(ident[5], 1 | 2);
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
             is_64: ident[4] == 2,
             big_endian: ident[5] == 2,
             os_abi: ident[7],
-            machine: 0,
+            machine: elf::EM_NONE,
             flags: 0,
         };
         let rest = slice(
@@ -132,7 +132,7 @@ impl<'a> Reader<'a> {
             bytes: rest,
         };
         let kind = fields.next(2);
-        target.machine = fields.next(2) as u16;
+        target.machine = elf::Machine(fields.next(2) as u16);
         let _version = fields.next(4);
         let _entry = fields.word();
         let _segments = fields.word();
@@ -142,13 +142,13 @@ impl<'a> Reader<'a> {
         let header_size = fields.next(2);
         let count = fields.next(2);
         let names = fields.next(2);
-        if kind != 1 || header_size != if target.is_64 { 64 } else { 40 } {
+        if kind != u64::from(elf::ET_REL.0) || header_size != if target.is_64 { 64 } else { 40 } {
             return Err(ReadError::NotRelocatable);
         }
         let headers = headers(file, target, table, header_size, count)?;
         // With more sections than fit, the numbers stand in the null section.
-        let names = match names as u16 {
-            abi::SHN_XINDEX => headers.first().map_or(0, |h| u64::from(h.link)),
+        let names = match elf::SymbolSection(names as u16) {
+            elf::SHN_XINDEX => headers.first().map_or(0, |h| u64::from(h.link)),
             _ => names,
         };
         let names = headers.get(names as usize).ok_or(ReadError::Missing {
@@ -156,7 +156,7 @@ impl<'a> Reader<'a> {
             number: names,
         })?;
         let names = slice(file, names.offset, names.size, "the table of section names")?;
-        Ok(Reader {
+        Ok(ObjectReader {
             file,
             target,
             headers,
@@ -177,25 +177,18 @@ impl<'a> Reader<'a> {
         Ok(object)
     }
 
-    fn sections(&mut self) -> Result<Vec<Section>, ReadError> {
+    fn sections(&mut self) -> Result<Vec<ObjectSection>, ReadError> {
         let mut sections = Vec::with_capacity(self.headers.len());
         for (number, header) in self.headers.iter().enumerate() {
-            let tables = [
-                abi::SHT_NULL,
-                abi::SHT_SYMTAB,
-                abi::SHT_STRTAB,
-                abi::SHT_RELA,
-            ];
-            let more = [abi::SHT_REL, abi::SHT_SYMTAB_SHNDX];
-            if tables.contains(&header.kind) || more.contains(&header.kind) {
+            if REWRITTEN.contains(&header.kind) {
                 continue;
             }
             let data = match header.kind {
-                abi::SHT_NOBITS => Vec::new(),
+                elf::SHT_NOBITS => Vec::new(),
                 _ => slice(self.file, header.offset, header.size, "a section")?.to_vec(),
             };
             self.places.insert(number, sections.len());
-            sections.push(Section {
+            sections.push(ObjectSection {
                 name: text(self.names, header.name)?,
                 kind: header.kind,
                 flags: header.flags,
@@ -209,7 +202,7 @@ impl<'a> Reader<'a> {
             });
         }
         for (number, header) in self.headers.iter().enumerate() {
-            if header.flags & abi::SHF_LINK_ORDER == 0 {
+            if (header.flags & elf::SHF_LINK_ORDER).0 == 0 {
                 continue;
             }
             if let Some(place) = self.places.get(&number) {
@@ -230,13 +223,13 @@ impl<'a> Reader<'a> {
     }
 
     /// The symbols, and from the file's symbol numbers to their indexes.
-    fn symbols(&self) -> Result<(Vec<Symbol>, Vec<Option<usize>>), ReadError> {
+    fn symbols(&self) -> Result<(Vec<ObjectSymbol>, Vec<Option<usize>>), ReadError> {
         let tables = || self.headers.iter().enumerate();
-        let Some((number, table)) = tables().find(|(_, h)| h.kind == abi::SHT_SYMTAB) else {
+        let Some((number, table)) = tables().find(|(_, h)| h.kind == elf::SHT_SYMTAB) else {
             return Ok((Vec::new(), Vec::new()));
         };
         let extended = tables()
-            .find(|(_, h)| h.kind == abi::SHT_SYMTAB_SHNDX && h.link as usize == number)
+            .find(|(_, h)| h.kind == elf::SHT_SYMTAB_SHNDX && h.link as usize == number)
             .map(|(_, h)| slice(self.file, h.offset, h.size, "the extended section indexes"))
             .transpose()?;
         let strings = self
@@ -272,7 +265,7 @@ impl<'a> Reader<'a> {
         bytes: &[u8],
         strings: &[u8],
         wide: Option<u64>,
-    ) -> Result<Option<Symbol>, ReadError> {
+    ) -> Result<Option<ObjectSymbol>, ReadError> {
         let mut fields = Fields {
             target: self.target,
             bytes,
@@ -286,52 +279,53 @@ impl<'a> Reader<'a> {
             (value, size) = (fields.next(4), fields.next(4));
             (info, other, section) = (fields.next(1), fields.next(1), fields.next(2));
         }
-        let place = match section as u16 {
-            abi::SHN_UNDEF => Place::Undefined,
-            abi::SHN_ABS => Place::Absolute,
-            abi::SHN_COMMON => Place::Common,
-            number => {
-                let number = match number {
-                    abi::SHN_XINDEX => {
-                        wide.ok_or(ReadError::Outside("an extended section index"))?
-                    }
-                    _ if number >= abi::SHN_LORESERVE => {
-                        return Err(ReadError::Missing {
-                            what: "a section",
-                            number: section,
-                        });
-                    }
-                    _ => section,
-                };
-                match self.place(number) {
-                    Ok(place) => Place::Section(place),
-                    // Section symbols of tables that are written anew.
-                    Err(_) if (number as usize) < self.headers.len() => return Ok(None),
-                    Err(error) => return Err(error),
-                }
-            }
+        let Some(place) = self.place_of(section, wide)? else {
+            return Ok(None);
         };
-        let kind = (info & 15) as u8;
+        let kind = elf::SymbolType((info & 15) as u8);
         let mut name = text(strings, name)?;
-        if kind == abi::STT_SECTION {
+        if kind == elf::STT_SECTION {
             name.clear();
         }
-        Ok(Some(Symbol {
+        Ok(Some(ObjectSymbol {
             name,
             value,
             size,
-            binding: (info >> 4) as u8,
+            binding: elf::SymbolBind((info >> 4) as u8),
             kind,
             other: other as u8,
             place,
         }))
     }
 
+    /// Where a symbol is defined, by `st_shndx` and its extended index; nothing
+    /// for the section symbols of tables that are written anew.
+    fn place_of(&self, section: u64, wide: Option<u64>) -> Result<Option<Place>, ReadError> {
+        let number = match elf::SymbolSection(section as u16) {
+            elf::SHN_UNDEF => return Ok(Some(Place::Undefined)),
+            elf::SHN_ABS => return Ok(Some(Place::Absolute)),
+            elf::SHN_COMMON => return Ok(Some(Place::Common)),
+            elf::SHN_XINDEX => wide.ok_or(ReadError::Outside("an extended section index"))?,
+            reserved if reserved.0 >= elf::SHN_LORESERVE => {
+                return Err(ReadError::Missing {
+                    what: "a section",
+                    number: section,
+                });
+            }
+            _ => section,
+        };
+        match self.place(number) {
+            Ok(place) => Ok(Some(Place::Section(place))),
+            Err(_) if (number as usize) < self.headers.len() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     fn relocations(&self, object: &mut Object, numbers: &[Option<usize>]) -> Result<(), ReadError> {
         for header in &self.headers {
             let explicit = match header.kind {
-                abi::SHT_RELA => true,
-                abi::SHT_REL => false,
+                elf::SHT_RELA => true,
+                elf::SHT_REL => false,
                 _ => continue,
             };
             let section = &mut object.sections[self.place(u64::from(header.info))?];
@@ -374,13 +368,11 @@ impl<'a> Reader<'a> {
         };
         let (offset, info) = (fields.word(), fields.word());
         let addend = if explicit { fields.word() } else { 0 };
-        let (number, kind, addend) = match self.target.is_64 {
-            true => (info >> 32, info as u32, addend as i64),
-            false => (
-                info >> 8,
-                (info & 0xff) as u32,
-                i64::from(addend as u32 as i32),
-            ),
+        let (number, kind, addend) = if self.target.is_64 {
+            (info >> 32, info as u32, addend as i64)
+        } else {
+            let addend = i64::from(addend as u32 as i32);
+            (info >> 8, (info & 0xff) as u32, addend)
         };
         let missing = ReadError::Missing {
             what: "a symbol",
@@ -398,7 +390,7 @@ impl<'a> Reader<'a> {
         };
         Ok(Relocation {
             offset,
-            kind,
+            kind: elf::RelocationType(kind),
             symbol,
             addend,
         })
@@ -411,8 +403,8 @@ fn headers(
     table: u64,
     header_size: u64,
     count: u64,
-) -> Result<Vec<Header>, ReadError> {
-    let header = |number: u64| -> Result<Header, ReadError> {
+) -> Result<Vec<SectionHeader>, ReadError> {
+    let header = |number: u64| -> Result<SectionHeader, ReadError> {
         let at = number
             .checked_mul(header_size)
             .and_then(|n| n.checked_add(table));
@@ -423,10 +415,10 @@ fn headers(
         let (_address, offset, size) = (fields.word(), fields.word(), fields.word());
         let (link, info) = (fields.half_word(), fields.half_word());
         let (align, entry_size) = (fields.word(), fields.word());
-        Ok(Header {
+        Ok(SectionHeader {
             name,
-            kind,
-            flags,
+            kind: elf::SectionType(kind),
+            flags: elf::SectionFlags(flags),
             offset,
             size,
             link,

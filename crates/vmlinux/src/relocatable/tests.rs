@@ -1,4 +1,5 @@
 use super::*;
+use object::elf;
 use proptest::prelude::*;
 
 fn target() -> impl Strategy<Value = Target> {
@@ -6,18 +7,18 @@ fn target() -> impl Strategy<Value = Target> {
         is_64,
         big_endian,
         os_abi,
-        machine: abi::EM_386,
+        machine: elf::EM_386,
         flags: 5,
     })
 }
 
-fn section() -> impl Strategy<Value = Section> {
+fn section() -> impl Strategy<Value = ObjectSection> {
     let data = proptest::collection::vec(any::<u8>(), 8..40);
     ("[.a-z]{1,12}", 0u32..4, any::<bool>(), data).prop_map(|(name, align, explicit, data)| {
-        Section {
+        ObjectSection {
             name,
-            kind: abi::SHT_PROGBITS,
-            flags: abi::SHF_ALLOC,
+            kind: elf::SHT_PROGBITS,
+            flags: elf::SHF_ALLOC,
             align: 1 << align,
             entry_size: 0,
             linked: None,
@@ -39,14 +40,14 @@ fn object() -> impl Strategy<Value = Object> {
     );
     (target(), sections, symbols, relocations).prop_map(
         |(target, mut sections, symbols, relocations)| {
-            let mut symbols: Vec<Symbol> = symbols
+            let mut symbols: Vec<ObjectSymbol> = symbols
                 .into_iter()
-                .map(|(name, binding, value, at)| Symbol {
+                .map(|(name, binding, value, at)| ObjectSymbol {
                     name,
                     value: u64::from(value),
                     size: 4,
-                    binding,
-                    kind: abi::STT_FUNC,
+                    binding: elf::SymbolBind(binding),
+                    kind: elf::STT_FUNC,
                     other: 0,
                     place: match usize::from(at) % (sections.len() + 1) {
                         0 => Place::Undefined,
@@ -54,7 +55,7 @@ fn object() -> impl Strategy<Value = Object> {
                     },
                 })
                 .collect();
-            symbols.sort_by_key(Symbol::is_global);
+            symbols.sort_by_key(ObjectSymbol::is_global);
             for (at, symbol, offset, addend) in relocations {
                 let at = at % sections.len();
                 let section = &mut sections[at];
@@ -66,7 +67,7 @@ fn object() -> impl Strategy<Value = Object> {
                 let symbol = Some(symbol % symbols.len());
                 section.relocations.push(Relocation {
                     offset,
-                    kind: 1,
+                    kind: elf::R_386_32,
                     symbol,
                     addend,
                 });
@@ -102,10 +103,10 @@ proptest! {
 
 #[test]
 fn seventy_thousand_sections_need_extended_indexes_and_get_them() {
-    let section = Section {
+    let section = ObjectSection {
         name: ".data.x".to_owned(),
-        kind: abi::SHT_PROGBITS,
-        flags: abi::SHF_ALLOC,
+        kind: elf::SHT_PROGBITS,
+        flags: elf::SHF_ALLOC,
         align: 1,
         entry_size: 0,
         linked: None,
@@ -114,12 +115,12 @@ fn seventy_thousand_sections_need_extended_indexes_and_get_them() {
         relocations: Vec::new(),
         explicit_addends: false,
     };
-    let symbol = |place| Symbol {
+    let symbol = |place| ObjectSymbol {
         name: format!("s{place}"),
         value: 0,
         size: 1,
-        binding: abi::STB_GLOBAL,
-        kind: abi::STT_OBJECT,
+        binding: elf::STB_GLOBAL,
+        kind: elf::STT_OBJECT,
         other: 0,
         place: Place::Section(place),
     };
@@ -127,7 +128,7 @@ fn seventy_thousand_sections_need_extended_indexes_and_get_them() {
         is_64: false,
         big_endian: false,
         os_abi: 0,
-        machine: abi::EM_386,
+        machine: elf::EM_386,
         flags: 0,
     };
     let object = Object {

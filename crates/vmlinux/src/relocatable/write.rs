@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::{Object, Place, Section, Symbol, Target, abi};
+use object::elf;
+
+use super::header::SectionHeader;
+use super::model::{Object, ObjectSection, ObjectSymbol, Place, Target};
 
 /// A table of strings under construction; equal strings share a place.
 struct Strings {
@@ -33,30 +36,16 @@ impl Strings {
     }
 }
 
-/// One section header.
-#[derive(Default)]
-struct Header {
-    name: u32,
-    kind: u32,
-    flags: u64,
-    offset: u64,
-    size: u64,
-    link: u32,
-    info: u32,
-    align: u64,
-    entry_size: u64,
-}
-
 impl Object {
     /// Writes the file.
     ///
     /// Local symbols come before global ones, as the format demands; their
     /// order is otherwise that of [`Object::symbols`].
     pub fn write(&self) -> Vec<u8> {
-        let mut writer = Writer {
+        let mut writer = ObjectWriter {
             target: self.target,
             out: vec![0; if self.target.is_64 { 64 } else { 52 }],
-            headers: vec![Header::default()],
+            headers: vec![SectionHeader::default()],
             names: Strings::new(),
         };
         writer.object(self);
@@ -64,14 +53,14 @@ impl Object {
     }
 }
 
-struct Writer {
+struct ObjectWriter {
     target: Target,
     out: Vec<u8>,
-    headers: Vec<Header>,
+    headers: Vec<SectionHeader>,
     names: Strings,
 }
 
-impl Writer {
+impl ObjectWriter {
     fn number(&mut self, number: u64, width: usize) {
         self.target.put(&mut self.out, number, width);
     }
@@ -113,10 +102,10 @@ impl Writer {
         self.finish();
     }
 
-    fn section(&mut self, section: &Section) {
+    fn section(&mut self, section: &ObjectSection) {
         let offset = self.align(section.align);
         self.out.extend(&section.data);
-        let header = Header {
+        let header = SectionHeader {
             name: self.names.add(&section.name),
             kind: section.kind,
             flags: section.flags,
@@ -130,30 +119,38 @@ impl Writer {
         self.headers.push(header);
     }
 
-    fn relocations(&mut self, section: &Section, number: usize, table: usize, numbers: &[u64]) {
+    fn relocations(
+        &mut self,
+        section: &ObjectSection,
+        number: usize,
+        table: usize,
+        numbers: &[u64],
+    ) {
         let word = self.target.word();
         let explicit = section.explicit_addends;
         let offset = self.align(word);
         for relocation in &section.relocations {
             let symbol = relocation.symbol.map_or(0, |index| numbers[index]);
             self.word(relocation.offset);
-            self.word(match self.target.is_64 {
-                true => (symbol << 32) | u64::from(relocation.kind),
-                false => (symbol << 8) | u64::from(relocation.kind & 0xff),
+            let kind = u64::from(relocation.kind.0);
+            self.word(if self.target.is_64 {
+                (symbol << 32) | kind
+            } else {
+                (symbol << 8) | (kind & 0xff)
             });
             if explicit {
                 self.word(relocation.addend as u64);
             }
         }
         let name = if explicit { ".rela" } else { ".rel" };
-        self.headers.push(Header {
+        self.headers.push(SectionHeader {
             name: self.names.add(&format!("{name}{}", section.name)),
             kind: if explicit {
-                abi::SHT_RELA
+                elf::SHT_RELA
             } else {
-                abi::SHT_REL
+                elf::SHT_REL
             },
-            flags: abi::SHF_INFO_LINK,
+            flags: elf::SHF_INFO_LINK,
             offset,
             size: self.out.len() as u64 - offset,
             link: table as u32,
@@ -176,16 +173,16 @@ impl Writer {
         }
         let size = self.out.len() as u64 - offset;
         let wide = extended.iter().any(|number| *number != 0);
-        self.headers.push(Header {
+        self.headers.push(SectionHeader {
             name: self.names.add(".symtab"),
-            kind: abi::SHT_SYMTAB,
+            kind: elf::SHT_SYMTAB,
             offset,
             size,
             link: number as u32 + 1,
             info: locals as u32 + 1,
             align: word,
             entry_size,
-            ..Header::default()
+            ..SectionHeader::default()
         });
         self.strings(".strtab", &strings.bytes);
         if wide {
@@ -193,30 +190,30 @@ impl Writer {
             for section in &extended {
                 self.number(u64::from(*section), 4);
             }
-            self.headers.push(Header {
+            self.headers.push(SectionHeader {
                 name: self.names.add(".symtab_shndx"),
-                kind: abi::SHT_SYMTAB_SHNDX,
+                kind: elf::SHT_SYMTAB_SHNDX,
                 offset,
                 size: self.out.len() as u64 - offset,
                 link: number as u32,
                 align: 4,
                 entry_size: 4,
-                ..Header::default()
+                ..SectionHeader::default()
             });
         }
     }
 
     /// Writes a symbol and gives its section's number if that doesn't fit.
-    fn symbol(&mut self, symbol: &Symbol, strings: &mut Strings) -> u32 {
+    fn symbol(&mut self, symbol: &ObjectSymbol, strings: &mut Strings) -> u32 {
         let name = u64::from(strings.add(&symbol.name));
-        let info = u64::from((symbol.binding << 4) | (symbol.kind & 15));
+        let info = u64::from((symbol.binding.0 << 4) | (symbol.kind.0 & 15));
         let (section, wide) = match symbol.place {
-            Place::Undefined => (abi::SHN_UNDEF, 0),
-            Place::Absolute => (abi::SHN_ABS, 0),
-            Place::Common => (abi::SHN_COMMON, 0),
+            Place::Undefined => (elf::SHN_UNDEF, 0),
+            Place::Absolute => (elf::SHN_ABS, 0),
+            Place::Common => (elf::SHN_COMMON, 0),
             Place::Section(index) => match u16::try_from(index + 1) {
-                Ok(number) if number < abi::SHN_LORESERVE => (number, 0),
-                _ => (abi::SHN_XINDEX, index as u32 + 1),
+                Ok(number) if number < elf::SHN_LORESERVE => (elf::SymbolSection(number), 0),
+                _ => (elf::SHN_XINDEX, index as u32 + 1),
             },
         };
         self.number(name, 4);
@@ -226,7 +223,7 @@ impl Writer {
         }
         self.number(info, 1);
         self.number(u64::from(symbol.other), 1);
-        self.number(u64::from(section), 2);
+        self.number(u64::from(section.0), 2);
         if self.target.is_64 {
             self.number(symbol.value, 8);
             self.number(symbol.size, 8);
@@ -237,13 +234,13 @@ impl Writer {
     fn strings(&mut self, name: &str, bytes: &[u8]) {
         let offset = self.out.len() as u64;
         self.out.extend(bytes);
-        let header = Header {
+        let header = SectionHeader {
             name: self.names.add(name),
-            kind: abi::SHT_STRTAB,
+            kind: elf::SHT_STRTAB,
             offset,
             size: bytes.len() as u64,
             align: 1,
-            ..Header::default()
+            ..SectionHeader::default()
         };
         self.headers.push(header);
     }
@@ -257,7 +254,7 @@ impl Writer {
         let table = self.align(8);
         let count = self.headers.len();
         // With more sections than fit, the numbers stand in the null section.
-        let wide = count >= usize::from(abi::SHN_LORESERVE);
+        let wide = count >= usize::from(elf::SHN_LORESERVE);
         if wide {
             self.headers[0].size = count as u64;
             self.headers[0].link = names as u32;
@@ -269,17 +266,21 @@ impl Writer {
         self.file_header(
             table,
             if wide { 0 } else { count },
-            if wide { 0xffff } else { names },
+            if wide {
+                usize::from(elf::SHN_XINDEX.0)
+            } else {
+                names
+            },
         );
         let length = self.out.len();
         rest[..length].copy_from_slice(&self.out);
         self.out = rest;
     }
 
-    fn header(&mut self, header: &Header) {
+    fn header(&mut self, header: &SectionHeader) {
         self.number(u64::from(header.name), 4);
-        self.number(u64::from(header.kind), 4);
-        self.word(header.flags);
+        self.number(u64::from(header.kind.0), 4);
+        self.word(header.flags.0);
         self.word(0);
         self.word(header.offset);
         self.word(header.size);
@@ -295,8 +296,8 @@ impl Writer {
         self.out
             .extend([0x7f, b'E', b'L', b'F', class, order, 1, target.os_abi]);
         self.out.extend([0; 8]);
-        self.number(1, 2);
-        self.number(u64::from(target.machine), 2);
+        self.number(u64::from(elf::ET_REL.0), 2);
+        self.number(u64::from(target.machine.0), 2);
         self.number(1, 4);
         self.word(0);
         self.word(0);
@@ -312,7 +313,7 @@ impl Writer {
 }
 
 /// The symbols' indexes in the order of the file, and how many are local.
-fn symbol_order(symbols: &[Symbol]) -> (Vec<usize>, usize) {
+fn symbol_order(symbols: &[ObjectSymbol]) -> (Vec<usize>, usize) {
     let (mut order, global): (Vec<usize>, Vec<usize>) =
         (0..symbols.len()).partition(|i| !symbols[*i].is_global());
     let locals = order.len();

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use super::function::FunctionIndex;
 use super::live::{self, Live};
-use super::pieces::Role;
+use super::piece::{Piece, PieceRole};
 use super::program::{Program, Spot};
 use super::sections::Lives;
-use super::{FunctionIndex, Verdict, Wish};
+use super::wish::{Verdict, Wish};
 
 /// The functions' references to each other.
 #[derive(Debug)]
@@ -33,9 +34,8 @@ impl Graph {
     /// The same graph after some functions have been replaced by another: who
     /// calls one of them calls that.
     pub fn redirected(&self, from: &BTreeSet<FunctionIndex>, to: FunctionIndex) -> Graph {
-        let meant = |callee: &FunctionIndex| match from.contains(callee) {
-            true => to,
-            false => *callee,
+        let meant = |callee: &FunctionIndex| {
+            if from.contains(callee) { to } else { *callee }
         };
         let meant_by_all = |lists: &[Vec<FunctionIndex>]| {
             let lists = lists.iter().map(|list| {
@@ -82,66 +82,26 @@ impl Graph {
 impl Program {
     /// The call graph.
     pub fn graph(&self) -> Graph {
-        let mut callees = vec![BTreeSet::new(); self.functions.len()];
-        let mut handed = vec![BTreeSet::new(); self.functions.len()];
-        let mut taken = BTreeSet::new();
-        let finder = Live {
-            pieces: Vec::new(),
-            trapped: Vec::new(),
-            called: Vec::new(),
-            forced: Vec::new(),
-            redirects: Default::default(),
-            gaps: Default::default(),
-        };
-        let target = |spot: Spot| {
-            let code = self.pieces[spot.piece as usize].role == Role::Code;
-            code.then(|| finder.function_at(self, spot))
-                .flatten()
-                .map(FunctionIndex)
+        let mut builder = Builder {
+            program: self,
+            callees: vec![BTreeSet::new(); self.functions.len()],
+            handed: vec![BTreeSet::new(); self.functions.len()],
+            taken: BTreeSet::new(),
         };
         let resolved = live::resolved_branches(self);
         for (number, piece) in self.pieces.iter().enumerate() {
             // What says something about an instruction doesn't call it.
-            if matches!(piece.role, Role::Entry(Lives::WithKey) | Role::Linked) {
+            if matches!(
+                piece.role,
+                PieceRole::Entry(Lives::WithKey) | PieceRole::Linked
+            ) {
                 continue;
             }
-            let facts = &self.units[piece.unit as usize].sections[piece.section as usize];
-            for at in piece.relocations.clone().map(|at| at as usize) {
-                let Some(function) = facts.references.get(at).copied().flatten().and_then(target)
-                else {
-                    continue;
-                };
-                if live::is_branch(self, piece, at) {
-                    for caller in live::functions_of(piece) {
-                        callees[caller.0 as usize].insert(function);
-                    }
-                } else if !piece.functions.contains(&function.0) {
-                    taken.insert(function);
-                    for giver in live::functions_of(piece) {
-                        handed[giver.0 as usize].insert(function);
-                    }
-                }
-            }
-            for function in resolved
-                .get(&(number as u32))
-                .into_iter()
-                .flatten()
-                .filter_map(|s| target(*s))
-            {
-                for caller in live::functions_of(piece) {
-                    callees[caller.0 as usize].insert(function);
-                }
-            }
+            builder.references(piece);
+            let resolved = resolved.get(&(number as u32)).into_iter().flatten();
+            builder.branches(piece, resolved.copied());
         }
-        let sorted = |sets: Vec<BTreeSet<FunctionIndex>>| {
-            let lists = sets.into_iter().map(|set| set.into_iter().collect());
-            lists.collect()
-        };
-        Graph {
-            callees: sorted(callees),
-            handed: sorted(handed),
-            taken,
-        }
+        builder.finish()
     }
 
     /// Everything that some functions can reach over calls, addresses taken,
@@ -178,5 +138,69 @@ impl Program {
         stays
             .map(|(index, _)| FunctionIndex(index as u32))
             .collect()
+    }
+}
+
+/// The graph under construction.
+struct Builder<'a> {
+    program: &'a Program,
+    callees: Vec<BTreeSet<FunctionIndex>>,
+    handed: Vec<BTreeSet<FunctionIndex>>,
+    taken: BTreeSet<FunctionIndex>,
+}
+
+impl Builder<'_> {
+    /// The function that a reference means, if it is one to code.
+    fn target(&self, spot: Spot) -> Option<FunctionIndex> {
+        let code = self.program.pieces[spot.piece as usize].role == PieceRole::Code;
+        code.then(|| live::function_at(self.program, spot))
+            .flatten()
+            .map(FunctionIndex)
+    }
+
+    /// What the relocations of a piece refer to.
+    fn references(&mut self, piece: &Piece) {
+        let sections = &self.program.units[piece.unit as usize].sections;
+        let references = &sections[piece.section as usize].references;
+        for at in piece.relocations.clone().map(|at| at as usize) {
+            let spot = references.get(at).copied().flatten();
+            let Some(function) = spot.and_then(|spot| self.target(spot)) else {
+                continue;
+            };
+            if live::is_branch(self.program, piece, at) {
+                for caller in live::functions_of(piece) {
+                    self.callees[caller.0 as usize].insert(function);
+                }
+            } else if !piece.functions.contains(&function.0) {
+                self.taken.insert(function);
+                for giver in live::functions_of(piece) {
+                    self.handed[giver.0 as usize].insert(function);
+                }
+            }
+        }
+    }
+
+    /// Branches of a piece that the assembler has resolved.
+    fn branches(&mut self, piece: &Piece, spots: impl Iterator<Item = Spot>) {
+        for spot in spots {
+            let Some(function) = self.target(spot) else {
+                continue;
+            };
+            for caller in live::functions_of(piece) {
+                self.callees[caller.0 as usize].insert(function);
+            }
+        }
+    }
+
+    fn finish(self) -> Graph {
+        let sorted = |sets: Vec<BTreeSet<FunctionIndex>>| {
+            let lists = sets.into_iter().map(|set| set.into_iter().collect());
+            lists.collect()
+        };
+        Graph {
+            callees: sorted(self.callees),
+            handed: sorted(self.handed),
+            taken: self.taken,
+        }
     }
 }

@@ -1,13 +1,16 @@
 //! Pruning itself, and what is said about it.
 
+use std::collections::BTreeMap;
+
 use super::error::PruneError;
+use super::function::{FunctionIndex, Parts};
 use super::live::Live;
-use super::pieces::Cut;
+use super::piece::Cut;
 use super::program::Program;
-use super::sections::Kind;
-use super::{
-    Fate, FunctionIndex, KindBytes, Parts, Pruned, Report, Verdict, Wish, archive, rewrite,
-};
+use super::pruned::{Fate, KindBytes, Pruned, Report};
+use super::rewrite;
+use super::sections::{self, Kind};
+use super::wish::{Verdict, Wish};
 
 impl Program {
     /// Removes what the wish doesn't keep.
@@ -54,8 +57,8 @@ impl Program {
         gaps.map(|(index, parts)| (*index, parts.clone())).collect()
     }
 
-    fn bytes_by_kind(&self, live: &Live) -> std::collections::BTreeMap<String, KindBytes> {
-        let mut kinds = std::collections::BTreeMap::<String, KindBytes>::new();
+    fn bytes_by_kind(&self, live: &Live) -> BTreeMap<String, KindBytes> {
+        let mut kinds = BTreeMap::<String, KindBytes>::new();
         for (number, piece) in self.pieces.iter().enumerate() {
             let facts = &self.units[piece.unit as usize].sections[piece.section as usize];
             let section = &self.units[piece.unit as usize].object.sections[piece.section as usize];
@@ -68,7 +71,7 @@ impl Program {
                 Kind::Linked => "unwind tables",
                 Kind::Root => "roots",
                 Kind::Table(..) => section.name.as_str(),
-                Kind::Data => super::sections::output_name(section),
+                Kind::Data => sections::output_name(section),
             };
             let bytes = kinds.entry(name.to_owned()).or_default();
             bytes.before += piece.end - piece.start;
@@ -82,13 +85,5 @@ impl Program {
             }
         }
         kinds
-    }
-}
-
-impl Pruned {
-    /// One archive of all objects, to be linked with `--whole-archive` in the
-    /// place of all that went in.
-    pub fn archive(&self) -> Vec<u8> {
-        archive::archive(&self.objects)
     }
 }

@@ -1,55 +1,17 @@
-//! Cutting sections into pieces, each of which is kept or removed as one.
+//! Cutting sections into pieces.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
+use object::elf;
+
 use super::error::PruneError;
-use super::program::{Program, Unit};
+use super::function::RemovalUnit;
+use super::input::EntrySizes;
+use super::piece::{Cut, Piece, PieceRole};
+use super::program::{Program, SectionPlace, Spot, Unit};
 use super::sections::{Entry, Kind, Lives};
-use super::{EntrySizes, Unit as FunctionUnit};
-use crate::relocatable::{Section, abi};
-
-/// How a section is taken apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
-    /// Not at all.
-    Whole,
-    /// Pieces that go are filled: places within the section stay.
-    Filled,
-    /// Pieces that go are left out: what follows moves up.
-    Compact,
-}
-
-/// What is kept or removed as one.
-#[derive(Debug)]
-pub(super) struct Piece {
-    pub unit: u32,
-    pub section: u32,
-    pub start: u64,
-    pub end: u64,
-    pub role: Role,
-    /// Its relocations: a range of those of its section.
-    pub relocations: Range<u32>,
-    /// The functions that begin in it.
-    pub functions: Range<u32>,
-}
-
-/// What makes a piece stay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
-    /// Nothing is needed.
-    Root,
-    /// A reference, and the verdict on its functions.
-    Code,
-    /// A reference.
-    Data,
-    /// Any other piece of its section.
-    Filler,
-    /// An entry of a table.
-    Entry(Lives),
-    /// The section that its section is ordered with.
-    Linked,
-}
+use crate::relocatable::ObjectSection;
 
 /// Cuts all sections.
 pub(super) fn cut(program: &mut Program, sizes: &EntrySizes) -> Result<(), PruneError> {
@@ -58,11 +20,12 @@ pub(super) fn cut(program: &mut Program, sizes: &EntrySizes) -> Result<(), Prune
     for number in 0..program.units.len() {
         for index in 0..program.units[number].sections.len() {
             let from = functions;
-            while program
-                .places
-                .get(functions)
-                .is_some_and(|p| (p.unit as usize, p.section as usize) == (number, index))
-            {
+            let place = SectionPlace {
+                unit: number as u32,
+                section: index as u32,
+            };
+            let here = |spot: &Spot| spot.place() == place;
+            while program.places.get(functions).is_some_and(here) {
                 functions += 1;
             }
             let cutter = Cutter {
@@ -71,7 +34,7 @@ pub(super) fn cut(program: &mut Program, sizes: &EntrySizes) -> Result<(), Prune
                 section: &program.units[number].object.sections[index],
                 functions: from..functions,
             };
-            let starts = snippets.get(&(number as u32, index as u32));
+            let starts = snippets.get(&place);
             let (cut, parts) =
                 cutter.parts(program.units[number].sections[index].kind, sizes, starts)?;
             add(program, number, index, cut, parts, from..functions);
@@ -81,14 +44,14 @@ pub(super) fn cut(program: &mut Program, sizes: &EntrySizes) -> Result<(), Prune
 }
 
 /// A piece before it has its place among all.
-struct Part {
+struct UnplacedPiece {
     range: Range<u64>,
-    role: Role,
+    role: PieceRole,
 }
 
 /// Where something refers to sections of snippets.
-fn snippet_starts(program: &Program) -> HashMap<(u32, u32), BTreeSet<u64>> {
-    let mut starts: HashMap<(u32, u32), BTreeSet<u64>> = HashMap::new();
+fn snippet_starts(program: &Program) -> HashMap<SectionPlace, BTreeSet<u64>> {
+    let mut starts: HashMap<SectionPlace, BTreeSet<u64>> = HashMap::new();
     let references = program
         .units
         .iter()
@@ -97,10 +60,8 @@ fn snippet_starts(program: &Program) -> HashMap<(u32, u32), BTreeSet<u64>> {
     for spot in references.flatten() {
         let facts = &program.units[spot.unit as usize].sections[spot.section as usize];
         if facts.kind == Kind::Snippets && spot.offset >= 0 {
-            starts
-                .entry((spot.unit, spot.section))
-                .or_default()
-                .insert(spot.offset as u64);
+            let of_section = starts.entry(spot.place()).or_default();
+            of_section.insert(spot.offset as u64);
         }
     }
     starts
@@ -109,7 +70,7 @@ fn snippet_starts(program: &Program) -> HashMap<(u32, u32), BTreeSet<u64>> {
 struct Cutter<'a> {
     program: &'a Program,
     unit: &'a Unit,
-    section: &'a Section,
+    section: &'a ObjectSection,
     functions: Range<usize>,
 }
 
@@ -119,12 +80,12 @@ impl Cutter<'_> {
         kind: Kind,
         sizes: &EntrySizes,
         snippets: Option<&BTreeSet<u64>>,
-    ) -> Result<(Cut, Vec<Part>), PruneError> {
+    ) -> Result<(Cut, Vec<UnplacedPiece>), PruneError> {
         let size = self.section.size;
         let whole = |role| {
             (
                 Cut::Whole,
-                vec![Part {
+                vec![UnplacedPiece {
                     range: 0..size,
                     role,
                 }],
@@ -132,38 +93,38 @@ impl Cutter<'_> {
         };
         Ok(match kind {
             Kind::Discarded => (Cut::Whole, Vec::new()),
-            Kind::Code => whole(Role::Code),
-            Kind::Data => whole(Role::Data),
-            Kind::Root | Kind::Attributes => whole(Role::Root),
-            Kind::Linked => whole(Role::Linked),
+            Kind::Code => whole(PieceRole::Code),
+            Kind::Data => whole(PieceRole::Data),
+            Kind::Root | Kind::Attributes => whole(PieceRole::Root),
+            Kind::Linked => whole(PieceRole::Linked),
             Kind::SharedCode => match self.functions_apart() {
                 Some(parts) => (Cut::Filled, parts),
-                None => whole(Role::Code),
+                None => whole(PieceRole::Code),
             },
             Kind::Snippets => {
                 let starts = snippets.into_iter().flatten().copied();
                 let starts: BTreeSet<u64> = starts.filter(|s| *s < size).chain([0]).collect();
                 let ends = starts.iter().copied().skip(1).chain([size]);
-                let part = |(start, end)| Part {
+                let part = |(start, end)| UnplacedPiece {
                     range: start..end,
-                    role: Role::Data,
+                    role: PieceRole::Data,
                 };
                 (
                     Cut::Filled,
                     starts.iter().copied().zip(ends).map(part).collect(),
                 )
             }
-            Kind::Merged if self.section.has(abi::SHF_STRINGS) => (Cut::Compact, self.strings()?),
+            Kind::Merged if self.section.has(elf::SHF_STRINGS) => (Cut::Compact, self.strings()?),
             Kind::Merged => (
                 Cut::Compact,
-                self.entries(self.section.entry_size, Role::Data)?,
+                self.entries(self.section.entry_size, PieceRole::Data)?,
             ),
             Kind::Table(entry, lives) => {
                 let bytes = match entry {
                     Entry::Bytes(bytes) => bytes,
                     Entry::Structure(structure) => self.structure(structure, sizes)?,
                 };
-                let parts = self.entries(bytes, Role::Entry(lives))?;
+                let parts = self.entries(bytes, PieceRole::Entry(lives))?;
                 self.begin_with_code(&parts, lives)?;
                 (Cut::Compact, parts)
             }
@@ -190,7 +151,7 @@ impl Cutter<'_> {
     }
 
     /// Functions and what is between them; nothing when they overlap.
-    fn functions_apart(&self) -> Option<Vec<Part>> {
+    fn functions_apart(&self) -> Option<Vec<UnplacedPiece>> {
         let smallest = self.smallest_filled();
         let mut parts = Vec::new();
         let mut at = 0;
@@ -200,27 +161,27 @@ impl Cutter<'_> {
                 return None;
             }
             if at < function.offset {
-                parts.push(Part {
+                parts.push(UnplacedPiece {
                     range: at..function.offset,
-                    role: Role::Filler,
+                    role: PieceRole::Filler,
                 });
             }
             // There is no room for a trap in a shorter one.
             let role = if function.bytes < smallest {
-                Role::Filler
+                PieceRole::Filler
             } else {
-                Role::Code
+                PieceRole::Code
             };
-            parts.push(Part {
+            parts.push(UnplacedPiece {
                 range: function.offset..end,
                 role,
             });
             at = end;
         }
         if at < self.section.size {
-            parts.push(Part {
+            parts.push(UnplacedPiece {
                 range: at..self.section.size,
-                role: Role::Filler,
+                role: PieceRole::Filler,
             });
         }
         Some(parts)
@@ -234,14 +195,15 @@ impl Cutter<'_> {
 
     /// The linker pads a section to the alignment of the next: the last entry
     /// may be short of that (arch/arm/kernel/entry-common.S, `bug`).
-    fn entries(&self, bytes: u64, role: Role) -> Result<Vec<Part>, PruneError> {
+    fn entries(&self, bytes: u64, role: PieceRole) -> Result<Vec<UnplacedPiece>, PruneError> {
         let size = self.section.size;
         let padded = size.checked_next_multiple_of(self.section.align.max(1));
         let Some(padded) = padded.filter(|p| bytes > 0 && p.is_multiple_of(bytes)) else {
             return Err(self.wrong(0, "is not made of whole entries"));
         };
+        // Within `padded`, which didn't overflow.
         let end = |index: u64| ((index + 1) * bytes).min(size);
-        let part = |index| Part {
+        let part = |index| UnplacedPiece {
             range: index * bytes..end(index),
             role,
         };
@@ -249,7 +211,7 @@ impl Cutter<'_> {
     }
 
     /// An entry that says something about an instruction begins with it.
-    fn begin_with_code(&self, parts: &[Part], lives: Lives) -> Result<(), PruneError> {
+    fn begin_with_code(&self, parts: &[UnplacedPiece], lives: Lives) -> Result<(), PruneError> {
         let relocations = &self.section.relocations;
         let names = |start: &u64| {
             relocations
@@ -263,7 +225,7 @@ impl Cutter<'_> {
         }
     }
 
-    fn strings(&self) -> Result<Vec<Part>, PruneError> {
+    fn strings(&self) -> Result<Vec<UnplacedPiece>, PruneError> {
         let width = self.section.entry_size.max(1);
         let mut parts = Vec::new();
         let mut start = 0;
@@ -272,9 +234,9 @@ impl Cutter<'_> {
                 // What pads to the next string's alignment goes with the
                 // string before it.
                 let end = (index as u64 + 1) * width;
-                parts.push(Part {
+                parts.push(UnplacedPiece {
                     range: start..end,
-                    role: Role::Data,
+                    role: PieceRole::Data,
                 });
                 start = end;
             }
@@ -291,7 +253,7 @@ fn add(
     unit: usize,
     index: usize,
     cut: Cut,
-    parts: Vec<Part>,
+    parts: Vec<UnplacedPiece>,
     functions: Range<usize>,
 ) {
     let first = program.pieces.len() as u32;
@@ -308,9 +270,9 @@ fn add(
         {
             program.places[next].piece = program.pieces.len() as u32;
             program.functions[next].unit = match cut {
-                Cut::Whole if alone => FunctionUnit::Own,
-                Cut::Whole => FunctionUnit::Together,
-                _ => FunctionUnit::Filled,
+                Cut::Whole if alone => RemovalUnit::Own,
+                Cut::Whole => RemovalUnit::Together,
+                _ => RemovalUnit::Filled,
             };
             next += 1;
         }

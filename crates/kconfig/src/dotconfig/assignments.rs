@@ -1,13 +1,7 @@
-//! Reading `.config` files and fragments, as `conf` understands them.
+//! The assignments of a configuration file, as `conf` reads them
+//! (scripts/kconfig/confdata.c, `conf_read_simple`).
 
-use std::sync::Arc;
-
-use crate::eval::Configuration;
-use crate::expr::SymbolId;
-use crate::model::{Dialect, Kconfig, SymbolType};
-use crate::numbers::is_valid_text;
-use crate::tristate::Tristate;
-use crate::user::UserValue;
+use crate::model::Dialect;
 
 /// One line of a configuration file that says something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,81 +112,6 @@ fn unset_name(comment: &str, dialect: Dialect) -> Option<&str> {
     unset.then_some(name)
 }
 
-/// Undoes the quoting of a string value. The outer `Err` is a missing end.
-fn unquoted(text: &str) -> Option<String> {
-    let mut out = String::new();
-    let mut characters = text.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '"' => return Some(out),
-            '\\' => out.extend(characters.next()),
-            other => out.push(other),
-        }
-    }
-    None
-}
-
-/// What a line's value means for a symbol.
-pub(crate) enum Meaning {
-    Value(UserValue),
-    /// Accepted by `conf` without any effect.
-    Nothing,
-    Invalid,
-    InvalidString,
-}
-
-pub(crate) fn meaning(tree: &Kconfig, symbol: SymbolId, value: &str) -> Meaning {
-    let ty = tree.symbol(symbol).ty;
-    let first = value.bytes().next();
-    match (ty, first) {
-        (SymbolType::Tristate, Some(b'm')) => Meaning::Value(UserValue::Tristate(Tristate::Mod)),
-        (SymbolType::Tristate | SymbolType::Bool, Some(b'y')) => {
-            Meaning::Value(UserValue::Tristate(Tristate::Yes))
-        }
-        (SymbolType::Tristate | SymbolType::Bool, Some(b'n')) => {
-            Meaning::Value(UserValue::Tristate(Tristate::No))
-        }
-        (SymbolType::Tristate | SymbolType::Bool, _) => Meaning::Invalid,
-        (SymbolType::String, Some(b'"')) => match unquoted(&value[1..]) {
-            Some(text) => Meaning::Value(UserValue::Text(text.into())),
-            None => Meaning::InvalidString,
-        },
-        (SymbolType::String | SymbolType::Unknown, _) => Meaning::Nothing,
-        (SymbolType::Int | SymbolType::Hex, _) if is_valid_text(ty, value) => {
-            Meaning::Value(UserValue::Text(Arc::from(value)))
-        }
-        (SymbolType::Int | SymbolType::Hex, _) => Meaning::Invalid,
-    }
-}
-
-impl Configuration<'_> {
-    /// Takes a configuration file as what the user asked for, instead of all
-    /// that was asked before. Values are not worked out.
-    pub(crate) fn read(&mut self, text: &str) -> Vec<ReadWarning> {
-        let tree = self.tree;
-        self.user = crate::user::UserValues::new(tree);
-        let (assignments, mut warnings) = parse_assignments(text, tree.dialect);
-        for Assignment { name, value, line } in assignments {
-            let mut warn = |kind| warnings.push(ReadWarning { line, kind });
-            let Some(&symbol) = tree.options.get(name.as_str()) else {
-                warn(ReadWarningKind::UnknownSymbol(name));
-                continue;
-            };
-            if self.user.get(symbol).is_some() {
-                warn(ReadWarningKind::Reassigned(name.clone()));
-            }
-            match meaning(tree, symbol, &value) {
-                Meaning::Value(value) => self.user.give(tree, symbol, value),
-                Meaning::Nothing => {}
-                Meaning::Invalid => warn(ReadWarningKind::InvalidValue { name, value }),
-                Meaning::InvalidString => warn(ReadWarningKind::InvalidString(name)),
-            }
-        }
-        warnings.sort_by_key(|warning| warning.line);
-        warnings
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,11 +143,5 @@ mod tests {
         let text = "# CONFIG_B is not set yet";
         assert_eq!(parse_assignments(text, Dialect::Linux6_1).0.len(), 1);
         assert_eq!(parse_assignments(text, Dialect::Linux6_12).0.len(), 0);
-    }
-
-    #[test]
-    fn quoting_is_undone_up_to_the_closing_quote() {
-        assert_eq!(unquoted(r#"a\"b\\c" rest"#).as_deref(), Some(r#"a"b\c"#));
-        assert_eq!(unquoted("open"), None);
     }
 }
