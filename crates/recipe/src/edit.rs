@@ -1,5 +1,6 @@
 //! Changes to a recipe's text that leave its comments and its layout alone.
 
+use kconfig::dotconfig;
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use crate::config::{Request, line};
@@ -87,13 +88,7 @@ fn edited(text: &str, requests: &[Request]) -> String {
 
 /// Whether a line of a `.config` asks for this symbol.
 fn asks_for(line: &str, symbol: &str) -> bool {
-    let line = line.trim();
-    let set = line.strip_prefix("CONFIG_").and_then(|l| l.split_once('='));
-    let unset = line.strip_prefix('#').and_then(|l| {
-        let name = l.trim().strip_prefix("CONFIG_")?;
-        name.strip_suffix(" is not set")
-    });
-    set.map(|(name, _)| name).or(unset) == Some(symbol)
+    dotconfig::lines(line).any(|line| line.option() == Some(symbol))
 }
 
 /// A text of several lines as a value, in the quotes that `before` had if it

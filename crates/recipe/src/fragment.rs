@@ -1,13 +1,10 @@
-//! Fragments: Kconfig lines as a `.config` has them.
-//!
-//! The lines are those that the kernel's `conf` reads (scripts/kconfig/confdata.c,
-//! `conf_read_simple`): `CONFIG_X=y`, `m` or `n`, a decimal or hexadecimal
-//! number, a text in quotes with `\"` and `\\`; `# CONFIG_X is not set`;
-//! comments and empty lines. Unlike `conf`, nothing else is passed over in
-//! silence.
+//! Fragments: Kconfig lines as a `.config` has them, each with its place and
+//! with who asks. What a line is, [`kconfig::dotconfig`] says.
 
 use std::collections::HashMap;
 use std::ops::Range;
+
+use kconfig::dotconfig::{LineError, OptionLine, OptionValue, QuoteError, is_option_name, lines};
 
 use super::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
 use super::table;
@@ -19,8 +16,8 @@ pub const OWN_OPTIONS: &str = "kernel.options";
 /// One line that asks for a symbol.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// What is asked for; `by` is empty.
-    pub request: Request,
+    /// What is asked for.
+    pub asks: OptionLine,
     /// Its line, from 1.
     pub number: usize,
     /// Where it stands in the text.
@@ -29,42 +26,60 @@ pub struct Line {
 
 /// All requests of a text, and every line that is none, with its place.
 pub fn parse(text: &str) -> (Vec<Line>, Vec<(Range<usize>, Wrong)>) {
-    let mut lines: Vec<Line> = Vec::new();
+    let mut asking: Vec<Line> = Vec::new();
     let mut wrong = Vec::new();
     let mut seen: HashMap<String, usize> = HashMap::new();
-    let mut offset = 0;
-    for (index, whole) in text.split_inclusive('\n').enumerate() {
-        let line = whole.trim();
-        let start = offset + (whole.len() - whole.trim_start().len());
-        offset += whole.len();
-        let span = start..start + line.len();
-        match parse_line(line) {
+    for line in lines(text) {
+        match line.read() {
             Ok(None) => {}
-            Ok(Some(request)) => {
-                let number = index + 1;
-                let before = seen.insert(request.symbol.clone(), lines.len());
-                if let Some(before) = before.map(|i| &lines[i])
-                    && before.request != request
+            Ok(Some(asks)) => {
+                let before = seen.insert(asks.option.clone(), asking.len());
+                if let Some(before) = before.map(|i| &asking[i])
+                    && before.asks != asks
                 {
                     let again = format!(
                         "CONFIG_{} has another value in line {}",
-                        request.symbol, before.number
+                        asks.option, before.number
                     );
-                    wrong.push((
-                        span.clone(),
-                        Wrong::new(again).help("remove one of the two"),
-                    ));
+                    let again = Wrong::new(again).help("remove one of the two");
+                    wrong.push((line.span.clone(), again));
                 }
-                lines.push(Line {
-                    request,
-                    number,
-                    span,
+                asking.push(Line {
+                    asks,
+                    number: line.number,
+                    span: line.span,
                 });
             }
-            Err(error) => wrong.push((span, error)),
+            Err(error) => wrong.push((line.span, explained(&error))),
         }
     }
-    (lines, wrong)
+    (asking, wrong)
+}
+
+/// What is wrong with a line, and how it is mended.
+fn explained(error: &LineError) -> Wrong {
+    let form = "a line is CONFIG_X=y, CONFIG_X=17, CONFIG_X=\"text\" or # CONFIG_X is not set";
+    let help = match error {
+        LineError::NoAssignment => form.to_owned(),
+        LineError::NoPrefix { left, value } if is_option_name(left.trim()) => {
+            format!("write CONFIG_{}={}", left.trim(), value.trim())
+        }
+        LineError::NoPrefix { .. } => form.to_owned(),
+        LineError::Name { .. } => "a name has letters, digits and `_` only".to_owned(),
+        LineError::Value { option, value } => match value.trim() {
+            "yes" | "Y" | "on" | "true" => format!("write CONFIG_{option}=y"),
+            "no" | "N" | "off" | "false" => format!("write # CONFIG_{option} is not set"),
+            trimmed if trimmed == value => {
+                format!("a text is quoted: CONFIG_{option}=\"{value}\"")
+            }
+            _ => "write no space around `=`".to_owned(),
+        },
+        LineError::Text(QuoteError::NotQuoted | QuoteError::NoEnd) => {
+            "close it with `\"`; inside, write `\\\"` and `\\\\`".to_owned()
+        }
+        LineError::Text(QuoteError::GoesOn) => "remove it".to_owned(),
+    };
+    Wrong::new(error.to_string()).help(help)
 }
 
 /// The requests of lines that are part of tuxling itself.
@@ -78,9 +93,16 @@ pub fn trusted(text: &str, by: &str) -> Vec<Request> {
 }
 
 fn asked(line: Line, by: &str) -> Request {
+    let (value, quoted) = match line.asks.value {
+        OptionValue::Bare(value) => (value, false),
+        OptionValue::Text(text) => (text, true),
+    };
     Request {
+        symbol: line.asks.option,
+        value,
+        quoted,
         by: by.to_owned(),
-        ..line.request
+        lenient: false,
     }
 }
 
@@ -107,9 +129,10 @@ pub fn of_text(problems: &Problems, text: &Placed<String>, key: &str) -> Vec<Req
     for (span, wrong) in wrong {
         let line = text.value.get(span.clone()).unwrap_or_default();
         let place = table::within(problems, text, span.clone());
-        let message = match place == text.place && line.len() < text.value.trim().len() {
-            true => format!("{} (in the line `{line}`)", wrong.message),
-            false => wrong.message,
+        let message = if place == text.place && line.len() < text.value.trim().len() {
+            format!("{} (in the line `{line}`)", wrong.message)
+        } else {
+            wrong.message
         };
         let problem = Problem::at(&place, message).label(format!("in {key}"));
         problems.push(match wrong.help {
@@ -120,94 +143,6 @@ pub fn of_text(problems: &Problems, text: &Placed<String>, key: &str) -> Vec<Req
     lines.into_iter().map(|line| asked(line, key)).collect()
 }
 
-fn parse_line(line: &str) -> Result<Option<Request>, Wrong> {
-    if let Some(comment) = line.strip_prefix('#') {
-        let symbol = comment
-            .trim()
-            .strip_prefix("CONFIG_")
-            .and_then(|rest| rest.strip_suffix(" is not set"));
-        return match symbol {
-            Some(symbol) => request(symbol, "n", false).map(Some),
-            None => Ok(None),
-        };
-    }
-    if line.is_empty() {
-        return Ok(None);
-    }
-    let form = "a line is CONFIG_X=y, CONFIG_X=17, CONFIG_X=\"text\" or # CONFIG_X is not set";
-    let Some((left, value)) = line.split_once('=') else {
-        return Err(Wrong::new("this is not a line of a .config").help(form));
-    };
-    let Some(symbol) = left.strip_prefix("CONFIG_") else {
-        let help = match is_symbol(left.trim()) {
-            true => format!("write CONFIG_{}={}", left.trim(), value.trim()),
-            false => form.to_owned(),
-        };
-        return Err(Wrong::new("a symbol begins with CONFIG_").help(help));
-    };
-    if value.starts_with('"') {
-        return request(symbol, &unquoted(value)?, true).map(Some);
-    }
-    if matches!(value, "y" | "m" | "n") || is_number(value) {
-        return request(symbol, value, false).map(Some);
-    }
-    let help = match value.trim() {
-        "yes" | "Y" | "on" | "true" => format!("write CONFIG_{symbol}=y"),
-        "no" | "N" | "off" | "false" => format!("write # CONFIG_{symbol} is not set"),
-        trimmed if trimmed == value => format!("a text is quoted: CONFIG_{symbol}=\"{value}\""),
-        _ => "write no space around `=`".to_owned(),
-    };
-    Err(Wrong::new(format!("`{value}` is not a value of a symbol")).help(help))
-}
-
-fn request(symbol: &str, value: &str, quoted: bool) -> Result<Request, Wrong> {
-    if !is_symbol(symbol) {
-        return Err(
-            Wrong::new(format!("`{symbol}` is not the name of a symbol"))
-                .help("a name has letters, digits and `_` only"),
-        );
-    }
-    Ok(Request {
-        symbol: symbol.to_owned(),
-        value: value.to_owned(),
-        quoted,
-        by: String::new(),
-        lenient: false,
-    })
-}
-
-fn is_symbol(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
-fn is_number(value: &str) -> bool {
-    let digits = value.strip_prefix('-').unwrap_or(value);
-    match digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
-        Some(hex) => !hex.is_empty() && hex.bytes().all(|b| b.is_ascii_hexdigit()),
-        None => !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()),
-    }
-}
-
-fn unquoted(value: &str) -> Result<String, Wrong> {
-    let unended = || {
-        Wrong::new("the text has no end")
-            .help("close it with `\"`; inside, write `\\\"` and `\\\\`")
-    };
-    let mut text = String::new();
-    let mut chars = value.chars().skip(1);
-    loop {
-        match chars.next().ok_or_else(unended)? {
-            '\\' => text.push(chars.next().ok_or_else(unended)?),
-            '"' => break,
-            c => text.push(c),
-        }
-    }
-    match chars.next() {
-        None => Ok(text),
-        Some(_) => Err(Wrong::new("something follows the text's end").help("remove it")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,7 +150,7 @@ mod tests {
     fn one(line: &str) -> (String, String, bool) {
         let (mut lines, wrong) = parse(line);
         assert_eq!((lines.len(), wrong.len()), (1, 0), "{line}: {wrong:?}");
-        let request = lines.remove(0).request;
+        let request = asked(lines.remove(0), "the test");
         (request.symbol, request.value, request.quoted)
     }
 

@@ -164,7 +164,7 @@ impl<'a> Tiny<'a> {
         let gone: Vec<usize> = lines
             .iter()
             .enumerate()
-            .filter(|(_, line)| answered.iter().any(|r| r.symbol == line.request.symbol))
+            .filter(|(_, line)| answered.iter().any(|r| r.symbol == line.asks.option))
             .map(|(at, _)| at)
             .collect();
         edit::remove_options(text, &gone)
