@@ -14,6 +14,7 @@ use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
 use kbuild::Objects;
 use recipe::Plan;
+use recipe::asker::Asker;
 use recipe::config::{self, Request, Values};
 use serde::Serialize;
 use vmlinux::Elf;
@@ -163,7 +164,7 @@ fn think(name: &str, subject: &Subject, tree: &Tree, before: &Values) -> Result<
         symbol: name.to_owned(),
         value: "n".to_owned(),
         quoted: false,
-        by: "--without".to_owned(),
+        by: Asker::Without,
         lenient: false,
     });
     let configuration = tree.evaluate(&plan)?;

@@ -223,7 +223,7 @@ fn options(problems: &Problems, table: &Table<'_>) -> String {
     let Some(options) = table.text("options") else {
         return String::new();
     };
-    fragment::of_text(problems, &options, "options");
+    fragment::typed(problems, &options, "options");
     options.value
 }
 

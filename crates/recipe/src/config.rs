@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::asker::Asker;
+
 /// One symbol that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Request {
@@ -14,8 +16,8 @@ pub struct Request {
     pub value: String,
     /// Whether `value` is a text (and quoted in `.config`).
     pub quoted: bool,
-    /// Who asks: `pc-net.config:12`, `kernel.options`, `ramdisk.compress = "xz"`.
-    pub by: String,
+    /// Who asks.
+    pub by: Asker,
     /// Whether `n` also stands for "there is no such symbol": what tuxling asks
     /// for by itself is for kernels of many versions.
     pub lenient: bool,
@@ -107,7 +109,7 @@ mod tests {
             symbol: symbol.into(),
             value: value.into(),
             quoted,
-            by: "test".into(),
+            by: Asker::CommandLine,
             lenient: false,
         }
     }

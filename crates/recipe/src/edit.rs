@@ -107,13 +107,14 @@ fn options_value(text: &str, before: &str) -> Result<Value, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::asker::Asker;
 
     fn asked(symbol: &str, value: &str, quoted: bool) -> Request {
         Request {
             symbol: symbol.into(),
             value: value.into(),
             quoted,
-            by: "test".into(),
+            by: Asker::CommandLine,
             lenient: false,
         }
     }

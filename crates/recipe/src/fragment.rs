@@ -8,10 +8,8 @@ use kconfig::dotconfig::{LineError, OptionLine, OptionValue, QuoteError, is_opti
 
 use super::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
 use super::table;
+use crate::asker::Asker;
 use crate::config::Request;
-
-/// Who asks for what stands in a recipe's own options.
-pub const OWN_OPTIONS: &str = "kernel.options";
 
 /// One line that asks for a symbol.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +81,7 @@ fn explained(error: &LineError) -> Wrong {
 }
 
 /// The requests of lines that are part of tuxling itself.
-pub fn trusted(text: &str, by: &str) -> Vec<Request> {
+pub fn trusted(text: &str, by: &Asker) -> Vec<Request> {
     let (lines, _) = parse(text);
     let lenient = |line| Request {
         lenient: true,
@@ -92,7 +90,7 @@ pub fn trusted(text: &str, by: &str) -> Vec<Request> {
     lines.into_iter().map(lenient).collect()
 }
 
-fn asked(line: Line, by: &str) -> Request {
+fn asked(line: Line, by: &Asker) -> Request {
     let (value, quoted) = match line.asks.value {
         OptionValue::Bare(value) => (value, false),
         OptionValue::Text(text) => (text, true),
@@ -101,7 +99,7 @@ fn asked(line: Line, by: &str) -> Request {
         symbol: line.asks.option,
         value,
         quoted,
-        by: by.to_owned(),
+        by: by.clone(),
         lenient: false,
     }
 }
@@ -113,18 +111,27 @@ pub fn of_file(problems: &Problems, source: SourceId, text: &str) -> Vec<Request
     for (span, wrong) in wrong {
         problems.wrong(&Place { source, span }, wrong);
     }
-    let by = |line: &Line| format!("{name}:{}", line.number);
+    let by = |line: usize| Asker::Fragment {
+        file: name.clone(),
+        line,
+    };
     lines
         .into_iter()
         .map(|line| {
-            let by = by(&line);
+            let by = by(line.number);
             asked(line, &by)
         })
         .collect()
 }
 
-/// The requests of lines typed into a recipe or a board under `key`.
-pub fn of_text(problems: &Problems, text: &Placed<String>, key: &str) -> Vec<Request> {
+/// The requests of lines typed into a recipe, under the key that asks.
+pub fn of_text(problems: &Problems, text: &Placed<String>, by: &Asker) -> Vec<Request> {
+    let lines = typed(problems, text, &by.to_string());
+    lines.into_iter().map(|line| asked(line, by)).collect()
+}
+
+/// The lines that were typed under `key`; those that are none are problems.
+pub fn typed(problems: &Problems, text: &Placed<String>, key: &str) -> Vec<Line> {
     let (lines, wrong) = parse(&text.value);
     for (span, wrong) in wrong {
         let line = text.value.get(span.clone()).unwrap_or_default();
@@ -140,7 +147,7 @@ pub fn of_text(problems: &Problems, text: &Placed<String>, key: &str) -> Vec<Req
             None => problem,
         });
     }
-    lines.into_iter().map(|line| asked(line, key)).collect()
+    lines
 }
 
 #[cfg(test)]
@@ -150,7 +157,7 @@ mod tests {
     fn one(line: &str) -> (String, String, bool) {
         let (mut lines, wrong) = parse(line);
         assert_eq!((lines.len(), wrong.len()), (1, 0), "{line}: {wrong:?}");
-        let request = asked(lines.remove(0), "the test");
+        let request = asked(lines.remove(0), &Asker::CommandLine);
         (request.symbol, request.value, request.quoted)
     }
 

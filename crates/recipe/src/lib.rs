@@ -10,6 +10,7 @@
 
 pub mod adversity;
 pub mod arch;
+pub mod asker;
 pub mod board;
 pub mod builtin;
 pub mod config;

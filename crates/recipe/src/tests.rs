@@ -133,8 +133,8 @@ fn the_recipes_own_requests_come_after_the_implied_ones() {
     assert_eq!(value(&plan.kernel.requests, "PROC_FS"), Some("n"));
     let first = plan.kernel.requests.iter().find(|r| r.symbol == "PROC_FS");
     assert_eq!(
-        first.map(|r| r.by.as_str()),
-        Some("/etc/fstab mounts /proc")
+        first.map(|r| r.by.to_string()),
+        Some("/etc/fstab mounts /proc".to_owned())
     );
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 
 use builder::system::System;
 use host::units::Bytes;
+use recipe::asker::Asker;
 use recipe::{Plan, config, fragment};
 use record::{Diagnosis, Outcome};
 use vm::boot::BootReport;
@@ -39,7 +40,8 @@ pub(crate) fn of_boot(
         .and_then(|bytes| Elf::read(&bytes));
     let cmdline = last_argument(machine, "-append").unwrap_or(&machine.cmdline);
     let ramdisk = ramdisk(system, machine);
-    let board_symbols: Vec<String> = fragment::trusted(&machine.board.options, "")
+    let by = Asker::Board(machine.board.name.clone());
+    let board_symbols: Vec<String> = fragment::trusted(&machine.board.options, &by)
         .into_iter()
         .filter(|request| request.value == "y")
         .map(|request| request.symbol)

@@ -184,7 +184,7 @@ config BAR
             symbol: symbol.into(),
             value: value.into(),
             quoted: false,
-            by: "kernel.options".into(),
+            by: recipe::asker::Asker::KernelOptions,
             lenient: false,
         }
     }

@@ -5,6 +5,7 @@
 use initramfs::Compression;
 
 use crate::Board;
+use crate::asker::Asker;
 use crate::config::Request;
 use crate::plan::{NetworkMode, NetworkPlan, Placement, RamdiskPlan};
 use crate::{fragment, raw};
@@ -52,7 +53,7 @@ pub(super) fn requests(wishes: &Wishes<'_>) -> Vec<Request> {
     if let Some(board) = wishes.board {
         all.extend(fragment::trusted(
             &board.options,
-            &format!("board {}", board.name),
+            &Asker::Board(board.name.clone()),
         ));
     }
     kernel_compression(wishes, &mut all);
@@ -62,12 +63,12 @@ pub(super) fn requests(wishes: &Wishes<'_>) -> Vec<Request> {
     all
 }
 
-fn ask(symbol: &str, on: bool, by: &str) -> Request {
+fn ask(symbol: &str, on: bool, reason: &str) -> Request {
     Request {
         symbol: symbol.to_owned(),
         value: if on { "y" } else { "n" }.to_owned(),
         quoted: false,
-        by: by.to_owned(),
+        by: Asker::Implied(reason.to_owned()),
         lenient: true,
     }
 }
@@ -117,7 +118,7 @@ fn ramdisk(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
             symbol: "INITRAMFS_SOURCE".to_owned(),
             value: wishes.ramdisk.builtin_name(),
             quoted: true,
-            by: by.to_owned(),
+            by: Asker::Implied(by.to_owned()),
             lenient: true,
         });
         // It is compressed already, or shall not be.
@@ -160,7 +161,7 @@ fn network(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
         .iter()
         .find(|n| Some(&n.model) == wishes.network.nic.as_ref());
     if let Some(nic) = nic {
-        let by = format!("network.nic = \"{}\"", nic.model);
+        let by = Asker::Implied(format!("network.nic = \"{}\"", nic.model));
         all.extend(fragment::trusted(&nic.options, &by));
     }
 }

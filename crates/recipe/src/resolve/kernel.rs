@@ -3,6 +3,7 @@
 use initramfs::Compression;
 
 use super::{Context, sources};
+use crate::asker::Asker;
 use crate::config::Request;
 use crate::diagnostic::{Placed, Wrong};
 use crate::package::Package;
@@ -28,7 +29,7 @@ pub(super) fn plan(
         requests.extend(fragment_file(context, name));
     }
     if let Some(options) = &raw.options {
-        let own = fragment::of_text(context.problems, options, fragment::OWN_OPTIONS);
+        let own = fragment::of_text(context.problems, options, &Asker::KernelOptions);
         requests.extend(own);
     }
     let cmdline = || format!("console={console} panic=-1");

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::implied::UserlandNeeds;
 use super::{Context, sources};
+use crate::asker::Asker;
 use crate::diagnostic::{Place, Placed, Problem, Wrong};
 use crate::init::{self, OwnTexts};
 use crate::package::Package;
@@ -131,13 +132,13 @@ fn busybox_plan(
     }
     let mut requests = Vec::new();
     for applet in &applets {
-        let by = format!("the applet {applet}");
+        let by = Asker::Applet(applet.clone());
         requests.extend(fragment::trusted(init::applet_options(applet), &by));
     }
     let implied = requests.iter().map(|r| r.symbol.clone()).collect();
     if let Some(options) = &typed.busybox_options {
-        let key = "userland.busybox-options";
-        requests.extend(fragment::of_text(context.problems, options, key));
+        let by = Asker::BusyboxOptions;
+        requests.extend(fragment::of_text(context.problems, options, &by));
     }
     Some(BusyboxPlan {
         source,

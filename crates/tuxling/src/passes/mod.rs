@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use initramfs::Compression;
+use recipe::asker::Asker;
 use recipe::config::Request;
 use recipe::plan::BusyboxPlan;
 use recipe::{Plan, fragment, init};
@@ -66,8 +67,10 @@ impl Edit {
             Edit::WithoutApplets(names) => {
                 if let Some(busybox) = &mut plan.userland.busybox {
                     busybox.applets.retain(|applet| !names.contains(applet));
-                    let of_them =
-                        |r: &Request| names.iter().any(|n| r.by == format!("the applet {n}"));
+                    let of_them = |r: &Request| match &r.by {
+                        Asker::Applet(applet) => names.contains(applet),
+                        _ => false,
+                    };
                     busybox.requests.retain(|r| !of_them(r));
                 }
             }
@@ -106,7 +109,7 @@ impl Edit {
 fn ask_for_applets(busybox: &mut BusyboxPlan) {
     let mut requests = Vec::new();
     for applet in &busybox.applets {
-        let by = format!("the applet {applet}");
+        let by = Asker::Applet(applet.clone());
         requests.extend(fragment::trusted(init::applet_options(applet), &by));
     }
     requests.retain(|r| !busybox.implied.contains(&r.symbol));
@@ -123,7 +126,7 @@ pub(crate) fn request(symbol: &str, value: &str) -> Request {
         symbol: symbol.to_owned(),
         value: value.to_owned(),
         quoted: false,
-        by: "shrink".to_owned(),
+        by: Asker::Shrink,
         lenient: true,
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use prune::certificate::Certificate;
+use recipe::asker::Asker;
 use recipe::config::{self, Request, Values};
 use recipe::plan::{Plan, RecipeOrigin};
 use recipe::{builtin, edit, fragment, raw};
@@ -97,7 +98,7 @@ impl<'a> Tiny<'a> {
                     symbol: symbol.to_owned(),
                     value: text.unwrap_or(value).to_owned(),
                     quoted: text.is_some(),
-                    by: String::new(),
+                    by: Asker::Shrink,
                     lenient: true,
                 }
             })

@@ -45,7 +45,7 @@ fn what_is_wanted_from_plain_tinyconfig_is_built() {
             symbol: tree.kconfig.display_name(request.symbol).to_owned(),
             value: "y".to_owned(),
             quoted: false,
-            by: "the test".to_owned(),
+            by: recipe::asker::Asker::CommandLine,
             lenient: false,
         })
         .collect();

@@ -9,6 +9,7 @@ use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use kconfig::{RequestError, SymbolType, UserValue};
 use recipe::Plan;
+use recipe::asker::Asker;
 use recipe::config::{Request, line};
 use recipe::edit::set_options;
 use recipe::plan::RecipeOrigin;
@@ -210,7 +211,7 @@ fn of_engine(at: &Subject<'_>, request: &kconfig::Request) -> Result<Request> {
         symbol: symbol.name.to_string(),
         value,
         quoted: symbol.ty == SymbolType::String,
-        by: "the command line".to_owned(),
+        by: Asker::CommandLine,
         lenient: false,
     })
 }

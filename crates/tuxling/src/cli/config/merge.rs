@@ -6,6 +6,7 @@ use builder::kernel::config::who;
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use kconfig::Configuration;
+use recipe::asker::Asker;
 use recipe::config::{Request, line};
 use recipe::diagnostic::{Problem, Problems, RecipeErrors};
 use recipe::files::Files;
@@ -39,7 +40,7 @@ struct Told<'a> {
 #[derive(Serialize)]
 pub(super) struct ToldDropped {
     request: String,
-    by: String,
+    by: Asker,
     value: String,
     /// What it lacks.
     reason: String,
@@ -51,10 +52,10 @@ pub(super) struct ToldDropped {
 #[derive(Serialize)]
 struct ToldOverridden {
     request: String,
-    by: String,
+    by: Asker,
     /// The request that counts.
     later: String,
-    later_by: String,
+    later_by: Asker,
 }
 
 /// Merges, and tells what doesn't hold; this decides the exit code.

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use builder::kernel::redundant::{self, Redundant};
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
+use recipe::asker::Asker;
 use recipe::config::{Request, effective, line};
 use recipe::edit::remove_options;
-use recipe::fragment::OWN_OPTIONS;
 use serde::Serialize;
 
 use super::Subject;
@@ -34,7 +34,7 @@ struct Told {
 #[derive(Serialize)]
 struct ToldRedundant {
     request: String,
-    by: String,
+    by: Asker,
     reason: String,
     /// Whether it stands in the recipe's own options.
     own: bool,
@@ -83,7 +83,7 @@ fn told(one: &Redundant, requests: &[Request]) -> ToldRedundant {
 }
 
 fn is_own(request: &Request) -> bool {
-    request.by == OWN_OPTIONS
+    request.by == Asker::KernelOptions
 }
 
 /// Removes what is redundant from the recipe's own options, and writes it if it
