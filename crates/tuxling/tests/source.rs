@@ -212,7 +212,7 @@ fn the_newest_of_the_series_is_taken_and_then_kept() {
     bench.add_linux("6.12.10-1~deb12u1", "new");
     let source = bench.obtain(Mode::Normal, &nothing(), &[]).unwrap();
     assert_eq!(source.version, "6.12.10-1~deb12u1");
-    assert_eq!(source.origin, "debian:linux-source-6.12");
+    assert_eq!(source.origin.to_string(), "debian:linux-source-6.12");
     assert!(!source.cached);
     let sha256 = Id::of_file(&bench.deb("6.12.10-1~deb12u1")).unwrap();
     assert_eq!(source.sha256, sha256);
@@ -332,7 +332,7 @@ fn a_source_package_gives_its_upstream_tarball() {
         bench.obtain_of(Package::Musl, &wish, Mode::Normal, &nothing(), &[])
     };
     let source = of("").unwrap();
-    assert_eq!(source.origin, "debian:musl");
+    assert_eq!(source.origin.to_string(), "debian:musl");
     assert_eq!(source.version, "1.2.3-1");
     let version = fs::read_to_string(source.tree.join("VERSION")).unwrap();
     assert_eq!(version, "1.2.3");
@@ -440,7 +440,7 @@ fn a_tree_of_the_users_is_used_in_place_and_locked_by_its_digest() {
         bench.obtain_of(Package::Linux, &wish, mode, lock, patches)
     };
     let source = of(Mode::Normal, &nothing(), &[]).unwrap();
-    assert_eq!(source.origin, "path");
+    assert_eq!(source.origin.to_string(), "path");
     assert_eq!(source.version, "6.13.1");
     assert_eq!(source.tree, tree);
     let lock = lock_of(&source);

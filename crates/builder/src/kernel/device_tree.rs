@@ -89,7 +89,7 @@ mod tests {
         Source {
             name: "linux".to_owned(),
             version: "6.12".to_owned(),
-            origin: "path".to_owned(),
+            origin: crate::source::Provenance::Path,
             sha256: id.clone(),
             tree: tree.to_owned(),
             digest: id,

@@ -14,7 +14,9 @@ use host::process::{Cmd, ProcessError};
 use host::units::Bytes;
 use recipe::package::Package;
 
-use super::{Context, DebianSources, Offer, Origin, command_failed, debsources, version};
+use super::{
+    Context, DebianSources, Offer, Origin, Provenance, command_failed, debsources, version,
+};
 
 /// For so long an index is new enough to look up what is on offer.
 const INDEX_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -253,7 +255,10 @@ impl Origin for Apt<'_> {
             offer.version,
             Bytes(offer.size.unwrap_or(0))
         ));
-        let what = offer.origin.strip_prefix(PREFIX).unwrap_or(name);
+        let what = match &offer.origin {
+            Provenance::Debian(package) => package.as_str(),
+            _ => name,
+        };
         let exactly = format!("{what}={}", offer.version);
         let cmd = self.cmd("apt-get").dir(into).arg("-q");
         let cmd = match package {
@@ -306,9 +311,6 @@ impl Apt<'_> {
     }
 }
 
-/// What the lock file puts before a package's name.
-const PREFIX: &str = "debian:";
-
 /// `6.12` of `6.12` and of `6.12.117`; `None` of a series that names no minor
 /// version.
 fn kernel_series(series: &str) -> Option<String> {
@@ -358,7 +360,7 @@ fn field<'a>(fields: &'a Fields, key: &str) -> Option<&'a str> {
 fn binary_offer(package: &str, fields: &Fields) -> Option<Offer> {
     let path = Path::new(field(fields, "Filename")?);
     Some(Offer {
-        origin: format!("{PREFIX}{package}"),
+        origin: Provenance::Debian(package.to_owned()),
         version: field(fields, "Version")?.to_owned(),
         file: path.file_name()?.to_str()?.to_owned(),
         size: Some(field(fields, "Size")?.parse().ok()?),
@@ -381,7 +383,7 @@ fn source_offer(package: &str, fields: &Fields) -> Option<Offer> {
     };
     let (sha256, size, file) = archives.find(|(_, _, file)| is_upstream(file))?;
     Some(Offer {
-        origin: format!("{PREFIX}{package}"),
+        origin: Provenance::Debian(package.to_owned()),
         version: field(fields, "Version")?.to_owned(),
         file: file.to_owned(),
         size: Some(size),
@@ -434,7 +436,7 @@ mod tests {
             .filter_map(|p| source_offer("musl", &p))
             .collect();
         assert_eq!(offers.len(), 1);
-        assert_eq!(offers[0].origin, "debian:musl");
+        assert_eq!(offers[0].origin, Provenance::Debian("musl".to_owned()));
         assert_eq!(offers[0].file, "musl_1.2.3.orig.tar.gz");
         assert_eq!(offers[0].size, Some(1_058_642));
     }

@@ -19,7 +19,7 @@ use host::{Cache, Id};
 use recipe::package::Package;
 
 use super::unpack::{self, UnpackError};
-use super::{Context, LockEntry, Offer, Origin, version};
+use super::{Context, LockEntry, Offer, Origin, Provenance, version};
 
 /// An unpacked archive.
 pub(super) struct Found {
@@ -134,9 +134,12 @@ pub(super) fn gone_again(file: &str) -> Failure {
 /// `url` or `git` stands for it.
 pub(super) fn tree_path(name: &str, entry: &LockEntry, cache: &Cache) -> Result<PathBuf> {
     let plain = |c: char| c.is_ascii_alphanumeric() || ".+-_".contains(c);
-    let version = match entry.origin.split_once(':') {
-        Some((kind @ ("url" | "git"), _)) => kind,
-        _ => version::upstream(&entry.version),
+    let version = match entry.origin {
+        Provenance::Url(_) => "url",
+        Provenance::Git { .. } => "git",
+        Provenance::Debian(_) | Provenance::Path | Provenance::Unknown(_) => {
+            version::upstream(&entry.version)
+        }
     };
     let version: String = version
         .chars()

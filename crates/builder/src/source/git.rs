@@ -14,13 +14,9 @@ use host::error::{Failure, Kind, Result};
 use host::process::{Cmd, ProcessError};
 
 use super::{
-    Context, LockEntry, Mode, Request, Source, archive, command_failed, series, source_of, tree,
-    unpack,
+    Context, LockEntry, Mode, Provenance, Request, Source, archive, command_failed, series,
+    source_of, tree, unpack,
 };
-
-/// What the lock file puts before an address; behind it come `@` and the
-/// commit.
-pub(super) const PREFIX: &str = "git:";
 
 /// A commit somewhere.
 struct Repository<'a> {
@@ -40,7 +36,10 @@ pub(super) fn obtain(
     commit: &str,
     context: &Context,
 ) -> Result<Source> {
-    let origin = format!("{PREFIX}{url}@{commit}");
+    let origin = Provenance::Git {
+        url: url.to_owned(),
+        commit: commit.to_owned(),
+    };
     let locked = request.lock.get(request.package.name());
     let locked = locked.filter(|entry| entry.origin == origin);
     if request.mode == Mode::Locked && locked.is_none() {

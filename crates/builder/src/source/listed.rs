@@ -3,7 +3,7 @@
 use host::error::{Failure, Kind, Result};
 use recipe::plan::OriginWish;
 
-use super::{Context, Mode, Request, Source, git, of_path, of_series, series, url};
+use super::{Context, Mode, Provenance, Request, Source, git, of_path, of_series, series, url};
 
 /// Tries the origins, the one that the lock file names before the others.
 pub(super) fn obtain(
@@ -13,7 +13,7 @@ pub(super) fn obtain(
     context: &Context,
 ) -> Result<Source> {
     let name = request.package.name();
-    let locked = request.lock.get(name).map(|entry| entry.origin.as_str());
+    let locked = request.lock.get(name).map(|entry| &entry.origin);
     let locked = locked.filter(|_| request.mode != Mode::Update);
     let mut order: Vec<&OriginWish> = origins.iter().collect();
     // Stable: the rest keeps the recipe's order.
@@ -50,15 +50,19 @@ fn one(request: &Request, series: &str, origin: &OriginWish, context: &Context) 
 }
 
 /// Whether the lock file's origin is this one.
-fn is_named(origin: &OriginWish, locked: &str) -> bool {
-    match origin {
-        OriginWish::Distribution => locked.starts_with("debian:"),
-        OriginWish::Url { url, .. } => locked.strip_prefix(url::PREFIX) == Some(url),
-        OriginWish::Git { url, commit } => {
-            let rest = locked.strip_prefix(git::PREFIX);
-            rest.and_then(|rest| rest.rsplit_once('@')) == Some((url, commit))
-        }
-        OriginWish::Path(_) => locked == "path",
+fn is_named(origin: &OriginWish, locked: &Provenance) -> bool {
+    match (origin, locked) {
+        (OriginWish::Distribution, Provenance::Debian(_))
+        | (OriginWish::Path(_), Provenance::Path) => true,
+        (OriginWish::Url { url, .. }, Provenance::Url(locked)) => url == locked,
+        (
+            OriginWish::Git { url, commit },
+            Provenance::Git {
+                url: at,
+                commit: of,
+            },
+        ) => url == at && commit == of,
+        _ => false,
     }
 }
 
@@ -68,7 +72,7 @@ fn ends_it(failure: &Failure) -> bool {
     matches!(failure.kind, Kind::Interrupted(_) | Kind::Usage)
 }
 
-fn told(request: &Request, failure: &Failure, origin: &str, context: &Context) {
+fn told(request: &Request, failure: &Failure, origin: &Provenance, context: &Context) {
     (context.progress)(&format!(
         "{}: {}; taken from {origin} instead",
         request.package.name(),

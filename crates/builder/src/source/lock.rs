@@ -17,7 +17,7 @@ use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use serde::{Deserialize, Serialize};
 
-use super::Source;
+use super::{Provenance, Source};
 
 const HEADER: &str = "# Written by tuxling; commit it. These are the sources that the recipe was built\n\
                       # from; `--locked` refuses any other.\n";
@@ -33,9 +33,8 @@ pub struct LockFile {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockEntry {
-    /// Where it came from: `debian:linux-source-6.12`, `url:https://…`,
-    /// `git:https://…@COMMIT`, `path`.
-    pub origin: String,
+    /// Where it came from.
+    pub origin: Provenance,
     /// Its version, the distribution's revision included.
     pub version: String,
     /// SHA-256 of the archive, or the digest of the tree of a `path` or a commit.
@@ -119,7 +118,7 @@ impl LockFile {
             let quoted = |value: &str| toml::Value::from(value).to_string();
             text.push_str(&format!(
                 "\n[{name}]\norigin = {}\nversion = {}\nsha256 = {}\n",
-                quoted(&entry.origin),
+                quoted(&entry.origin.to_string()),
                 quoted(&entry.version),
                 quoted(entry.sha256.as_str()),
             ));
@@ -147,7 +146,7 @@ mod tests {
         let mut lock = LockFile::empty("x.lock");
         for (name, version) in [("musl", "1.2.3-1"), ("linux", "6.12.117-1~deb12u1")] {
             let entry = LockEntry {
-                origin: format!("debian:{name}"),
+                origin: Provenance::Debian(name.to_owned()),
                 version: version.to_owned(),
                 sha256: Id::of_bytes(name.as_bytes()),
             };

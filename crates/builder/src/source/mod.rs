@@ -15,6 +15,7 @@ mod listed;
 pub(crate) mod lock;
 pub(crate) mod network;
 mod patch;
+mod provenance;
 mod series;
 pub(crate) mod tree;
 pub mod tree_diff;
@@ -33,6 +34,7 @@ use record::SourceRecord;
 
 pub use lock::{LockEntry, LockFile};
 pub use network::Network;
+pub use provenance::Provenance;
 
 /// How far the lock file is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,9 +99,8 @@ pub struct Source {
     /// The package's version: `6.12.117-1~deb12u1`; the tree's own for a
     /// `path`.
     pub version: String,
-    /// Where it came from: `debian:linux-source-6.12`, `url:https://…`,
-    /// `git:https://…@COMMIT`, `path`.
-    pub origin: String,
+    /// Where it came from.
+    pub origin: Provenance,
     /// SHA-256 of the archive; the tree's digest for a `path` and a commit.
     pub sha256: Id,
     /// The tree, patches applied. Never written to.
@@ -124,7 +125,7 @@ impl Source {
     /// What the record says of it.
     pub fn record(&self) -> SourceRecord {
         SourceRecord {
-            origin: self.origin.clone(),
+            origin: self.origin.to_string(),
             version: self.version.clone(),
             sha256: self.sha256.clone(),
         }
@@ -135,7 +136,7 @@ impl Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Offer {
     /// What the lock file calls the origin.
-    origin: String,
+    origin: Provenance,
     /// The package's version.
     version: String,
     /// The archive's file name.
@@ -193,7 +194,7 @@ fn of_path(request: &Request, path: &Path, context: &Context) -> Result<Source> 
     let version = tree::version(request.package, path)?;
     let measured = tree::digest(path, context.cache)?;
     let entry = LockEntry {
-        origin: "path".to_owned(),
+        origin: Provenance::Path,
         version,
         sha256: measured.id,
     };
@@ -236,7 +237,7 @@ fn locked_entry<'a>(request: &Request<'a>, series: &str) -> Result<Option<&'a Lo
         return Ok(None);
     }
     let fits = |e: &&LockEntry| {
-        e.origin.starts_with("debian:") && version::is_of_series(&e.version, series)
+        matches!(e.origin, Provenance::Debian(_)) && version::is_of_series(&e.version, series)
     };
     match entry.filter(fits) {
         Some(entry) => Ok(Some(entry)),

@@ -15,7 +15,7 @@ use host::error::{Failure, Kind, Result};
 use host::process::Cmd;
 use recipe::plan::PatchFile;
 
-use super::{Context, Request, Source, archive, command_failed};
+use super::{Context, Provenance, Request, Source, archive, command_failed};
 
 /// Makes `source` a copy with the request's patches applied.
 pub(super) fn apply(source: &mut Source, request: &Request, context: &Context) -> Result<()> {
@@ -68,7 +68,7 @@ fn fill(
         run_patch(patch, aside, source, context)?;
     }
     // A tree of the user's may be written to at any time: nothing is shared.
-    let share = source.origin != "path";
+    let share = source.origin != Provenance::Path;
     add_the_rest(original, aside, &named, share)
 }
 

@@ -11,11 +11,9 @@ use recipe::package::Package;
 
 use super::download::Download;
 use super::{
-    Context, LockEntry, Mode, Offer, Origin, Request, Source, archive, series, source_of, tree,
+    Context, LockEntry, Mode, Offer, Origin, Provenance, Request, Source, archive, series,
+    source_of, tree,
 };
-
-/// What the lock file puts before an address.
-pub(super) const PREFIX: &str = "url:";
 
 /// An address that an archive is fetched from.
 struct Address<'a> {
@@ -93,7 +91,7 @@ pub(super) fn obtain(
     context: &Context,
 ) -> Result<Source> {
     let address = Address { url, context };
-    let origin = format!("{PREFIX}{url}");
+    let origin = Provenance::Url(url.to_owned());
     let locked = request.lock.get(request.package.name());
     let same = locked.filter(|entry| entry.origin == origin);
     if request.mode == Mode::Locked {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 
 use builder::kernel::{self, Tools, make};
-use builder::source::{LockFile, Source};
+use builder::source::{LockFile, Provenance, Source};
 use builder::system::{BuildOptions, output_folder};
 use builder::userland::{headers, musl};
 use host::Id;
@@ -186,7 +186,7 @@ fn source(plan: &Plan, package: Package, wish: &SourceWish) -> Source {
         SourceWish::Series(_) | SourceWish::Listed { .. } => PathBuf::from(format!("<{name}>")),
     };
     let id = Id::of_bytes(version.as_bytes());
-    let origin = String::new();
+    let origin = Provenance::Unknown(String::new());
     Source {
         name,
         version,

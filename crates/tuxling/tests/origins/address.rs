@@ -22,7 +22,7 @@ fn what_is_pinned_is_fetched_once() {
     let server = Server::start(move |_, stream| whole(stream, &bytes));
     let url = server.url("musl-1.2.5.tar.gz");
     let source = bench.fetch(&url, sha256.clone()).unwrap();
-    assert_eq!(source.origin, format!("url:{url}"));
+    assert_eq!(source.origin.to_string(), format!("url:{url}"));
     assert_eq!(source.version, "1.2.5");
     assert_eq!(Some(&source.sha256), sha256.as_ref());
     assert!(source.tree.join("noise").exists() && !source.cached);

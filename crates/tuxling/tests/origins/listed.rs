@@ -1,6 +1,7 @@
 //! Several origins, in the recipe's order.
 
 use builder::source::Mode;
+use builder::source::Provenance;
 use host::error::Kind;
 use recipe::plan::OriginWish;
 
@@ -24,7 +25,10 @@ fn the_next_origin_is_asked_when_one_fails() {
     let server = server(bytes);
     let origins = ["gone", "evil", "good"].map(|path| at(&server.url(path), sha256.clone()));
     let source = bench.obtain(&origins, Mode::Normal, &nothing()).unwrap();
-    assert_eq!(source.origin, format!("url:{}", server.url("good")));
+    assert_eq!(
+        source.origin.to_string(),
+        format!("url:{}", server.url("good"))
+    );
     let asked: Vec<_> = server
         .seen()
         .iter()
@@ -75,7 +79,7 @@ fn a_tree_at_hand_comes_before_what_is_fetched() {
         at("http://127.0.0.1:1/never", id(b"x")),
     ];
     let source = bench.obtain(&origins, Mode::Normal, &nothing()).unwrap();
-    assert_eq!((source.origin.as_str(), &source.tree), ("path", &tree));
+    assert_eq!((source.origin, &source.tree), (Provenance::Path, &tree));
 }
 
 #[test]

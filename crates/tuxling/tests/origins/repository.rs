@@ -55,7 +55,7 @@ fn a_commit_becomes_a_tree_without_history() {
         .obtain(&[at(&url, &first)], Mode::Normal, &nothing())
         .unwrap();
     assert_eq!(source.version, "1.2.4");
-    assert_eq!(source.origin, format!("git:{url}@{first}"));
+    assert_eq!(source.origin.to_string(), format!("git:{url}@{first}"));
     assert!(source.tree.join("configure").exists() && !source.tree.join(".git").exists());
     let newer = bench
         .obtain(&[at(&url, &second)], Mode::Normal, &nothing())
