@@ -287,7 +287,7 @@ impl Certificate {
             meaning: MEANING.to_owned(),
             recipe: names.0.to_owned(),
             board: names.1.to_owned(),
-            level: word(level).to_owned(),
+            level: level.word().to_owned(),
             proof: passed.words(),
             bound,
             kept: kept_functions(program, kept),
@@ -356,9 +356,7 @@ impl Certificate {
 
     /// The level.
     pub fn level(&self) -> Option<PruneLevel> {
-        [PruneLevel::Safe, PruneLevel::Balanced, PruneLevel::Tight]
-            .into_iter()
-            .find(|level| word(*level) == self.level)
+        PruneLevel::of_word(&self.level)
     }
 }
 
@@ -371,15 +369,6 @@ fn counted(attempts: &[Attempt]) -> Vec<&Condition> {
     let counted = &attempts[from.max(linked.unwrap_or(0)).min(attempts.len())..];
     let ordinary = counted.iter().filter(|a| a.case.is_none());
     ordinary.map(|a| &a.condition).collect()
-}
-
-/// A level as recipes and certificates name it.
-pub fn word(level: PruneLevel) -> &'static str {
-    match level {
-        PruneLevel::Safe => "safe",
-        PruneLevel::Balanced => "balanced",
-        PruneLevel::Tight => "tight",
-    }
 }
 
 fn kept_functions(program: &Program, kept: &Kept) -> BTreeMap<String, Vec<KeptFunction>> {

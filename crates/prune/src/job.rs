@@ -411,7 +411,7 @@ fn record_of(
         "pruned/3",
         &(
             (&whole.system.kernel.build_id, certificate::gaps_text(kept)),
-            certificate::word(level),
+            level.word(),
             roots,
             indices(&kept.dropped),
             indices(&kept.closed),

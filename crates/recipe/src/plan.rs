@@ -103,6 +103,25 @@ pub enum PruneLevel {
     Tight,
 }
 
+impl PruneLevel {
+    /// All levels, the most careful first.
+    pub const ALL: [PruneLevel; 3] = [PruneLevel::Safe, PruneLevel::Balanced, PruneLevel::Tight];
+
+    /// As recipes, certificates and the command line name it.
+    pub fn word(self) -> &'static str {
+        match self {
+            PruneLevel::Safe => "safe",
+            PruneLevel::Balanced => "balanced",
+            PruneLevel::Tight => "tight",
+        }
+    }
+
+    /// The level of that name.
+    pub fn of_word(word: &str) -> Option<PruneLevel> {
+        Self::ALL.into_iter().find(|level| level.word() == word)
+    }
+}
+
 /// Where a recipe came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecipeOrigin {

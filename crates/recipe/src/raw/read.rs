@@ -42,11 +42,7 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
         ("separate", Placement::Separate),
         ("builtin", Placement::Builtin),
     ];
-    let levels = [
-        ("safe", PruneLevel::Safe),
-        ("balanced", PruneLevel::Balanced),
-        ("tight", PruneLevel::Tight),
-    ];
+    let levels = PruneLevel::ALL.map(|level| (level.word(), level));
     let security = [("keep", Security::Keep), ("off", Security::Off)];
     let prune = top.table("prune", &PRUNE);
     let patterns = |key| {

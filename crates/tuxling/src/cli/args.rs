@@ -3,8 +3,10 @@
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use host::units::Bytes;
+use recipe::plan::PruneLevel;
 use vm::machine::qemu::Accelerator;
 
 mod shrink;
@@ -235,8 +237,8 @@ pub(crate) struct Prune {
     #[command(flatten)]
     pub common: Common,
     /// What is removed [default: the recipe's, or balanced]
-    #[arg(long)]
-    pub level: Option<Level>,
+    #[arg(long, value_parser = prune_level())]
+    pub level: Option<PruneLevel>,
     /// How many boots of each kind must pass, all in a row: the checks, a long
     /// idle time, somebody at the console [default: 10]
     #[arg(long, value_name = "N")]
@@ -271,15 +273,21 @@ pub(crate) struct Prune {
     pub json: bool,
 }
 
-/// What is removed.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub(crate) enum Level {
-    /// What nothing refers to.
-    Safe,
-    /// What didn't run and no rule needs.
-    Balanced,
-    /// What didn't run.
-    Tight,
+/// The levels of pruning as values on the command line, each with what it
+/// removes.
+fn prune_levels() -> impl Iterator<Item = PossibleValue> {
+    PruneLevel::ALL.into_iter().map(|level| {
+        PossibleValue::new(level.word()).help(match level {
+            PruneLevel::Safe => "What nothing refers to",
+            PruneLevel::Balanced => "What didn't run and no rule needs",
+            PruneLevel::Tight => "What didn't run",
+        })
+    })
+}
+
+fn prune_level() -> impl TypedValueParser<Value = PruneLevel> {
+    let words = PossibleValuesParser::new(prune_levels());
+    words.try_map(|word| PruneLevel::of_word(&word).ok_or("no level has this name"))
 }
 
 /// What runs a machine.

@@ -12,7 +12,7 @@ use recipe::plan::{CertificateFile, PruneLevel};
 use trial::check::CheckOptions;
 use vm::machine::qemu::Accelerator;
 
-use super::args::{Level, Prune};
+use super::args::Prune;
 use super::build::{lock_output, options, within_budget};
 use super::progress::Terminal;
 use super::trace::names_in;
@@ -57,12 +57,8 @@ pub(super) fn run(args: &Prune) -> Result<()> {
 }
 
 fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
-    let level = match args.level {
-        Some(Level::Safe) => PruneLevel::Safe,
-        Some(Level::Balanced) => PruneLevel::Balanced,
-        Some(Level::Tight) => PruneLevel::Tight,
-        None => plan.prune.level.unwrap_or(PruneLevel::Balanced),
-    };
+    let level = args.level.or(plan.prune.level);
+    let level = level.unwrap_or(PruneLevel::Balanced);
     Ok(PruneOptions {
         level,
         boots: args.boots.unwrap_or(BOOTS),

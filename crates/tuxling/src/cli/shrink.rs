@@ -59,9 +59,7 @@ pub(super) fn run(args: &ShrinkArgs) -> Result<()> {
 fn shrink_options(args: &ShrinkArgs, plan: &Plan) -> ShrinkOptions {
     let level = match args.level {
         Some(ShrinkLevel::None) => None,
-        Some(ShrinkLevel::Safe) => Some(PruneLevel::Safe),
-        Some(ShrinkLevel::Balanced) => Some(PruneLevel::Balanced),
-        Some(ShrinkLevel::Tight) => Some(PruneLevel::Tight),
+        Some(ShrinkLevel::Level(level)) => Some(level),
         None => Some(plan.prune.level.unwrap_or(PruneLevel::Balanced)),
     };
     let accelerator = args.accel.map(|accel| match accel {

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use host::units::parse_duration;
 use prune::adversity::FLOOD;
+use recipe::plan::PruneLevel;
 
-use super::{Accel, Common};
+use super::{Accel, Common, prune_levels};
 
 /// `tuxling shrink`
 #[derive(Debug, clap::Args)]
@@ -32,7 +34,7 @@ pub(crate) struct ShrinkArgs {
     #[arg(long, default_value = "image")]
     pub goal: GoalArg,
     /// How the kernel is pruned in the end [default: the recipe's, or balanced]
-    #[arg(long)]
+    #[arg(long, value_parser = shrink_level())]
     pub level: Option<ShrinkLevel>,
     /// How many boots in a row the result must pass
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -83,14 +85,16 @@ pub(crate) enum GoalArg {
 }
 
 /// How a shrunk kernel is pruned.
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum ShrinkLevel {
     /// Not at all.
     None,
-    /// What nothing refers to.
-    Safe,
-    /// What didn't run and no rule needs.
-    Balanced,
-    /// What didn't run.
-    Tight,
+    /// So far.
+    Level(PruneLevel),
+}
+
+fn shrink_level() -> impl TypedValueParser<Value = ShrinkLevel> {
+    let none = PossibleValue::new("none").help("Not at all");
+    let words = PossibleValuesParser::new(std::iter::once(none).chain(prune_levels()));
+    words.map(|word| PruneLevel::of_word(&word).map_or(ShrinkLevel::None, ShrinkLevel::Level))
 }
