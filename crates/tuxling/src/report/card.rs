@@ -6,7 +6,7 @@ use std::time::Duration;
 use host::process::shell_line;
 use host::units::{grouped, show_duration};
 use recipe::plan::Via;
-use record::{CheckOutcome, MemOwner, MemRecord, Record};
+use record::{CheckOutcome, MemEntry, MemOwner, MemRecord, Record};
 
 /// The card of a record, in plain text. `interactive` is the command that boots
 /// the system with its console on the terminal.
@@ -60,12 +60,12 @@ fn sizes(out: &mut String, record: &Record) -> std::fmt::Result {
     row(out, "kernel", image.kernel_bytes, "")?;
     if let Some(payload) = image.payload_bytes {
         row(out, "  compressed payload", payload, "")?;
-        row(
-            out,
-            "  setup, header, padding",
-            image.kernel_bytes - payload,
-            "",
-        )?;
+        let name = "  setup, header, padding";
+        match image.kernel_bytes.checked_sub(payload) {
+            Some(bytes) => row(out, name, bytes, "")?,
+            // A payload larger than its kernel: the record is wrong somewhere.
+            None => writeln!(out, "  {name:<26}{:>13}    not told", "-")?,
+        }
     }
     let vmlinux = &record.vmlinux;
     row(out, "  text (uncompressed)", vmlinux.text_bytes, "")?;
@@ -94,7 +94,8 @@ fn sizes(out: &mut String, record: &Record) -> std::fmt::Result {
         row(out, &format!("  {path}"), **bytes, "")?;
     }
     if files.len() > 3 {
-        let rest: u64 = files[3..].iter().map(|(_, bytes)| **bytes).sum();
+        let rest = files[3..].iter().map(|(_, bytes)| **bytes);
+        let rest = rest.fold(0, u64::saturating_add);
         row(out, &format!("  {} other files", files.len() - 3), rest, "")?;
     }
     row(out, "together", image.total_bytes, "")
@@ -103,9 +104,7 @@ fn sizes(out: &mut String, record: &Record) -> std::fmt::Result {
 fn checks(out: &mut String, record: &Record) -> std::fmt::Result {
     writeln!(out, "\nChecks")?;
     for check in &record.checks {
-        let took = check.seconds.map_or("-".to_owned(), |s| {
-            show_duration(Duration::from_secs_f64(s.max(0.0)))
-        });
+        let took = check.seconds.map_or("-".to_owned(), shown_seconds);
         let mark = match check.outcome {
             CheckOutcome::Passed => "ok",
             CheckOutcome::Skipped => "--",
@@ -175,7 +174,7 @@ fn ledger(out: &mut String, memory: &MemRecord) -> std::fmt::Result {
         (MemOwner::Managed, "managed by the kernel"),
     ] {
         let own = memory.entries.iter().filter(|e| e.owner == owner);
-        let sum: i64 = own.clone().filter_map(|e| e.kib).sum();
+        let sum = total(own.clone());
         writeln!(out, "  {title:<32}{:>7}", show(sum))?;
         for entry in own {
             match entry.kib {
@@ -185,7 +184,12 @@ fn ledger(out: &mut String, memory: &MemRecord) -> std::fmt::Result {
             }
         }
     }
-    writeln!(out, "  {:<32}{:>7}", "together", show(sum(memory)))?;
+    writeln!(
+        out,
+        "  {:<32}{:>7}",
+        "together",
+        show(total(memory.entries.iter()))
+    )?;
     for entry in &memory.within {
         if let Some(kib) = entry.kib {
             let name = format!("of these: {}", entry.name);
@@ -195,15 +199,22 @@ fn ledger(out: &mut String, memory: &MemRecord) -> std::fmt::Result {
     Ok(())
 }
 
-fn sum(memory: &MemRecord) -> i64 {
-    memory.entries.iter().filter_map(|e| e.kib).sum()
+fn total<'m>(entries: impl Iterator<Item = &'m MemEntry>) -> i64 {
+    let figures = entries.filter_map(|entry| entry.kib);
+    figures.fold(0, i64::saturating_add)
+}
+
+/// A time of a record, which may be none that there can be.
+fn shown_seconds(seconds: f64) -> String {
+    let duration = Duration::try_from_secs_f64(seconds.max(0.0));
+    duration.map_or_else(|_| "not told".to_owned(), show_duration)
 }
 
 fn boot(out: &mut String, record: &Record) -> std::fmt::Result {
     let accelerator = record.accelerator.as_deref().unwrap_or("?");
     writeln!(out, "\nBoot until the first check passed")?;
     if let Some(seconds) = record.boot.seconds {
-        let took = show_duration(Duration::from_secs_f64(seconds.max(0.0)));
+        let took = shown_seconds(seconds);
         writeln!(out, "  {:<26}{took:>13}    {accelerator}", "wall clock")?;
     }
     if let Some(instructions) = record.boot.instructions {
@@ -227,24 +238,20 @@ fn phases(out: &mut String, record: &Record) -> std::fmt::Result {
         } else {
             ""
         };
-        let took = show_duration(Duration::from_secs_f64(phase.seconds.max(0.0)));
+        let took = shown_seconds(phase.seconds);
         writeln!(
             out,
             "{}",
             format!("  {:<26}{took:>13}    {cached}", phase.name).trim_end()
         )?;
     }
-    writeln!(
-        out,
-        "  {:<26}{:>13}",
-        "together",
-        show_duration(Duration::from_secs_f64(sum))
-    )
+    writeln!(out, "  {:<26}{:>13}", "together", shown_seconds(sum))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use host::session::PhaseRecord;
     use record::CheckRecord;
     use record::fixture::record;
 
@@ -269,5 +276,39 @@ mod tests {
             "{card}"
         );
         assert!(card.ends_with("  qemu-system-i386 -kernel k\n"), "{card}");
+    }
+
+    #[test]
+    fn figures_that_cannot_be_are_not_told_and_end_nothing() {
+        let mut record = record();
+        record.image.kernel_bytes = 1;
+        record.image.payload_bytes = Some(2);
+        for file in ["a", "b", "c", "d", "e"] {
+            record.ramdisk.files.insert(file.to_owned(), u64::MAX);
+        }
+        record.boot.seconds = Some(1e300);
+        for seconds in [1e300, f64::MAX, -1e300] {
+            record.phases.push(PhaseRecord {
+                name: "build".to_owned(),
+                seconds,
+                cached: false,
+            });
+        }
+        let entry = |kib| MemEntry {
+            owner: MemOwner::Reserved,
+            name: "text".to_owned(),
+            kib: Some(kib),
+            source: String::new(),
+        };
+        record.mem = Some(MemRecord {
+            machine_kib: u64::MAX,
+            entries: [i64::MAX, i64::MAX, i64::MIN].map(entry).to_vec(),
+            within: vec![entry(i64::MIN)],
+        });
+        let card = card(&record, None);
+        let padding = "    setup, header, padding              -    not told\n";
+        assert!(card.contains(padding), "{card}");
+        let clock = "  wall clock                     not told";
+        assert!(card.contains(clock), "{card}");
     }
 }

@@ -81,7 +81,7 @@ impl Evidence {
                 .iter()
                 .filter(|step| step.changes.iter().any(is))
             {
-                let others = step.changes.len() - 1;
+                let others = step.changes.len().saturating_sub(1);
                 let with = match others {
                     0 => String::new(),
                     1 => ", with one other change".to_owned(),
