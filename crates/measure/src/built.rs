@@ -35,11 +35,11 @@ impl kbuild::Tree for Makefiles {
 
 /// What the Makefiles of a source tree build with a configuration.
 pub fn objects(source: &Path, arch: Arch, config_text: &str) -> Objects {
-    let mut values: BTreeMap<String, String> = config::parse(config_text).values;
-    values.retain(|_, value| value != "n");
-    for value in values.values_mut() {
-        *value = value.trim_matches('"').to_owned();
-    }
+    let values = config::Values::parse(config_text);
+    let on = values.iter().filter(|(_, value)| *value != "n");
+    let values: BTreeMap<String, String> = on
+        .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
+        .collect();
     Objects::read(
         &Makefiles(source.to_owned()),
         arch.facts().source_arch,

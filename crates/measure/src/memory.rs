@@ -7,6 +7,7 @@
 //! entries don't explain stands there as `unaccounted`. Nothing is estimated:
 //! an entry without a source is `None`.
 
+use kconfig::dotconfig::ConfigValues;
 use record::{GuestMemory, MemEntry, MemOwner, MemRecord, meminfo_kib};
 
 use super::system_map::SystemMap;
@@ -41,7 +42,7 @@ pub fn ledger(evidence: &MemoryEvidence<'_>) -> Option<MemRecord> {
         entries.push(entry(
             MemOwner::Firmware,
             "kept from the kernel",
-            Some(machine - signed(present)),
+            Some(machine.saturating_sub(signed(present))),
             "the machine's RAM less the pages that the kernel has",
         ));
     }
@@ -128,8 +129,7 @@ impl MemoryEvidence<'_> {
     }
 
     fn option(&self, symbol: &str) -> bool {
-        let set = format!("CONFIG_{symbol}=y");
-        self.config.lines().any(|line| line == set)
+        ConfigValues::parse(self.config).is_yes(symbol)
     }
 
     /// KiB of a page: what the kernel manages, in KiB and in pages.

@@ -15,7 +15,7 @@ use host::session::{Cached, Session};
 use kbuild::Objects;
 use recipe::Plan;
 use recipe::asker::Asker;
-use recipe::config::{self, Request, Values};
+use recipe::config::{Request, Values};
 use serde::Serialize;
 use vmlinux::Elf;
 
@@ -96,7 +96,7 @@ pub fn foretell(
     let arch = subject.plan.board.arch;
     let tree = kconfig::load(subject.linux, arch, subject.tools, session)?;
     let now = tree.evaluate(&subject.plan.kernel)?;
-    let before = config::parse(&now.to_dotconfig());
+    let before = Values::parse(&now.to_dotconfig());
     let mut thoughts = Vec::new();
     for option in named(options, &tree, &now)? {
         thoughts.push(think(&option, subject, &tree, &before)?);
@@ -173,10 +173,9 @@ fn think(name: &str, subject: &Subject, tree: &Tree, before: &Values) -> Result<
         on.then(|| configuration.because(symbol))
     });
     let text = configuration.to_dotconfig();
-    let values = config::parse(&text);
-    let names: BTreeSet<&String> = before.values.keys().chain(values.values.keys()).collect();
-    let changes = names
-        .into_iter()
+    let values = Values::parse(&text);
+    let changes = before
+        .names_with(&values)
         .filter(|n| before.get(n) != values.get(n))
         .map(|n| [n, before.get(n), values.get(n)].map(str::to_owned))
         .collect();

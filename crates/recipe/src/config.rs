@@ -1,11 +1,14 @@
-//! What a `.config` says: the values that the kernel's tools wrote, and
-//! requests as lines of it.
+//! Requests, as lines of a `.config` and beside what one says. What such a file
+//! is, [`kconfig::dotconfig`] knows.
 
 use std::collections::BTreeMap;
 
+use kconfig::dotconfig::{line_of, quoted};
 use serde::Serialize;
 
 use crate::asker::Asker;
+
+pub use kconfig::dotconfig::ConfigValues as Values;
 
 /// One symbol that is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -21,39 +24,6 @@ pub struct Request {
     /// Whether `n` also stands for "there is no such symbol": what tuxling asks
     /// for by itself is for kernels of many versions.
     pub lenient: bool,
-}
-
-/// The values of a `.config`: `n` for what is not set, texts with their quotes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Values {
-    /// By symbol, without `CONFIG_`.
-    pub values: BTreeMap<String, String>,
-}
-
-impl Values {
-    /// A symbol's value; `n` when the file says nothing of it, as
-    /// scripts/kconfig/confdata.c reads it.
-    pub fn get(&self, symbol: &str) -> &str {
-        self.values.get(symbol).map_or("n", String::as_str)
-    }
-}
-
-/// Reads a `.config` that the kernel's tools wrote.
-pub fn parse(text: &str) -> Values {
-    let mut values = BTreeMap::new();
-    for line in text.lines() {
-        if let Some(symbol) = line
-            .strip_prefix("# CONFIG_")
-            .and_then(|l| l.strip_suffix(" is not set"))
-        {
-            values.insert(symbol.to_owned(), "n".to_owned());
-        } else if let Some((symbol, value)) =
-            line.strip_prefix("CONFIG_").and_then(|l| l.split_once('='))
-        {
-            values.insert(symbol.to_owned(), value.to_owned());
-        }
-    }
-    Values { values }
 }
 
 /// Whether a request has the value that it asks for.
@@ -75,10 +45,7 @@ pub fn effective(requests: &[Request]) -> Vec<&Request> {
 /// A request's value as `.config` spells it.
 pub fn spelled(request: &Request) -> String {
     if request.quoted {
-        format!(
-            "\"{}\"",
-            request.value.replace('\\', "\\\\").replace('"', "\\\"")
-        )
+        quoted(&request.value)
     } else {
         request.value.clone()
     }
@@ -94,10 +61,7 @@ pub fn lines(requests: &[Request]) -> String {
 
 /// A request as a line of a `.config`.
 pub fn line(request: &Request) -> String {
-    match (&*request.value, request.quoted) {
-        ("n", false) => format!("# CONFIG_{} is not set", request.symbol),
-        _ => format!("CONFIG_{}={}", request.symbol, spelled(request)),
-    }
+    line_of(&request.symbol, &spelled(request))
 }
 
 #[cfg(test)]
@@ -112,16 +76,6 @@ mod tests {
             by: Asker::CommandLine,
             lenient: false,
         }
-    }
-
-    #[test]
-    fn what_a_config_does_not_mention_is_n() {
-        let values = parse("# CONFIG_A is not set\nCONFIG_B=y\nCONFIG_C=\"a b\"\n# a comment\n");
-        assert_eq!(
-            (values.get("A"), values.get("B"), values.get("D")),
-            ("n", "y", "n")
-        );
-        assert_eq!(values.get("C"), "\"a b\"");
     }
 
     #[test]

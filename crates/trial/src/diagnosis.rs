@@ -34,7 +34,7 @@ pub(crate) fn of_boot(
         return Vec::new();
     }
     let config = fs::read_to_string(system.kernel.config()).unwrap_or_default();
-    let config = config::parse(&config);
+    let config = config::Values::parse(&config);
     let kernel = fs::read(system.kernel.vmlinux())
         .ok()
         .and_then(|bytes| Elf::read(&bytes));

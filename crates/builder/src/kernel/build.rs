@@ -11,7 +11,7 @@ use host::id::Id;
 use host::process::Cmd;
 use host::session::{Cached, Session, process_failure};
 use recipe::Arch;
-use recipe::config::{Values, parse};
+use recipe::config::Values;
 use serde::Serialize;
 
 use super::config::Resolved;
@@ -219,7 +219,7 @@ pub fn tree(input: &BuildInput, session: &Session) -> Result<(PathBuf, Lock)> {
     let mut pool = vec![objects.join(&name)];
     pool.extend((1..session.trees).map(|number| objects.join(format!("{name}.{number}"))));
     if pool.len() > 1 {
-        let wanted = parse(&input.config.text);
+        let wanted = Values::parse(&input.config.text);
         pool.sort_by_cached_key(|tree| distance(tree, &wanted));
         for tree in &pool {
             if let Some(lock) = session.cache.try_lock(tree)? {
@@ -240,10 +240,9 @@ fn distance(tree: &Path, wanted: &Values) -> usize {
     let Ok(text) = fs::read_to_string(tree.join(".config")) else {
         return usize::MAX;
     };
-    let built = parse(&text);
-    let names: BTreeSet<&String> = built.values.keys().chain(wanted.values.keys()).collect();
-    let differs = |name: &&&String| built.get(name) != wanted.get(name);
-    names.iter().filter(differs).count()
+    let built = Values::parse(&text);
+    let differs = |name: &&str| built.get(name) != wanted.get(name);
+    built.names_with(wanted).filter(differs).count()
 }
 
 /// Builds in an object tree that the caller has locked.

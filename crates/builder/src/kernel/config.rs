@@ -10,7 +10,7 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::session::{Cached, Session, process_failure};
 use recipe::Arch;
-use recipe::config::{Request, Values, effective, lines, met, parse};
+use recipe::config::{Request, Values, effective, lines, met};
 use recipe::plan::{BaseConfig, KernelPlan};
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ impl Resolved {
     /// The identity of the configuration: of its values, not of the comments
     /// around them.
     pub fn id(&self) -> Id {
-        let values = parse(&self.text).values;
+        let values = Values::parse(&self.text);
         Id::of_bytes(
             values
                 .iter()
@@ -86,7 +86,7 @@ pub fn resolve(
             (text, false)
         }
     };
-    let values = parse(&text);
+    let values = Values::parse(&text);
     let doubtful: Vec<&Request> = effective(&plan.requests)
         .into_iter()
         .filter(|request| !met(request, &values) || may_be_unknown(request, &values))
@@ -108,7 +108,7 @@ pub fn resolve(
 /// then the kernel's tools pass over it, and it looks as if it were met. A
 /// symbol is left out also while something else that it depends on is off.
 fn may_be_unknown(request: &Request, values: &Values) -> bool {
-    request.value == "n" && !request.lenient && !values.values.contains_key(&request.symbol)
+    request.value == "n" && !request.lenient && values.stated(&request.symbol).is_none()
 }
 
 /// Who gives a symbol the value that was asked for: one of the plan's requests,

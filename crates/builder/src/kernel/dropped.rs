@@ -192,7 +192,7 @@ config BAR
     fn told(config: &str, request: &Request) -> Vec<String> {
         let tree = tree();
         let (configuration, _) = Configuration::olddefconfig(&tree, config);
-        let values = recipe::config::parse(&configuration.to_dotconfig());
+        let values = recipe::config::Values::parse(&configuration.to_dotconfig());
         let dropped = explain(&[request], &values, &configuration);
         dropped.iter().map(ToString::to_string).collect()
     }

@@ -357,7 +357,7 @@ fn unknown_command(path: &Path) -> Failure {
 /// which is that of conf's table: what `conf` would write is the same file then,
 /// and the same compilation for `ccache`.
 fn autoconf(now: &str, values: &Values) -> String {
-    let mut left = values.values.clone();
+    let mut left: BTreeMap<&str, &str> = values.iter().collect();
     let mut text = String::new();
     for line in now.lines() {
         let Some(name) = defined(line) else {
@@ -367,12 +367,13 @@ fn autoconf(now: &str, values: &Values) -> String {
         };
         // `CONFIG_X_MODULE` says that X is `m`, or is an option of that name.
         let of_module = name.strip_suffix("_MODULE");
-        let bare = match left.contains_key(name) {
-            true => name,
-            false => of_module.unwrap_or(name),
+        let bare = if left.contains_key(name) {
+            name
+        } else {
+            of_module.unwrap_or(name)
         };
         if let Some(value) = left.remove(bare) {
-            text.push_str(&definition(bare, &value));
+            text.push_str(&definition(bare, value));
         }
     }
     for (name, value) in &left {
@@ -456,7 +457,7 @@ mod tests {
     fn the_header_is_what_conf_would_write() {
         let now = "/* made */\n#define CONFIG_E \"e \\\" x\"\n#define CONFIG_C 1\n\
                    #define CONFIG_B_MODULE 1\n#define CONFIG_OLD_MODULE 1\n#define CONFIG_D 0x10\n";
-        let values = config::parse(
+        let values = config::Values::parse(
             "CONFIG_A=y\nCONFIG_B=m\n# CONFIG_C is not set\nCONFIG_D=0x20\n\
              CONFIG_E=\"e \\\" x\"\nCONFIG_OLD_MODULE=y\n",
         );

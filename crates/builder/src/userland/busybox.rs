@@ -15,8 +15,9 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::process::Cmd;
 use host::session::{Cached, Session, process_failure};
+use kconfig::dotconfig::line_of;
 use recipe::Arch;
-use recipe::config::{Request, parse, spelled};
+use recipe::config::{Request, Values, spelled};
 use recipe::plan::BusyboxPlan;
 use regex::Regex;
 use serde::Serialize;
@@ -326,7 +327,7 @@ fn choose(names: &[String], known: &BTreeMap<String, Applet>) -> Result<Vec<Appl
 /// The applets of a configuration.
 fn turned_on(known: &Declared, config: &Path) -> Result<Vec<Applet>> {
     let text = fs::read_to_string(config).map_err(|e| Failure::io("read", config, &e))?;
-    let values = parse(&text);
+    let values = Values::parse(&text);
     let on = |applet: &&Applet| values.get(&applet.symbol) == "y";
     Ok(known.applets.values().filter(on).cloned().collect())
 }
@@ -353,10 +354,7 @@ fn seed(wanted: &[Applet], known: &Declared, defconfig: bool, requests: &[Reques
     }
     values
         .iter()
-        .map(|(symbol, value)| match &**value {
-            "n" => format!("# CONFIG_{symbol} is not set\n"),
-            value => format!("CONFIG_{symbol}={value}\n"),
-        })
+        .map(|(symbol, value)| line_of(symbol, value) + "\n")
         .collect()
 }
 
@@ -418,7 +416,7 @@ fn compile(
 fn verify(wanted: &[Applet], known: &Declared, plan: &BusyboxPlan, config: &Path) -> Result<()> {
     let requests = &plan.requests;
     let text = fs::read_to_string(config).map_err(|e| Failure::io("read", config, &e))?;
-    let values = parse(&text);
+    let values = Values::parse(&text);
     let mut wrong = Vec::new();
     for applet in wanted.iter().filter(|a| values.get(&a.symbol) != "y") {
         wrong.push(format!(

@@ -1,6 +1,6 @@
 //! The values of a whole configuration, by option.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::assignments::parse_assignments;
 use crate::model::Dialect;
@@ -14,6 +14,15 @@ pub struct ConfigValues {
     by_option: BTreeMap<String, String>,
 }
 
+/// Pairs of an option's name without `CONFIG_` and its value as a file spells it.
+impl FromIterator<(String, String)> for ConfigValues {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
+        Self {
+            by_option: pairs.into_iter().collect(),
+        }
+    }
+}
+
 impl ConfigValues {
     /// Reads a configuration. Of several lines for an option the last counts;
     /// what is no line of a configuration says nothing.
@@ -21,9 +30,7 @@ impl ConfigValues {
     pub fn parse(text: &str) -> Self {
         let (assignments, _) = parse_assignments(text, Dialect::Linux6_12);
         let pairs = assignments.into_iter().map(|one| (one.name, one.value));
-        Self {
-            by_option: pairs.collect(),
-        }
+        pairs.collect()
     }
 
     /// An option's value; `n` when the file says nothing of it, as `conf` takes
@@ -45,6 +52,14 @@ impl ConfigValues {
     #[must_use]
     pub fn is_yes(&self, option: &str) -> bool {
         self.get(option) == "y"
+    }
+
+    /// The options that this or another configuration mentions, sorted, each
+    /// once.
+    pub fn names_with<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = &'a str> {
+        let names = self.by_option.keys().chain(other.by_option.keys());
+        let names: BTreeSet<&str> = names.map(String::as_str).collect();
+        names.into_iter()
     }
 
     /// All options that the file mentions, sorted, without `CONFIG_`.

@@ -39,7 +39,7 @@ const STAY: &str = " nokaslr";
 fn is_moved(system: &System) -> Result<bool> {
     let path = system.kernel.config();
     let text = fs::read_to_string(&path).map_err(|e| Failure::io("read", &path, &e))?;
-    Ok(config::parse(&text).get("RANDOMIZE_BASE") == "y")
+    Ok(config::Values::parse(&text).get("RANDOMIZE_BASE") == "y")
 }
 
 impl Runner {

@@ -1,6 +1,7 @@
 //! What a wall is recognised by.
 
 use host::units::grouped;
+use kconfig::dotconfig::ConfigValues;
 use measure::system_map::SystemMap;
 use recipe::arch::RamdiskPlace;
 use recipe::plan::Placement;
@@ -69,8 +70,8 @@ impl<'a> WallEvidence<'a> {
 
     /// A number of the configuration's.
     fn number(&self, symbol: &str) -> Option<u64> {
-        let name = format!("CONFIG_{symbol}=");
-        let value = self.config.lines().find_map(|l| l.strip_prefix(&name))?;
+        let values = ConfigValues::parse(self.config);
+        let value = values.stated(symbol)?;
         match value.strip_prefix("0x") {
             Some(digits) => u64::from_str_radix(digits, 16).ok(),
             None => value.parse().ok(),
@@ -79,7 +80,7 @@ impl<'a> WallEvidence<'a> {
 
     /// From where to where the kernel stands in RAM, bss and `.brk` included.
     pub(crate) fn kernel_place(&self) -> Option<(u64, u64)> {
-        let map = if self.config.lines().any(|line| line == "CONFIG_X86_64=y") {
+        let map = if ConfigValues::parse(self.config).is_yes("X86_64") {
             X86_64_MAP
         } else {
             self.number("PAGE_OFFSET")?

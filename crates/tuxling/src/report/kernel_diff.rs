@@ -150,12 +150,10 @@ fn options(a: Option<&str>, b: Option<&str>) -> Vec<[String; 3]> {
     let (Some(a), Some(b)) = (a, b) else {
         return Vec::new();
     };
-    let (a, b) = (config::parse(a), config::parse(b));
-    let names: BTreeSet<&String> = a.values.keys().chain(b.values.keys()).collect();
-    names
-        .into_iter()
+    let (a, b) = (config::Values::parse(a), config::Values::parse(b));
+    a.names_with(&b)
         .filter(|name| a.get(name) != b.get(name))
-        .map(|name| [name.clone(), a.get(name).to_owned(), b.get(name).to_owned()])
+        .map(|name| [name, a.get(name), b.get(name)].map(str::to_owned))
         .collect()
 }
 
@@ -232,7 +230,7 @@ fn table(out: &mut String, title: &str, changes: &[Change], markdown: bool) {
     }
     if largest.len() > ROWS {
         let rest = &largest[ROWS..];
-        let delta: i64 = rest.iter().map(|c| c.delta).sum();
+        let delta = rest.iter().map(|c| c.delta).fold(0, i64::saturating_add);
         let _ = match markdown {
             true => writeln!(out, "| {} more | | | {delta:+} |", rest.len()),
             false => writeln!(

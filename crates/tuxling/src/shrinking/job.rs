@@ -1,7 +1,7 @@
 //! `tuxling shrink` from beginning to end.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use host::units::Bytes;
 use prune::job::{PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use prune::{adversity, job as pruning, subject};
 use recipe::Plan;
-use recipe::config::{self, Values};
+use recipe::config::Values;
 use recipe::plan::{PruneLevel, Security};
 use record::{Record, store_path};
 use shrink::{CancelToken, ChangeId, Event, Goal, Policy, Search, SearchError, Settings};
@@ -163,7 +163,7 @@ impl Job<'_> {
             Goal::Image | Goal::Both => None,
         };
         let mut report = Report::new(self.original, &before, &best.record, stages);
-        let values = config::parse(&best.ingredients.config().text);
+        let values = Values::parse(&best.ingredients.config().text);
         let tiny = Tiny::new(self.original, &best.plan, &values);
         tiny.write(None)?;
         let pruned = match self.options.level {
@@ -356,15 +356,17 @@ impl Job<'_> {
 
     fn trials(&self, from: &Built, ways: &Arc<Ways>) -> Trials {
         let fixed = self.fixed();
-        let mut values: BTreeMap<String, String> =
-            config::parse(&from.ingredients.config().text).values;
-        values.retain(|symbol, _| fixed.has(symbol));
+        let values = Values::parse(&from.ingredients.config().text);
+        let fixed_values = values.iter().filter(|(symbol, _)| fixed.has(symbol));
+        let fixed_values = fixed_values
+            .map(|(symbol, value)| (symbol.to_owned(), value.to_owned()))
+            .collect();
         let trials = self.options.trials.max(1);
         Trials {
             plan: from.plan.clone(),
             ways: Arc::clone(ways),
             fixed,
-            fixed_values: Values { values },
+            fixed_values,
             exercises: from
                 .record
                 .exercises
@@ -441,7 +443,7 @@ impl Job<'_> {
         if let Event::Better { candidate, .. } | Event::FellBack { candidate, .. } = event {
             let plan = ways.apply(&from.plan, candidate);
             let written = tree.evaluate(&plan.kernel).and_then(|configuration| {
-                let values = config::parse(&configuration.to_dotconfig());
+                let values = Values::parse(&configuration.to_dotconfig());
                 Tiny::new(self.original, &plan, &values).write(None)
             });
             if let Err(failure) = written {

@@ -156,8 +156,9 @@ impl Trials {
 
     /// The first symbol that may not change and would.
     fn changes_what_is_fixed(&self, ingredients: &Ingredients) -> Option<String> {
-        let values = config::parse(&ingredients.config().text);
-        let names = self.fixed_values.values.keys().chain(values.values.keys());
+        let values = config::Values::parse(&ingredients.config().text);
+        let before = self.fixed_values.iter().chain(values.iter());
+        let names = before.map(|(name, _)| name);
         let mut fixed = names.filter(|name| self.fixed.has(name));
         let changed = fixed.find(|name| self.fixed_values.get(name) != values.get(name))?;
         Some(format!(

@@ -280,9 +280,7 @@ mod tests {
     fn met(requests: &[Request]) -> Values {
         let all = config::effective(requests);
         let value = |r: &&Request| (r.symbol.clone(), config::spelled(r));
-        Values {
-            values: all.iter().map(value).collect(),
-        }
+        all.iter().map(value).collect()
     }
 
     #[test]
@@ -295,9 +293,10 @@ mod tests {
         let busybox = plan.userland.busybox.as_mut().expect("has one");
         busybox.applets.retain(|applet| applet != "free");
         busybox.requests.clear();
-        let mut values = met(&plan.kernel.requests);
         // Asked for by a fragment, and gone with something else.
-        values.values.insert("POSIX_TIMERS".into(), "n".into());
+        let mut requests = plan.kernel.requests.clone();
+        requests.push(request("POSIX_TIMERS", "n"));
+        let values = met(&requests);
         let path = Tiny::new(&original, &plan, &values)
             .write(None)
             .expect("writes");

@@ -5,7 +5,7 @@
 
 use initramfs::{ArchivePath, Entry, EntryKind, LinkTarget, Mode, Settings, Tree, cpio};
 use proptest::prelude::*;
-use recipe::config::parse;
+use recipe::config::Values;
 
 use super::listing::{Elf, Listing, Node, NodeKind};
 use super::*;
@@ -76,7 +76,7 @@ impl Case {
             checks: &self.checks,
             dhcp: DhcpTraffic::default(),
             network: &network,
-            config: &parse(self.config),
+            config: &Values::parse(self.config),
             ramdisk: Some(&listing),
             kernel: Some(PC),
             kernel_end: Some(PC.end),
