@@ -339,6 +339,12 @@ impl Typist {
             keys.push(3);
             return self.end(now, at, took, (output, Ended::TimedOut), events);
         }
+        let answer = format!("tuxling-{}-r{}.", self.nonce, place.line);
+        if place.calls > 0 && find(&self.pending, answer.as_bytes()).is_some() {
+            *place = Place::at_line(place.line + 1, now);
+            self.pending.clear();
+            return;
+        }
         if now < place.not_before {
             return;
         }
@@ -353,12 +359,6 @@ impl Typist {
             if place.typed == line.len() {
                 place.not_before += LOOKED;
             }
-            return;
-        }
-        let answer = format!("tuxling-{}-r{}.", self.nonce, place.line);
-        if place.calls > 0 && find(&self.pending, answer.as_bytes()).is_some() {
-            *place = Place::at_line(place.line + 1, now);
-            self.pending.clear();
             return;
         }
         let over = self.pending.len().saturating_sub(PENDING_LIMIT);
@@ -566,6 +566,63 @@ mod tests {
         assert_eq!(typist.step(now + 11 * second, b"\x08 2", true).0, b"");
         assert_eq!(typist.step(now + 12 * second, b"", true).0, b"");
         assert!(!typist.step(now + 13 * second, b"", true).0.is_empty());
+    }
+
+    #[test]
+    fn a_session_types_key_by_key_and_goes_on_when_the_shell_answers() {
+        let session = CheckPlan {
+            via: Via::Console,
+            ..CheckPlan::on_channel(
+                "session",
+                CheckKind::Session {
+                    lines: vec!["ab\x1b[D\r".to_owned(), "cat\r\0\x03".to_owned()],
+                },
+            )
+        };
+        let patience = Duration::from_secs(30);
+        let mut typist = Typist::new("n1", &[session], Calling::Freely, patience);
+        let mut now = Instant::now();
+        typist.step(now, b"", true);
+        let (_, events) = typist.step(now, b"tuxling-n1-r\r\n", true);
+        assert_eq!(events, [Event::Started(0)]);
+        let mut keys = Vec::new();
+        let mut type_until = |typist: &mut Typist, end: &[u8]| {
+            for _ in 0..1000 {
+                now += Duration::from_millis(5);
+                let (typed, events) = typist.step(now, b"", true);
+                assert!(events.is_empty(), "{events:?}");
+                if !typed.is_empty() {
+                    keys.push(String::from_utf8_lossy(&typed).into_owned());
+                }
+                if typed.ends_with(end) {
+                    return now;
+                }
+            }
+            panic!("{keys:?}");
+        };
+        type_until(&mut typist, b"-r0.\r");
+        // A program that reads has swallowed the call: Ctrl-C ends it.
+        let now = type_until(&mut typist, b"\x03\recho tux\"\"ling-n1-r0.\r");
+        let (typed, events) = typist.step(now, b"tuxling-n1-r0.\r\n", true);
+        assert!(typed.is_empty() && events.is_empty());
+        let mut type_until = |typist: &mut Typist, mut now: Instant, end: &[u8]| {
+            while !typist.step(now, b"", true).0.ends_with(end) {
+                now += Duration::from_millis(5);
+            }
+            now
+        };
+        let asked = type_until(&mut typist, now, b"\r");
+        let stopped = type_until(&mut typist, asked, b"\x03");
+        assert!(stopped - asked >= PAUSED);
+        let now = type_until(&mut typist, stopped, b"-r1.\r");
+        typist.step(now, b"tuxling-n1-r1.\r\n", true);
+        let (_, events) = typist.step(now, b"", true);
+        assert!(
+            matches!(&events[..], [Event::Ended(0, _, end)] if end.how == Ended::Status(0)),
+            "{events:?}"
+        );
+        assert!(typist.done());
+        assert_eq!(keys[..4], ["a", "b", "\x1b[D", "\r"]);
     }
 
     proptest! {

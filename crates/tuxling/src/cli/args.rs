@@ -238,13 +238,14 @@ pub struct Prune {
     /// What is removed [default: the recipe's, or balanced]
     #[arg(long)]
     pub level: Option<Level>,
-    /// How many boots in a row must pass [default: 10]
+    /// How many boots of each kind must pass, all in a row: the checks, a long
+    /// idle time, somebody at the console [default: 10]
     #[arg(long, value_name = "N")]
     pub boots: Option<usize>,
     /// How many boots the trace has at most [default: 24]
     #[arg(long, value_name = "N")]
     pub runs: Option<usize>,
-    /// Packets of adversity's flood, at balanced and safe
+    /// Packets of adversity's flood, at balanced and safe, and its fragments
     #[arg(long, value_name = "N", default_value_t = crate::adversity::FLOOD)]
     pub flood: u64,
     /// Where adversity's chances come from

@@ -105,7 +105,17 @@ fn a_certificate_makes_the_same_bytes_again_with_the_same_tools_only() {
     let pruned = tight(&recipe, &["--boots", "2", "--keep", KEPT, "--json"]).ends_with(0);
     let certificate = pruned.json();
     assert_eq!(certificate["schema"], "tuxling.certificate/1");
-    assert_eq!(certificate["passed"]["boots"], 2);
+    // Two ordinary ones, two that idle for ten minutes, two with somebody at the
+    // console.
+    let passed = &certificate["passed"];
+    assert_eq!(passed["boots"], 6);
+    assert_eq!(
+        (&passed["idle"], &passed["console"]),
+        (&2.into(), &2.into())
+    );
+    assert_eq!(passed["longest_idle_seconds"], 600);
+    let proof = certificate["proof"].as_str().expect("a text");
+    assert!(proof.starts_with("6 boots in a row"), "{proof}");
     let (object, name) = KEPT.split_once(':').expect("both");
     let kept = certificate["kept"][object].as_array().expect("a list");
     let asked = |f: &&serde_json::Value| f["symbol"] == name && f["reason"] == "asked";

@@ -71,8 +71,15 @@ fn tinyconfig(objects: &Path) -> u64 {
 #[test]
 fn pc_net_pruned_tight_is_smaller_than_tinyconfig_and_passes_fifty_boots_of_fifty() {
     let pruned = Pruned::new("tight", "tight", &["--boots", "50"]);
-    assert_eq!(pruned.certificate["passed"]["boots"], 50);
-    assert_eq!(pruned.certificate["passed"]["loaded"], 24);
+    let passed = &pruned.certificate["passed"];
+    // Fifty of each kind: ordinary, idle for ten minutes or an hour, console.
+    assert_eq!(passed["boots"], 150);
+    assert_eq!(passed["loaded"], 48);
+    assert_eq!(
+        (&passed["idle"], &passed["console"]),
+        (&50.into(), &50.into())
+    );
+    assert_eq!(passed["longest_idle_seconds"], 3600);
     let bytes = fs::metadata(pruned.output("pruned", "kernel")).expect("an output");
     let objects = folder();
     let tiny = tinyconfig(objects.path());
@@ -82,7 +89,7 @@ fn pc_net_pruned_tight_is_smaller_than_tinyconfig_and_passes_fifty_boots_of_fift
 #[test]
 fn pc_net_pruned_balanced_survives_all_of_adversity_and_says_what_busyboxs_tests_say() {
     let pruned = Pruned::new("balanced", "balanced", &[]);
-    assert_eq!(pruned.cases().len(), 14);
+    assert_eq!(pruned.cases().len(), 16);
     for case in pruned.cases() {
         assert_eq!(case["survived"], true, "{case}");
     }
