@@ -1,27 +1,12 @@
 //! Tuxling: from one recipe to a tiny Linux that is built, booted, checked and
 //! measured. See ARCHITECTURE.md for the way of the data.
 
-pub mod adversity;
-pub mod check;
+#![warn(unreachable_pub)]
+
 pub mod cli;
-pub mod doctor;
-pub mod error;
-pub mod initramfs;
-pub mod kbuild;
-pub mod kernel;
-pub mod machine;
-pub mod measure;
-pub mod needs;
-pub mod passes;
-pub mod process;
-pub mod prune;
-pub mod recipe;
-pub mod report;
-pub mod session;
-pub mod shrinking;
-pub mod source;
-pub mod store;
-pub mod trace;
-pub mod trial;
-pub mod units;
-pub mod userland;
+mod collect;
+mod doctor;
+mod passes;
+mod ram;
+mod report;
+mod shrinking;

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
-    if tuxling::kernel::linker::is_called_for(&args) {
-        return ExitCode::from(tuxling::kernel::linker::link(&args));
+    if builder::kernel::linker::is_called_for(&args) {
+        return ExitCode::from(builder::kernel::linker::link(&args));
     }
     match args.get(1) {
-        Some(first) if first == tuxling::process::SPIN => tuxling::process::spin(),
-        Some(first) if first == tuxling::process::SUPERVISE => {
-            ExitCode::from(tuxling::process::supervise(&args[2..]))
+        Some(first) if first == host::process::SPIN => host::process::spin(),
+        Some(first) if first == host::process::SUPERVISE => {
+            ExitCode::from(host::process::supervise(&args[2..]))
         }
         _ => ExitCode::from(tuxling::cli::run(&args)),
     }

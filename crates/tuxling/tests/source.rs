@@ -8,13 +8,12 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use tuxling::error::{Kind, Result};
-use tuxling::process::{Cancel, Cmd, Processes};
-use tuxling::recipe::plan::{PatchFile, SourceWish};
-use tuxling::source::{
-    Context, DebianSources, LockFile, Mode, Network, Package, Request, Source, obtain,
-};
-use tuxling::store::{Cache, Id};
+use builder::source::{Context, DebianSources, LockFile, Mode, Network, Request, Source, obtain};
+use host::error::{Kind, Result};
+use host::process::{Cancel, Cmd, Processes};
+use host::{Cache, Id};
+use recipe::package::Package;
+use recipe::plan::{PatchFile, SourceWish};
 
 /// An archive in a folder (unsigned and trusted: by tests only), and a cache.
 struct Bench {
@@ -459,8 +458,8 @@ fn a_tree_of_the_users_is_used_in_place_and_locked_by_its_digest() {
 
 #[test]
 fn versions_are_ordered_as_dpkg_itself_orders_them() {
+    use builder::source::version::compare;
     use std::cmp::Ordering;
-    use tuxling::source::version::compare;
     let bench = Bench::new();
     let versions = [
         "1.0~rc1-1",

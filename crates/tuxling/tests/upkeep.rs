@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
 
+use host::Cache;
 use serde_json::Value;
-use tuxling::store::Cache;
 
 #[allow(clippy::disallowed_methods)] // the tests stand outside: they start tuxling itself
 fn tuxling(cache: &Path) -> Command {

@@ -15,7 +15,7 @@ use crate::command;
 /// Crates of fuzz targets, each a workspace of its own, and their targets.
 const TARGETS: &[(&str, &[&str])] = &[
     ("crates/kconfig/fuzz", &["tree", "configuration"]),
-    ("crates/tuxling/fuzz", &["cpio_read"]),
+    ("crates/initramfs/fuzz", &["cpio_read"]),
     ("crates/vmlinux/fuzz", &["elf", "link_map", "lzma_cost"]),
 ];
 

@@ -4,13 +4,12 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-
-use crate::machine::qemu::Accelerator;
-use crate::units::Bytes;
+use host::units::Bytes;
+use vm::machine::qemu::Accelerator;
 
 mod shrink;
 
-pub use shrink::{GoalArg, Group, ShrinkArgs, ShrinkLevel};
+pub(crate) use shrink::{GoalArg, Group, ShrinkArgs, ShrinkLevel};
 
 /// Grows the smallest Linux that still does your job.
 ///
@@ -32,7 +31,7 @@ Exit codes: 0 fine, 1 usage or recipe, 2 a source could not be had, 3 the
 configuration doesn't resolve as asked, 4 the build failed, 5 the boot or a
 check failed, 6 over budget, 7 this machine lacks something."
 )]
-pub struct Args {
+pub(crate) struct Args {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -40,7 +39,7 @@ pub struct Args {
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Write a recipe to start from
     New(New),
     /// Build the kernel and the ramdisk
@@ -84,7 +83,7 @@ pub enum Command {
 
 /// What every command that builds takes.
 #[derive(Clone, Debug, clap::Args)]
-pub struct Common {
+pub(crate) struct Common {
     /// A recipe: a path, or the name of a built-in one (pc-net, pc-shell)
     pub recipe: String,
     /// Print the commands that would run, and run none
@@ -112,7 +111,7 @@ pub struct Common {
 
 /// `tuxling new`
 #[derive(Debug, clap::Args)]
-pub struct New {
+pub(crate) struct New {
     /// The recipe's name; NAME.toml is written to the current folder
     pub name: String,
     /// The board
@@ -125,7 +124,7 @@ pub struct New {
 
 /// How a new system is connected.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum Network {
+pub(crate) enum Network {
     /// One card, its address by DHCP.
     Dhcp,
     /// No card.
@@ -134,7 +133,7 @@ pub enum Network {
 
 /// How a machine is run.
 #[derive(Clone, Debug, clap::Args)]
-pub struct MachineArgs {
+pub(crate) struct MachineArgs {
     /// One further argument for QEMU; may be given several times
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub qemu_arg: Vec<String>,
@@ -145,7 +144,7 @@ pub struct MachineArgs {
 
 /// `tuxling build`
 #[derive(Debug, clap::Args)]
-pub struct Build {
+pub(crate) struct Build {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
@@ -156,7 +155,7 @@ pub struct Build {
 
 /// `tuxling boot`
 #[derive(Debug, clap::Args)]
-pub struct Boot {
+pub(crate) struct Boot {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
@@ -167,7 +166,7 @@ pub struct Boot {
 
 /// `tuxling check`
 #[derive(Debug, clap::Args)]
-pub struct Check {
+pub(crate) struct Check {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
@@ -186,10 +185,10 @@ pub struct Check {
     /// Only these cases of adversity, separated by commas
     #[arg(long, value_name = "CASES", value_delimiter = ',', requires = "adversity",
           value_parser = clap::builder::PossibleValuesParser::new(
-              crate::adversity::ALL.iter().map(|case| case.name)))]
+              prune::adversity::ALL.iter().map(|case| case.name)))]
     pub cases: Vec<String>,
     /// Packets of adversity's flood
-    #[arg(long, value_name = "N", default_value_t = crate::adversity::FLOOD)]
+    #[arg(long, value_name = "N", default_value_t = prune::adversity::FLOOD)]
     pub flood: u64,
     /// Where adversity's chances come from
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -206,7 +205,7 @@ timing, a loaded host, other RAM, CPU models and dates.
 Examples:
   tuxling trace pc-net
   tuxling trace pc-net --from functions.txt   also a list from a real machine")]
-pub struct Trace {
+pub(crate) struct Trace {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
@@ -231,7 +230,7 @@ Examples:
   tuxling prune pc-net --level tight --boots 50
   tuxling prune pc-net --keep 'tcp_*'         whatever anybody says
   tuxling prune pc-net --verify build/pc-net/pruned/pc-net.cert.json")]
-pub struct Prune {
+pub(crate) struct Prune {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
@@ -246,7 +245,7 @@ pub struct Prune {
     #[arg(long, value_name = "N")]
     pub runs: Option<usize>,
     /// Packets of adversity's flood, at balanced and safe, and its fragments
-    #[arg(long, value_name = "N", default_value_t = crate::adversity::FLOOD)]
+    #[arg(long, value_name = "N", default_value_t = prune::adversity::FLOOD)]
     pub flood: u64,
     /// Where adversity's chances come from
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -274,7 +273,7 @@ pub struct Prune {
 
 /// What is removed.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum Level {
+pub(crate) enum Level {
     /// What nothing refers to.
     Safe,
     /// What didn't run and no rule needs.
@@ -285,7 +284,7 @@ pub enum Level {
 
 /// What runs a machine.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum Accel {
+pub(crate) enum Accel {
     /// QEMU's translator.
     Tcg,
     /// The host's processor.
@@ -304,7 +303,7 @@ Examples:
   tuxling ram pc-net                          about 25 boots
   tuxling ram pc-net --from 20MiB --to 22MiB  fewer
   tuxling ram pc-net --download               what one download costs, too")]
-pub struct Ram {
+pub(crate) struct Ram {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
@@ -331,7 +330,7 @@ pub struct Ram {
 
 /// `tuxling diff`
 #[derive(Debug, clap::Args)]
-pub struct Diff {
+pub(crate) struct Diff {
     /// A recipe (its newest record), a record's JSON file, or a vmlinux; with
     /// --tree a kernel's source tree, or a recipe (its sources)
     pub a: String,
@@ -360,7 +359,7 @@ pub struct Diff {
 
 /// `tuxling fetch`
 #[derive(Debug, clap::Args)]
-pub struct Fetch {
+pub(crate) struct Fetch {
     /// A recipe: a path, or the name of a built-in one (pc-net, pc-shell)
     pub recipe: String,
     /// Refuse any source that the lock file doesn't name
@@ -380,7 +379,7 @@ pub struct Fetch {
 
 /// `tuxling doctor`
 #[derive(Debug, clap::Args)]
-pub struct Doctor {
+pub(crate) struct Doctor {
     /// A recipe: what its board, sources and checks need [default: what every
     /// recipe needs]
     pub recipe: Option<String>,
@@ -391,7 +390,7 @@ pub struct Doctor {
 
 /// `tuxling cache`
 #[derive(Debug, clap::Args)]
-pub struct CacheArgs {
+pub(crate) struct CacheArgs {
     /// What to do
     #[command(subcommand)]
     pub action: CacheAction,
@@ -402,7 +401,7 @@ pub struct CacheArgs {
 
 /// What to do with the cache.
 #[derive(Debug, Subcommand)]
-pub enum CacheAction {
+pub(crate) enum CacheAction {
     /// Say what is there, how large it is, and when it was last used
     List,
     /// Remove what was not used for long; attempts and records stay
@@ -413,7 +412,7 @@ pub enum CacheAction {
         older_than: Option<String>,
         /// What was not used for longest goes until the rest is no larger
         #[arg(long, value_name = "SIZE")]
-        keep_size: Option<crate::units::Bytes>,
+        keep_size: Option<host::units::Bytes>,
         /// Say what would go, and remove nothing
         #[arg(long)]
         dry_run: bool,
@@ -430,7 +429,7 @@ Examples:
   tuxling size pc-net --without INET          what turning an option off would save
   tuxling size pc-net --ramdisk --depth 2     the ramdisk by file and by applet
   tuxling size ./vmlinux --by section         any ELF file; a FILE.map beside it is read")]
-pub struct SizeArgs {
+pub(crate) struct SizeArgs {
     /// A recipe, or an ELF file
     #[arg(value_name = "RECIPE|VMLINUX")]
     pub subject: String,
@@ -483,7 +482,7 @@ Examples:
   tuxling why pc-net net/core/dev.o:cleanup   one of several of a name
   tuxling why pc-net lib/crc32.o              an object
   tuxling why pc-net INET                     an option; its value: config why")]
-pub struct WhyArgs {
+pub(crate) struct WhyArgs {
     /// A recipe: a path, or the name of a built-in one
     pub recipe: String,
     /// A symbol, OBJECT:SYMBOL, an object's path, or an option
@@ -507,7 +506,7 @@ Examples:
   tuxling check pc-net && tuxling report pc-net
   tuxling report pc-net --history --out index.html
   tuxling report mine.toml --against before.json")]
-pub struct Report {
+pub(crate) struct Report {
     /// A recipe that was checked: a path, or the name of a built-in one
     pub recipe: String,
     /// The file [default: NAME.html in the current folder]
@@ -539,7 +538,7 @@ Examples:
   tuxling config mine.toml minimize           which lines can be left out
   tuxling config pc-shell diff pc-net         what differs, and why
   tuxling config pc-net save --defconfig      the smallest file that says it all")]
-pub struct Config {
+pub(crate) struct Config {
     /// A recipe: a path, or the name of a built-in one (pc-net, pc-shell)
     pub recipe: String,
     /// What to do
@@ -559,7 +558,7 @@ pub struct Config {
 /// What to do with a configuration. A symbol is named with or without
 /// `CONFIG_`.
 #[derive(Debug, Subcommand)]
-pub enum ConfigAction {
+pub(crate) enum ConfigAction {
     /// Print the values of symbols; all that are written when none is named
     Get {
         /// The symbols.
@@ -637,7 +636,7 @@ pub enum ConfigAction {
 
 impl Command {
     /// Whether standard output is to be one JSON value.
-    pub fn json(&self) -> bool {
+    pub(crate) fn json(&self) -> bool {
         match self {
             Command::Build(build) => build.json,
             Command::Check(check) => check.json,
@@ -662,7 +661,7 @@ impl Command {
 
 impl MachineArgs {
     /// The accelerator that was asked for.
-    pub fn accelerator(&self) -> Option<Accelerator> {
+    pub(crate) fn accelerator(&self) -> Option<Accelerator> {
         self.accel.map(|accel| match accel {
             Accel::Tcg => Accelerator::Tcg,
             Accel::Kvm => Accelerator::Kvm,

@@ -1,16 +1,18 @@
 //! `tuxling boot`: the system's console in this terminal.
 
+use host::error::{Failure, Kind, Result};
+use host::session::{Progress, process_failure};
+use prune::rebuild;
+use trial::check;
+use vm::machine::qemu::Accelerator;
+
 use super::args::Boot;
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{dry_run, load, print, session};
-use crate::error::{Failure, Kind, Result};
-use crate::machine::qemu::Accelerator;
-use crate::session::{Progress, process_failure};
-use crate::trial::{self, check};
 
 /// Builds what is missing, and gives the terminal to QEMU, or to a board.
-pub fn run(args: &Boot) -> Result<()> {
+pub(super) fn run(args: &Boot) -> Result<()> {
     let common = &args.common;
     let plan = load(&common.recipe)?;
     let terminal = Terminal::new(common.verbose);
@@ -24,7 +26,7 @@ pub fn run(args: &Boot) -> Result<()> {
         ));
     }
     let lock = lock_output(&plan, &options, &session)?;
-    let system = trial::system::build(&plan, &options, &session)?;
+    let system = rebuild::build(&plan, &options, &session)?;
     drop(lock); // a boot only reads: others may go on meanwhile
     if let Some(console) = &plan.machine.console {
         let machine = check::machine(&plan, &system.output, Accelerator::Tcg, &[]);

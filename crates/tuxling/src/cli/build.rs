@@ -1,20 +1,23 @@
 //! `tuxling build`: the kernel and the ramdisk.
 
+use builder::source;
+use builder::system::BuildOptions;
+use host::Cache;
+use host::cache::Lock;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
+use prune::rebuild;
+use recipe::Plan;
+use record::{Database, Record};
+
 use super::args::{Build, Common};
 use super::progress::Terminal;
 use super::{cwd, diff_kernels, dry_run, load, print, print_json, session};
-use crate::error::{Failure, Kind, Result};
-use crate::recipe::Plan;
-use crate::report::{Record, card, diff, growth};
-use crate::session::Session;
-use crate::source;
-use crate::store::cache::Lock;
-use crate::store::{Cache, Database};
-use crate::trial;
-use crate::trial::system::BuildOptions;
+use crate::report::budget::over_budget;
+use crate::report::{card, diff, growth};
 
 /// Builds, and prints the sizes.
-pub fn run(args: &Build) -> Result<()> {
+pub(super) fn run(args: &Build) -> Result<()> {
     let common = &args.common;
     let plan = load(&common.recipe)?;
     let terminal = Terminal::new(common.verbose);
@@ -24,9 +27,9 @@ pub fn run(args: &Build) -> Result<()> {
         return print(&dry_run::build(&plan, &options, &session)?);
     }
     let _lock = lock_output(&plan, &options, &session)?;
-    let system = trial::system::build(&plan, &options, &session)?;
+    let system = rebuild::build(&plan, &options, &session)?;
     let record = trial::built_record(&plan, &system, &session);
-    trial::keep(&record, &system.output)?;
+    record::keep(&record, &system.output)?;
     if args.json {
         print_json(&record)?;
     } else {
@@ -37,7 +40,7 @@ pub fn run(args: &Build) -> Result<()> {
 }
 
 /// How the command line asks for a build.
-pub fn options(common: &Common) -> Result<BuildOptions> {
+pub(super) fn options(common: &Common) -> Result<BuildOptions> {
     let sources = match (common.locked, common.update) {
         (true, _) => source::Mode::Locked,
         (_, true) => source::Mode::Update,
@@ -56,16 +59,16 @@ pub fn options(common: &Common) -> Result<BuildOptions> {
 
 /// Locks the folder of a plan's outputs: two tuxlings that write there would
 /// spoil each other's boots and records.
-pub fn lock_output(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Lock> {
-    let output = trial::system::output_folder(plan, options);
+pub(super) fn lock_output(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Lock> {
+    let output = builder::system::output_folder(plan, options);
     session
         .cache
         .lock(&output.join("output"), &|text| session.progress.note(text))
 }
 
 /// Fails when the record is over the recipe's budget.
-pub fn within_budget(plan: &Plan, record: &Record) -> Result<()> {
-    let over = trial::over_budget(&plan.budget, record);
+pub(super) fn within_budget(plan: &Plan, record: &Record) -> Result<()> {
+    let over = over_budget(&plan.budget, record);
     if over.is_empty() {
         return Ok(());
     }
@@ -86,10 +89,10 @@ pub fn within_budget(plan: &Plan, record: &Record) -> Result<()> {
 /// What grew since the newest stored record that was within the budget. It only
 /// explains: where it can't be told, the budget is overrun all the same.
 fn grew(plan: &Plan, record: &Record) -> Option<String> {
-    let store = Database::open(&trial::store_path(&Cache::of_user().ok()?)).ok()?;
+    let store = Database::open(&record::store_path(&Cache::of_user().ok()?)).ok()?;
     let attempts = store.all(&record.recipe).ok()?;
     let last = attempts.into_iter().rev().map(|a| a.record).find(|r| {
-        !r.ram.probe && r.board == record.board && trial::over_budget(&plan.budget, r).is_empty()
+        !r.ram.probe && r.board == record.board && over_budget(&plan.budget, r).is_empty()
     })?;
     let kernels = match last.ids.build_id == record.ids.build_id {
         true => None,

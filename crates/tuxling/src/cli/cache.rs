@@ -4,21 +4,21 @@
 use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use host::units::Bytes;
 use serde_json::json;
 
 use super::args::{CacheAction, CacheArgs};
 use super::{print, print_json};
-use crate::error::{Failure, Kind, Result};
-use crate::store::Cache;
-use crate::store::collect::{self, Collected, Entry, KINDS, Limits};
-use crate::units::Bytes;
+use crate::collect::{self, Collected, Entry, KINDS, Limits};
 
 /// For how long things stay unused where nothing else is asked for.
 const AGE: Duration = Duration::from_secs(30 * DAY);
 const DAY: u64 = 24 * 60 * 60;
 
 /// Does what was asked for.
-pub fn run(args: &CacheArgs) -> Result<()> {
+pub(super) fn run(args: &CacheArgs) -> Result<()> {
     let cache = Cache::of_user()?;
     match &args.action {
         CacheAction::List => list(&cache, args.json),

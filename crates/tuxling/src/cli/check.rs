@@ -1,20 +1,22 @@
 //! `tuxling check`: build, boot, prove, measure.
 
+use builder::system::System;
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
+use prune::adversity::{self, Adversity};
+use prune::rebuild;
+use recipe::Plan;
+use trial::check;
+
 use super::args::Check;
 use super::build::{lock_output, options, within_budget};
 use super::progress::Terminal;
 use super::{dry_run, load, print, print_json, session};
-use crate::adversity::{self, Adversity};
-use crate::error::{Failure, Kind, Result};
-use crate::recipe::Plan;
 use crate::report::card;
-use crate::session::Session;
-use crate::store::cache::write_whole;
-use crate::trial::System;
-use crate::trial::{self, check};
 
 /// Checks, prints the card, and fails when the system did not pass.
-pub fn run(args: &Check) -> Result<()> {
+pub(super) fn run(args: &Check) -> Result<()> {
     let common = &args.common;
     let plan = load(&common.recipe)?;
     let terminal = Terminal::new(common.verbose);
@@ -28,7 +30,7 @@ pub fn run(args: &Check) -> Result<()> {
         ));
     }
     let _lock = lock_output(&plan, &options, &session)?;
-    let system = trial::system::build(&plan, &options, &session)?;
+    let system = rebuild::build(&plan, &options, &session)?;
     let wanted = check::CheckOptions {
         qemu_args: args.machine.qemu_arg.clone(),
         accelerator: args.machine.accelerator(),
@@ -36,8 +38,8 @@ pub fn run(args: &Check) -> Result<()> {
     };
     let verdict = check::check(&plan, &system, &wanted, &session)?;
     let record = &verdict.record;
-    trial::keep(record, &system.output)?;
-    trial::remember(record, &session.cache)?;
+    record::keep(record, &system.output)?;
+    record::remember(record, &session.cache)?;
     let survived = match args.adversity && verdict.failure.is_none() {
         true => Some(adversity(args, &plan, &system, wanted, &session)?),
         false => None,

@@ -7,26 +7,27 @@ mod look;
 mod merge;
 mod minimize;
 mod told;
+mod unmet;
 
+use builder::kernel::config::who;
+use builder::kernel::dropped::unknown;
+use builder::kernel::kconfig::Tree;
+use builder::kernel::{Tools, kconfig as tree};
+use builder::source;
+use builder::system::obtain_linux;
+use host::Cache;
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
 use kconfig::{Configuration, SymbolId};
+use recipe::Plan;
 
 use super::args::{Config, ConfigAction};
 use super::progress::Terminal;
 use super::{cwd, load, print, processes};
-use crate::error::{Failure, Kind, Result};
-use crate::kernel::Tools;
-use crate::kernel::config::who;
-use crate::kernel::dropped::unknown;
-use crate::kernel::kconfig::{self as tree, Tree};
-use crate::recipe::Plan;
-use crate::session::Session;
-use crate::source;
-use crate::store::Cache;
-use crate::store::cache::write_whole;
-use crate::trial::system::obtain_linux;
 
 /// Does what was asked for.
-pub fn run(args: &Config) -> Result<()> {
+pub(super) fn run(args: &Config) -> Result<()> {
     let terminal = Terminal::new(args.verbose);
     let session = Session::new(processes()?, Cache::of_user()?, &terminal, 1);
     let plan = load(&args.recipe)?;

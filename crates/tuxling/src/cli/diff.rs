@@ -3,19 +3,18 @@
 use std::fs;
 use std::path::Path;
 
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use recipe::builtin;
+use record::{Database, Record, SCHEMA};
 use serde::Serialize;
 
 use super::args::Diff;
 use super::{cwd, diff_kernels, load, print, print_json, tree_diff};
-use crate::error::{Failure, Kind, Result};
-use crate::recipe::builtin;
-use crate::report::record::SCHEMA;
-use crate::report::{Record, diff, diff_markdown, kernel_diff};
-use crate::store::{Cache, Database};
-use crate::trial;
+use crate::report::{diff, diff_markdown, kernel_diff};
 
 /// Compares two records.
-pub fn run(args: &Diff) -> Result<()> {
+pub(super) fn run(args: &Diff) -> Result<()> {
     if args.tree {
         return tree_diff::run(args);
     }
@@ -69,7 +68,7 @@ pub(super) fn record(name: &str) -> Result<Record> {
     if beside.exists() {
         return read(&beside);
     }
-    let store = Database::open(&trial::store_path(&Cache::of_user()?))?;
+    let store = Database::open(&record::store_path(&Cache::of_user()?))?;
     let newest = store.newest(&plan.name)?;
     newest.map(|attempt| attempt.record).ok_or_else(|| {
         Failure::new(Kind::Usage, format!("there is no record of {name} yet"))

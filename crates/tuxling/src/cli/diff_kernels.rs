@@ -4,31 +4,32 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use builder::kernel::linker::Kept;
+use builder::source;
+use builder::system::obtain_linux;
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
+use host::units::Bytes;
+use kbuild::Objects;
+use measure::built;
+use measure::bytes::{self, Given};
+use record::Record;
+
 use super::args::Diff;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
-use crate::error::{Failure, Kind, Result};
-use crate::kbuild::Objects;
-use crate::kernel::linker::Kept;
-use crate::measure::bytes::{self, Given};
-use crate::report::Record;
 use crate::report::kernel_diff::{self, KernelDiff, Side};
-use crate::session::Session;
-use crate::source;
-use crate::store::Cache;
-use crate::trial::bytes as of;
-use crate::trial::system::obtain_linux;
-use crate::units::Bytes;
 
 /// Whether a file is an ELF file.
-pub fn is_elf(path: &Path) -> bool {
+pub(super) fn is_elf(path: &Path) -> bool {
     use std::io::Read;
     let mut magic = [0u8; 4];
     fs::File::open(path).is_ok_and(|mut f| f.read_exact(&mut magic).is_ok()) && magic == *b"\x7fELF"
 }
 
 /// Compares two ELF files.
-pub fn files(args: &Diff, a: &Path, b: &Path) -> Result<()> {
+pub(super) fn files(args: &Diff, a: &Path, b: &Path) -> Result<()> {
     let diff = kernel_diff::diff(
         &side(&args.a, a, None, None)?,
         &side(&args.b, b, None, None)?,
@@ -43,7 +44,7 @@ pub fn files(args: &Diff, a: &Path, b: &Path) -> Result<()> {
 /// What differs between the kernels of two records, when both are still in the
 /// cache. Each comes with the name that it was asked for by: of a recipe's
 /// kernel the Makefiles tell which options bring its objects in.
-pub fn of_records(a: (&str, &Record), b: (&str, &Record)) -> Result<Option<KernelDiff>> {
+pub(super) fn of_records(a: (&str, &Record), b: (&str, &Record)) -> Result<Option<KernelDiff>> {
     let (Some(of_a), Some(of_b)) = (folder(a.1)?, folder(b.1)?) else {
         return Ok(None);
     };
@@ -67,7 +68,7 @@ fn objects(name: &str, folder: &Path) -> Option<Objects> {
     let session = Session::new(processes().ok()?, Cache::of_user().ok()?, &terminal, 1);
     let linux = obtain_linux(&plan, source::Mode::Normal, &session).ok()?;
     let config = fs::read_to_string(folder.join("config")).ok()?;
-    Some(of::objects(&linux.tree, plan.board.arch, &config))
+    Some(built::objects(&linux.tree, plan.board.arch, &config))
 }
 
 fn folder(record: &Record) -> Result<Option<PathBuf>> {
@@ -118,7 +119,7 @@ fn side(
 }
 
 /// Fails when it grew by more than `--fail-over`.
-pub fn within(args: &Diff, growth: i64) -> Result<()> {
+pub(super) fn within(args: &Diff, growth: i64) -> Result<()> {
     let Some(limit) = &args.fail_over else {
         return Ok(());
     };

@@ -3,19 +3,21 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use builder::source;
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use host::packages::Distribution;
+use recipe::Plan;
+use recipe::package::Package;
+use recipe::plan::SourceWish;
 use serde_json::json;
 
 use super::args::Doctor;
 use super::{cwd, load, print, print_json, processes};
-use crate::doctor::{self, Distribution, Examination, Level, Subject};
-use crate::error::{Failure, Kind, Result};
-use crate::recipe::Plan;
-use crate::recipe::plan::SourceWish;
-use crate::source::{self, Package};
-use crate::store::Cache;
+use crate::doctor::{self, Examination, Level, Subject};
 
 /// Examines, and fails when something needed is lacking.
-pub fn run(args: &Doctor) -> Result<()> {
+pub(super) fn run(args: &Doctor) -> Result<()> {
     let plan = args.recipe.as_deref().map(load).transpose()?;
     let cache = Cache::of_user()?;
     let processes = processes()?;

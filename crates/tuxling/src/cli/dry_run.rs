@@ -4,21 +4,23 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use builder::kernel::{self, Tools, make};
+use builder::source::{LockFile, Source};
+use builder::system::{BuildOptions, output_folder};
+use builder::userland::{headers, musl};
+use host::Id;
+use host::error::Result;
+use host::session::Session;
+use recipe::Plan;
+use recipe::package::Package;
+use recipe::plan::{BaseConfig, OriginWish, SourceWish};
+use trial::check;
+
 use super::args::MachineArgs;
-use crate::error::Result;
-use crate::kernel::{self, Tools, config};
-use crate::recipe::Plan;
-use crate::recipe::plan::{BaseConfig, OriginWish, SourceWish};
-use crate::session::Session;
-use crate::source::{LockFile, Package, Source};
-use crate::store::Id;
-use crate::trial::check;
-use crate::trial::system::{BuildOptions, output_folder};
-use crate::userland::{headers, musl};
 
 /// The commands of a build. Folders that only the work itself would name are
 /// written in angle brackets.
-pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<String> {
+pub(super) fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<String> {
     let mut out = String::new();
     // Writing to a String can't fail.
     let _ = write_build(&mut out, plan, options, session)?;
@@ -42,7 +44,7 @@ fn write_build(
     let mut all = || -> std::fmt::Result {
         say("sources", source_lines(plan))?;
         let make = |target: &str| {
-            config::make(&linux, &objects, arch, &tools)
+            make::make(&linux, &objects, arch, &tools)
                 .arg(target)
                 .to_line()
         };
@@ -101,7 +103,7 @@ fn write_build(
 }
 
 /// The command that boots the system, as a line.
-pub fn boot(
+pub(super) fn boot(
     plan: &Plan,
     options: &BuildOptions,
     args: &MachineArgs,

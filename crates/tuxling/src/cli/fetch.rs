@@ -3,17 +3,18 @@
 
 use std::fmt::Write;
 
+use builder::source::{Mode, Source};
+use builder::system;
+use host::Cache;
+use host::error::Result;
+use host::session::Session;
+
 use super::args::Fetch;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
-use crate::error::Result;
-use crate::session::Session;
-use crate::source::{Mode, Source};
-use crate::store::Cache;
-use crate::trial::system;
 
 /// Fetches, and says what came.
-pub fn run(args: &Fetch) -> Result<()> {
+pub(super) fn run(args: &Fetch) -> Result<()> {
     let plan = load(&args.recipe)?;
     let terminal = Terminal::new(false);
     let session = Session::new(processes()?, Cache::of_user()?, &terminal, 1);

@@ -1,7 +1,7 @@
 //! The command line: what was typed, the commands, and all that is printed.
 //! Standard output is data, standard error is progress.
 
-pub mod args;
+pub(crate) mod args;
 mod boot;
 mod build;
 mod cache;
@@ -31,13 +31,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use host::process::{Cancel, Processes};
+use host::session::Session;
+use recipe::Plan;
 use serde::Serialize;
 
-use crate::error::{Failure, Kind, Result};
-use crate::process::{Cancel, Processes};
-use crate::recipe::{self, Plan};
-use crate::session::Session;
-use crate::store::Cache;
 use args::{Args, Command, Common};
 use progress::Terminal;
 
@@ -132,7 +132,7 @@ fn print(text: &str) -> Result<()> {
 }
 
 fn schema() -> Result<()> {
-    print_json(&schemars::schema_for!(crate::report::Record))
+    print_json(&schemars::schema_for!(record::Record))
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<()> {

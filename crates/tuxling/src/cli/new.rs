@@ -1,12 +1,13 @@
 //! `tuxling new`: a recipe to start from.
 
+use host::error::Result;
+use recipe::scaffold::{self, Wish};
+
 use super::args::{Network, New};
 use super::{cwd, print};
-use crate::error::Result;
-use crate::recipe::scaffold::{self, Wish};
 
 /// Writes NAME.toml, never over a file that is there.
-pub fn run(new: &New) -> Result<()> {
+pub(super) fn run(new: &New) -> Result<()> {
     let network = match new.network {
         Network::Dhcp => true,
         Network::None => false,

@@ -5,16 +5,15 @@ use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use host::session::Progress;
+use host::units::show_duration;
 use indicatif::{ProgressBar, ProgressStyle};
-
-use crate::session::Progress;
-use crate::units::show_duration;
 
 /// How often a long phase says that it is alive where there is no terminal.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// Tells the user on standard error.
-pub struct Terminal {
+pub(super) struct Terminal {
     verbose: bool,
     fancy: bool,
     now: Mutex<Option<Phase>>,
@@ -30,7 +29,7 @@ struct Phase {
 
 impl Terminal {
     /// `verbose` shows the tools' output instead of a changing line.
-    pub fn new(verbose: bool) -> Self {
+    pub(super) fn new(verbose: bool) -> Self {
         let fancy = !verbose && std::io::stderr().is_terminal();
         Terminal {
             verbose,

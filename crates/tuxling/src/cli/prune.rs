@@ -2,25 +2,25 @@
 
 use std::fmt::Write as _;
 
+use host::error::{Failure, Result};
+use host::units::grouped;
+use prune::certificate::Certificate;
+use prune::job::{self, BOOTS, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
+use prune::{adversity, rebuild};
+use recipe::Plan;
+use recipe::plan::{CertificateFile, PruneLevel};
+use trial::check::CheckOptions;
+use vm::machine::qemu::Accelerator;
+
 use super::args::{Level, Prune};
 use super::build::{lock_output, options, within_budget};
 use super::progress::Terminal;
 use super::trace::names_in;
 use super::{cwd, load, print, print_json, session};
-use crate::adversity;
-use crate::error::{Failure, Result};
-use crate::machine::qemu::Accelerator;
-use crate::prune::certificate::Certificate;
-use crate::prune::job::{self, BOOTS, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
-use crate::prune::rebuild;
-use crate::recipe::Plan;
-use crate::recipe::plan::{CertificateFile, PruneLevel};
 use crate::report::card;
-use crate::trial::check::CheckOptions;
-use crate::units::grouped;
 
 /// Prunes, or makes a certificate's bytes again.
-pub fn run(args: &Prune) -> Result<()> {
+pub(super) fn run(args: &Prune) -> Result<()> {
     let plan = load(&args.common.recipe)?;
     let terminal = Terminal::new(args.common.verbose);
     let session = session(&args.common, &terminal)?;
@@ -31,7 +31,7 @@ pub fn run(args: &Prune) -> Result<()> {
     };
     if certificate.is_some() {
         // From the lock file alone.
-        build.sources = crate::source::Mode::Locked;
+        build.sources = builder::source::Mode::Locked;
     }
     let wanted = prune_options(args, &plan)?;
     let _lock = lock_output(&plan, &build, &session)?;
@@ -118,7 +118,7 @@ fn text(pruned: &PrunedSystem) -> String {
         before.image.payload_bytes,
         after.image.payload_bytes,
     );
-    let sizes = |r: &crate::report::Record| {
+    let sizes = |r: &record::Record| {
         let v = &r.vmlinux;
         (v.text_bytes, v.data_bytes, v.bss_bytes, v.init_bytes)
     };

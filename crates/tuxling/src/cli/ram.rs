@@ -1,18 +1,19 @@
 //! `tuxling ram`: the smallest RAM.
 
+use host::error::{Failure, Kind, Result};
+use prune::rebuild;
+use trial::check::CheckOptions;
+
 use super::args::Ram;
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{dry_run, load, print, print_json, session};
-use crate::error::{Failure, Kind, Result};
+use crate::ram::RamOptions;
 use crate::report::ram;
-use crate::trial;
-use crate::trial::check::CheckOptions;
-use crate::trial::ram::RamOptions;
 
 /// Searches, and prints what was found. What was found goes into the record,
 /// too.
-pub fn run(args: &Ram) -> Result<()> {
+pub(super) fn run(args: &Ram) -> Result<()> {
     let common = &args.common;
     let plan = load(&common.recipe)?;
     let terminal = Terminal::new(common.verbose);
@@ -26,7 +27,7 @@ pub fn run(args: &Ram) -> Result<()> {
         ));
     }
     let _lock = lock_output(&plan, &options, &session)?;
-    let system = trial::system::build(&plan, &options, &session)?;
+    let system = rebuild::build(&plan, &options, &session)?;
     let wanted = RamOptions {
         check: CheckOptions {
             qemu_args: args.machine.qemu_arg.clone(),
@@ -37,9 +38,9 @@ pub fn run(args: &Ram) -> Result<()> {
         to: args.to,
         download: args.download.then_some(args.boots),
     };
-    let (report, record) = trial::ram::smallest(&plan, &system, &wanted, &session)?;
-    trial::keep(&record, &system.output)?;
-    trial::remember(&record, &session.cache)?;
+    let (report, record) = crate::ram::smallest(&plan, &system, &wanted, &session)?;
+    record::keep(&record, &system.output)?;
+    record::remember(&record, &session.cache)?;
     drop(session);
     if args.json {
         print_json(&report)?;

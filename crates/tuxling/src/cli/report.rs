@@ -2,25 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
+use builder::system::{self, BuildOptions};
+use builder::{kernel, source};
+use host::Cache;
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::process::shell_line;
+use host::session::Session;
+use measure::built;
+use recipe::Plan;
+use record::{Database, Record};
 use serde::Serialize;
 
 use super::args::Report;
 use super::diff::record as record_of;
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, processes};
-use crate::error::{Failure, Kind, Result};
-use crate::kernel;
-use crate::process::shell_line;
-use crate::recipe::Plan;
+use crate::report::diff;
 use crate::report::html::{HistoryRow, Page, html};
 use crate::report::map::{self, Map};
-use crate::report::{Record, diff};
-use crate::session::Session;
-use crate::source;
-use crate::store::cache::write_whole;
-use crate::store::{Cache, Database};
-use crate::trial::system::{self, BuildOptions};
-use crate::trial::{self, bytes as of};
 
 /// What is printed as JSON.
 #[derive(Serialize)]
@@ -33,7 +33,7 @@ struct Written<'a> {
 }
 
 /// Writes the page.
-pub fn run(args: &Report) -> Result<()> {
+pub(super) fn run(args: &Report) -> Result<()> {
     let plan = load(&args.recipe)?;
     let record = record_of(&args.recipe)?;
     let against = args.against.as_deref().map(record_of).transpose()?;
@@ -104,11 +104,11 @@ fn mapped(
         .help(format!("make a new one: tuxling check {recipe}")));
     }
     let built = kernel::build(&input, session)?.value;
-    let (_, bytes, _) = of::of_kernel(&built, ingredients.linux(), plan.board.arch)?;
+    let (_, bytes, _) = built::of_kernel(&built, ingredients.linux(), plan.board.arch)?;
     let mut map = Map::default();
     map.kernel(&bytes);
     if record.image.ramdisk_bytes > 0 {
-        map.ramdisk(&of::of_ramdisk(&ingredients)?);
+        map.ramdisk(&built::of_ramdisk(&ingredients)?);
     }
     if let Some(bytes) = record.image.device_tree_bytes {
         map.file("device tree", bytes);
@@ -119,7 +119,7 @@ fn mapped(
 /// Every stored record of a recipe; boots on machines that aren't the recipe's
 /// are left out.
 fn history(recipe: &str, cache: &Cache) -> Result<Vec<HistoryRow>> {
-    let store = Database::open(&trial::store_path(cache))?;
+    let store = Database::open(&record::store_path(cache))?;
     let attempts = store.all(recipe)?;
     let own = attempts.iter().filter(|a| !a.record.ram.probe);
     Ok(own.map(HistoryRow::from).collect())

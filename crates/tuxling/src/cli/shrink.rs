@@ -2,24 +2,25 @@
 
 use std::fmt::Write as _;
 
+use host::error::{Failure, Kind, Result};
+use host::units::grouped;
+use prune::adversity;
+use recipe::Plan;
+use recipe::plan::PruneLevel;
+use trial::check::CheckOptions;
+use vm::machine::qemu::Accelerator;
+
 use super::args::{Accel, GoalArg, Group, ShrinkArgs, ShrinkLevel};
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{load, print, print_json, session};
-use crate::adversity;
-use crate::error::{Failure, Kind, Result};
-use crate::machine::qemu::Accelerator;
 use crate::passes;
-use crate::recipe::Plan;
-use crate::recipe::plan::PruneLevel;
 use crate::shrinking::job::{self, ShrinkOptions, ShrunkSystem};
 use crate::shrinking::report::{Size, Stage};
 use crate::shrinking::update::{self, Updated};
-use crate::trial::check::CheckOptions;
-use crate::units::grouped;
 
 /// Searches, prunes, proves and writes the result.
-pub fn run(args: &ShrinkArgs) -> Result<()> {
+pub(super) fn run(args: &ShrinkArgs) -> Result<()> {
     let plan = load(&args.common.recipe)?;
     let terminal = Terminal::new(args.common.verbose);
     let session = session(&args.common, &terminal)?;

@@ -3,22 +3,22 @@
 use std::fs;
 use std::path::Path;
 
+use builder::source;
+use builder::system::BuildOptions;
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
+use measure::built;
+use measure::bytes::ramdisk::Part;
+use measure::bytes::{self, Bytes, Given, marginal};
+use measure::without::Subject;
 use serde::Serialize;
 
 use super::args::SizeArgs;
 use super::diff_kernels::is_elf;
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, processes, without};
-use crate::error::{Failure, Kind, Result};
-use crate::measure::bytes::ramdisk::Part;
-use crate::measure::bytes::{self, Bytes, Given, marginal};
 use crate::report::size::{self, Axis, Node};
-use crate::session::Session;
-use crate::source;
-use crate::store::Cache;
-use crate::trial::system::BuildOptions;
-use crate::trial::without::Subject;
-use crate::trial::{self, bytes as of};
 
 /// What is printed as JSON.
 #[derive(Serialize)]
@@ -37,7 +37,7 @@ struct Told<'a> {
 }
 
 /// Prints the tree.
-pub fn run(args: &SizeArgs) -> Result<()> {
+pub(super) fn run(args: &SizeArgs) -> Result<()> {
     let path = cwd()?.join(&args.subject);
     if is_elf(&path) {
         return of_file(args, &path);
@@ -53,14 +53,14 @@ pub fn run(args: &SizeArgs) -> Result<()> {
     };
     let arch = plan.board.arch;
     if args.ramdisk {
-        let ingredients = trial::system::prepare(&plan, &options, &session)?;
-        return ramdisk(args, &plan.name, &of::of_ramdisk(&ingredients)?);
+        let ingredients = builder::system::prepare(&plan, &options, &session)?;
+        return ramdisk(args, &plan.name, &built::of_ramdisk(&ingredients)?);
     }
-    let ingredients = trial::system::prepare(&plan, &options, &session)?;
+    let ingredients = builder::system::prepare(&plan, &options, &session)?;
     let input = ingredients.kernel_input(&plan);
-    let kept = session.phase("kernel", || crate::kernel::build(&input, &session))?;
+    let kept = session.phase("kernel", || builder::kernel::build(&input, &session))?;
     let system = ingredients.finish(&plan, &options, kept)?;
-    let (kernel, bytes, objects) = of::of_kernel(&system.kernel, ingredients.linux(), arch)?;
+    let (kernel, bytes, objects) = built::of_kernel(&system.kernel, ingredients.linux(), arch)?;
     if !args.without.is_empty() {
         let subject = Subject {
             plan: &plan,
@@ -134,7 +134,7 @@ fn ramdisk(args: &SizeArgs, name: &str, parts: &[Part]) -> Result<()> {
 /// A file alone: its map when one stands beside it.
 fn of_file(args: &SizeArgs, path: &Path) -> Result<()> {
     if args.marginal.is_some() || !args.without.is_empty() || args.ramdisk {
-        return Err(of::needs_recipe("--marginal, --without and --ramdisk"));
+        return Err(built::needs_recipe("--marginal, --without and --ramdisk"));
     }
     let failed = |e: std::io::Error| {
         Failure::new(Kind::Usage, format!("can't read {}: {e}", path.display()))

@@ -4,12 +4,12 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
+use host::error::{Failure, Kind, Result};
+use host::process::Cancel;
+use recipe::serial_port::SerialPort;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{self, OptionalActions, Termios};
-
-use crate::error::{Failure, Kind, Result};
-use crate::machine::serial::{Line, SerialPort};
-use crate::process::Cancel;
+use vm::machine::serial::Line;
 
 /// How often a signal is looked for.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -65,7 +65,7 @@ impl Drop for Raw {
 }
 
 /// Connects the terminal and the line until the user leaves.
-pub fn run(port: &SerialPort, cancel: &Cancel) -> Result<()> {
+pub(super) fn run(port: &SerialPort, cancel: &Cancel) -> Result<()> {
     let mut line = Line::open(port)?;
     let raw = Raw::of_stdin();
     let result = copy(&mut line, cancel);

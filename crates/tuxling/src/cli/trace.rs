@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use host::error::{Failure, Result};
+use host::units::grouped;
+use prune::job::{TRACE_RUNS, Whole};
+use prune::trace::Coverage;
+use prune::trace::coverage::outside_names;
+
 use super::args::Trace;
 use super::build::{lock_output, options};
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, session};
-use crate::error::{Failure, Result};
-use crate::prune::job::{TRACE_RUNS, Whole};
-use crate::trace::Coverage;
-use crate::trace::coverage::outside_names;
-use crate::units::grouped;
 
 /// Traces, and tells what ran.
-pub fn run(args: &Trace) -> Result<()> {
+pub(super) fn run(args: &Trace) -> Result<()> {
     let plan = load(&args.common.recipe)?;
     let terminal = Terminal::new(args.common.verbose);
     let session = session(&args.common, &terminal)?;
@@ -57,7 +58,7 @@ pub fn run(args: &Trace) -> Result<()> {
 }
 
 /// The names of functions in files from outside.
-pub fn names_in(files: &[PathBuf]) -> Result<BTreeSet<String>> {
+pub(super) fn names_in(files: &[PathBuf]) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for file in files {
         let path = cwd()?.join(file);
@@ -68,7 +69,7 @@ pub fn names_in(files: &[PathBuf]) -> Result<BTreeSet<String>> {
 }
 
 /// Coverage for people.
-pub fn summary(coverage: &Coverage) -> String {
+pub(super) fn summary(coverage: &Coverage) -> String {
     let mut text = String::from("Boots\n");
     for run in &coverage.runs {
         let _ = writeln!(

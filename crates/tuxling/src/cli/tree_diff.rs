@@ -4,25 +4,25 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use builder::kernel::build::BuildInput;
+use builder::kernel::{self, Tools};
+use builder::source::Mode;
+use builder::source::tree_diff::{self, Change, Only, TreeDiff};
+use builder::system::obtain_linux;
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
+use host::units::grouped;
+use recipe::builtin;
+use recipe::plan::Placement;
 use serde_json::json;
 
 use super::args::Diff;
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, processes};
-use crate::error::{Failure, Kind, Result};
-use crate::kernel::build::BuildInput;
-use crate::kernel::{self, Tools};
-use crate::recipe::builtin;
-use crate::recipe::plan::Placement;
-use crate::session::Session;
-use crate::source::Mode;
-use crate::source::tree_diff::{self, Change, Only, TreeDiff};
-use crate::store::Cache;
-use crate::trial::system::obtain_linux;
-use crate::units::grouped;
 
 /// Compares two trees.
-pub fn run(args: &Diff) -> Result<()> {
+pub(super) fn run(args: &Diff) -> Result<()> {
     let terminal = Terminal::new(false);
     let session = Session::new(processes()?, Cache::of_user()?, &terminal, 1);
     let (a, b) = (find(&args.a, &session)?, find(&args.b, &session)?);

@@ -1,21 +1,24 @@
 //! `tuxling why`: why something is in the image.
 
+use builder::kernel::config::who;
+use builder::kernel::{Tools, kconfig};
+use builder::source;
+use builder::system::{self, BuildOptions};
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
+use measure::answer::{OptionStep, SCHEMA, Why};
+use measure::built;
+use measure::why::Inquiry;
+use prune::rebuild;
+use recipe::Plan;
 use serde::Serialize;
 
 use super::args::WhyArgs;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
-use crate::error::{Failure, Kind, Result};
-use crate::kernel::config::who;
-use crate::kernel::{Tools, kconfig};
-use crate::recipe::Plan;
-use crate::report::why::{self, OptionStep, Why};
-use crate::session::Session;
+use crate::report::why;
 use crate::shrinking::answer::{self, Evidence, Said};
-use crate::source;
-use crate::store::Cache;
-use crate::trial::system::{self, BuildOptions};
-use crate::trial::{bytes as of, why::Inquiry};
 
 /// What is printed as JSON.
 #[derive(Serialize)]
@@ -29,14 +32,14 @@ struct Told<'a> {
 fn tell(args: &WhyArgs, plan: &Plan, said: &[Said]) -> Result<()> {
     match args.json {
         true => print_json(&serde_json::json!({
-            "schema": why::SCHEMA, "recipe": plan.name, "evidence": said,
+            "schema": SCHEMA, "recipe": plan.name, "evidence": said,
         })),
         false => print(&answer::text(said)),
     }
 }
 
 /// Says why.
-pub fn run(args: &WhyArgs) -> Result<()> {
+pub(super) fn run(args: &WhyArgs) -> Result<()> {
     let terminal = Terminal::new(args.verbose);
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let session = Session::new(processes()?, Cache::of_user()?, &terminal, jobs);
@@ -53,9 +56,9 @@ pub fn run(args: &WhyArgs) -> Result<()> {
         sources: source::Mode::Normal,
         output: None,
     };
-    let system = system::build(&plan, &options, &session)?;
+    let system = rebuild::build(&plan, &options, &session)?;
     let linux = system::obtain_linux(&plan, source::Mode::Normal, &session)?;
-    let (_, bytes, objects) = of::of_kernel(&system.kernel, &linux, arch)?;
+    let (_, bytes, objects) = built::of_kernel(&system.kernel, &linux, arch)?;
     let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
     let tree = kconfig::load(&linux, arch, &tools, &session)?;
     let configuration = tree.evaluate(&plan.kernel)?;
@@ -97,7 +100,7 @@ pub fn run(args: &WhyArgs) -> Result<()> {
     }
     if args.json {
         return print_json(&Told {
-            schema: why::SCHEMA,
+            schema: SCHEMA,
             recipe: &plan.name,
             answers: &answers,
         });

@@ -1,16 +1,22 @@
 //! `tuxling size --without`: what turning options off would save.
 
+use builder::kernel::build::BuildInput;
+use builder::kernel::relink::Bench;
+use host::error::Result;
+use host::session::Session;
+use host::units::grouped;
+use measure::without::{self, By, Subject, Without};
+
 use super::args::SizeArgs;
 use super::{print, print_json};
-use crate::error::Result;
-use crate::kernel::build::BuildInput;
-use crate::kernel::relink::Bench;
-use crate::session::Session;
-use crate::trial::without::{self, By, Subject, Without};
-use crate::units::grouped;
 
 /// Says it of each option, the dearest first.
-pub fn run(args: &SizeArgs, subject: &Subject, input: BuildInput, session: &Session) -> Result<()> {
+pub(super) fn run(
+    args: &SizeArgs,
+    subject: &Subject,
+    input: BuildInput,
+    session: &Session,
+) -> Result<()> {
     let bench = match args.compile {
         true => Some(Bench::open(input, session)?),
         false => None,

@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
+use builder::kernel::Tools;
+use host::process::Cmd;
+use recipe::Arch;
+use recipe::plan::Toolchain;
+
 use super::{Finding, Level, Subject};
-use crate::kernel::Tools;
-use crate::machine::Arch;
-use crate::process::Cmd;
-use crate::recipe::plan::Toolchain;
 
 /// All clashes that are seen.
 pub(super) fn all(subject: &Subject, arch: Arch) -> Vec<Finding> {

@@ -3,19 +3,15 @@
 
 mod clash;
 mod needs;
-pub mod packages;
 
 use std::path::{Path, PathBuf};
 
+use host::packages::Distribution;
+use host::process::{Cmd, Processes};
+use host::units::Bytes;
+use recipe::{Arch, Plan};
 use serde::Serialize;
-
-use crate::machine::Arch;
-use crate::machine::qemu::{self, Accelerator};
-use crate::process::{Cmd, Processes};
-use crate::recipe::Plan;
-use crate::units::Bytes;
-
-pub use packages::Distribution;
+use vm::machine::qemu::{self, Accelerator};
 
 /// What a fresh build of the built-in recipes took of the cache: 2.0 GiB,
 /// nearly all of it the kernel's sources.
@@ -28,7 +24,7 @@ const MEMORY: Bytes = Bytes::mib(1024);
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Level {
+pub(crate) enum Level {
     /// As it should be.
     Fine,
     /// Slower or tighter than it could be.
@@ -39,7 +35,7 @@ pub enum Level {
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// How bad it is.
     pub level: Level,
     /// What was looked at: `gcc`, `/dev/kvm`, `room in the cache`.
@@ -55,7 +51,7 @@ pub struct Finding {
 
 /// All that was found.
 #[derive(Debug, Serialize)]
-pub struct Examination {
+pub(crate) struct Examination {
     /// This machine's distribution.
     pub distribution: Distribution,
     /// What was looked at.
@@ -66,14 +62,14 @@ pub struct Examination {
 
 impl Examination {
     /// Whether something needed is lacking.
-    pub fn lacking(&self) -> bool {
+    pub(crate) fn lacking(&self) -> bool {
         self.findings.iter().any(|f| f.level == Level::Lacking)
     }
 }
 
 /// What is examined.
 #[derive(Clone, Copy)]
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     /// The recipe, if any.
     pub plan: Option<&'a Plan>,
     /// Looks for tools and asks them.
@@ -111,7 +107,7 @@ impl Finding {
 }
 
 /// Looks at everything.
-pub fn examine(subject: &Subject, distribution: Distribution) -> Examination {
+pub(crate) fn examine(subject: &Subject, distribution: Distribution) -> Examination {
     let arch = subject.plan.map_or(Arch::I386, |plan| plan.board.arch);
     let mut findings = needs::tools(subject, arch);
     findings.push(kvm(subject, arch));
@@ -238,7 +234,7 @@ fn meminfo(text: &str, key: &str) -> Option<u64> {
 }
 
 fn mib(bytes: Bytes) -> String {
-    format!("{} MiB", crate::units::grouped(bytes.0 >> 20))
+    format!("{} MiB", host::units::grouped(bytes.0 >> 20))
 }
 
 #[cfg(test)]
@@ -251,5 +247,16 @@ mod tests {
         assert_eq!(meminfo(text, "MemAvailable"), Some(7));
         assert_eq!(meminfo(text, "Mem"), None);
         assert_eq!(meminfo("MemTotal: x kB", "MemTotal"), None);
+    }
+
+    #[test]
+    fn every_tool_of_every_architecture_is_in_the_table() {
+        for arch in Arch::ALL {
+            let facts = arch.facts();
+            let compilers = facts.cross_prefixes.iter().map(|p| format!("{p}gcc"));
+            for tool in compilers.chain([facts.qemu.to_owned()]) {
+                assert!(Distribution::Debian.package(&tool).is_some(), "{tool}");
+            }
+        }
     }
 }

@@ -1,12 +1,14 @@
 //! The tools that a build and a boot start, and the libraries that they link
 //! with.
 
+use builder::kernel::Tools;
+use host::process::Cmd;
+use initramfs::Compression;
+use recipe::Arch;
+use recipe::plan::{OriginWish, Plan, SourceWish, Toolchain};
+use vm::machine::qemu;
+
 use super::{Finding, Level, Subject, version};
-use crate::initramfs::Compression;
-use crate::kernel::Tools;
-use crate::machine::{Arch, qemu};
-use crate::process::Cmd;
-use crate::recipe::plan::{OriginWish, Plan, SourceWish, Toolchain};
 
 /// What every kernel's build starts besides the compiler.
 const BUILD: &[&str] = &["make", "ar", "flex", "bison", "bc", "perl", "awk", "find"];

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use initramfs::Compression;
+use recipe::Plan;
+use recipe::plan::{CheckKind, CheckPlan, FileKind, GuestCommand};
+
 use super::{Edit, USER_LAND, Way, request};
-use crate::initramfs::Compression;
-use crate::recipe::Plan;
-use crate::recipe::plan::{CheckKind, CheckPlan, FileKind, GuestCommand};
 
 /// A trial compiles BusyBox again, packs and boots; the kernel stays.
 const TRIAL: Duration = Duration::from_secs(30);
@@ -22,7 +23,7 @@ const RAMDISKS: &[(Compression, &str)] = &[
 ];
 
 /// The changes of a plan's user land; `built` are the applets that it has.
-pub fn ways(plan: &Plan, built: &[&str]) -> Vec<Way> {
+pub(crate) fn ways(plan: &Plan, built: &[&str]) -> Vec<Way> {
     let mut ways = Vec::new();
     let Some(busybox) = &plan.userland.busybox else {
         return ways;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use kconfig::Configuration;
 
-use super::options::Fixed;
 use super::{CONSTANTS, Edit, Way, request};
+use crate::passes::fixed::Fixed;
 
 /// An option and the values to be tried, the mildest first.
 struct Constant {
@@ -108,7 +108,7 @@ const HELPFUL: &[&str] = &[
 
 /// Whether an option makes a kernel smaller by being on: nobody gains by turning
 /// it off.
-pub fn helps(symbol: &str) -> bool {
+pub(crate) fn helps(symbol: &str) -> bool {
     let known = |constant: &Constant| constant.symbol == symbol && constant.values == ["y"];
     KNOWN.iter().any(known) || HELPFUL.contains(&symbol)
 }
@@ -116,7 +116,7 @@ pub fn helps(symbol: &str) -> bool {
 /// The changes of constants that a configuration allows; those that win RAM
 /// alone where `ram` counts. They are carried out in it: what they open comes
 /// next.
-pub fn ways(configuration: &mut Configuration<'_>, fixed: &Fixed, ram: bool) -> Vec<Way> {
+pub(crate) fn ways(configuration: &mut Configuration<'_>, fixed: &Fixed, ram: bool) -> Vec<Way> {
     KNOWN
         .iter()
         .filter(|constant| ram || !constant.ram_only)

@@ -1,38 +1,40 @@
 //! What a search may change in a system: what the passes know of kernels and
 //! user lands. The search itself, the `shrink` crate, knows nothing of either.
 
-pub mod applets;
-pub mod constants;
-pub mod options;
-pub mod security;
+pub(crate) mod applets;
+pub(crate) mod constants;
+pub(crate) mod fixed;
+pub(crate) mod options;
+pub(crate) mod security;
 
-use shrink::passes::{AllAtOnce, Alternatives, DeltaDebugging, GroupTesting, Minimality};
-use shrink::{Alternative, Candidate, Change, ChangeId, Space, Turn};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::initramfs::Compression;
-use crate::recipe::plan::{BusyboxPlan, Request};
-use crate::recipe::{Plan, fragment, init};
+use initramfs::Compression;
+use recipe::config::Request;
+use recipe::plan::BusyboxPlan;
+use recipe::{Plan, fragment, init};
+use shrink::passes::{AllAtOnce, Alternatives, DeltaDebugging, GroupTesting, Minimality};
+use shrink::{Alternative, Candidate, Change, ChangeId, Space, Turn};
 
 /// Numbers, choices and switches whose good value is known beforehand.
-pub const CONSTANTS: &str = "constants";
+pub(crate) const CONSTANTS: &str = "constants";
 /// Options that bring in code of which nothing ran.
-pub const UNUSED: &str = "unused options";
+pub(crate) const UNUSED: &str = "unused options";
 /// Options that bring in no file of their own: they act inside others.
-pub const INSIDE: &str = "options inside files";
+pub(crate) const INSIDE: &str = "options inside files";
 /// Options that bring in code of which some ran.
-pub const USED: &str = "used options";
+pub(crate) const USED: &str = "used options";
 /// What a kernel says when something is wrong with it.
-pub const MESSAGES: &str = "messages";
+pub(crate) const MESSAGES: &str = "messages";
 /// The groups of the kernel's options.
-pub const OPTIONS: &[&str] = &[CONSTANTS, UNUSED, INSIDE, USED, MESSAGES];
+pub(crate) const OPTIONS: &[&str] = &[CONSTANTS, UNUSED, INSIDE, USED, MESSAGES];
 /// Applets and options of BusyBox, and how the ramdisk is packed.
-pub const USER_LAND: &str = "user land";
+pub(crate) const USER_LAND: &str = "user land";
 
 /// What one alternative of a change does to a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Edit {
+pub(crate) enum Edit {
     /// Asks for these values in the kernel's configuration.
     Options(Vec<Request>),
     /// Leaves these applets out.
@@ -116,7 +118,7 @@ fn ask_for_applets(busybox: &mut BusyboxPlan) {
 }
 
 /// A request that the search makes.
-pub fn request(symbol: &str, value: &str) -> Request {
+pub(crate) fn request(symbol: &str, value: &str) -> Request {
     Request {
         symbol: symbol.to_owned(),
         value: value.to_owned(),
@@ -128,7 +130,7 @@ pub fn request(symbol: &str, value: &str) -> Request {
 
 /// One change as a pass describes it.
 #[derive(Clone, Debug)]
-pub struct Way {
+pub(crate) struct Way {
     /// Its key in the space, such as `CONFIG_UNIX`.
     pub key: String,
     /// What people read.
@@ -148,7 +150,7 @@ pub struct Way {
 
 /// All changes, and what each does to a plan.
 #[derive(Clone, Debug)]
-pub struct Ways {
+pub(crate) struct Ways {
     /// The changes as the search sees them.
     pub space: Space,
     edits: Vec<Vec<Edit>>,
@@ -162,7 +164,7 @@ impl Ways {
     /// Nothing to change yet; `context` identifies all that stays, `only` are
     /// the groups that are searched (all when empty), `known` the keys of
     /// changes that an earlier search had.
-    pub fn new(context: &str, only: &[&'static str], known: &BTreeSet<String>) -> Ways {
+    pub(crate) fn new(context: &str, only: &[&'static str], known: &BTreeSet<String>) -> Ways {
         Ways {
             space: Space::new(context),
             edits: Vec::new(),
@@ -173,7 +175,7 @@ impl Ways {
 
     /// Adds a change. One whose key is there already or was in an earlier
     /// search is left out, and one of a group that isn't searched.
-    pub fn add(&mut self, way: Way) {
+    pub(crate) fn add(&mut self, way: Way) {
         let wanted = self.only.is_empty() || self.only.contains(&way.group);
         if !wanted || self.known.contains(&way.key) {
             return;
@@ -198,14 +200,14 @@ impl Ways {
     }
 
     /// Says that one change, by its key, can't do without what another takes.
-    pub fn falls_with(&mut self, dependant: &str, of: &str) {
+    pub(crate) fn falls_with(&mut self, dependant: &str, of: &str) {
         if let (Some(dependant), Some(of)) = (self.space.find(dependant), self.space.find(of)) {
             self.space.falls_with(dependant, of);
         }
     }
 
     /// The plan with a candidate's changes.
-    pub fn apply(&self, plan: &Plan, candidate: &Candidate) -> Plan {
+    pub(crate) fn apply(&self, plan: &Plan, candidate: &Candidate) -> Plan {
         let mut changed = plan.clone();
         for edit in self.edits_of(candidate) {
             edit.apply(&mut changed);
@@ -222,13 +224,13 @@ impl Ways {
     }
 
     /// What a change does when it is taken as far as it goes.
-    pub fn furthest(&self, id: ChangeId) -> Option<&Edit> {
+    pub(crate) fn furthest(&self, id: ChangeId) -> Option<&Edit> {
         self.edits.get(id.index())?.last()
     }
 
     /// The passes, the cheapest first; `together` are the changes that can be
     /// had at once.
-    pub fn turns(together: Vec<ChangeId>) -> Vec<Turn> {
+    pub(crate) fn turns(together: Vec<ChangeId>) -> Vec<Turn> {
         let over = |group: &str| GroupTesting::over(group, [group]);
         vec![
             Turn::new(AllAtOnce::over(together), 6),

@@ -4,18 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use kbuild::Objects;
 use kconfig::{Configuration, SymbolId, SymbolKind, Tristate};
 use serde::{Deserialize, Serialize};
 use shrink::ChangeId;
 
-use super::constants;
+use super::fixed::Fixed;
 use super::security::is_security;
-use super::{CONSTANTS, Edit, INSIDE, MESSAGES, UNUSED, USED, Way, Ways, request};
-use crate::kbuild::Objects;
+use super::{CONSTANTS, Edit, INSIDE, MESSAGES, UNUSED, USED, Way, Ways, constants, request};
 
 /// What ran in a boot, by object.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Ran {
+pub(crate) struct Ran {
     /// Objects of which some code ran that isn't the kernel's `__init` code.
     pub objects: BTreeSet<String>,
     /// Those of which a system call's own function ran.
@@ -24,7 +24,7 @@ pub struct Ran {
 
 /// What is known of a kernel that was built and booted.
 #[derive(Clone, Debug, Default)]
-pub struct Insight {
+pub(crate) struct Insight {
     /// What brings each object in.
     pub objects: Objects,
     /// Bytes of the payload by object.
@@ -48,23 +48,6 @@ impl Insight {
     }
 }
 
-/// Options that no search turns off: the recipe's own words stand for them, or
-/// they protect.
-#[derive(Clone, Debug, Default)]
-pub struct Fixed {
-    /// Symbols, without `CONFIG_`.
-    pub symbols: BTreeSet<String>,
-    /// Whether security may go as well.
-    pub security_off: bool,
-}
-
-impl Fixed {
-    /// Whether a symbol stays as it is.
-    pub fn has(&self, symbol: &str) -> bool {
-        self.symbols.contains(symbol) || (!self.security_off && is_security(symbol))
-    }
-}
-
 /// The link and the boot of a trial.
 const TRIAL: Duration = Duration::from_secs(20);
 
@@ -84,7 +67,7 @@ const VOICE: &[&str] = &["PRINTK", "BUG"];
 const CALLED: f64 = 0.5;
 
 /// Adds a change for each option that can be turned off.
-pub fn add(
+pub(crate) fn add(
     ways: &mut Ways,
     configuration: &mut Configuration<'_>,
     insight: &Insight,
@@ -143,7 +126,7 @@ pub fn add(
 ///
 /// Two options that can each be turned off may hold a third between them that
 /// must stay; here one of them is left out.
-pub fn together(
+pub(crate) fn together(
     ways: &Ways,
     configuration: &mut Configuration<'_>,
     fixed: &Fixed,
@@ -194,7 +177,7 @@ pub fn together(
 
 /// What protects and is on, with what it costs: the payload of the files that
 /// it brings in, or nothing known where it acts inside others.
-pub fn security(
+pub(crate) fn security(
     configuration: &mut Configuration<'_>,
     insight: &Insight,
 ) -> Vec<(String, Option<u64>)> {
@@ -290,6 +273,6 @@ fn name_of(configuration: &Configuration<'_>, id: SymbolId) -> String {
 }
 
 /// The key of an option in the space.
-pub fn key(symbol: &str) -> String {
+pub(crate) fn key(symbol: &str) -> String {
     format!("CONFIG_{symbol}")
 }

@@ -54,7 +54,7 @@ const SECURITY: &[&str] = &[
 ];
 
 /// Whether a symbol, without `CONFIG_`, keeps the recipe's value.
-pub fn is_security(symbol: &str) -> bool {
+pub(crate) fn is_security(symbol: &str) -> bool {
     SECURITY.iter().any(|entry| match entry.strip_suffix('*') {
         Some(start) => symbol.starts_with(start),
         None => symbol == *entry,

@@ -1,5 +1,4 @@
 use super::*;
-use crate::recipe;
 
 fn plan() -> Plan {
     recipe::load("pc-net", std::path::Path::new("/")).expect("the built-in recipe")
@@ -113,7 +112,7 @@ fn insight() -> options::Insight {
         ("bus_b.o", "BUS_B"),
     ];
     for (object, option) in objects {
-        let reason = crate::kbuild::Reason {
+        let reason = kbuild::Reason {
             options: vec![option.to_owned()],
             makefile: "Makefile".to_owned(),
             library: false,
@@ -141,7 +140,7 @@ fn what_can_be_had_together_leaves_what_must_stay_and_the_likely_needed_for_last
     .expect("loads");
     let (mut configuration, warnings) = kconfig::Configuration::olddefconfig(&tree, CONFIG);
     assert!(warnings.is_empty(), "{warnings:?}");
-    let fixed = options::Fixed {
+    let fixed = fixed::Fixed {
         symbols: ["CARD".to_owned()].into(),
         security_off: false,
     };
@@ -189,7 +188,7 @@ fn what_can_be_had_together_leaves_what_must_stay_and_the_likely_needed_for_last
 fn of_busyboxs_defaults_the_named_applets_stay_with_what_they_need() {
     let mut plan = plan();
     let busybox = plan.userland.busybox.as_mut().expect("has one");
-    *busybox = crate::recipe::plan::BusyboxPlan {
+    *busybox = recipe::plan::BusyboxPlan {
         applets: Vec::new(),
         defconfig: true,
         requests: vec![request("TC", "n")],

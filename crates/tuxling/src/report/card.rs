@@ -3,15 +3,14 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::record::{MemOwner, MemRecord, Record};
-use crate::process::shell_line;
-use crate::recipe::plan::Via;
-use crate::trial::CheckOutcome;
-use crate::units::{grouped, show_duration};
+use host::process::shell_line;
+use host::units::{grouped, show_duration};
+use recipe::plan::Via;
+use record::{CheckOutcome, MemOwner, MemRecord, Record};
 
 /// The card of a record, in plain text. `interactive` is the command that boots
 /// the system with its console on the terminal.
-pub fn card(record: &Record, interactive: Option<&str>) -> String {
+pub(crate) fn card(record: &Record, interactive: Option<&str>) -> String {
     let mut out = String::new();
     // Writing to a String can't fail.
     let _ = write_card(&mut out, record, interactive);
@@ -26,7 +25,7 @@ fn write_card(out: &mut String, record: &Record, interactive: Option<&str>) -> s
     }
     if !record.diagnoses.is_empty() {
         writeln!(out, "\nDiagnosis")?;
-        writeln!(out, "{}", crate::check::diagnosis::text(&record.diagnoses))?;
+        writeln!(out, "{}", vm::check::diagnosis::text(&record.diagnoses))?;
     }
     sizes(out, record)?;
     if !record.checks.is_empty() {
@@ -246,8 +245,8 @@ fn phases(out: &mut String, record: &Record) -> std::fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::record::CheckRecord;
-    use crate::report::record::tests::record;
+    use record::CheckRecord;
+    use record::fixture::record;
 
     #[test]
     fn sizes_checks_and_the_way_to_boot_are_on_the_card() {

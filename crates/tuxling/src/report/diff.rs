@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use host::units::grouped;
+use measure::memory::UNACCOUNTED;
+use record::{MemEntry, Record};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::record::{MemEntry, Record};
-use crate::measure::memory::UNACCOUNTED;
-use crate::units::grouped;
-
 /// The version of the difference's format.
-pub const SCHEMA: &str = "tuxling.diff/1";
+pub(crate) const SCHEMA: &str = "tuxling.diff/1";
 
 /// What differs between two records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Diff {
+pub(crate) struct Diff {
     /// Always `tuxling.diff/1`.
     pub schema: String,
     /// The first record's recipe.
@@ -38,7 +37,7 @@ pub struct Diff {
 
 /// One figure of two records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Figure {
+pub(crate) struct Figure {
     /// What it is.
     pub name: String,
     /// Its unit: `B`, `KiB`, `instructions`.
@@ -51,7 +50,7 @@ pub struct Figure {
 
 /// One check of two records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct CheckPair {
+pub(crate) struct CheckPair {
     /// Its name.
     pub name: String,
     /// Its outcome in the first record.
@@ -62,7 +61,7 @@ pub struct CheckPair {
 
 /// One input that differs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct InputPair {
+pub(crate) struct InputPair {
     /// Which.
     pub name: String,
     /// In the first record.
@@ -71,15 +70,8 @@ pub struct InputPair {
     pub b: Option<String>,
 }
 
-impl Figure {
-    /// The second less the first, when both are there.
-    pub fn delta(&self) -> Option<i64> {
-        Some(self.b?.saturating_sub(self.a?))
-    }
-}
-
 /// Compares two records.
-pub fn diff(a: &Record, b: &Record) -> Diff {
+pub(crate) fn diff(a: &Record, b: &Record) -> Diff {
     Diff {
         schema: SCHEMA.to_owned(),
         a: a.recipe.clone(),
@@ -248,7 +240,7 @@ fn inputs(a: &Record, b: &Record) -> Vec<InputPair> {
 }
 
 /// The difference as a table in plain text.
-pub fn table(diff: &Diff) -> String {
+pub(crate) fn table(diff: &Diff) -> String {
     let mut out = String::new();
     let _ = write_table(&mut out, diff);
     out
@@ -367,8 +359,8 @@ fn signed(value: i64, plus: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::record::tests::record;
-    use crate::report::record::{MemOwner, MemRecord};
+    use record::fixture::record;
+    use record::{MemOwner, MemRecord};
 
     #[test]
     fn figures_stand_side_by_side_with_their_change() {
@@ -376,7 +368,8 @@ mod tests {
         diet.image.kernel_bytes = 600;
         diet.ramdisk.files.insert("/bin/busybox".to_owned(), 30);
         let diff = diff(&normal, &diet);
-        assert_eq!(diff.figures[0].delta(), Some(-400));
+        let kernel = &diff.figures[0];
+        assert_eq!(kernel.b.zip(kernel.a).map(|(b, a)| b - a), Some(-400));
         assert_eq!(diff.files.len(), 1);
         let table = table(&diff);
         let kernel = table.lines().nth(1).expect("a first row");

@@ -3,14 +3,15 @@
 
 use std::fmt::Write;
 
+use host::units::grouped;
+
 use super::diff::{Diff, Figure};
-use crate::units::grouped;
 
 /// How many rows of a table are told.
 const ROWS: usize = 30;
 
 /// The difference as Markdown tables.
-pub fn markdown(diff: &Diff) -> String {
+pub(crate) fn markdown(diff: &Diff) -> String {
     let mut out = format!("### {} → {}\n", diff.a, diff.b);
     let figures: Vec<&Figure> = diff
         .figures
@@ -93,7 +94,7 @@ fn cell(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::report::diff::diff;
-    use crate::report::record::tests::record;
+    use record::fixture::record;
 
     #[test]
     fn a_review_is_told_what_changed() {

@@ -1,15 +1,16 @@
 //! What grew between two records: for who is over budget and was not before.
 
+use host::units::grouped;
+
 use super::diff::{Diff, Figure};
 use super::kernel_diff::{Change, KernelDiff};
-use crate::units::grouped;
 
 /// How many rows of each list are told.
 const ROWS: usize = 8;
 
 /// What grew, the largest first, a line each; options that were added first.
 /// Nothing when nothing grew.
-pub fn lines(diff: &Diff, kernels: Option<&KernelDiff>) -> Vec<String> {
+pub(crate) fn lines(diff: &Diff, kernels: Option<&KernelDiff>) -> Vec<String> {
     let mut lines = figures(&diff.figures, &["kernel", "ramdisk", "RAM used"]);
     if let Some(kernels) = kernels {
         for [option, old, new] in kernels.options.iter().take(ROWS) {
@@ -67,7 +68,7 @@ fn grown(changes: &[Change]) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::report::diff;
-    use crate::report::record::tests::record;
+    use record::fixture::record;
 
     #[test]
     fn what_grew_is_told_the_largest_first() {

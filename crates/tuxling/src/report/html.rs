@@ -5,12 +5,11 @@
 //! The page is assembled from the files in `html/`. Its script reads the page's
 //! data as JSON; docs/report.md says what it shows.
 
+use record::{Attempt, Record};
 use serde::Serialize;
 
 use super::card::card;
 use super::diff::Diff;
-use super::record::Record;
-use crate::store::database::Attempt;
 
 const PAGE: &str = include_str!("html/page.html");
 const STYLE: &str = include_str!("html/page.css");
@@ -27,7 +26,7 @@ const SCRIPTS: &[&str] = &[
 
 /// Everything that the page shows.
 #[derive(Clone, Debug, Serialize)]
-pub struct Page<'a> {
+pub(crate) struct Page<'a> {
     /// The recipe's name.
     pub recipe: &'a str,
     /// What the board is.
@@ -58,16 +57,16 @@ pub struct Page<'a> {
 /// and the options that bring it in, the outermost first (`NET/INET`), where
 /// there are any.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-pub struct Unit(pub String, pub String, pub Option<String>);
+pub(crate) struct Unit(pub String, pub String, pub Option<String>);
 
 /// Bytes: the unit's index, the symbol (empty where the unit has none), bytes
 /// before compression, bytes of the compressed image, bytes of RAM after boot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Leaf(pub usize, pub String, pub u64, pub u64, pub u64);
+pub(crate) struct Leaf(pub usize, pub String, pub u64, pub u64, pub u64);
 
 /// A part of the machine's RAM.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LedgerRow {
+pub(crate) struct LedgerRow {
     /// What it is.
     pub name: String,
     /// How much.
@@ -76,9 +75,9 @@ pub struct LedgerRow {
 
 /// One stored record, as far as the trend shows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct HistoryRow {
+pub(crate) struct HistoryRow {
     at: i64,
-    outcome: Option<crate::trial::Outcome>,
+    outcome: Option<record::Outcome>,
     total_bytes: u64,
     kernel_bytes: u64,
     ramdisk_bytes: u64,
@@ -105,7 +104,7 @@ impl From<&Attempt> for HistoryRow {
 ///
 /// # Errors
 /// Only when a value can't be written as JSON.
-pub fn html(page: &Page) -> serde_json::Result<String> {
+pub(crate) fn html(page: &Page) -> serde_json::Result<String> {
     let script = format!("(() => {{\n\"use strict\";\n{}}})();", SCRIPTS.join("\n"));
     let parts = [
         ("title", escaped(&format!("{}: tuxling", page.recipe))),
@@ -149,7 +148,7 @@ fn in_script(json: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::record::tests::record;
+    use record::fixture::record;
 
     fn page(record: &Record) -> Page<'_> {
         Page {

@@ -4,16 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use measure::bytes::{self, Bytes};
+use recipe::config;
 use serde::Serialize;
 use vmlinux::bloat::{self, Row};
 
 use super::size::{self, Axis, Order};
-use crate::kernel::config;
-use crate::measure::bytes::{self, Bytes};
 
 /// What is compared of one kernel.
 #[derive(Debug)]
-pub struct Side {
+pub(crate) struct Side {
     /// As it was named.
     pub name: String,
     /// What was read of it.
@@ -27,7 +27,7 @@ pub struct Side {
 /// What differs between two kernels. Sizes are bytes of vmlinux; what doesn't
 /// differ is left out; the largest growth comes first.
 #[derive(Debug, Serialize)]
-pub struct KernelDiff {
+pub(crate) struct KernelDiff {
     /// Always `tuxling.kernel-diff/1`.
     pub schema: &'static str,
     /// The first kernel.
@@ -56,7 +56,7 @@ pub struct KernelDiff {
 
 /// One thing that changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub(crate) struct Change {
     /// Its name.
     pub name: String,
     /// Its size in the first; `null` when it isn't there.
@@ -69,7 +69,7 @@ pub struct Change {
 
 impl KernelDiff {
     /// By how much the second is larger, in bytes of vmlinux.
-    pub fn growth(&self) -> i64 {
+    pub(crate) fn growth(&self) -> i64 {
         signed(self.total[1]) - signed(self.total[0])
     }
 }
@@ -79,7 +79,7 @@ fn signed(bytes: u64) -> i64 {
 }
 
 /// Compares two kernels.
-pub fn diff(a: &Side, b: &Side) -> KernelDiff {
+pub(crate) fn diff(a: &Side, b: &Side) -> KernelDiff {
     let bloat = bloat::compare(&bloat::sizes(&a.kernel.elf), &bloat::sizes(&b.kernel.elf));
     let along = |axis| changes(&by(&a.bytes, axis), &by(&b.bytes, axis));
     KernelDiff {
@@ -163,7 +163,7 @@ fn options(a: Option<&str>, b: Option<&str>) -> Vec<[String; 3]> {
 const ROWS: usize = 30;
 
 /// The difference as text: tables, or Markdown for a review.
-pub fn text(diff: &KernelDiff, markdown: bool) -> String {
+pub(crate) fn text(diff: &KernelDiff, markdown: bool) -> String {
     let mut out = String::new();
     let lists = [
         ("Sections", &diff.sections),

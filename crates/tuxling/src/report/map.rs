@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 
+use measure::bytes::ramdisk::Part;
+use measure::bytes::{BroughtBy, Bytes, LeafKind};
+use record::MemRecord;
+
 use super::html::{Leaf, LedgerRow, Unit};
-use super::record::MemRecord;
 use super::size::{ALWAYS, NO_OBJECT, SHARED, UNKNOWN};
-use crate::measure::bytes::ramdisk::Part;
-use crate::measure::bytes::{BroughtBy, Bytes, LeafKind};
 
 /// What the bytes of an image belong to, as the page has it.
 #[derive(Clone, Debug, Default)]
-pub struct Map {
+pub(crate) struct Map {
     /// What bytes belong to.
     pub units: Vec<Unit>,
     /// The bytes.
@@ -23,7 +24,7 @@ const BOOT: &str = "(setup and decompressor)";
 
 impl Map {
     /// Adds a kernel.
-    pub fn kernel(&mut self, bytes: &Bytes) {
+    pub(crate) fn kernel(&mut self, bytes: &Bytes) {
         for leaf in &bytes.leaves {
             let path = match &leaf.object {
                 Some(object) => object.clone(),
@@ -43,7 +44,7 @@ impl Map {
     }
 
     /// Adds a ramdisk.
-    pub fn ramdisk(&mut self, parts: &[Part]) {
+    pub(crate) fn ramdisk(&mut self, parts: &[Part]) {
         let divided = |part: &Part| {
             parts
                 .iter()
@@ -67,7 +68,7 @@ impl Map {
     }
 
     /// Adds a file that is loaded as it is.
-    pub fn file(&mut self, image: &str, bytes: u64) {
+    pub(crate) fn file(&mut self, image: &str, bytes: u64) {
         let unit = Unit(image.to_owned(), image.to_owned(), None);
         self.add(unit, "", [bytes, bytes, bytes]);
     }
@@ -88,7 +89,7 @@ impl Map {
 
 /// The rows of the ledger: what is known and takes room, the largest first
 /// within each owner.
-pub fn ledger(mem: &MemRecord) -> Vec<LedgerRow> {
+pub(crate) fn ledger(mem: &MemRecord) -> Vec<LedgerRow> {
     let rows = mem.entries.iter().filter_map(|entry| {
         let kib = u64::try_from(entry.kib?).ok().filter(|kib| *kib > 0)?;
         Some((entry.owner, kib, &entry.name))
@@ -104,7 +105,7 @@ pub fn ledger(mem: &MemRecord) -> Vec<LedgerRow> {
 }
 
 /// How the compressed figures were found, in a sentence.
-pub fn share_note(bytes: &Bytes) -> &'static str {
+pub(crate) fn share_note(bytes: &Bytes) -> &'static str {
     match bytes.share_by.as_deref() {
         Some("xz") => {
             "The compressed size of a part is what its bytes cost in the packed file as it is: \
@@ -122,7 +123,7 @@ pub fn share_note(bytes: &Bytes) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::record::{MemEntry, MemOwner};
+    use record::{MemEntry, MemOwner};
 
     #[test]
     fn applets_stand_under_their_program() {

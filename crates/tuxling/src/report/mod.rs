@@ -1,16 +1,14 @@
 //! Records (what was measured) and what is shown of them. Pure: a report is a
 //! function of records.
 
-pub mod card;
-pub mod diff;
-pub mod diff_markdown;
-pub mod growth;
-pub mod html;
-pub mod kernel_diff;
-pub mod map;
-pub mod ram;
-pub mod record;
-pub mod size;
-pub mod why;
-
-pub use record::Record;
+pub(crate) mod budget;
+pub(crate) mod card;
+pub(crate) mod diff;
+pub(crate) mod diff_markdown;
+pub(crate) mod growth;
+pub(crate) mod html;
+pub(crate) mod kernel_diff;
+pub(crate) mod map;
+pub(crate) mod ram;
+pub(crate) mod size;
+pub(crate) mod why;

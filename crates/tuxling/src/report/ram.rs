@@ -2,18 +2,17 @@
 
 use std::fmt::Write;
 
+use host::units::grouped;
+use record::Outcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::trial::Outcome;
-use crate::units::grouped;
-
 /// The version of the format.
-pub const SCHEMA: &str = "tuxling.ram/1";
+pub(crate) const SCHEMA: &str = "tuxling.ram/1";
 
 /// What was found of a system's RAM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct RamReport {
+pub(crate) struct RamReport {
     /// Always `tuxling.ram/1`.
     pub schema: String,
     /// The recipe's name.
@@ -43,7 +42,7 @@ pub struct RamReport {
 
 /// One size of RAM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Tried {
+pub(crate) struct Tried {
     /// So much RAM.
     pub kib: u64,
     /// How many boots passed with it.
@@ -54,7 +53,7 @@ pub struct Tried {
 
 /// The running system at the smallest RAM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Steady {
+pub(crate) struct Steady {
     /// All RAM that is not free, after the checks: the firmware's and what the
     /// kernel reserved, too.
     pub used_kib: u64,
@@ -64,7 +63,7 @@ pub struct Steady {
 
 /// What the checks' agent adds to a boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AgentCost {
+pub(crate) struct AgentCost {
     /// Its archive, in front of the ramdisk.
     pub archive_bytes: u64,
     /// Its files and its own memory while it runs.
@@ -73,7 +72,7 @@ pub struct AgentCost {
 
 /// Which wall stands one step below the smallest RAM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Wall {
+pub(crate) struct Wall {
     /// Which.
     pub kind: WallKind,
     /// The size of RAM that was looked at.
@@ -96,7 +95,7 @@ pub struct Wall {
 /// A kind of wall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum WallKind {
+pub(crate) enum WallKind {
     /// QEMU's loader finds no room.
     LoaderRefuses,
     /// The kernel's address lies beyond RAM.
@@ -117,7 +116,7 @@ pub enum WallKind {
 
 impl WallKind {
     /// The kind for people.
-    pub fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             WallKind::LoaderRefuses => "the loader finds no room",
             WallKind::LoadAddress => "the kernel's load address",
@@ -133,7 +132,7 @@ impl WallKind {
 
 /// What one download costs in RAM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Download {
+pub(crate) struct Download {
     /// The check that downloads.
     pub check: String,
     /// Used RAM in boots with it, in the order of the boots; free pages that the
@@ -150,7 +149,7 @@ pub struct Download {
 }
 
 /// The report in plain text.
-pub fn text(report: &RamReport) -> String {
+pub(crate) fn text(report: &RamReport) -> String {
     let mut out = String::new();
     // Writing to a String can't fail.
     let _ = write_text(&mut out, report);

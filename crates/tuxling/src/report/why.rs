@@ -1,107 +1,21 @@
-//! Why something is in a kernel, as JSON and as text.
+//! Why something is in a kernel, as text.
 
 use std::fmt::Write;
 
-use serde::Serialize;
+use host::units::grouped;
+use measure::answer::{Kind, Retained, Step, Why};
 
-use crate::units::grouped;
-
-/// The version of the format.
-pub const SCHEMA: &str = "tuxling.why/1";
-
-/// What was asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// A function or data.
-    Symbol,
-    /// An object file.
-    Object,
-    /// An option of the configuration.
-    Option,
-}
-
-/// Why one thing is in the image.
-#[derive(Clone, Debug, Serialize)]
-pub struct Why {
-    /// Its name; of a symbol with its object.
-    pub name: String,
-    /// What it is.
-    pub kind: Kind,
-    /// Bytes in vmlinux.
-    pub size: u64,
-    /// Bytes of the image file.
-    pub share: u64,
-    /// The options that must be set for it to be compiled, the outermost first.
-    pub options: Vec<OptionStep>,
-    /// The Makefile that names its object.
-    pub makefile: Option<String>,
-    /// Whether it comes from a library, of which the linker takes what is
-    /// referred to.
-    pub library: bool,
-    /// The shortest way of references to it, from something that the kernel
-    /// enters by itself. Empty: nothing refers to it.
-    pub way: Vec<Step>,
-    /// What every such way goes through, from the root down.
-    pub through: Vec<Step>,
-    /// Who refers to it.
-    pub referrers: Vec<Step>,
-    /// How many refer to it.
-    pub referrer_count: usize,
-    /// What nothing would need without it, itself included.
-    pub retained: Retained,
-}
-
-/// An option and where its value comes from.
-#[derive(Clone, Debug, Serialize)]
-pub struct OptionStep {
-    /// Its name.
-    pub option: String,
-    /// Its value.
-    pub value: String,
-    /// Why it has it.
-    pub because: String,
-}
-
-/// A piece of the kernel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
-    /// The symbol, or what else it is, in parentheses.
-    pub name: String,
-    /// Its object.
-    pub object: Option<String>,
-    /// Its section in the object.
-    pub section: Option<String>,
-    /// Bytes in vmlinux.
-    pub size: u64,
-}
-
-/// What goes along.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Retained {
-    /// How many pieces.
-    pub count: usize,
-    /// Bytes in vmlinux.
-    pub size: u64,
-    /// Bytes of the image file.
-    pub share: u64,
-    /// The largest of them.
-    pub largest: Vec<Step>,
-}
-
-impl Step {
-    fn text(&self) -> String {
-        match (&self.object, &self.section) {
-            (Some(object), Some(section)) => format!("{} ({section} of {object})", self.name),
-            (Some(object), None) => format!("{} ({object})", self.name),
-            (None, Some(section)) => format!("{} ({section})", self.name),
-            (None, None) => self.name.clone(),
-        }
+fn step_text(step: &Step) -> String {
+    match (&step.object, &step.section) {
+        (Some(object), Some(section)) => format!("{} ({section} of {object})", step.name),
+        (Some(object), None) => format!("{} ({object})", step.name),
+        (None, Some(section)) => format!("{} ({section})", step.name),
+        (None, None) => step.name.clone(),
     }
 }
 
 /// The answer for people. Writing to a String can't fail.
-pub fn text(why: &Why) -> String {
+pub(crate) fn text(why: &Why) -> String {
     let mut out = format!(
         "{}: {} B, {} B of the image\n",
         why.name,
@@ -113,7 +27,7 @@ pub fn text(why: &Why) -> String {
         let _ = writeln!(out, "\n{title}");
         for (depth, step) in steps.iter().enumerate() {
             let indent = if deeper { 2 + 2 * depth.min(20) } else { 2 };
-            let _ = writeln!(out, "{:indent$}{}", "", step.text());
+            let _ = writeln!(out, "{:indent$}{}", "", step_text(step));
         }
     };
     match why.way.is_empty() {
@@ -151,7 +65,7 @@ pub fn text(why: &Why) -> String {
             grouped(*share)
         );
         for step in largest {
-            let _ = writeln!(out, "  {:>9} {}", grouped(step.size), step.text());
+            let _ = writeln!(out, "  {:>9} {}", grouped(step.size), step_text(step));
         }
     }
     out
@@ -181,6 +95,7 @@ fn compiled(out: &mut String, why: &Why) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use measure::answer::OptionStep;
 
     fn why() -> Why {
         let step = |name: &str| Step {

@@ -3,25 +3,25 @@
 
 use std::path::PathBuf;
 
+use host::error::{Failure, Kind, Result};
+use prune::certificate::Certificate;
+use prune::rebuild;
+use recipe::builtin;
+use recipe::plan::{Plan, RecipeOrigin};
 use serde::Serialize;
 
 use super::report::{Report, SCHEMA};
-use crate::error::{Failure, Kind, Result};
-use crate::prune::certificate::Certificate;
-use crate::prune::rebuild;
-use crate::recipe::builtin;
-use crate::recipe::plan::{Plan, RecipeOrigin};
 
 /// The evidence that stands beside a recipe.
 #[derive(Debug)]
-pub struct Evidence {
+pub(crate) struct Evidence {
     report: Report,
     certificate: Option<Certificate>,
 }
 
 /// One thing that the evidence says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Said {
+pub(crate) struct Said {
     /// What it is about.
     pub subject: String,
     /// `kept` or `removed`.
@@ -35,7 +35,7 @@ pub struct Said {
 impl Evidence {
     /// What stands beside a plan's recipe; nothing where it isn't the result
     /// of a shrink.
-    pub fn beside(plan: &Plan) -> Result<Option<Evidence>> {
+    pub(crate) fn beside(plan: &Plan) -> Result<Option<Evidence>> {
         let name = format!("{}.shrink.json", plan.name);
         let (text, path) = match &plan.origin {
             RecipeOrigin::BuiltIn => (builtin::file(&name).map(str::to_owned), PathBuf::new()),
@@ -69,7 +69,7 @@ impl Evidence {
     }
 
     /// What it says of a subject; nothing where it doesn't know it.
-    pub fn of(&self, subject: &str) -> Vec<Said> {
+    pub(crate) fn of(&self, subject: &str) -> Vec<Said> {
         let option = format!("CONFIG_{}", subject.trim_start_matches("CONFIG_"));
         let applet = format!("applet {subject}");
         let busybox = format!("busybox {}", subject.trim_start_matches("CONFIG_"));
@@ -122,10 +122,10 @@ impl Evidence {
 }
 
 /// The answers for people.
-pub fn text(all: &[Said]) -> String {
+pub(crate) fn text(all: &[Said]) -> String {
     let line = |said: &Said| {
         let bytes = said.bytes.map_or_else(String::new, |n| {
-            let n = crate::units::grouped(n);
+            let n = host::units::grouped(n);
             match said.fate {
                 "removed" => format!(" ({n} B won)"),
                 _ => format!(" (predicted: {n} B)"),

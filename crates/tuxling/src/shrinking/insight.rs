@@ -3,22 +3,23 @@
 
 use std::collections::BTreeMap;
 
+use builder::kernel::relink::Bench;
+use builder::kernel::what_if::WhatIf;
+use builder::source::Source;
+use builder::system::{Ingredients, System};
+use host::error::{Failure, Kind, Result};
+use host::session::{Cached, Session};
+use measure::built;
+use measure::bytes::Kernel;
+use prune::trace::conditions::Condition;
+use prune::trace::{Marked, Runner, executed};
+use recipe::Plan;
+use record::Outcome;
+use vm::boot::Observation;
 use vmlinux::Code;
 use vmlinux::attribution::What;
 
-use crate::error::{Failure, Kind, Result};
-use crate::kernel::relink::Bench;
-use crate::kernel::what_if::WhatIf;
-use crate::machine::boot::Observation;
-use crate::measure::bytes::Kernel;
 use crate::passes::options::{Insight, Ran};
-use crate::recipe::Plan;
-use crate::session::{Cached, Session};
-use crate::source::Source;
-use crate::trace::conditions::Condition;
-use crate::trace::{Marked, Runner, executed};
-use crate::trial::system::{Ingredients, System};
-use crate::trial::{Outcome, bytes};
 
 /// How the functions begin that system calls come to
 /// (include/linux/syscalls.h, arch/x86/include/asm/syscall_wrapper.h).
@@ -35,14 +36,14 @@ const BOOTS: usize = 3;
 
 /// Looks at a system's bytes, and boots it once by QEMU's translator, unless it
 /// is known already which objects ran.
-pub fn of_system(
+pub(crate) fn of_system(
     plan: &Plan,
     system: &System,
     linux: &Source,
     known: Option<Ran>,
     session: &Session,
 ) -> Result<Insight> {
-    let (kernel, attributed, objects) = bytes::of_kernel(&system.kernel, linux, plan.board.arch)?;
+    let (kernel, attributed, objects) = built::of_kernel(&system.kernel, linux, plan.board.arch)?;
     let mut shares: BTreeMap<String, u64> = BTreeMap::new();
     for leaf in &attributed.leaves {
         if let (Some(object), Some(share)) = (&leaf.object, leaf.share) {
@@ -62,7 +63,7 @@ pub fn of_system(
 }
 
 /// How many objects of a kernel that was built name each option.
-pub fn reach(
+pub(crate) fn reach(
     plan: &Plan,
     ingredients: &Ingredients,
     session: &Session,

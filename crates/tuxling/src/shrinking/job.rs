@@ -8,32 +8,31 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use builder::kernel::kconfig::{self, Tree};
+use builder::kernel::{self, Tools};
+use builder::system::{self, BuildOptions, Ingredients, System};
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::session::{Session, process_failure};
+use host::units::Bytes;
+use prune::job::{PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
+use prune::{adversity, job as pruning, subject};
+use recipe::Plan;
+use recipe::config::{self, Values};
+use recipe::plan::{PruneLevel, Security};
+use record::{Record, store_path};
 use shrink::{CancelToken, ChangeId, Event, Goal, Policy, Search, SearchError, Settings};
+use trial::check::{self, CheckOptions};
 
 use super::insight;
 use super::journal::StoreJournal;
 use super::report::{self, Report, SmallestRam, Stage};
 use super::trials::Trials;
 use super::written::{self, Evidence, Tiny};
-use crate::adversity;
-use crate::error::{Failure, Kind, Result};
-use crate::kernel::config::{self, Values};
-use crate::kernel::kconfig::{self, Tree};
-use crate::kernel::{self, Tools};
-use crate::passes::options::{Fixed, Insight};
-use crate::passes::{OPTIONS, Ways, applets, constants, options};
-use crate::prune::job::{self as pruning, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
-use crate::prune::subject;
-use crate::recipe::Plan;
-use crate::recipe::plan::{PruneLevel, Security};
-use crate::report::Record;
-use crate::session::{Session, process_failure};
-use crate::store::id::Id;
-use crate::trial::check::{self, CheckOptions};
-use crate::trial::ram::RamOptions;
-use crate::trial::system::{self, BuildOptions, Ingredients, System};
-use crate::trial::{self, store_path};
-use crate::units::Bytes;
+use crate::passes::fixed::Fixed;
+use crate::passes::options::{self, Insight};
+use crate::passes::{OPTIONS, Ways, applets, constants};
+use crate::ram::RamOptions;
 
 /// One trial takes no longer: a whole kernel has to fit.
 const TRIAL_LIMIT: Duration = Duration::from_secs(45 * 60);
@@ -54,7 +53,7 @@ const INTERRUPTED: &str = "interrupted; the best so far is kept, and the next ca
 
 /// How shrinking is asked for.
 #[derive(Clone, Debug)]
-pub struct ShrinkOptions {
+pub(crate) struct ShrinkOptions {
     /// What is to become small.
     pub goal: Goal,
     /// The level of pruning at the end; none: it isn't pruned.
@@ -75,7 +74,7 @@ pub struct ShrinkOptions {
 
 impl ShrinkOptions {
     /// How the result is pruned and proven.
-    pub fn pruning(&self, plan: &Plan, level: PruneLevel) -> PruneOptions {
+    pub(crate) fn pruning(&self, plan: &Plan, level: PruneLevel) -> PruneOptions {
         PruneOptions {
             level,
             boots: self.boots as usize,
@@ -91,13 +90,7 @@ impl ShrinkOptions {
 
 /// What came out.
 #[derive(Debug)]
-pub struct ShrunkSystem {
-    /// The plan of the result, before pruning.
-    pub plan: Plan,
-    /// The record of the system as it was given.
-    pub before: Record,
-    /// The record of the result.
-    pub after: Record,
+pub(crate) struct ShrunkSystem {
     /// What was found, and how.
     pub report: Report,
     /// The pruned system, where a level was asked for.
@@ -115,7 +108,7 @@ struct Built {
 }
 
 /// Searches, prunes, proves and writes.
-pub fn shrink(
+pub(crate) fn shrink(
     plan: &Plan,
     build: &BuildOptions,
     options: &ShrinkOptions,
@@ -192,9 +185,6 @@ impl Job<'_> {
         };
         let recipe = tiny.write(Some(&evidence))?;
         Ok(ShrunkSystem {
-            plan: best.plan,
-            before,
-            after,
             report,
             pruned,
             recipe,
@@ -214,7 +204,7 @@ impl Job<'_> {
         })?;
         let system = ingredients.finish(plan, &options, kernel)?;
         let verdict = check::check(plan, &system, &self.options.check, self.session)?;
-        trial::keep(&verdict.record, &system.output)?;
+        record::keep(&verdict.record, &system.output)?;
         match verdict.failure {
             Some(failure) => Err(failure
                 .help("what is to be shrunk must pass its checks as it is: see `tuxling check`")),
@@ -332,7 +322,7 @@ impl Job<'_> {
         if fresh {
             let json = serde_json::to_vec(&insight.ran)
                 .map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
-            crate::store::cache::write_whole(&kept, &json)?;
+            host::cache::write_whole(&kept, &json)?;
         }
         Ok(insight)
     }
@@ -501,7 +491,7 @@ impl Job<'_> {
             check: self.options.check.clone(),
             ..RamOptions::default()
         };
-        let (report, _) = trial::ram::smallest(plan, system, &wanted, self.session)?;
+        let (report, _) = crate::ram::smallest(plan, system, &wanted, self.session)?;
         // It passed each time, even where a little less passes now and then.
         Ok(report.smallest_kib)
     }
@@ -511,7 +501,7 @@ impl Job<'_> {
             Some(signal) => process_failure(
                 Kind::Machine,
                 "shrink",
-                crate::process::ProcessError::Interrupted { signal },
+                host::process::ProcessError::Interrupted { signal },
             ),
             None => Failure::new(Kind::Machine, INTERRUPTED),
         }

@@ -1,11 +1,11 @@
 //! Shrinking: the search of the `shrink` crate over real systems, and what is
 //! written down of what it found.
 
-pub mod answer;
-pub mod insight;
-pub mod job;
-pub mod journal;
-pub mod report;
-pub mod trials;
-pub mod update;
-pub mod written;
+pub(crate) mod answer;
+pub(crate) mod insight;
+pub(crate) mod job;
+pub(crate) mod journal;
+pub(crate) mod report;
+pub(crate) mod trials;
+pub(crate) mod update;
+pub(crate) mod written;

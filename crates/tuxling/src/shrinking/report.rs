@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use host::units::grouped;
+use recipe::Plan;
+use record::Record;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shrink::{Because, Cost, Event, Outcome, Progress, Rejection, Shrunk, Space, Stopped};
 
 use super::trials::{cost, taken_kib};
 use crate::passes::Ways;
-use crate::recipe::Plan;
-use crate::report::Record;
-use crate::units::grouped;
 
 /// The version of the format.
-pub const SCHEMA: &str = "tuxling.shrink/1";
+pub(crate) const SCHEMA: &str = "tuxling.shrink/1";
 
 /// What a shrink found, with its evidence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Report {
+pub(crate) struct Report {
     /// Always `tuxling.shrink/1`.
     pub schema: String,
     /// The recipe that it began with.
@@ -46,7 +46,7 @@ pub struct Report {
 
 /// The smallest RAM with which checks pass, KiB; `null` where it was not found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct SmallestRam {
+pub(crate) struct SmallestRam {
     /// Of the system as it was given.
     pub before_kib: Option<u64>,
     /// Of the result.
@@ -55,7 +55,7 @@ pub struct SmallestRam {
 
 /// What a system takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Size {
+pub(crate) struct Size {
     /// The kernel's image file.
     pub kernel_bytes: u64,
     /// The compressed kernel and the ramdisk.
@@ -68,7 +68,7 @@ pub struct Size {
 
 /// One search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// What it searched.
     pub name: String,
     /// How many changes there were to try.
@@ -102,7 +102,7 @@ pub struct Stage {
 
 /// One step of a search.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Taken {
+pub(crate) struct Taken {
     /// The pass that found it.
     pub pass: String,
     /// The changes.
@@ -113,7 +113,7 @@ pub struct Taken {
 
 /// A change that was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Held {
+pub(crate) struct Held {
     /// The change.
     pub change: String,
     /// Why: the check that fails without it, or what else was seen.
@@ -126,7 +126,7 @@ pub struct Held {
 
 /// What a pass did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PassDid {
+pub(crate) struct PassDid {
     /// Candidates that it had decided.
     pub candidates: u64,
     /// Those that became the best.
@@ -150,7 +150,12 @@ impl Size {
 
 impl Report {
     /// Before pruning.
-    pub fn new(plan: &Plan, before: &Record, searched: &Record, stages: Vec<Stage>) -> Report {
+    pub(crate) fn new(
+        plan: &Plan,
+        before: &Record,
+        searched: &Record,
+        stages: Vec<Stage>,
+    ) -> Report {
         Report {
             schema: SCHEMA.to_owned(),
             recipe: plan.name.clone(),
@@ -166,7 +171,7 @@ impl Report {
     }
 
     /// With the result.
-    pub fn end(&mut self, after: &Record, took: Duration) {
+    pub(crate) fn end(&mut self, after: &Record, took: Duration) {
         self.after = Size::of(after);
         self.seconds = took.as_secs_f64();
     }
@@ -174,7 +179,7 @@ impl Report {
 
 impl Stage {
     /// From what a search gave.
-    pub fn of(name: &str, ways: &Ways, shrunk: &Shrunk) -> Stage {
+    pub(crate) fn of(name: &str, ways: &Ways, shrunk: &Shrunk) -> Stage {
         let space = &ways.space;
         let key = |id| space.change(id).key.clone();
         let mut taken = Vec::new();
@@ -228,7 +233,7 @@ impl Stage {
 const SHOWN: usize = 8;
 
 /// What a search has before it, by groups.
-pub fn to_try(space: &Space) -> String {
+pub(crate) fn to_try(space: &Space) -> String {
     let mut groups: Vec<(&str, usize)> = Vec::new();
     for change in space.ids().map(|id| space.change(id)) {
         match groups.iter_mut().find(|(name, _)| *name == change.group) {
@@ -277,7 +282,7 @@ fn rejection(rejection: &Rejection) -> String {
 }
 
 /// An event in one line, where it is worth one.
-pub fn words(event: &Event, progress: &Progress, space: &Space) -> Option<String> {
+pub(crate) fn words(event: &Event, progress: &Progress, space: &Space) -> Option<String> {
     let mut text = match event {
         Event::Started {
             cost,

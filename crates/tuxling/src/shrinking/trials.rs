@@ -6,23 +6,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use builder::system::{self, BuildOptions, Ingredients};
+use builder::{kernel, source};
+use host::Cache;
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::process::{Cancel, Processes};
+use host::session::{Session, Silent};
+use recipe::{Plan, config};
+use record::{CheckOutcome, Record};
 use serde::Serialize;
 use shrink::{Answer, Cost, Executor, Identity, Outcome, Trial, Work};
+use trial::check::{self, CheckOptions};
 
-use crate::error::{Failure, Kind, Result};
-use crate::kernel::config;
 use crate::passes::Ways;
-use crate::passes::options::Fixed;
-use crate::process::{Cancel, Processes};
-use crate::recipe::Plan;
-use crate::report::Record;
-use crate::session::{Session, Silent};
-use crate::store::Cache;
-use crate::store::id::Id;
-use crate::trial::check::{self, CheckOptions};
-use crate::trial::system::{self, BuildOptions, Ingredients};
-use crate::trial::{self, CheckOutcome};
-use crate::{kernel, source};
+use crate::passes::fixed::Fixed;
 
 /// How often it is looked whether a trial is still wanted.
 const LOOK: Duration = Duration::from_millis(200);
@@ -32,7 +30,7 @@ const STOP: i32 = 15;
 
 /// Makes candidates real.
 #[derive(Debug)]
-pub struct Trials {
+pub(crate) struct Trials {
     /// The system to begin with.
     pub plan: Plan,
     /// What candidates change.
@@ -127,7 +125,7 @@ impl Trials {
         let mut record = verdict.record;
         // Not one of the recipe's own, which are compared with each other.
         record.recipe = format!("{}.trial", plan.name);
-        trial::remember(&record, &self.cache)?;
+        record::remember(&record, &self.cache)?;
         Ok(Answer::from(self.outcome(&record)).after(work))
     }
 
@@ -172,14 +170,14 @@ impl Trials {
     /// What a record says of the system.
     fn outcome(&self, record: &Record) -> Outcome {
         match record.outcome {
-            Some(trial::Outcome::Passed) => {}
-            Some(trial::Outcome::InfrastructureBroke) | None => {
+            Some(record::Outcome::Passed) => {}
+            Some(record::Outcome::InfrastructureBroke) | None => {
                 return Outcome::Broken {
                     why: record.reason.clone().unwrap_or_default(),
                 };
             }
             Some(other) => {
-                let failed = |c: &&crate::report::record::CheckRecord| {
+                let failed = |c: &&record::CheckRecord| {
                     matches!(c.outcome, CheckOutcome::Failed | CheckOutcome::TimedOut)
                 };
                 let check = record.checks.iter().find(failed).map(|c| c.name.clone());
@@ -211,13 +209,13 @@ impl Trials {
 
 /// RAM that isn't free after the last check: what programs and caches use, and
 /// what the kernel had taken before it began to count.
-pub fn taken_kib(record: &Record) -> Option<u64> {
+pub(crate) fn taken_kib(record: &Record) -> Option<u64> {
     record.ram.machine_kib.checked_sub(record.ram.free_kib?)
 }
 
 /// What a system costs: bytes of the compressed kernel, since its file may be
 /// rounded up, and of the ramdisk; and RAM.
-pub fn cost(record: &Record) -> Cost {
+pub(crate) fn cost(record: &Record) -> Cost {
     let image = &record.image;
     let kernel = image.payload_bytes.unwrap_or(image.kernel_bytes);
     Cost {

@@ -3,22 +3,21 @@
 
 use std::collections::BTreeSet;
 
+use builder::source;
+use builder::system::{self, BuildOptions};
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
+use prune::certificate::Certificate;
+use prune::job::{PruneOptions, Whole, certificate_path};
+use prune::{job as pruning, rebuild};
+use recipe::Plan;
+use record::Record;
 use serde::Serialize;
-
-use crate::error::{Failure, Kind, Result};
-use crate::prune::certificate::Certificate;
-use crate::prune::job::{self as pruning, PruneOptions, Whole, certificate_path};
-use crate::prune::rebuild;
-use crate::recipe::Plan;
-use crate::report::Record;
-use crate::session::Session;
-use crate::source;
-use crate::store::cache::write_whole;
-use crate::trial::system::{self, BuildOptions};
 
 /// What an update changed.
 #[derive(Debug, Serialize)]
-pub struct Updated {
+pub(crate) struct Updated {
     /// Always `tuxling.update/1`.
     pub schema: &'static str,
     /// The recipe's name.
@@ -38,7 +37,7 @@ pub struct Updated {
 
 /// Takes the newest sources of the series, and prunes and proves anew what the
 /// recipe's certificate says was pruned.
-pub fn update(
+pub(crate) fn update(
     plan: &Plan,
     build: &BuildOptions,
     options: impl FnOnce(&Certificate) -> Result<PruneOptions>,

@@ -4,20 +4,20 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use prune::certificate::Certificate;
+use recipe::config::{self, Request, Values};
+use recipe::plan::{Plan, RecipeOrigin};
+use recipe::{builtin, edit, fragment, raw};
 use serde::Serialize;
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
 use super::report::Report;
-use crate::error::{Failure, Kind, Result};
-use crate::kernel::config::{self, Values};
-use crate::prune::certificate::Certificate;
-use crate::recipe::plan::{Plan, RecipeOrigin, Request};
-use crate::recipe::{builtin, edit, fragment, raw};
-use crate::store::cache::write_whole;
 
 /// What comes with a result that was proven.
 #[derive(Clone, Copy, Debug)]
-pub struct Evidence<'a> {
+pub(crate) struct Evidence<'a> {
     /// What the searches found.
     pub report: &'a Report,
     /// What pruning took away, where it was asked for.
@@ -26,7 +26,7 @@ pub struct Evidence<'a> {
 
 /// A smaller system, to be written down.
 #[derive(Debug)]
-pub struct Tiny<'a> {
+pub(crate) struct Tiny<'a> {
     original: &'a Plan,
     plan: &'a Plan,
     /// The resolved configuration.
@@ -34,13 +34,13 @@ pub struct Tiny<'a> {
 }
 
 /// The name of the recipe that a shrink of `name` writes.
-pub fn name_of(name: &str) -> String {
+pub(crate) fn name_of(name: &str) -> String {
     format!("{name}.tiny")
 }
 
 impl<'a> Tiny<'a> {
     /// `plan` is what became of `original`, `values` its configuration.
-    pub fn new(original: &'a Plan, plan: &'a Plan, values: &'a Values) -> Tiny<'a> {
+    pub(crate) fn new(original: &'a Plan, plan: &'a Plan, values: &'a Values) -> Tiny<'a> {
         Tiny {
             original,
             plan,
@@ -50,7 +50,7 @@ impl<'a> Tiny<'a> {
 
     /// Writes the files; the recipe comes last, so that it never names one that
     /// isn't there. Gives its path.
-    pub fn write(&self, evidence: Option<&Evidence<'_>>) -> Result<PathBuf> {
+    pub(crate) fn write(&self, evidence: Option<&Evidence<'_>>) -> Result<PathBuf> {
         let name = name_of(&self.original.name);
         let file = |ending: &str| self.original.base.join(format!("{name}.{ending}"));
         write_whole(&file("config"), self.fragment().as_bytes())?;
@@ -274,7 +274,6 @@ fn json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::passes::request;
-    use crate::recipe;
 
     /// A configuration in which all is as it was asked for.
     fn met(requests: &[Request]) -> Values {

@@ -8,15 +8,15 @@ use std::path::PathBuf;
 use std::process::Child;
 use std::time::Duration;
 
+use recipe::plan::EchoProtocol;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-use tuxling::check::echo::Echo;
-use tuxling::check::protocol::{Ended, Message, Reader};
-use tuxling::recipe::plan::EchoProtocol;
+use vm::check::echo::Echo;
+use vm::check::protocol::{Ended, Message, Reader};
 
 use crate::fixture::{command, folder, run, until};
 
-const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/guest/agent.c");
+const SOURCE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../vm/guest/agent.c");
 
 /// An agent with what it took for its system's init.
 struct Agent {

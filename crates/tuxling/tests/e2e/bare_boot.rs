@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use tuxling::initramfs::cpio::{self, CpioOptions};
-use tuxling::initramfs::{FolderOptions, Tree};
+use initramfs::cpio::{self, CpioOptions};
+use initramfs::{FolderOptions, Tree};
 
 use crate::fixture::{Started, command, folder};
 

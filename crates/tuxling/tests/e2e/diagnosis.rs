@@ -238,7 +238,7 @@ fn an_init_that_only_starts_a_shell_lacks_a_terminal_and_proc() {
 #[test]
 fn a_card_without_a_driver_is_told_the_symbol() {
     let dir = folder();
-    let board = include_str!("../../boards/pc.toml").replace("\"e1000\"", "\"ne2k_pci\"");
+    let board = include_str!("../../../recipe/boards/pc.toml").replace("\"e1000\"", "\"ne2k_pci\"");
     fs::write(dir.path().join("board.toml"), board).expect("writable");
     let over = "board = \"board.toml\"\nnetwork.nic = \"ne2k_pci\"\n\
                 [[check]]\nname = \"lease\"\ndhcp = true\ntimeout = \"3s\"\n";

@@ -215,7 +215,7 @@ impl Recipe {
 
     /// A built-in recipe under another name.
     pub fn built_in(of: &str, name: &str) -> Recipe {
-        let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
+        let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipe/recipes");
         let text = fs::read_to_string(recipes.join(format!("{of}.toml")));
         let text = text.expect("a built-in recipe");
         let mut table: toml::Table = text.parse().expect("a built-in recipe is TOML");

@@ -1,14 +1,14 @@
 //! What `want` finds, built: the kernel's own tools take the set as it is, and
 //! the driver is in the kernel.
 
-use tuxling::kernel::build::BuildInput;
-use tuxling::kernel::{self, Tools, kconfig as tree};
-use tuxling::process::{Cancel, Processes};
-use tuxling::recipe::plan::Request;
-use tuxling::session::{Session, Silent};
-use tuxling::store::Cache;
-use tuxling::trial::system::obtain_linux;
-use tuxling::{recipe, source};
+use builder::kernel::build::BuildInput;
+use builder::kernel::{self, Tools, kconfig as tree};
+use builder::source;
+use builder::system::obtain_linux;
+use host::Cache;
+use host::process::{Cancel, Processes};
+use host::session::{Session, Silent};
+use recipe::config::Request;
 
 use crate::fixture::{cache, pc_net};
 

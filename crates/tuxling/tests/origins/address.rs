@@ -5,9 +5,9 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tuxling::error::Kind;
-use tuxling::source::Mode;
-use tuxling::store::Id;
+use builder::source::Mode;
+use host::Id;
+use host::error::Kind;
 
 use crate::bench::{Bench, at, id, lock_of, nothing};
 use crate::server::{Server, head, serve, whole};

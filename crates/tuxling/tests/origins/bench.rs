@@ -5,13 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tuxling::error::{Failure, Result};
-use tuxling::process::{Cancel, Cmd, Processes};
-use tuxling::recipe::plan::{OriginWish, SourceWish};
-use tuxling::source::{
-    Context, DebianSources, LockFile, Mode, Network, Package, Request, Source, obtain,
-};
-use tuxling::store::{Cache, Id};
+use builder::source::{Context, DebianSources, LockFile, Mode, Network, Request, Source, obtain};
+use host::error::{Failure, Result};
+use host::process::{Cancel, Cmd, Processes};
+use host::{Cache, Id};
+use recipe::package::Package;
+use recipe::plan::{OriginWish, SourceWish};
 
 pub struct Bench {
     pub dir: tempfile::TempDir,

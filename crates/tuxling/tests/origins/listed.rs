@@ -1,8 +1,8 @@
 //! Several origins, in the recipe's order.
 
-use tuxling::error::Kind;
-use tuxling::recipe::plan::OriginWish;
-use tuxling::source::Mode;
+use builder::source::Mode;
+use host::error::Kind;
+use recipe::plan::OriginWish;
 
 use crate::bench::{Bench, at, id, lock_of, nothing, write_musl};
 use crate::server::{Server, head, whole};

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tuxling::error::Kind;
-use tuxling::process::Cmd;
-use tuxling::recipe::plan::OriginWish;
-use tuxling::source::Mode;
+use builder::source::Mode;
+use host::error::Kind;
+use host::process::Cmd;
+use recipe::plan::OriginWish;
 
 use crate::bench::{Bench, lock_of, nothing, write_musl};
 use crate::server::{Server, head, whole};

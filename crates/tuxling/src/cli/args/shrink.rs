@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use host::units::parse_duration;
+use prune::adversity::FLOOD;
+
 use super::{Accel, Common};
-use crate::adversity::FLOOD;
-use crate::units::parse_duration;
 
 /// `tuxling shrink`
 #[derive(Debug, clap::Args)]
@@ -20,7 +21,7 @@ Examples:
   tuxling shrink mine.toml --level none       options and user land alone
   tuxling shrink pc-net.tiny.toml --update    the result on a newer kernel of the
                                               series, traced and proven again")]
-pub struct ShrinkArgs {
+pub(crate) struct ShrinkArgs {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
@@ -55,7 +56,7 @@ pub struct ShrinkArgs {
 
 /// What is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Group {
+pub(crate) enum Group {
     /// Numbers and switches whose good value is known beforehand.
     Constants,
     /// Options that bring in code of which nothing ran.
@@ -72,7 +73,7 @@ pub enum Group {
 
 /// What is to become small.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum GoalArg {
+pub(crate) enum GoalArg {
     /// Bytes of kernel and ramdisk.
     Image,
     /// RAM.
@@ -83,7 +84,7 @@ pub enum GoalArg {
 
 /// How a shrunk kernel is pruned.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-pub enum ShrinkLevel {
+pub(crate) enum ShrinkLevel {
     /// Not at all.
     None,
     /// What nothing refers to.

@@ -4,22 +4,22 @@
 use std::fs;
 use std::path::PathBuf;
 
-use kconfig::{Configuration, RequestError, SymbolType, UserValue};
+use builder::kernel::dropped::Dropped;
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use kconfig::{RequestError, SymbolType, UserValue};
+use recipe::Plan;
+use recipe::config::{Request, line};
+use recipe::edit::set_options;
+use recipe::plan::RecipeOrigin;
 
-use super::merge;
 use super::told::{Told, ToldChange, changes, show};
-use super::{Subject, unknown_symbol};
+use super::unmet::dropped_by;
+use super::{Subject, merge, unknown_symbol};
 use crate::cli::{print, print_json};
-use crate::error::{Failure, Kind, Result};
-use crate::kernel::config::line;
-use crate::kernel::dropped::{self, Dropped};
-use crate::recipe::edit::set_options;
-use crate::recipe::plan::Request;
-use crate::recipe::{self, Plan, plan::RecipeOrigin};
-use crate::store::cache::write_whole;
 
 /// `set`: edits the recipe's own options.
-pub fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {
+pub(super) fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {
     let path = own_file(at.plan)?;
     let mut requests = Vec::new();
     for typed in typed {
@@ -36,7 +36,7 @@ pub fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()
 
 /// `try`: what would change. What wouldn't hold any more is told, and decides
 /// the exit code.
-pub fn try_out(at: &Subject<'_>, typed: &[String]) -> Result<()> {
+pub(super) fn try_out(at: &Subject<'_>, typed: &[String]) -> Result<()> {
     let mut requests = Vec::new();
     for typed in typed {
         let request = parse(at, typed)?;
@@ -67,7 +67,7 @@ fn who<'a>(at: &'a Subject<'_>, requests: &'a [Request]) -> impl Fn(&str) -> Str
 }
 
 /// `want`: the fewest changes that give a symbol this value.
-pub fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> {
+pub(super) fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> {
     let path = match apply {
         true => Some(own_file(at.plan)?),
         false => None,
@@ -164,20 +164,6 @@ impl Edit {
             path,
             text,
         })
-    }
-}
-
-/// Why a request doesn't hold, if it doesn't. That an unknown symbol be off
-/// says nothing, unless tuxling itself asks for it: some kernels have it.
-pub(super) fn dropped_by(request: &Request, after: &Configuration<'_>) -> Option<Dropped> {
-    let asked = after
-        .tree()
-        .request(&request.symbol, &crate::kernel::config::spelled(request));
-    match asked {
-        Ok(asked) if after.holds(&asked) => None,
-        Ok(asked) => Some(dropped::one(request, after.value(asked.symbol), after)),
-        Err(RequestError::UnknownOption { .. }) if request.lenient && request.value == "n" => None,
-        Err(_) => Some(dropped::one(request, "n", after)),
     }
 }
 

@@ -3,15 +3,15 @@
 
 use std::fs;
 
+use builder::kernel::config::who;
+use builder::kernel::kconfig::Tree;
+use host::error::{Failure, Kind, Result};
 use kconfig::{Configuration, Difference, Origin};
+use recipe::Plan;
 use serde::Serialize;
 
 use super::{Desk, Subject};
 use crate::cli::{cwd, load, print, print_json};
-use crate::error::{Failure, Kind, Result};
-use crate::kernel::config::who;
-use crate::kernel::kconfig::Tree;
-use crate::recipe::Plan;
 
 /// One difference.
 #[derive(Serialize)]
@@ -31,7 +31,7 @@ enum Side {
 }
 
 /// Compares the recipe with A, or A with B.
-pub fn run(desk: &Desk<'_>, at: &Subject<'_>, a: &str, b: Option<&str>) -> Result<()> {
+pub(super) fn run(desk: &Desk<'_>, at: &Subject<'_>, a: &str, b: Option<&str>) -> Result<()> {
     let first = side(desk, a)?;
     let second = b.map(|b| side(desk, b)).transpose()?;
     let (before, after) = match &second {

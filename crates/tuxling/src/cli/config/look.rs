@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use host::error::Result;
 use kconfig::{DefaultValue, Found, Location, Origin, Reverse, Why};
 use serde::Serialize;
 
 use super::Subject;
 use super::told::shown;
 use crate::cli::{print, print_json};
-use crate::error::Result;
 
 /// How many defaults, and how many of those that select or imply a symbol,
 /// are shown.
 const MAX_REVERSES: usize = 8;
 
 /// `get`: the values.
-pub fn get(at: &Subject<'_>, symbols: &[String]) -> Result<()> {
+pub(super) fn get(at: &Subject<'_>, symbols: &[String]) -> Result<()> {
     #[derive(Serialize)]
     struct Told<'a> {
         schema: &'static str,
@@ -86,7 +86,7 @@ struct ToldReverse {
 }
 
 /// `why`: all there is to say about a symbol.
-pub fn why(at: &Subject<'_>, name: &str) -> Result<()> {
+pub(super) fn why(at: &Subject<'_>, name: &str) -> Result<()> {
     let id = at.symbol(name)?;
     let why = at.configuration.why(id);
     let told = told(at, &why);
@@ -141,7 +141,7 @@ fn told(at: &Subject<'_>, why: &Why) -> ToldWhy {
 }
 
 /// A place without its column: every definition begins a line.
-pub fn place(location: &Location) -> String {
+pub(super) fn place(location: &Location) -> String {
     format!("{}:{}", location.file, location.line)
 }
 
@@ -222,7 +222,7 @@ fn reverse_rows(row: &mut impl FnMut(&str, &str), label: &str, reverses: &[ToldR
 }
 
 /// `search`: symbols by name, prompt and help text.
-pub fn search(at: &Subject<'_>, words: &[String]) -> Result<()> {
+pub(super) fn search(at: &Subject<'_>, words: &[String]) -> Result<()> {
     #[derive(Serialize)]
     struct Hit<'a> {
         symbol: &'a str,

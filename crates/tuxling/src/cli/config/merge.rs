@@ -2,20 +2,21 @@
 
 use std::path::Path;
 
+use builder::kernel::config::who;
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
 use kconfig::Configuration;
+use recipe::config::{Request, line};
+use recipe::diagnostic::{Problem, Problems, RecipeErrors};
+use recipe::files::Files;
+use recipe::fragment;
+use recipe::plan::KernelPlan;
 use serde::Serialize;
 
 use super::Subject;
-use super::change::dropped_by;
 use super::told::{ToldChange, changes, commented};
+use super::unmet::dropped_by;
 use crate::cli::{cwd, print, print_json};
-use crate::error::{Failure, Kind, Result};
-use crate::kernel::config::{line, who};
-use crate::recipe::diagnostic::{Problem, Problems, RecipeErrors};
-use crate::recipe::files::Files;
-use crate::recipe::fragment;
-use crate::recipe::plan::{KernelPlan, Request};
-use crate::store::cache::write_whole;
 
 /// What is told.
 #[derive(Serialize)]
@@ -57,7 +58,7 @@ struct ToldOverridden {
 }
 
 /// Merges, and tells what doesn't hold; this decides the exit code.
-pub fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> Result<()> {
+pub(super) fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> Result<()> {
     let asked = read(names)?;
     let mut plan = at.plan.kernel.clone();
     plan.requests.extend(asked.iter().cloned());

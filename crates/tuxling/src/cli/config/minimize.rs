@@ -3,19 +3,19 @@
 use std::fs;
 use std::path::PathBuf;
 
+use builder::kernel::redundant::{self, Redundant};
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use recipe::config::{Request, effective, line};
+use recipe::edit::remove_options;
+use recipe::fragment::OWN_OPTIONS;
 use serde::Serialize;
 
 use super::Subject;
-use super::change::{dropped_by, own_file};
+use super::change::own_file;
 use super::told::commented;
+use super::unmet::dropped_by;
 use crate::cli::{print, print_json};
-use crate::error::{Failure, Kind, Result};
-use crate::kernel::config::{effective, line};
-use crate::kernel::redundant::{self, Redundant};
-use crate::recipe::edit::remove_options;
-use crate::recipe::plan::Request;
-use crate::recipe::{self, fragment::OWN_OPTIONS};
-use crate::store::cache::write_whole;
 
 /// What is told.
 #[derive(Serialize)]
@@ -41,7 +41,7 @@ struct ToldRedundant {
 }
 
 /// Finds the redundant requests, and removes those of the recipe's own options.
-pub fn run(at: &Subject<'_>, apply: bool) -> Result<()> {
+pub(super) fn run(at: &Subject<'_>, apply: bool) -> Result<()> {
     let path = match apply {
         true => Some(own_file(at.plan)?),
         false => None,

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
+use host::error::Result;
 use kconfig::{Configuration, Origin};
 use serde::Serialize;
 
 use super::Subject;
 use crate::cli::{print, print_json};
-use crate::error::Result;
 
 /// What is told of a change.
 #[derive(Serialize)]
-pub struct Told<'a> {
+pub(super) struct Told<'a> {
     pub schema: &'static str,
     /// Lines for the recipe's own options.
     pub requests: Vec<String>,
@@ -28,7 +28,7 @@ pub struct Told<'a> {
 
 /// One symbol that changes.
 #[derive(Serialize)]
-pub struct ToldChange {
+pub(super) struct ToldChange {
     pub symbol: String,
     pub before: String,
     pub after: String,
@@ -38,7 +38,7 @@ pub struct ToldChange {
 
 /// All options whose value differs between two configurations of one tree, by
 /// name; `who` tells who asks for a value.
-pub fn changes(
+pub(super) fn changes(
     before: &Configuration<'_>,
     after: &Configuration<'_>,
     who: &dyn Fn(&str) -> String,
@@ -61,7 +61,7 @@ pub fn changes(
 }
 
 /// Shows what is told of a change.
-pub fn show(at: &Subject<'_>, told: &Told<'_>) -> Result<()> {
+pub(super) fn show(at: &Subject<'_>, told: &Told<'_>) -> Result<()> {
     match at.json {
         true => print_json(told),
         false => print(&text(told)),
@@ -97,7 +97,7 @@ fn text(told: &Told<'_>) -> String {
 }
 
 /// A value as it is shown: an empty text as one.
-pub fn shown(value: &str) -> &str {
+pub(super) fn shown(value: &str) -> &str {
     match value {
         "" => "\"\"",
         value => value,
@@ -105,7 +105,7 @@ pub fn shown(value: &str) -> &str {
 }
 
 /// A text as a comment of a `.config`.
-pub fn commented(text: &str) -> String {
+pub(super) fn commented(text: &str) -> String {
     let lines: Vec<String> = text.lines().map(|line| format!("# {line}")).collect();
     lines.join("\n")
 }
@@ -113,7 +113,6 @@ pub fn commented(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe;
 
     #[test]
     fn what_is_wanted_can_be_copied_into_a_recipe() {

@@ -1,0 +1,162 @@
+//! From a base configuration and what the recipe asks for to the `.config`
+//! that the kernel's own tools make of it, and the requests that it doesn't
+//! fulfil.
+
+use std::fs;
+use std::path::Path;
+
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::session::{Cached, Session, process_failure};
+use recipe::Arch;
+use recipe::config::{Request, Values, effective, lines, met, parse};
+use recipe::plan::{BaseConfig, KernelPlan};
+use serde::Serialize;
+
+use super::dropped::{self, Dropped};
+use super::make::{kconfig_tree, make};
+use super::toolchain::{Tools, Versions};
+use super::{kconfig, objects};
+use crate::source::Source;
+
+/// A configuration that the kernel's own tools have completed.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The whole text of `.config`.
+    pub text: String,
+    /// The requests that it doesn't fulfil.
+    pub dropped: Vec<Dropped>,
+}
+
+impl Resolved {
+    /// The identity of the configuration: of its values, not of the comments
+    /// around them.
+    pub fn id(&self) -> Id {
+        let values = parse(&self.text).values;
+        Id::of_bytes(
+            values
+                .iter()
+                .map(|(k, v)| format!("{k}={v}\n"))
+                .collect::<String>()
+                .as_bytes(),
+        )
+    }
+}
+
+/// What a resolution depends on.
+#[derive(Serialize)]
+struct RequestKey<'a> {
+    source: &'a Id,
+    arch: Arch,
+    base: &'a BaseConfig,
+    requests: Vec<(&'a str, &'a str, bool)>,
+    versions: &'a Versions,
+}
+
+/// Completes the base configuration and the requests, and compares.
+pub fn resolve(
+    plan: &KernelPlan,
+    source: &Source,
+    arch: Arch,
+    tools: &Tools,
+    session: &Session,
+) -> Result<Cached<Resolved>> {
+    let key = RequestKey {
+        source: &source.digest,
+        arch,
+        base: &plan.base,
+        requests: plan
+            .requests
+            .iter()
+            .map(|r| (&*r.symbol, &*r.value, r.quoted))
+            .collect(),
+        versions: &tools.versions,
+    };
+    let id = Id::of("config/1", &key).map_err(|e| Failure::new(Kind::Config, e.to_string()))?;
+    let kept = session
+        .cache
+        .folder("configs")?
+        .join(format!("{}.config", id.short()));
+    let (text, cached) = match fs::read_to_string(&kept) {
+        Ok(text) => (text, true),
+        Err(_) => {
+            let text = run_conf(plan, source, arch, tools, session)?;
+            write_whole(&kept, text.as_bytes())?;
+            (text, false)
+        }
+    };
+    let values = parse(&text);
+    let doubtful: Vec<&Request> = effective(&plan.requests)
+        .into_iter()
+        .filter(|request| !met(request, &values) || may_be_unknown(request, &values))
+        .collect();
+    let mut dropped = Vec::new();
+    if !doubtful.is_empty() {
+        dropped = match kconfig::load(source, arch, tools, session) {
+            Ok(tree) => dropped::explain(&doubtful, &values, &tree.resolve(&text)),
+            Err(failure) if matches!(failure.kind, Kind::Interrupted(_)) => return Err(failure),
+            // What was dropped is known all the same.
+            Err(failure) => dropped::unexplained(&doubtful, &values, &failure),
+        };
+    }
+    let value = Resolved { text, dropped };
+    Ok(Cached { value, cached })
+}
+
+/// Whether a request that something be off may name what isn't there at all:
+/// then the kernel's tools pass over it, and it looks as if it were met. A
+/// symbol is left out also while something else that it depends on is off.
+fn may_be_unknown(request: &Request, values: &Values) -> bool {
+    request.value == "n" && !request.lenient && !values.values.contains_key(&request.symbol)
+}
+
+/// Who gives a symbol the value that was asked for: one of the plan's requests,
+/// or the base configuration.
+pub fn who(plan: &KernelPlan, symbol: &str) -> String {
+    let mut requests = plan.requests.iter().rev();
+    match (requests.find(|r| r.symbol == symbol), &plan.base) {
+        (Some(request), _) => format!("asked for by {}", request.by),
+        (None, BaseConfig::Target(target)) => format!("set by {target}"),
+        (None, BaseConfig::File { name, .. }) => format!("set by {name}"),
+    }
+}
+
+/// Lets the kernel's own tools complete the configuration, in a folder of its
+/// own that keeps the built `conf`.
+fn run_conf(
+    plan: &KernelPlan,
+    source: &Source,
+    arch: Arch,
+    tools: &Tools,
+    session: &Session,
+) -> Result<String> {
+    let doing = "resolve the kernel's configuration";
+    let tree = kconfig_tree(source, arch, session)?;
+    let _lock = session
+        .cache
+        .lock(&tree, &|text| session.progress.note(text))?;
+    objects::begin(&tree)?;
+    let log = tree.join("tuxling.log");
+    let run = |target: &str| {
+        let cmd = make(source, &tree, arch, tools).arg(target);
+        session
+            .processes
+            .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))
+            .map_err(|e| process_failure(Kind::Config, doing, e))
+    };
+    let config = tree.join(".config");
+    match &plan.base {
+        BaseConfig::Target(target) => run(target)?,
+        BaseConfig::File { text, .. } => write_whole(&config, text.as_bytes())?,
+    }
+    let asked = format!("{}\n{}", read(&config)?, lines(&plan.requests));
+    write_whole(&config, asked.as_bytes())?;
+    run("olddefconfig")?;
+    objects::end(&tree)?;
+    read(&config)
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|e| Failure::io("read", path, &e))
+}

@@ -1,0 +1,244 @@
+//! Why a requested symbol didn't get its value: what it is, where it is
+//! defined, what it depends on and which of that isn't there.
+
+use std::fmt;
+
+use host::error::Failure;
+use kconfig::{Configuration, RequestError};
+use recipe::config::{Request, Values, met, spelled};
+
+/// A request that the resolved configuration doesn't fulfil.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dropped {
+    /// What was asked for.
+    pub request: Request,
+    /// What it is instead, as `.config` spells it.
+    pub value: String,
+    /// What kept it from being what was asked for: `it needs PCI [=n]`.
+    pub reason: String,
+    /// Where the tree defines it; none when it doesn't.
+    pub definitions: Vec<Definition>,
+}
+
+/// One definition of a symbol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    /// The Kconfig file below the source tree, and the line.
+    pub place: String,
+    /// Its prompt.
+    pub prompt: Option<String>,
+    /// What it depends on, together with all around it, with the values;
+    /// `None` for nothing.
+    pub depends: Option<String>,
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Request {
+            symbol, value, by, ..
+        } = &self.request;
+        write!(f, "CONFIG_{symbol}={value} (asked for by {by}) ")?;
+        match self.value == *value {
+            true => write!(f, "says nothing")?,
+            false => write!(f, "is {} after all", self.value)?,
+        }
+        write!(f, "\n    {}", self.reason)?;
+        for definition in &self.definitions {
+            write!(f, "\n    defined at {}", definition.place)?;
+            match &definition.prompt {
+                Some(prompt) => write!(f, ": \"{prompt}\"")?,
+                None => write!(f, ", without a prompt")?,
+            }
+            if let Some(depends) = &definition.depends {
+                write!(f, "\n    depends on {depends}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Finds out about each of the requests, and leaves out those that are met
+/// after all: they have their value, and there is such a symbol.
+pub fn explain(
+    doubtful: &[&Request],
+    values: &Values,
+    configuration: &Configuration<'_>,
+) -> Vec<Dropped> {
+    let tree = configuration.tree();
+    let defined = |request: &Request| {
+        let symbol = tree.find(&request.symbol);
+        symbol.is_some_and(|id| !tree.symbol(id).entries.is_empty())
+    };
+    doubtful
+        .iter()
+        .filter(|request| !met(request, values) || !defined(request))
+        .map(|request| one(request, values.get(&request.symbol), configuration))
+        .collect()
+}
+
+/// The requests that are not met, where the kernel's tree could not be read to
+/// say why.
+pub fn unexplained(doubtful: &[&Request], values: &Values, failure: &Failure) -> Vec<Dropped> {
+    doubtful
+        .iter()
+        .filter(|request| !met(request, values))
+        .map(|request| Dropped {
+            request: (*request).clone(),
+            value: values.get(&request.symbol).to_owned(),
+            reason: format!("why can't be told: {}", failure.message),
+            definitions: Vec::new(),
+        })
+        .collect()
+}
+
+/// Finds out why a request doesn't hold in a configuration; `value` is what
+/// came of it.
+pub fn one(request: &Request, value: &str, configuration: &Configuration<'_>) -> Dropped {
+    let tree = configuration.tree();
+    let (reason, definitions) = match tree.request(&request.symbol, &spelled(request)) {
+        Ok(asked) => (
+            tree.reason_text(&configuration.why_not(&asked)),
+            definitions(&request.symbol, configuration),
+        ),
+        Err(RequestError::UnknownOption { nearest, .. }) => (unknown(&nearest), Vec::new()),
+        Err(invalid) => (
+            invalid.to_string(),
+            definitions(&request.symbol, configuration),
+        ),
+    };
+    Dropped {
+        request: request.clone(),
+        value: value.to_owned(),
+        reason,
+        definitions,
+    }
+}
+
+/// What is said of a name that no symbol has.
+pub fn unknown(nearest: &[String]) -> String {
+    let text = "this kernel has no such symbol";
+    match nearest.first() {
+        Some(nearest) => format!("{text}; did you mean CONFIG_{nearest}?"),
+        None => text.to_owned(),
+    }
+}
+
+/// Where a symbol is defined.
+pub fn definitions(symbol: &str, configuration: &Configuration<'_>) -> Vec<Definition> {
+    let tree = configuration.tree();
+    let Some(symbol) = tree.find(symbol) else {
+        return Vec::new();
+    };
+    let entries = tree.symbol(symbol).entries.iter();
+    entries
+        .map(|&id| {
+            let entry = tree.entry(id);
+            let depends = configuration.annotated(entry.dependency);
+            Definition {
+                place: format!("{}:{}", entry.location.file, entry.location.line),
+                prompt: entry.prompt.as_deref().map(str::to_owned),
+                depends: (depends != "y").then_some(depends),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kconfig::{Dialect, Environment, Kconfig, LoadOptions, MemoryTree, SilentShell};
+
+    const TOP: &str = "\
+config NET
+\tbool \"net\"
+config HIDDEN
+\tbool
+if NET
+source \"net/Kconfig\"
+endif
+";
+    const BELOW: &str = "\
+config FOO
+\tbool \"The foo protocol\"
+\tdepends on BAR
+config BAR
+\tbool \"bar\"
+";
+
+    fn tree() -> Kconfig {
+        let files = MemoryTree::new()
+            .with("Kconfig", TOP)
+            .with("net/Kconfig", BELOW);
+        Kconfig::load(&LoadOptions {
+            root: "Kconfig",
+            tree: &files,
+            env: &Environment::new(),
+            shell: &SilentShell,
+            dialect: Dialect::Linux6_12,
+        })
+        .expect("loads")
+    }
+
+    fn request(symbol: &str, value: &str) -> Request {
+        Request {
+            symbol: symbol.into(),
+            value: value.into(),
+            quoted: false,
+            by: "kernel.options".into(),
+            lenient: false,
+        }
+    }
+
+    fn told(config: &str, request: &Request) -> Vec<String> {
+        let tree = tree();
+        let (configuration, _) = Configuration::olddefconfig(&tree, config);
+        let values = recipe::config::parse(&configuration.to_dotconfig());
+        let dropped = explain(&[request], &values, &configuration);
+        dropped.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_dropped_request_is_told_with_what_it_lacks() {
+        let told = told("CONFIG_NET=y\n", &request("FOO", "y"));
+        assert_eq!(
+            told,
+            [
+                "CONFIG_FOO=y (asked for by kernel.options) is n after all\n    \
+              needs BAR [=n]\n    \
+              defined at net/Kconfig:1: \"The foo protocol\"\n    \
+              depends on NET [=y] && BAR [=n]"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_stands_around_a_source_line_counts() {
+        let told = told("", &request("BAR", "y"));
+        assert!(told[0].contains("\n    needs NET [=n]\n"), "{told:?}");
+    }
+
+    #[test]
+    fn a_symbol_without_a_prompt_is_told_as_one() {
+        let told = told("", &request("HIDDEN", "y"));
+        assert_eq!(
+            told,
+            [
+                "CONFIG_HIDDEN=y (asked for by kernel.options) is n after all\n    \
+              it has no prompt; nothing selects it\n    \
+              defined at Kconfig:3, without a prompt"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_name_that_does_not_exist_is_told_even_when_it_is_turned_off() {
+        assert_eq!(
+            told("", &request("BARR", "n")),
+            [
+                "CONFIG_BARR=n (asked for by kernel.options) says nothing\n    \
+              this kernel has no such symbol; did you mean CONFIG_BAR?"
+            ]
+        );
+        assert_eq!(told("", &request("FOO", "n")), [""; 0]);
+    }
+}

@@ -1,0 +1,21 @@
+//! The kernel: its configuration, its build, its image.
+
+pub mod build;
+pub(crate) mod compile_line;
+pub(crate) mod compiled;
+pub mod config;
+pub(crate) mod device_tree;
+pub mod dropped;
+pub(crate) mod fold;
+pub mod kconfig;
+pub mod linker;
+pub mod make;
+pub(crate) mod objects;
+pub mod redundant;
+pub mod relink;
+pub(crate) mod toolchain;
+pub mod what_if;
+
+pub use build::{Kernel, build};
+pub use config::{Resolved, resolve};
+pub use toolchain::Tools;

@@ -1,0 +1,137 @@
+//! The compiler and its helpers on this machine, and what identifies them.
+
+use std::collections::BTreeMap;
+
+use host::error::{Kind, Result};
+use host::process::{Cmd, Processes};
+use host::session::{missing_tool, process_failure};
+use recipe::Arch;
+use recipe::plan::Toolchain;
+use serde::Serialize;
+
+/// The tools that build for one architecture.
+#[derive(Clone, Debug)]
+pub struct Tools {
+    /// GNU or LLVM.
+    pub kind: Toolchain,
+    /// Prefix of the compiler and binutils (`CROSS_COMPILE`).
+    pub cross: String,
+    /// The C compiler of the kernel.
+    pub cc: String,
+    /// The linker of the kernel.
+    pub ld: String,
+    /// The C compiler of the user land: GCC, which takes specs files.
+    pub user_cc: String,
+    /// Whether `ccache` stands before the compiler.
+    pub ccache: bool,
+    /// Version texts of all tools whose output depends on their version.
+    pub versions: Versions,
+}
+
+/// Version texts by tool: `cc`, `ld`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Versions(pub BTreeMap<String, String>);
+
+impl Tools {
+    /// Finds the tools for this architecture. `CROSS_COMPILE` in the
+    /// environment wins over the architecture's own prefixes, and `LLVM=1`
+    /// over the recipe's tool chain, as in a build by hand.
+    pub fn find(wished: Toolchain, arch: Arch, processes: &Processes) -> Result<Tools> {
+        let set = |key: &str| std::env::var(key).ok().filter(|v| !v.is_empty());
+        let kind = if set("LLVM").is_some_and(|v| v != "0") {
+            Toolchain::Llvm
+        } else {
+            wished
+        };
+        let doing = "build for this board";
+        let cross = match set("CROSS_COMPILE") {
+            Some(prefix) => prefix,
+            None => native_or_cross(arch, processes)?,
+        };
+        let user_cc = format!("{cross}gcc");
+        let (cc, ld) = match kind {
+            Toolchain::Llvm => ("clang".to_owned(), "ld.lld".to_owned()),
+            Toolchain::Gcc => (user_cc.clone(), format!("{cross}ld")),
+        };
+        let mut versions = BTreeMap::new();
+        let all = [("cc", &cc), ("ld", &ld), ("user_cc", &user_cc)];
+        // One compiler for both is asked and told once.
+        let all = all
+            .iter()
+            .filter(|(name, _)| *name != "user_cc" || user_cc != cc);
+        for &(name, program) in all {
+            if processes.find(program).is_none() {
+                return Err(missing_tool(program, doing));
+            }
+            let output = processes
+                .run(&Cmd::new(program).arg("--version"))
+                .map_err(|e| process_failure(Kind::Machine, doing, e))?;
+            let text = output.text();
+            versions.insert(
+                name.to_owned(),
+                text.lines().next().unwrap_or_default().to_owned(),
+            );
+        }
+        // The kernel's build compiles programs of its own (Makefile, HOSTCC).
+        let host_cc = match kind {
+            Toolchain::Llvm => "clang",
+            Toolchain::Gcc => "gcc",
+        };
+        if processes.find(host_cc).is_none() {
+            return Err(missing_tool(host_cc, doing));
+        }
+        let ccache = processes.find("ccache").is_some();
+        Ok(Tools {
+            kind,
+            cross,
+            cc,
+            ld,
+            user_cc,
+            ccache,
+            versions: Versions(versions),
+        })
+    }
+
+    /// What makes archives of objects.
+    pub fn ar(&self) -> String {
+        match self.kind {
+            Toolchain::Llvm => "llvm-ar".to_owned(),
+            Toolchain::Gcc => format!("{}ar", self.cross),
+        }
+    }
+
+    /// What copies parts of ELF files.
+    pub fn objcopy(&self) -> String {
+        match self.kind {
+            Toolchain::Llvm => "llvm-objcopy".to_owned(),
+            Toolchain::Gcc => format!("{}objcopy", self.cross),
+        }
+    }
+
+    /// The compiler as `make CC=…` takes it.
+    pub fn make_cc(&self) -> String {
+        if self.ccache {
+            format!("ccache {}", self.cc)
+        } else {
+            self.cc.clone()
+        }
+    }
+}
+
+/// The empty prefix when this machine's own compiler can build for `arch`,
+/// else the first of the architecture's prefixes that is installed.
+fn native_or_cross(arch: Arch, processes: &Processes) -> Result<String> {
+    let facts = arch.facts();
+    let found = facts.cross_prefixes.iter().find(|prefix| {
+        processes.find(format!("{prefix}gcc")).is_some()
+            && (!prefix.is_empty() || facts.native_hosts.contains(&std::env::consts::ARCH))
+    });
+    match found {
+        Some(prefix) => Ok((*prefix).to_owned()),
+        None => {
+            let last = facts.cross_prefixes.last().copied().unwrap_or_default();
+            Err(missing_tool(&format!("{last}gcc"), "build for this board"))
+        }
+    }
+}

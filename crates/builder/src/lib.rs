@@ -1,0 +1,14 @@
+//! From a plan to a built system: sources, configuration, C library, user land,
+//! ramdisk, kernel; each step is given what the steps before it made.
+//!
+//! Nothing here boots what it builds.
+
+#![warn(unreachable_pub)]
+
+pub mod kernel;
+mod sizes;
+pub mod source;
+pub mod system;
+pub mod userland;
+
+pub use system::System;

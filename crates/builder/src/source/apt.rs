@@ -1,0 +1,471 @@
+//! Debian's packages, by apt, in a state of our own below the cache folder:
+//! the system's package lists are neither read nor written, and no root is
+//! needed. apt verifies the signed index of each archive and, by it, what it
+//! downloads; the SHA-256 of an [`Offer`] comes from that index.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use host::Id;
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::process::{Cmd, ProcessError};
+use host::units::Bytes;
+use recipe::package::Package;
+
+use super::{Context, DebianSources, Offer, Origin, command_failed, debsources, version};
+
+/// For so long an index is new enough to look up what is on offer.
+const INDEX_LIFE: Duration = Duration::from_secs(24 * 3600);
+
+/// What of the system's apt configuration doesn't hold: hooks, foreign
+/// architectures, and indexes that no source stands in.
+const CLEARED: &[&str] = &[
+    "APT::Update",
+    "APT::Architectures",
+    "DPkg",
+    "Acquire::IndexTargets::deb::DEP-11",
+    "Acquire::IndexTargets::deb::DEP-11-icons",
+    "Acquire::IndexTargets::deb::DEP-11-icons-small",
+    "Acquire::IndexTargets::deb::DEP-11-icons-large",
+    "Acquire::IndexTargets::deb::DEP-11-icons-hidpi",
+    "Acquire::IndexTargets::deb::DEP-11-icons-large-hidpi",
+    "Acquire::IndexTargets::deb::CNF",
+    "Acquire::IndexTargets::deb::Contents-deb",
+    "Acquire::IndexTargets::deb::Contents-udeb",
+    "Acquire::IndexTargets::deb-src::Contents-dsc",
+];
+
+/// How often a download's progress is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// apt with a state of its own.
+pub(super) struct Apt<'a> {
+    context: &'a Context<'a>,
+    /// The folder of the state, one for each set of archives.
+    state: PathBuf,
+}
+
+impl<'a> Apt<'a> {
+    /// Prepares the state: its folders, its configuration, its source list.
+    pub(super) fn new(context: &'a Context<'a>) -> Result<Self> {
+        if context.processes.find("apt-get").is_none() {
+            return Err(no_debian(
+                "there is no apt-get: this machine is not a Debian",
+            ));
+        }
+        let entries = match context.debian {
+            DebianSources::System => debsources::of_system(Path::new("/etc/apt")),
+            DebianSources::Entries(entries) => entries.clone(),
+        };
+        if entries.trim().is_empty() {
+            return Err(no_debian(
+                "no archive of Debian's stands in /etc/apt/sources.list and /etc/apt/sources.list.d",
+            ));
+        }
+        let name = Id::of_bytes(entries.as_bytes());
+        let state = context.cache.folder("apt")?.join(name.short());
+        let apt = Apt { context, state };
+        apt.prepare(&entries)?;
+        Ok(apt)
+    }
+
+    fn prepare(&self, entries: &str) -> Result<()> {
+        for folder in [
+            "lists/partial",
+            "cache/archives/partial",
+            "log",
+            "sources.d",
+        ] {
+            let path = self.state.join(folder);
+            fs::create_dir_all(&path).map_err(|e| Failure::io("make the folder", &path, &e))?;
+        }
+        let files = [
+            ("sources.d/tuxling.sources", entries.to_owned()),
+            ("status", String::new()),
+            ("main.conf", self.configuration()),
+            (
+                "apt.conf",
+                format!("Dir::Etc::main \"{}\";\n", self.at("main.conf")),
+            ),
+        ];
+        for (name, text) in files {
+            let path = self.state.join(name);
+            if !fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
+                write_whole(&path, text.as_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn at(&self, name: &str) -> String {
+        self.state.join(name).to_string_lossy().into_owned()
+    }
+
+    /// apt's configuration. It is read last (apt.conf(5): `APT_CONFIG`, then
+    /// `apt.conf.d`, then `Dir::Etc::main`), so that the system's proxies and
+    /// keyrings hold, but none of its hooks, pins and further indexes.
+    fn configuration(&self) -> String {
+        let mut text = String::new();
+        if Path::new("/etc/apt/apt.conf").exists() {
+            text.push_str("#include \"/etc/apt/apt.conf\";\n");
+        }
+        for cleared in CLEARED {
+            text.push_str(&format!("#clear {cleared};\n"));
+        }
+        for (key, value) in [
+            ("Dir::State", self.at("")),
+            ("Dir::State::lists", self.at("lists")),
+            ("Dir::State::status", self.at("status")),
+            ("Dir::Cache", self.at("cache")),
+            ("Dir::Cache::archives", self.at("cache/archives")),
+            ("Dir::Cache::pkgcache", "pkgcache.bin".to_owned()),
+            ("Dir::Cache::srcpkgcache", "srcpkgcache.bin".to_owned()),
+            ("Dir::Log", self.at("log")),
+            ("Dir::Etc::sourcelist", "/dev/null".to_owned()),
+            ("Dir::Etc::sourceparts", self.at("sources.d")),
+            ("Dir::Etc::preferences", "/dev/null".to_owned()),
+            ("Dir::Etc::preferencesparts", "/dev/null".to_owned()),
+            ("Acquire::Languages", "none".to_owned()),
+            ("Acquire::AllowInsecureRepositories", "false".to_owned()),
+            (
+                "Acquire::AllowDowngradeToInsecureRepositories",
+                "false".to_owned(),
+            ),
+            ("APT::Get::AllowUnauthenticated", "false".to_owned()),
+            ("Acquire::Retries", "2".to_owned()),
+            ("APT::Update::Error-Mode", "any".to_owned()),
+        ] {
+            text.push_str(&format!("{key} \"{value}\";\n"));
+        }
+        // Started by root, apt downloads as the user _apt, who can't enter
+        // root's cache folder.
+        if rustix::process::geteuid().is_root() {
+            text.push_str("APT::Sandbox::User \"root\";\n");
+        }
+        text
+    }
+
+    fn cmd(&self, program: &str) -> Cmd {
+        Cmd::new(program).env("APT_CONFIG", self.state.join("apt.conf"))
+    }
+
+    /// Renews the index when it is older than [`INDEX_LIFE`], or at once.
+    fn update(&self, renew: bool) -> Result<()> {
+        let stamp = self.state.join("updated");
+        let age = fs::metadata(&stamp)
+            .and_then(|m| m.modified())
+            .ok()
+            .and_then(|at| SystemTime::now().duration_since(at).ok());
+        if !renew && age.is_some_and(|age| age < INDEX_LIFE) {
+            return Ok(());
+        }
+        (self.context.progress)("asking Debian's archive what it offers");
+        match self
+            .context
+            .processes
+            .run(&self.cmd("apt-get").args(["-q", "update"]))
+        {
+            Ok(_) => write_whole(&stamp, b""),
+            Err(error) => {
+                let failure = command_failed(
+                    Kind::Source,
+                    "Debian's archive could not be asked what it offers",
+                    error,
+                )
+                .help("check the network; a source tree of your own needs none: `path = \"…\"`");
+                // An index that is there is still signed; that it is old must
+                // not stop someone without a network.
+                if renew || age.is_none() || matches!(failure.kind, Kind::Interrupted(_)) {
+                    return Err(failure);
+                }
+                (self.context.progress)(
+                    "warning: Debian's archive could not be reached; going by what it offered before",
+                );
+                Ok(())
+            }
+        }
+    }
+
+    /// The paragraphs that an `apt-cache` command prints; none when it finds
+    /// nothing.
+    fn query(&self, args: &[&str]) -> Result<String> {
+        let cmd = self.cmd("apt-cache").args(args);
+        let output = self
+            .context
+            .processes
+            .run_any_status(&cmd)
+            .map_err(|e| command_failed(Kind::Source, "apt's index can't be read", e))?;
+        Ok(output.text())
+    }
+
+    fn binary_offers(&self, package: &str) -> Result<Vec<Offer>> {
+        let text = self.query(&["show", "--all-versions", package])?;
+        Ok(paragraphs(&text)
+            .filter_map(|p| binary_offer(package, &p))
+            .collect())
+    }
+
+    /// The newest `linux-source-X.Y`.
+    fn newest_kernel(&self) -> Result<Option<String>> {
+        let found = self.query(&["search", "--names-only", "^linux-source-[0-9.]+$"])?;
+        Ok(found
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .max_by(|a, b| version::compare(a, b))
+            .map(str::to_owned))
+    }
+}
+
+impl Origin for Apt<'_> {
+    fn offers(&self, package: Package, series: &str, renew: bool) -> Result<Vec<Offer>> {
+        let waiting = |text: &str| (self.context.progress)(text);
+        let _lock = self.context.cache.lock(&self.state, &waiting)?;
+        self.update(renew)?;
+        let mut offers = match package {
+            Package::Linux => match kernel_series(series) {
+                Some(series) => self.binary_offers(&format!("linux-source-{series}"))?,
+                None => match self.newest_kernel()? {
+                    Some(package) => self.binary_offers(&package)?,
+                    None => Vec::new(),
+                },
+            },
+            Package::BusyBox | Package::Musl => {
+                let name = package.name();
+                let text = self.query(&["showsrc", "--only-source", name])?;
+                paragraphs(&text)
+                    .filter_map(|p| source_offer(name, &p))
+                    .collect()
+            }
+        };
+        offers.retain(|o| version::is_of_series(&o.version, series));
+        if offers.is_empty() {
+            return Err(nothing_offered(package, series));
+        }
+        Ok(offers)
+    }
+
+    fn fetch(&self, package: Package, offer: &Offer, into: &Path) -> Result<()> {
+        let name = package.name();
+        (self.context.progress)(&format!(
+            "{name}: downloading {} ({})",
+            offer.version,
+            Bytes(offer.size.unwrap_or(0))
+        ));
+        let what = offer.origin.strip_prefix(PREFIX).unwrap_or(name);
+        let exactly = format!("{what}={}", offer.version);
+        let cmd = self.cmd("apt-get").dir(into).arg("-q");
+        let cmd = match package {
+            Package::Linux => cmd.args(["download", &exactly]),
+            Package::BusyBox | Package::Musl => cmd.args([
+                "source",
+                "--download-only",
+                "--tar-only",
+                "--only-source",
+                &exactly,
+            ]),
+        };
+        let failed = |e| {
+            let message = format!("{name} {} could not be downloaded", offer.version);
+            command_failed(Kind::Source, message, e)
+                .help("call again when the network is there; nothing half downloaded is kept")
+        };
+        self.run_watched(&cmd, name, into, offer.size.unwrap_or(0))
+            .map_err(failed)
+    }
+}
+
+impl Apt<'_> {
+    /// Runs a download and says now and then how far it is, by the size of
+    /// what lies in its folder.
+    fn run_watched(
+        &self,
+        cmd: &Cmd,
+        name: &str,
+        into: &Path,
+        size: u64,
+    ) -> std::result::Result<(), ProcessError> {
+        let ended = std::thread::scope(|scope| {
+            let download = scope.spawn(|| self.context.processes.run(cmd));
+            let mut told = 0;
+            while !download.is_finished() {
+                std::thread::sleep(LOOK);
+                let percent = bytes_in(into).min(size) * 100 / size.max(1);
+                if percent / 10 > told / 10 && percent < 100 {
+                    (self.context.progress)(&format!("{name}: {percent} % downloaded"));
+                    told = percent;
+                }
+            }
+            download.join()
+        });
+        match ended {
+            Ok(result) => result.map(drop),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+/// What the lock file puts before a package's name.
+const PREFIX: &str = "debian:";
+
+/// `6.12` of `6.12` and of `6.12.117`; `None` of a series that names no minor
+/// version.
+fn kernel_series(series: &str) -> Option<String> {
+    let mut parts = series.split('.');
+    Some(format!("{}.{}", parts.next()?, parts.next()?))
+}
+
+/// The size of all files in a folder, folders excluded.
+fn bytes_in(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .filter_map(|e| e.metadata().ok())
+        .filter(|m| m.is_file())
+        .map(|m| m.len())
+        .sum()
+}
+
+/// A paragraph's fields; further lines of a field are kept with their line
+/// ends.
+type Fields = Vec<(String, String)>;
+
+fn paragraphs(text: &str) -> impl Iterator<Item = Fields> {
+    text.split("\n\n").map(|paragraph| {
+        let mut fields = Fields::new();
+        for line in paragraph.lines() {
+            if line.starts_with(' ') {
+                if let Some((_, value)) = fields.last_mut() {
+                    value.push('\n');
+                    value.push_str(line.trim());
+                }
+            } else if let Some((key, value)) = line.split_once(':') {
+                fields.push((key.to_owned(), value.trim().to_owned()));
+            }
+        }
+        fields
+    })
+}
+
+fn field<'a>(fields: &'a Fields, key: &str) -> Option<&'a str> {
+    fields
+        .iter()
+        .find(|(k, _)| k == key)
+        .map(|(_, v)| v.as_str())
+}
+
+/// An offer from a paragraph of a `Packages` index.
+fn binary_offer(package: &str, fields: &Fields) -> Option<Offer> {
+    let path = Path::new(field(fields, "Filename")?);
+    Some(Offer {
+        origin: format!("{PREFIX}{package}"),
+        version: field(fields, "Version")?.to_owned(),
+        file: path.file_name()?.to_str()?.to_owned(),
+        size: Some(field(fields, "Size")?.parse().ok()?),
+        sha256: Id::from_hex(field(fields, "SHA256")?)?,
+    })
+}
+
+/// An offer from a paragraph of a `Sources` index: the upstream tarball.
+fn source_offer(package: &str, fields: &Fields) -> Option<Offer> {
+    let checksums = field(fields, "Checksums-Sha256")?;
+    let mut archives = checksums.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let sha256 = Id::from_hex(words.next()?)?;
+        let size: u64 = words.next()?.parse().ok()?;
+        Some((sha256, size, words.next()?))
+    });
+    let is_upstream = |file: &str| {
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        stem.ends_with(".orig.tar") && !file.contains('/')
+    };
+    let (sha256, size, file) = archives.find(|(_, _, file)| is_upstream(file))?;
+    Some(Offer {
+        origin: format!("{PREFIX}{package}"),
+        version: field(fields, "Version")?.to_owned(),
+        file: file.to_owned(),
+        size: Some(size),
+        sha256,
+    })
+}
+
+fn no_debian(why: &str) -> Failure {
+    Failure::new(
+        Kind::Source,
+        format!("can't get sources from Debian's archive: {why}"),
+    )
+    .help("name a source tree of your own in the recipe: `path = \"../linux\"`")
+}
+
+fn nothing_offered(package: Package, series: &str) -> Failure {
+    let name = package.name();
+    let what = match (package, kernel_series(series)) {
+        (Package::Linux, Some(series)) => format!("linux-source-{series}"),
+        _ => format!("the source package {name}"),
+    };
+    let of = if series.is_empty() {
+        String::new()
+    } else {
+        format!(" of series {series}")
+    };
+    Failure::new(
+        Kind::Source,
+        format!("Debian's archive offers no {name}{of} (looked for {what})"),
+    )
+    .help(format!(
+        "ask for a series that this release has (`apt-cache search linux-source`, \
+         `apt-cache showsrc {name}`), or name a source tree of your own: `path = \"…\"`"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_packages_offer_is_its_upstream_tarball() {
+        let sha = "7d5b0b6062521e4627e099e4c9dc8248d32a30285e959b7eecaa780cf8cfd4a4";
+        let text = format!(
+            "Package: musl\nVersion: 1.2.3-1\nFiles:\n 0 1058642 musl_1.2.3.orig.tar.gz\n\
+             Checksums-Sha256:\n {sha} 3511 musl_1.2.3-1.dsc\n {sha} 1058642 musl_1.2.3.orig.tar.gz\n \
+             {sha} 490 musl_1.2.3.orig.tar.gz.asc\nHomepage: https://musl.libc.org/\n\n"
+        );
+        let offers: Vec<_> = paragraphs(&text)
+            .filter_map(|p| source_offer("musl", &p))
+            .collect();
+        assert_eq!(offers.len(), 1);
+        assert_eq!(offers[0].origin, "debian:musl");
+        assert_eq!(offers[0].file, "musl_1.2.3.orig.tar.gz");
+        assert_eq!(offers[0].size, Some(1_058_642));
+    }
+
+    #[test]
+    fn what_is_not_a_whole_paragraph_is_no_offer() {
+        for text in [
+            "",
+            "\n\n\n",
+            "Version: 1\nSHA256: zz\nSize: 1\nFilename: x",
+            ": \n :\n",
+        ] {
+            assert_eq!(
+                paragraphs(text)
+                    .filter_map(|p| binary_offer("x", &p))
+                    .count(),
+                0
+            );
+            assert_eq!(
+                paragraphs(text)
+                    .filter_map(|p| source_offer("x", &p))
+                    .count(),
+                0
+            );
+        }
+    }
+
+    #[test]
+    fn the_kernels_package_is_named_by_two_numbers() {
+        assert_eq!(kernel_series("6.12.117").as_deref(), Some("6.12"));
+        assert_eq!(kernel_series("6"), None);
+        assert_eq!(kernel_series(""), None);
+    }
+}

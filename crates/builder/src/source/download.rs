@@ -1,0 +1,548 @@
+//! One file over HTTP, resumable: what has come stands in a part file, beside
+//! it what is known of the server's version of the file. The next attempt asks
+//! for the rest, on the condition that the file is still the same (RFC 9110,
+//! 13.1.5 `If-Range` and 14.2 `Range`). What came in pieces is whole only when
+//! its SHA-256 says so; that is the caller's to compare.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::process::Cancel;
+use host::units::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::network::{MOST_REDIRECTS, Network};
+
+/// Larger than any source's archive.
+const LARGEST: u64 = 16 << 30;
+/// How much is handed over at a time, and how many such pieces ahead.
+const PIECE: usize = 64 << 10;
+const PIECES_AHEAD: usize = 16;
+/// How often it is looked whether the user wants to stop.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often a transfer that breaks off is taken up again within one call.
+const MOST_BREAKS: usize = 4;
+/// The pause before it is.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How often it is told how far it is, where the size isn't known.
+const TELL_EVERY: u64 = 16 << 20;
+
+/// A file to be fetched.
+pub(super) struct Download<'a> {
+    /// Its address.
+    pub url: &'a str,
+    /// Whose it is, for messages: `linux`.
+    pub name: &'a str,
+    /// Where it grows. Beside it, with `.json` behind its name, stands what is
+    /// known of it.
+    pub part: PathBuf,
+    /// How servers are reached.
+    pub network: &'a Network,
+    /// Whether the user wants to stop.
+    pub cancel: &'a Cancel,
+    /// Is told how far it is.
+    pub progress: &'a dyn Fn(&str),
+}
+
+/// What is known of the server's file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Known {
+    url: String,
+    /// `ETag` when it is strong, else `Last-Modified`.
+    validator: Option<String>,
+    /// The size of the whole file.
+    size: Option<u64>,
+}
+
+/// Why an attempt ended.
+enum Broken {
+    /// The connection: what has come stays, and the rest can be asked for.
+    Connection(String),
+    /// Anything else.
+    For(Failure),
+}
+
+/// The head of a response, as far as it matters here.
+struct Head {
+    status: u16,
+    known: Known,
+    /// Where the body begins in the file.
+    start: u64,
+}
+
+enum Event {
+    Head(Head),
+    Piece(Vec<u8>),
+    End,
+    Failed(ureq::Error),
+}
+
+impl Download<'_> {
+    /// Fetches the file into its part file, from where an earlier attempt
+    /// ended. Says whether what came is of more than one attempt.
+    pub(super) fn run(&self) -> Result<bool> {
+        let mut resumed = false;
+        let mut breaks = 0;
+        loop {
+            let before = self.length();
+            resumed |= before > 0;
+            match self.attempt(before) {
+                Ok(()) => return Ok(resumed),
+                Err(Broken::For(failure)) => return Err(failure),
+                Err(Broken::Connection(why)) => {
+                    breaks += 1;
+                    let here = self.length();
+                    if breaks > MOST_BREAKS || here <= before {
+                        return Err(self.gave_up(&why, here));
+                    }
+                    (self.progress)(&format!(
+                        "{}: {why} after {}; going on from there",
+                        self.name,
+                        Bytes(here)
+                    ));
+                    self.pause()?;
+                }
+            }
+        }
+    }
+
+    /// Forgets what has come.
+    pub(super) fn forget(&self) -> Result<()> {
+        for path in [&self.part, &self.known_at()] {
+            match fs::remove_file(path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Failure::io("remove", path, &e));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn known_at(&self) -> PathBuf {
+        beside(&self.part)
+    }
+
+    fn length(&self) -> u64 {
+        fs::metadata(&self.part).map_or(0, |m| m.len())
+    }
+
+    fn known(&self) -> Option<Known> {
+        let bytes = fs::read(self.known_at()).ok()?;
+        let known: Known = serde_json::from_slice(&bytes).ok()?;
+        (known.url == self.url).then_some(known)
+    }
+
+    fn pause(&self) -> Result<()> {
+        let begun = Instant::now();
+        while begun.elapsed() < PAUSE {
+            self.go_on()?;
+            std::thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    /// An error once the user wants to stop.
+    fn go_on(&self) -> Result<()> {
+        match self.cancel.signal() {
+            Some(signal) => Err(Failure::new(
+                Kind::Interrupted(signal),
+                format!(
+                    "interrupted; {} of {} are kept, and the next call goes on from there",
+                    Bytes(self.length()),
+                    self.url
+                ),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn attempt(&self, have: u64) -> std::result::Result<(), Broken> {
+        let known = self.known().filter(|_| have > 0);
+        let (from, validator) = match &known {
+            Some(known) if known.size == Some(have) => return Ok(()),
+            Some(Known {
+                validator: Some(validator),
+                ..
+            }) => (have, Some(validator.clone())),
+            // Without a validator the rest could be another file's.
+            _ => (0, None),
+        };
+        let agent = self
+            .network
+            .agent(self.url)
+            .map_err(|e| Broken::For(self.failed(&e)))?;
+        let mut request = agent.get(self.url).header("Accept-Encoding", "identity");
+        if let Some(validator) = &validator {
+            request = request
+                .header("Range", format!("bytes={from}-"))
+                .header("If-Range", validator);
+        }
+        let (sender, events) = sync_channel(PIECES_AHEAD);
+        let url = self.url.to_owned();
+        // A thread of its own: a server may be silent for long, and the user
+        // must not wait for it.
+        std::thread::spawn(move || transfer(request, &url, &sender));
+        self.receive(&events, from)
+    }
+
+    fn receive(&self, events: &Receiver<Event>, from: u64) -> std::result::Result<(), Broken> {
+        let head = match self.next(events)? {
+            Event::Head(head) => head,
+            Event::Failed(error) => return Err(self.broken(error)),
+            Event::Piece(_) | Event::End => return Err(Broken::Connection("no answer".into())),
+        };
+        let start = match head.status {
+            200 => 0,
+            206 if head.start == from => from,
+            // The part file is longer than the file, or the server can't tell.
+            206 | 416 => {
+                self.forget().map_err(Broken::For)?;
+                let why = "the server has another file now";
+                return match from {
+                    0 => Err(Broken::For(self.status(head.status))),
+                    _ => {
+                        (self.progress)(&format!("{}: {why}; from the start", self.name));
+                        self.attempt(0)
+                    }
+                };
+            }
+            status => return Err(Broken::For(self.status(status))),
+        };
+        if from > 0 && start == 0 {
+            let why = "the server sends the whole file again (it changed, or can't be resumed)";
+            (self.progress)(&format!("{}: {why}", self.name));
+        }
+        self.write(events, &head, start)
+    }
+
+    fn write(
+        &self,
+        events: &Receiver<Event>,
+        head: &Head,
+        start: u64,
+    ) -> std::result::Result<(), Broken> {
+        let io = |e: &std::io::Error| Broken::For(Failure::io("write", &self.part, e));
+        let mut file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&self.part)
+            .map_err(|e| io(&e))?;
+        file.set_len(start)
+            .and_then(|()| file.seek(SeekFrom::Start(start)).map(drop))
+            .map_err(|e| io(&e))?;
+        self.remember(&head.known).map_err(Broken::For)?;
+        let mut meter = Meter::new(self, head.known.size, start);
+        let mut length = start;
+        loop {
+            match self.next(events)? {
+                Event::Piece(piece) => {
+                    length += piece.len() as u64;
+                    if length > LARGEST || head.known.size.is_some_and(|size| length > size) {
+                        let _ = self.forget(); // nothing of it is of use
+                        return Err(Broken::For(self.too_long()));
+                    }
+                    file.write_all(&piece).map_err(|e| io(&e))?;
+                    meter.tell(length);
+                }
+                Event::Failed(error) => return Err(self.broken(error)),
+                Event::End if head.known.size.is_some_and(|size| length < size) => {
+                    return Err(Broken::Connection("the connection was cut off".into()));
+                }
+                Event::End | Event::Head(_) => break,
+            }
+        }
+        // Whole now: what the server said of its size doesn't matter any more.
+        file.sync_all().map_err(|e| io(&e))?;
+        let known = Known {
+            size: Some(length),
+            ..head.known.clone()
+        };
+        self.remember(&known).map_err(Broken::For)
+    }
+
+    fn next(&self, events: &Receiver<Event>) -> std::result::Result<Event, Broken> {
+        loop {
+            self.go_on().map_err(Broken::For)?;
+            match events.recv_timeout(LOOK) {
+                Ok(event) => return Ok(event),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(Event::End),
+            }
+        }
+    }
+
+    fn remember(&self, known: &Known) -> Result<()> {
+        let json = serde_json::to_vec(known)
+            .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))?;
+        write_whole(&self.known_at(), &json)
+    }
+
+    fn broken(&self, error: ureq::Error) -> Broken {
+        match &error {
+            ureq::Error::Io(e) if !is_about_certificates(&error) => {
+                Broken::Connection(format!("the connection broke ({e})"))
+            }
+            ureq::Error::Timeout(which) => Broken::Connection(match which {
+                ureq::Timeout::Connect | ureq::Timeout::Resolve => {
+                    format!("no connection within {:?}", self.network.connect)
+                }
+                _ => format!("the server said nothing for {:?}", self.network.silence),
+            }),
+            // A body that ends early, or isn't HTTP.
+            ureq::Error::Protocol(e) => Broken::Connection(format!("the answer broke off ({e})")),
+            error => Broken::For(self.failed(error)),
+        }
+    }
+
+    fn gave_up(&self, why: &str, here: u64) -> Failure {
+        let failure = self.failure(why.to_owned());
+        let proxy = match self.network.proxy_for(self.url) {
+            Some(proxy) => format!(" and the proxy {}", without_password(proxy)),
+            None => String::new(),
+        };
+        match here {
+            0 => failure.help(format!("check the network{proxy}, and call again")),
+            _ => failure.help(format!(
+                "call again: the {} that came are kept, and it goes on from there",
+                Bytes(here)
+            )),
+        }
+    }
+
+    fn failure(&self, why: String) -> Failure {
+        Failure::new(Kind::Source, format!("can't fetch {}: {why}", self.url))
+    }
+
+    fn status(&self, status: u16) -> Failure {
+        let failure = self.failure(format!("the server answers with status {status}"));
+        match status {
+            404 | 410 => failure.help("it isn't there: check the address and the version"),
+            401 | 403 => failure.help("the server doesn't give it to everyone"),
+            407 => {
+                failure.help("the proxy wants a password: https_proxy=http://USER:PASSWORD@HOST")
+            }
+            500.. => failure.help("the server is in trouble: call again later"),
+            _ => failure,
+        }
+    }
+
+    fn too_long(&self) -> Failure {
+        self.failure("more came than the server had said".to_owned())
+            .help("what came was removed; look at the network's proxies")
+    }
+
+    /// What can't be mended by asking again.
+    fn failed(&self, error: &ureq::Error) -> Failure {
+        if is_about_certificates(error) {
+            return self
+                .failure(format!("the server can't prove who it is ({error})"))
+                .help(
+                    "set SSL_CERT_FILE to your authority's certificate if this network has one of \
+                     its own; else someone stands between",
+                );
+        }
+        match error {
+            ureq::Error::TooManyRedirects => self
+                .failure(format!("it is redirected more than {MOST_REDIRECTS} times"))
+                .help("check the address"),
+            ureq::Error::RequireHttpsOnly(to) => self
+                .failure(format!("it is redirected to {to}, without TLS"))
+                .help("give an address that stays with https://"),
+            ureq::Error::HostNotFound => self
+                .failure("its host is not known".to_owned())
+                .help("check the network and the address; behind a proxy, set https_proxy"),
+            ureq::Error::ConnectProxyFailed(why) => {
+                let proxy = self.network.proxy_for(self.url).unwrap_or_default();
+                let proxy = without_password(proxy);
+                self.failure(format!("the proxy {proxy} refuses ({why})"))
+                    .help("check https_proxy and http_proxy; no_proxy spares hosts")
+            }
+            ureq::Error::InvalidProxyUrl => self
+                .failure("the proxy's address can't be read".to_owned())
+                .help("https_proxy and http_proxy are written as in http://HOST:PORT"),
+            other => self.failure(other.to_string()),
+        }
+    }
+}
+
+/// Tells how far a transfer is: every tenth, or every so many bytes.
+struct Meter<'a> {
+    download: &'a Download<'a>,
+    size: Option<u64>,
+    begun: Instant,
+    start: u64,
+    told: u64,
+}
+
+impl<'a> Meter<'a> {
+    fn new(download: &'a Download<'a>, size: Option<u64>, start: u64) -> Self {
+        let of = size.map_or(String::new(), |size| format!(" ({})", Bytes(size)));
+        let what = match start {
+            0 => format!("downloading {}{of}", download.url),
+            _ => format!("going on with {} after {}{of}", download.url, Bytes(start)),
+        };
+        (download.progress)(&format!("{}: {what}", download.name));
+        let mut meter = Meter {
+            download,
+            size,
+            begun: Instant::now(),
+            start,
+            told: 0,
+        };
+        meter.told = meter.step(start);
+        meter
+    }
+
+    fn step(&self, length: u64) -> u64 {
+        match self.size {
+            Some(size) => length * 10 / size.max(1),
+            None => length / TELL_EVERY,
+        }
+    }
+
+    fn tell(&mut self, length: u64) {
+        let step = self.step(length);
+        if step <= self.told || self.size == Some(length) {
+            return;
+        }
+        self.told = step;
+        let how_far = match self.size {
+            Some(_) => format!("{} % downloaded", step * 10),
+            None => format!("{} downloaded", Bytes(length)),
+        };
+        let seconds = self.begun.elapsed().as_secs_f64().max(0.001);
+        let rate = (length - self.start) as f64 / 1024.0 / seconds;
+        let name = self.download.name;
+        (self.download.progress)(&format!("{name}: {how_far}, {rate:.0} KiB/s"));
+    }
+}
+
+/// Runs a request and hands over what comes.
+fn transfer(
+    request: ureq::RequestBuilder<ureq::typestate::WithoutBody>,
+    url: &str,
+    events: &SyncSender<Event>,
+) {
+    let mut response = match request.call() {
+        Ok(response) => response,
+        Err(error) => return drop(events.send(Event::Failed(error))),
+    };
+    if events.send(Event::Head(head_of(url, &response))).is_err() {
+        return;
+    }
+    let mut body = response.body_mut().as_reader();
+    loop {
+        let mut piece = vec![0; PIECE];
+        let event = match body.read(&mut piece) {
+            Ok(0) => Event::End,
+            Ok(n) => {
+                piece.truncate(n);
+                Event::Piece(piece)
+            }
+            Err(error) => Event::Failed(error.into()),
+        };
+        let last = !matches!(event, Event::Piece(_));
+        // Nobody listens any more once the user has stopped it.
+        if events.send(event).is_err() || last {
+            return;
+        }
+    }
+}
+
+fn head_of(url: &str, response: &ureq::http::Response<ureq::Body>) -> Head {
+    let text = |name: &str| response.headers().get(name)?.to_str().ok();
+    let status = response.status().as_u16();
+    let length = text("content-length").and_then(|v| v.trim().parse::<u64>().ok());
+    let range = text("content-range").and_then(content_range);
+    let (start, size) = match (status, range) {
+        (206, Some((start, size))) => (start, size.or_else(|| Some(start + length?))),
+        // Without a start it can't be the rest of anything.
+        (206, None) => (u64::MAX, None),
+        _ => (0, length),
+    };
+    // A weak one doesn't promise the same bytes (RFC 9110, 8.8.1).
+    let etag = text("etag").filter(|tag| tag.starts_with('"'));
+    let validator = etag.or_else(|| text("last-modified")).map(str::to_owned);
+    Head {
+        status,
+        start,
+        known: Known {
+            url: url.to_owned(),
+            validator,
+            size,
+        },
+    }
+}
+
+/// `bytes 100-199/200`: where it starts, and the size of the whole.
+fn content_range(value: &str) -> Option<(u64, Option<u64>)> {
+    let (range, size) = value.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (start, _) = range.split_once('-')?;
+    Some((start.trim().parse().ok()?, size.trim().parse().ok()))
+}
+
+fn is_about_certificates(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => true,
+        ureq::Error::Io(e) => {
+            let text = e.to_string().to_lowercase();
+            text.contains("certificate") || text.contains("tls")
+        }
+        _ => false,
+    }
+}
+
+/// A proxy's address as it may be shown.
+fn without_password(proxy: &str) -> String {
+    match proxy.rsplit_once('@') {
+        Some((head, host)) => {
+            let scheme = head.split_once("://").map_or("", |(scheme, _)| scheme);
+            format!("{scheme}://…@{host}")
+        }
+        None => proxy.to_owned(),
+    }
+}
+
+/// Where it stands what is known of a part file.
+fn beside(part: &Path) -> PathBuf {
+    let mut name = part.as_os_str().to_owned();
+    name.push(".json");
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_ranges_are_read_as_far_as_they_go() {
+        assert_eq!(content_range("bytes 5-9/10"), Some((5, Some(10))));
+        assert_eq!(content_range("bytes 5-9/*"), Some((5, None)));
+        for bad in [
+            "",
+            "bytes",
+            "bytes */10",
+            "bytes x-9/10",
+            "items 1-2/3",
+            "bytes -/",
+        ] {
+            assert_eq!(content_range(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_proxys_password_is_not_shown() {
+        assert_eq!(
+            without_password("http://me:secret@p:8080"),
+            "http://…@p:8080"
+        );
+        assert_eq!(without_password("http://p:8080"), "http://p:8080");
+    }
+}

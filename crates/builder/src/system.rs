@@ -1,0 +1,420 @@
+//! From a plan to a built system: sources, configuration, user land, ramdisk,
+//! kernel. Each step is given what the steps before it made.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::session::{Cached, Session};
+use initramfs::Compression;
+use recipe::package::Package;
+use recipe::plan::{KernelPlan, PatchFile, Placement, Plan, SourceWish};
+use record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
+
+use super::sizes;
+use crate::kernel::build::{BuildInput, BuiltinRamdisk, Kernel};
+use crate::kernel::{self, Resolved, Tools};
+use crate::source::{self, LockFile, Source};
+use crate::userland::busybox::{self, Busybox, BusyboxInput};
+use crate::userland::musl::{self, UserCompiler};
+use crate::userland::ramdisk::{self, Ramdisk};
+use crate::userland::{headers, tree};
+
+/// How a build is asked for.
+#[derive(Clone, Debug)]
+pub struct BuildOptions {
+    /// Requests that the configuration drops are told, not refused.
+    pub allow_dropped: bool,
+    /// How far the lock file is followed.
+    pub sources: source::Mode,
+    /// Where outputs go; `build/NAME` beside the recipe when `None`.
+    pub output: Option<PathBuf>,
+}
+
+/// A built system.
+#[derive(Clone, Debug)]
+pub struct System {
+    /// The kernel.
+    pub kernel: Kernel,
+    /// The ramdisk, also when it is linked into the kernel.
+    pub ramdisk: Ramdisk,
+    /// The compiler of its user land: the checks' agent is compiled with it.
+    pub compiler: UserCompiler,
+    /// The folder of its outputs.
+    pub output: PathBuf,
+    /// Sizes of what a boot loader loads.
+    pub image: ImageSizes,
+    /// Sizes inside the kernel.
+    pub vmlinux: VmlinuxSizes,
+    /// What the ramdisk holds.
+    pub contents: RamdiskSizes,
+    /// What went in.
+    pub inputs: Inputs,
+    /// The bytes that came out.
+    pub image_id: Id,
+}
+
+/// All sources of a plan.
+#[derive(Debug)]
+struct Sources {
+    linux: Source,
+    musl: Source,
+    busybox: Option<Source>,
+}
+
+impl Sources {
+    fn all(&self) -> impl Iterator<Item = &Source> {
+        [&self.linux, &self.musl].into_iter().chain(&self.busybox)
+    }
+}
+
+/// Where the outputs of a plan go.
+pub fn output_folder(plan: &Plan, options: &BuildOptions) -> PathBuf {
+    options
+        .output
+        .clone()
+        .unwrap_or_else(|| plan.base.join("build").join(&plan.name))
+}
+
+/// All that a kernel is built from, and the user land beside it.
+#[derive(Debug)]
+pub struct Ingredients {
+    sources: Sources,
+    tools: Tools,
+    config: Resolved,
+    compiler: UserCompiler,
+    busybox: Option<Busybox>,
+    ramdisk: Ramdisk,
+    /// The ramdisk's name and bytes, when it is linked into the kernel.
+    builtin: Option<(String, Vec<u8>)>,
+}
+
+impl Ingredients {
+    /// What the kernel of this plan is built from.
+    pub fn kernel_input<'a>(&'a self, plan: &'a Plan) -> BuildInput<'a> {
+        let builtin = self.builtin.as_ref();
+        BuildInput {
+            source: &self.sources.linux,
+            config: &self.config,
+            arch: plan.board.arch,
+            tools: &self.tools,
+            cflags: &plan.kernel.cflags,
+            ramdisk: builtin.map(|(name, bytes)| BuiltinRamdisk { name, bytes }),
+            device_tree: plan.board.device_tree.as_deref(),
+        }
+    }
+
+    /// The kernel's resolved configuration.
+    pub fn config(&self) -> &Resolved {
+        &self.config
+    }
+
+    /// The kernel's sources, patches applied.
+    pub fn linux(&self) -> &Source {
+        &self.sources.linux
+    }
+
+    /// The BusyBox of the ramdisk.
+    pub fn busybox(&self) -> Option<&Busybox> {
+        self.busybox.as_ref()
+    }
+
+    /// The packed ramdisk.
+    pub fn ramdisk(&self) -> &Ramdisk {
+        &self.ramdisk
+    }
+
+    /// The system with this kernel: measured, and put where the user finds it.
+    pub fn finish(&self, plan: &Plan, options: &BuildOptions, kernel: Kernel) -> Result<System> {
+        let inputs = inputs(plan, &self.sources, &self.tools, &self.config);
+        let (ramdisk, compiler) = (self.ramdisk.clone(), self.compiler.clone());
+        finish(plan, options, kernel, ramdisk, compiler, inputs)
+    }
+}
+
+/// Builds the system of a plan, with the kernel that is compiled for it;
+/// whatever was built from the same is taken as it is.
+pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<System> {
+    let ingredients = prepare(plan, options, session)?;
+    let kernel = session.phase("kernel", || {
+        kernel::build(&ingredients.kernel_input(plan), session)
+    })?;
+    ingredients.finish(plan, options, kernel)
+}
+
+/// Builds all of a plan but its kernel.
+pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Ingredients> {
+    let arch = plan.board.arch;
+    let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
+    let sources = session.phase("sources", || obtain(plan, options, session))?;
+    let config = session.phase("configuration", || {
+        kernel::resolve(&plan.kernel, &sources.linux, arch, &tools, session)
+    })?;
+    refuse_dropped(&config, options, session)?;
+    let compiler = session.phase("C library", || {
+        musl::build(&sources.musl, arch, &tools, session)
+    })?;
+    let busybox = match (&plan.userland.busybox, &sources.busybox) {
+        (Some(wanted), Some(source)) => {
+            let headers = session.phase("kernel headers", || {
+                headers::build(&sources.linux, arch, &tools, session)
+            })?;
+            let input = BusyboxInput {
+                source,
+                plan: wanted,
+                headers: &headers,
+                compiler: &compiler,
+                arch,
+                tools: &tools,
+            };
+            Some(session.phase("BusyBox", || busybox::build(&input, session))?)
+        }
+        _ => None,
+    };
+    let ramdisk = session.phase("ramdisk", || {
+        let tree = tree::tree(&plan.userland, busybox.as_ref())?;
+        ramdisk::build(&tree, plan.ramdisk.compress, plan.machine.memory, session)
+    })?;
+    let builtin = match plan.ramdisk.placement {
+        Placement::Separate => None,
+        Placement::Builtin => Some((plan.ramdisk.builtin_name(), read(&ramdisk.image)?)),
+    };
+    Ok(Ingredients {
+        sources,
+        tools,
+        config,
+        compiler,
+        busybox,
+        ramdisk,
+        builtin,
+    })
+}
+
+fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cached<Sources>> {
+    let (name, path, lock) = lock_file(plan)?;
+    let one = |package, wish, patches| {
+        obtain_one(package, wish, patches, (&lock, options.sources), session)
+    };
+    let linux = one(Package::Linux, &plan.kernel.source, &plan.kernel.patches)?;
+    let musl = one(Package::Musl, &plan.userland.libc.source, &[])?;
+    let busybox = match &plan.userland.busybox {
+        Some(wanted) => Some(one(Package::BusyBox, &wanted.source, &[])?),
+        None => None,
+    };
+    let sources = Sources {
+        linux,
+        musl,
+        busybox,
+    };
+    if options.sources != source::Mode::Locked {
+        LockFile::of(&name, sources.all()).save(&path)?;
+    }
+    let cached = sources.all().all(|source| source.cached);
+    Ok(Cached {
+        value: sources,
+        cached,
+    })
+}
+
+/// Fetches all sources of a plan and writes the lock file.
+pub fn fetch(plan: &Plan, mode: source::Mode, session: &Session) -> Result<Vec<Source>> {
+    let options = BuildOptions {
+        allow_dropped: false,
+        sources: mode,
+        output: None,
+    };
+    let sources = session.phase("sources", || obtain(plan, &options, session))?;
+    let Sources {
+        linux,
+        musl,
+        busybox,
+    } = sources;
+    Ok([Some(linux), Some(musl), busybox]
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
+/// The kernel's source alone, as a build would take it. The lock file is
+/// followed, not written: it names all sources of a system together.
+pub fn obtain_linux(plan: &Plan, mode: source::Mode, session: &Session) -> Result<Source> {
+    let (_, _, lock) = lock_file(plan)?;
+    let KernelPlan {
+        source, patches, ..
+    } = &plan.kernel;
+    obtain_one(Package::Linux, source, patches, (&lock, mode), session)
+}
+
+/// The name, the path and the content of a plan's lock file.
+fn lock_file(plan: &Plan) -> Result<(String, PathBuf, LockFile)> {
+    let name = format!("{}.lock", plan.name);
+    let path = plan.base.join(&name);
+    let lock = if path.exists() {
+        LockFile::read(&path)?
+    } else {
+        LockFile::empty(&name)
+    };
+    Ok((name, path, lock))
+}
+
+fn obtain_one(
+    package: Package,
+    wish: &SourceWish,
+    patches: &[PatchFile],
+    (lock, mode): (&LockFile, source::Mode),
+    session: &Session,
+) -> Result<Source> {
+    let note = |text: &str| session.progress.note(text);
+    let context = source::Context {
+        cache: &session.cache,
+        processes: &session.processes,
+        progress: &note,
+        debian: &source::DebianSources::System,
+        network: &source::Network::of_user(),
+    };
+    let request = source::Request {
+        package,
+        wish,
+        patches,
+        lock,
+        mode,
+    };
+    source::obtain(&request, &context)
+}
+
+fn refuse_dropped(config: &Resolved, options: &BuildOptions, session: &Session) -> Result<()> {
+    if config.dropped.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = config.dropped.iter().map(|d| d.to_string()).collect();
+    let told = told.join("\n");
+    if options.allow_dropped {
+        session.progress.note(&format!(
+            "the configuration drops what was asked for:\n{told}"
+        ));
+        return Ok(());
+    }
+    let count = match config.dropped.len() {
+        1 => "1 request".to_owned(),
+        n => format!("{n} requests"),
+    };
+    Err(Failure::new(Kind::Config, format!("the configuration drops {count} of the recipe's"))
+        .detail(told)
+        .help("ask for what is missing, too, or leave the request out; --allow-dropped goes on all the same"))
+}
+
+fn inputs(plan: &Plan, sources: &Sources, tools: &Tools, config: &Resolved) -> Inputs {
+    Inputs {
+        sources: sources
+            .all()
+            .map(|s| (s.name.clone(), s.record()))
+            .collect(),
+        patches: plan
+            .kernel
+            .patches
+            .iter()
+            .map(|p| (p.name.clone(), Id::of_bytes(&p.content)))
+            .collect(),
+        toolchain: tools.versions.0.clone(),
+        config: Some(config.id()),
+        tuxling: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+/// Measures, and puts the outputs where the user finds them.
+fn finish(
+    plan: &Plan,
+    options: &BuildOptions,
+    kernel: Kernel,
+    ramdisk: Ramdisk,
+    compiler: UserCompiler,
+    inputs: Inputs,
+) -> Result<System> {
+    let image_bytes = read(&kernel.image())?;
+    let vmlinux_bytes = read(&kernel.vmlinux())?;
+    let separate = plan.ramdisk.placement == Placement::Separate;
+    let ramdisk_bytes = if separate {
+        Some(read(&ramdisk.image)?)
+    } else {
+        None
+    };
+    let device_tree_bytes = match plan.board.device_tree {
+        Some(_) => Some(read(&kernel.device_tree())?),
+        None => None,
+    };
+    let image = sizes::image_sizes(
+        &image_bytes,
+        device_tree_bytes.as_deref(),
+        ramdisk_bytes.as_deref(),
+    );
+    let vmlinux = sizes::vmlinux_sizes(&vmlinux_bytes)?;
+    let contents = RamdiskSizes {
+        archive_bytes: ramdisk.summary.archive_bytes,
+        compression: compression_name(plan.ramdisk.compress),
+        files: ramdisk.summary.files.clone(),
+    };
+    let hashes: BTreeMap<&str, Id> = [
+        ("kernel", Some(&image_bytes)),
+        ("device-tree", device_tree_bytes.as_ref()),
+        ("ramdisk", ramdisk_bytes.as_ref()),
+    ]
+    .into_iter()
+    .filter_map(|(name, bytes)| Some((name, Id::of_bytes(bytes?))))
+    .collect();
+    let image_id =
+        Id::of("image/1", &hashes).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let output = output_folder(plan, options);
+    place(&output.join("kernel"), &image_bytes)?;
+    place(&output.join("vmlinux"), &vmlinux_bytes)?;
+    place(&output.join("System.map"), &read(&kernel.system_map())?)?;
+    place(&output.join("config"), &read(&kernel.config())?)?;
+    for (name, bytes) in [
+        ("ramdisk", &ramdisk_bytes),
+        ("device-tree", &device_tree_bytes),
+    ] {
+        match bytes {
+            Some(bytes) => place(&output.join(name), bytes)?,
+            None => remove(&output.join(name))?,
+        }
+    }
+    Ok(System {
+        kernel,
+        ramdisk,
+        compiler,
+        output,
+        image,
+        vmlinux,
+        contents,
+        inputs,
+        image_id,
+    })
+}
+
+fn compression_name(compression: Compression) -> String {
+    serde_json::to_value(compression)
+        .ok()
+        .and_then(|v| Some(v.as_str()?.to_owned()))
+        .unwrap_or_default()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|e| Failure::io("read", path, &e))
+}
+
+/// Writes an output unless it is there already.
+fn place(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    write_whole(path, bytes)
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Failure::io("remove", path, &e)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,533 @@
+//! BusyBox with exactly the applets that a recipe names, linked statically.
+//!
+//! Which Kconfig symbol brings an applet in, and which folder its link stands
+//! in, is told by the `//applet:` lines of BusyBox's sources
+//! (docs/new-applet-HOWTO.txt). Everything that isn't asked for is off: other
+//! applets, and options inside the named ones that no request turns on; unless
+//! the recipe wants BusyBox's own defaults.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use host::cache::{fill_folder, write_whole};
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::process::Cmd;
+use host::session::{Cached, Session, process_failure};
+use recipe::Arch;
+use recipe::config::{Request, parse, spelled};
+use recipe::plan::BusyboxPlan;
+use regex::Regex;
+use serde::Serialize;
+
+use super::headers::Headers;
+use super::musl::UserCompiler;
+use super::with_scratch;
+use crate::kernel::toolchain::Tools;
+use crate::source::Source;
+
+/// The program with its symbols, in the folder of a BusyBox.
+const UNSTRIPPED: &str = "unstripped";
+
+/// The linker's map of it.
+const MAP: &str = "map";
+
+/// Which applets each of its objects declares.
+const OBJECTS: &str = "objects";
+
+/// A BusyBox that was built.
+#[derive(Clone, Debug)]
+pub struct Busybox {
+    /// The program.
+    pub program: PathBuf,
+    /// Its applets.
+    pub applets: Vec<Applet>,
+}
+
+/// One applet as BusyBox's sources declare it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Applet {
+    /// Its name: `wget`, `[`.
+    pub name: String,
+    /// The symbol that brings it in, without `CONFIG_`.
+    pub symbol: String,
+    /// The folder of its link: `/usr/bin`.
+    pub folder: String,
+}
+
+impl Busybox {
+    /// The program with its symbols: the same bytes at the same addresses.
+    pub fn unstripped(&self) -> PathBuf {
+        self.program.with_file_name(UNSTRIPPED)
+    }
+
+    /// The linker's map of the program.
+    pub fn map(&self) -> PathBuf {
+        self.program.with_file_name(MAP)
+    }
+
+    /// Which applets an object declares, by its path: `coreutils/cat.o`. Objects
+    /// that declare none are shared.
+    pub fn objects(&self) -> Result<BTreeMap<String, String>> {
+        let path = self.program.with_file_name(OBJECTS);
+        let text = fs::read_to_string(&path).map_err(|e| Failure::io("read", &path, &e))?;
+        let lines = text.lines().filter_map(|line| line.split_once(' '));
+        Ok(lines.map(|(o, a)| (o.to_owned(), a.to_owned())).collect())
+    }
+}
+
+#[derive(Serialize)]
+struct BusyboxKey<'a> {
+    source: &'a Id,
+    headers: &'a Id,
+    compiler: &'a Id,
+    applets: &'a [String],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    defconfig: bool,
+    requests: Vec<(&'a str, &'a str, bool)>,
+}
+
+/// What BusyBox is built with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BusyboxInput<'a> {
+    /// Its sources.
+    pub source: &'a Source,
+    /// What the recipe wants of it.
+    pub plan: &'a BusyboxPlan,
+    /// The kernel's headers.
+    pub headers: &'a Headers,
+    /// The compiler, with the C library.
+    pub compiler: &'a UserCompiler,
+    /// The architecture.
+    pub arch: Arch,
+    /// The helpers.
+    pub tools: &'a Tools,
+}
+
+/// Builds BusyBox, or gives back the one that was built from the same.
+pub(crate) fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Busybox>> {
+    let key = BusyboxKey {
+        source: &input.source.digest,
+        headers: &input.headers.id,
+        compiler: &input.compiler.id,
+        applets: &input.plan.applets,
+        defconfig: input.plan.defconfig,
+        requests: input
+            .plan
+            .requests
+            .iter()
+            .map(|r| (&*r.symbol, &*r.value, r.quoted))
+            .collect(),
+    };
+    let id = Id::of("busybox/1", &key).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let dir = session.cache.folder("busybox")?.join(id.short());
+    if let Some(busybox) = kept(&dir, input.plan) {
+        return Ok(Cached::hit(busybox));
+    }
+    let _lock = session
+        .cache
+        .lock(&dir, &|text| session.progress.note(text))?;
+    if let Some(busybox) = kept(&dir, input.plan) {
+        return Ok(Cached::hit(busybox));
+    }
+    let known = declared(&input.source.tree)?;
+    let mut wanted = choose(&input.plan.applets, &known.applets)?;
+    fill_folder(&dir, |fresh| {
+        with_scratch(fresh, |objects| {
+            compile(input, &wanted, &known, objects, session)?;
+            if input.plan.defconfig {
+                wanted = turned_on(&known, &objects.join(".config"))?;
+            }
+            let kept = [
+                ("busybox", "busybox"),
+                ("busybox_unstripped", UNSTRIPPED),
+                ("busybox_unstripped.map", MAP),
+                (".config", "config"),
+                ("tuxling.log", "build.log"),
+            ];
+            for (from, to) in kept {
+                let from = objects.join(from);
+                fs::copy(&from, fresh.join(to)).map_err(|e| Failure::io("copy", &from, &e))?;
+            }
+            Ok(())
+        })?;
+        let objects = objects(&wanted, &known);
+        write_whole(&fresh.join(OBJECTS), objects.as_bytes())?;
+        write_whole(&fresh.join("applets"), list(&wanted).as_bytes())
+    })?;
+    Ok(Cached::fresh(Busybox {
+        program: dir.join("busybox"),
+        applets: wanted,
+    }))
+}
+
+fn kept(dir: &Path, plan: &BusyboxPlan) -> Option<Busybox> {
+    // What older tuxlings kept has no map.
+    if !dir.join(MAP).exists() {
+        return None;
+    }
+    let list = fs::read_to_string(dir.join("applets")).ok()?;
+    let applets: Vec<Applet> = list
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.split(' ').map(str::to_owned);
+            Some(Applet {
+                name: words.next()?,
+                symbol: words.next()?,
+                folder: words.next()?,
+            })
+        })
+        .collect();
+    let whole = match plan.defconfig {
+        true => !applets.is_empty(),
+        false => applets.len() == plan.applets.len(),
+    };
+    whole.then(|| Busybox {
+        program: dir.join("busybox"),
+        applets,
+    })
+}
+
+fn list(applets: &[Applet]) -> String {
+    applets
+        .iter()
+        .map(|a| format!("{} {} {}\n", a.name, a.symbol, a.folder))
+        .collect()
+}
+
+/// A line for each object that declares applets that are wanted.
+fn objects(wanted: &[Applet], known: &Declared) -> String {
+    let mut names: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for applet in wanted {
+        if let Some(object) = known.objects.get(&applet.name) {
+            names.entry(object).or_default().push(&applet.name);
+        }
+    }
+    names
+        .iter()
+        .map(|(object, names)| format!("{object} {}\n", names.join(", ")))
+        .collect()
+}
+
+/// What BusyBox's sources declare.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Declared {
+    /// All applets by name.
+    pub applets: BTreeMap<String, Applet>,
+    /// All options that are on or off, without `CONFIG_`.
+    pub switches: BTreeSet<String>,
+    /// The object that an applet is compiled to, by the applet's name.
+    pub objects: BTreeMap<String, String>,
+}
+
+/// Reads what BusyBox's sources declare: applets in `//applet:` lines, options
+/// in `//config:` lines and in `Config.in` and `Config.src` files.
+pub(crate) fn declared(tree: &Path) -> Result<Declared> {
+    let mut declared = Declared::default();
+    let mut folders = vec![tree.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)
+            .map_err(|e| Failure::io("read the folder", &folder, &e))?
+            .flatten()
+        {
+            let path = entry.path();
+            let name = entry.file_name();
+            if entry.file_type().is_ok_and(|t| t.is_dir()) {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "c")
+                || name == "Config.in"
+                || name == "Config.src"
+            {
+                let text = fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
+                let text = String::from_utf8_lossy(&text);
+                declared.switches.extend(switches_in(&text));
+                // hush and ash both declare `sh`: ash is the one that is built.
+                let applets = applets_in(&text)
+                    .into_iter()
+                    .filter(|a| !a.symbol.contains("HUSH"));
+                let object = path.strip_prefix(tree).unwrap_or(&path).with_extension("o");
+                for applet in applets {
+                    let object = object.display().to_string();
+                    declared.objects.insert(applet.name.clone(), object);
+                    declared.applets.insert(applet.name.clone(), applet);
+                }
+            }
+        }
+    }
+    Ok(declared)
+}
+
+/// The `bool` options that one file declares.
+fn switches_in(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut symbol = None;
+    for line in text.lines() {
+        let line = line.strip_prefix("//config:").unwrap_or(line).trim();
+        if let Some(name) = line
+            .strip_prefix("config ")
+            .or_else(|| line.strip_prefix("menuconfig "))
+        {
+            symbol = Some(name.trim().to_owned());
+        } else if line == "bool" || line.starts_with("bool ") || line.starts_with("bool\t") {
+            found.extend(symbol.take());
+        } else if !line.is_empty() && !line.starts_with('#') {
+            symbol = None;
+        }
+    }
+    found
+}
+
+/// The applets that one source file declares.
+fn applets_in(text: &str) -> Vec<Applet> {
+    let declaration =
+        r"^//applet:\s*IF_([A-Z0-9_]+)\(\s*APPLET[A-Z_]*\(\s*([^\s,]+)\s*,.*?\bBB_DIR_([A-Z_]+)";
+    let Ok(declaration) = Regex::new(declaration) else {
+        return Vec::new();
+    };
+    text.lines()
+        .filter_map(|line| {
+            let found = declaration.captures(line)?;
+            let folder = match &found[3] {
+                "ROOT" => String::new(),
+                dir => format!("/{}", dir.to_lowercase().replace('_', "/")),
+            };
+            Some(Applet {
+                name: found[2].to_owned(),
+                symbol: found[1].to_owned(),
+                folder,
+            })
+        })
+        .collect()
+}
+
+/// The applets of these names; a name that BusyBox doesn't know is an error.
+fn choose(names: &[String], known: &BTreeMap<String, Applet>) -> Result<Vec<Applet>> {
+    names
+        .iter()
+        .map(|name| {
+            known.get(name).cloned().ok_or_else(|| {
+                let failure = Failure::new(
+                    Kind::Usage,
+                    format!("this BusyBox has no applet called \"{name}\""),
+                );
+                let nearest = known
+                    .keys()
+                    .min_by_key(|k| strsim::damerau_levenshtein(k, name));
+                match nearest {
+                    Some(nearest) => failure.help(format!("did you mean \"{nearest}\"?")),
+                    None => failure,
+                }
+            })
+        })
+        .collect()
+}
+
+/// The applets of a configuration.
+fn turned_on(known: &Declared, config: &Path) -> Result<Vec<Applet>> {
+    let text = fs::read_to_string(config).map_err(|e| Failure::io("read", config, &e))?;
+    let values = parse(&text);
+    let on = |applet: &&Applet| values.get(&applet.symbol) == "y";
+    Ok(known.applets.values().filter(on).cloned().collect())
+}
+
+/// The configuration from which BusyBox's own tools make the whole one: every
+/// option is off that isn't asked for, unless it has BusyBox's defaults.
+fn seed(wanted: &[Applet], known: &Declared, defconfig: bool, requests: &[Request]) -> String {
+    let off = known.switches.iter().filter(|_| !defconfig);
+    let mut values: BTreeMap<&str, String> =
+        off.map(|symbol| (&**symbol, "n".to_owned())).collect();
+    for applet in wanted {
+        values.insert(&applet.symbol, "y".to_owned());
+        if applet.name == "sh" {
+            values.insert("ASH", "y".to_owned());
+        }
+    }
+    // BUSYBOX is the multi-call binary itself; without LFS BusyBox's headers
+    // refuse musl's 64-bit off_t.
+    for symbol in ["STATIC", "LFS", "BUSYBOX"] {
+        values.insert(symbol, "y".to_owned());
+    }
+    for request in requests {
+        values.insert(&request.symbol, spelled(request));
+    }
+    values
+        .iter()
+        .map(|(symbol, value)| match &**value {
+            "n" => format!("# CONFIG_{symbol} is not set\n"),
+            value => format!("CONFIG_{symbol}={value}\n"),
+        })
+        .collect()
+}
+
+fn compile(
+    input: &BusyboxInput,
+    wanted: &[Applet],
+    known: &Declared,
+    objects: &Path,
+    session: &Session,
+) -> Result<()> {
+    let log = objects.join("tuxling.log");
+    let mut cc = if input.tools.ccache {
+        vec!["ccache".to_owned()]
+    } else {
+        Vec::new()
+    };
+    cc.extend(input.compiler.cc.iter().cloned());
+    cc.push(format!("-isystem {}", input.headers.dir.display()));
+    cc.push(format!(
+        "-ffile-prefix-map={}=busybox",
+        input.source.tree.display()
+    ));
+    let emulation = input
+        .arch
+        .facts()
+        .ld_emulation
+        .map_or(String::new(), |e| format!(" -m {e}"));
+    let make = || {
+        Cmd::new("make")
+            .arg("-C")
+            .arg(&input.source.tree)
+            .arg(format!("O={}", objects.display()))
+            .arg(format!("CROSS_COMPILE={}", input.compiler.cross))
+            .arg(format!("CC={}", cc.join(" ")))
+            .arg(format!("LD={}ld{emulation}", input.compiler.cross))
+            .env("SOURCE_DATE_EPOCH", "0")
+    };
+    let run = |cmd: Cmd| {
+        session
+            .processes
+            .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))
+            .map_err(|e| process_failure(Kind::Build, "build BusyBox", e))
+    };
+    let seeded = objects.join("seed.config");
+    write_whole(
+        &seeded,
+        seed(wanted, known, input.plan.defconfig, &input.plan.requests).as_bytes(),
+    )?;
+    run(make()
+        .arg(format!("KBUILD_DEFCONFIG={}", seeded.display()))
+        .arg("defconfig"))?;
+    verify(wanted, known, input.plan, &objects.join(".config"))?;
+    run(make().arg(format!("-j{}", session.jobs)).arg("busybox"))
+}
+
+/// Every applet that was asked for must be on, every other one off (unless it is
+/// one of BusyBox's defaults), and every option as the recipe says: BusyBox's
+/// tools drop silently, as the kernel's do.
+fn verify(wanted: &[Applet], known: &Declared, plan: &BusyboxPlan, config: &Path) -> Result<()> {
+    let requests = &plan.requests;
+    let text = fs::read_to_string(config).map_err(|e| Failure::io("read", config, &e))?;
+    let values = parse(&text);
+    let mut wrong = Vec::new();
+    for applet in wanted.iter().filter(|a| values.get(&a.symbol) != "y") {
+        wrong.push(format!(
+            "applet {}: CONFIG_{} is {}",
+            applet.name,
+            applet.symbol,
+            values.get(&applet.symbol)
+        ));
+    }
+    let asked = |symbol: &str| {
+        plan.defconfig
+            || wanted.iter().any(|a| a.symbol == symbol)
+            || requests.iter().any(|r| r.symbol == symbol)
+            || symbol == "ASH"
+    };
+    for applet in known
+        .applets
+        .values()
+        .filter(|a| values.get(&a.symbol) == "y" && !asked(&a.symbol))
+    {
+        wrong.push(format!(
+            "applet {} came in unasked: CONFIG_{}=y",
+            applet.name, applet.symbol
+        ));
+    }
+    for request in requests {
+        let value = values.get(&request.symbol);
+        if value != spelled(request) {
+            wrong.push(format!(
+                "CONFIG_{}={} (asked for by {}) is {value} after all",
+                request.symbol, request.value, request.by
+            ));
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Kind::Config,
+        "BusyBox's configuration doesn't resolve as asked",
+    )
+    .detail(wrong.join("\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = r#"
+//config:config CAT
+//config:	bool "cat (5.9 kb)"
+//config:	default y
+//config:config IP
+//config:	bool "ip (35 kb)"
+//config:config FEATURE_SIZE
+//config:	int "Size"
+//applet:IF_CAT(APPLET_NOFORK(cat, cat, BB_DIR_BIN, BB_SUID_DROP, cat))
+//applet:IF_IP(      APPLET_NOEXEC(ip      , ip      , BB_DIR_SBIN, BB_SUID_DROP, ip      ))
+//applet:IF_TEST1(APPLET_NOFORK([,   test, BB_DIR_USR_BIN, BB_SUID_DROP, test))
+//applet:IF_LINUXRC(APPLET_ODDNAME(linuxrc, init, BB_DIR_ROOT, BB_SUID_DROP, linuxrc))
+// not an applet: IF_X(APPLET(x, BB_DIR_BIN
+"#;
+
+    fn known() -> BTreeMap<String, Applet> {
+        applets_in(SOURCE)
+            .into_iter()
+            .map(|a| (a.name.clone(), a))
+            .collect()
+    }
+
+    #[test]
+    fn applets_are_found_with_their_symbols_and_folders() {
+        let known = known();
+        let told: Vec<_> = known
+            .values()
+            .map(|a| (&*a.name, &*a.symbol, &*a.folder))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("[", "TEST1", "/usr/bin"),
+                ("cat", "CAT", "/bin"),
+                ("ip", "IP", "/sbin"),
+                ("linuxrc", "LINUXRC", "")
+            ]
+        );
+    }
+
+    #[test]
+    fn an_unknown_applet_names_the_nearest() {
+        let error = choose(&["cta".to_owned()], &known()).expect_err("there is no cta");
+        assert_eq!(error.help.as_deref(), Some("did you mean \"cat\"?"));
+    }
+
+    #[test]
+    fn applets_that_are_not_named_are_turned_off() {
+        let known = Declared {
+            applets: known(),
+            switches: switches_in(SOURCE).into_iter().collect(),
+            objects: BTreeMap::from([("cat".to_owned(), "coreutils/cat.o".to_owned())]),
+        };
+        let wanted_objects = choose(&["cat".to_owned()], &known.applets).expect("is known");
+        assert_eq!(objects(&wanted_objects, &known), "coreutils/cat.o cat\n");
+        let wanted = choose(&["cat".to_owned()], &known.applets).expect("cat is known");
+        let seed = seed(&wanted, &known, false, &[]);
+        assert!(
+            !seed.contains("FEATURE_SIZE"),
+            "only switches are turned off"
+        );
+        assert!(seed.contains("CONFIG_CAT=y\n") && seed.contains("# CONFIG_IP is not set\n"));
+    }
+}

@@ -1,0 +1,23 @@
+//! The user land: the C library, BusyBox, the user's own files, and the tree
+//! that the ramdisk is packed from.
+
+pub(crate) mod busybox;
+pub mod headers;
+pub mod musl;
+pub(crate) mod ramdisk;
+pub mod tree;
+
+use std::fs;
+use std::path::Path;
+
+use host::error::{Failure, Result};
+
+/// Gives `work` a folder for objects inside a folder that is being filled, and
+/// removes it afterwards. A build that is cut off leaves it inside a folder
+/// that never got its name.
+fn with_scratch(fresh: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let objects = fresh.join("objects");
+    fs::create_dir(&objects).map_err(|e| Failure::io("make the folder", &objects, &e))?;
+    work(&objects)?;
+    fs::remove_dir_all(&objects).map_err(|e| Failure::io("remove", &objects, &e))
+}

@@ -1,0 +1,159 @@
+//! The packed ramdisk, kept by what it was packed from.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use host::cache::{fill_folder, write_whole};
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::session::{Cached, Session};
+use host::units::Bytes;
+use initramfs::cpio::CpioOptions;
+use initramfs::{Compression, Content, EntryKind, PackError, Settings, Tree, pack};
+use serde::{Deserialize, Serialize};
+
+/// A packed ramdisk.
+#[derive(Clone, Debug)]
+pub struct Ramdisk {
+    /// The image.
+    pub image: PathBuf,
+    /// What it holds.
+    pub summary: RamdiskSummary,
+}
+
+/// What a packed ramdisk holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RamdiskSummary {
+    /// The archive before compression, in bytes.
+    pub archive_bytes: u64,
+    /// The image, in bytes.
+    pub image_bytes: u64,
+    /// Every entry's content by path, in bytes before compression.
+    pub files: BTreeMap<String, u64>,
+}
+
+/// One entry as it goes into the identity.
+#[derive(Serialize)]
+struct EntryKey {
+    path: String,
+    kind: String,
+    content: Option<Id>,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+}
+
+/// Packs a tree for a machine of this much RAM, or gives back what was packed
+/// from the same.
+pub(crate) fn build(
+    tree: &Tree,
+    kind: Compression,
+    ram: Bytes,
+    session: &Session,
+) -> Result<Cached<Ramdisk>> {
+    let entries = tree.entries().map(entry_key).collect::<Result<Vec<_>>>()?;
+    let id = Id::of("ramdisk/2", &(kind, ram, entries))
+        .map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let dir = session.cache.folder("ramdisks")?.join(id.short());
+    if let Some(ramdisk) = kept(&dir) {
+        return Ok(Cached::hit(ramdisk));
+    }
+    let _lock = session
+        .cache
+        .lock(&dir, &|text| session.progress.note(text))?;
+    if let Some(ramdisk) = kept(&dir) {
+        return Ok(Cached::hit(ramdisk));
+    }
+    let summary = fill_folder(&dir, |fresh| {
+        let image = fresh.join("image");
+        let output = fs::File::create(&image).map_err(|e| Failure::io("write", &image, &e))?;
+        let settings = Settings {
+            machine_ram: ram.0,
+            bcj: None,
+        };
+        let packed =
+            pack(tree, kind, &settings, &CpioOptions { mtime: 0 }, &output).map_err(failure)?;
+        let summary = RamdiskSummary {
+            archive_bytes: packed.archive.bytes,
+            image_bytes: packed.image_bytes,
+            files: files(tree)?,
+        };
+        let json =
+            serde_json::to_vec(&summary).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+        write_whole(&fresh.join("summary.json"), &json)?;
+        Ok(summary)
+    })?;
+    Ok(Cached::fresh(Ramdisk {
+        image: dir.join("image"),
+        summary,
+    }))
+}
+
+/// Every entry's content, in bytes: none but files have any.
+fn files(tree: &Tree) -> Result<BTreeMap<String, u64>> {
+    tree.entries()
+        .map(|entry| {
+            let path = format!("/{}", entry.path);
+            match &entry.kind {
+                EntryKind::File(content) => match content.bytes() {
+                    Ok(bytes) => Ok((path, bytes)),
+                    Err(e) => Err(Failure::io("read", Path::new(&path), &e)),
+                },
+                _ => Ok((path, 0)),
+            }
+        })
+        .collect()
+}
+
+fn kept(dir: &Path) -> Option<Ramdisk> {
+    let summary = serde_json::from_slice(&fs::read(dir.join("summary.json")).ok()?).ok()?;
+    Some(Ramdisk {
+        image: dir.join("image"),
+        summary,
+    })
+}
+
+fn entry_key(entry: &initramfs::Entry) -> Result<EntryKey> {
+    let content = match &entry.kind {
+        EntryKind::File(Content::Bytes(bytes)) => Some(Id::of_bytes(bytes)),
+        EntryKind::File(Content::Path(path)) => {
+            Some(Id::of_file(path).map_err(|e| Failure::io("read", path, &e))?)
+        }
+        _ => None,
+    };
+    // A file's content is told by its hash: its path on this machine is not
+    // part of what it is.
+    let kind = if content.is_some() {
+        "File".to_owned()
+    } else {
+        format!("{:?}", entry.kind)
+    };
+    let path = entry.path.to_string();
+    Ok(EntryKey {
+        path,
+        kind,
+        content,
+        mode: entry.mode.bits(),
+        uid: entry.uid,
+        gid: entry.gid,
+    })
+}
+
+fn failure(error: PackError) -> Failure {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(&error);
+    let mut full = false;
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        full |= io.is_some_and(|e| e.kind() == std::io::ErrorKind::StorageFull);
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    let failure = Failure::new(if full { Kind::Machine } else { Kind::Build }, text);
+    if full {
+        failure.help("free some disk space")
+    } else {
+        failure
+    }
+}

@@ -1,0 +1,342 @@
+//! The user's cache folder, and how its folders are filled: aside, synced,
+//! renamed, under a lock.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::{Failure, Kind, Result};
+use crate::process::Cancel;
+
+/// The cache folder: `$TUXLING_CACHE`, or `tuxling` in `$XDG_CACHE_HOME`
+/// (`~/.cache` when that is unset).
+#[derive(Clone, Debug)]
+pub struct Cache {
+    root: PathBuf,
+    /// Held, shared with all other tuxlings, as long as this cache is in use:
+    /// what is there may be read without a lock of its own.
+    in_use: Arc<File>,
+    /// Ends the wait for a lock.
+    cancel: Cancel,
+}
+
+/// The lock that all tuxlings share that use a cache.
+const IN_USE: &str = "in-use.lock";
+
+/// A lock that another one holds is tried again after so long.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// A lock on a folder of the cache, held until it is dropped. The system
+/// releases it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Cache {
+    /// The cache of this user; the folder is made when it is missing.
+    pub fn of_user() -> Result<Cache> {
+        let set = |key: &str| {
+            std::env::var_os(key)
+                .filter(|v| !v.is_empty())
+                .map(PathBuf::from)
+        };
+        let root = set("TUXLING_CACHE")
+            .or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("tuxling")))
+            .or_else(|| set("HOME").map(|dir| dir.join(".cache/tuxling")))
+            .ok_or_else(|| {
+                Failure::new(Kind::Machine, "no folder for the cache: HOME is not set")
+                    .help("set TUXLING_CACHE to a folder with some GiB of space")
+            })?;
+        Cache::at(&root)
+    }
+
+    /// A cache at this path; the folder is made when it is missing.
+    pub fn at(root: &Path) -> Result<Cache> {
+        fs::create_dir_all(root).map_err(|e| Failure::io("make the cache folder", root, &e))?;
+        let root = root
+            .canonicalize()
+            .map_err(|e| Failure::io("find the cache folder", root, &e))?;
+        let path = root.join(IN_USE);
+        let failed = |e: &std::io::Error| Failure::io("lock the cache by", &path, e);
+        let file = open_lock(&path).map_err(|e| failed(&e))?;
+        file.lock_shared().map_err(|e| failed(&e))?;
+        Ok(Cache {
+            root,
+            in_use: Arc::new(file),
+            cancel: Cancel::default(),
+        })
+    }
+
+    /// The same cache; nobody waits for a lock of it any more once it is asked
+    /// to stop.
+    pub fn until(self, cancel: &Cancel) -> Cache {
+        Cache {
+            cancel: cancel.clone(),
+            ..self
+        }
+    }
+
+    /// Does something that no other tuxling may be in the way of; `None`, and
+    /// nothing is done, when another one uses the cache.
+    pub fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+        let path = self.root.join(IN_USE);
+        let failed = |e: &std::io::Error| Failure::io("lock the cache by", &path, e);
+        let taken = match self.in_use.try_lock() {
+            Ok(()) => true,
+            Err(fs::TryLockError::WouldBlock) => false,
+            Err(fs::TryLockError::Error(e)) => return Err(failed(&e)),
+        };
+        let done = if taken { Some(work()) } else { None };
+        // Also where it was not taken: a lock that can't be turned into another
+        // one may be lost (flock(2)).
+        self.in_use.lock_shared().map_err(|e| failed(&e))?;
+        done.transpose()
+    }
+
+    /// The cache folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A folder of the cache by topic (`sources`, `kernels`, …), made when it
+    /// is missing.
+    pub fn folder(&self, topic: &str) -> Result<PathBuf> {
+        let path = self.root.join(topic);
+        fs::create_dir_all(&path).map_err(|e| Failure::io("make the folder", &path, &e))?;
+        Ok(path)
+    }
+
+    /// Locks `path` against other tuxlings by a file beside it. When another
+    /// one holds the lock, says so by `waiting` with the holder's process id
+    /// and command, and waits.
+    pub fn lock(&self, path: &Path, waiting: &dyn Fn(&str)) -> Result<Lock> {
+        let mut told = false;
+        loop {
+            if let Some(lock) = self.try_lock(path)? {
+                return Ok(lock);
+            }
+            if !told {
+                let holder = fs::read_to_string(lock_file(path)).unwrap_or_default();
+                waiting(&format!("waiting for another tuxling ({})", holder.trim()));
+                told = true;
+            }
+            // Waiting in the system's call would not hear of Ctrl-C.
+            if let Some(signal) = self.cancel.signal() {
+                return Err(Failure::new(Kind::Interrupted(signal), "interrupted"));
+            }
+            std::thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// Locks `path` where nobody else has.
+    pub fn try_lock(&self, path: &Path) -> Result<Option<Lock>> {
+        let name = lock_file(path);
+        if let Some(parent) = name.parent() {
+            fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))?;
+        }
+        let mut file = open_lock(&name).map_err(|e| Failure::io("open the lock", &name, &e))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(fs::TryLockError::Error(e)) => return Err(Failure::io("lock", &name, &e)),
+        }
+        let command: Vec<_> = std::env::args().skip(1).collect();
+        let line = format!(
+            "process {}: tuxling {}",
+            std::process::id(),
+            command.join(" ")
+        );
+        // Who holds the lock is a courtesy: failing to say so must not fail.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.write_all(line.as_bytes()));
+        Ok(Some(Lock { _file: file }))
+    }
+}
+
+fn lock_file(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+fn open_lock(path: &Path) -> std::io::Result<File> {
+    File::options()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(path)
+}
+
+/// How the names of files and folders begin that are being written.
+pub const ASIDE: &str = ".tuxling-";
+
+/// What is older was left by a tuxling that was ended.
+const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Writes a file as a whole or not at all: aside, synced, renamed.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(dir).map_err(|e| Failure::io("make the folder", dir, &e))?;
+    sweep(dir);
+    let failed = |e: &std::io::Error| Failure::io("write", path, e);
+    let mut file = tempfile::Builder::new()
+        .prefix(ASIDE)
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
+        .tempfile_in(dir)
+        .map_err(|e| failed(&e))?;
+    file.write_all(content)
+        .and_then(|()| file.as_file().sync_all())
+        .map_err(|e| failed(&e))?;
+    file.persist(path).map_err(|e| failed(&e.error))?;
+    Ok(())
+}
+
+/// Fills a folder as a whole or not at all: `fill` is given a fresh folder
+/// beside it, which takes its place when all went well.
+pub fn fill_folder<T>(path: &Path, fill: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(dir).map_err(|e| Failure::io("make the folder", dir, &e))?;
+    sweep(dir);
+    let aside = tempfile::Builder::new()
+        .prefix(ASIDE)
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .tempdir_in(dir)
+        .map_err(|e| Failure::io("make a folder in", dir, &e))?;
+    let value = fill(aside.path())?;
+    let failed = |e: &std::io::Error| Failure::io("put in place", path, e);
+    // What was written must be on the disk before its name says that it is whole.
+    File::open(dir)
+        .and_then(|d| rustix::fs::syncfs(&d).map_err(Into::into))
+        .map_err(|e| failed(&e))?;
+    if !path.exists() {
+        fs::rename(aside.keep(), path).map_err(|e| failed(&e))?;
+        return Ok(value);
+    }
+    // Aside, not away: at any moment one of the two is there, whole.
+    let old = tempfile::Builder::new()
+        .prefix(".tuxling-old-")
+        .tempdir_in(dir)
+        .map_err(|e| failed(&e))?;
+    let kept = old.path().join("it");
+    fs::rename(path, &kept).map_err(|e| failed(&e))?;
+    if let Err(e) = fs::rename(aside.path(), path) {
+        return Err(match fs::rename(&kept, path) {
+            Ok(()) => failed(&e),
+            Err(_) => failed(&e).help(format!("what was there is now {}", old.keep().display())),
+        });
+    }
+    let _ = aside.keep(); // in place: nothing of that name is left to be removed
+    Ok(value)
+}
+
+/// Removes what tuxlings left in a folder that were ended while they wrote.
+/// None writes for as long as [`LEFT_OVER`]. What can't be removed does no
+/// harm.
+fn sweep(dir: &Path) {
+    let is_left_over = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        let changed = entry.metadata().and_then(|m| m.modified());
+        name.as_encoded_bytes().starts_with(ASIDE.as_bytes())
+            && changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT_OVER))
+    };
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if is_left_over(&entry) {
+            let _ = match entry.file_type().is_ok_and(|t| t.is_dir()) {
+                true => fs::remove_dir_all(entry.path()),
+                false => fs::remove_file(entry.path()),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_whose_filling_failed_leaves_what_was_there() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("kept");
+        fill_folder(&path, |p| write_whole(&p.join("a"), b"1")).expect("fills");
+        let failed = fill_folder(&path, |p| {
+            write_whole(&p.join("a"), b"2")?;
+            Err::<(), _>(Failure::new(Kind::Build, "no"))
+        });
+        assert!(failed.is_err());
+        assert_eq!(fs::read(path.join("a")).expect("still there"), b"1");
+        assert_eq!(
+            fs::read_dir(dir.path()).expect("readable").count(),
+            1,
+            "nothing half written is left"
+        );
+    }
+
+    #[test]
+    fn a_folder_that_is_filled_again_takes_the_old_ones_place() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("kept");
+        for (name, content) in [("a", b"1"), ("b", b"2")] {
+            fill_folder(&path, |p| write_whole(&p.join(name), content)).expect("fills");
+        }
+        assert!(!path.join("a").exists());
+        assert_eq!(fs::read(path.join("b")).expect("there"), b"2");
+        assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 1);
+    }
+
+    #[test]
+    fn what_is_left_over_is_swept_a_day_later() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let long_ago = std::time::SystemTime::now() - 2 * LEFT_OVER;
+        for (name, old) in [
+            (".tuxling-a", true),
+            (".tuxling-b", false),
+            (".other", true),
+        ] {
+            let file = File::create(dir.path().join(name)).expect("makes");
+            if old {
+                file.set_modified(long_ago).expect("sets");
+            }
+        }
+        fs::create_dir(dir.path().join(".tuxling-d")).expect("makes");
+        File::open(dir.path().join(".tuxling-d"))
+            .and_then(|d| d.set_modified(long_ago))
+            .expect("sets");
+        write_whole(&dir.path().join("new"), b"").expect("writes");
+        let mut left: Vec<_> = fs::read_dir(dir.path())
+            .expect("readable")
+            .flatten()
+            .map(|e| e.file_name())
+            .collect();
+        left.sort();
+        assert_eq!(left, [".other", ".tuxling-b", "new"]);
+    }
+
+    #[test]
+    fn a_lock_is_free_again_when_dropped() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let cache = Cache::at(dir.path()).expect("a cache");
+        let path = cache.root().join("thing");
+        let never = |_: &str| panic!("must not wait");
+        drop(cache.lock(&path, &never).expect("locks"));
+        drop(cache.lock(&path, &never).expect("locks again"));
+    }
+
+    #[test]
+    fn the_wait_for_a_lock_ends_with_the_wish_to_stop() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let holder = Cache::at(dir.path()).expect("a cache");
+        let path = holder.root().join("thing");
+        let _held = holder.lock(&path, &|_| {}).expect("locks");
+        let cancel = Cancel::default();
+        let cache = Cache::at(dir.path()).expect("a cache").until(&cancel);
+        // The wish comes while it waits.
+        let waiting = |_: &str| cancel.cancel(2);
+        let failure = cache.lock(&path, &waiting).expect_err("stops");
+        assert_eq!(failure.kind, Kind::Interrupted(2));
+    }
+}

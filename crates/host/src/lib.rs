@@ -1,0 +1,18 @@
+//! This machine: starting processes that can't outlive us, the cache folder
+//! with its locks and identities, units, the packages of its distribution, and
+//! what can go wrong in it.
+//!
+//! Nothing here knows what the processes and the cache are for.
+
+#![warn(unreachable_pub)]
+
+pub mod cache;
+pub mod error;
+pub mod id;
+pub mod packages;
+pub mod process;
+pub mod session;
+pub mod units;
+
+pub use cache::Cache;
+pub use id::Id;

@@ -1,0 +1,188 @@
+//! What every phase needs besides its input: the cache, the starter of
+//! processes, and someone to tell how the work goes on.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Cache;
+use crate::error::{Failure, Kind, Result};
+use crate::packages::Distribution;
+use crate::process::{ProcessError, Processes};
+
+/// Who is told how the work goes on. All of it goes to standard error.
+pub trait Progress: Sync {
+    /// A phase begins.
+    fn begin(&self, phase: &str);
+    /// A phase has ended.
+    fn end(&self, phase: &str, took: Duration, cached: bool);
+    /// Something that the user should know: a newer source, a lock held by
+    /// another tuxling.
+    fn note(&self, text: &str);
+    /// One line of a tool's output.
+    fn tool_line(&self, line: &str);
+}
+
+/// Tells nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _: &str) {}
+    fn end(&self, _: &str, _: Duration, _: bool) {}
+    fn note(&self, _: &str) {}
+    fn tool_line(&self, _: &str) {}
+}
+
+/// One phase of the work.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PhaseRecord {
+    /// Its name: `sources`, `kernel`, …
+    pub name: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// Whether its result was there already.
+    pub cached: bool,
+}
+
+/// What every phase needs besides its input.
+pub struct Session<'a> {
+    /// Starts processes.
+    pub processes: Processes,
+    /// Where results are kept.
+    pub cache: Cache,
+    /// Who is told.
+    pub progress: &'a dyn Progress,
+    /// How many jobs a build may run at once.
+    pub jobs: usize,
+    /// How many object trees of one kernel builds at once may use.
+    pub trees: usize,
+    phases: Mutex<Vec<PhaseRecord>>,
+}
+
+/// A result and whether it was there already.
+#[derive(Clone, Debug)]
+pub struct Cached<T> {
+    /// The result.
+    pub value: T,
+    /// Whether it was there already.
+    pub cached: bool,
+}
+
+impl<'a> Session<'a> {
+    /// A session with no phases yet.
+    pub fn new(
+        processes: Processes,
+        cache: Cache,
+        progress: &'a dyn Progress,
+        jobs: usize,
+    ) -> Self {
+        Session {
+            cache: cache.until(processes.cancel()),
+            processes,
+            progress,
+            jobs,
+            trees: 1,
+            phases: Mutex::default(),
+        }
+    }
+
+    /// Does one phase of the work: tells its begin and its end, and remembers
+    /// how long it took.
+    pub fn phase<T>(&self, name: &str, work: impl FnOnce() -> Result<Cached<T>>) -> Result<T> {
+        self.progress.begin(name);
+        let started = Instant::now();
+        let Cached { value, cached } = work()?;
+        let took = started.elapsed();
+        self.progress.end(name, took, cached);
+        let record = PhaseRecord {
+            name: name.to_owned(),
+            seconds: took.as_secs_f64(),
+            cached,
+        };
+        self.phases
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .push(record);
+        Ok(value)
+    }
+
+    /// The phases so far.
+    pub fn phases(&self) -> Vec<PhaseRecord> {
+        self.phases
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+            .clone()
+    }
+}
+
+impl<T> Cached<T> {
+    /// A result that was there already.
+    pub fn hit(value: T) -> Self {
+        Cached {
+            value,
+            cached: true,
+        }
+    }
+
+    /// A result that was just made.
+    pub fn fresh(value: T) -> Self {
+        Cached {
+            value,
+            cached: false,
+        }
+    }
+}
+
+/// Turns the failure of a command into the failure of what it was for.
+pub fn process_failure(kind: Kind, doing: &str, error: ProcessError) -> Failure {
+    match error {
+        ProcessError::Missing { program } => missing_tool(&program, doing),
+        ProcessError::Interrupted { signal } => Failure::new(
+            Kind::Interrupted(signal),
+            "interrupted; what was finished is kept",
+        ),
+        ProcessError::Failed { line, status, tail } => {
+            let full = ["No space left on device", "Disk quota exceeded"]
+                .iter()
+                .any(|m| tail.contains(m));
+            if full {
+                return Failure::new(
+                    Kind::Machine,
+                    format!("can't {doing}: no space left on the disk"),
+                )
+                .detail(tail)
+                .help("free some disk space; what was finished is kept");
+            }
+            Failure::new(
+                kind,
+                format!("can't {doing}: a command ended with {status}"),
+            )
+            .detail(format!("$ {line}\n{tail}"))
+        }
+        ProcessError::TimedOut { line, limit, tail } => Failure::new(
+            kind,
+            format!("can't {doing}: a command took longer than {limit:?}"),
+        )
+        .detail(format!("$ {line}\n{tail}")),
+        error @ ProcessError::NotStarted { .. } => {
+            Failure::new(Kind::Machine, format!("can't {doing}: {error}"))
+        }
+    }
+}
+
+/// The failure that a program is not installed, with the mend.
+pub fn missing_tool(program: &str, doing: &str) -> Failure {
+    let all = "`tuxling doctor RECIPE` says all that is missing";
+    let help = match Distribution::of_this_machine().install_command(&[program]) {
+        Some(command) => format!("{command}; {all}"),
+        None => all.to_owned(),
+    };
+    Failure::new(
+        Kind::Machine,
+        format!("can't {doing}: {program} is not installed"),
+    )
+    .help(help)
+}

@@ -1,0 +1,117 @@
+//! Where the bytes of a built system are: from its folder in the cache to the
+//! figures of [`crate::bytes`], and what it would be without an option.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use builder::kernel;
+use builder::source::Source;
+use builder::system::Ingredients;
+use builder::userland::tree::BUSYBOX;
+use host::error::{Failure, Kind, Result};
+use kbuild::Objects;
+use recipe::{Arch, config};
+
+use crate::bytes::ramdisk::{self, Part, Program};
+use crate::bytes::{self, Bytes, Given};
+
+/// The Makefiles of an unpacked source tree.
+#[derive(Clone, Debug)]
+pub struct Makefiles(pub PathBuf);
+
+impl kbuild::Tree for Makefiles {
+    fn read(&self, path: &str) -> Option<String> {
+        // A Makefile names files of its own tree only.
+        if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+            return None;
+        }
+        fs::read(self.0.join(path))
+            .ok()
+            .map(|text| String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+/// What the Makefiles of a source tree build with a configuration.
+pub fn objects(source: &Path, arch: Arch, config_text: &str) -> Objects {
+    let mut values: BTreeMap<String, String> = config::parse(config_text).values;
+    values.retain(|_, value| value != "n");
+    for value in values.values_mut() {
+        *value = value.trim_matches('"').to_owned();
+    }
+    Objects::read(
+        &Makefiles(source.to_owned()),
+        arch.facts().source_arch,
+        &values,
+    )
+}
+
+/// Where the bytes of a built kernel are.
+pub fn of_kernel(
+    kernel: &kernel::Kernel,
+    source: &Source,
+    arch: Arch,
+) -> Result<(bytes::Kernel, Bytes, Objects)> {
+    let read = |path: PathBuf| fs::read(&path).map_err(|e| Failure::io("read", &path, &e));
+    let config_text = String::from_utf8_lossy(&read(kernel.config())?).into_owned();
+    let objects = objects(&source.tree, arch, &config_text);
+    let (vmlinux, image) = (read(kernel.vmlinux())?, read(kernel.image())?);
+    let link = kernel.link();
+    let map = link.vmlinux_map()?;
+    let (boot_map, setup_map) = (link.boot_map()?, link.setup_map()?);
+    let (read, bytes) = bytes::bytes(&Given {
+        vmlinux: &vmlinux,
+        map: Some(&map),
+        image: Some(&image),
+        boot_map: boot_map.as_deref(),
+        setup_map: setup_map.as_deref(),
+        objects: Some(&objects),
+    })?;
+    Ok((read, bytes, objects))
+}
+
+/// Where the bytes of a packed ramdisk are, with BusyBox divided at its objects.
+pub fn of_ramdisk(ingredients: &Ingredients) -> Result<Vec<Part>> {
+    let read = |path: &Path| fs::read(path).map_err(|e| Failure::io("read", path, &e));
+    let mut programs = Vec::new();
+    if let Some(busybox) = ingredients.busybox() {
+        programs.push(Program {
+            path: BUSYBOX.to_owned(),
+            unstripped: read(&busybox.unstripped())?,
+            map: read(&busybox.map())?,
+            applets: busybox.objects()?,
+        });
+    }
+    ramdisk::parts(&read(&ingredients.ramdisk().image)?, &programs)
+}
+
+/// What goes when these objects are not linked.
+pub fn places_of(kernel: &bytes::Kernel, gone: &dyn Fn(&str) -> bool) -> Vec<Range<usize>> {
+    let attribution = &kernel.attribution;
+    let gone: Vec<bool> = attribution.objects.iter().map(|o| gone(o)).collect();
+    attribution
+        .pieces
+        .iter()
+        .filter(|piece| piece.object.is_some_and(|o| gone[o]))
+        .filter_map(|p| {
+            kernel
+                .stream
+                .place(&kernel.elf, p.section, p.address, p.bytes)
+        })
+        .collect()
+}
+
+/// The objects of `before` that `after` doesn't build.
+pub fn gone<'a>(before: &'a Objects, after: &'a Objects) -> impl Fn(&str) -> bool + 'a {
+    move |object| before.reason(object).is_some() && after.reason(object).is_none()
+}
+
+/// An error for what needs a kernel that tuxling built.
+pub fn needs_recipe(what: &str) -> Failure {
+    Failure::new(
+        Kind::Usage,
+        format!("{what} needs a recipe, not a file alone"),
+    )
+    .help("name the recipe: its kernel's map, Makefiles and configuration are in the cache")
+}

@@ -1,0 +1,139 @@
+//! What stands in an image file around the compressed kernel: x86's setup code,
+//! the decompressor, padding.
+//!
+//! Both programs are linked for address 0 (arch/x86/boot/setup.ld,
+//! arch/{x86,arm}/boot/compressed/vmlinux.lds.S), so that an address of the map
+//! is a place in the file; x86's decompressor begins behind the setup sectors.
+
+use std::ops::Range;
+
+use host::error::{Failure, Kind, Result};
+use vmlinux::LinkMap;
+use vmlinux::link_map::InputOrigin;
+
+use super::{BroughtBy, Given, Leaf, LeafKind, parse_map};
+
+/// What stands around the payload, and where the payload is.
+pub(super) struct Around {
+    pub leaves: Vec<Leaf>,
+    pub payload: Range<usize>,
+}
+
+/// Sections that hold the payload.
+const PAYLOAD: [&str; 2] = [".rodata..compressed", ".piggydata"];
+
+/// Where the payload is in an image file.
+pub(super) fn payload(image: &[u8], given: &Given) -> Result<Range<usize>> {
+    let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(image.len());
+    let found = match vmlinux::BootImage::parse(image) {
+        Ok(h) => Some((h.payload_offset, h.payload_offset + h.payload_bytes)),
+        Err(_) => given
+            .boot_map
+            .map(parse_map)
+            .transpose()?
+            .and_then(|map| payload_of(&map)),
+    };
+    let (from, to) = found.ok_or_else(|| {
+        Failure::new(Kind::Build, "can't find the compressed kernel in the image")
+            .help("the image is no bzImage, and no map of its decompressor was kept")
+    })?;
+    Ok(at(from)..at(to))
+}
+
+/// Divides an image file around its payload.
+pub(super) fn around(image: &[u8], given: &Given) -> Result<Around> {
+    let header = vmlinux::BootImage::parse(image).ok();
+    let boot = given.boot_map.map(parse_map).transpose()?;
+    let setup = given.setup_map.map(parse_map).transpose()?;
+    // `setup_sects` (Documentation/arch/x86/boot.rst); 0 means 4.
+    let base = match (&header, image.get(0x1f1)) {
+        (Some(_), Some(&sectors)) => (u64::from(if sectors == 0 { 4 } else { sectors }) + 1) * 512,
+        _ => 0,
+    };
+    let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(image.len());
+    let payload = payload(image, given)?;
+    let mut owner: Vec<u32> = vec![0; image.len()];
+    let mut names: Vec<(String, Option<String>, &'static str)> =
+        vec![("(padding of the file)".to_owned(), None, "(image)")];
+    let mut cover = |map: &LinkMap, base: u64, limit: u64, section: &'static str| {
+        for input in &map.inputs {
+            let InputOrigin::Object(object) = &input.from else {
+                continue;
+            };
+            let start = base.saturating_add(input.address);
+            let stop = start.saturating_add(input.bytes).min(limit);
+            // Debug sections and the like stand at address 0, too: `.text` first.
+            let is_content = !input.output.starts_with(".debug")
+                && !input.output.starts_with(".comment")
+                && !input.output.starts_with(".note")
+                && !input.output.starts_with(".bss")
+                && !input.output.starts_with(".pgtable");
+            if start >= stop || !is_content {
+                continue;
+            }
+            names.push((format!("({})", input.name), Some(object.clone()), section));
+            let index = u32::try_from(names.len() - 1).unwrap_or(0);
+            for byte in &mut owner[at(start)..at(stop)] {
+                if *byte == 0 {
+                    *byte = index;
+                }
+            }
+        }
+    };
+    if let Some(map) = &setup {
+        cover(map, 0, base, "(setup)");
+    }
+    if let Some(map) = &boot {
+        cover(map, base, image.len() as u64, "(decompressor)");
+    }
+    let mut counts = vec![0u64; names.len()];
+    for (place, index) in owner.iter().enumerate() {
+        if !payload.contains(&place) {
+            counts[*index as usize] += 1;
+        }
+    }
+    let leaves = names
+        .into_iter()
+        .zip(counts)
+        .filter(|(_, count)| *count > 0)
+        .map(|((name, object, section), count)| {
+            let kind = match object {
+                Some(_) => LeafKind::Boot,
+                None => LeafKind::Padding,
+            };
+            leaf(section, object, &name, kind, count)
+        })
+        .collect();
+    Ok(Around { leaves, payload })
+}
+
+/// The payload by the map of the decompressor.
+fn payload_of(map: &LinkMap) -> Option<(u64, u64)> {
+    let input = map
+        .inputs
+        .iter()
+        .find(|i| PAYLOAD.contains(&i.name.as_str()))?;
+    Some((input.address, input.address.checked_add(input.bytes)?))
+}
+
+/// A leaf that takes room in the image file alone.
+pub(super) fn leaf(
+    section: &str,
+    object: Option<String>,
+    name: &str,
+    kind: LeafKind,
+    share: u64,
+) -> Leaf {
+    Leaf {
+        section: section.to_owned(),
+        object,
+        name: name.to_owned(),
+        kind,
+        brought_by: BroughtBy::None,
+        size: 0,
+        share: Some(share),
+        ram: 0,
+        freed: false,
+        text: false,
+    }
+}

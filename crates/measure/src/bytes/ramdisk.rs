@@ -1,0 +1,289 @@
+//! Where every byte of a ramdisk is: per file, and inside BusyBox per object and
+//! applet.
+//!
+//! As with the kernel's payload, a byte's share of the packed ramdisk is the
+//! price that its decoder pays for it ([`vmlinux::lzma_cost`]); shares add up to
+//! the file.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use host::error::{Failure, Kind, Result};
+use initramfs::compress::{self, Compression};
+use initramfs::cpio;
+use serde::{Deserialize, Serialize};
+use vmlinux::attribution::Attribution;
+use vmlinux::{Elf, lzma_cost};
+
+use super::{marginal, parse_map, share};
+
+/// A program in the ramdisk that is divided at its objects.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Its path in the archive: `bin/busybox`.
+    pub path: String,
+    /// The program with its symbols.
+    pub unstripped: Vec<u8>,
+    /// The linker's map of it.
+    pub map: Vec<u8>,
+    /// Which applet an object is, by the object's path: `coreutils/cat.o`.
+    pub applets: BTreeMap<String, String>,
+}
+
+/// Bytes of a ramdisk that belong together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// The file, with a slash in front; in parentheses what is none.
+    pub file: String,
+    /// The object inside a program.
+    pub object: Option<String>,
+    /// The applet that the object is; objects that several applets use have
+    /// none.
+    pub applet: Option<String>,
+    /// Bytes of the archive.
+    pub size: u64,
+    /// Bytes of the packed ramdisk.
+    pub share: u64,
+    /// Bytes of RAM: a file in the root file system takes whole pages; no
+    /// object has any by itself.
+    pub ram: u64,
+}
+
+/// How large an unpacked ramdisk may be.
+const LIMIT: usize = 1 << 30;
+
+/// A page of the root file system.
+const PAGE: u64 = 4096;
+
+/// Says where the bytes of a packed ramdisk are. Sizes add up to the archive,
+/// shares to the packed ramdisk.
+pub fn parts(image: &[u8], programs: &[Program]) -> Result<Vec<Part>> {
+    let broken = |e: &dyn std::fmt::Display| {
+        Failure::new(Kind::Build, format!("can't read the ramdisk: {e}"))
+    };
+    let kind = compress::detect(image).ok_or_else(|| broken(&"its format is not known"))?;
+    let (archive, _) = compress::decompress_part(kind, image, LIMIT).map_err(|e| broken(&e))?;
+    let extents = cpio::extents(&archive).map_err(|e| broken(&e))?;
+    let prices = prices(kind, image, &archive)?;
+    let mut named: Vec<(Part, Vec<Range<usize>>)> = Vec::new();
+    let mut covered = 0;
+    for extent in extents {
+        covered += extent.whole.len();
+        let name = match extent.name.as_str() {
+            "TRAILER!!!" => "(end of the archive)".to_owned(),
+            name => format!("/{}", name.trim_start_matches('/')),
+        };
+        let ram = (extent.data.len() as u64).next_multiple_of(PAGE);
+        let program = programs
+            .iter()
+            .find(|p| p.path.trim_start_matches('/') == name.trim_start_matches('/'));
+        let whole = (part(&name, None, None, ram), vec![extent.whole.clone()]);
+        match program.filter(|_| !extent.data.is_empty()) {
+            Some(program) => {
+                let data = &archive[extent.data.clone()];
+                named.extend(inside(program, &name, data, &extent, ram)?);
+            }
+            None => named.push(whole),
+        }
+    }
+    let between = archive.len().saturating_sub(covered);
+    let mut exact: Vec<f64> = named
+        .iter()
+        .map(|(_, places)| {
+            let prices = places.iter().filter_map(|place| prices.get(place.clone()));
+            prices.flatten().map(|bits| f64::from(*bits)).sum::<f64>() / 8.0
+        })
+        .collect();
+    let all = prices.iter().map(|bits| f64::from(*bits)).sum::<f64>() / 8.0;
+    let container = match kind {
+        Compression::Xz => (image.len() as f64 - all).max(0.0),
+        _ => 0.0,
+    };
+    exact.push(container + (all - exact.iter().sum::<f64>()).max(0.0));
+    let shares = share::apportion(&exact, image.len() as u64);
+    let own = part("(the compressed format's own)", None, None, 0);
+    named.push((own, Vec::new()));
+    let mut parts: Vec<Part> = named
+        .into_iter()
+        .zip(shares)
+        .map(|((mut part, places), share)| {
+            part.size = places.iter().map(|p| p.len() as u64).sum();
+            part.share = share;
+            part
+        })
+        .collect();
+    if let Some(own) = parts.last_mut() {
+        own.size = between as u64;
+    }
+    parts.retain(|part| part.size > 0 || part.share > 0);
+    Ok(parts)
+}
+
+fn part(file: &str, object: Option<String>, applet: Option<String>, ram: u64) -> Part {
+    Part {
+        file: file.to_owned(),
+        object,
+        applet,
+        size: 0,
+        share: 0,
+        ram,
+    }
+}
+
+/// What each byte of the archive costs, in bits.
+fn prices(kind: Compression, image: &[u8], archive: &[u8]) -> Result<Vec<f32>> {
+    let failed = |e: lzma_cost::CostError| {
+        Failure::new(Kind::Build, format!("can't read the ramdisk's stream: {e}"))
+    };
+    match kind {
+        Compression::None => Ok(vec![8.0; archive.len()]),
+        Compression::Xz => Ok(lzma_cost::costs(image, LIMIT).map_err(failed)?.bits),
+        _ => {
+            let packed = marginal::compress(archive, marginal::Filter::default())?;
+            Ok(lzma_cost::costs(&packed, LIMIT).map_err(failed)?.bits)
+        }
+    }
+}
+
+/// A program's file, divided at the objects that it was linked from.
+fn inside(
+    program: &Program,
+    file: &str,
+    data: &[u8],
+    extent: &cpio::Extent,
+    ram: u64,
+) -> Result<Vec<(Part, Vec<Range<usize>>)>> {
+    let unreadable = |e: vmlinux::elf::ElfError| {
+        Failure::new(
+            Kind::Build,
+            format!("can't read {file} of the ramdisk: {e}"),
+        )
+    };
+    let linked = Elf::parse(&program.unstripped).map_err(unreadable)?;
+    let stripped = Elf::parse(data).map_err(unreadable)?;
+    let map = parse_map(&program.map)?;
+    let attribution = Attribution::new(&linked, Some(&map));
+    let mut by: BTreeMap<Option<usize>, Vec<Range<usize>>> = BTreeMap::new();
+    let mut taken = vec![false; extent.whole.len()];
+    for piece in &attribution.pieces {
+        let section = &linked.sections[piece.section];
+        let same = |s: &&vmlinux::elf::Section| {
+            s.name == section.name && s.address == section.address && s.has_bytes()
+        };
+        let Some(there) = stripped.sections.iter().find(same) else {
+            continue;
+        };
+        let into = piece.address - section.address;
+        let from = usize::try_from(there.offset.saturating_add(into)).unwrap_or(usize::MAX);
+        let bytes = usize::try_from(piece.bytes).unwrap_or(usize::MAX);
+        let Some(to) = from.checked_add(bytes).filter(|to| *to <= data.len()) else {
+            continue;
+        };
+        let at = extent.data.start - extent.whole.start;
+        let marks = &mut taken[at + from..at + to];
+        if marks.iter().any(|taken| *taken) {
+            continue; // two sections share these bytes: the first has them
+        }
+        marks.fill(true);
+        let start = extent.data.start;
+        by.entry(piece.object)
+            .or_default()
+            .push(start + from..start + to);
+    }
+    let mut rest = Vec::new();
+    let mut at = 0;
+    for run in taken.chunk_by(|a, b| a == b) {
+        let place = extent.whole.start + at..extent.whole.start + at + run.len();
+        at += run.len();
+        if !run[0] {
+            rest.push(place);
+        }
+    }
+    by.entry(None).or_default().extend(rest);
+    // The file's pages stand with what is no object's, so that they add up.
+    Ok(by
+        .into_iter()
+        .map(|(object, places)| {
+            let path = object.map(|o| short(&attribution.objects[o]));
+            let applet = path.as_ref().and_then(|p| program.applets.get(p)).cloned();
+            let ram = if object.is_none() { ram } else { 0 };
+            (part(file, path, applet, ram), places)
+        })
+        .collect())
+}
+
+/// An object's path as a reader knows it: a member of an archive stands in the
+/// archive's folder (`networking/lib.a(wget.o)` is `networking/wget.o`); the C
+/// library's members stand under its name.
+fn short(object: &str) -> String {
+    let Some((archive, member)) = object.strip_suffix(')').and_then(|o| o.split_once('(')) else {
+        return object.to_owned();
+    };
+    let (folder, name) = archive.rsplit_once('/').unwrap_or(("", archive));
+    match name {
+        "lib.a" => format!("{folder}/{member}"),
+        library => format!("{library}/{member}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use initramfs::cpio::CpioOptions;
+    use initramfs::{ArchivePath, Entry, Settings, Tree, pack};
+
+    fn image(kind: Compression) -> (Vec<u8>, u64) {
+        let mut tree = Tree::new();
+        for (path, byte) in [("bin/one", 1u8), ("two", 2)] {
+            let path = ArchivePath::new(path).expect("a path");
+            let text: Vec<u8> = (0..9000u32).map(|i| ((i * i) >> 3) as u8 ^ byte).collect();
+            tree.insert(Entry::file(path, text)).expect("goes in");
+        }
+        let mut image = Vec::new();
+        let settings = Settings {
+            machine_ram: 64 << 20,
+            bcj: None,
+        };
+        let packed = pack(
+            &tree,
+            kind,
+            &settings,
+            &CpioOptions { mtime: 0 },
+            &mut image,
+        )
+        .expect("is packed");
+        (image, packed.archive.bytes)
+    }
+
+    #[test]
+    fn sizes_and_shares_add_up_in_every_format() {
+        for kind in [Compression::None, Compression::Xz, Compression::Gzip] {
+            let (image, archive) = image(kind);
+            let parts = parts(&image, &[]).expect("is read");
+            assert_eq!(
+                parts.iter().map(|p| p.share).sum::<u64>(),
+                image.len() as u64
+            );
+            assert_eq!(
+                parts.iter().map(|p| p.size).sum::<u64>(),
+                archive,
+                "{kind:?}"
+            );
+            let two = parts.iter().find(|p| p.file == "/two").expect("is there");
+            assert_eq!(two.ram, 12288, "three pages");
+        }
+    }
+
+    #[test]
+    fn what_is_no_ramdisk_is_refused() {
+        assert!(parts(b"neither", &[]).is_err());
+        assert!(parts(&[], &[]).is_err());
+    }
+
+    #[test]
+    fn members_of_archives_have_their_folders_name() {
+        assert_eq!(short("networking/lib.a(wget.o)"), "networking/wget.o");
+        assert_eq!(short("/x/lib/libc.a(memcpy.lo)"), "libc.a/memcpy.lo");
+        assert_eq!(short("applets/applets.o"), "applets/applets.o");
+    }
+}

@@ -1,0 +1,438 @@
+//! The cases.
+
+use std::time::Duration;
+
+use recipe::Plan;
+use recipe::plan::{CheckKind, CheckPlan, NetworkMode};
+use vm::check::agent::{ADVERSARY, Pause, Until};
+use vm::check::gateway::{Deeds, Weather};
+use vm::machine::qemu::Machine;
+
+use super::{command, provoke, scaled};
+
+/// One thing that a system must survive.
+#[derive(Debug)]
+pub struct Case {
+    /// Its name, on the command line and in a recipe.
+    pub name: &'static str,
+    /// What it is, in a sentence.
+    pub about: &'static str,
+    /// What differs from an ordinary boot.
+    pub change: Change,
+    /// Whether it needs no mistake of a program's or a user's, so that every
+    /// pruned system must survive it, `tight` too.
+    pub at_every_level: bool,
+}
+
+/// What differs from an ordinary boot.
+#[derive(Debug)]
+pub enum Change {
+    /// The adversary provokes these topics, before the recipe's checks.
+    Provoke(&'static [&'static str]),
+    /// The same with the network's topics.
+    ProvokeNetwork(&'static [&'static str]),
+    /// RAM, as a part of the recipe's.
+    Memory(u64, u64),
+    /// The n-th further CPU model of the architecture's table.
+    Cpu(usize),
+    /// The date of the machine's clock.
+    Date(&'static str),
+    /// A long time without anything to do, at the guest's clock.
+    Idle(Duration),
+    /// The network cable is drawn and plugged in again.
+    Link,
+    /// The gateway misbehaves.
+    Weather(fn() -> Weather),
+}
+
+/// All cases, the cheapest first.
+pub const ALL: &[Case] = &[
+    Case {
+        name: "local",
+        about: "signals, faults, errors of files, pipes and processes, all of /proc, all memory, a full ramdisk",
+        change: Change::Provoke(&[
+            "signals",
+            "faults",
+            "processes",
+            "files",
+            "pipes",
+            "proc",
+            "full",
+            "memory",
+        ]),
+        at_every_level: false,
+    },
+    Case {
+        name: "sockets",
+        about: "closed ports, dead hosts, errors of sockets",
+        change: Change::ProvokeNetwork(&["network"]),
+        at_every_level: false,
+    },
+    Case {
+        name: "less-ram",
+        about: "three quarters of the recipe's RAM",
+        change: Change::Memory(3, 4),
+        at_every_level: false,
+    },
+    Case {
+        name: "four-times-ram",
+        about: "four times the recipe's RAM",
+        change: Change::Memory(4, 1),
+        at_every_level: false,
+    },
+    Case {
+        name: "another-cpu",
+        about: "another CPU model",
+        change: Change::Cpu(0),
+        at_every_level: false,
+    },
+    Case {
+        name: "a-third-cpu",
+        about: "yet another CPU model",
+        change: Change::Cpu(1),
+        at_every_level: false,
+    },
+    Case {
+        name: "past",
+        about: "the clock says 1999",
+        change: Change::Date("1999-12-31T23:59:50"),
+        at_every_level: false,
+    },
+    Case {
+        name: "future",
+        about: "the clock passes the last second of 32 bits (2038-01-19 03:14:07)",
+        change: Change::Date("2038-01-19T03:14:00"),
+        at_every_level: false,
+    },
+    Case {
+        name: "idle",
+        about: "ten minutes without anything to do",
+        change: Change::Idle(Duration::from_secs(600)),
+        at_every_level: false,
+    },
+    Case {
+        name: "link",
+        about: "the network cable is drawn and plugged in again",
+        change: Change::Link,
+        at_every_level: false,
+    },
+    Case {
+        name: "storm",
+        about: "frames are lost, doubled, delayed, reordered, corrupted and fragmented",
+        change: Change::Weather(Weather::storm),
+        at_every_level: false,
+    },
+    Case {
+        name: "resets",
+        about: "connections are reset once data flows",
+        change: Change::Weather(|| Weather {
+            resets: 2,
+            ..Weather::default()
+        }),
+        at_every_level: false,
+    },
+    Case {
+        name: "leases",
+        about: "leases are refused, then short and not renewed",
+        change: Change::Weather(|| Weather {
+            naks: 2,
+            lease: Duration::from_secs(12),
+            renewals: Some(0),
+            ..Weather::default()
+        }),
+        at_every_level: false,
+    },
+    Case {
+        name: "flood",
+        about: "a flood of packets that nobody asked for, malformed ones among them",
+        change: Change::Weather(|| Weather {
+            flood: u64::MAX,
+            ..Weather::default()
+        }),
+        at_every_level: false,
+    },
+    Case {
+        name: "fragments",
+        about: "100,000 fragments that nobody asked for: overlapping, with gaps, too large together",
+        change: Change::Weather(|| Weather {
+            fragments: u64::MAX,
+            ..Weather::default()
+        }),
+        at_every_level: true,
+    },
+    Case {
+        name: "renewals",
+        about: "a lease that is renewed again and again",
+        change: Change::Weather(|| Weather {
+            lease: RENEWED_LEASE,
+            ..Weather::default()
+        }),
+        at_every_level: true,
+    },
+];
+
+/// A client renews at half of it. BusyBox's takes anything under 32 s for 32 s
+/// (networking/udhcp/dhcpc.c).
+const RENEWED_LEASE: Duration = Duration::from_secs(32);
+
+/// So many renewals are seen.
+const RENEWALS: u32 = 2;
+
+/// The guest's clock may take so long for what the gateway sends.
+const CALM_LIMIT: Duration = Duration::from_secs(300);
+
+/// The check that draws the cable.
+const DRAWN: &str = "link-down";
+/// The check that plugs it in.
+const PLUGGED: &str = "link-up";
+
+impl Case {
+    /// Why a case doesn't concern a system.
+    pub fn not_for(&self, plan: &Plan) -> Option<String> {
+        let network = plan.network.nic.is_some();
+        let cpus = plan.board.arch.facts().further_cpus;
+        match self.change {
+            Change::ProvokeNetwork(_) | Change::Link if !network => {
+                Some("it has no network".to_owned())
+            }
+            Change::Weather(_) if plan.network.mode != NetworkMode::Dhcp => {
+                Some("the misbehaving gateway gives addresses by DHCP alone".to_owned())
+            }
+            Change::Cpu(n) if n >= cpus.len() => {
+                Some("its architecture lists no such CPU model".to_owned())
+            }
+            _ => None,
+        }
+    }
+
+    /// The checks of the case's boot.
+    pub fn checks(&self, plan: &Plan) -> Vec<CheckPlan> {
+        let own = plan.checks.iter().cloned();
+        let mut checks: Vec<CheckPlan> = match &self.change {
+            Change::Provoke(topics) | Change::ProvokeNetwork(topics) => {
+                // A network is up once the recipe's checks passed.
+                let provoked = topics.iter().map(|topic| provoke(topic, 60));
+                own.clone().chain(provoked).chain(after(plan)).collect()
+            }
+            Change::Idle(time) => {
+                let wait = ["idle".to_owned(), time.as_secs().to_string()];
+                let idle = command(
+                    "idle",
+                    &[ADVERSARY, &wait[0], &wait[1]],
+                    time.as_secs() * 2,
+                    "survived idle",
+                );
+                own.clone().chain([idle]).chain(after(plan)).collect()
+            }
+            Change::Link => {
+                let wait =
+                    |name: &str| command(name, &[ADVERSARY, "idle", "4"], 20, "survived idle");
+                own.clone()
+                    .chain([wait(DRAWN), wait(PLUGGED)])
+                    .chain(after(plan))
+                    .collect()
+            }
+            Change::Weather(weather) => weathered(&weather(), plan),
+            Change::Memory(..) | Change::Cpu(_) | Change::Date(_) => own.collect(),
+        };
+        if matches!(self.change, Change::Weather(_)) {
+            // What is lost is sent again, and that takes its time.
+            checks
+                .iter_mut()
+                .for_each(|check| check.timeout = check.timeout * 3 + Duration::from_secs(10));
+        }
+        checks
+    }
+
+    /// What is waited for between the checks.
+    pub fn pause(&self, plan: &Plan) -> Option<Pause> {
+        let weather = self.weather()?;
+        let until = if weather.fragments > 0 {
+            Until::Calm(CALM_LIMIT)
+        } else if weather.lease == RENEWED_LEASE {
+            Until::Passed(RENEWED_LEASE / 2 * (RENEWALS + 1))
+        } else {
+            return None;
+        };
+        Some(Pause {
+            before_check: plan.checks.len(),
+            until,
+        })
+    }
+
+    /// Changes the machine.
+    pub fn change(&self, machine: &mut Machine) {
+        match self.change {
+            Change::Memory(numerator, denominator) => {
+                machine.memory = scaled(machine.memory, numerator, denominator);
+            }
+            Change::Cpu(n) => {
+                let models = machine.board.arch.facts().further_cpus;
+                machine.cpu = models.get(n).map(|model| (*model).to_owned());
+            }
+            Change::Date(date) => {
+                machine
+                    .extra
+                    .extend(["-rtc".to_owned(), format!("base={date}")]);
+            }
+            Change::Idle(_) => {
+                machine
+                    .extra
+                    .extend(["-icount".to_owned(), "shift=6,sleep=off".to_owned()]);
+            }
+            _ => {}
+        }
+    }
+
+    /// The gateway's weather, where it isn't QEMU's own gateway.
+    pub fn weather(&self) -> Option<Weather> {
+        match self.change {
+            Change::Weather(weather) => Some(weather()),
+            _ => None,
+        }
+    }
+
+    /// How much longer than usual a boot may be silent.
+    pub fn slowness(&self) -> u32 {
+        if matches!(self.change, Change::Idle(_) | Change::Weather(_)) {
+            6
+        } else {
+            2
+        }
+    }
+
+    /// Whether QEMU is told something while it runs.
+    pub fn needs_monitor(&self) -> bool {
+        matches!(self.change, Change::Link)
+    }
+
+    /// What becomes of the cable when this check starts.
+    pub fn link_at(&self, check: &str) -> Option<bool> {
+        match (&self.change, check) {
+            (Change::Link, DRAWN) => Some(false),
+            (Change::Link, PLUGGED) => Some(true),
+            _ => None,
+        }
+    }
+
+    /// Whether the case itself makes this check fail.
+    pub fn may_fail(&self, check: &str) -> bool {
+        check.starts_with("reset-")
+    }
+
+    /// Why the case didn't do what it is for.
+    pub fn undone(&self, deeds: Option<&Deeds>) -> Option<String> {
+        let (wanted, deeds) = (self.weather()?, deeds?);
+        if deeds.resets < wanted.resets {
+            return Some(format!(
+                "{} of {} connections were reset",
+                deeds.resets, wanted.resets
+            ));
+        }
+        if deeds.naks < wanted.naks {
+            return Some(format!(
+                "{} of {} leases were refused",
+                deeds.naks, wanted.naks
+            ));
+        }
+        if wanted.renewals == Some(0) && deeds.ignored_renewals == 0 {
+            return Some("no renewal was asked for".to_owned());
+        }
+        if wanted.lease == RENEWED_LEASE && deeds.renewals < RENEWALS {
+            return Some(format!("the lease was renewed {} times", deeds.renewals));
+        }
+        if wanted.fragment > 0 && deeds.to_guest.fragmented == 0 {
+            return Some("nothing came to the guest in fragments".to_owned());
+        }
+        let reassembly = &deeds.reassembly;
+        // Some may be lost where RAM is short.
+        let few = reassembly.answered * 10 < reassembly.whole * 9;
+        (wanted.fragments > 0 && (few || reassembly.fragments == 0)).then(|| {
+            format!(
+                "{} of {} pings in fragments were answered",
+                reassembly.answered, reassembly.whole
+            )
+        })
+    }
+}
+
+/// The recipe's checks once more, under other names: is the kernel alive?
+fn after(plan: &Plan) -> impl Iterator<Item = CheckPlan> + '_ {
+    plan.checks.iter().map(|check| CheckPlan {
+        name: format!("{}-after", check.name),
+        ..check.clone()
+    })
+}
+
+/// The checks of a boot behind the misbehaving gateway.
+fn weathered(weather: &Weather, plan: &Plan) -> Vec<CheckPlan> {
+    let lossy = weather.drop > 0;
+    // A lost ping stays lost: that is no failure of the system's.
+    let bears = |check: &&CheckPlan| {
+        !(lossy && matches!(check.kind, CheckKind::Ping { .. } | CheckKind::Echo { .. }))
+    };
+    let mut checks: Vec<CheckPlan> = plan.checks.iter().filter(bears).cloned().collect();
+    if weather.resets > 0
+        && let Some(fetch) = plan
+            .checks
+            .iter()
+            .find(|check| matches!(check.kind, CheckKind::Fetch { .. }))
+    {
+        let at = checks
+            .iter()
+            .position(|check| check.name == fetch.name)
+            .unwrap_or(0);
+        for n in 0..weather.resets {
+            let reset = CheckPlan {
+                name: format!("reset-{n}"),
+                ..fetch.clone()
+            };
+            checks.insert(at, reset);
+        }
+    }
+    if weather.renewals == Some(0) {
+        let wait = (weather.lease * 2).as_secs().to_string();
+        checks.push(command(
+            "lease-runs-out",
+            &[ADVERSARY, "idle", &wait],
+            120,
+            "survived idle",
+        ));
+        checks.extend(after(plan));
+    }
+    if weather.fragments > 0 || weather.lease == RENEWED_LEASE {
+        checks.extend(after(plan));
+    }
+    if weather.flood > 0 {
+        checks.push(command(
+            "flood-ends",
+            &[ADVERSARY, "calm"],
+            300,
+            "survived calm",
+        ));
+        checks.extend(after(plan));
+    }
+    checks
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_case_has_a_name_of_its_own_and_is_documented() {
+        let names: BTreeSet<&str> = ALL.iter().map(|case| case.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        assert!(
+            ALL.iter()
+                .map(|case| case.name)
+                .eq(recipe::adversity::NAMES.iter().copied())
+        );
+        let docs = include_str!("../../../../docs/adversity.md");
+        for name in names {
+            assert!(docs.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+}

@@ -1,0 +1,464 @@
+//! `tuxling trace` and `tuxling prune` from beginning to end: what is built,
+//! traced, pruned and proved, in that order.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use builder::kernel::{self, Kernel};
+use builder::system::{self, BuildOptions, Ingredients, System};
+use builder::userland::tree;
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+use host::id::Id;
+use host::session::{Cached, Session};
+use recipe::Plan;
+use recipe::plan::PruneLevel;
+use record::Record;
+use trial::check;
+use vm::check::agent;
+use vmlinux::prune::{FunctionIndex, Graph, Program};
+
+use super::calls::{self, Entries, GuestProgram, SystemCalls};
+use super::certificate::{self, Bound, Certificate, Evidence, certified};
+use super::policy::{Facts, Kept};
+use super::rebuild;
+use super::repair::{Linked, Repair, Repaired, Trial};
+use super::rules::Pattern;
+use super::subject::{self, Subject};
+use crate::adversity::{self, Bench, Case, CaseRecord};
+use crate::trace::hardship::{self, Hardship};
+use crate::trace::{self, Coverage, Marked, Runner, conditions};
+
+/// So many boots a trace has at most when nobody says otherwise.
+pub const TRACE_RUNS: usize = 24;
+
+/// So many boots in a row a pruned kernel passes when nobody says otherwise.
+pub const BOOTS: usize = 10;
+
+/// The whole system: the kernel before pruning, with a section for each
+/// function.
+#[derive(Debug)]
+pub struct Whole {
+    /// The recipe's plan with the flags that this takes.
+    pub plan: Plan,
+    options: BuildOptions,
+    ingredients: Ingredients,
+    /// The system as it was built.
+    pub system: System,
+    /// Boots its kernels.
+    pub runner: Runner,
+}
+
+impl Whole {
+    /// Builds what is missing.
+    pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Whole> {
+        let plan = subject::sectioned(plan);
+        let output = system::output_folder(&plan, options);
+        let options = BuildOptions {
+            output: Some(output.join("whole")),
+            ..options.clone()
+        };
+        let ingredients = system::prepare(&plan, &options, session)?;
+        subject::refuse_unsupported(&ingredients.config().text)?;
+        let kernel = session.phase("kernel", || {
+            kernel::build(&ingredients.kernel_input(&plan), session)
+        })?;
+        let system = ingredients.finish(&plan, &options, kernel)?;
+        let runner = Runner::new(&plan, &system, session)?;
+        Ok(Whole {
+            options: BuildOptions {
+                output: Some(output),
+                ..options
+            },
+            plan,
+            ingredients,
+            system,
+            runner,
+        })
+    }
+
+    /// Reads its objects.
+    pub fn subject(&self, session: &Session) -> Result<Subject<'_>> {
+        session.phase("objects", || {
+            Subject::open(&self.plan, &self.ingredients, session).map(Cached::fresh)
+        })
+    }
+
+    /// The folder of outputs.
+    pub fn output(&self) -> &Path {
+        self.options.output.as_deref().unwrap_or(Path::new("."))
+    }
+
+    /// What identifies a trace: the kernel and all that makes it run.
+    fn coverage_file(&self, runs: usize, session: &Session) -> Result<PathBuf> {
+        let plan = &self.plan;
+        let key = (
+            &self.system.kernel.build_id,
+            (&plan.checks, &plan.exercises),
+            (&plan.machine, &plan.network, &plan.board),
+            (&self.runner.qemu_version, agent::SOURCE, runs),
+        );
+        let id = identity("coverage/4", &key)?;
+        let folder = session.cache.folder("coverage")?;
+        Ok(folder.join(format!("{}.json", id.short())))
+    }
+
+    /// Its coverage: traced, or kept from an earlier trace of the same.
+    pub fn coverage(&self, subject: &Subject, runs: usize, session: &Session) -> Result<Coverage> {
+        let kept = self.coverage_file(runs, session)?;
+        if let Some(coverage) = read_kept(&kept) {
+            return Ok(coverage);
+        }
+        let dir = self.output().join("trace");
+        let marked = Marked::link(subject, &self.runner, &dir, session)?;
+        let coverage = trace::trace((subject, &marked), &self.runner, runs, &dir, session)?;
+        write_whole(&kept, &json(&coverage)?)?;
+        Ok(coverage)
+    }
+
+    /// What runs under adversity besides: traced, or kept.
+    fn hardship(
+        &self,
+        subject: &Subject,
+        coverage: &Coverage,
+        bench: &Bench<'_>,
+        session: &Session,
+    ) -> Result<Hardship> {
+        let names: Vec<&str> = bench.cases().iter().map(|case| case.name).collect();
+        let key = (
+            coverage,
+            names,
+            bench.flood_and_seed(),
+            agent::ADVERSARY_SOURCE,
+        );
+        let build_id = &self.system.kernel.build_id;
+        let id = identity("hardship/2", &(build_id, key))?;
+        let folder = session.cache.folder("coverage")?;
+        let kept = folder.join(format!("{}.json", id.short()));
+        if let Some(hardship) = read_kept(&kept) {
+            return Ok(hardship);
+        }
+        let dir = self.output().join("trace");
+        let marked = Marked::link(subject, &self.runner, &dir, session)?;
+        let both = (subject, &marked);
+        let hardship = hardship::trace(both, &self.plan, coverage, bench, &dir, session)?;
+        write_whole(&kept, &json(&hardship)?)?;
+        Ok(hardship)
+    }
+
+    /// Which system calls its programs can make, those that check it included.
+    fn system_calls(
+        &self,
+        level: PruneLevel,
+        kernel: (&Program, &Graph),
+        (coverage, hardship): (&Coverage, Option<&Hardship>),
+        session: &Session,
+    ) -> Result<(Entries, SystemCalls)> {
+        let arch = self.plan.board.arch;
+        let programs = self.programs(level, session)?;
+        let mut calls = session.phase("system calls", || {
+            Ok(Cached::fresh(SystemCalls {
+                programs: calls::of_programs(arch, &programs),
+                ..SystemCalls::default()
+            }))
+        })?;
+        let linux = &self.ingredients.linux().tree;
+        let mut entries = Entries::find((arch, linux), kernel, &mut calls)?;
+        let ran = coverage.functions.iter();
+        let ran = ran.map(|f| (f.object.as_str(), f.symbol.as_str()));
+        let adverse = hardship.iter().flat_map(|h| &h.functions);
+        let adverse = adverse.map(|f| (f.object.as_str(), f.symbol.as_str()));
+        entries.compare(&ran.chain(adverse).collect(), kernel.0, &mut calls);
+        let all = calls.programs.values().map(|p| p.sites).sum::<u64>();
+        session.progress.note(&match &calls.all_kept {
+            Some(why) => format!("all system calls are kept: {why}"),
+            None => format!(
+                "{} system calls can be made from {all} places, {} can't",
+                calls.callable.len(),
+                entries.closed.len()
+            ),
+        });
+        Ok((entries, calls))
+    }
+
+    fn programs(&self, level: PruneLevel, session: &Session) -> Result<Vec<GuestProgram>> {
+        let busybox = self.ingredients.busybox();
+        let mut programs = calls::programs(&tree::tree(&self.plan.userland, busybox)?)?;
+        let read = |path: &Path| fs::read(path).map_err(|e| Failure::io("read", path, &e));
+        if let Some(busybox) = busybox {
+            let own = programs.iter_mut().find(|p| p.path == tree::BUSYBOX);
+            if let Some(own) = own {
+                own.unstripped = Some(read(&busybox.unstripped())?);
+            }
+        }
+        let ours = check::build_programs(&self.system, session)?;
+        let adversary = (agent::ADVERSARY, &ours.adversary);
+        let adversary = (level != PruneLevel::Tight).then_some(adversary);
+        for (path, file) in std::iter::once((agent::INIT, &ours.agent)).chain(adversary) {
+            programs.push(GuestProgram {
+                path: path.to_owned(),
+                bytes: read(file)?,
+                unstripped: None,
+            });
+        }
+        Ok(programs)
+    }
+}
+
+fn read_kept<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
+    let json = fs::read(path).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+/// How pruning is asked for.
+#[derive(Clone, Debug)]
+pub struct PruneOptions {
+    /// The level.
+    pub level: PruneLevel,
+    /// How many boots in a row have to pass.
+    pub boots: usize,
+    /// How many boots the trace has at most.
+    pub runs: usize,
+    /// What the levels that promise more than the checks have to survive.
+    pub adversity: adversity::Options,
+    /// Names of functions that ran elsewhere.
+    pub outside: BTreeSet<String>,
+    /// Whether functions stay or go as a whole, at `tight` too.
+    pub whole_functions: bool,
+    /// Patterns of functions that stay.
+    pub keep: Vec<String>,
+    /// Patterns of functions that go, whatever says that they stay.
+    pub drop: Vec<String>,
+}
+
+/// A pruned system.
+#[derive(Debug)]
+pub struct PrunedSystem {
+    /// Its record.
+    pub record: Record,
+    /// The record of the system before.
+    pub before: Record,
+    /// The evidence.
+    pub certificate: Certificate,
+    /// What was built.
+    pub system: System,
+}
+
+/// Prunes until it holds, and writes the certificate.
+pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result<PrunedSystem> {
+    let subject = whole.subject(session)?;
+    let coverage = whole.coverage(&subject, options.runs, session)?;
+    let adversity = adversity_of(options);
+    let bench = Bench::new(&whole.plan, &whole.system, &adversity, session)?;
+    let concerned = |case: &&Case| adversity::not_concerned(case, &whole.plan).is_none();
+    let bench = bench.cases().iter().any(concerned).then_some(bench);
+    let hardship = match &bench {
+        Some(bench) => Some(whole.hardship(&subject, &coverage, bench, session)?),
+        None => None,
+    };
+    let mut graph = subject.program.graph();
+    let (entries, calls) = whole.system_calls(
+        options.level,
+        (&subject.program, &graph),
+        (&coverage, hardship.as_ref()),
+        session,
+    )?;
+    if let Some(not_there) = entries.not_there {
+        graph = graph.redirected(&entries.closed, not_there);
+    }
+    let patterns = |texts: &[String]| texts.iter().map(|t| Pattern::new(t)).collect::<Vec<_>>();
+    let (keep, drop) = (patterns(&options.keep), patterns(&options.drop));
+    let mut kept = Kept::of(
+        options.level,
+        &Facts {
+            program: &subject.program,
+            graph: &graph,
+            entries: &entries,
+            coverage: &coverage,
+            hardship: hardship.as_ref(),
+            outside: &options.outside,
+            whole_functions: options.whole_functions,
+            keep: &keep,
+            drop: &drop,
+        },
+    );
+    let dir = whole.output().join("prune");
+    let trials = trials(&coverage, hardship.as_ref(), options.boots);
+    let repair = Repair {
+        subject: &subject,
+        graph: &graph,
+        runner: &whole.runner,
+        level: options.level,
+        trials: &trials,
+        bench: bench.as_ref(),
+        dir: &dir,
+    };
+    let repaired = session.phase("repair", || {
+        repair.run(&mut kept, session).map(Cached::fresh)
+    })?;
+    let (system, record) = record_of(whole, &kept, options.level, &dir, &repaired, session)?;
+    let certificate = Certificate::new(Evidence {
+        names: (&whole.plan.name, &whole.plan.board.name),
+        level: options.level,
+        bound: bound(whole, &system)?,
+        program: &subject.program,
+        kept: &kept,
+        pruned: &repaired.pruned,
+        calls,
+        attempts: repaired.attempts,
+        cases: all_cases(hardship, repaired.cases),
+        missing: coverage.missing,
+    });
+    let path = certificate_path(&whole.plan, &system.output);
+    write_whole(&path, &json(&certificate)?)?;
+    record::keep(&record, &system.output)?;
+    record::remember(&record, &session.cache)?;
+    Ok(PrunedSystem {
+        record,
+        before: trial::built_record(&whole.plan, &whole.system, session),
+        certificate,
+        system,
+    })
+}
+
+/// What of adversity a level has to survive: what was asked for, and at `tight`
+/// what needs no mistake of anybody's.
+fn adversity_of(options: &PruneOptions) -> adversity::Options {
+    let mut adversity = options.adversity.clone();
+    if options.level == PruneLevel::Tight {
+        let always = adversity::ALL.iter().filter(|case| case.at_every_level);
+        adversity.only = always.map(|case| case.name.to_owned()).collect();
+    }
+    adversity
+}
+
+/// What a pruned kernel must pass: ordinary boots, and the cases of adversity
+/// that the whole kernel survives.
+fn trials(coverage: &Coverage, hardship: Option<&Hardship>, boots: usize) -> Vec<Trial> {
+    let ordinary = conditions::schedule(&coverage.passed(), boots.max(1));
+    let survived = hardship.map(Hardship::survived).unwrap_or_default();
+    let adverse = adversity::ALL
+        .iter()
+        .filter(|case| survived.contains(case.name));
+    ordinary
+        .into_iter()
+        .map(Trial::Ordinary)
+        .chain(adverse.map(Trial::Adverse))
+        .collect()
+}
+
+/// How the pruned kernel took the cases, and why others were left out.
+fn all_cases(hardship: Option<Hardship>, survived: Vec<CaseRecord>) -> Vec<CaseRecord> {
+    let all = hardship.map(|h| h.cases).unwrap_or_default();
+    let by_pruned = |case: CaseRecord| {
+        let same = survived.iter().find(|s| s.name == case.name);
+        match (same, case.survived) {
+            (Some(same), _) => same.clone(),
+            (None, Some(_)) => CaseRecord {
+                survived: None,
+                detail: format!("the whole kernel doesn't survive it: {}", case.detail),
+                ..case
+            },
+            (None, None) => case,
+        }
+    };
+    all.into_iter().map(by_pruned).collect()
+}
+
+/// Where the certificate of a pruned system stands.
+pub fn certificate_path(plan: &Plan, output: &Path) -> PathBuf {
+    output.join(format!("{}.cert.json", plan.name))
+}
+
+/// Makes the kernel of a certificate again and compares the bytes.
+pub fn verify(whole: &Whole, certificate: &Certificate, session: &Session) -> Result<()> {
+    let bound = &certificate.bound;
+    let system = &whole.system;
+    certified(
+        certificate,
+        &system.kernel.build_id,
+        &system.inputs.toolchain,
+    )?;
+    let differs = |what: &str| Failure::new(Kind::Build, what.to_owned());
+    let level = certificate
+        .level()
+        .ok_or_else(|| differs("the certificate names a level that is not known"))?;
+    let subject = whole.subject(session)?;
+    let kept = certificate.kept_in(&subject.program).map_err(|lacking| {
+        differs("functions of the certificate are not in this kernel").detail(lacking.join("\n"))
+    })?;
+    let dir = whole.output().join("verify");
+    let kernel = dir.join("kernel");
+    session.phase("link", || {
+        Linked::new(&subject, (level, &kept), &whole.runner, &kernel, session).map(Cached::fresh)
+    })?;
+    rebuild::same_bytes(&kernel, &bound.kernel)
+}
+
+/// Puts the pruned kernel where a kernel stands, and measures the system.
+fn record_of(
+    whole: &Whole,
+    kept: &Kept,
+    level: PruneLevel,
+    dir: &Path,
+    repaired: &Repaired,
+    session: &Session,
+) -> Result<(System, Record)> {
+    let roots: Vec<u32> = kept.roots.keys().map(|f| f.0).collect();
+    let indices = |set: &BTreeSet<FunctionIndex>| set.iter().map(|f| f.0).collect::<Vec<_>>();
+    let build_id = identity(
+        "pruned/3",
+        &(
+            (&whole.system.kernel.build_id, certificate::gaps_text(kept)),
+            certificate::word(level),
+            roots,
+            indices(&kept.dropped),
+            indices(&kept.closed),
+        ),
+    )?;
+    let kernel = Kernel {
+        build_id,
+        dir: dir.join("kernel"),
+    };
+    let options = BuildOptions {
+        output: Some(whole.output().join("pruned")),
+        ..whole.options.clone()
+    };
+    let system = whole.ingredients.finish(&whole.plan, &options, kernel)?;
+    let mut record = trial::built_record(&whole.plan, &system, session);
+    if let Some(last) = &repaired.last {
+        check::fill(&mut record, last);
+    }
+    record.qemu_version = Some(whole.runner.qemu_version.clone());
+    Ok((system, record))
+}
+
+fn bound(whole: &Whole, system: &System) -> Result<Bound> {
+    let plan = &whole.plan;
+    let of_file = |name: &str| {
+        let path = system.output.join(name);
+        Id::of_file(&path).map_err(|e| Failure::io("read", &path, &e))
+    };
+    let separate = plan.ramdisk.placement == recipe::plan::Placement::Separate;
+    Ok(Bound {
+        build_id: whole.system.kernel.build_id.clone(),
+        kernel: of_file("kernel")?,
+        ramdisk: separate.then(|| of_file("ramdisk")).transpose()?,
+        checks: identity("checks/1", &(&plan.checks, &plan.exercises))?,
+        qemu_version: whole.runner.qemu_version.clone(),
+        toolchain: system.inputs.toolchain.clone(),
+        cpu_models: Vec::new(),
+        memory_kib: vec![plan.machine.memory.as_kib()],
+        tuxling: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+fn identity<T: serde::Serialize>(tag: &str, value: &T) -> Result<Id> {
+    Id::of(tag, value).map_err(|e| Failure::new(Kind::Build, e.to_string()))
+}
+
+fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec_pretty(value)
+        .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))
+}

@@ -1,0 +1,16 @@
+//! A kernel without what didn't run: what of it runs ([`trace`]), what it must
+//! survive besides ([`adversity`]), what stays and why, and the link that is
+//! booted until it holds; with the certificate from which it can be made again.
+
+#![warn(unreachable_pub)]
+
+pub mod adversity;
+mod calls;
+pub mod certificate;
+pub mod job;
+pub mod policy;
+pub mod rebuild;
+pub mod repair;
+pub mod rules;
+pub mod subject;
+pub mod trace;

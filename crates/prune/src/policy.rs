@@ -1,0 +1,326 @@
+//! Which functions stay at which level, and why.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use recipe::plan::PruneLevel;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Missed, Parts, Program, Verdict, Wish};
+
+use super::calls::Entries;
+use super::rules::{self, Pattern, Rule};
+use crate::trace::Coverage;
+use crate::trace::hardship::{Hardship, NeededBy};
+
+/// Why a function is a root of what stays.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// It ran in a trace.
+    Ran,
+    /// It ran in no ordinary boot, but in this case of adversity.
+    Survives(String),
+    /// A list of functions from outside names it.
+    RanElsewhere,
+    /// A rule of the level, by its name.
+    Rule(String),
+    /// It is called by name from something that a rule keeps, or a callback that
+    /// is handed over there.
+    Called(String),
+    /// A pattern of the user's.
+    Asked,
+    /// This attempt ran into its trap.
+    Trapped(u32),
+}
+
+impl Reason {
+    /// What kind of reason it is, for sums.
+    pub fn words(&self) -> String {
+        match self {
+            Reason::Ran => "it ran".to_owned(),
+            Reason::Survives(case) => format!("case {case}"),
+            Reason::RanElsewhere => "it ran elsewhere".to_owned(),
+            Reason::Rule(rule) | Reason::Called(rule) => format!("rule {rule}"),
+            Reason::Asked => "it was asked for".to_owned(),
+            Reason::Trapped(_) => "a boot missed it".to_owned(),
+        }
+    }
+}
+
+/// What a level decides from.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The kernel.
+    pub program: &'a Program,
+    /// Who calls whom.
+    pub graph: &'a Graph,
+    /// Which functions system calls come in by.
+    pub entries: &'a Entries,
+    /// What ran.
+    pub coverage: &'a Coverage,
+    /// What ran under adversity, at the levels that have to survive it.
+    pub hardship: Option<&'a Hardship>,
+    /// Names of functions that ran elsewhere.
+    pub outside: &'a BTreeSet<String>,
+    /// Whether functions stay or go as a whole at every level.
+    pub whole_functions: bool,
+    /// The user's patterns of what stays.
+    pub keep: &'a [Pattern],
+    /// The user's patterns of what goes, whatever else says that it stays.
+    pub drop: &'a [Pattern],
+}
+
+/// What stays, and why: the first reason that was found.
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// The roots.
+    pub roots: BTreeMap<FunctionIndex, Reason>,
+    /// What the user's patterns take away.
+    pub dropped: BTreeSet<FunctionIndex>,
+    /// Entries of system calls that nobody can make.
+    pub closed: BTreeSet<FunctionIndex>,
+    /// What answers in their place.
+    pub not_there: Option<FunctionIndex>,
+    /// Parts that go of functions that stay.
+    pub gaps: Parts,
+}
+
+impl Kept {
+    /// What a level keeps before anything was tried.
+    pub fn of(level: PruneLevel, facts: &Facts<'_>) -> Kept {
+        let mut kept = Kept::default();
+        let mut by_id: BTreeMap<(&str, &str, u32), FunctionIndex> = BTreeMap::new();
+        for (index, function) in facts.program.functions().iter().enumerate() {
+            let FunctionId {
+                object,
+                symbol,
+                ordinal,
+            } = &function.id;
+            by_id.insert((object, symbol, *ordinal), FunctionIndex(index as u32));
+        }
+        let mut ran = Parts::new();
+        let boots = facts.coverage.passed_boots();
+        for covered in &facts.coverage.functions {
+            let (object, symbol) = (covered.object.as_str(), covered.symbol.as_str());
+            if let Some(index) = by_id.get(&(object, symbol, covered.ordinal)) {
+                kept.add(*index, Reason::Ran);
+                // Where boots differ, the next one may as well.
+                if covered.alike == boots {
+                    ran.insert(*index, covered.ran.to_vec());
+                }
+            }
+        }
+        let index_of = |needed: &NeededBy| {
+            let (object, symbol) = (needed.object.as_str(), needed.symbol.as_str());
+            by_id.get(&(object, symbol, needed.ordinal)).copied()
+        };
+        for needed in facts.hardship.iter().flat_map(|h| &h.functions) {
+            if let Some(index) = index_of(needed) {
+                kept.add(index, Reason::Survives(needed.case.clone()));
+            }
+        }
+        for index in facts
+            .hardship
+            .iter()
+            .flat_map(|h| &h.more)
+            .filter_map(index_of)
+        {
+            ran.remove(&index);
+        }
+        kept.add_named(facts);
+        if level == PruneLevel::Tight && !facts.whole_functions {
+            kept.add_gaps(ran, facts);
+        }
+        kept.close(facts.entries);
+        if level == PruneLevel::Tight {
+            kept.add_timing(facts);
+        }
+        if level != PruneLevel::Tight {
+            let callable = facts.entries.callable.iter().copied().collect();
+            kept.add_rule(rules::SYSTEM_CALLS, callable, facts);
+            for rule in rules::RULES {
+                let named = kept.named_by(rule, facts);
+                kept.add_rule(rule.name, named, facts);
+            }
+        }
+        kept
+    }
+
+    /// Nobody makes these calls; but what is known to be needed all the same
+    /// stays.
+    fn close(&mut self, entries: &Entries) {
+        let Some(not_there) = entries.not_there else {
+            return;
+        };
+        let needed = |f: &&FunctionIndex| !self.roots.contains_key(f);
+        self.closed = entries.closed.iter().filter(needed).copied().collect();
+        if self.closed.is_empty() {
+            return;
+        }
+        self.not_there = Some(not_there);
+        self.add(not_there, Reason::Rule(rules::SYSTEM_CALLS.to_owned()));
+    }
+
+    fn add(&mut self, index: FunctionIndex, reason: Reason) {
+        self.roots.entry(index).or_insert(reason);
+    }
+
+    /// What lists and patterns name.
+    fn add_named(&mut self, facts: &Facts<'_>) {
+        for (index, function) in facts.program.functions().iter().enumerate() {
+            let index = FunctionIndex(index as u32);
+            let names = || std::iter::once(&function.id.symbol).chain(&function.aliases);
+            if names().any(|name| facts.outside.contains(name)) {
+                self.add(index, Reason::RanElsewhere);
+            }
+            let fits = |patterns: &[Pattern]| {
+                let object = &function.id.object;
+                patterns
+                    .iter()
+                    .any(|p| names().any(|name| p.fits(object, name)))
+            };
+            if fits(facts.keep) {
+                self.add(index, Reason::Asked);
+            }
+            if fits(facts.drop) {
+                self.dropped.insert(index);
+            }
+        }
+    }
+
+    /// What never ran of functions that did. A function that somebody names, that
+    /// ran elsewhere, or whose parts timing chooses from, stays whole.
+    fn add_gaps(&mut self, mut ran: Parts, facts: &Facts<'_>) {
+        ran.retain(|index, _| {
+            let Some(function) = facts.program.functions().get(index.0 as usize) else {
+                return false;
+            };
+            let names = || std::iter::once(&function.id.symbol).chain(&function.aliases);
+            let object = &function.id.object;
+            let timing = rules::TIMING.fits(object, &function.id.symbol);
+            !timing
+                && !names().any(|name| {
+                    facts.outside.contains(name) || facts.keep.iter().any(|p| p.fits(object, name))
+                })
+        });
+        self.gaps = facts.program.gaps(&ran);
+    }
+
+    /// What the functions that ran call by name, or hand over, among those that
+    /// timing chooses from.
+    fn add_timing(&mut self, facts: &Facts<'_>) {
+        let rule = &rules::TIMING;
+        let fits = |index: &FunctionIndex| {
+            let function = facts.program.functions().get(index.0 as usize);
+            function.is_some_and(|f| rule.fits(&f.id.object, &f.id.symbol))
+        };
+        let ran: Vec<FunctionIndex> = self.roots.keys().copied().filter(fits).collect();
+        for function in ran {
+            let called = facts.graph.direct_callees(function).iter();
+            let named = called.chain(facts.graph.handed_over(function));
+            let near: Vec<FunctionIndex> = named.copied().filter(fits).collect();
+            for index in near {
+                if !self.closed.contains(&index) {
+                    self.add(index, Reason::Called(rule.name.to_owned()));
+                }
+            }
+        }
+    }
+
+    /// What a rule names.
+    fn named_by(&self, rule: &Rule, facts: &Facts<'_>) -> BTreeSet<FunctionIndex> {
+        let functions = facts.program.functions().iter().enumerate();
+        let named = functions.filter(|(_, f)| rule.fits(&f.id.object, &f.id.symbol));
+        let named = named.map(|(index, _)| FunctionIndex(index as u32));
+        named.filter(|f| !self.closed.contains(f)).collect()
+    }
+
+    /// Keeps what a rule names, with all that is called from there by name, and
+    /// the callbacks that are handed over there.
+    fn add_rule(&mut self, rule: &str, named: BTreeSet<FunctionIndex>, facts: &Facts<'_>) {
+        let called = facts.graph.named_closure(named.iter().copied());
+        for index in named {
+            self.add(index, Reason::Rule(rule.to_owned()));
+        }
+        for index in called {
+            self.add(index, Reason::Called(rule.to_owned()));
+        }
+    }
+
+    /// Adds what a boot has missed, and what that calls by name: at `tight`
+    /// only in the same object, where the rest of a slow path stands; at the
+    /// levels that promise more than what ran, wherever it is. A function of
+    /// which a part was missed stays whole from then on. Gives what is new.
+    pub fn mend(
+        &mut self,
+        level: PruneLevel,
+        missed: Missed,
+        attempt: u32,
+        kernel: (&Program, &Graph),
+    ) -> Vec<FunctionIndex> {
+        let Missed { function, part, .. } = missed;
+        let near = match part {
+            // The path goes on in what it calls.
+            Some((from, to)) => {
+                let called = kernel.0.called_from(function, &(from..to));
+                called.into_iter().collect()
+            }
+            None => near_callees(level, function, kernel),
+        };
+        if self.gaps.remove(&function).is_some() {
+            self.roots.remove(&function);
+        }
+        let mut wanted: Vec<FunctionIndex> = std::iter::once(function).chain(near).collect();
+        wanted.retain(|index| !self.roots.contains_key(index));
+        for index in &wanted {
+            self.add(*index, Reason::Trapped(attempt));
+        }
+        wanted
+    }
+
+    /// The wish that keeps this.
+    pub fn wish(&self, level: PruneLevel, program: &Program, command_line: &str) -> Wish {
+        let other = match level {
+            PruneLevel::Safe => Verdict::Allow,
+            PruneLevel::Balanced | PruneLevel::Tight => Verdict::Trap,
+        };
+        let verdict = |index| match self.roots.contains_key(&index) {
+            _ if self.dropped.contains(&index) => Verdict::Trap,
+            _ if self.closed.contains(&index) => Verdict::Trap,
+            true => Verdict::Keep,
+            false => other,
+        };
+        let all = (0..program.functions().len() as u32).map(FunctionIndex);
+        let closed = self
+            .closed
+            .iter()
+            .filter_map(|f| Some((*f, self.not_there?)));
+        Wish {
+            verdicts: all.map(verdict).collect(),
+            redirects: closed.collect(),
+            gaps: self.gaps.clone(),
+            // A call that misses its function says so by its own place.
+            marks: true,
+            direct: true,
+            command_line: (level != PruneLevel::Safe).then(|| command_line.to_owned()),
+            ..Wish::default()
+        }
+    }
+}
+
+/// What a function calls by name: at `tight` what stands in the same object,
+/// the rest of a slow path.
+fn near_callees(
+    level: PruneLevel,
+    function: FunctionIndex,
+    (program, graph): (&Program, &Graph),
+) -> Vec<FunctionIndex> {
+    let object = |index: &FunctionIndex| {
+        let function = program.functions().get(index.0 as usize);
+        function.map(|f| f.id.object.as_str())
+    };
+    let callees = graph.direct_callees(function).iter().copied();
+    let near =
+        |callee: &FunctionIndex| level != PruneLevel::Tight || object(callee) == object(&function);
+    callees.filter(near).collect()
+}

@@ -1,0 +1,330 @@
+//! What `balanced` keeps although it never ran, with the reason. Each rule names
+//! functions; what they call by name stays with them. docs/prune.md has the
+//! same table for people.
+
+/// A rule.
+#[derive(Clone, Copy, Debug)]
+pub struct Rule {
+    /// Its name, as certificates have it.
+    pub name: &'static str,
+    /// Why such a system needs it.
+    pub reason: &'static str,
+    /// The functions: names, or `OBJECT:NAME`, with `*` for any letters.
+    pub functions: &'static [&'static str],
+}
+
+/// A pattern of functions' names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    object: Option<String>,
+    name: String,
+}
+
+/// What the system calls that the user land can make need: not a list of
+/// names, but read from its programs.
+pub const SYSTEM_CALLS: &str = "system calls";
+
+/// Functions of which at `tight`, too, no parts go, and whatever of them those
+/// that ran call by name or hand over stays: which of them run is decided by
+/// timing, and the next boot may be the first to come to one.
+pub static TIMING: Rule = Rule {
+    name: "timing",
+    reason: "tasks wait for each other, timers come late, packets together or apart, \
+             keys one by one or at once, pages are there or still to be read, \
+             Ctrl-C ends a program wherever it is, \
+             stacks lie where chance puts them",
+    functions: &[
+        "kernel/sched/*:*",
+        "kernel/time/*:*",
+        "kernel/locking/*:*",
+        "kernel/rcu/*:*",
+        "kernel/workqueue.o:*",
+        "kernel/softirq.o:*",
+        "lib/rbtree.o:*",
+        "lib/timerqueue.o:*",
+        "mm/mremap.o:*",
+        "mm/vmalloc.o:*",
+        "net/core/sock.o:*",
+        "net/core/stream.o:*",
+        "net/ipv4/tcp*:*",
+        "net/core/skbuff.o:*",
+        "drivers/tty/*:*",
+        "mm/filemap.o:*",
+        "mm/memory.o:*",
+        "mm/gup.o:*",
+        "kernel/signal.o:*",
+        "kernel/exit.o:*",
+        "kernel/fork.o:*",
+        "fs/exec.o:*",
+        "fs/binfmt_*:*",
+        "fs/pipe.o:*",
+        "fs/select.o:*",
+        "net/ipv4/route.o:*",
+    ],
+};
+
+/// The rules.
+pub static RULES: &[Rule] = &[
+    Rule {
+        name: "signals",
+        reason: "any process may be killed, stopped or told, by anyone, at any time",
+        functions: &[
+            "do_send_sig_info",
+            "get_signal",
+            "arch_do_signal_or_restart",
+            "do_work_pending",
+            "send_sig*",
+            "force_sig*",
+            "do_group_exit",
+            "do_notify_parent*",
+            "do_signal_stop",
+        ],
+    },
+    Rule {
+        name: "faults",
+        reason: "programs touch what isn't there, grow their stacks, divide by zero",
+        functions: &[
+            "exc_*",
+            "do_page_fault",
+            "do_DataAbort",
+            "do_PrefetchAbort",
+            "do_undefinstr",
+            "handle_mm_fault",
+            "expand_stack*",
+            "bad_area*",
+            "fixup_exception",
+        ],
+    },
+    Rule {
+        name: "memory",
+        reason: "memory runs short: pages are reclaimed, a process is ended, the system goes on",
+        functions: &[
+            "out_of_memory",
+            "__alloc_pages_slowpath*",
+            "try_to_free_pages",
+            "shrink_*",
+            "kswapd*",
+            "oom_*",
+            "__oom_*",
+            "pagefault_out_of_memory",
+        ],
+    },
+    Rule {
+        name: "interrupts",
+        reason: "an interrupt comes whose device nobody asked, or comes late",
+        functions: &[
+            "handle_*_irq",
+            "note_interrupt",
+            "__report_bad_irq",
+            "common_interrupt",
+            "asm_exc_*",
+            "do_IRQ",
+            "irq_*",
+            "tasklet_*",
+        ],
+    },
+    Rule {
+        name: "time",
+        reason: "clocks drift, stand still and are set; timers fire early and late",
+        functions: &[
+            "clocksource_*",
+            "__clocksource_*",
+            "tsc_*",
+            "timekeeping_*",
+            "hrtimer_*",
+            "tick_*",
+            "run_timer_softirq",
+            "ntp_*",
+            "second_overflow",
+        ],
+    },
+    Rule {
+        name: "scheduling",
+        reason: "more tasks than in any check; each may wait for any other",
+        functions: &[
+            "schedule*",
+            "try_to_wake_up",
+            "kernel/sched/*:*",
+            "kernel/locking/*:*",
+            "kernel/workqueue.o:*",
+            "kthread_*",
+        ],
+    },
+    Rule {
+        name: "network",
+        reason: "whoever is on the wire sends whatever they like",
+        functions: &[
+            "__netif_receive_skb*",
+            "ip_rcv*",
+            "ip_local_deliver*",
+            "ip_defrag",
+            "net/ipv4/*frag*:*",
+            "net/ipv6/reassembly.o:*",
+            "lib/rhashtable.o:*",
+            "icmp_rcv",
+            "icmp_send",
+            "__icmp_send",
+            "tcp_v4_*",
+            "tcp_rcv_*",
+            "tcp_*timer*",
+            "tcp_reset",
+            "udp_*",
+            "arp_*",
+            "neigh_*",
+            "net/ipv4/tcp*:*",
+            "net/core/gro.o:*",
+            "*_gro_receive*",
+            "*_gro_complete*",
+            "net/ipv4/*:*_rcv",
+            "net/ipv4/*:*_err",
+            "net/ipv4/route.o:ip*",
+            "dst_discard*",
+            "inet_csk_*",
+            "net/*:pskb_may_pull*",
+            "noop_*queue",
+            "packet_rcv*",
+            "tpacket_rcv",
+        ],
+    },
+    Rule {
+        name: "links",
+        reason: "cables are pulled and put back, cards report errors",
+        functions: &[
+            "dev_watchdog",
+            "linkwatch_*",
+            "netif_carrier_*",
+            "e1000_*",
+            "smc_*",
+        ],
+    },
+    Rule {
+        name: "restart",
+        reason: "the system must be able to end",
+        functions: &[
+            "kernel_restart",
+            "kernel_power_off",
+            "kernel_halt",
+            "machine_*",
+            "panic",
+            "vpanic",
+            "emergency_restart",
+            "ctrl_alt_del",
+        ],
+    },
+    Rule {
+        name: "files",
+        reason: "what is behind the ordinary calls of any program, with their errors",
+        functions: &[
+            "fs/ramfs/*:*",
+            "fs/pipe.o:*",
+            "fs/proc/*:*",
+            "fs/open.o:*",
+            "fs/read_write.o:*",
+            "fs/readdir.o:*",
+            "fs/namei.o:*",
+            "fs/libfs.o:*",
+            "drivers/char/mem.o:*",
+        ],
+    },
+    Rule {
+        name: "console",
+        reason: "somebody types, and the line has errors",
+        functions: &[
+            "n_tty_*",
+            "tty_*",
+            "serial8250_*",
+            "pl011_*",
+            "uart_*",
+            "drivers/tty/*:*",
+        ],
+    },
+    Rule {
+        name: "oops",
+        reason: "a bug of the kernel's own is told and ends the process or the machine",
+        functions: &["die", "oops_*", "__warn*", "report_bug", "show_regs*"],
+    },
+];
+
+impl Rule {
+    /// Whether it names a function.
+    pub fn fits(&self, object: &str, symbol: &str) -> bool {
+        self.functions
+            .iter()
+            .any(|text| Pattern::new(text).fits(object, symbol))
+    }
+}
+
+impl Pattern {
+    /// From `NAME` or `OBJECT:NAME`.
+    pub fn new(text: &str) -> Pattern {
+        match text.split_once(':') {
+            Some((object, name)) => Pattern {
+                object: Some(object.to_owned()),
+                name: name.to_owned(),
+            },
+            None => Pattern {
+                object: None,
+                name: text.to_owned(),
+            },
+        }
+    }
+
+    /// Whether it names this function.
+    pub fn fits(&self, object: &str, name: &str) -> bool {
+        matches(&self.name, name) && self.object.as_ref().is_none_or(|o| matches(o, object))
+    }
+}
+
+/// Whether a text is what a pattern says; `*` stands for any letters.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(mut text) = text.strip_prefix(first) else {
+        return false;
+    };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        match text.find(part) {
+            Some(at) => text = &text[at + part.len()..],
+            None => return false,
+        }
+    }
+    text.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_letters() {
+        for (pattern, text, fits) in [
+            ("a*c", "abc", true),
+            ("a*c", "ac", true),
+            ("a*c", "acd", false),
+            ("*sig*", "sys_sigaction", true),
+            ("ab*b", "ab", false),
+            ("*", "", true),
+            ("abc", "abcd", false),
+        ] {
+            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_may_name_the_object() {
+        let pattern = Pattern::new("fs/proc/*:*_show");
+        assert!(pattern.fits("fs/proc/stat.o", "stat_show"));
+        assert!(!pattern.fits("mm/slab.o", "stat_show"));
+    }
+
+    #[test]
+    fn every_rule_has_a_name_of_its_own_and_a_reason() {
+        for (at, rule) in RULES.iter().enumerate() {
+            assert!(!rule.reason.is_empty() && !rule.functions.is_empty());
+            assert!(RULES[..at].iter().all(|other| other.name != rule.name));
+        }
+    }
+}

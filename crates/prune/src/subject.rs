@@ -1,0 +1,158 @@
+//! The kernel that is pruned: compiled with a section for each function, read
+//! into the engine, and linked again and again.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use builder::kernel::build::{DATA_SECTIONS, FUNCTION_SECTIONS};
+use builder::kernel::relink::{Bench, LinkedObject};
+use builder::system::Ingredients;
+use host::error::{Failure, Kind, Result};
+use host::session::Session;
+use recipe::Plan;
+use vmlinux::prune::{EntrySizes, Input, PROBE, Program, Pruned, Role, Wish, unsupported, verify};
+
+/// A kernel that can be pruned.
+#[derive(Debug)]
+pub struct Subject<'a> {
+    bench: Bench<'a>,
+    /// Its objects, resolved.
+    pub program: Program,
+}
+
+/// The plan of the kernel that is pruned: each function and each variable has a
+/// section of its own.
+pub fn sectioned(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    // What it was pruned to before says nothing of what is compiled.
+    plan.prune.certificate = None;
+    for flag in [FUNCTION_SECTIONS, DATA_SECTIONS] {
+        if !plan.kernel.cflags.iter().any(|f| f == flag) {
+            plan.kernel.cflags.push(flag.to_owned());
+        }
+    }
+    plan
+}
+
+impl<'a> Subject<'a> {
+    /// Compiles the kernel of a [`sectioned`] plan and reads its objects.
+    pub fn open(
+        plan: &'a Plan,
+        ingredients: &'a Ingredients,
+        session: &Session,
+    ) -> Result<Subject<'a>> {
+        let bench = Bench::open(ingredients.kernel_input(plan), session)?;
+        let mut objects = bench.objects()?;
+        objects.push(handler(plan, &bench, session)?);
+        let sizes = entry_sizes(&bench, session)?;
+        let inputs: Vec<Input> = objects.iter().map(input).collect();
+        let program = Program::load(&inputs, &bench.script()?, &sizes).map_err(not_pruned)?;
+        Ok(Subject { bench, program })
+    }
+
+    /// Prunes, links, and fills `dir` with what a kernel's folder holds. The
+    /// objects are read again and verified before they are linked.
+    pub fn link(&self, wish: &Wish, dir: &Path, session: &Session) -> Result<Relinked> {
+        let started = Instant::now();
+        let pruned = self.program.prune(wish).map_err(not_pruned)?;
+        verify::check(&self.program, &pruned).map_err(|e| {
+            Failure::new(
+                Kind::Build,
+                format!("the pruned objects are wrong, which is a bug of tuxling's: {e}"),
+            )
+        })?;
+        let rewrite = started.elapsed();
+        std::fs::create_dir_all(dir).map_err(|e| Failure::io("make the folder", dir, &e))?;
+        self.bench.link(&pruned.archive(), dir, session)?;
+        Ok(Relinked { pruned, rewrite })
+    }
+}
+
+/// A kernel that was linked again.
+#[derive(Debug)]
+pub struct Relinked {
+    /// What the engine says of it.
+    pub pruned: Pruned,
+    /// How long taking apart, rewriting and verifying took.
+    pub rewrite: Duration,
+}
+
+/// Refuses a configuration that can't be pruned, before anything is compiled.
+pub fn refuse_unsupported(config: &str) -> Result<()> {
+    let values = kconfig::dotconfig::ConfigValues::parse(config);
+    let refused = unsupported(|option| values.stated(option));
+    let Some(first) = refused.first() else {
+        return Ok(());
+    };
+    let lines = refused.iter().map(|u| format!("{}: {}", u.option, u.why));
+    Err(Failure::new(
+        Kind::Config,
+        format!("a kernel with {} can't be pruned yet", first.option),
+    )
+    .detail(lines.collect::<Vec<_>>().join("\n"))
+    .help(format!(
+        "turn it off in the recipe: options = \"{}=n\" under [kernel]",
+        first.option
+    )))
+}
+
+fn input(object: &LinkedObject) -> Input<'_> {
+    Input {
+        name: &object.name,
+        bytes: &object.bytes,
+        role: match object.library {
+            true => Role::Library,
+            false => Role::Always,
+        },
+    }
+}
+
+fn not_pruned(error: vmlinux::prune::PruneError) -> Failure {
+    Failure::new(
+        Kind::Build,
+        format!("this kernel can't be pruned: {error}"),
+    )
+    .help("a configuration without the option that makes this section can be pruned; see docs/prune.md")
+}
+
+/// What every trap ends in.
+fn handler(plan: &Plan, bench: &Bench, session: &Session) -> Result<LinkedObject> {
+    let facts = plan.board.arch.facts();
+    let source = facts.trap_handler.ok_or_else(|| {
+        Failure::new(
+            Kind::Usage,
+            format!("kernels for {} can't be pruned yet", facts.name),
+        )
+    })?;
+    Ok(LinkedObject {
+        name: "tuxling/trap.o".to_owned(),
+        bytes: bench.compile("trap.S", source, session)?,
+        library: false,
+    })
+}
+
+/// Asks the tree itself, by a file that is compiled with its headers.
+fn entry_sizes(bench: &Bench, session: &Session) -> Result<EntrySizes> {
+    let object = bench.compile("sizes.c", PROBE, session)?;
+    EntrySizes::of_probe(&object).map_err(|e| Failure::new(Kind::Build, e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cant_be_pruned_is_refused_by_its_name_with_the_mend() {
+        let failure = refuse_unsupported("CONFIG_SMP=y\nCONFIG_KALLSYMS=y\n")
+            .expect_err("both are unsupported");
+        assert_eq!(failure.kind, Kind::Config);
+        assert_eq!(
+            failure.message,
+            "a kernel with CONFIG_SMP can't be pruned yet"
+        );
+        let detail = failure.detail.expect("all of them, with reasons");
+        assert!(detail.contains("CONFIG_KALLSYMS: "), "{detail}");
+        assert!(failure.help.expect("a mend").contains("CONFIG_SMP=n"));
+        refuse_unsupported("# CONFIG_SMP is not set\n").expect("it is off");
+    }
+}

@@ -1,0 +1,153 @@
+//! What runs only under adversity: the traced kernel is booted once for each
+//! case that concerns the system, and what no ordinary boot has seen is noted
+//! with the case that needed it.
+//!
+//! The same boots tell which cases the system survives before anything is taken
+//! away: no more can be asked of it afterwards.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use host::error::Result;
+use host::session::{Cached, Session};
+use recipe::Plan;
+use record::Outcome;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use vm::boot::Observation;
+use vmlinux::prune::FunctionIndex;
+
+use super::ranges::Ranges;
+use super::{Coverage, Marked};
+use crate::adversity::{self, Bench, Boot, CaseRecord};
+use crate::subject::Subject;
+
+/// The version of the format.
+pub const SCHEMA: &str = "tuxling.hardship/1";
+
+/// What of a kernel runs only under adversity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Hardship {
+    /// Always `tuxling.hardship/1`.
+    pub schema: String,
+    /// How the whole system took each case.
+    pub cases: Vec<CaseRecord>,
+    /// The functions that ran in none of the ordinary boots.
+    pub functions: Vec<NeededBy>,
+    /// The functions of which more ran than in any ordinary boot.
+    #[serde(default)]
+    pub more: Vec<NeededBy>,
+}
+
+/// A function, and the first case that needed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NeededBy {
+    /// Its object.
+    pub object: String,
+    /// Its symbol.
+    pub symbol: String,
+    /// Which of the object's functions of that name it is, from 0.
+    pub ordinal: u32,
+    /// The case.
+    pub case: String,
+}
+
+impl Hardship {
+    /// The cases that the whole system survives.
+    pub fn survived(&self) -> BTreeSet<&str> {
+        let survived = self.cases.iter().filter(|c| c.survived == Some(true));
+        survived.map(|case| case.name.as_str()).collect()
+    }
+}
+
+/// Boots the marked kernel once for each case.
+pub fn trace(
+    (subject, marked): (&Subject, &Marked),
+    plan: &Plan,
+    coverage: &Coverage,
+    bench: &Bench<'_>,
+    dir: &Path,
+    session: &Session,
+) -> Result<Hardship> {
+    let log = dir.join("in_asm.log");
+    let all = subject.program.functions();
+    let known: BTreeMap<(&str, &str, u32), &Ranges> = coverage
+        .functions
+        .iter()
+        .map(|f| ((f.object.as_str(), f.symbol.as_str(), f.ordinal), &f.ran))
+        .collect();
+    let mut cases = Vec::new();
+    let mut needed: BTreeMap<FunctionIndex, &str> = BTreeMap::new();
+    let mut more: BTreeMap<FunctionIndex, &str> = BTreeMap::new();
+    for case in bench.cases() {
+        if let Some(record) = adversity::not_concerned(case, plan) {
+            cases.push(record);
+            continue;
+        }
+        let boot = Boot {
+            kernel: Some(marked.kernel.join("image")),
+            dir: dir.join("adversity").join(case.name),
+            extra: Marked::logging(&log),
+            observation: Observation::default(),
+        };
+        let attempt = || {
+            session.phase(case.name, || {
+                bench.boot(case, &boot, session).map(Cached::fresh)
+            })
+        };
+        let (mut record, _) = attempt()?;
+        // A busy host breaks the time limits of checks: once is no verdict.
+        if record.outcome == Some(Outcome::CheckFailed) && record.survived != Some(true) {
+            (record, _) = attempt()?;
+        }
+        let before = needed.len();
+        if record.survived != Some(true) {
+            let _ = std::fs::remove_file(&log);
+        } else {
+            for (function, ran) in marked.ran(&log)? {
+                let Some(id) = all.get(function.0 as usize).map(|f| &f.id) else {
+                    continue;
+                };
+                match known.get(&(id.object.as_str(), id.symbol.as_str(), id.ordinal)) {
+                    None => {
+                        needed.entry(function).or_insert(case.name);
+                    }
+                    Some(known) if !known.holds(&ran) => {
+                        more.entry(function).or_insert(case.name);
+                    }
+                    Some(_) => {}
+                }
+            }
+        }
+        session.progress.note(&format!(
+            "{}: {}",
+            case.name,
+            match record.survived {
+                Some(true) => format!("survived, {} more functions", needed.len() - before),
+                _ => format!(
+                    "not survived by the whole kernel, left out: {}",
+                    record.detail
+                ),
+            }
+        ));
+        cases.push(record);
+    }
+    let named = |found: BTreeMap<FunctionIndex, &str>| {
+        let named = found.into_iter().filter_map(|(function, case)| {
+            let id = &all.get(function.0 as usize)?.id;
+            Some(NeededBy {
+                object: id.object.clone(),
+                symbol: id.symbol.clone(),
+                ordinal: id.ordinal,
+                case: case.to_owned(),
+            })
+        });
+        named.collect()
+    };
+    Ok(Hardship {
+        schema: SCHEMA.to_owned(),
+        functions: named(needed),
+        more: named(more),
+        cases,
+    })
+}

@@ -1,0 +1,22 @@
+//! The cases of adversity that a recipe can name. What each does stands with
+//! the boots.
+
+/// Their names, in the order of their boots.
+pub const NAMES: &[&str] = &[
+    "local",
+    "sockets",
+    "less-ram",
+    "four-times-ram",
+    "another-cpu",
+    "a-third-cpu",
+    "past",
+    "future",
+    "idle",
+    "link",
+    "storm",
+    "resets",
+    "leases",
+    "flood",
+    "fragments",
+    "renewals",
+];

@@ -1,0 +1,272 @@
+//! The one table of what differs between architectures in terms of QEMU,
+//! Kbuild and user land.
+
+use serde::Serialize;
+use syscalls::Machine;
+
+/// A processor architecture: its row of the table is [`Arch::facts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arch {
+    /// 32-bit x86.
+    I386,
+    /// 64-bit x86.
+    #[serde(rename = "x86_64")]
+    X86_64,
+    /// 32-bit ARM from version 5 on, little endian.
+    Arm,
+}
+
+/// What one architecture needs.
+#[derive(Debug)]
+pub struct ArchFacts {
+    /// Its name in a board file.
+    pub name: &'static str,
+    /// The bits of its words.
+    pub bits: u32,
+    /// The kernel's `ARCH=`.
+    pub kernel_arch: &'static str,
+    /// The folder below the kernel's `arch/`.
+    pub source_arch: &'static str,
+    /// The `make` target that gives the boot image.
+    pub image_target: &'static str,
+    /// The boot image, below the object tree.
+    pub image_path: &'static str,
+    /// QEMU's program.
+    pub qemu: &'static str,
+    /// Prefixes of cross compilers to try when this machine isn't of the
+    /// architecture and `CROSS_COMPILE` isn't set; the empty prefix is the
+    /// native compiler.
+    pub cross_prefixes: &'static [&'static str],
+    /// Machines (Rust's names) whose native compiler builds for it.
+    pub native_hosts: &'static [&'static str],
+    /// Flags that make a compiler produce user programs that run on every board
+    /// of this architecture.
+    pub user_cflags: &'static [&'static str],
+    /// The linker's emulation, where the compiler's own isn't right.
+    pub ld_emulation: Option<&'static str>,
+    /// musl's `--target`.
+    pub musl_target: &'static str,
+    /// Where RAM begins in its boards' addresses.
+    pub ram_base: u64,
+    /// Where QEMU's loader puts the ramdisk.
+    pub ramdisk_place: RamdiskPlace,
+    /// RAM that the kernel's decompressor needs besides itself and its output:
+    /// its heap and its stack.
+    pub decompressor_bytes: u64,
+    /// Whether user programs can read a counter of cycles (`ticks()` in
+    /// guest/agent.c): under `-icount` it counts the instructions of the boot.
+    pub cycle_counter: bool,
+    /// QEMU's names of CPU models other than the default that a kernel of this
+    /// architecture must run on.
+    pub further_cpus: &'static [&'static str],
+    /// Machines (`uname -m`) whose `/dev/kvm` can run it.
+    pub kvm_hosts: &'static [&'static str],
+    /// Virtual minus physical address where the ELF file says that both are
+    /// equal. RAM begins at 0 on all boards of such an architecture so far.
+    pub page_offset: u64,
+    /// What the traps of a pruned kernel end in; `None` where kernels can't be
+    /// pruned yet.
+    pub trap_handler: Option<&'static str>,
+    /// What its programs are for.
+    pub programs: Machine,
+    /// Where the kernel's sources say which system calls there are; `None` where
+    /// kernels can't be pruned yet.
+    pub system_calls: Option<SystemCallTable>,
+    /// How to find out whether KVM really runs such a machine; it is taken for
+    /// usable where it can't be tried.
+    pub kvm_probe: Option<KvmProbe>,
+}
+
+/// The system calls of an architecture.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemCallTable {
+    /// The list, in the kernel's sources.
+    pub list: &'static str,
+    /// The ABIs of the list that programs here can use.
+    pub abis: &'static [&'static str],
+    /// What comes before the list's names in the functions' names.
+    pub prefix: &'static str,
+    /// The function that calls them all by name, where it isn't a table.
+    pub dispatcher: Option<&'static str>,
+    /// Calls that the kernel itself has programs make: the ways back from
+    /// signal handlers, calls begun again, and what its vDSO falls back to.
+    pub by_kernel: &'static [u32],
+}
+
+/// Where QEMU's loader puts the ramdisk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RamdiskPlace {
+    /// At the end of RAM, below what the firmware keeps there
+    /// (hw/i386/x86.c, x86_load_linux()).
+    Top,
+    /// At half of RAM, or at 128 MiB if that is lower, and the device tree
+    /// behind it (hw/arm/boot.c, arm_setup_direct_kernel_boot()).
+    Half,
+}
+
+/// The smallest machine that ends by itself: its status shows that firmware and
+/// processor work.
+#[derive(Clone, Copy, Debug)]
+pub struct KvmProbe {
+    /// What is booted.
+    pub kernel: &'static [u8],
+    /// QEMU's arguments besides.
+    pub args: &'static [&'static str],
+    /// The status that QEMU then ends with.
+    pub status: i32,
+}
+
+/// A kernel by the Multiboot specification (version 0.6.96, 3.1.1 and 3.1.4):
+/// the header with its own load addresses, then 32-bit code that writes 0x10 to
+/// port 0x501, where the board's `isa-debug-exit` makes it status 0x21.
+const MULTIBOOT_EXIT: &[u8] = &[
+    0x02, 0xb0, 0xad, 0x1b, // magic
+    0x00, 0x00, 0x01, 0x00, // flags: addresses follow
+    0xfe, 0x4f, 0x51, 0xe4, // the three add up to 0
+    0x00, 0x00, 0x10, 0x00, // header at 1 MiB
+    0x00, 0x00, 0x10, 0x00, // load there
+    0x00, 0x00, 0x00, 0x00, // all of the file
+    0x00, 0x00, 0x00, 0x00, // no bss
+    0x20, 0x00, 0x10, 0x00, // entry, behind the header
+    0xb0, 0x10, // mov $0x10, %al
+    0x66, 0xba, 0x01, 0x05, // mov $0x501, %dx
+    0xee, // out %al, (%dx)
+    0xf4, // hlt
+    0xeb, 0xfd, // jmp to the hlt
+];
+
+/// The PC shows whether KVM runs a machine of x86.
+const MULTIBOOT_PROBE: KvmProbe = KvmProbe {
+    kernel: MULTIBOOT_EXIT,
+    args: &[
+        "-machine",
+        "pc",
+        "-device",
+        "isa-debug-exit,iobase=0x501,iosize=1",
+    ],
+    status: 0x21,
+};
+
+static I386: ArchFacts = ArchFacts {
+    name: "i386",
+    bits: 32,
+    kernel_arch: "i386",
+    source_arch: "x86",
+    image_target: "bzImage",
+    image_path: "arch/x86/boot/bzImage",
+    qemu: "qemu-system-i386",
+    cross_prefixes: &["", "i686-linux-gnu-"],
+    native_hosts: &["x86_64", "x86"],
+    user_cflags: &["-m32", "-march=i686"],
+    ld_emulation: Some("elf_i386"),
+    musl_target: "i386",
+    ram_base: 0,
+    ramdisk_place: RamdiskPlace::Top,
+    decompressor_bytes: 0x1_5000, // arch/x86/include/asm/boot.h: heap, stack
+    cycle_counter: true,
+    // An early and a late relative of QEMU's default; others' and others' times.
+    further_cpus: &["pentium3", "max", "coreduo", "athlon"],
+    kvm_hosts: &["x86_64", "i686"],
+    page_offset: 0xc000_0000,
+    trap_handler: Some(include_str!("../trap/i386.S")),
+    programs: Machine::I386,
+    system_calls: Some(SystemCallTable {
+        list: "arch/x86/entry/syscalls/syscall_32.tbl",
+        abis: &["i386"],
+        prefix: "__ia32_",
+        dispatcher: Some("ia32_sys_call"),
+        by_kernel: &[0, 13, 78, 119, 173, 265, 266, 403, 406],
+    }),
+    kvm_probe: Some(MULTIBOOT_PROBE),
+};
+
+static X86_64: ArchFacts = ArchFacts {
+    name: "x86_64",
+    bits: 64,
+    kernel_arch: "x86_64",
+    source_arch: "x86",
+    image_target: "bzImage",
+    image_path: "arch/x86/boot/bzImage",
+    qemu: "qemu-system-x86_64",
+    cross_prefixes: &["", "x86_64-linux-gnu-"],
+    native_hosts: &["x86_64"],
+    user_cflags: &["-m64", "-march=x86-64"],
+    ld_emulation: None,
+    musl_target: "x86_64",
+    ram_base: 0,
+    ramdisk_place: RamdiskPlace::Top,
+    decompressor_bytes: 0x1_8000, // arch/x86/include/asm/boot.h: heap, stack
+    cycle_counter: true,
+    // Without and with what came after the first of its kind.
+    further_cpus: &["Opteron_G1", "max"],
+    kvm_hosts: &["x86_64"],
+    page_offset: 0xffff_ffff_8000_0000,
+    trap_handler: None,
+    programs: Machine::X86_64,
+    system_calls: None,
+    kvm_probe: Some(MULTIBOOT_PROBE),
+};
+
+/// No KVM: none of its hosts runs an ARM9's kernel, and 32-bit hosts lost it
+/// in Linux 5.7.
+static ARM: ArchFacts = ArchFacts {
+    name: "arm",
+    bits: 32,
+    kernel_arch: "arm",
+    source_arch: "arm",
+    image_target: "zImage",
+    image_path: "arch/arm/boot/zImage",
+    qemu: "qemu-system-arm",
+    cross_prefixes: &["", "arm-linux-gnueabi-"],
+    native_hosts: &["arm"],
+    user_cflags: &["-march=armv5te", "-marm", "-mfloat-abi=soft"],
+    ld_emulation: None,
+    musl_target: "arm-linux-gnueabi",
+    ram_base: 0,
+    ramdisk_place: RamdiskPlace::Half,
+    decompressor_bytes: 0x1_1000, // arch/arm/boot/compressed: heap and stack
+    cycle_counter: false,         // ARMv5 has none
+    further_cpus: &["arm1026"],
+    kvm_hosts: &[],
+    page_offset: 0xc000_0000,
+    trap_handler: Some(include_str!("../trap/arm.S")),
+    programs: Machine::Arm,
+    system_calls: Some(SystemCallTable {
+        list: "arch/arm/tools/syscall.tbl",
+        abis: &["common", "eabi"],
+        prefix: "",
+        dispatcher: None,
+        by_kernel: &[0, 78, 119, 173, 263, 264, 403, 406],
+    }),
+    kvm_probe: None,
+};
+
+impl Arch {
+    /// All architectures.
+    pub const ALL: &[Arch] = &[Arch::I386, Arch::X86_64, Arch::Arm];
+
+    /// Its row of the table.
+    pub fn facts(self) -> &'static ArchFacts {
+        match self {
+            Arch::I386 => &I386,
+            Arch::X86_64 => &X86_64,
+            Arch::Arm => &ARM,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_architecture_has_a_name_of_its_own() {
+        let named = |name| Arch::ALL.iter().filter(move |a| a.facts().name == name);
+        for arch in Arch::ALL {
+            let facts = arch.facts();
+            assert_eq!(named(facts.name).collect::<Vec<_>>(), [arch]);
+            assert!([32, 64].contains(&facts.bits), "{}", facts.name);
+        }
+    }
+}

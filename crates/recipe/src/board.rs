@@ -1,0 +1,325 @@
+//! Boards: one TOML file each, built in or the user's own.
+//!
+//! docs/recipe.md describes the file's keys.
+
+use host::units::Bytes;
+use serde::Serialize;
+
+use super::arch::Arch;
+use crate::diagnostic::{Place, Placed, Problem, Problems};
+use crate::files::Files;
+use crate::table::{self, Family, Schema, Table};
+use crate::{fragment, words};
+
+/// The boards that come with tuxling.
+const BUILT_IN: &[(&str, &str)] = &[
+    ("pc", include_str!("../boards/pc.toml")),
+    ("microvm", include_str!("../boards/microvm.toml")),
+    ("versatilepb", include_str!("../boards/versatilepb.toml")),
+];
+
+/// QEMU rounds the size of RAM up to this (softmmu/vl.c,
+/// set_memory_options()).
+const QEMU_STEP: Bytes = Bytes::kib(8);
+
+/// The step where the board says nothing.
+const MEMORY_STEP: Bytes = Bytes::kib(16);
+
+static BOARD: Schema = Schema {
+    header: "",
+    keys: &[
+        "description",
+        "arch",
+        "machine",
+        "device-tree",
+        "qemu-args",
+        "console",
+        "memory",
+        "memory-step",
+        "options",
+        "channel",
+        "nic",
+    ],
+};
+static CHANNEL: Schema = Schema {
+    header: "[channel]",
+    keys: &["serial", "devices", "major", "minor"],
+};
+static NIC: Schema = Schema {
+    header: "[[nic]]",
+    keys: &["model", "device", "options"],
+};
+
+/// All kinds of tables of a board's file.
+pub static SCHEMAS: Family = &[&BOARD, &CHANNEL, &NIC];
+
+/// One machine that QEMU boots.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Board {
+    /// Its name: `pc`.
+    pub name: String,
+    /// What it is, for people.
+    pub description: String,
+    /// Its architecture.
+    pub arch: Arch,
+    /// QEMU's `-machine`.
+    pub machine: String,
+    /// The kernel's name of its device tree, without `.dts`; `None` where the
+    /// machine describes itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_tree: Option<String>,
+    /// Further arguments for QEMU.
+    pub qemu_args: Vec<String>,
+    /// The console that the kernel is told: `ttyS0`.
+    pub console: String,
+    /// The device through which the checks talk to the host.
+    pub channel: Channel,
+    /// Models of network cards that a recipe may name; the first is the default.
+    pub nics: Vec<Nic>,
+    /// RAM when the recipe says nothing.
+    pub memory: Bytes,
+    /// The distance between two sizes of RAM that differ for the machine and
+    /// are told apart by `tuxling ram`. Not part of what is booted.
+    #[serde(skip)]
+    pub memory_step: Bytes,
+    /// Kconfig symbols that the board can't do without, as fragment lines.
+    pub options: String,
+}
+
+/// A character device of the guest's that belongs to the checks alone: nothing
+/// that a system prints can be taken for a result, and no result shows up on
+/// the console.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Channel {
+    /// What QEMU is told.
+    #[serde(flatten)]
+    pub port: Port,
+    /// Its device number in the guest.
+    pub major: u32,
+    /// Its device number in the guest.
+    pub minor: u32,
+}
+
+/// How QEMU gets a channel's port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Port {
+    /// One that the machine has: which of QEMU's `-serial` arguments it is, from
+    /// 0; the console is 0.
+    Serial(u32),
+    /// One that is plugged in: QEMU's `-device` arguments, one of them with
+    /// `chardev=channel`.
+    Devices(Vec<String>),
+}
+
+/// A model of network card.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Nic {
+    /// Its name in recipes, and QEMU's where it sits on the board or on a bus
+    /// that `-nic` knows: `e1000`.
+    pub model: String,
+    /// What is plugged in by `-device`, where `-nic` can't: `virtio-net-device`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    /// Kconfig symbols that drive it, as fragment lines.
+    pub options: String,
+}
+
+/// The names of the built-in boards.
+pub fn names() -> Vec<&'static str> {
+    BUILT_IN.iter().map(|(name, _)| *name).collect()
+}
+
+/// The board that a recipe names: a built-in one, or the path of a file.
+/// `None` when it can't be used; why is among the problems.
+pub fn load(problems: &Problems, files: &Files, wanted: &Placed<String>) -> Option<Board> {
+    let name = wanted.value.as_str();
+    let built_in = BUILT_IN.iter().find(|(board, _)| *board == name);
+    if let Some((name, text)) = built_in {
+        return read(problems, name, &format!("{name}.toml"), text);
+    }
+    if !name.contains('/') && !name.ends_with(".toml") {
+        let help = match words::nearest(name, names()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!(
+                "known are {}; a path ends in .toml or has a `/`",
+                words::list(&names())
+            ),
+        };
+        let message = format!("there is no board `{name}`");
+        problems.push(Problem::at(&wanted.place, message).help(help));
+        return None;
+    }
+    let text = problems.take(&wanted.place, files.text(name))?;
+    let stem = std::path::Path::new(name).file_stem().unwrap_or_default();
+    read(problems, &stem.to_string_lossy(), name, &text)
+}
+
+/// A board from its text. `name` is the board's, `shown` the file's.
+fn read(problems: &Problems, name: &str, shown: &str, text: &str) -> Option<Board> {
+    let source = problems.add_source(shown, text);
+    let board = table::parse(problems, source, text, |problems, entries| {
+        let place = Place::start_of(source);
+        let top = Table::new(problems, &BOARD, SCHEMAS, place, entries);
+        read_top(problems, &top, name)
+    });
+    board.flatten()
+}
+
+fn read_top(problems: &Problems, top: &Table<'_>, name: &str) -> Option<Board> {
+    let architectures: Vec<(&str, Arch)> = Arch::ALL
+        .iter()
+        .map(|&arch| (arch.facts().name, arch))
+        .collect();
+    require(
+        problems,
+        top,
+        &["arch", "machine", "console", "memory", "channel"],
+    );
+    let nics = top.tables("nic", &NIC);
+    let nics: Vec<Option<Nic>> = nics.iter().map(|t| read_nic(problems, t)).collect();
+    let text = |key| top.text(key).map(|t| t.value);
+    let arguments = top
+        .texts("qemu-args")
+        .map_or_else(Vec::new, |list| list.value);
+    let (arch, machine, console) = (
+        top.word("arch", &architectures),
+        text("machine"),
+        text("console"),
+    );
+    let memory = top.parsed("memory", words::bytes);
+    let memory_step = top.parsed("memory-step", words::bytes);
+    let memory_step = memory_step.map_or(MEMORY_STEP, |step| step.value.max(QEMU_STEP));
+    let channel = top.table("channel", &CHANNEL);
+    let channel = channel.and_then(|t| read_channel(problems, &t));
+    Some(Board {
+        name: name.to_owned(),
+        description: text("description").unwrap_or_default(),
+        options: options(problems, top),
+        arch: arch?.value,
+        machine: machine?,
+        device_tree: top.parsed("device-tree", words::file_name).map(|t| t.value),
+        qemu_args: arguments.into_iter().map(|a| a.value).collect(),
+        console: console?,
+        channel: channel?,
+        nics: nics.into_iter().collect::<Option<_>>()?,
+        memory: memory?.value,
+        memory_step,
+    })
+}
+
+fn require(problems: &Problems, table: &Table<'_>, keys: &[&str]) {
+    for key in keys {
+        if !table.has(key) {
+            let message = format!("`{key}` is missing");
+            let help = "docs/recipe.md has a whole board to begin with";
+            problems.push(Problem::at(&table.place(), message).help(help));
+        }
+    }
+}
+
+/// The Kconfig lines of a table; those that are none are problems.
+fn options(problems: &Problems, table: &Table<'_>) -> String {
+    let Some(options) = table.text("options") else {
+        return String::new();
+    };
+    fragment::of_text(problems, &options, "options");
+    options.value
+}
+
+fn read_channel(problems: &Problems, table: &Table<'_>) -> Option<Channel> {
+    require(problems, table, &["major", "minor"]);
+    let port = read_port(problems, table);
+    let major = table.integer("major", 1..4096);
+    let minor = table.integer("minor", 0..1_048_576);
+    Some(Channel {
+        port: port?,
+        major: major?.value,
+        minor: minor?.value,
+    })
+}
+
+fn read_port(problems: &Problems, table: &Table<'_>) -> Option<Port> {
+    let serial = table.integer("serial", 1..16).map(|n| n.value);
+    let devices = table.texts("devices");
+    match (serial, devices) {
+        (Some(serial), None) => Some(Port::Serial(serial)),
+        (None, Some(list)) => {
+            let devices: Vec<String> = list.value.into_iter().map(|d| d.value).collect();
+            if devices.iter().any(|d| names_the_channel(d)) {
+                return Some(Port::Devices(devices));
+            }
+            let message = "none of the devices is the channel's";
+            let help =
+                "write `chardev=channel` into the port's, such as \"virtconsole,chardev=channel\"";
+            problems.push(Problem::at(&list.place, message).help(help));
+            None
+        }
+        (None, None) if table.has("serial") || table.has("devices") => None, // told already
+        _ => {
+            let message = "a channel has either `serial` or `devices`";
+            let help = "`serial` is one of the machine's own ports, `devices` plugs one in";
+            problems.push(Problem::at(&table.place(), message).help(help));
+            None
+        }
+    }
+}
+
+/// Whether one of QEMU's `-device` arguments is given the channel's back end.
+fn names_the_channel(device: &str) -> bool {
+    device.split(',').skip(1).any(|o| o == "chardev=channel")
+}
+
+fn read_nic(problems: &Problems, table: &Table<'_>) -> Option<Nic> {
+    require(problems, table, &["model"]);
+    let options = options(problems, table);
+    Some(Nic {
+        model: table.text("model")?.value,
+        device: table.text("device").map(|d| d.value),
+        options,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_board_can_be_used() {
+        for (name, text) in BUILT_IN {
+            let problems = Problems::default();
+            let board = read(&problems, name, name, text);
+            assert_eq!(problems.into_errors(name).to_string(), "");
+            assert!(board.is_some_and(|b| !b.nics.is_empty()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_channel_is_one_port_or_devices_with_one() {
+        let told = |channel: &str| {
+            let (_, pc) = BUILT_IN[0];
+            let (before, _) = pc.split_once("serial = 1").expect("pc has a second port");
+            let text = format!("{before}{channel}\nmajor = 4\nminor = 65\n");
+            let problems = Problems::default();
+            let port = read(&problems, "b", "b.toml", &text).map(|b| b.channel.port);
+            (port, problems.into_errors("b.toml").to_string())
+        };
+        let (port, errors) = told("devices = [\"a\", \"b,id=x,chardev=channel\"]");
+        let devices = vec!["a".to_owned(), "b,id=x,chardev=channel".to_owned()];
+        assert_eq!((port, errors.as_str()), (Some(Port::Devices(devices)), ""));
+        for (channel, told_as) in [
+            ("devices = [\"a,chardev=other\"]", "none of the devices"),
+            ("", "either `serial` or `devices`"),
+            (
+                "serial = 1\ndevices = [\"a,chardev=channel\"]",
+                "either `serial` or `devices`",
+            ),
+            ("serial = 0", "out of range"),
+        ] {
+            let (port, errors) = told(channel);
+            assert_eq!(port, None, "{channel}");
+            assert!(errors.contains(told_as), "{errors}");
+            assert_eq!(errors.matches("error: ").count(), 1, "{errors}");
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! The recipes that come with tuxling, and the files they name.
+
+macro_rules! embedded {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../recipes/", $name)))),*]
+    };
+}
+
+const FILES: &[(&str, &str)] = embedded![
+    "microvm-base.config",
+    "microvm-net.config",
+    "microvm.toml",
+    "pc-base.config",
+    "pc-defconfig.toml",
+    "pc-net.config",
+    "pc-net.tiny.cert.json",
+    "pc-net.tiny.config",
+    "pc-net.tiny.shrink.json",
+    "pc-net.tiny.toml",
+    "pc-net.toml",
+    "pc-shell.toml",
+    "versatilepb-base.config",
+    "versatilepb-net.config",
+    "versatilepb.toml",
+];
+
+/// The text of a built-in file.
+pub fn file(name: &str) -> Option<&'static str> {
+    let found = FILES.iter().find(|(file, _)| *file == name);
+    found.map(|(_, text)| *text)
+}
+
+/// The names of all built-in files.
+pub fn file_names() -> Vec<&'static str> {
+    FILES.iter().map(|(name, _)| *name).collect()
+}
+
+/// The names of the built-in recipes.
+pub fn names() -> Vec<&'static str> {
+    let names = FILES
+        .iter()
+        .filter_map(|(name, _)| name.strip_suffix(".toml"));
+    names.collect()
+}
+
+/// The text of a built-in recipe.
+pub fn recipe(name: &str) -> Option<&'static str> {
+    file(&format!("{name}.toml"))
+}

@@ -1,0 +1,129 @@
+//! Recipes: what was typed, what it means, and what is wrong with it; the
+//! boards, and the table of architectures in terms of QEMU, Kbuild and user
+//! land.
+//!
+//! [`load`] reads a recipe: its text becomes [`raw::Recipe`] (every key with its
+//! place), that becomes a [`Plan`] (complete, every file read). Whatever is
+//! wrong on the way is collected in [`RecipeErrors`], all at once.
+
+#![warn(unreachable_pub)]
+
+pub mod adversity;
+pub mod arch;
+pub mod board;
+pub mod builtin;
+pub mod config;
+pub mod diagnostic;
+pub mod edit;
+pub mod files;
+pub mod fragment;
+pub mod init;
+pub mod package;
+pub mod plan;
+pub mod raw;
+mod resolve;
+pub mod scaffold;
+pub mod serial_port;
+mod table;
+pub mod typed;
+mod words;
+
+use std::path::{Path, PathBuf};
+
+pub use arch::Arch;
+pub use board::Board;
+pub use diagnostic::RecipeErrors;
+pub use plan::Plan;
+
+use diagnostic::{Problem, Problems, Wrong};
+use files::Files;
+use plan::RecipeOrigin;
+use resolve::Home;
+
+/// Reads a recipe by its path or by the name of a built-in one.
+///
+/// It is a path when it has a `/`, ends in `.toml`, or names a file in `cwd`.
+/// Paths, also those in the plan of a built-in recipe, are relative to `cwd`.
+pub fn load(name_or_path: &str, cwd: &Path) -> Result<Plan, RecipeErrors> {
+    let path = cwd.join(name_or_path);
+    let is_path = name_or_path.contains('/') || name_or_path.ends_with(".toml") || path.is_file();
+    let whole = |error: Wrong| whole(name_or_path, error);
+    if is_path {
+        let path = std::path::absolute(&path).map_err(|e| whole(Wrong::new(e.to_string())))?;
+        let text = read(&path).map_err(whole)?;
+        return parse(name_or_path, &text, home_of(path));
+    }
+    let text = builtin::recipe(name_or_path).ok_or_else(|| whole(no_recipe(name_or_path)))?;
+    let base = std::path::absolute(cwd).map_err(|e| whole(Wrong::new(e.to_string())))?;
+    let home = Home {
+        name: name_or_path.to_owned(),
+        origin: RecipeOrigin::BuiltIn,
+        base,
+        files: Files::BuiltIn,
+    };
+    parse(&format!("{name_or_path}.toml"), text, home)
+}
+
+/// The plan that the recipe file at this path would give with another text.
+pub fn with_text(path: &Path, text: &str) -> Result<Plan, RecipeErrors> {
+    parse(&path.display().to_string(), text, home_of(path.to_owned()))
+}
+
+/// The plan of a recipe's text; `shown` is the name by which problems call it.
+pub fn parse(shown: &str, text: &str, home: Home) -> Result<Plan, RecipeErrors> {
+    let problems = Problems::default();
+    let source = problems.add_source(shown, text);
+    let raw = raw::read(&problems, source, text);
+    match raw.and_then(|raw| resolve::plan(&problems, raw, home)) {
+        Some(plan) => Ok(plan),
+        None => Err(problems.into_errors(shown)),
+    }
+}
+
+fn whole(subject: &str, wrong: Wrong) -> RecipeErrors {
+    let problem = Problem::general(wrong.message);
+    let problem = match wrong.help {
+        Some(help) => problem.help(help),
+        None => problem,
+    };
+    RecipeErrors::general(subject, problem)
+}
+
+fn no_recipe(name: &str) -> Wrong {
+    let names = builtin::names();
+    let known = words::list(&names);
+    let help = match words::nearest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? Built in are {known}"),
+        None => format!("built in are {known}; a path ends in .toml or has a `/`"),
+    };
+    Wrong::new(format!("there is no recipe `{name}`")).help(help)
+}
+
+fn read(path: &Path) -> Result<String, Wrong> {
+    let failed = |reason: &str| Wrong::new(format!("can't read {}: {reason}", path.display()));
+    match path.metadata() {
+        Ok(meta) if !meta.is_file() => return Err(failed("it is not a file")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(
+                failed(&error.to_string()).help("`tuxling new NAME` writes a recipe to begin with")
+            );
+        }
+        _ => {}
+    }
+    let bytes = files::read(path)?;
+    String::from_utf8(bytes).map_err(|_| failed("it is not a text (not UTF-8)"))
+}
+
+fn home_of(path: PathBuf) -> Home {
+    let base = path.parent().unwrap_or(Path::new("/")).to_owned();
+    let stem = path.file_stem().unwrap_or_default();
+    Home {
+        name: stem.to_string_lossy().into_owned(),
+        files: Files::Folder(base.clone()),
+        origin: RecipeOrigin::File(path),
+        base,
+    }
+}
+
+#[cfg(test)]
+mod tests;

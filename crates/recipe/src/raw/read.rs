@@ -1,0 +1,222 @@
+//! Reads the tables of a recipe.
+
+use initramfs::Compression;
+
+use super::read_check::{read_check, read_exercise};
+use super::read_source::read_sources;
+use super::schema::{
+    ADVERSITY, BUDGET, CHECK, EXERCISE, FILE, INIT, INIT_FILE, KERNEL, MACHINE, NETWORK, PRUNE,
+    RAMDISK, SCHEMAS, TOP, USERLAND,
+};
+use super::{
+    Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Text, Userland,
+};
+use crate::diagnostic::{Place, Placed, Problem, Problems, SourceId};
+use crate::plan::{Placement, PruneLevel, Security, Toolchain};
+use crate::serial_port::SerialPort;
+use crate::table::{self, Table};
+use crate::words::{self, one_line};
+
+/// The words for `compress`.
+pub const COMPRESSIONS: &[(&str, Compression)] = &[
+    ("none", Compression::None),
+    ("gzip", Compression::Gzip),
+    ("xz", Compression::Xz),
+    ("lzma", Compression::Lzma),
+    ("zstd", Compression::Zstd),
+    ("lz4", Compression::Lz4),
+];
+
+/// Reads a recipe's text; `None` when it is not TOML.
+pub fn read(problems: &Problems, source: SourceId, text: &str) -> Option<Recipe> {
+    table::parse(problems, source, text, |problems, entries| {
+        let place = Place::start_of(source);
+        let top = Table::new(problems, &TOP, SCHEMAS, place, entries);
+        read_top(problems, &top)
+    })
+}
+
+fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
+    let ramdisk = top.table("ramdisk", &RAMDISK);
+    let placements = [
+        ("separate", Placement::Separate),
+        ("builtin", Placement::Builtin),
+    ];
+    let levels = [
+        ("safe", PruneLevel::Safe),
+        ("balanced", PruneLevel::Balanced),
+        ("tight", PruneLevel::Tight),
+    ];
+    let security = [("keep", Security::Keep), ("off", Security::Off)];
+    let prune = top.table("prune", &PRUNE);
+    let patterns = |key| {
+        let texts = prune
+            .as_ref()
+            .map_or_else(Vec::new, |t| values(t.texts(key)));
+        texts.into_iter().map(|text| text.value).collect()
+    };
+    let section = |key, schema| top.table(key, schema);
+    Recipe {
+        place: top.place(),
+        name: top.parsed("name", words::file_name),
+        board: top.text("board"),
+        security: top.word("security", &security),
+        kernel: section("kernel", &KERNEL)
+            .map_or_else(Kernel::default, |t| read_kernel(problems, &t)),
+        userland: section("userland", &USERLAND)
+            .map_or_else(Userland::default, |t| read_userland(problems, &t)),
+        ramdisk_compress: ramdisk
+            .as_ref()
+            .and_then(|t| t.word("compress", COMPRESSIONS)),
+        placement: ramdisk
+            .as_ref()
+            .and_then(|t| t.word("placement", &placements)),
+        network: section("network", &NETWORK).map_or_else(Network::default, |t| read_network(&t)),
+        machine: section("machine", &MACHINE).map_or_else(Machine::default, |t| read_machine(&t)),
+        checks: read_each(top.tables("check", &CHECK), |t| read_check(problems, t)),
+        exercises: top
+            .tables("exercise", &EXERCISE)
+            .iter()
+            .filter_map(|t| read_exercise(problems, t))
+            .collect(),
+        budget: section("budget", &BUDGET).map_or_else(Budget::default, |t| read_budget(&t)),
+        survive: section("adversity", &ADVERSITY).and_then(|t| t.texts("survive")),
+        prune: Prune {
+            level: prune.as_ref().and_then(|t| t.word("level", &levels)),
+            keep: patterns("keep"),
+            drop: patterns("drop"),
+            whole_functions: prune.as_ref().and_then(|t| t.boolean("whole-functions")),
+            certificate: prune.as_ref().and_then(|t| t.text("certificate")),
+        },
+    }
+}
+
+fn read_each<T>(tables: Vec<Table<'_>>, read: impl Fn(&Table<'_>) -> T) -> Vec<T> {
+    tables.iter().map(read).collect()
+}
+
+fn read_kernel(problems: &Problems, t: &Table<'_>) -> Kernel {
+    let toolchains = [("gcc", Toolchain::Gcc), ("llvm", Toolchain::Llvm)];
+    let cflags = match t.is_list("cflags") {
+        true => values(t.texts("cflags"))
+            .into_iter()
+            .map(|f| f.value)
+            .collect(),
+        false => t.text("cflags").map_or_else(Vec::new, |text| {
+            text.value.split_whitespace().map(str::to_owned).collect()
+        }),
+    };
+    Kernel {
+        version: t.parsed("version", words::version),
+        path: t.text("path"),
+        sources: read_sources(problems, t, "sources"),
+        config: t.text("config"),
+        fragments: values(t.texts("fragments")),
+        options: t.text("options"),
+        patches: values(t.texts("patches")),
+        toolchain: t.word("toolchain", &toolchains),
+        cflags,
+        compress: t.word("compress", COMPRESSIONS),
+        cmdline: t.parsed("cmdline", one_line),
+    }
+}
+
+fn values(list: Given<Vec<Placed<String>>>) -> Vec<Placed<String>> {
+    list.map_or_else(Vec::new, |list| list.value)
+}
+
+fn read_userland(problems: &Problems, t: &Table<'_>) -> Userland {
+    // The one libc so far: the word is checked, nothing else follows from it.
+    t.word("libc", &[("musl", ())]);
+    let defconfig = t.says("busybox", "defconfig");
+    Userland {
+        place: Some(t.place()),
+        busybox_defconfig: defconfig.is_some(),
+        busybox: match defconfig {
+            Some(place) => Some(Placed {
+                value: Vec::new(),
+                place,
+            }),
+            None => t.texts("busybox"),
+        },
+        busybox_version: t.parsed("busybox-version", words::version),
+        busybox_path: t.text("busybox-path"),
+        busybox_sources: read_sources(problems, t, "busybox-sources"),
+        busybox_options: t.text("busybox-options"),
+        folder: t.text("folder"),
+        libc_version: t.parsed("libc-version", words::version),
+        libc_path: t.text("libc-path"),
+        libc_sources: read_sources(problems, t, "libc-sources"),
+        init: t.table("init", &INIT).map(|t| Init {
+            place: t.place(),
+            inittab: read_text(problems, &t, "inittab"),
+            rc_s: read_text(problems, &t, "rcS"),
+            fstab: read_text(problems, &t, "fstab"),
+            path: t.text("path"),
+        }),
+        files: read_each(t.tables("file", &FILE), read_file),
+    }
+}
+
+/// A file's path, or `{ text = "…" }`.
+fn read_text(problems: &Problems, t: &Table<'_>, key: &str) -> Option<Text> {
+    if !t.is_table(key) {
+        return t.text(key).map(Text::File);
+    }
+    let inner = t.table(key, &INIT_FILE)?;
+    if !inner.has("text") {
+        let help = format!("write {key} = {{ text = \"…\" }} or {key} = \"FILE\"");
+        problems.push(Problem::at(&inner.place(), "`text` is missing").help(help));
+    }
+    inner.text("text").map(Text::Inline)
+}
+
+fn read_file(t: &Table<'_>) -> File {
+    File {
+        place: t.place(),
+        to: t.text("to"),
+        text: t.text("text"),
+        from: t.text("from"),
+        symlink: t.text("symlink"),
+        directory: t.boolean("directory"),
+        char: t.parsed("char", words::device),
+        block: t.parsed("block", words::device),
+        mode: t.parsed("mode", words::mode),
+        owner: t.parsed("owner", words::owner),
+    }
+}
+
+fn read_network(t: &Table<'_>) -> Network {
+    let modes = [
+        ("none", Mode::None),
+        ("dhcp", Mode::Dhcp),
+        ("static", Mode::Static),
+    ];
+    Network {
+        mode: t.word("mode", &modes),
+        nic: t.text("nic"),
+        address: t.parsed("address", words::network_address),
+        gateway: t.parsed("gateway", words::address),
+        nameserver: t.parsed("nameserver", words::address),
+    }
+}
+
+fn read_machine(t: &Table<'_>) -> Machine {
+    Machine {
+        memory: t.parsed("memory", words::bytes),
+        timeout: t.parsed("timeout", words::duration),
+        silence: t.parsed("silence", words::duration),
+        cpu: t.text("cpu"),
+        console: t.parsed("console", SerialPort::parse),
+        channel: t.parsed("channel", SerialPort::parse),
+    }
+}
+
+fn read_budget(t: &Table<'_>) -> Budget {
+    Budget {
+        image: t.parsed("image", words::bytes),
+        ramdisk: t.parsed("ramdisk", words::bytes),
+        total: t.parsed("total", words::bytes),
+        ram: t.parsed("ram", words::bytes),
+    }
+}

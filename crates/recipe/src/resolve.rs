@@ -1,0 +1,304 @@
+//! From what was typed to what it means: files are read, defaults filled in,
+//! contradictions found.
+//!
+//! Every section is resolved even when another one is wrong, so that all
+//! problems are told at once; a plan comes out only when there are none.
+
+mod checks;
+mod implied;
+mod kernel;
+mod sources;
+mod userland;
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use host::units::Bytes;
+use initramfs::Compression;
+
+use super::adversity::NAMES;
+use super::diagnostic::{Place, Placed, Problem, Problems, Wrong};
+use super::files::Files;
+use super::plan::{
+    BudgetPlan, CertificateFile, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, PrunePlan,
+    RamdiskPlan, RecipeOrigin, StaticAddress,
+};
+use super::{raw, words};
+use crate::{Board, board};
+
+/// The wall-clock limit of a boot where the recipe sets none: generous, since
+/// without KVM and on a busy machine a boot takes many times what it should.
+const TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a boot may be silent where the recipe doesn't say.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// What all sections need to be resolved.
+#[derive(Debug)]
+pub(crate) struct Context<'a> {
+    /// Where problems go.
+    pub problems: &'a Problems,
+    /// Where the recipe's files are.
+    pub files: &'a Files,
+}
+
+/// Where a recipe stands.
+#[derive(Debug)]
+pub struct Home {
+    /// Its name, when it doesn't give itself one.
+    pub name: String,
+    /// The file, or built in.
+    pub origin: RecipeOrigin,
+    /// The folder for its lock file and its outputs. Absolute.
+    pub base: PathBuf,
+    /// The folder that user's boards are relative to.
+    pub files: Files,
+}
+
+impl Context<'_> {
+    fn problem(&self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    /// Takes what a typed value means, or adds the problem at its place.
+    fn take<T>(&self, place: &Place, result: Result<T, Wrong>) -> Option<T> {
+        self.problems.take(place, result)
+    }
+}
+
+/// The plan of a recipe; `None` when there are problems, which have been added.
+pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<Plan> {
+    let context = Context {
+        problems,
+        files: &home.files,
+    };
+    let name = name(&context, &raw, &home);
+    let board = board(&context, &raw);
+    let network = network(&context, &raw.network, board.as_ref());
+    let ramdisk = ramdisk(&raw);
+    let (userland, needs) = userland::plan(&context, &raw, &network.mode);
+    let machine = machine(&context, &raw.machine, board.as_ref());
+    let checks = checks::plan(&context, &raw, &network, &userland, machine.memory);
+    let exercises = checks::exercises(&raw.exercises);
+    let requests = implied::requests(&implied::Wishes {
+        raw: &raw,
+        board: board.as_ref(),
+        network: &network,
+        ramdisk: &ramdisk,
+        userland: &needs,
+    });
+    let console = board.as_ref().map_or("", |b| &b.console);
+    let kernel = kernel::plan(&context, raw.kernel, console, requests);
+    let plan = Plan {
+        name: name?,
+        origin: home.origin,
+        base: home.base,
+        board: board?,
+        kernel,
+        userland,
+        ramdisk,
+        network,
+        machine,
+        checks,
+        exercises,
+        budget: budget(&raw.budget),
+        adversity: raw
+            .survive
+            .as_ref()
+            .map(|names| survived(problems, &names.value)),
+        security: raw.security.map(|s| s.value).unwrap_or_default(),
+        prune: PrunePlan {
+            level: raw.prune.level.map(|l| l.value),
+            keep: raw.prune.keep,
+            drop: raw.prune.drop,
+            whole_functions: raw.prune.whole_functions.is_some_and(|w| w.value),
+            certificate: raw
+                .prune
+                .certificate
+                .and_then(|name| certificate(&context, &name)),
+        },
+    };
+    problems.is_empty().then_some(plan)
+}
+
+/// The certificate that a recipe names.
+fn certificate(context: &Context<'_>, name: &Placed<String>) -> Option<CertificateFile> {
+    let text = context.take(&name.place, context.files.text(&name.value))?;
+    Some(CertificateFile {
+        name: name.value.clone(),
+        text,
+    })
+}
+
+/// The cases of adversity that a recipe names.
+fn survived(problems: &Problems, names: &[Placed<String>]) -> Vec<String> {
+    for name in names {
+        let known = || NAMES.iter().copied();
+        if known().any(|case| case == name.value) {
+            continue;
+        }
+        let help = match words::nearest(&name.value, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known are {}", words::list(&known().collect::<Vec<_>>())),
+        };
+        let message = format!("there is no case `{}` of adversity", name.value);
+        problems.push(Problem::at(&name.place, message).help(help));
+    }
+    names.iter().map(|name| name.value.clone()).collect()
+}
+
+fn name(context: &Context<'_>, raw: &raw::Recipe, home: &Home) -> Option<String> {
+    match &raw.name {
+        Some(name) => Some(name.value.clone()),
+        None => words::file_name(&home.name)
+            .map_err(|_| {
+                let message = format!("the file's name `{}` can't name the system", home.name);
+                let help = "add name = \"NAME\" at the top";
+                context.problem(Problem::at(&raw.place, message).help(help));
+            })
+            .ok(),
+    }
+}
+
+fn board(context: &Context<'_>, raw: &raw::Recipe) -> Option<Board> {
+    let Some(board) = &raw.board else {
+        let names = words::list(&board::names());
+        let help = format!("add board = \"NAME\" at the top; known are {names}");
+        context.problem(Problem::at(&raw.place, "`board` is missing").help(help));
+        return None;
+    };
+    board::load(context.problems, context.files, board)
+}
+
+fn network(context: &Context<'_>, raw: &raw::Network, board: Option<&Board>) -> NetworkPlan {
+    let mode = match raw.mode.as_ref().map(|m| m.value) {
+        None | Some(raw::Mode::None) => NetworkMode::None,
+        Some(raw::Mode::Dhcp) => NetworkMode::Dhcp,
+        Some(raw::Mode::Static) => NetworkMode::Static(fixed_address(context, raw)),
+    };
+    if !matches!(mode, NetworkMode::Static(_)) {
+        let typed = [
+            ("address", raw.address.as_ref().map(|a| &a.place)),
+            ("gateway", raw.gateway.as_ref().map(|a| &a.place)),
+            ("nameserver", raw.nameserver.as_ref().map(|a| &a.place)),
+        ];
+        for (key, place) in typed {
+            if let Some(place) = place {
+                let message = format!("`{key}` belongs to a fixed address");
+                let help = format!("set mode = \"static\", or remove `{key}`");
+                context.problem(Problem::at(place, message).help(help));
+            }
+        }
+    }
+    let nics: Vec<&str> = board.map_or_else(Vec::new, |b| {
+        b.nics.iter().map(|nic| nic.model.as_str()).collect()
+    });
+    let nic = match (&raw.nic, &mode) {
+        (Some(nic), NetworkMode::None) => {
+            let help = "remove `nic`, or set mode = \"dhcp\"";
+            let message = "a network card without a network";
+            context.problem(Problem::at(&nic.place, message).help(help));
+            None
+        }
+        (Some(nic), _) if board.is_some() && !nics.contains(&nic.value.as_str()) => {
+            let message = format!("the board has no network card `{}`", nic.value);
+            let help = match nics.is_empty() {
+                true => "the board has none at all".to_owned(),
+                false => words::suggestion(&nic.value, &nics),
+            };
+            context.problem(Problem::at(&nic.place, message).help(help));
+            None
+        }
+        (Some(nic), _) => Some(nic.value.clone()),
+        (None, NetworkMode::None) => None,
+        (None, _) => nics.first().map(|nic| (*nic).to_owned()),
+    };
+    if let (Some(given), Some(board), true) = (&raw.mode, board, nics.is_empty())
+        && mode != NetworkMode::None
+    {
+        let message = format!("the board {} has no network card", board.name);
+        let help = "set mode = \"none\", or take another board";
+        context.problem(Problem::at(&given.place, message).help(help));
+    }
+    NetworkPlan { mode, nic }
+}
+
+/// The fixed address: QEMU's own where nothing is said; the gateway is the
+/// second address of another network, as QEMU gives it.
+fn fixed_address(context: &Context<'_>, raw: &raw::Network) -> StaticAddress {
+    let usual = StaticAddress::QEMU;
+    let Some(given) = &raw.address else {
+        return StaticAddress {
+            gateway: raw.gateway.as_ref().map_or(usual.gateway, |g| g.value),
+            nameserver: raw
+                .nameserver
+                .as_ref()
+                .map_or(usual.nameserver, |n| n.value),
+            ..usual
+        };
+    };
+    let mut fixed = StaticAddress {
+        address: given.value.0,
+        prefix: given.value.1.unwrap_or(usual.prefix),
+        ..usual
+    };
+    let nth = |n: u32| Ipv4Addr::from(u32::from(fixed.network()) + n);
+    let (second, third) = (nth(2), nth(3));
+    fixed.gateway = raw.gateway.as_ref().map_or(second, |g| g.value);
+    fixed.nameserver = raw.nameserver.as_ref().map_or(third, |n| n.value);
+    let place = raw.gateway.as_ref().map_or(&given.place, |g| &g.place);
+    if fixed.gateway == fixed.address {
+        let message = format!("{} is both the system and its gateway", fixed.address);
+        let help = "give `address` and `gateway` different values";
+        context.problem(Problem::at(place, message).help(help));
+    } else if !fixed.has(fixed.gateway) {
+        let (gateway, network) = (fixed.gateway, fixed.network());
+        let message = format!("the gateway {gateway} is not in {network}/{}", fixed.prefix);
+        let help = "the system could not reach it: give one of the same network";
+        context.problem(Problem::at(place, message).help(help));
+    }
+    fixed
+}
+
+fn machine(context: &Context<'_>, raw: &raw::Machine, board: Option<&Board>) -> MachinePlan {
+    if let (Some(channel), None) = (&raw.channel, &raw.console) {
+        let message = "a serial line for the checks, but none for the console";
+        let help = "add console = \"serial:DEVICE,SPEED\", or remove `channel`: QEMU has its own";
+        context.problem(Problem::at(&channel.place, message).help(help));
+    }
+    if let (Some(channel), Some(console)) = (&raw.channel, &raw.console)
+        && channel.value.device == console.value.device
+    {
+        let message = "the console and the checks' channel are one line";
+        let help = "the channel is a second serial port of the board's";
+        context.problem(Problem::at(&channel.place, message).help(help));
+    }
+    let memory = board.map_or(Bytes::mib(32), |b| b.memory);
+    MachinePlan {
+        memory: raw.memory.as_ref().map_or(memory, |m| m.value),
+        timeout: raw.timeout.as_ref().map_or(TIMEOUT, |t| t.value),
+        silence: raw.silence.as_ref().map_or(SILENCE, |s| s.value),
+        cpu: raw.cpu.as_ref().map(|c| c.value.clone()),
+        console: raw.console.as_ref().map(|c| c.value.clone()),
+        channel: raw.channel.as_ref().map(|c| c.value.clone()),
+    }
+}
+
+fn ramdisk(raw: &raw::Recipe) -> RamdiskPlan {
+    let compress = raw.ramdisk_compress.as_ref();
+    let placement = raw.placement.as_ref();
+    RamdiskPlan {
+        compress: compress.map_or(Compression::Xz, |c| c.value),
+        placement: placement.map_or(Placement::Separate, |p| p.value),
+    }
+}
+
+fn budget(raw: &raw::Budget) -> BudgetPlan {
+    let size = |given: &raw::Given<Bytes>| given.as_ref().map(|g| g.value);
+    BudgetPlan {
+        image: size(&raw.image),
+        ramdisk: size(&raw.ramdisk),
+        total: size(&raw.total),
+        ram: size(&raw.ram),
+    }
+}

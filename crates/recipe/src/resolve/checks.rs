@@ -1,0 +1,299 @@
+//! The checks' and exercises' part of a recipe.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use host::units::Bytes;
+
+use super::Context;
+use crate::diagnostic::{Place, Problem, Wrong};
+use crate::plan::{
+    CheckKind, CheckPlan, ExercisePlan, GuestCommand, NetworkMode, NetworkPlan, UserlandPlan, Via,
+};
+use crate::raw::{self, What};
+use crate::typed;
+
+/// The limit of a check or an exercise that sets none.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+struct Checks<'a> {
+    context: &'a Context<'a>,
+    mode: &'a NetworkMode,
+    host: Ipv4Addr,
+    userland: &'a UserlandPlan,
+    memory: Bytes,
+}
+
+/// The checks, in order.
+pub(super) fn plan(
+    context: &Context<'_>,
+    raw: &raw::Recipe,
+    network: &NetworkPlan,
+    userland: &UserlandPlan,
+    memory: Bytes,
+) -> Vec<CheckPlan> {
+    let checks = Checks {
+        context,
+        mode: &network.mode,
+        host: network.host(),
+        userland,
+        memory,
+    };
+    let mut plans: Vec<CheckPlan> = Vec::new();
+    for check in &raw.checks {
+        let name = checks.name(check, &plans);
+        let kind = check.what.as_ref().and_then(|what| checks.kind(what));
+        checks.can_be_typed(check, kind.as_ref());
+        if let (Some(name), Some(kind)) = (name, kind) {
+            plans.push(CheckPlan {
+                name,
+                kind,
+                timeout: check.timeout.as_ref().map_or(TIMEOUT, |t| t.value),
+                via: check.via.as_ref().map_or(Via::Channel, |v| v.value),
+            });
+        }
+    }
+    plans
+}
+
+/// The exercises, in order.
+pub(super) fn exercises(raw: &[raw::Exercise]) -> Vec<ExercisePlan> {
+    let plan = |exercise: &raw::Exercise| ExercisePlan {
+        command: exercise.command.value.clone(),
+        timeout: exercise.timeout.as_ref().map_or(TIMEOUT, |t| t.value),
+    };
+    raw.iter().map(plan).collect()
+}
+
+impl Checks<'_> {
+    fn problem(&self, place: &Place, message: &str, help: &str) {
+        self.context.problem(Problem::at(place, message).help(help));
+    }
+
+    fn name(&self, check: &raw::Check, before: &[CheckPlan]) -> Option<String> {
+        let Some(name) = &check.name else {
+            self.problem(&check.place, "the check has no name", "add name = \"NAME\"");
+            return None;
+        };
+        self.context.take(&name.place, check_name(&name.value))?;
+        if before.iter().any(|check| check.name == name.value) {
+            let message = format!("there is another check named `{}`", name.value);
+            self.problem(&name.place, &message, "give each check a name of its own");
+        }
+        Some(name.value.clone())
+    }
+
+    /// What is typed is one line that a shell reads, and what it did must show
+    /// on the console or on the wire.
+    fn can_be_typed(&self, check: &raw::Check, kind: Option<&CheckKind>) {
+        let (Some(via), Some(kind)) = (&check.via, kind) else {
+            return;
+        };
+        if via.value != Via::Console {
+            return;
+        }
+        let Some(line) = typed::command(kind) else {
+            let message = "only `run`, `ping` and `sleep` can be typed at the console";
+            let help = "remove `via`: the checks' agent tells more than a console can";
+            return self.problem(&via.place, message, help);
+        };
+        if line.len() > typed::LINE_LIMIT || line.chars().any(char::is_control) {
+            let message = "the command can't be typed at the console";
+            let help = format!(
+                "it must be one line of at most {} bytes; put more into a file of the user land",
+                typed::LINE_LIMIT
+            );
+            self.problem(&via.place, message, &help);
+        }
+    }
+
+    fn kind(&self, what: &What) -> Option<CheckKind> {
+        match what {
+            What::Run { command, expect } => {
+                self.shell(&command.place, &command.value);
+                Some(CheckKind::Run {
+                    command: command.value.clone(),
+                    expect: expect.clone(),
+                })
+            }
+            What::Sleep {
+                place,
+                command,
+                at_least,
+                at_most,
+            } => {
+                let given = command.as_ref().map(|c| c.value.clone());
+                let command = given.unwrap_or_else(|| GuestCommand::Shell("sleep 1".to_owned()));
+                self.shell(place, &command);
+                let limit = |given: &raw::Given<Duration>, usual| {
+                    given
+                        .as_ref()
+                        .map_or(Duration::from_millis(usual), |d| d.value)
+                };
+                let (at_least, at_most) = (limit(at_least, 900), limit(at_most, 2000));
+                if at_least > at_most {
+                    let help = "`at-least` must not be longer than `at-most`";
+                    self.problem(place, "no sleep can take so long and so short", help);
+                }
+                Some(CheckKind::Sleep {
+                    command,
+                    at_least,
+                    at_most,
+                })
+            }
+            What::Fetch { .. } | What::Dhcp { .. } | What::Ping { .. } | What::Echo { .. } => {
+                self.network_kind(what)
+            }
+        }
+    }
+
+    fn network_kind(&self, what: &What) -> Option<CheckKind> {
+        match what {
+            What::Fetch {
+                place,
+                size,
+                command,
+            } => {
+                self.network("fetch", place);
+                let usual = "wget -q -O {file} {url}";
+                Some(CheckKind::Fetch {
+                    size: self.fetch_size(size),
+                    command: self.command(place, command, usual, &["url", "file"]),
+                })
+            }
+            What::Ping {
+                place,
+                to,
+                count,
+                command,
+            } => {
+                self.network("ping", place);
+                Some(CheckKind::Ping {
+                    to: to.as_ref().map_or(self.host, |t| t.value),
+                    count: count.as_ref().map_or(1, |c| c.value),
+                    command: self.command(place, command, "ping -c {count} {to}", &["to"]),
+                })
+            }
+            What::Dhcp { place, interface } => Some(self.dhcp(place, interface)),
+            What::Echo {
+                place,
+                protocol,
+                size,
+            } => {
+                self.network("echo", place);
+                Some(CheckKind::Echo {
+                    protocol: *protocol,
+                    size: self.echo_size(size),
+                })
+            }
+            What::Run { .. } | What::Sleep { .. } => None,
+        }
+    }
+
+    fn dhcp(&self, place: &Place, interface: &raw::Given<String>) -> CheckKind {
+        self.network("dhcp", place);
+        if matches!(self.mode, NetworkMode::Static(_)) {
+            let message = "nothing asks for a lease: the address is static";
+            let help = "set mode = \"dhcp\" in [network], or remove the check";
+            self.problem(place, message, help);
+        }
+        let interface = interface.as_ref().map(|i| i.value.clone());
+        CheckKind::Dhcp {
+            interface: interface.unwrap_or_else(|| "eth0".to_owned()),
+        }
+    }
+
+    fn network(&self, kind: &str, place: &Place) {
+        if *self.mode == NetworkMode::None {
+            let message = format!("a `{kind}` check without a network");
+            let help = "set mode = \"dhcp\" in [network], or remove the check";
+            self.problem(place, &message, help);
+        }
+    }
+
+    fn echo_size(&self, size: &raw::Given<Bytes>) -> Bytes {
+        let Some(size) = size else {
+            return Bytes::kib(4);
+        };
+        if size.value > Bytes::mib(64) {
+            let help = "the bytes are made and compared one by one: \"64MiB\" at most";
+            self.problem(&size.place, "the echo is very large", help);
+        }
+        size.value
+    }
+
+    fn fetch_size(&self, size: &raw::Given<Bytes>) -> Bytes {
+        let Some(size) = size else {
+            return Bytes::kib(64);
+        };
+        if size.value >= self.memory {
+            let message = "the download is larger than the machine's RAM";
+            let help = "it is written to the ramdisk: make it smaller, or machine.memory larger";
+            self.problem(&size.place, message, help);
+        }
+        size.value
+    }
+
+    /// A command line with its placeholders, the usual one where none is given.
+    fn command(
+        &self,
+        place: &Place,
+        given: &raw::Given<String>,
+        usual: &str,
+        placeholders: &[&str],
+    ) -> String {
+        let Some(given) = given else {
+            // Without a network the missing program is not what is wrong.
+            if *self.mode != NetworkMode::None {
+                self.applet(place, usual.split(' ').next().unwrap_or_default());
+            }
+            return usual.to_owned();
+        };
+        for name in placeholders {
+            if !given.value.contains(&format!("{{{name}}}")) {
+                let message = format!("the command has no `{{{name}}}`");
+                let help =
+                    format!("it is replaced when the check runs; the usual one is {usual:?}");
+                self.problem(&given.place, &message, &help);
+            }
+        }
+        given.value.clone()
+    }
+
+    fn shell(&self, place: &Place, command: &GuestCommand) {
+        if let GuestCommand::Shell(line) = command {
+            self.applet(place, "sh");
+            let program = line.split_whitespace().next().unwrap_or_default();
+            if ["sleep", "wget", "ping", "cat", "ls"].contains(&program) {
+                self.applet(place, program);
+            }
+        }
+    }
+
+    /// Where BusyBox is all there is, a program must be one of its applets.
+    fn applet(&self, place: &Place, program: &str) {
+        let Some(busybox) = &self.userland.busybox else {
+            return;
+        };
+        let file = |name: &str| name.rsplit('/').next() == Some(program);
+        let known = busybox.defconfig
+            || busybox.applets.iter().any(|a| a == program)
+            || self.userland.files.iter().any(|f| file(&f.to))
+            || self.userland.folder.is_some();
+        if !known {
+            let message = format!("the check calls `{program}`, which the system lacks");
+            let help = format!("add \"{program}\" to busybox in [userland]");
+            self.problem(place, &message, &help);
+        }
+    }
+}
+
+fn check_name(name: &str) -> Result<(), Wrong> {
+    let fits = |c: char| c.is_alphanumeric() || " ._-".contains(c);
+    let good = !name.is_empty() && name.trim() == name && name.len() <= 64;
+    match good && name.chars().all(fits) {
+        true => Ok(()),
+        false => Err(Wrong::new(format!("`{name}` can't name a check"))
+            .help("a name has up to 64 letters, digits, spaces, `.`, `_` and `-`")),
+    }
+}

@@ -1,0 +1,166 @@
+//! What a recipe asks the kernel for without naming the symbols: the board's
+//! needs, the network's, the ramdisk's, the user land's. Each request says
+//! why. The recipe's own come later and win.
+
+use initramfs::Compression;
+
+use crate::Board;
+use crate::config::Request;
+use crate::plan::{NetworkMode, NetworkPlan, Placement, RamdiskPlan};
+use crate::{fragment, raw};
+
+/// What the user land needs of the kernel.
+#[derive(Debug, Default)]
+pub(super) struct UserlandNeeds {
+    /// Something in it begins with `#!`: this file.
+    pub script: Option<String>,
+    /// It is linked with musl.
+    pub musl: bool,
+    /// The written `/etc/fstab` mounts `/proc`.
+    pub mounts_proc: bool,
+}
+
+/// What the requests follow from.
+#[derive(Debug)]
+pub(super) struct Wishes<'a> {
+    /// What was typed.
+    pub raw: &'a raw::Recipe,
+    /// The board, when it could be read.
+    pub board: Option<&'a Board>,
+    /// The network.
+    pub network: &'a NetworkPlan,
+    /// The ramdisk.
+    pub ramdisk: &'a RamdiskPlan,
+    /// The user land.
+    pub userland: &'a UserlandNeeds,
+}
+
+/// The decompressors that a kernel may have for its ramdisk (usr/Kconfig).
+const RAMDISK_SYMBOLS: &[(&str, Option<Compression>)] = &[
+    ("RD_GZIP", Some(Compression::Gzip)),
+    ("RD_BZIP2", None),
+    ("RD_LZMA", Some(Compression::Lzma)),
+    ("RD_XZ", Some(Compression::Xz)),
+    ("RD_LZO", None),
+    ("RD_LZ4", Some(Compression::Lz4)),
+    ("RD_ZSTD", Some(Compression::Zstd)),
+];
+
+/// All that is implied, in order.
+pub(super) fn requests(wishes: &Wishes<'_>) -> Vec<Request> {
+    let mut all = Vec::new();
+    if let Some(board) = wishes.board {
+        all.extend(fragment::trusted(
+            &board.options,
+            &format!("board {}", board.name),
+        ));
+    }
+    kernel_compression(wishes, &mut all);
+    ramdisk(wishes, &mut all);
+    userland(wishes, &mut all);
+    network(wishes, &mut all);
+    all
+}
+
+fn ask(symbol: &str, on: bool, by: &str) -> Request {
+    Request {
+        symbol: symbol.to_owned(),
+        value: if on { "y" } else { "n" }.to_owned(),
+        quoted: false,
+        by: by.to_owned(),
+        lenient: true,
+    }
+}
+
+fn word(compression: Compression) -> &'static str {
+    let found = raw::COMPRESSIONS.iter().find(|(_, c)| *c == compression);
+    found.map_or("", |(word, _)| word)
+}
+
+fn reason(key: &str, compression: Compression, given: bool) -> String {
+    let default = if given { "" } else { " (the default)" };
+    format!("{key} = \"{}\"{default}", word(compression))
+}
+
+fn kernel_compression(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
+    let given = wishes.raw.kernel.compress.as_ref();
+    let compression = given.map_or(Compression::Xz, |c| c.value);
+    let symbol = match compression {
+        Compression::None => "KERNEL_UNCOMPRESSED",
+        Compression::Gzip => "KERNEL_GZIP",
+        Compression::Xz => "KERNEL_XZ",
+        Compression::Lzma => "KERNEL_LZMA",
+        Compression::Zstd => "KERNEL_ZSTD",
+        Compression::Lz4 => "KERNEL_LZ4",
+    };
+    all.push(ask(
+        symbol,
+        true,
+        &reason("kernel.compress", compression, given.is_some()),
+    ));
+}
+
+fn ramdisk(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
+    let compression = wishes.ramdisk.compress;
+    let by = reason(
+        "ramdisk.compress",
+        compression,
+        wishes.raw.ramdisk_compress.is_some(),
+    );
+    all.push(ask("BLK_DEV_INITRD", true, "the ramdisk"));
+    for (symbol, one) in RAMDISK_SYMBOLS {
+        all.push(ask(symbol, *one == Some(compression), &by));
+    }
+    if wishes.ramdisk.placement == Placement::Builtin {
+        let by = "ramdisk.placement = \"builtin\"";
+        all.push(Request {
+            symbol: "INITRAMFS_SOURCE".to_owned(),
+            value: wishes.ramdisk.builtin_name(),
+            quoted: true,
+            by: by.to_owned(),
+            lenient: true,
+        });
+        // It is compressed already, or shall not be.
+        all.push(ask("INITRAMFS_COMPRESSION_NONE", true, by));
+    }
+}
+
+fn userland(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
+    let needs = wishes.userland;
+    all.push(ask("BINFMT_ELF", true, "programs in the ramdisk"));
+    if let Some(script) = &needs.script {
+        all.push(ask("BINFMT_SCRIPT", true, &format!("the script {script}")));
+    }
+    let bits_32 = wishes.board.is_some_and(|b| b.arch.facts().bits == 32);
+    if needs.musl && bits_32 {
+        let by = "userland.libc = \"musl\" on 32 bits: its sleep returns at once otherwise";
+        all.push(ask("COMPAT_32BIT_TIME", true, by));
+    }
+    if needs.mounts_proc {
+        all.push(ask("PROC_FS", true, "/etc/fstab mounts /proc"));
+    }
+}
+
+fn network(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
+    let mode = match wishes.network.mode {
+        NetworkMode::None => return,
+        NetworkMode::Dhcp => "dhcp",
+        NetworkMode::Static(_) => "static",
+    };
+    let by = format!("network.mode = \"{mode}\"");
+    for symbol in ["NET", "INET", "NETDEVICES"] {
+        all.push(ask(symbol, true, &by));
+    }
+    if wishes.network.mode == NetworkMode::Dhcp {
+        // Without an address yet, udhcpc speaks through a packet socket.
+        all.push(ask("PACKET", true, &by));
+    }
+    let nics = wishes.board.map_or(&[][..], |b| &b.nics);
+    let nic = nics
+        .iter()
+        .find(|n| Some(&n.model) == wishes.network.nic.as_ref());
+    if let Some(nic) = nic {
+        let by = format!("network.nic = \"{}\"", nic.model);
+        all.extend(fragment::trusted(&nic.options, &by));
+    }
+}

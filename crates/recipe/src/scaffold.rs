@@ -1,0 +1,158 @@
+//! A recipe to begin with: `tuxling new`.
+
+use std::path::{Path, PathBuf};
+
+use host::cache;
+use host::error::{Failure, Kind, Result};
+
+use super::{builtin, words};
+use crate::board;
+
+/// What the new recipe is about.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// The system's name.
+    pub name: String,
+    /// The board: a built-in one, or the path of a file.
+    pub board: String,
+    /// Whether it gets an address by DHCP.
+    pub network: bool,
+}
+
+/// The text of a new recipe: commented, and without errors.
+pub fn text(wish: &Wish) -> Result<String> {
+    let usage = |wrong: super::diagnostic::Wrong| {
+        let failure = Failure::new(Kind::Usage, wrong.message);
+        match wrong.help {
+            Some(help) => failure.help(help),
+            None => failure,
+        }
+    };
+    words::file_name(&wish.name).map_err(usage)?;
+    let path = wish.board.contains('/') || wish.board.ends_with(".toml");
+    if !path && !board::names().contains(&wish.board.as_str()) {
+        let names = board::names();
+        let message = format!("there is no board `{}`", wish.board);
+        return Err(Failure::new(Kind::Usage, message).help(words::suggestion(&wish.board, &names)));
+    }
+    let (applets, mode, checks) = match wish.network {
+        true => (NET_APPLETS, "dhcp", NET_CHECKS),
+        false => (APPLETS, "none", ""),
+    };
+    let fill = [
+        ("{name}", wish.name.as_str()),
+        (
+            "{board}",
+            &toml::Value::from(wish.board.as_str()).to_string(),
+        ),
+        ("{fragments}", &fragments(&wish.board, wish.network)),
+        ("{applets}", applets),
+        ("{mode}", mode),
+        ("{checks}", checks),
+    ];
+    let text = fill.iter().fold(TEMPLATE.to_owned(), |text, (hole, with)| {
+        text.replace(hole, with)
+    });
+    Ok(text)
+}
+
+/// The fragments that a board's recipes begin with: those of the built-in ones,
+/// which are called after the board.
+fn fragments(board: &str, network: bool) -> String {
+    let parts = if network {
+        &["base", "net"][..]
+    } else {
+        &["base"]
+    };
+    let names = parts.iter().map(|part| format!("{board}-{part}.config"));
+    let there = names.filter(|name| builtin::file(name).is_some());
+    let quoted: Vec<String> = there.map(|name| format!("\"builtin:{name}\"")).collect();
+    quoted.join(", ")
+}
+
+/// Writes `NAME.toml` into a folder and gives its path; refuses to overwrite.
+pub fn write(folder: &Path, wish: &Wish) -> Result<PathBuf> {
+    let text = text(wish)?;
+    let path = folder.join(format!("{}.toml", wish.name));
+    if path.symlink_metadata().is_ok() {
+        let message = format!("{} is there already", path.display());
+        return Err(Failure::new(Kind::Usage, message)
+            .help("take another name, or move the file away: nothing is overwritten"));
+    }
+    cache::write_whole(&path, text.as_bytes())?;
+    Ok(path)
+}
+
+const APPLETS: &str = r#""sh", "cat", "ls", "sleep""#;
+const NET_APPLETS: &str = r#""sh", "cat", "ls", "sleep", "ping", "wget""#;
+
+const NET_CHECKS: &str = r#"
+[[check]]                             # an address, seen on the wire
+name    = "dhcp"
+dhcp    = true
+timeout = "20s"
+
+[[check]]                             # the gateway answers
+name = "ping"
+ping = true
+
+[[check]]                             # a file arrives whole
+name    = "download"
+fetch   = { size = "64KiB" }
+timeout = "20s"
+"#;
+
+const TEMPLATE: &str = r#"# A recipe of tuxling's: one small Linux, and what it must do.
+#
+#   tuxling check {name}.toml         build it, boot it, prove it, measure it
+#   tuxling boot {name}.toml          its console; Ctrl-A X leaves
+#
+# docs/recipe.md describes every key.
+name  = "{name}"
+board = {board}
+
+[kernel]
+version   = "6.12"                    # or path = "../linux"
+config    = "tinyconfig"              # what everything below is laid over
+fragments = [{fragments}]
+options   = """
+# Lines of a .config, such as
+# CONFIG_HZ_100=y
+"""
+compress  = "xz"                      # none, gzip, xz, lzma, zstd, lz4
+
+[userland]
+busybox = [{applets}]
+# What init needs comes along. Your own files:
+#
+# [[userland.file]]
+# to   = "/bin/job"
+# from = "job"
+# mode = "0755"
+
+[network]
+mode = "{mode}"                         # dhcp, static, none
+
+[machine]
+memory = "32MiB"
+
+# What the system must do. A check that nothing makes is a thing that may be
+# lost: whatever matters to you belongs here.
+[[check]]
+name  = "shell"
+run   = "cat /proc/version"
+match = "^Linux version 6"
+{checks}
+[[check]]
+name  = "sleep"
+sleep = true
+
+# Commands that nobody judges, but that must keep working when the system is
+# made smaller.
+[[exercise]]
+run = "ls -l /"
+
+# [budget]
+# image   = "1220KiB"
+# ramdisk = "300KiB"
+"#;

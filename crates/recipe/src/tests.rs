@@ -1,0 +1,802 @@
+use std::path::Path;
+
+use host::units::Bytes;
+use initramfs::Compression;
+
+use super::plan::{CheckKind, FileKind, GuestCommand, NetworkMode, StaticAddress};
+use super::*;
+use crate::board;
+use crate::config::Request;
+
+/// The smallest recipe without errors.
+const LEAST: &str = "board = \"pc\"\n[userland]\nbusybox = [\"sh\"]\n";
+
+fn home(folder: &Path) -> Home {
+    home_of(folder.join("job.toml"))
+}
+
+fn plan(text: &str) -> Plan {
+    parse("job.toml", text, home(Path::new("/nowhere"))).expect("no errors")
+}
+
+fn errors(text: &str) -> String {
+    let result = parse("job.toml", text, home(Path::new("/nowhere")));
+    result.expect_err("errors").render(false)
+}
+
+/// The errors of lines that are added to the smallest recipe.
+fn errors_of(added: &str) -> String {
+    errors(&format!("{LEAST}{added}"))
+}
+
+fn value<'p>(requests: &'p [Request], symbol: &str) -> Option<&'p str> {
+    let last = requests.iter().rfind(|r| r.symbol == symbol);
+    last.map(|r| r.value.as_str())
+}
+
+#[test]
+fn every_built_in_recipe_loads() {
+    for name in builtin::names() {
+        let plan = load(name, Path::new("/tmp")).unwrap_or_else(|e| panic!("{name}:\n{e}"));
+        assert_eq!(plan.name, name);
+        assert_eq!(plan.origin, RecipeOrigin::BuiltIn);
+        assert_eq!(plan.base, Path::new("/tmp"));
+        assert!(!plan.checks.is_empty());
+    }
+}
+
+#[test]
+fn pc_net_asks_for_what_its_network_needs() {
+    let plan = load("pc-net", Path::new("/")).expect("loads");
+    let requests = &plan.kernel.requests;
+    for symbol in [
+        "E1000",
+        "PACKET",
+        "INET",
+        "SERIAL_8250_CONSOLE",
+        "COMPAT_32BIT_TIME",
+    ] {
+        assert_eq!(value(requests, symbol), Some("y"), "{symbol}");
+    }
+    assert_eq!(value(requests, "RD_XZ"), Some("y"));
+    assert_eq!(value(requests, "RD_GZIP"), Some("n"));
+    assert_eq!(value(requests, "IPV6"), Some("n"));
+    let names: Vec<&str> = plan.checks.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["shell", "dhcp", "ping", "download", "sleep"]);
+    assert_eq!(plan.budget.image, Some(Bytes::kib(1220)));
+}
+
+#[test]
+fn pc_shell_has_no_network() {
+    let plan = load("pc-shell", Path::new("/")).expect("loads");
+    assert_eq!(plan.network.nic, None);
+    for symbol in ["NET", "PCI", "E1000"] {
+        assert_eq!(value(&plan.kernel.requests, symbol), None, "{symbol}");
+    }
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let plan = plan(LEAST);
+    assert_eq!(plan.name, "job");
+    assert_eq!(plan.base, Path::new("/nowhere"));
+    assert_eq!(
+        plan.kernel.source,
+        plan::SourceWish::Series("6.12".to_owned())
+    );
+    assert_eq!(
+        plan.kernel.base,
+        plan::BaseConfig::Target("tinyconfig".to_owned())
+    );
+    assert_eq!(plan.kernel.toolchain, plan::Toolchain::Gcc);
+    assert_eq!(plan.kernel.compress, Compression::Xz);
+    assert_eq!(plan.kernel.cmdline, "console=ttyS0 panic=-1");
+    assert_eq!(plan.ramdisk.compress, Compression::Xz);
+    assert_eq!(plan.ramdisk.placement, plan::Placement::Separate);
+    assert_eq!(plan.network.mode, plan::NetworkMode::None);
+    assert_eq!(plan.machine.memory, Bytes::mib(32));
+    assert_eq!(plan.machine.timeout.as_secs(), 120);
+    assert_eq!(plan.machine.silence.as_secs(), 30);
+    assert_eq!(plan.budget, plan::BudgetPlan::default());
+    assert_eq!(plan.prune, plan::PrunePlan::default());
+    let busybox = plan.userland.busybox.expect("BusyBox");
+    assert_eq!(busybox.applets, ["sh", "init", "reboot", "mount"]);
+}
+
+#[test]
+fn the_ramdisk_has_what_a_busybox_system_needs_with_folders_first() {
+    let plan = plan(LEAST);
+    let paths: Vec<&str> = plan.userland.files.iter().map(|f| f.to.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "/bin",
+            "/dev",
+            "/etc",
+            "/etc/init.d",
+            "/proc",
+            "/tmp",
+            "/init",
+            "/etc/inittab",
+            "/etc/fstab",
+            "/etc/init.d/rcS",
+            "/dev/console",
+            "/dev/null",
+        ]
+    );
+}
+
+#[test]
+fn the_recipes_own_requests_come_after_the_implied_ones() {
+    let text = format!("{LEAST}[kernel]\noptions = \"# CONFIG_PROC_FS is not set\"\n");
+    let plan = plan(&text);
+    assert_eq!(value(&plan.kernel.requests, "PROC_FS"), Some("n"));
+    let first = plan.kernel.requests.iter().find(|r| r.symbol == "PROC_FS");
+    assert_eq!(
+        first.map(|r| r.by.as_str()),
+        Some("/etc/fstab mounts /proc")
+    );
+}
+
+#[test]
+fn a_built_in_ramdisk_is_named_to_the_kernel_and_not_compressed_again() {
+    for (compress, name) in [
+        ("none", "tuxling-initramfs.cpio"),
+        ("zstd", "tuxling-initramfs.cpio.zst"),
+    ] {
+        let plan = plan(&format!(
+            "{LEAST}[ramdisk]\nplacement = \"builtin\"\ncompress = \"{compress}\"\n"
+        ));
+        let requests = &plan.kernel.requests;
+        let source = requests.iter().find(|r| r.symbol == "INITRAMFS_SOURCE");
+        let source = source.expect("is asked for");
+        assert_eq!((source.value.as_str(), source.quoted), (name, true));
+        assert_eq!(value(requests, "INITRAMFS_COMPRESSION_NONE"), Some("y"));
+    }
+    let separate = plan(LEAST).kernel.requests;
+    assert_eq!(value(&separate, "INITRAMFS_SOURCE"), None);
+}
+
+#[test]
+fn checks_have_their_defaults() {
+    let plan = plan(
+        "board = \"pc\"\n[network]\nmode = \"dhcp\"\n\
+         [userland]\nbusybox = [\"ping\", \"wget\", \"sleep\"]\n\
+         [[check]]\nname = \"a\"\nping = true\n\
+         [[check]]\nname = \"b\"\nfetch = true\n\
+         [[check]]\nname = \"c\"\nsleep = true\ntimeout = \"1m\"\n\
+         [[check]]\nname = \"d\"\nrun = [\"/bin/sh\", \"-c\", \"exit 0\"]\n",
+    );
+    let gateway = std::net::Ipv4Addr::new(10, 0, 2, 2);
+    let kinds: Vec<&CheckKind> = plan.checks.iter().map(|c| &c.kind).collect();
+    assert!(matches!(kinds[0], CheckKind::Ping { to, count: 1, .. } if *to == gateway));
+    assert!(matches!(kinds[1], CheckKind::Fetch { size, .. } if *size == Bytes::kib(64)));
+    assert!(
+        matches!(kinds[2], CheckKind::Sleep { command: GuestCommand::Shell(line), .. } if line == "sleep 1")
+    );
+    assert!(
+        matches!(kinds[3], CheckKind::Run { command: GuestCommand::Argv(argv), .. } if argv.len() == 3)
+    );
+    assert_eq!(plan.checks[0].timeout.as_secs(), 10);
+    assert_eq!(plan.checks[2].timeout.as_secs(), 60);
+}
+
+#[test]
+fn a_fixed_address_brings_its_network_with_it() {
+    let fixed = |network: &str| {
+        let plan = plan(&format!(
+            "board = \"pc\"\n[userland]\nbusybox = [\"sh\"]\n[network]\n{network}"
+        ));
+        let NetworkMode::Static(fixed) = plan.network.mode else {
+            panic!("it is static");
+        };
+        assert_eq!(plan.network.host(), fixed.gateway);
+        let mut texts = plan
+            .userland
+            .files
+            .into_iter()
+            .filter_map(|file| match file.kind {
+                FileKind::Text(text) if file.to == "/etc/init.d/rcS" => Some(text),
+                _ => None,
+            });
+        (fixed, texts.next().expect("an rcS"))
+    };
+    let (usual, _) = fixed("mode = \"static\"\n");
+    assert_eq!(usual, StaticAddress::QEMU);
+    let (own, rc_s) = fixed("mode = \"static\"\naddress = \"192.168.7.20/28\"\n");
+    assert_eq!(own.gateway.to_string(), "192.168.7.18");
+    assert!(
+        rc_s.contains("ifconfig eth0 192.168.7.20 netmask 255.255.255.240 up\nroute add default gw 192.168.7.18\n"),
+        "{rc_s}"
+    );
+}
+
+#[test]
+fn a_check_that_is_typed_must_be_a_line() {
+    let typed = |check: &str| format!("[[check]]\nname = \"a\"\nvia = \"console\"\n{check}");
+    let long = format!("run = \"{}\"\n", "x".repeat(401));
+    for (check, message) in [
+        (long.as_str(), "can't be typed"),
+        ("run = \"a\\nb\"\n", "can't be typed"),
+    ] {
+        let shown = errors_of(&typed(check));
+        assert!(shown.contains(message), "{shown}");
+    }
+    let shown = errors(&format!(
+        "board = \"pc\"\n[network]\nmode = \"dhcp\"\n[userland]\nbusybox = [\"sh\"]\n{}",
+        typed("dhcp = true\n")
+    ));
+    assert!(
+        shown.contains("only `run`, `ping` and `sleep` can be typed"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn every_kind_of_file_is_understood() {
+    let plan = plan(
+        "board = \"pc\"\n[userland]\nbusybox = [\"sh\"]\n\
+         [[userland.file]]\nto = \"/etc//motd\"\ntext = \"tiny\\n\"\nmode = \"0600\"\nowner = \"7:8\"\n\
+         [[userland.file]]\nto = \"/a\"\nsymlink = \"etc/motd\"\n\
+         [[userland.file]]\nto = \"/srv\"\ndirectory = true\n\
+         [[userland.file]]\nto = \"/dev/console\"\nchar = \"5:1\"\nmode = \"0666\"\n\
+         [[userland.file]]\nto = \"/dev/ram0\"\nblock = \"1:0\"\n",
+    );
+    let files = plan.userland.files;
+    let file = |to: &str| {
+        let mut all = files.iter().filter(|f| f.to == to);
+        let one = all.next().unwrap_or_else(|| panic!("no {to}"));
+        assert!(all.next().is_none(), "{to} twice");
+        one
+    };
+    let motd = file("/etc/motd");
+    assert_eq!(motd.kind, FileKind::Text("tiny\n".to_owned()));
+    assert_eq!((motd.mode, motd.uid, motd.gid), (0o600, 7, 8));
+    assert_eq!(file("/a").kind, FileKind::Symlink("etc/motd".to_owned()));
+    assert_eq!(file("/srv").mode, 0o755);
+    assert_eq!(file("/dev/console").mode, 0o666);
+    assert_eq!(
+        file("/dev/ram0").kind,
+        FileKind::BlockDevice { major: 1, minor: 0 }
+    );
+}
+
+#[test]
+fn an_unknown_key_is_underlined_and_the_nearest_named() {
+    let shown = errors_of("[[check]]\nname = \"a\"\nrun = \"true\"\ntimout = \"10s\"\n");
+    assert_eq!(
+        shown,
+        "\
+error: unknown key `timout`
+ --> job.toml:7:1
+  |
+7 | timout = \"10s\"
+  | ^^^^^^ not a key of [[check]]
+  |
+  = help: did you mean `timeout`?"
+    );
+}
+
+#[test]
+fn a_key_in_the_wrong_table_is_told_where_it_belongs() {
+    let shown = errors("board = \"pc\"\nfragments = []\n[userland]\nbusybox = [\"sh\"]\n");
+    assert_eq!(
+        shown,
+        "\
+error: unknown key `fragments`
+ --> job.toml:2:1
+  |
+2 | fragments = []
+  | ^^^^^^^^^ not a key of a recipe's top
+  |
+  = help: `fragments` belongs to [kernel]"
+    );
+}
+
+#[test]
+fn a_bad_quantity_and_a_wrong_type_are_told_together() {
+    let shown = errors_of("[machine]\nmemory = \"32 apples\"\ntimeout = 60\n");
+    assert_eq!(
+        shown,
+        "\
+error: `32 apples` is not a number of bytes
+ --> job.toml:5:10
+  |
+5 | memory = \"32 apples\"
+  |          ^^^^^^^^^^^
+  |
+  = help: write \"64KiB\" or \"32MiB\"
+
+error: expected a text in quotes, found a whole number
+ --> job.toml:6:11
+  |
+6 | timeout = 60
+  |           ^^
+  |
+  = help: write \"60\""
+    );
+}
+
+#[test]
+fn a_bad_line_inside_options_is_underlined_itself() {
+    let shown = errors_of("[kernel]\noptions = \"\"\"\nCONFIG_NET=y\nE1000=y\n\"\"\"\n");
+    assert_eq!(
+        shown,
+        "\
+error: a symbol begins with CONFIG_
+ --> job.toml:7:1
+  |
+7 | E1000=y
+  | ^^^^^^^ in kernel.options
+  |
+  = help: write CONFIG_E1000=y"
+    );
+}
+
+#[test]
+fn a_bad_line_in_a_fragment_is_shown_in_the_fragment() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("net.config"), "# net\nCONFIG_NET=yes\n").expect("writes");
+    let text = format!("{LEAST}[kernel]\nfragments = [\"net.config\", \"gone.config\"]\n");
+    let result = parse("job.toml", &text, home(folder.path()));
+    let shown = result.expect_err("errors").render(false);
+    let gone = folder.path().join("gone.config");
+    let expected = format!(
+        "\
+error: can't read {}: No such file or directory (os error 2)
+ --> job.toml:5:28
+  |
+5 | fragments = [\"net.config\", \"gone.config\"]
+  |                            ^^^^^^^^^^^^^
+  |
+  = help: paths are relative to the file that names them
+
+error: `yes` is not a value of a symbol
+ --> net.config:2:1
+  |
+2 | CONFIG_NET=yes
+  | ^^^^^^^^^^^^^^
+  |
+  = help: write CONFIG_NET=y",
+        gone.display()
+    );
+    assert_eq!(shown, expected);
+}
+
+#[test]
+fn a_bad_regular_expression_says_why() {
+    let shown = errors_of("[[check]]\nname = \"a\"\nrun = \"true\"\nmatch = \"(x\"\n");
+    assert_eq!(
+        shown,
+        "\
+error: this is no regular expression: unclosed group
+ --> job.toml:7:9
+  |
+7 | match = \"(x\"
+  |         ^^^^
+  |
+  = help: for a literal text use `expect` instead of `match`"
+    );
+}
+
+#[test]
+fn contradictions_are_errors_with_their_mend() {
+    let check = "[[check]]\nname = \"a\"\n";
+    let file = "[[userland.file]]\nto = \"/a\"\ntext = \"\"\n";
+    for (added, message, help) in [
+        (
+            format!("{check}ping = true\n"),
+            "a `ping` check without a network",
+            "set mode = \"dhcp\"",
+        ),
+        (
+            format!("{check}run = \"true\"\n{check}run = \"true\"\n"),
+            "another check named `a`",
+            "name of its own",
+        ),
+        (
+            format!("{check}sleep = true\n"),
+            "calls `sleep`, which the system lacks",
+            "add \"sleep\"",
+        ),
+        (
+            format!("{check}run = \"a\"\nsleep = true\n"),
+            "several things: `run` and `sleep`",
+            "give one of",
+        ),
+        (check.to_owned(), "the check does nothing", "give one of"),
+        (
+            format!("{check}dhcp = false\n"),
+            "can't be `dhcp = false`",
+            "leave the check out",
+        ),
+        (
+            format!("{check}run = \"a\"\nexpect = \"x\"\nmatch = \"y\"\n"),
+            "both `expect` and `match`",
+            "keep one",
+        ),
+        (
+            format!("{check}run = \"\"\n"),
+            "`run` is empty",
+            "name a command",
+        ),
+        (
+            format!("{check}sleep = {{ run = \"true\", at-least = \"3s\" }}\n"),
+            "so long and so short",
+            "at-most",
+        ),
+        (
+            format!("{file}symlink = \"b\"\n"),
+            "several things at once",
+            "give one of",
+        ),
+        (format!("{file}{file}"), "/a is given twice", "remove one"),
+        (
+            "[[userland.file]]\nto = \"a\"\ntext = \"\"\n".to_owned(),
+            "not an absolute path",
+            "write \"/a\"",
+        ),
+        (
+            "[network]\nnic = \"e1000\"\n".to_owned(),
+            "a network card without a network",
+            "remove `nic`",
+        ),
+        (
+            "[network]\nmode = \"dhcp\"\nnic = \"e100\"\n".to_owned(),
+            "no network card `e100`",
+            "did you mean `e1000`?",
+        ),
+        (
+            "[network]\nmode = \"dchp\"\n".to_owned(),
+            "`dchp` is not possible here",
+            "did you mean `dhcp`?",
+        ),
+        (
+            "[network]\nmode = \"dhcp\"\naddress = \"10.0.2.9\"\n".to_owned(),
+            "`address` belongs to a fixed address",
+            "mode = \"static\"",
+        ),
+        (
+            "[network]\nmode = \"static\"\naddress = \"10.0.2.9/33\"\n".to_owned(),
+            "not an address with its network",
+            "10.0.2.15/24",
+        ),
+        (
+            "[network]\nmode = \"static\"\ngateway = \"10.0.3.2\"\naddress = \"10.0.2.9\"\n"
+                .to_owned(),
+            "the gateway 10.0.3.2 is not in 10.0.2.0/24",
+            "of the same network",
+        ),
+        (
+            "[machine]\nchannel = \"serial:/dev/ttyUSB1\"\n".to_owned(),
+            "but none for the console",
+            "add console",
+        ),
+        (
+            "[machine]\nconsole = \"ttyUSB0\"\n".to_owned(),
+            "is not a serial line",
+            "serial:/dev/ttyUSB0,115200",
+        ),
+        (
+            format!("{check}echo = {{ size = \"1KiB\" }}\n"),
+            "either by TCP or by UDP",
+            "echo = { udp = true }",
+        ),
+        (
+            "[kernel]\nversion = \"6.12\"\npath = \"/\"\n".to_owned(),
+            "both a version and a path",
+            "keep one",
+        ),
+        (
+            "[kernel]\nconfig = \"tinyconfg\"\n".to_owned(),
+            "not a base configuration",
+            "did you mean \"tinyconfig\"?",
+        ),
+        (
+            "[kernel]\nfragments = \"a.config\"\n".to_owned(),
+            "expected a list of texts, found a text",
+            "write [\"a.config\"]",
+        ),
+        (
+            "[check]\nname = \"a\"\n".to_owned(),
+            "expected a list of tables, found a table",
+            "write [[check]]",
+        ),
+        (
+            "[prune]\nlevel = \"tigth\"\n".to_owned(),
+            "`tigth` is not possible here",
+            "did you mean `tight`?",
+        ),
+    ] {
+        let shown = errors_of(&added);
+        assert!(shown.contains(message), "{added}\n{shown}");
+        assert!(shown.contains(help), "{added}\n{shown}");
+        assert_eq!(shown.matches("error: ").count(), 1, "{added}\n{shown}");
+    }
+}
+
+#[test]
+fn contradictions_of_init_and_busybox_are_errors() {
+    for (userland, message) in [
+        (
+            "busybox = [\"sh\", \"ls\", \"sh\"]",
+            "the applet `sh` is named twice",
+        ),
+        ("busybox = []", "no applet is named"),
+        ("", "the system has no /init"),
+        (
+            "busybox = [\"sh\"]\ninit = { path = \"/bin/sh\", rcS = { text = \"\" } }",
+            "reads no inittab, rcS or fstab",
+        ),
+        (
+            "busybox = [\"sh\"]\ninit = { rcs = { text = \"\" } }",
+            "unknown key `rcs`",
+        ),
+        (
+            "busybox = [\"sh\"]\ninit = { rcS = { txt = \"\" } }",
+            "unknown key `txt`",
+        ),
+        (
+            "busybox-path = \"/\"\n[[userland.file]]\nto = \"/init\"\nsymlink = \"x\"",
+            "`busybox-path` without `busybox`",
+        ),
+        (
+            "busybox = [\"sh\"]\nlibc = \"glibc\"",
+            "`glibc` is not possible here",
+        ),
+    ] {
+        let shown = errors(&format!("board = \"pc\"\n[userland]\n{userland}\n"));
+        assert!(shown.contains(message), "{userland}\n{shown}");
+    }
+}
+
+#[test]
+fn all_errors_of_a_file_are_told_in_its_order() {
+    let text = "nme = \"x\"\n[kernel]\ntoolchain = \"icc\"\nversion = \"latest\"\n[budget]\nimage = \"big\"\n";
+    let errors = parse("job.toml", text, home(Path::new("/nowhere"))).expect_err("errors");
+    assert_eq!(errors.count(), 6);
+    let shown = errors.render(false);
+    let places: Vec<&str> = shown.lines().filter(|l| l.contains("-->")).collect();
+    let lines = |place: &str| place.trim_start().starts_with("--> job.toml:");
+    assert!(places.iter().all(|place| lines(place)), "{shown}");
+    for message in [
+        "unknown key `nme`",
+        "`board` is missing",
+        "`icc`",
+        "`latest`",
+        "`big`",
+        "no /init",
+    ] {
+        assert!(shown.contains(message), "{message}\n{shown}");
+    }
+}
+
+#[test]
+fn what_is_not_toml_is_an_error_at_its_place() {
+    let shown = errors("board = pc\n");
+    assert!(shown.starts_with("error: "), "{shown}");
+    assert!(shown.contains(" --> job.toml:1:9"), "{shown}");
+    assert!(shown.contains("this is not TOML"), "{shown}");
+}
+
+#[test]
+fn colours_are_for_those_who_ask() {
+    let errors = parse("job.toml", "nme = 1\n", home(Path::new("/nowhere"))).expect_err("errors");
+    assert!(!errors.render(false).contains('\u{1b}'));
+    assert!(errors.render(true).contains('\u{1b}'));
+}
+
+#[test]
+fn a_name_that_is_nearly_a_built_in_one_is_suggested() {
+    let errors = load("pc-nett", Path::new("/")).expect_err("none");
+    let there = words::list(&builtin::names());
+    assert_eq!(
+        errors.into_failure(false).to_string(),
+        format!(
+            "error: there is no recipe `pc-nett`\n\
+             help: did you mean `pc-net`? Built in are {there}"
+        )
+    );
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_one_clear_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("latin.toml"), b"name = \"\xe4\"").expect("writes");
+    std::fs::create_dir(folder.path().join("dir.toml")).expect("makes");
+    for (name, reason) in [
+        ("gone.toml", "No such file"),
+        ("latin.toml", "not UTF-8"),
+        ("dir.toml", "it is not a file"),
+    ] {
+        let errors = load(name, folder.path()).expect_err(name);
+        let failure = errors.into_failure(false);
+        assert_eq!(failure.kind.exit_code(), 1);
+        assert!(failure.to_string().contains(reason), "{failure}");
+    }
+}
+
+#[test]
+fn a_board_of_the_users_is_read_and_its_errors_are_shown_in_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let board = "arch = \"i368\"\nmachine = \"pc\"\nconsole = \"ttyS0\"\nmemory = \"16MiB\"\n\
+                 [channel]\nserial = 1\nmajor = 4\nminor = 65\n";
+    std::fs::write(folder.path().join("my.toml"), board).expect("writes");
+    let text = LEAST.replace("\"pc\"", "\"./my.toml\"");
+    let shown = parse("job.toml", &text, home(folder.path()))
+        .expect_err("an error")
+        .render(false);
+    assert_eq!(
+        shown,
+        "\
+error: `i368` is not possible here
+ --> ./my.toml:1:8
+  |
+1 | arch = \"i368\"
+  |        ^^^^^^
+  |
+  = help: did you mean `i386`?"
+    );
+    std::fs::write(folder.path().join("my.toml"), board.replace("i368", "i386")).expect("writes");
+    let plan = parse("job.toml", &text, home(folder.path())).expect("loads");
+    assert_eq!(plan.board.name, "my");
+    assert_eq!(plan.machine.memory, Bytes::mib(16));
+}
+
+#[test]
+fn a_new_recipe_has_no_errors_and_overwrites_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let boards = board::names().into_iter();
+    for (board, network) in boards.flat_map(|b| [(b, false), (b, true)]) {
+        let wish = scaffold::Wish {
+            name: format!("job-{board}-{network}"),
+            board: board.to_owned(),
+            network,
+        };
+        let text = scaffold::text(&wish).expect("a known board");
+        let parts = if network {
+            &["base", "net"][..]
+        } else {
+            &["base"]
+        };
+        for part in parts {
+            let fragment = format!("\"builtin:{board}-{part}.config\"");
+            assert!(text.contains(&fragment), "{fragment}");
+        }
+        let path = scaffold::write(folder.path(), &wish).expect("writes");
+        let name = path.to_str().expect("a plain path");
+        let plan = load(name, folder.path()).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(plan.name, wish.name);
+        assert_eq!(plan.checks.len(), if network { 5 } else { 2 });
+        let again = scaffold::write(folder.path(), &wish).expect_err("refuses");
+        assert_eq!(again.kind, host::error::Kind::Usage);
+    }
+}
+
+#[test]
+fn every_key_is_described_in_the_reference() {
+    let reference = include_str!("../../../docs/recipe.md");
+    let kinds = raw::SCHEMAS.iter().chain(board::SCHEMAS);
+    for schema in kinds {
+        for key in schema.keys {
+            assert!(
+                reference.contains(&format!("`{key}`")),
+                "{} {key}",
+                schema.header
+            );
+        }
+    }
+    for name in builtin::names().iter().chain(&board::names()) {
+        assert!(reference.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
+fn every_example_of_the_reference_is_right() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in ["own.config", "fix.patch", "job", "fstab", "my-init"] {
+        std::fs::write(folder.path().join(file), "").expect("writes");
+    }
+    let reference = include_str!("../../../docs/recipe.md");
+    let examples = reference.split("```toml\n").skip(1);
+    let examples: Vec<&str> = examples.filter_map(|e| e.split("```").next()).collect();
+    assert!(examples.len() > 5);
+    for example in examples {
+        // Boards are read by the tests of boards.
+        if example.contains("[channel]") {
+            continue;
+        }
+        let mut text = String::new();
+        if !example.contains("board ") {
+            text.push_str("board = \"pc\"\n");
+        }
+        text.push_str(example);
+        for (table, body) in [
+            (
+                "[userland]",
+                "busybox = [\"sh\", \"sleep\", \"ping\", \"wget\", \"cat\"]",
+            ),
+            ("[network]", "mode = \"dhcp\""),
+        ] {
+            if !example.contains(table) {
+                text.push_str(&format!("\n{table}\n{body}\n"));
+            }
+        }
+        if let Err(errors) = parse("job.toml", &text, home(folder.path())) {
+            panic!("{text}\n{errors}");
+        }
+    }
+}
+
+mod any_text {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Pieces of recipes, right and wrong, in any order.
+    fn piece() -> impl Strategy<Value = String> {
+        let keys: Vec<&str> = raw::SCHEMAS
+            .iter()
+            .flat_map(|s| s.keys.iter().copied())
+            .collect();
+        let values = prop::sample::select(vec![
+            "true",
+            "1",
+            "\"x\"",
+            "\"pc\"",
+            "[\"sh\"]",
+            "{ text = \"a\" }",
+            "[]",
+            "\"32MiB\"",
+            "\"1s\"",
+            "\"\"\"\nCONFIG_A\n\"\"\"",
+            "1979-05-27",
+            "{ size = 4 }",
+            "\"5:1\"",
+            "[\"upstream\", \"distribution\"]",
+            "[{ url = \"https://x/y\", sha256 = \"z\" }, { path = \"a\", git = 1 }]",
+            "[{ git = \"https://x/y\" }]",
+        ]);
+        let headers = prop::sample::select(vec![
+            "[kernel]",
+            "[userland]",
+            "[[userland.file]]",
+            "[[check]]",
+            "[machine]",
+            "[network]",
+            "[[exercise]]",
+            "[prune]",
+            "[budget]",
+        ]);
+        prop_oneof![
+            (prop::sample::select(keys), values)
+                .prop_map(|(key, value)| format!("{key} = {value}\n")),
+            headers.prop_map(|header| format!("{header}\n")),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in "\\PC*") {
+            if let Err(errors) = parse("job.toml", &text, home(Path::new("/nowhere"))) {
+                prop_assert!(!errors.render(false).is_empty());
+            }
+        }
+
+        #[test]
+        fn made_of_keys_never_panics(pieces in prop::collection::vec(piece(), 0..12)) {
+            let text = pieces.concat();
+            if let Err(errors) = parse("job.toml", &text, home(Path::new("/nowhere"))) {
+                prop_assert!(errors.count() > 0);
+                prop_assert!(!errors.render(true).is_empty());
+            }
+        }
+
+        #[test]
+        fn as_a_fragment_never_panics(text in "[ -~\n\r\täöü\"\\\\]*") {
+            let (lines, wrong) = fragment::parse(&text);
+            for span in lines.iter().map(|l| &l.span).chain(wrong.iter().map(|w| &w.0)) {
+                prop_assert!(text.get(span.clone()).is_some());
+            }
+        }
+    }
+}

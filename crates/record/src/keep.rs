@@ -1,0 +1,31 @@
+//! Where records are kept: in the output folder, and with all attempts in the
+//! store.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use host::Cache;
+use host::cache::write_whole;
+use host::error::{Failure, Kind, Result};
+
+use super::{Database, Record};
+
+/// Where the database of attempts stands.
+pub fn store_path(cache: &Cache) -> PathBuf {
+    cache.root().join("store.sqlite")
+}
+
+/// Writes a record as `record.json` into the output folder.
+pub fn keep(record: &Record, output: &Path) -> Result<()> {
+    let json = serde_json::to_vec_pretty(record)
+        .map_err(|e| Failure::new(Kind::Machine, format!("can't write the record: {e}")))?;
+    write_whole(&output.join("record.json"), &json)
+}
+
+/// Adds an attempt's record to the store.
+pub fn remember(record: &Record, cache: &Cache) -> Result<()> {
+    let at = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |d| d.as_secs());
+    Database::open(&store_path(cache))?.add(i64::try_from(at).unwrap_or(i64::MAX), record)
+}

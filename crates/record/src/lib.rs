@@ -1,0 +1,23 @@
+//! The words that all else speaks: what was measured of a trial and how it
+//! ended; and where records are kept.
+
+#![warn(unreachable_pub)]
+
+mod database;
+mod diagnosis;
+#[cfg(any(test, feature = "fixture"))]
+pub mod fixture;
+mod guest_memory;
+mod keep;
+mod outcome;
+mod record;
+
+pub use self::record::{
+    BootRecord, CheckRecord, ExerciseRecord, Ids, ImageSizes, Inputs, MemEntry, MemOwner,
+    MemRecord, RamRecord, RamdiskSizes, Record, SCHEMA, SourceRecord, VmlinuxSizes,
+};
+pub use database::{Attempt, Database};
+pub use diagnosis::Diagnosis;
+pub use guest_memory::{GuestMemory, meminfo_kib};
+pub use keep::{keep, remember, store_path};
+pub use outcome::{CheckOutcome, Outcome};

@@ -1,0 +1,225 @@
+use proptest::prelude::*;
+
+use super::image::Piece;
+use super::*;
+
+const CODE: u64 = 0x1000;
+const DATA: u64 = 0x8000;
+
+fn program(machine: Machine, code: &[u8], data: &[u8]) -> Image {
+    let piece = |at: u64, bytes: &[u8], code: bool| Piece {
+        at,
+        bytes: bytes.to_vec(),
+        code,
+        writable: false,
+    };
+    Image {
+        machine,
+        pieces: vec![piece(CODE, code, true), piece(DATA, data, false)],
+        entry: CODE,
+        functions: Vec::new(),
+        shared: false,
+    }
+}
+
+fn numbers(image: &Image) -> Vec<u32> {
+    let calls = calls(image);
+    assert_eq!(calls.undetermined, []);
+    calls.numbers.into_iter().collect()
+}
+
+fn x86(code: &[u8]) -> Vec<u32> {
+    numbers(&program(Machine::I386, code, &[]))
+}
+
+fn words(code: &[u32]) -> Vec<u8> {
+    code.iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+fn arm(code: &[u32]) -> Vec<u32> {
+    numbers(&program(Machine::Arm, &words(code), &[]))
+}
+
+#[test]
+fn every_way_into_the_kernel_of_x86_is_found() {
+    let code = [
+        0xb8, 4, 0, 0, 0, // mov $4, %eax
+        0xcd, 0x80, // int $0x80
+        0xb8, 6, 0, 0, 0, // mov $6, %eax
+        0x65, 0xff, 0x15, 0x10, 0, 0, 0,    // call *%gs:0x10
+        0xf4, // hlt
+    ];
+    assert_eq!(x86(&code), [4, 6]);
+    let long = [0x6a, 60, 0x58, 0x0f, 0x05, 0xf4]; // push $60; pop %rax; syscall; hlt
+    assert_eq!(numbers(&program(Machine::X86_64, &long, &[])), [60]);
+}
+
+#[test]
+fn a_number_is_followed_over_registers_and_the_kernel() {
+    let code = [
+        0xbb, 221, 0, 0, 0, // mov $221, %ebx
+        0x89, 0xd8, // mov %ebx, %eax
+        0xcd, 0x80, // int $0x80
+        0x75, 0x07, // jne over the next two
+        0x31, 0xc0, // xor %eax, %eax
+        0x40, // inc %eax
+        0xcd, 0x80, // int $0x80
+        0xeb, 0x04, // jmp to the end
+        0x89, 0xd8, // mov %ebx, %eax: not what the kernel gave back
+        0xcd, 0x80, // int $0x80
+        0xf4, // hlt
+    ];
+    assert_eq!(x86(&code), [1, 221]);
+}
+
+#[test]
+fn both_ends_of_a_branch_count() {
+    let code = [
+        0xb8, 3, 0, 0, 0, // mov $3, %eax
+        0x85, 0xc9, // test %ecx, %ecx
+        0x74, 0x05, // je over the next
+        0xb8, 145, 0, 0, 0, // mov $145, %eax
+        0xcd, 0x80, // int $0x80
+        0xf4, // hlt
+    ];
+    assert_eq!(x86(&code), [3, 145]);
+}
+
+#[test]
+fn a_number_that_is_an_argument_is_what_callers_pass() {
+    let code = [
+        0x6a, 20, // push $20
+        0xe8, 8, 0, 0, 0, // call the function
+        0x6a, 24, // push $24
+        0xe8, 1, 0, 0, 0,    // call the function
+        0xf4, // hlt
+        0x53, // push %ebx: the function
+        0x8b, 0x44, 0x24, 0x08, // mov 8(%esp), %eax
+        0xcd, 0x80, // int $0x80
+        0x5b, // pop %ebx
+        0xc3, // ret
+    ];
+    assert_eq!(x86(&code), [20, 24]);
+}
+
+#[test]
+fn what_is_loaded_or_given_back_or_reached_by_a_pointer_is_told() {
+    let lost = |code: &[u8], data: &[u8]| {
+        let calls = calls(&program(Machine::I386, code, data));
+        assert!(calls.numbers.is_empty());
+        calls
+            .undetermined
+            .into_iter()
+            .map(|lost| lost.why)
+            .collect::<String>()
+    };
+    let loaded = [0x8b, 0x46, 0x0c, 0xcd, 0x80, 0xf4]; // mov 12(%esi), %eax; int $0x80; hlt
+    assert!(lost(&loaded, &[]).contains("computed or loaded"));
+    let given = [0xe8, 3, 0, 0, 0, 0xcd, 0x80, 0xf4, 0xc3]; // call f; int $0x80; hlt; f: ret
+    assert!(lost(&given, &[]).contains("a function gives it back"));
+    let own = [0xf4, 0x8b, 0xc0, 0xcd, 0x80, 0xc3]; // hlt; f: mov %eax, %eax; int $0x80; ret
+    assert!(lost(&own, &words(&[0x1001])).contains("reached by a pointer"));
+    assert!(lost(&own, &[]).contains("nobody is seen"));
+}
+
+#[test]
+fn a_number_of_one_byte_over_an_unknown_rest_is_one_of_few() {
+    let code = [0x8b, 0x01, 0xb0, 120, 0xcd, 0x80, 0xf4]; // mov (%ecx), %eax; mov $120, %al; …
+    let found = x86(&code);
+    assert_eq!(found[..2], [120, 376]);
+    assert!(found.iter().all(|number| number % 256 == 120));
+}
+
+#[test]
+fn the_librarys_own_entry_has_the_numbers_of_those_who_come_by_it() {
+    let code = [
+        0xb8, 6, 0, 0, 0, // mov $6, %eax
+        0x65, 0xff, 0x15, 0x10, 0, 0, 0,    // call *%gs:0x10
+        0xf4, // hlt
+        0xcd, 0x80, // int $0x80
+        0xc3, // ret
+    ];
+    assert_eq!(x86(&code), [6]);
+}
+
+#[test]
+fn numbers_of_arm_are_loaded_moved_and_passed() {
+    let code = [
+        0xe3a0_7004, // mov r7, #4
+        0xef00_0000, // svc 0
+        0xe59f_7018, // ldr r7, [pc, #24]: the word at the end
+        0xef00_0000, // svc 0
+        0xe3a0_0014, // mov r0, #20
+        0xeb00_0000, // bl the function
+        0xe7f0_00f0, // udf
+        0xe1a0_7000, // mov r7, r0: the function
+        0xef00_0000, // svc 0
+        0xe12f_ff1e, // bx lr
+        0x0000_0193, // 403
+    ];
+    assert_eq!(arm(&code), [4, 20, 403]);
+}
+
+#[test]
+fn of_two_opposite_conditions_one_holds() {
+    let code = [
+        0xe351_0000, // cmp r1, #0
+        0x13a0_7091, // movne r7, #145
+        0x03a0_7003, // moveq r7, #3
+        0xef00_0000, // svc 0
+        0xe3a0_70f0, // mov r7, #240
+        0xe350_0000, // cmp r0, #0
+        0x08bd_8080, // popeq {r7, pc}
+        0xef00_0000, // svc 0
+        0xeaff_fffe, // b to itself
+    ];
+    assert_eq!(arm(&code), [3, 145, 240]);
+}
+
+#[test]
+fn a_jump_by_a_table_leads_to_each_of_its_entries() {
+    let code = [
+        0xe3a0_7006, // mov r7, #6
+        0xe351_0001, // cmp r1, #1
+        0x979f_f101, // ldrls pc, [pc, r1, lsl #2]
+        0xea00_0003, // b to the end
+        0x0000_1018, // the first
+        0x0000_101c, // the second
+        0xe3a0_7007, // mov r7, #7
+        0xef00_0000, // svc 0
+        0xeaff_fffe, // b to itself
+    ];
+    assert_eq!(arm(&code), [6, 7]);
+}
+
+#[test]
+fn other_instruction_sets_are_not_read() {
+    let code = words(&[0xe3a0_7006, 0xef00_0000, 0xfa00_0000, 0xeaff_fffe]);
+    let calls = calls(&program(Machine::Arm, &code, &[]));
+    assert!(
+        calls.undetermined[0].why.contains("another set"),
+        "{calls:?}"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+    #[test]
+    fn no_code_makes_it_panic(
+        code in proptest::collection::vec(any::<u8>(), 0..400),
+        data in proptest::collection::vec(any::<u8>(), 0..64),
+    ) {
+        for machine in [Machine::I386, Machine::X86_64, Machine::Arm] {
+            let _ = calls(&program(machine, &code, &data));
+        }
+    }
+
+    #[test]
+    fn no_file_makes_it_panic(at in 0usize..0x400, byte in any::<u8>(), end in any::<bool>()) {
+        let mut file = include_bytes!("flow.rs").to_vec();
+        file[..20].copy_from_slice(b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x03\0");
+        let at = if end { file.len() - 1 - at } else { at };
+        file[at] = byte;
+        let _ = Image::parse(&file).map(|image| calls(&image));
+    }
+}

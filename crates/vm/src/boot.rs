@@ -1,0 +1,558 @@
+//! Boots a system headless, with its checks, and watches it until it is done.
+//!
+//! QEMU writes the console, the agent's channel and the wire into files, which
+//! are read here as they grow: a log can be read while the machine runs, there
+//! is no connection to be lost, and QEMU never waits for a reader, so that two
+//! boots under `-icount` are equal.
+
+pub mod apparatus;
+mod capture;
+mod files;
+mod request;
+mod vigil;
+pub mod watch;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use host::error::{Failure, Kind, Result};
+use host::process::{Cmd, ProcessError, Processes};
+use host::session::missing_tool;
+use host::units::Bytes;
+use recipe::plan::{CheckKind, CheckPlan, EchoProtocol, GATEWAY, Via};
+use record::{CheckRecord, ExerciseRecord, GuestMemory, Outcome, RamRecord};
+
+use crate::check::agent::{self, PlanInput};
+use crate::check::echo::EchoServers;
+use crate::check::gateway::{Deeds, Gateway};
+use crate::check::http::{FileServer, random_word};
+use crate::check::outcome::{self, BootEnd, BootFacts};
+use crate::check::typist::{Calling, Typist};
+use crate::check::wire::DhcpTraffic;
+use crate::machine::console::last_lines;
+use crate::machine::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
+use crate::machine::inspect::{self, Inspection};
+use crate::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
+use apparatus::{Apparatus, BoardLines};
+use files::{read_ends, remove};
+pub use request::{BootRequest, Observation};
+use vigil::{BOARD_WAIT, Vigil};
+use watch::{FirstPass, On, Progress, Watch};
+
+/// How often the files are looked at.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A board's console that has printed something is silent for so long before
+/// anything is typed there: boot loaders count down by the second.
+const BOARD_QUIET: Duration = Duration::from_secs(2);
+
+/// How much of the console's text a report holds.
+const CONSOLE_KEPT: u64 = 256 << 10;
+
+/// How many of the console's last lines a message shows.
+const LINES_SHOWN: usize = 20;
+
+/// What came out of a boot.
+#[derive(Clone, Debug)]
+pub struct BootReport {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// What it rests on.
+    pub reason: String,
+    /// Every check, in order.
+    pub checks: Vec<CheckRecord>,
+    /// Every exercise, in order.
+    pub exercises: Vec<ExerciseRecord>,
+    /// RAM when the last check had ended.
+    pub ram: RamRecord,
+    /// What the guest's own files said of it.
+    pub memory: GuestMemory,
+    /// How long the longest pause was between two signs of life.
+    pub longest_silence: Duration,
+    /// What the machine looked like at its end, where that was asked for.
+    pub inspection: Option<Inspection>,
+    /// The first check that passed.
+    pub first_pass: Option<FirstPass>,
+    /// What the console printed; of very much only the beginning and the end.
+    pub console: String,
+    /// All that the console printed.
+    pub console_log: PathBuf,
+    /// The command that booted it; none for a board.
+    pub command: Option<Cmd>,
+    /// What ran it; none for a board.
+    pub accelerator: Option<Accelerator>,
+    /// What the user should know of the boot's files.
+    pub note: Option<String>,
+    /// The system's init, and why it could not be executed.
+    pub no_init: Option<i32>,
+    /// What QEMU said of itself, when it failed.
+    pub qemu_said: Option<String>,
+    /// What a DHCP server said on the wire.
+    pub dhcp: DhcpTraffic,
+    /// The trap that ended it.
+    pub trap: Option<TrapSeen>,
+    /// Wall-clock time from QEMU's start to its end.
+    pub took: Duration,
+    /// What a gateway of our own did.
+    pub deeds: Option<Deeds>,
+}
+
+impl BootReport {
+    /// The failure to be shown; `None` when the boot passed.
+    pub fn failure(&self) -> Option<Failure> {
+        let kind = match self.outcome {
+            Outcome::Passed => return None,
+            Outcome::InfrastructureBroke => Kind::Machine,
+            _ => Kind::Check,
+        };
+        let console = match last_lines(&self.console, LINES_SHOWN) {
+            lines if lines.is_empty() => "the console printed nothing".to_owned(),
+            lines => format!("the console's last lines:\n{lines}"),
+        };
+        let message = format!("{}: {}", self.outcome.words(), self.reason);
+        let mut detail = format!(
+            "{console}\nthe whole console: {}",
+            self.console_log.display()
+        );
+        if let Some(command) = &self.command {
+            detail.push_str(&format!("\nbooted by: {}", command.to_line()));
+        }
+        Some(Failure::new(kind, message).detail(detail))
+    }
+}
+
+/// Boots, checks, and reports. An `Err` is no outcome: the user interrupted,
+/// QEMU is missing, or a file of ours could not be written or read.
+pub fn boot(
+    processes: &Processes,
+    request: &BootRequest<'_>,
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<BootReport> {
+    observed(processes, request, &Observation::default(), on_progress)
+}
+
+/// Boots and checks like [`boot()`], and looks for more.
+pub fn observed(
+    processes: &Processes,
+    request: &BootRequest<'_>,
+    observation: &Observation<'_>,
+    on_progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<BootReport> {
+    Prepared::new(request, Clock::Host, observation)?.run(
+        processes,
+        request,
+        observation,
+        on_progress,
+    )
+}
+
+/// Boots once more, counting instructions, and stops at the first check that
+/// passes. The guest's cycle counter then is the number of instructions since
+/// reset, idle time counted as if it had been spent in instructions; `None`
+/// where no check passed or the architecture has no such counter.
+pub fn count_instructions(
+    processes: &Processes,
+    request: &BootRequest<'_>,
+    observation: &Observation<'_>,
+) -> Result<CountedBoot> {
+    let report = Prepared::new(request, Clock::Instructions, observation)?.run(
+        processes,
+        request,
+        observation,
+        &mut |_| {},
+    )?;
+    Ok(CountedBoot {
+        instructions: report.first_pass.and_then(|pass| pass.ticks),
+        trapped: report.trap.map(|_| report),
+    })
+}
+
+/// A boot that counted instructions.
+#[derive(Debug)]
+pub struct CountedBoot {
+    /// How many until the first check that passed.
+    pub instructions: Option<u64>,
+    /// The boot, where it ran into a trap.
+    pub trapped: Option<BootReport>,
+}
+
+/// A boot with all its files written.
+struct Prepared {
+    clock: Clock,
+    files: Files,
+    errors: PathBuf,
+    machine: Machine,
+    server: FileServer,
+    gateway: Option<Gateway>,
+    echoes: EchoServers,
+    nonce: String,
+}
+
+impl Prepared {
+    fn new(request: &BootRequest<'_>, clock: Clock, observation: &Observation<'_>) -> Result<Self> {
+        let dir = &request.dir;
+        std::fs::create_dir_all(dir).map_err(|e| Failure::io("create", dir, &e))?;
+        let typed = request.checks.iter().any(|check| check.via == Via::Console);
+        // Counting stops at the first check of the agent's; keys from outside
+        // would make two boots differ.
+        let keys = typed && request.board.is_none() && clock == Clock::Host;
+        let files = Files {
+            keys: keys.then(|| dir.join("console")),
+            console: dir.join("console.log"),
+            channel: dir.join("channel.log"),
+            wire: dir.join("wire.pcap"),
+        };
+        for path in [&files.console, &files.channel, &files.wire] {
+            remove(path)?;
+        }
+        let sizes: Vec<Bytes> = request.checks.iter().filter_map(fetched).collect();
+        // Counting wants equal boots more than it fears old messages and files.
+        let checks = request.checks;
+        let (server, echoes, nonce) = match clock {
+            Clock::Host => (
+                FileServer::start(&sizes)?,
+                EchoServers::start(checks)?,
+                random_word()?,
+            ),
+            Clock::Instructions => (
+                FileServer::start_repeatable(&sizes)?,
+                EchoServers::start_repeatable(checks)?,
+                "0".repeat(16),
+            ),
+        };
+        let plan = agent::plan(&PlanInput {
+            nonce: &nonce,
+            init: agent::real_init(&request.machine.cmdline),
+            checks,
+            exercises: request.exercises,
+            host: request
+                .machine
+                .subnet
+                .map_or(GATEWAY, |fixed| fixed.gateway),
+            server: &server,
+            echoes: &echoes,
+            board: request.board.is_some(),
+            quiet: request.quiet,
+            pause: request.pause,
+            leave: observation.leave,
+        })?;
+        let gateway = match request.weather {
+            Some(weather) => {
+                let of = |protocol| {
+                    let echoes = echoes.echoes().iter();
+                    echoes
+                        .filter(move |echo| echo.protocol == protocol)
+                        .map(|echo| echo.port)
+                };
+                let tcp: Vec<u16> = of(EchoProtocol::Tcp).chain([server.port()]).collect();
+                let udp: Vec<u16> = of(EchoProtocol::Udp).collect();
+                let started = Gateway::start(weather, &tcp, &udp);
+                Some(started.map_err(|e| {
+                    Failure::new(Kind::Machine, format!("can't start the gateway: {e}"))
+                })?)
+            }
+            None => None,
+        };
+        let initrd = dir.join("initrd");
+        write_initrd(request, &plan, &initrd)?;
+        let mut machine = request.machine.clone();
+        machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
+        machine.initrd = Some(initrd);
+        machine.gateway = gateway.as_ref().map(Gateway::address);
+        Ok(Prepared {
+            gateway,
+            clock,
+            files,
+            errors: dir.join("qemu.log"),
+            machine,
+            server,
+            echoes,
+            nonce,
+        })
+    }
+
+    fn run(
+        &self,
+        processes: &Processes,
+        request: &BootRequest<'_>,
+        observation: &Observation<'_>,
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<BootReport> {
+        let socket = match observation.traps {
+            Some(_) => Some(gdb::socket_folder().map_err(|e| unwatched(&e))?),
+            None => None,
+        };
+        let socket = socket.as_ref().map(|(_folder, path)| path.as_path());
+        let (mut apparatus, command) = self.start(processes, request, socket, on_progress)?;
+        let (on, calling, patience) = match &request.board {
+            None => (On::Qemu, Calling::Freely, request.silence),
+            Some(lines) => (
+                lines.channel.as_ref().map_or(On::MuteBoard, |_| On::Board),
+                Calling::After(BOARD_QUIET),
+                BOARD_WAIT,
+            ),
+        };
+        let checks = match self.clock {
+            Clock::Host => request.checks,
+            Clock::Instructions => &[],
+        };
+        let mut watch = Watch::new(
+            &self.files,
+            &self.nonce,
+            request.checks,
+            request.exercises,
+            (&self.server, &self.echoes),
+            Typist::new(&self.nonce, checks, calling, patience),
+            on,
+        );
+        let started = Instant::now();
+        let mut traps = None;
+        if let (Some(path), Some(wanted)) = (socket, observation.traps) {
+            traps = self.watch_traps(path, wanted.points, &mut apparatus)?;
+        }
+        let mut vigil = Vigil::new(request, self.clock, observation.leave);
+        let end = self.attend(
+            processes,
+            &mut apparatus,
+            &mut vigil,
+            (&mut watch, &mut traps),
+            on_progress,
+        )?;
+        let inspection = request
+            .inspect
+            .as_ref()
+            .and_then(|wish| inspect::look(&monitor(request), wish, &request.dir));
+        apparatus.end()?;
+        watch.finish(on_progress).map_err(|e| self.unreadable(&e))?;
+        let took = started.elapsed();
+        let end = match (end, observation.traps) {
+            (Looked::Trapped(seen), Some(traps)) => {
+                let end = BootEnd::Trapped(traps.words.words(&seen));
+                (end, Some(seen))
+            }
+            (Looked::Trapped(seen), None) => (BootEnd::Trapped(String::new()), Some(seen)),
+            (Looked::Ended(end), _) => (end, None),
+        };
+        let mut report = self.report(request, command, end, &watch, took);
+        report.longest_silence = vigil.longest_silence;
+        report.inspection = inspection;
+        Ok(report)
+    }
+
+    /// Starts QEMU, or opens the lines to the board.
+    fn start(
+        &self,
+        processes: &Processes,
+        request: &BootRequest<'_>,
+        traps: Option<&Path>,
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<(Apparatus, Option<Cmd>)> {
+        if let Some(lines) = &request.board {
+            let board = Apparatus::board(lines, &self.files)?;
+            on_progress(Progress::BoardAwaited(&self.loads(request, lines)));
+            return Ok((board, None));
+        }
+        let keys = match &self.files.keys {
+            Some(base) => Some(apparatus::console_with_keys(&self.files, base)?),
+            None => None,
+        };
+        let mut command = qemu::command(&self.machine, Wiring::Headless(&self.files), self.clock);
+        if request.inspect.is_some() {
+            command = command.args(inspect::arguments(&monitor(request)));
+        }
+        // Who boots it by hand has no debugger that would let it run.
+        let shown = command.clone();
+        if let Some(socket) = traps {
+            command = command.args(gdb::qemu_arguments(socket));
+        }
+        let errors =
+            File::create(&self.errors).map_err(|e| Failure::io("create", &self.errors, &e))?;
+        let again = errors
+            .try_clone()
+            .map_err(|e| Failure::io("open", &self.errors, &e))?;
+        let running = processes
+            .spawn(&command, errors.into(), again.into())
+            .map_err(not_started)?;
+        let errors = self.errors.clone();
+        let qemu = Apparatus::Qemu {
+            running,
+            keys,
+            errors,
+        };
+        Ok((qemu, Some(shown)))
+    }
+
+    /// What the user is to load on a board.
+    fn loads(&self, request: &BootRequest<'_>, lines: &BoardLines) -> String {
+        // Without a channel there is nobody whom an agent could tell anything.
+        let machine = match lines.channel {
+            Some(_) => &self.machine,
+            None => &request.machine,
+        };
+        let mut text = format!(
+            "load and start on the board:\n  kernel        {}",
+            machine.kernel.display()
+        );
+        if let Some(initrd) = &machine.initrd {
+            text.push_str(&format!("\n  ramdisk       {}", initrd.display()));
+        }
+        text.push_str(&format!(
+            "\n  command line  {}\nthe console is read at {}; Ctrl-C ends the wait",
+            machine.cmdline, lines.console
+        ));
+        text
+    }
+
+    /// Lets a machine that waits for it run with an eye on its traps. `None`
+    /// when QEMU ended before it listened: its own words tell why.
+    fn watch_traps(
+        &self,
+        socket: &Path,
+        points: &TrapPoints,
+        apparatus: &mut Apparatus,
+    ) -> Result<Option<TrapWatch>> {
+        let accelerator = self.machine.accelerator;
+        let mut alive = || matches!(apparatus.poll(), Ok(None));
+        match TrapWatch::begin(socket, points.clone(), accelerator, &mut alive) {
+            Ok(watch) => Ok(Some(watch)),
+            Err(_) if !alive() => Ok(None),
+            Err(error) => Err(unwatched(&error)),
+        }
+    }
+
+    /// Looks on until there is a reason to stop.
+    fn attend(
+        &self,
+        processes: &Processes,
+        apparatus: &mut Apparatus,
+        vigil: &mut Vigil,
+        (watch, traps): (&mut Watch<'_>, &mut Option<TrapWatch>),
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Looked> {
+        loop {
+            // Before the files: what was written before the end is still read.
+            let ended = apparatus.poll()?;
+            if watch.poll(on_progress).map_err(|e| self.unreadable(&e))? {
+                vigil.sign();
+            }
+            if let Some(traps) = traps
+                && let Some(seen) = traps.poll().map_err(|e| unwatched(&e))?
+            {
+                return Ok(Looked::Trapped(seen));
+            }
+            if let Some(end) = ended {
+                return Ok(Looked::Ended(end));
+            }
+            apparatus.send(&watch.take_keys())?;
+            if let Some(signal) = processes.cancel().signal() {
+                return Err(Failure::new(Kind::Interrupted(signal), "interrupted"));
+            }
+            if let Some(end) = vigil.reason_to_stop(watch) {
+                return Ok(Looked::Ended(end));
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn report(
+        &self,
+        request: &BootRequest<'_>,
+        command: Option<Cmd>,
+        (end, trap): (BootEnd, Option<TrapSeen>),
+        watch: &Watch<'_>,
+        took: Duration,
+    ) -> BootReport {
+        let checks = watch.records();
+        let qemu_said = match &end {
+            BootEnd::QemuFailed(said) => Some(said.clone()),
+            _ => None,
+        };
+        let facts = BootFacts {
+            end,
+            checks: &checks,
+            console: watch.console(),
+            printed: watch.volume().0 > 0,
+            agent: watch.agent_spoke(),
+            board: request.board.is_some(),
+            init: (agent::real_init(&request.machine.cmdline), watch.no_init()),
+        };
+        let (outcome, reason) = outcome::outcome(&facts);
+        BootReport {
+            outcome,
+            reason,
+            exercises: watch.exercises(),
+            ram: watch.ram(self.machine.memory.as_kib()),
+            memory: watch.guest_memory(),
+            longest_silence: Duration::ZERO,
+            inspection: None,
+            first_pass: watch.first_pass(),
+            // A console that was never written has no file.
+            console: read_ends(&self.files.console, CONSOLE_KEPT).unwrap_or_default(),
+            console_log: self.files.console.clone(),
+            accelerator: command.as_ref().map(|_| match self.clock {
+                Clock::Host => self.machine.accelerator,
+                Clock::Instructions => Accelerator::Tcg,
+            }),
+            command,
+            note: watch.note(),
+            no_init: watch.no_init(),
+            qemu_said,
+            dhcp: watch.dhcp(),
+            trap,
+            took,
+            checks,
+            deeds: self.gateway.as_ref().map(Gateway::deeds),
+        }
+    }
+
+    fn unreadable(&self, error: &std::io::Error) -> Failure {
+        let dir = self.files.console.parent().unwrap_or(Path::new("."));
+        Failure::io("read QEMU's files in", dir, error)
+    }
+}
+
+/// Where the monitor of a boot listens that is looked into.
+fn monitor(request: &BootRequest<'_>) -> PathBuf {
+    request.dir.join("monitor")
+}
+
+/// Why nobody looks on any more.
+enum Looked {
+    Ended(BootEnd),
+    Trapped(TrapSeen),
+}
+
+fn fetched(check: &CheckPlan) -> Option<Bytes> {
+    match check.kind {
+        CheckKind::Fetch { size, .. } => Some(size),
+        _ => None,
+    }
+}
+
+/// The agent's archive, then the shipped ramdisk as it is.
+fn write_initrd(request: &BootRequest<'_>, plan: &str, initrd: &Path) -> Result<()> {
+    let read = |path: &Path| std::fs::read(path).map_err(|e| Failure::io("read", path, &e));
+    let agent = read(request.agent)?;
+    let adversary = request.adversary.map(read).transpose()?;
+    let channel = &request.machine.board.channel;
+    let mut bytes = agent::archive(&agent, adversary.as_deref(), plan, channel)?;
+    if let Some(ramdisk) = &request.machine.initrd {
+        bytes.extend(read(ramdisk)?);
+    }
+    std::fs::write(initrd, bytes).map_err(|e| Failure::io("write", initrd, &e))
+}
+
+fn not_started(error: ProcessError) -> Failure {
+    match error {
+        ProcessError::Missing { program } => missing_tool(&program, "boot this board"),
+        _ => Failure::new(Kind::Machine, error.to_string()),
+    }
+}
+
+fn unwatched(error: &std::io::Error) -> Failure {
+    Failure::new(
+        Kind::Machine,
+        format!("can't watch the machine for traps: {error}"),
+    )
+}

@@ -1,0 +1,160 @@
+//! What a boot runs on: QEMU, or a board at the other end of a serial line.
+//! Either fills the same files; the rest of a boot can't tell them apart.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use host::error::{Failure, Kind, Result};
+use host::process::Running;
+use recipe::serial_port::SerialPort;
+use rustix::fs::OFlags;
+
+use crate::check::outcome::BootEnd;
+use crate::machine::qemu::Files;
+use crate::machine::serial::{Line, send_all};
+
+/// The serial lines to a board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoardLines {
+    /// To its console.
+    pub console: SerialPort,
+    /// To the port that the checks' agent talks over.
+    pub channel: Option<SerialPort>,
+}
+
+/// What a boot runs on.
+#[derive(Debug)]
+pub enum Apparatus {
+    /// QEMU, which writes the files itself.
+    Qemu {
+        /// Its process.
+        running: Running,
+        /// Where the console's keys go, if any are typed.
+        keys: Option<File>,
+        /// What it says of itself.
+        errors: PathBuf,
+    },
+    /// A board.
+    Board {
+        /// Its console, and the file for what it prints.
+        console: (Line, File),
+        /// Its channel, and the file for what the agent says.
+        channel: Option<(Line, File)>,
+    },
+}
+
+impl Apparatus {
+    /// Opens the lines to a board.
+    ///
+    /// # Errors
+    /// When a line can't be used.
+    pub fn board(lines: &BoardLines, files: &Files) -> Result<Self> {
+        let open = |port: &SerialPort, log: &Path| -> Result<(Line, File)> {
+            let file = File::create(log).map_err(|e| Failure::io("create", log, &e))?;
+            Ok((Line::open(port)?, file))
+        };
+        let channel = lines.channel.as_ref();
+        Ok(Apparatus::Board {
+            console: open(&lines.console, &files.console)?,
+            channel: channel.map(|port| open(port, &files.channel)).transpose()?,
+        })
+    }
+
+    /// Takes in what is new. Gives how the boot ended, when the apparatus knows.
+    ///
+    /// # Errors
+    /// When QEMU's process is lost.
+    pub fn poll(&mut self) -> Result<Option<BootEnd>> {
+        match self {
+            Apparatus::Qemu {
+                running, errors, ..
+            } => {
+                let status = running.poll().map_err(|e| lost(&e))?;
+                Ok(status.map(|status| match status.success() {
+                    true => BootEnd::MachineStopped,
+                    false => {
+                        let said = super::files::read_ends(errors, 1 << 14).unwrap_or_default();
+                        BootEnd::QemuFailed(format!("it ended with {status}: {}", said.trim()))
+                    }
+                }))
+            }
+            Apparatus::Board { console, channel } => {
+                let lines = std::iter::once(console).chain(channel);
+                for (line, log) in lines {
+                    let bytes = match line.more() {
+                        Ok(bytes) => bytes,
+                        Err(e) => return Ok(Some(BootEnd::LineLost(e.to_string()))),
+                    };
+                    let kept = log.write_all(&bytes);
+                    kept.map_err(|e| {
+                        Failure::new(Kind::Machine, format!("can't keep the console's text: {e}"))
+                    })?;
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Types at the console.
+    ///
+    /// # Errors
+    /// When the keys are not taken.
+    pub fn send(&mut self, keys: &[u8]) -> Result<()> {
+        let sent = match self {
+            Apparatus::Qemu {
+                keys: Some(file), ..
+            } => send_all(file, keys),
+            Apparatus::Qemu { .. } => Ok(()),
+            Apparatus::Board { console, .. } => console.0.send(keys),
+        };
+        sent.map_err(|e| Failure::new(Kind::Machine, format!("can't type at the console: {e}")))
+    }
+
+    /// Ends QEMU; a board is left as it is.
+    ///
+    /// # Errors
+    /// When QEMU's process is lost.
+    pub fn end(&mut self) -> Result<()> {
+        match self {
+            Apparatus::Qemu { running, .. } => running.end().map(|_| ()).map_err(|e| lost(&e)),
+            Apparatus::Board { .. } => Ok(()),
+        }
+    }
+}
+
+fn lost(error: &std::io::Error) -> Failure {
+    Failure::new(Kind::Machine, format!("lost QEMU's process: {error}"))
+}
+
+/// A console that takes keys: QEMU's `pipe` reads from PATH.in and writes to
+/// PATH.out. The one is a named pipe, the other a link to the file that a
+/// console without keys is written to.
+///
+/// # Errors
+/// When they can't be made.
+pub fn console_with_keys(files: &Files, base: &Path) -> Result<File> {
+    let named = |end: &str| {
+        let mut name = base.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    let (keys, printed) = (named(".in"), named(".out"));
+    for path in [&keys, &printed] {
+        super::files::remove(path)?;
+    }
+    File::create(&files.console).map_err(|e| Failure::io("create", &files.console, &e))?;
+    std::os::unix::fs::symlink(&files.console, &printed)
+        .map_err(|e| Failure::io("create", &printed, &e))?;
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &keys, rustix::fs::FileType::Fifo, mode, 0)
+        .map_err(|e| Failure::io("create", &keys, &e.into()))?;
+    // Both ends, so that neither side waits for the other.
+    File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(&keys)
+        .map_err(|e| Failure::io("open", &keys, &e))
+}

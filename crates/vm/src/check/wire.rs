@@ -1,0 +1,453 @@
+//! What went over the wire: reads the capture that QEMU's `filter-dump` writes.
+//!
+//! The file is a classic pcap (the format of libpcap's savefile, pcap-savefile(5)):
+//! a header of 24 bytes, then packets with a header of 16 bytes each, in the
+//! writer's byte order. QEMU writes Ethernet frames (`net/dump.c`). The layers
+//! read are Ethernet II, IPv4 (RFC 791), ICMP echo (RFC 792), and BOOTP/DHCP
+//! over UDP (RFC 951, RFC 2131, RFC 2132), and of TCP and other UDP the ports.
+
+use std::net::Ipv4Addr;
+
+use recipe::plan::EchoProtocol;
+
+use crate::machine::qemu::Mac;
+
+/// No packet is longer: the writer's snapshot length is 65,536.
+const PACKET_LIMIT: usize = 1 << 18;
+
+/// So many packets are kept: a flood doesn't fill the memory.
+const PACKETS_LIMIT: usize = 100_000;
+
+/// What was seen of DHCP on the wire.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DhcpTraffic {
+    /// The guest's card asked for a lease.
+    pub wanted: bool,
+    /// A server gave it one.
+    pub given: bool,
+}
+
+/// A packet that a check is interested in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packet {
+    /// An ICMP echo request or reply.
+    Echo {
+        /// Whether it is the reply.
+        reply: bool,
+        /// The frame's sender.
+        from_mac: Mac,
+        /// The frame's receiver.
+        to_mac: Mac,
+        /// The packet's sender.
+        from: Ipv4Addr,
+        /// The packet's receiver.
+        to: Ipv4Addr,
+        /// Identifier and sequence number: equal in request and reply.
+        id: (u16, u16),
+    },
+    /// Bytes of TCP or UDP, to or from a port that is watched.
+    Data {
+        /// TCP or UDP.
+        protocol: EchoProtocol,
+        /// The frame's sender.
+        from_mac: Mac,
+        /// The frame's receiver.
+        to_mac: Mac,
+        /// The sender's port.
+        from_port: u16,
+        /// The receiver's port.
+        to_port: u16,
+        /// How many.
+        bytes: usize,
+    },
+    /// A DHCPACK.
+    Lease {
+        /// The client that it is for.
+        client: Mac,
+        /// The address that it gives.
+        address: Ipv4Addr,
+        /// The transaction.
+        transaction: u32,
+    },
+    /// A DHCPREQUEST or a DHCPDISCOVER.
+    LeaseWanted {
+        /// The client that asks.
+        client: Mac,
+        /// The transaction.
+        transaction: u32,
+    },
+}
+
+/// A packet and where its record ends in the capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Captured {
+    /// The offset behind it.
+    pub end: u64,
+    /// What it is.
+    pub packet: Packet,
+}
+
+/// Reads a capture as it grows.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    pending: Vec<u8>,
+    offset: u64,
+    big_endian: Option<bool>,
+    broken: bool,
+    /// Ports whose data count.
+    ports: Vec<u16>,
+    /// Where the last whole packet within [`Reader::keep`] bytes ends.
+    kept: u64,
+    keep: u64,
+    /// All packets so far, of whatever kind.
+    pub count: u64,
+    /// Those that checks are interested in.
+    pub packets: Vec<Captured>,
+}
+
+impl Reader {
+    /// Reads a capture in which the data of these ports count.
+    pub(crate) fn watching(ports: Vec<u16>) -> Self {
+        Reader {
+            ports,
+            ..Reader::default()
+        }
+    }
+
+    /// Remembers where the last whole packet within so many bytes ends.
+    pub(crate) fn keep(mut self, bytes: u64) -> Self {
+        self.keep = bytes;
+        self
+    }
+
+    /// The end of the last whole packet within what is kept.
+    pub(crate) fn kept(&self) -> u64 {
+        self.kept
+    }
+
+    /// Takes the next bytes. What is no capture is ignored.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        if self.broken {
+            return;
+        }
+        self.pending.extend_from_slice(bytes);
+        if self.big_endian.is_none() {
+            self.read_file_header();
+        }
+        let Some(big) = self.big_endian else { return };
+        let mut at = 0;
+        while let Some(length) = word(&self.pending, at + 8, big) {
+            let length = length as usize;
+            if length > PACKET_LIMIT {
+                self.broken = true;
+                break;
+            }
+            let Some(frame) = self.pending.get(at + 16..at + 16 + length) else {
+                break;
+            };
+            let packet = read_frame(frame, &self.ports);
+            at += 16 + length;
+            self.count += 1;
+            if self.offset + at as u64 <= self.keep {
+                self.kept = self.offset + at as u64;
+            }
+            if let Some(packet) = packet.filter(|_| self.packets.len() < PACKETS_LIMIT) {
+                let end = self.offset + at as u64;
+                self.packets.push(Captured { end, packet });
+            }
+        }
+        self.pending.drain(..at);
+        self.offset += at as u64;
+    }
+
+    /// How much of the capture has been read, in whole packets.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// The packets whose records end in this range of the capture.
+    pub(crate) fn between(&self, start: u64, end: u64) -> impl Iterator<Item = &Packet> {
+        self.packets
+            .iter()
+            .filter(move |captured| captured.end > start && captured.end <= end)
+            .map(|captured| &captured.packet)
+    }
+
+    fn read_file_header(&mut self) {
+        let Some(header) = self.pending.get(..24) else {
+            return;
+        };
+        let ethernet = |big| word(header, 20, big) == Some(1);
+        match header.first_chunk::<4>() {
+            Some([0xd4, 0xc3, 0xb2, 0xa1]) if ethernet(false) => self.big_endian = Some(false),
+            Some([0xa1, 0xb2, 0xc3, 0xd4]) if ethernet(true) => self.big_endian = Some(true),
+            _ => self.broken = true,
+        }
+        self.pending.drain(..24);
+        self.offset = 24;
+    }
+}
+
+fn word(bytes: &[u8], at: usize, big: bool) -> Option<u32> {
+    let bytes = *bytes.get(at..)?.first_chunk::<4>()?;
+    Some(if big {
+        u32::from_be_bytes(bytes)
+    } else {
+        u32::from_le_bytes(bytes)
+    })
+}
+
+fn half(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk::<2>()?))
+}
+
+fn mac(bytes: &[u8], at: usize) -> Option<Mac> {
+    Some(Mac(*bytes.get(at..)?.first_chunk::<6>()?))
+}
+
+fn address(bytes: &[u8], at: usize) -> Option<Ipv4Addr> {
+    Some(Ipv4Addr::from(*bytes.get(at..)?.first_chunk::<4>()?))
+}
+
+fn read_frame(frame: &[u8], ports: &[u16]) -> Option<Packet> {
+    let (to_mac, from_mac) = (mac(frame, 0)?, mac(frame, 6)?);
+    let ip = frame.get(14..)?;
+    let first = *ip.first()?;
+    if half(frame, 12)? != 0x0800 || first >> 4 != 4 {
+        return None;
+    }
+    let header = usize::from(first & 15) * 4;
+    let total = usize::from(half(ip, 2)?);
+    // The second half of a fragmented packet has no header to read.
+    if header < 20 || half(ip, 6)? & 0x1fff != 0 {
+        return None;
+    }
+    // Short frames are padded: the packet ends where its header says.
+    let payload = ip.get(header..total)?;
+    match ip.get(9)? {
+        1 => read_echo(
+            payload,
+            from_mac,
+            to_mac,
+            address(ip, 12)?,
+            address(ip, 16)?,
+        ),
+        6 => {
+            let header = usize::from(payload.get(12)? >> 4) * 4;
+            let bytes = payload.len().checked_sub(header)?;
+            read_data(EchoProtocol::Tcp, payload, (from_mac, to_mac), bytes, ports)
+        }
+        17 => {
+            let bytes = payload.len().checked_sub(8)?;
+            let data = read_data(EchoProtocol::Udp, payload, (from_mac, to_mac), bytes, ports);
+            data.or_else(|| read_dhcp(payload))
+        }
+        _ => None,
+    }
+}
+
+fn read_echo(
+    icmp: &[u8],
+    from_mac: Mac,
+    to_mac: Mac,
+    from: Ipv4Addr,
+    to: Ipv4Addr,
+) -> Option<Packet> {
+    let reply = match (icmp.first()?, icmp.get(1)?) {
+        (0, 0) => true,
+        (8, 0) => false,
+        _ => return None,
+    };
+    Some(Packet::Echo {
+        reply,
+        from_mac,
+        to_mac,
+        from,
+        to,
+        id: (half(icmp, 4)?, half(icmp, 6)?),
+    })
+}
+
+/// Both protocols have the ports at the same place (RFC 768, RFC 9293).
+fn read_data(
+    protocol: EchoProtocol,
+    segment: &[u8],
+    (from_mac, to_mac): (Mac, Mac),
+    bytes: usize,
+    ports: &[u16],
+) -> Option<Packet> {
+    let (from_port, to_port) = (half(segment, 0)?, half(segment, 2)?);
+    let watched = ports.contains(&from_port) || ports.contains(&to_port);
+    (watched && bytes > 0).then_some(Packet::Data {
+        protocol,
+        from_mac,
+        to_mac,
+        from_port,
+        to_port,
+        bytes,
+    })
+}
+
+fn read_dhcp(udp: &[u8]) -> Option<Packet> {
+    let ports = (half(udp, 0)?, half(udp, 2)?);
+    if !matches!(ports, (67, 68) | (68, 67)) {
+        return None;
+    }
+    let bootp = udp.get(8..)?;
+    let (client, transaction) = (mac(bootp, 28)?, word(bootp, 4, true)?);
+    if bootp.get(236..240)? != [99, 130, 83, 99] {
+        return None;
+    }
+    match dhcp_message_type(bootp.get(240..)?)? {
+        1 | 3 => Some(Packet::LeaseWanted {
+            client,
+            transaction,
+        }),
+        5 => Some(Packet::Lease {
+            client,
+            address: address(bootp, 16)?,
+            transaction,
+        }),
+        _ => None,
+    }
+}
+
+/// Option 53 (RFC 2132, 9.6).
+fn dhcp_message_type(mut options: &[u8]) -> Option<u8> {
+    loop {
+        match *options {
+            [0, ref rest @ ..] => options = rest,
+            [255, ..] | [] | [_] => return None,
+            [53, 1, kind, ..] => return Some(kind),
+            [_, length, ref rest @ ..] => options = rest.get(usize::from(length)..)?,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GUEST: [u8; 6] = [0x52, 0x54, 0, 0x12, 0x34, 0x56];
+    const HOST: [u8; 6] = [0x52, 0x55, 10, 0, 2, 2];
+
+    fn ip(protocol: u8, from: [u8; 4], to: [u8; 4], payload: &[u8]) -> Vec<u8> {
+        let total = (20 + payload.len()) as u16;
+        let mut packet = vec![0x45, 0];
+        packet.extend(total.to_be_bytes());
+        packet.extend([0, 0, 0x40, 0, 64, protocol, 0, 0]);
+        packet.extend(from);
+        packet.extend(to);
+        packet.extend(payload);
+        packet
+    }
+
+    fn frame(to: [u8; 6], from: [u8; 6], packet: &[u8]) -> Vec<u8> {
+        let mut frame = [to, from].concat();
+        frame.extend([8, 0]);
+        frame.extend(packet);
+        frame.resize(frame.len().max(60), 0);
+        frame
+    }
+
+    fn ack(address: [u8; 4]) -> Vec<u8> {
+        let mut bootp = vec![0; 240];
+        bootp[0] = 2;
+        bootp[4..8].copy_from_slice(&[1, 2, 3, 4]);
+        bootp[16..20].copy_from_slice(&address);
+        bootp[28..34].copy_from_slice(&GUEST);
+        bootp[236..240].copy_from_slice(&[99, 130, 83, 99]);
+        bootp.extend([0, 54, 4, 10, 0, 2, 2, 53, 1, 5, 255]);
+        let mut udp = vec![0, 67, 0, 68, 0, 0, 0, 0];
+        udp.extend(bootp);
+        frame([255; 6], HOST, &ip(17, [10, 0, 2, 2], [255; 4], &udp))
+    }
+
+    fn echo(reply: bool) -> Vec<u8> {
+        let icmp = [if reply { 0 } else { 8 }, 0, 0, 0, 0, 7, 0, 1, 0xaa];
+        let (guest, host) = ([10, 0, 2, 15], [10, 0, 2, 2]);
+        if reply {
+            frame(GUEST, HOST, &ip(1, host, guest, &icmp))
+        } else {
+            frame(HOST, GUEST, &ip(1, guest, host, &icmp))
+        }
+    }
+
+    fn capture(frames: &[Vec<u8>]) -> Vec<u8> {
+        let mut bytes = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0];
+        bytes.extend([0; 8]);
+        bytes.extend([0, 0, 1, 0, 1, 0, 0, 0]);
+        for frame in frames {
+            let length = (frame.len() as u32).to_le_bytes();
+            bytes.extend([0; 8]);
+            bytes.extend(length);
+            bytes.extend(length);
+            bytes.extend(frame);
+        }
+        bytes
+    }
+
+    #[test]
+    fn leases_and_echoes_are_found_with_their_place() {
+        let bytes = capture(&[ack([10, 0, 2, 15]), echo(false), echo(true)]);
+        let mut reader = Reader::default();
+        // Byte by byte: the file is read while it grows.
+        for byte in &bytes {
+            reader.push(&[*byte]);
+        }
+        assert_eq!(reader.count, 3);
+        assert_eq!(
+            reader.packets.last().map(|p| p.end),
+            Some(bytes.len() as u64)
+        );
+        let Packet::Lease {
+            client, address, ..
+        } = reader.packets[0].packet
+        else {
+            panic!("{:?}", reader.packets);
+        };
+        assert_eq!((client, address), (Mac(GUEST), Ipv4Addr::new(10, 0, 2, 15)));
+        let first_end = reader.packets[0].end;
+        let replies: Vec<bool> = reader
+            .between(first_end, bytes.len() as u64)
+            .map(|p| {
+                matches!(
+                    p,
+                    Packet::Echo {
+                        reply: true,
+                        id: (7, 1),
+                        ..
+                    }
+                )
+            })
+            .collect();
+        assert_eq!(replies, [false, true]);
+    }
+
+    #[test]
+    fn what_is_no_capture_is_ignored() {
+        let mut reader = Reader::default();
+        reader.push(&[0x55; 4096]);
+        reader.push(&capture(&[echo(true)]));
+        assert_eq!(reader.packets, []);
+    }
+
+    proptest! {
+        #[test]
+        fn any_frames_are_read_without_a_panic(frames: Vec<Vec<u8>>) {
+            let mut reader = Reader::default();
+            reader.push(&capture(&frames));
+            prop_assert_eq!(reader.count, frames.len() as u64);
+        }
+
+        #[test]
+        fn a_damaged_lease_is_read_without_a_panic(at in 0usize..330, byte: u8, cut in 0usize..330) {
+            let mut frame = ack([10, 0, 2, 15]);
+            let at = at.min(frame.len() - 1);
+            frame[at] = byte;
+            frame.truncate(cut);
+            Reader::default().push(&capture(&[frame]));
+        }
+    }
+}

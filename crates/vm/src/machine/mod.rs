@@ -1,0 +1,9 @@
+//! Machines: QEMU's command line, and what can be had of a machine while it
+//! runs: its console, its serial lines, its registers, its traps.
+
+pub mod console;
+pub mod gdb;
+pub mod inspect;
+pub mod qemu;
+pub mod serial;
+pub mod traps;

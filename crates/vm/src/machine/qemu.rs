@@ -1,0 +1,444 @@
+//! QEMU's command line, as a pure function of the machine.
+//!
+//! Headless and interactive boots get the same machine: `-nodefaults` leaves
+//! out all that nobody asked for (a display, a floppy drive, a CD-ROM), and a
+//! user's own copy of the command has nothing else either.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use host::error::{Failure, Kind, Result};
+use host::process::{Cmd, ProcessError, Processes};
+use host::units::Bytes;
+use recipe::arch::Arch;
+use recipe::board::{Board, Port};
+use recipe::plan::StaticAddress;
+use serde::{Deserialize, Serialize};
+
+/// An Ethernet address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Mac(pub [u8; 6]);
+
+/// The address of the guest's network card: QEMU's own default.
+pub const GUEST_MAC: Mac = Mac([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
+
+/// A probe of KVM that takes longer has failed.
+pub const PROBE_LIMIT: Duration = Duration::from_secs(2);
+
+/// What runs the guest's instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Accelerator {
+    /// QEMU's translator.
+    Tcg,
+    /// The host's processor.
+    Kvm,
+}
+
+impl Accelerator {
+    /// Its name on QEMU's command line and in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Accelerator::Tcg => "tcg",
+            Accelerator::Kvm => "kvm",
+        }
+    }
+
+    /// KVM where it really runs a machine of the architecture, else TCG.
+    ///
+    /// `/dev/kvm` can be there and open and yet be of no use: in some
+    /// containers the firmware never gets past its timers. So the smallest
+    /// machine is booted, which takes about 0.2 s where KVM works and
+    /// [`PROBE_LIMIT`] where it doesn't. The answer holds until the host is
+    /// booted again or QEMU changes, as long as [`kvm_opens`]; it is the
+    /// caller's to keep. `dir` is a folder for the probe's file.
+    pub fn probe(processes: &Processes, arch: Arch, dir: &Path) -> Result<Self> {
+        let facts = arch.facts();
+        if !kvm_opens(arch) {
+            return Ok(Accelerator::Tcg);
+        }
+        let Some(probe) = facts.kvm_probe else {
+            return Ok(Accelerator::Kvm);
+        };
+        let kernel = dir.join("kvm-probe");
+        std::fs::create_dir_all(dir).map_err(|e| Failure::io("create", dir, &e))?;
+        std::fs::write(&kernel, probe.kernel).map_err(|e| Failure::io("write", &kernel, &e))?;
+        let cmd = Cmd::new(facts.qemu)
+            .args(["-nodefaults", "-no-user-config", "-display", "none"])
+            .args(["-accel", "kvm", "-m", "16M"])
+            .args(probe.args)
+            .arg("-kernel")
+            .arg(&kernel)
+            .limit(PROBE_LIMIT);
+        match processes.run_any_status(&cmd) {
+            Ok(output) if output.status.code() == Some(probe.status) => Ok(Accelerator::Kvm),
+            Ok(_) | Err(ProcessError::TimedOut { .. }) => Ok(Accelerator::Tcg),
+            Err(ProcessError::Interrupted { signal }) => {
+                Err(Failure::new(Kind::Interrupted(signal), "interrupted"))
+            }
+            Err(error) => Err(Failure::new(Kind::Machine, error.to_string())),
+        }
+    }
+}
+
+/// Whether this host's processor fits and `/dev/kvm` can be opened. That can
+/// change at any time (a module is loaded, a user joins a group) and costs
+/// nothing to find out: it is not to be kept with the answer of
+/// [`Accelerator::probe`].
+pub fn kvm_opens(arch: Arch) -> bool {
+    let uname = rustix::system::uname();
+    let host = uname.machine().to_string_lossy();
+    arch.facts().kvm_hosts.contains(&host.as_ref())
+        && std::fs::File::options()
+            .read(true)
+            .write(true)
+            .open("/dev/kvm")
+            .is_ok()
+}
+
+/// A machine with what it boots.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// The board.
+    pub board: Board,
+    /// The kernel's image.
+    pub kernel: PathBuf,
+    /// The device tree that the kernel is given, if the board needs one.
+    pub device_tree: Option<PathBuf>,
+    /// The file that is loaded as the initial ramdisk, if any.
+    pub initrd: Option<PathBuf>,
+    /// The kernel's command line.
+    pub cmdline: String,
+    /// RAM.
+    pub memory: Bytes,
+    /// The CPU model; QEMU's default for the board when `None`.
+    pub cpu: Option<String>,
+    /// The network card's model; no network when `None`.
+    pub nic: Option<String>,
+    /// The network behind the card, where it is not QEMU's own.
+    pub subnet: Option<StaticAddress>,
+    /// The gateway of our own that stands behind the card instead of QEMU's.
+    pub gateway: Option<SocketAddr>,
+    /// What runs it.
+    pub accelerator: Accelerator,
+    /// Further arguments, at the end.
+    pub extra: Vec<String>,
+}
+
+/// Where a machine's serial ports and network go.
+#[derive(Clone, Copy, Debug)]
+pub enum Wiring<'a> {
+    /// Into files.
+    Headless(&'a Files),
+    /// The console is the terminal; Ctrl-A X leaves.
+    Terminal,
+}
+
+/// The files of a headless boot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// What the console prints.
+    pub console: PathBuf,
+    /// The base of the two paths through which a console takes keys
+    /// ([`crate::boot::apparatus::console_with_keys`]); a console that takes none is
+    /// a plain file, and two boots under `-icount` are equal.
+    pub keys: Option<PathBuf>,
+    /// What the checks' agent says.
+    pub channel: PathBuf,
+    /// What goes over the wire.
+    pub wire: PathBuf,
+}
+
+/// How time passes in the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// As on the host.
+    Host,
+    /// One nanosecond for each instruction, idle time skipped, the date fixed,
+    /// random numbers from a fixed seed: two boots are equal, instruction by
+    /// instruction, as long as nothing comes from outside. TCG only.
+    Instructions,
+}
+
+/// The command that boots the machine.
+pub fn command(machine: &Machine, wiring: Wiring<'_>, clock: Clock) -> Cmd {
+    let board = &machine.board;
+    let accelerator = match clock {
+        Clock::Host => machine.accelerator,
+        Clock::Instructions => Accelerator::Tcg,
+    };
+    let mut cmd = Cmd::new(board.arch.facts().qemu)
+        .args(["-nodefaults", "-no-user-config", "-no-reboot"])
+        .args(["-machine", &board.machine])
+        .args(["-accel", accelerator.name()])
+        .args(["-m", &memory_argument(machine.memory)]);
+    if let Some(cpu) = &machine.cpu {
+        cmd = cmd.args(["-cpu", cpu]);
+    }
+    cmd = cmd.args(&board.qemu_args);
+    cmd = cmd.arg("-kernel").arg(&machine.kernel);
+    if let Some(device_tree) = &machine.device_tree {
+        cmd = cmd.arg("-dtb").arg(device_tree);
+    }
+    if let Some(initrd) = &machine.initrd {
+        cmd = cmd.arg("-initrd").arg(initrd);
+    }
+    cmd = cmd.args(["-append", &machine.cmdline, "-display", "none"]);
+    cmd = network(cmd, machine);
+    cmd = match wiring {
+        Wiring::Headless(files) => headless(cmd, machine, files),
+        Wiring::Terminal => cmd.args(["-serial", "mon:stdio"]),
+    };
+    if clock == Clock::Instructions {
+        cmd = cmd
+            .args(["-icount", "shift=0,sleep=off"])
+            .args(["-rtc", "base=2000-01-01T00:00:00,clock=vm"])
+            .args(["-seed", "1"]);
+    }
+    cmd.args(&machine.extra)
+}
+
+/// A size as QEMU takes it: exact, and short where that is possible.
+fn memory_argument(memory: Bytes) -> String {
+    let kib = memory.as_kib();
+    if kib.is_multiple_of(1024) {
+        format!("{}M", kib / 1024)
+    } else {
+        format!("{kib}K")
+    }
+}
+
+fn network(cmd: Cmd, machine: &Machine) -> Cmd {
+    let Some(model) = &machine.nic else {
+        return cmd.args(["-nic", "none"]);
+    };
+    let mac: Vec<String> = GUEST_MAC.0.iter().map(|b| format!("{b:02x}")).collect();
+    let mac = mac.join(":");
+    let subnet = machine.subnet.map(user_network).unwrap_or_default();
+    let backend = match machine.gateway {
+        Some(address) => format!("socket,id=net0,connect={address}"),
+        None => format!("user,id=net0{subnet}"),
+    };
+    let nics = &machine.board.nics;
+    let nic = nics.iter().find(|nic| nic.model == *model);
+    match nic.and_then(|nic| nic.device.as_ref()) {
+        Some(device) => cmd
+            .args(["-netdev", &backend, "-device"])
+            .arg(format!("{device},netdev=net0,mac={mac}")),
+        None => cmd.args(["-nic", &format!("{backend},model={model},mac={mac}")]),
+    }
+}
+
+/// The host behind the recipe's gateway. QEMU's own name server must stand in
+/// the same network; one outside is none of QEMU's business.
+fn user_network(fixed: StaticAddress) -> String {
+    let mut text = format!(
+        ",net={}/{},host={}",
+        fixed.network(),
+        fixed.prefix,
+        fixed.gateway
+    );
+    if fixed.has(fixed.nameserver) && fixed.nameserver != fixed.gateway {
+        text.push_str(&format!(",dns={}", fixed.nameserver));
+    }
+    text
+}
+
+fn headless(cmd: Cmd, machine: &Machine, files: &Files) -> Cmd {
+    let mut cmd = cmd
+        .args(["-monitor", "none", "-serial"])
+        .arg(match &files.keys {
+            None => format!("file:{}", option_value(&files.console)),
+            Some(base) => format!("pipe:{}", option_value(base)),
+        });
+    let channel = option_value(&files.channel);
+    match &machine.board.channel.port {
+        Port::Serial(serial) => {
+            for _ in 1..*serial {
+                cmd = cmd.args(["-serial", "null"]);
+            }
+            cmd = cmd.arg("-serial").arg(format!("file:{channel}"));
+        }
+        Port::Devices(devices) => {
+            cmd = cmd
+                .arg("-chardev")
+                .arg(format!("file,id=channel,path={channel}"));
+            for device in devices {
+                cmd = cmd.args(["-device", device]);
+            }
+        }
+    }
+    if machine.nic.is_some() {
+        cmd = cmd.arg("-object").arg(format!(
+            "filter-dump,id=wire,netdev=net0,file={}",
+            option_value(&files.wire)
+        ));
+    }
+    cmd
+}
+
+/// A path inside one of QEMU's options, where a comma is written twice.
+fn option_value(path: &Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
+}
+
+/// QEMU's version: `7.2.22`.
+pub fn version(processes: &Processes, arch: Arch) -> std::result::Result<String, ProcessError> {
+    let output = processes.run(&Cmd::new(arch.facts().qemu).arg("--version"))?;
+    Ok(read_version(&output.text()))
+}
+
+fn read_version(text: &str) -> String {
+    let first = text.lines().next().unwrap_or_default();
+    first
+        .split_once("version ")
+        .and_then(|(_, rest)| rest.split_whitespace().next())
+        .unwrap_or(first)
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use recipe::board::{Channel, Nic};
+    use std::net::Ipv4Addr;
+
+    pub(crate) fn machine() -> Machine {
+        Machine {
+            board: Board {
+                name: "pc".to_owned(),
+                description: String::new(),
+                arch: Arch::I386,
+                machine: "pc".to_owned(),
+                device_tree: None,
+                qemu_args: Vec::new(),
+                console: "ttyS0".to_owned(),
+                channel: Channel {
+                    port: Port::Serial(1),
+                    major: 4,
+                    minor: 65,
+                },
+                nics: Vec::new(),
+                memory: Bytes::mib(32),
+                memory_step: Bytes::kib(16),
+                options: String::new(),
+            },
+            kernel: "/k/bzImage".into(),
+            device_tree: None,
+            initrd: Some("/k/initrd".into()),
+            cmdline: "console=ttyS0 panic=-1".to_owned(),
+            memory: Bytes::mib(32),
+            cpu: None,
+            nic: Some("e1000".to_owned()),
+            subnet: None,
+            gateway: None,
+            accelerator: Accelerator::Tcg,
+            extra: vec!["-S".to_owned()],
+        }
+    }
+
+    #[test]
+    fn a_headless_boot_goes_into_files() {
+        let files = Files {
+            console: "/b/console.log".into(),
+            keys: None,
+            channel: "/b/a,b".into(),
+            wire: "/b/wire.pcap".into(),
+        };
+        let cmd = command(&machine(), Wiring::Headless(&files), Clock::Host);
+        assert_eq!(
+            cmd.to_line(),
+            "qemu-system-i386 -nodefaults -no-user-config -no-reboot -machine pc -accel tcg -m 32M \
+             -kernel /k/bzImage -initrd /k/initrd -append 'console=ttyS0 panic=-1' -display none \
+             -nic user,id=net0,model=e1000,mac=52:54:00:12:34:56 -monitor none \
+             -serial file:/b/console.log -serial file:/b/a,,b \
+             -object filter-dump,id=wire,netdev=net0,file=/b/wire.pcap -S"
+        );
+    }
+
+    #[test]
+    fn an_interactive_boot_has_the_same_machine_on_the_terminal() {
+        let mut machine = machine();
+        machine.nic = None;
+        machine.memory = Bytes::kib(6116);
+        machine.accelerator = Accelerator::Kvm;
+        machine.extra.clear();
+        assert_eq!(
+            command(&machine, Wiring::Terminal, Clock::Host).to_line(),
+            "qemu-system-i386 -nodefaults -no-user-config -no-reboot -machine pc -accel kvm -m 6116K \
+             -kernel /k/bzImage -initrd /k/initrd -append 'console=ttyS0 panic=-1' -display none \
+             -nic none -serial mon:stdio"
+        );
+    }
+
+    #[test]
+    fn a_port_and_a_card_that_are_plugged_in_are_devices() {
+        let mut machine = machine();
+        machine.board.channel.port = Port::Devices(vec![
+            "virtio-serial-device".to_owned(),
+            "virtconsole,chardev=channel".to_owned(),
+        ]);
+        machine.board.nics = vec![Nic {
+            model: "virtio-net".to_owned(),
+            device: Some("virtio-net-device".to_owned()),
+            options: String::new(),
+        }];
+        machine.nic = Some("virtio-net".to_owned());
+        machine.device_tree = Some("/k/dtb".into());
+        let files = Files {
+            console: "/b/console.log".into(),
+            channel: "/b/a,b".into(),
+            keys: None,
+            wire: "/b/wire.pcap".into(),
+        };
+        let cmd = command(&machine, Wiring::Headless(&files), Clock::Host);
+        let line = cmd.to_line();
+        let (_, line) = line.split_once("-kernel ").expect("it boots a kernel");
+        assert_eq!(
+            line,
+            "/k/bzImage -dtb /k/dtb -initrd /k/initrd -append 'console=ttyS0 panic=-1' -display none \
+             -netdev user,id=net0 -device virtio-net-device,netdev=net0,mac=52:54:00:12:34:56 \
+             -monitor none -serial file:/b/console.log -chardev file,id=channel,path=/b/a,,b \
+             -device virtio-serial-device -device virtconsole,chardev=channel \
+             -object filter-dump,id=wire,netdev=net0,file=/b/wire.pcap -S"
+        );
+    }
+
+    #[test]
+    fn a_network_of_the_recipes_own_and_keys_for_the_console_are_told_to_qemu() {
+        let mut machine = machine();
+        machine.subnet = Some(StaticAddress {
+            address: Ipv4Addr::new(192, 168, 7, 9),
+            prefix: 28,
+            gateway: Ipv4Addr::new(192, 168, 7, 1),
+            nameserver: Ipv4Addr::new(192, 168, 7, 3),
+        });
+        let files = Files {
+            console: "/b/console.log".into(),
+            keys: Some("/b/console".into()),
+            channel: "/b/channel.log".into(),
+            wire: "/b/wire.pcap".into(),
+        };
+        let line = command(&machine, Wiring::Headless(&files), Clock::Host).to_line();
+        assert!(line.contains("-serial pipe:/b/console -serial file:/b/channel.log"));
+        assert!(
+            line.contains(",net=192.168.7.0/28,host=192.168.7.1,dns=192.168.7.3,"),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn counting_instructions_needs_tcg() {
+        let mut machine = machine();
+        machine.accelerator = Accelerator::Kvm;
+        let line = command(&machine, Wiring::Terminal, Clock::Instructions).to_line();
+        assert!(line.contains("-accel tcg") && line.contains("-icount shift=0"));
+    }
+
+    #[test]
+    fn the_version_is_read_without_the_distributions_addition() {
+        let text = "QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18)\nCopyright";
+        assert_eq!(read_version(text), "7.2.22");
+    }
+}

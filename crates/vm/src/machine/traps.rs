@@ -1,0 +1,121 @@
+//! The traps of a pruned kernel, known from its file alone: where its handler
+//! stops, and what stands around the place that came to it.
+
+use std::path::Path;
+
+use host::error::{Failure, Kind, Result};
+use vmlinux::Code;
+use vmlinux::prune::{TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED, find_trap};
+
+use super::gdb::{TrapPoints, TrapSeen};
+
+/// The traps of a pruned kernel.
+#[derive(Clone, Copy, Debug)]
+pub struct Traps<'a> {
+    /// Where they show.
+    pub points: &'a TrapPoints,
+    /// What their addresses mean, for people.
+    pub words: &'a dyn TrapWords,
+}
+
+/// Says what the addresses of a trap mean.
+pub trait TrapWords: std::fmt::Debug {
+    /// Which function was missed, and who called it.
+    fn words(&self, seen: &TrapSeen) -> String;
+}
+
+/// A linked kernel that has traps.
+#[derive(Debug)]
+pub struct KernelTraps {
+    vmlinux: Vec<u8>,
+    code: Code,
+    points: TrapPoints,
+}
+
+/// What virtual addresses are above the physical ones: by the file, or, where
+/// the file doesn't know, what the architecture has.
+pub fn offset(code: &Code, page_offset: u64) -> u64 {
+    match code.offset {
+        0 => page_offset,
+        offset => offset,
+    }
+}
+
+impl KernelTraps {
+    /// Of a file; `None` where it has no traps.
+    pub fn of_file(path: &Path, page_offset: u64) -> Result<Option<KernelTraps>> {
+        let bytes = std::fs::read(path).map_err(|e| Failure::io("read", path, &e))?;
+        let unreadable = |e| Failure::new(Kind::Build, format!("{}: {e}", path.display()));
+        KernelTraps::of(bytes, page_offset).map_err(unreadable)
+    }
+
+    /// Of a file's bytes.
+    ///
+    /// # Errors
+    /// When they are no readable ELF file.
+    pub fn of(
+        vmlinux: Vec<u8>,
+        page_offset: u64,
+    ) -> std::result::Result<Option<KernelTraps>, vmlinux::elf::ElfError> {
+        let code = Code::parse(&vmlinux)?;
+        let record = vmlinux::code::address_of(&vmlinux, TRAP_RECORD);
+        let (Some(record), Some(stopped)) = (record, code.address_of(TRAP_STOPPED)) else {
+            return Ok(None);
+        };
+        let points = TrapPoints {
+            stopped,
+            record,
+            magic: u64::from(TRAP_MAGIC),
+            word: code.word,
+            offset: offset(&code, page_offset),
+        };
+        Ok(Some(KernelTraps {
+            vmlinux,
+            code,
+            points,
+        }))
+    }
+
+    /// The file.
+    pub fn vmlinux(&self) -> &[u8] {
+        &self.vmlinux
+    }
+
+    /// What a boot looks for.
+    pub fn watched<'a>(&'a self, words: &'a dyn TrapWords) -> Traps<'a> {
+        Traps {
+            points: &self.points,
+            words,
+        }
+    }
+
+    /// The virtual address of one that may be from before paging.
+    pub fn virtual_address(&self, address: u64) -> u64 {
+        match self.code.image.contains(&address) {
+            true => address,
+            false => address.wrapping_add(self.points.offset),
+        }
+    }
+
+    /// `NAME+0xOFFSET`, or the bare address.
+    fn place(&self, address: u64) -> String {
+        match self.code.at(address) {
+            Some(symbol) => format!("{}+{:#x}", symbol.name, address - symbol.address),
+            None => format!("{address:#x}"),
+        }
+    }
+}
+
+impl TrapWords for KernelTraps {
+    fn words(&self, seen: &TrapSeen) -> String {
+        let trap = self.virtual_address(seen.trap);
+        let caller = self.virtual_address(seen.caller);
+        match find_trap(&self.vmlinux, trap) {
+            Ok(Some(named)) => {
+                let caller = self.place(caller);
+                format!("{} was removed, and called from {caller}", named.symbol)
+            }
+            _ => format!("{} came to what was removed", self.place(trap)),
+        }
+    }
+}
