@@ -77,7 +77,7 @@ impl List<'_> {
         let machine = self.machine(accelerator, extra);
         let output = output_folder(self.plan, &self.request.options);
         self.phase("boot");
-        self.note("<ports> of servers and gateways are chosen by the system when they start");
+        self.note("an archive with the agent and its plan is put before the ramdisk");
         self.headless(&machine, &output.join("boot"), Clock::Host)?;
         if wanted.boot_cost && self.plan.board.arch.facts().cycle_counter {
             self.phase("boot cost");
