@@ -16,8 +16,9 @@ use crate::process::Cancel;
 pub struct Cache {
     root: PathBuf,
     /// Held, shared with all other tuxlings, as long as this cache is in use:
-    /// what is there may be read without a lock of its own.
-    in_use: Arc<File>,
+    /// what is there may be read without a lock of its own. `None` where
+    /// nothing is written ([`Cache::sealed_of_user`]).
+    in_use: Option<Arc<File>>,
     /// Ends the wait for a lock.
     cancel: Cancel,
 }
@@ -32,25 +33,26 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// releases it when the process ends, however it ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    _file: Option<File>,
 }
 
 impl Cache {
     /// The cache of this user; the folder is made when it is missing.
     pub fn of_user() -> Result<Cache> {
-        let set = |key: &str| {
-            std::env::var_os(key)
-                .filter(|v| !v.is_empty())
-                .map(PathBuf::from)
-        };
-        let root = set("TUXLING_CACHE")
-            .or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("tuxling")))
-            .or_else(|| set("HOME").map(|dir| dir.join(".cache/tuxling")))
-            .ok_or_else(|| {
-                Failure::new(Kind::Machine, "no folder for the cache: HOME is not set")
-                    .help("set TUXLING_CACHE to a folder with some GiB of space")
-            })?;
-        Cache::at(&root)
+        Cache::at(&root_of_user()?)
+    }
+
+    /// The cache of this user, to be looked at alone: no folder of it is made,
+    /// no lock of it is taken or waited for. It need not be there.
+    pub fn sealed_of_user() -> Result<Cache> {
+        let root = root_of_user()?;
+        let root = std::path::absolute(&root)
+            .map_err(|e| Failure::io("find the cache folder", &root, &e))?;
+        Ok(Cache {
+            root: root.canonicalize().unwrap_or(root),
+            in_use: None,
+            cancel: Cancel::default(),
+        })
     }
 
     /// A cache at this path; the folder is made when it is missing.
@@ -65,7 +67,7 @@ impl Cache {
         file.lock_shared().map_err(|e| failed(&e))?;
         Ok(Cache {
             root,
-            in_use: Arc::new(file),
+            in_use: Some(Arc::new(file)),
             cancel: Cancel::default(),
         })
     }
@@ -84,7 +86,10 @@ impl Cache {
     pub fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
         let path = self.root.join(IN_USE);
         let failed = |e: &std::io::Error| Failure::io("lock the cache by", &path, e);
-        let taken = match self.in_use.try_lock() {
+        let Some(in_use) = &self.in_use else {
+            return Ok(None);
+        };
+        let taken = match in_use.try_lock() {
             Ok(()) => true,
             Err(fs::TryLockError::WouldBlock) => false,
             Err(fs::TryLockError::Error(e)) => return Err(failed(&e)),
@@ -92,7 +97,7 @@ impl Cache {
         let done = if taken { Some(work()) } else { None };
         // Also where it was not taken: a lock that can't be turned into another
         // one may be lost (flock(2)).
-        self.in_use.lock_shared().map_err(|e| failed(&e))?;
+        in_use.lock_shared().map_err(|e| failed(&e))?;
         done.transpose()
     }
 
@@ -105,6 +110,9 @@ impl Cache {
     /// is missing.
     pub fn folder(&self, topic: &str) -> Result<PathBuf> {
         let path = self.root.join(topic);
+        if self.in_use.is_none() {
+            return Ok(path);
+        }
         fs::create_dir_all(&path).map_err(|e| Failure::io("make the folder", &path, &e))?;
         Ok(path)
     }
@@ -133,6 +141,9 @@ impl Cache {
 
     /// Locks `path` where nobody else has.
     pub fn try_lock(&self, path: &Path) -> Result<Option<Lock>> {
+        if self.in_use.is_none() {
+            return Ok(Some(Lock { _file: None }));
+        }
         let name = lock_file(path);
         if let Some(parent) = name.parent() {
             fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))?;
@@ -153,8 +164,24 @@ impl Cache {
         let _ = file
             .set_len(0)
             .and_then(|()| file.write_all(line.as_bytes()));
-        Ok(Some(Lock { _file: file }))
+        Ok(Some(Lock { _file: Some(file) }))
     }
+}
+
+/// Where this user's cache stands, or would.
+fn root_of_user() -> Result<PathBuf> {
+    let set = |key: &str| {
+        std::env::var_os(key)
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from)
+    };
+    set("TUXLING_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("tuxling")))
+        .or_else(|| set("HOME").map(|dir| dir.join(".cache/tuxling")))
+        .ok_or_else(|| {
+            Failure::new(Kind::Machine, "no folder for the cache: HOME is not set")
+                .help("set TUXLING_CACHE to a folder with some GiB of space")
+        })
 }
 
 fn lock_file(path: &Path) -> PathBuf {
@@ -246,9 +273,10 @@ fn sweep(dir: &Path) {
     };
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         if is_left_over(&entry) {
-            let _ = match entry.file_type().is_ok_and(|t| t.is_dir()) {
-                true => fs::remove_dir_all(entry.path()),
-                false => fs::remove_file(entry.path()),
+            let _ = if entry.file_type().is_ok_and(|t| t.is_dir()) {
+                fs::remove_dir_all(entry.path())
+            } else {
+                fs::remove_file(entry.path())
             };
         }
     }
@@ -314,6 +342,21 @@ mod tests {
             .collect();
         left.sort();
         assert_eq!(left, [".other", ".tuxling-b", "new"]);
+    }
+
+    #[test]
+    fn a_sealed_cache_gives_paths_and_makes_none() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let cache = Cache {
+            root: dir.path().join("cache"),
+            in_use: None,
+            cancel: Cancel::default(),
+        };
+        let folder = cache.folder("kernels").expect("a path");
+        assert!(folder.ends_with("cache/kernels"));
+        cache.lock(&folder, &|_| {}).expect("nothing to wait for");
+        assert!(cache.alone(|| Ok(())).expect("nothing is done").is_none());
+        assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 0);
     }
 
     #[test]

@@ -9,7 +9,6 @@
 //! so that daemons don't escape it either. It stands in a process group of its
 //! own: Ctrl-C reaches tuxling, which ends its children itself.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, PipeWriter, Read, Write};
@@ -20,8 +19,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
+mod command;
+mod recorder;
 mod supervisor;
 
+pub use command::{Cmd, shell_line};
+use recorder::Recorder;
 pub use supervisor::supervise;
 
 /// The hidden subcommand that turns tuxling into a supervisor.
@@ -44,96 +47,6 @@ const CAPTURE_LIMIT: u64 = 64 << 20;
 /// How many of the last lines a failure shows.
 const TAIL_LINES: usize = 25;
 
-/// A command to run: a program and its arguments, never a shell's text.
-#[derive(Clone, Debug)]
-pub struct Cmd {
-    program: OsString,
-    args: Vec<OsString>,
-    dir: Option<PathBuf>,
-    env: BTreeMap<OsString, OsString>,
-    limit: Option<Duration>,
-    terminal: bool,
-}
-
-impl Cmd {
-    /// A command without arguments. The program is looked up in `PATH`.
-    pub fn new(program: impl AsRef<OsStr>) -> Self {
-        Cmd {
-            program: program.as_ref().into(),
-            args: Vec::new(),
-            dir: None,
-            env: BTreeMap::new(),
-            limit: None,
-            terminal: false,
-        }
-    }
-
-    /// Adds an argument.
-    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
-        self.args.push(arg.as_ref().into());
-        self
-    }
-
-    /// Adds arguments.
-    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
-        self.args
-            .extend(args.into_iter().map(|a| a.as_ref().into()));
-        self
-    }
-
-    /// Runs in this folder.
-    pub fn dir(mut self, dir: impl AsRef<Path>) -> Self {
-        self.dir = Some(dir.as_ref().into());
-        self
-    }
-
-    /// Sets an environment variable. Besides these a command sees only
-    /// [`PASSED_ON`] and `LC_ALL=C`, so that what is built doesn't depend on
-    /// the user's environment.
-    pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.env.insert(key.as_ref().into(), value.as_ref().into());
-        self
-    }
-
-    /// Ends the command after this time.
-    pub fn limit(mut self, limit: Duration) -> Self {
-        self.limit = Some(limit);
-        self
-    }
-
-    /// Gives the command tuxling's own standard streams and lets it stand in
-    /// the terminal's foreground: for an interactive console.
-    pub fn on_terminal(mut self) -> Self {
-        self.terminal = true;
-        self
-    }
-
-    /// The program and its arguments, as the record keeps them.
-    pub fn to_list(&self) -> Vec<String> {
-        std::iter::once(&self.program)
-            .chain(&self.args)
-            .map(|a| a.to_string_lossy().into_owned())
-            .collect()
-    }
-
-    /// The command as a line for a shell: to be read, copied and run again.
-    pub fn to_line(&self) -> String {
-        let mut line = String::new();
-        if let Some(dir) = &self.dir {
-            line.push_str(&format!("cd {} && ", quote(&dir.to_string_lossy())));
-        }
-        for (key, value) in &self.env {
-            line.push_str(&format!(
-                "{}={} ",
-                key.to_string_lossy(),
-                quote(&value.to_string_lossy())
-            ));
-        }
-        line.push_str(&shell_line(&self.to_list()));
-        line
-    }
-}
-
 /// Variables of the user's environment that commands see.
 pub const PASSED_ON: &[&str] = &[
     "PATH",
@@ -153,20 +66,6 @@ pub const PASSED_ON: &[&str] = &[
     "SSL_CERT_DIR",
     "CCACHE_DIR",
 ];
-
-/// A list of words as one line that a POSIX shell reads as the same words.
-pub fn shell_line(words: &[String]) -> String {
-    words.iter().map(|w| quote(w)).collect::<Vec<_>>().join(" ")
-}
-
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
 
 /// Why a command did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -271,7 +170,8 @@ impl Output {
 /// A running command; dropping it ends it with all that it started.
 #[derive(Debug)]
 pub struct Running {
-    supervisor: Child,
+    /// None of a command that is only recorded: it has ended.
+    supervisor: Option<Child>,
     lifeline: Option<PipeWriter>,
     line: String,
 }
@@ -279,13 +179,19 @@ pub struct Running {
 impl Running {
     /// How it ended, or `None` while it runs.
     pub fn poll(&mut self) -> io::Result<Option<ExitStatus>> {
-        self.supervisor.try_wait()
+        match &mut self.supervisor {
+            Some(supervisor) => supervisor.try_wait(),
+            None => Ok(Some(ExitStatus::default())),
+        }
     }
 
     /// Ends it and everything that it started, and waits until all is gone.
     pub fn end(&mut self) -> io::Result<ExitStatus> {
         drop(self.lifeline.take());
-        self.supervisor.wait()
+        match &mut self.supervisor {
+            Some(supervisor) => supervisor.wait(),
+            None => Ok(ExitStatus::default()),
+        }
     }
 
     /// Waits until it ends; ends it when the user cancels or the time is up.
@@ -339,6 +245,8 @@ impl Drop for Running {
 pub struct Processes {
     supervisor: PathBuf,
     cancel: Cancel,
+    /// Takes every command in place of its start.
+    recorder: Option<Recorder>,
 }
 
 impl Processes {
@@ -347,7 +255,27 @@ impl Processes {
         Processes {
             supervisor: supervisor.into(),
             cancel,
+            recorder: None,
         }
+    }
+
+    /// Starts nothing: what is to be started is recorded, has printed nothing
+    /// and ended with 0. Programs are looked up all the same.
+    pub fn recording(supervisor: impl Into<PathBuf>) -> Self {
+        Processes {
+            supervisor: supervisor.into(),
+            cancel: Cancel::default(),
+            recorder: Some(Recorder::default()),
+        }
+    }
+
+    /// The commands that were recorded since this was last asked, in the order
+    /// of their starts.
+    pub fn take_recorded(&self) -> Vec<Cmd> {
+        self.recorder
+            .as_ref()
+            .map(Recorder::take)
+            .unwrap_or_default()
     }
 
     /// What the user's wish to stop is read from.
@@ -411,6 +339,9 @@ impl Processes {
         log: &Path,
         on_line: &(dyn Fn(&str) + Sync),
     ) -> Result<(), ProcessError> {
+        if self.recorder.is_some() {
+            return self.spawn(cmd, Stdio::null(), Stdio::null()).map(drop);
+        }
         let line = cmd.to_line();
         let broken = |error| ProcessError::NotStarted {
             line: line.clone(),
@@ -458,7 +389,16 @@ impl Processes {
     pub fn spawn(&self, cmd: &Cmd, stdout: Stdio, stderr: Stdio) -> Result<Running, ProcessError> {
         let program = find_program(&cmd.program).ok_or_else(|| ProcessError::Missing {
             program: cmd.program.to_string_lossy().into_owned(),
-        })?;
+        });
+        if let Some(recorder) = &self.recorder {
+            recorder.take_in(cmd);
+            return Ok(Running {
+                supervisor: None,
+                lifeline: None,
+                line: cmd.to_line(),
+            });
+        }
+        let program = program?;
         let line = cmd.to_line();
         let broken = |error| ProcessError::NotStarted {
             line: line.clone(),
@@ -491,7 +431,7 @@ impl Processes {
         }
         let supervisor = supervisor.spawn().map_err(broken)?;
         Ok(Running {
-            supervisor,
+            supervisor: Some(supervisor),
             lifeline: Some(lifeline),
             line: cmd.to_line(),
         })
@@ -569,22 +509,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_quoted_for_a_shell() {
-        let words: Vec<String> = ["qemu", "-append", "console=ttyS0 panic=-1", "it's"]
-            .map(String::from)
-            .into();
-        assert_eq!(
-            shell_line(&words),
-            r"qemu -append 'console=ttyS0 panic=-1' 'it'\''s'"
-        );
-    }
-
-    #[test]
     fn the_tail_starts_at_the_first_error() {
         let mut text = String::from("CC a.o\nfoo.c:1: error: no\n");
         text.push_str(&"  CC x.o\n".repeat(100));
         assert!(tail(&text).starts_with("foo.c:1: error: no"));
         assert_eq!(tail("one\ntwo"), "one\ntwo");
+    }
+
+    #[test]
+    fn a_recorder_keeps_every_way_to_start_and_starts_nothing() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (mark, log) = (dir.path().join("mark"), dir.path().join("log"));
+        let touch = |name: &str| Cmd::new("touch").arg(&mark).env("BY", name);
+        let processes = Processes::recording("/nonexistent");
+        let output = processes.run(&touch("run")).expect("is recorded");
+        assert_eq!(output.text(), "");
+        processes
+            .run_logged(&touch("run_logged"), &log, &|_| {})
+            .expect("is recorded");
+        let status = processes.run_on_terminal(&touch("run_on_terminal"));
+        assert!(status.expect("is recorded").success());
+        let spawned = processes.spawn(&touch("spawn"), Stdio::null(), Stdio::null());
+        let mut running = spawned.expect("is recorded");
+        assert!(running.poll().expect("has ended").is_some());
+        let told = processes.take_recorded();
+        let told: Vec<String> = told.iter().map(Cmd::to_line).collect();
+        let line = |by: &str| format!("BY={by} touch {}", mark.display());
+        let all = ["run", "run_logged", "run_on_terminal", "spawn"];
+        assert_eq!(told, all.map(line));
+        assert!(processes.take_recorded().is_empty(), "each is given once");
+        assert!(!mark.exists() && !log.exists());
     }
 
     #[test]

@@ -274,26 +274,19 @@ fn compile(input: &BuildInput, objects: &Path, session: &Session) -> Result<()> 
         })
 }
 
-/// The command that builds the kernel, with tuxling in the linker's place.
+/// The command that builds the kernel, with tuxling put in the linker's place.
 pub fn whole_command(input: &BuildInput, objects: &Path, session: &Session) -> Result<Cmd> {
-    let mut cmd = command(
+    linker::install(objects, session)?;
+    let device_tree = device_tree(input)?;
+    Ok(command(
         input.source,
         objects,
         input.arch,
         input.tools,
         input.cflags,
+        device_tree.as_ref().map(|found| found.target.as_str()),
         session.jobs,
-    );
-    if let Some(device_tree) = device_tree(input)? {
-        cmd = cmd.arg(&device_tree.target);
-    }
-    let cmd = linker::through(cmd, objects, input.tools, session)?;
-    Ok(
-        match input.cflags.iter().any(|flag| flag == FUNCTION_SECTIONS) {
-            true => linker::folding(cmd),
-            false => cmd,
-        },
-    )
+    ))
 }
 
 fn device_tree(input: &BuildInput) -> Result<Option<DeviceTree>> {
@@ -301,19 +294,28 @@ fn device_tree(input: &BuildInput) -> Result<Option<DeviceTree>> {
     input.device_tree.map(find).transpose()
 }
 
-/// The command that builds the kernel in an object tree with its `.config`.
+/// The command that builds the kernel in an object tree with its `.config`,
+/// and the target of a device tree beside it. Neither need be there yet.
 pub fn command(
     source: &Source,
     objects: &Path,
     arch: Arch,
     tools: &Tools,
     cflags: &[String],
+    device_tree: Option<&str>,
     jobs: usize,
 ) -> Cmd {
-    make::make(source, objects, arch, tools)
+    let cmd = make::make(source, objects, arch, tools)
         .arg(format!("-j{jobs}"))
         .arg(format!("KCFLAGS={}", cflags.join(" ")))
         .arg(arch.facts().image_target)
+        .args(device_tree);
+    let cmd = linker::through(cmd, objects, tools);
+    if cflags.iter().any(|flag| flag == FUNCTION_SECTIONS) {
+        linker::folding(cmd)
+    } else {
+        cmd
+    }
 }
 
 /// `make` compares times: a file that doesn't change keeps its own.

@@ -276,9 +276,7 @@ fn environment(
         .lock(&tree, &|text| session.progress.note(text))?;
     objects::begin(&tree)?;
     write_whole(&tree.join("tuxling.Kconfig"), ENVIRONMENT_PROBE.as_bytes())?;
-    let cmd = make(source, &tree, arch, tools)
-        .arg("KBUILD_KCONFIG=tuxling.Kconfig")
-        .arg("alldefconfig");
+    let cmd = environment_command(source, &tree, arch, tools);
     let log = tree.join("tuxling.log");
     session
         .processes
@@ -288,6 +286,13 @@ fn environment(
     let path = tree.join("tuxling.environment");
     let bytes = fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
     Ok(of_dump(&bytes))
+}
+
+/// The command that asks the Makefile, in an object tree.
+pub fn environment_command(source: &Source, tree: &Path, arch: Arch, tools: &Tools) -> Cmd {
+    make(source, tree, arch, tools)
+        .arg("KBUILD_KCONFIG=tuxling.Kconfig")
+        .arg("alldefconfig")
 }
 
 /// What `env -0` printed, without what every command sees anyway.

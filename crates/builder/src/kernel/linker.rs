@@ -114,8 +114,8 @@ impl Kept {
     }
 }
 
-/// Makes `make` call tuxling where it would call the linker.
-pub fn through(make: Cmd, objects: &Path, tools: &Tools, session: &Session) -> Result<Cmd> {
+/// Puts tuxling where [`through`] lets `make` look for the linker.
+pub(super) fn install(objects: &Path, session: &Session) -> Result<()> {
     let folder = objects.join(FOLDER);
     fs::create_dir_all(&folder).map_err(|e| Failure::io("make the folder", &folder, &e))?;
     let linker = folder.join(NAME);
@@ -127,9 +127,14 @@ pub fn through(make: Cmd, objects: &Path, tools: &Tools, session: &Session) -> R
             _ => std::os::unix::fs::symlink(executable, &linker).map_err(failed)?,
         }
     }
-    Ok(make
-        .arg(format!("LD={}", linker.display()))
-        .env(REAL_LINKER, &tools.ld))
+    Ok(())
+}
+
+/// Makes `make` call tuxling where it would call the linker.
+pub(super) fn through(make: Cmd, objects: &Path, tools: &Tools) -> Cmd {
+    let linker = objects.join(FOLDER).join(NAME);
+    make.arg(format!("LD={}", linker.display()))
+        .env(REAL_LINKER, &tools.ld)
 }
 
 /// Tells the linker that functions and variables have sections of their own.

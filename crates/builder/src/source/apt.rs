@@ -52,6 +52,13 @@ pub(super) struct Apt<'a> {
 impl<'a> Apt<'a> {
     /// Prepares the state: its folders, its configuration, its source list.
     pub(super) fn new(context: &'a Context<'a>) -> Result<Self> {
+        let (apt, entries) = Apt::find(context)?;
+        apt.prepare(&entries)?;
+        Ok(apt)
+    }
+
+    /// Where the state is or would be, and the archives that it is of.
+    fn find(context: &'a Context<'a>) -> Result<(Self, String)> {
         if context.processes.find("apt-get").is_none() {
             return Err(no_debian(
                 "there is no apt-get: this machine is not a Debian",
@@ -68,9 +75,7 @@ impl<'a> Apt<'a> {
         }
         let name = Id::of_bytes(entries.as_bytes());
         let state = context.cache.folder("apt")?.join(name.short());
-        let apt = Apt { context, state };
-        apt.prepare(&entries)?;
-        Ok(apt)
+        Ok((Apt { context, state }, entries))
     }
 
     fn prepare(&self, entries: &str) -> Result<()> {
@@ -153,6 +158,39 @@ impl<'a> Apt<'a> {
         Cmd::new(program).env("APT_CONFIG", self.state.join("apt.conf"))
     }
 
+    fn update_command(&self) -> Cmd {
+        self.cmd("apt-get").args(["-q", "update"])
+    }
+
+    /// Says what there is of a package: `name` of a binary package for Linux.
+    fn show_command(&self, package: Package, name: &str) -> Cmd {
+        self.cmd("apt-cache").args(match package {
+            Package::Linux => ["show", "--all-versions", name],
+            Package::BusyBox | Package::Musl => ["showsrc", "--only-source", name],
+        })
+    }
+
+    fn search_command(&self) -> Cmd {
+        let kernels = "^linux-source-[0-9.]+$";
+        self.cmd("apt-cache")
+            .args(["search", "--names-only", kernels])
+    }
+
+    /// Fetches `exactly` into a folder: `linux-source-6.12=6.12.1-1`.
+    fn fetch_command(&self, package: Package, exactly: &str, into: &Path) -> Cmd {
+        let cmd = self.cmd("apt-get").dir(into).arg("-q");
+        match package {
+            Package::Linux => cmd.args(["download", exactly]),
+            Package::BusyBox | Package::Musl => cmd.args([
+                "source",
+                "--download-only",
+                "--tar-only",
+                "--only-source",
+                exactly,
+            ]),
+        }
+    }
+
     /// Renews the index when it is older than [`INDEX_LIFE`], or at once.
     fn update(&self, renew: bool) -> Result<()> {
         let stamp = self.state.join("updated");
@@ -164,11 +202,7 @@ impl<'a> Apt<'a> {
             return Ok(());
         }
         (self.context.progress)("asking Debian's archive what it offers");
-        match self
-            .context
-            .processes
-            .run(&self.cmd("apt-get").args(["-q", "update"]))
-        {
+        match self.context.processes.run(&self.update_command()) {
             Ok(_) => write_whole(&stamp, b""),
             Err(error) => {
                 let failure = command_failed(
@@ -192,18 +226,17 @@ impl<'a> Apt<'a> {
 
     /// The paragraphs that an `apt-cache` command prints; none when it finds
     /// nothing.
-    fn query(&self, args: &[&str]) -> Result<String> {
-        let cmd = self.cmd("apt-cache").args(args);
+    fn query(&self, cmd: &Cmd) -> Result<String> {
         let output = self
             .context
             .processes
-            .run_any_status(&cmd)
+            .run_any_status(cmd)
             .map_err(|e| command_failed(Kind::Source, "apt's index can't be read", e))?;
         Ok(output.text())
     }
 
     fn binary_offers(&self, package: &str) -> Result<Vec<Offer>> {
-        let text = self.query(&["show", "--all-versions", package])?;
+        let text = self.query(&self.show_command(Package::Linux, package))?;
         Ok(paragraphs(&text)
             .filter_map(|p| binary_offer(package, &p))
             .collect())
@@ -211,7 +244,7 @@ impl<'a> Apt<'a> {
 
     /// The newest `linux-source-X.Y`.
     fn newest_kernel(&self) -> Result<Option<String>> {
-        let found = self.query(&["search", "--names-only", "^linux-source-[0-9.]+$"])?;
+        let found = self.query(&self.search_command())?;
         Ok(found
             .lines()
             .filter_map(|line| line.split_whitespace().next())
@@ -235,7 +268,7 @@ impl Origin for Apt<'_> {
             },
             Package::BusyBox | Package::Musl => {
                 let name = package.name();
-                let text = self.query(&["showsrc", "--only-source", name])?;
+                let text = self.query(&self.show_command(package, name))?;
                 paragraphs(&text)
                     .filter_map(|p| source_offer(name, &p))
                     .collect()
@@ -260,17 +293,7 @@ impl Origin for Apt<'_> {
             _ => name,
         };
         let exactly = format!("{what}={}", offer.version);
-        let cmd = self.cmd("apt-get").dir(into).arg("-q");
-        let cmd = match package {
-            Package::Linux => cmd.args(["download", &exactly]),
-            Package::BusyBox | Package::Musl => cmd.args([
-                "source",
-                "--download-only",
-                "--tar-only",
-                "--only-source",
-                &exactly,
-            ]),
-        };
+        let cmd = self.fetch_command(package, &exactly, into);
         let failed = |e| {
             let message = format!("{name} {} could not be downloaded", offer.version);
             command_failed(Kind::Source, message, e)
@@ -309,6 +332,30 @@ impl Apt<'_> {
             Err(panic) => std::panic::resume_unwind(panic),
         }
     }
+}
+
+/// The commands that fetch the newest of a series into a folder, `version`
+/// being what the commands before the last tell.
+pub(super) fn commands(
+    context: &Context,
+    package: Package,
+    series: &str,
+    version: &str,
+    into: &Path,
+) -> Result<Vec<Cmd>> {
+    let (apt, _) = Apt::find(context)?;
+    let mut commands = vec![apt.update_command()];
+    let name = match (package, kernel_series(series)) {
+        (Package::Linux, Some(series)) => format!("linux-source-{series}"),
+        (Package::Linux, None) => {
+            commands.push(apt.search_command());
+            "linux-source-<series>".to_owned()
+        }
+        (Package::BusyBox | Package::Musl, _) => package.name().to_owned(),
+    };
+    commands.push(apt.show_command(package, &name));
+    commands.push(apt.fetch_command(package, &format!("{name}={version}"), into));
+    Ok(commands)
 }
 
 /// `6.12` of `6.12` and of `6.12.117`; `None` of a series that names no minor

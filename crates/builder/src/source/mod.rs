@@ -26,7 +26,7 @@ pub mod version;
 use std::path::{Path, PathBuf};
 
 use host::error::{Failure, Kind, Result};
-use host::process::{ProcessError, Processes};
+use host::process::{Cmd, ProcessError, Processes};
 use host::{Cache, Id};
 use recipe::package::Package;
 use recipe::plan::{PatchFile, SourceWish};
@@ -186,6 +186,22 @@ pub fn obtain(request: &Request, context: &Context) -> Result<Source> {
 pub fn unpacked(package: Package, entry: &LockEntry, cache: &Cache) -> Option<PathBuf> {
     let tree = archive::tree_path(package.name(), entry, cache).ok()?;
     tree.is_dir().then_some(tree)
+}
+
+/// The commands that fetch the newest package of a series from the
+/// distribution into a folder. Nothing is started or written; `version` stands
+/// for what the commands before the last tell.
+///
+/// # Errors
+/// When this machine has no archive of Debian's.
+pub fn distribution_commands(
+    context: &Context,
+    package: Package,
+    series: &str,
+    version: &str,
+    into: &Path,
+) -> Result<Vec<Cmd>> {
+    apt::commands(context, package, series, version, into)
 }
 
 /// A tree of the user's.

@@ -37,6 +37,9 @@ const MAP: &str = "map";
 /// Which applets each of its objects declares.
 const OBJECTS: &str = "objects";
 
+/// From which its tools make the configuration, in the folder of objects.
+const SEED: &str = "seed.config";
+
 /// A BusyBox that was built.
 #[derive(Clone, Debug)]
 pub struct Busybox {
@@ -366,48 +369,71 @@ fn compile(
     session: &Session,
 ) -> Result<()> {
     let log = objects.join("tuxling.log");
-    let mut cc = if input.tools.ccache {
-        vec!["ccache".to_owned()]
-    } else {
-        Vec::new()
-    };
-    cc.extend(input.compiler.cc.iter().cloned());
-    cc.push(format!("-isystem {}", input.headers.dir.display()));
-    cc.push(format!(
-        "-ffile-prefix-map={}=busybox",
-        input.source.tree.display()
-    ));
-    let emulation = input
-        .arch
-        .facts()
-        .ld_emulation
-        .map_or(String::new(), |e| format!(" -m {e}"));
-    let make = || {
-        Cmd::new("make")
-            .arg("-C")
-            .arg(&input.source.tree)
-            .arg(format!("O={}", objects.display()))
-            .arg(format!("CROSS_COMPILE={}", input.compiler.cross))
-            .arg(format!("CC={}", cc.join(" ")))
-            .arg(format!("LD={}ld{emulation}", input.compiler.cross))
-            .env("SOURCE_DATE_EPOCH", "0")
-    };
+    let [configure, make] = commands(
+        input.source,
+        input.compiler,
+        input.tools,
+        &input.headers.dir,
+        input.arch,
+        objects,
+        session.jobs,
+    );
     let run = |cmd: Cmd| {
         session
             .processes
             .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))
             .map_err(|e| process_failure(Kind::Build, "build BusyBox", e))
     };
-    let seeded = objects.join("seed.config");
     write_whole(
-        &seeded,
+        &objects.join(SEED),
         seed(wanted, known, input.plan.defconfig, &input.plan.requests).as_bytes(),
     )?;
-    run(make()
-        .arg(format!("KBUILD_DEFCONFIG={}", seeded.display()))
-        .arg("defconfig"))?;
+    run(configure)?;
     verify(wanted, known, input.plan, &objects.join(".config"))?;
-    run(make().arg(format!("-j{}", session.jobs)).arg("busybox"))
+    run(make)
+}
+
+/// The commands that complete the configuration and build BusyBox in a folder
+/// for its objects.
+pub fn commands(
+    source: &Source,
+    compiler: &UserCompiler,
+    tools: &Tools,
+    headers: &Path,
+    arch: Arch,
+    objects: &Path,
+    jobs: usize,
+) -> [Cmd; 2] {
+    let mut cc = if tools.ccache {
+        vec!["ccache".to_owned()]
+    } else {
+        Vec::new()
+    };
+    cc.extend(compiler.cc.iter().cloned());
+    cc.push(format!("-isystem {}", headers.display()));
+    cc.push(format!(
+        "-ffile-prefix-map={}=busybox",
+        source.tree.display()
+    ));
+    let emulation = arch
+        .facts()
+        .ld_emulation
+        .map_or(String::new(), |e| format!(" -m {e}"));
+    let make = Cmd::new("make")
+        .arg("-C")
+        .arg(&source.tree)
+        .arg(format!("O={}", objects.display()))
+        .arg(format!("CROSS_COMPILE={}", compiler.cross))
+        .arg(format!("CC={}", cc.join(" ")))
+        .arg(format!("LD={}ld{emulation}", compiler.cross))
+        .env("SOURCE_DATE_EPOCH", "0");
+    let seed = objects.join(SEED);
+    [
+        make.clone()
+            .arg(format!("KBUILD_DEFCONFIG={}", seed.display()))
+            .arg("defconfig"),
+        make.arg(format!("-j{jobs}")).arg("busybox"),
+    ]
 }
 
 /// Every applet that was asked for must be on, every other one off (unless it is

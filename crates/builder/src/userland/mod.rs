@@ -1,7 +1,7 @@
 //! The user land: the C library, BusyBox, the user's own files, and the tree
 //! that the ramdisk is packed from.
 
-pub(crate) mod busybox;
+pub mod busybox;
 pub mod headers;
 pub mod musl;
 pub(crate) mod ramdisk;

@@ -73,7 +73,8 @@ pub fn build(
     Ok(Cached::fresh(compiler))
 }
 
-fn compiler_words(dir: &Path, arch: Arch, tools: &Tools) -> Vec<String> {
+/// The compiler with the arguments that it needs for the musl in `dir`.
+pub fn compiler_words(dir: &Path, arch: Arch, tools: &Tools) -> Vec<String> {
     let mut words = vec![tools.user_cc.clone()];
     words.extend(arch.facts().user_cflags.iter().map(|f| (*f).to_owned()));
     words.extend([

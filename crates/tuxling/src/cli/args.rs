@@ -9,8 +9,12 @@ use host::units::Bytes;
 use recipe::plan::PruneLevel;
 use vm::machine::qemu::Accelerator;
 
+mod config;
+mod look;
 mod shrink;
 
+pub(crate) use config::{Config, ConfigAction};
+pub(crate) use look::{Report, SizeArgs, WhyArgs};
 pub(crate) use shrink::{GoalArg, Group, ShrinkArgs, ShrinkLevel};
 
 /// Grows the smallest Linux that still does your job.
@@ -266,7 +270,7 @@ pub(crate) struct Prune {
     #[arg(long)]
     pub whole_functions: bool,
     /// Make the kernel of a certificate again and compare its bytes
-    #[arg(long, value_name = "CERT", conflicts_with_all = ["level", "boots", "runs", "from", "keep", "drop", "whole_functions"])]
+    #[arg(long, value_name = "CERT", conflicts_with_all = ["level", "boots", "runs", "from", "keep", "drop", "whole_functions", "update"])]
     pub verify: Option<PathBuf>,
     /// Print the certificate as JSON
     #[arg(long)]
@@ -383,6 +387,9 @@ pub(crate) struct Fetch {
     /// Print what was fetched as JSON
     #[arg(long)]
     pub json: bool,
+    /// Print the commands that would run, and run none
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `tuxling doctor`
@@ -424,221 +431,6 @@ pub(crate) enum CacheAction {
         /// Say what would go, and remove nothing
         #[arg(long)]
         dry_run: bool,
-    },
-}
-
-/// `tuxling size`
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  tuxling size pc-net                         what each option costs
-  tuxling size pc-net --by dir --depth 3      by folder of the sources
-  tuxling size pc-net --marginal 20           what really compressing without it saves
-  tuxling size pc-net --without INET          what turning an option off would save
-  tuxling size pc-net --ramdisk --depth 2     the ramdisk by file and by applet
-  tuxling size ./vmlinux --by section         any ELF file; a FILE.map beside it is read")]
-pub(crate) struct SizeArgs {
-    /// A recipe, or an ELF file
-    #[arg(value_name = "RECIPE|VMLINUX")]
-    pub subject: String,
-    /// Along what the bytes are told
-    #[arg(long, value_name = "AXIS", default_value = "option")]
-    pub by: crate::report::size::Axis,
-    /// How many levels deep
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub depth: usize,
-    /// By what to sort [default: share, or size without an image]
-    #[arg(long, value_name = "FIGURE")]
-    pub sort: Option<crate::report::size::Order>,
-    /// How many rows below each node
-    #[arg(long, value_name = "N", default_value_t = 40)]
-    pub limit: usize,
-    /// Compress again without each of the N largest nodes of the first level
-    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "100")]
-    pub marginal: Option<usize>,
-    /// Say what turning this option off would save; may be given several times,
-    /// and `all` stands for every option that can be turned off
-    #[arg(long, value_name = "OPTION", value_delimiter = ',')]
-    pub without: Vec<String>,
-    /// With --without: compile what names the option and link, for figures that
-    /// see what #ifdef takes out
-    #[arg(long, requires = "without")]
-    pub compile: bool,
-    /// The ramdisk instead: by file, and BusyBox by applet
-    #[arg(long, conflicts_with_all = ["marginal", "without", "by", "leaves"])]
-    pub ramdisk: bool,
-    /// Print the tree as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// With --json: every leaf besides
-    #[arg(long, requires = "json")]
-    pub leaves: bool,
-    /// Show the tools' output
-    #[arg(short, long)]
-    pub verbose: bool,
-}
-
-/// `tuxling why`
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Two reasons are told: the options that compiled it in, and the references that
-lead to it from what the kernel enters by itself. Last comes what nothing else
-needs: it could go, too.
-
-Examples:
-  tuxling why pc-net tcp_sendmsg              a function or data
-  tuxling why pc-net net/core/dev.o:cleanup   one of several of a name
-  tuxling why pc-net lib/crc32.o              an object
-  tuxling why pc-net INET                     an option; its value: config why")]
-pub(crate) struct WhyArgs {
-    /// A recipe: a path, or the name of a built-in one
-    pub recipe: String,
-    /// A symbol, OBJECT:SYMBOL, an object's path, or an option
-    #[arg(value_name = "SYMBOL|OBJECT|OPTION")]
-    pub subject: String,
-    /// Print the answers as JSON
-    #[arg(long)]
-    pub json: bool,
-    /// Show the tools' output
-    #[arg(short, long)]
-    pub verbose: bool,
-}
-
-/// `tuxling report`
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-The page is one file that loads nothing: it can be mailed, kept and opened from
-a disk. docs/report.md shows it.
-
-Examples:
-  tuxling check pc-net && tuxling report pc-net
-  tuxling report pc-net --history --out index.html
-  tuxling report mine.toml --against before.json")]
-pub(crate) struct Report {
-    /// A recipe that was checked: a path, or the name of a built-in one
-    pub recipe: String,
-    /// The file [default: NAME.html in the current folder]
-    #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-    /// Show the trend of every stored record of the recipe
-    #[arg(long)]
-    pub history: bool,
-    /// Show what differs from this: a recipe, a record's file or its folder
-    #[arg(long, value_name = "RECORD")]
-    pub against: Option<String>,
-    /// Say as JSON what was written
-    #[arg(long)]
-    pub json: bool,
-    /// Show the tools' output
-    #[arg(short, long)]
-    pub verbose: bool,
-}
-
-/// `tuxling config`
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  tuxling config pc-net why E1000             where its value comes from
-  tuxling config mine.toml want E1000=y       what else must be asked for
-  tuxling config mine.toml want E1000=y --apply
-  tuxling config mine.toml try NET=n          what would go with it
-  tuxling config mine.toml merge my.config    which of its lines don't hold
-  tuxling config mine.toml minimize           which lines can be left out
-  tuxling config pc-shell diff pc-net         what differs, and why
-  tuxling config pc-net save --defconfig      the smallest file that says it all")]
-pub(crate) struct Config {
-    /// A recipe: a path, or the name of a built-in one (pc-net, pc-shell)
-    pub recipe: String,
-    /// What to do
-    #[command(subcommand)]
-    pub action: ConfigAction,
-    /// Print the answer as JSON
-    #[arg(long, global = true)]
-    pub json: bool,
-    /// Show the tools' output
-    #[arg(short, long, global = true)]
-    pub verbose: bool,
-    /// Refuse any source that the lock file doesn't name
-    #[arg(long, global = true)]
-    pub locked: bool,
-}
-
-/// What to do with a configuration. A symbol is named with or without
-/// `CONFIG_`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConfigAction {
-    /// Print the values of symbols; all that are written when none is named
-    Get {
-        /// The symbols.
-        symbols: Vec<String>,
-    },
-    /// Edit the recipe's own options
-    Set {
-        /// What to ask for: E1000=y, LOG_BUF_SHIFT=12
-        #[arg(required = true, value_name = "SYMBOL=VALUE")]
-        requests: Vec<String>,
-        /// Write it down even if the configuration drops it
-        #[arg(long)]
-        allow_dropped: bool,
-    },
-    /// Say where a value comes from, what it needs and who selects it
-    Why {
-        /// The symbol.
-        symbol: String,
-    },
-    /// Find the fewest other changes that give a symbol this value
-    Want {
-        /// What is wanted: E1000=y
-        #[arg(value_name = "SYMBOL=VALUE")]
-        request: String,
-        /// Write them into the recipe's own options
-        #[arg(long)]
-        apply: bool,
-    },
-    /// Compare with another configuration, with the reason of each change
-    Diff {
-        /// A recipe or a .config file
-        a: String,
-        /// When given, A is compared with this instead of the recipe with A;
-        /// files are then read with the recipe's kernel
-        b: Option<String>,
-    },
-    /// Write the configuration as a .config
-    Save {
-        /// Only what differs from the defaults, as `make savedefconfig` does
-        #[arg(long)]
-        defconfig: bool,
-        /// The file [default: standard output]
-        #[arg(short, long, value_name = "FILE")]
-        output: Option<PathBuf>,
-    },
-    /// Say what would change if the recipe asked for this; nothing is written
-    Try {
-        /// What would be asked for: E1000=n, LOG_BUF_SHIFT=12
-        #[arg(required = true, value_name = "SYMBOL=VALUE")]
-        requests: Vec<String>,
-    },
-    /// Lay fragments over the recipe, and say which requests don't hold then
-    Merge {
-        /// The fragments, in their order: paths, or built-in ones
-        /// (builtin:pc-net.config)
-        #[arg(required = true)]
-        fragments: Vec<String>,
-        /// Write the .config that comes of it
-        #[arg(short, long, value_name = "FILE")]
-        output: Option<PathBuf>,
-    },
-    /// Find what the recipe asks for and would have anyway
-    Minimize {
-        /// Remove it from the recipe's own options
-        #[arg(long)]
-        apply: bool,
-    },
-    /// Find symbols by name, prompt and help text
-    Search {
-        /// The words: all of them must be there
-        #[arg(required = true)]
-        words: Vec<String>,
     },
 }
 

@@ -1,39 +1,35 @@
 //! `tuxling boot`: the system's console in this terminal.
 
 use host::error::{Failure, Kind, Result};
-use host::session::{Progress, process_failure};
+use host::session::{Session, process_failure};
 use prune::rebuild;
 use trial::check;
 use vm::machine::qemu::Accelerator;
 
 use super::args::Boot;
-use super::build::{lock_output, options};
-use super::progress::Terminal;
-use super::{dry_run, load, print, session};
+use super::build::lock_output;
+use super::request::{Request, Typed};
 
 /// Builds what is missing, and gives the terminal to QEMU, or to a board.
 pub(super) fn run(args: &Boot) -> Result<()> {
-    let common = &args.common;
-    let plan = load(&common.recipe)?;
-    let terminal = Terminal::new(common.verbose);
-    let session = session(common, &terminal)?;
-    let options = options(common)?;
-    if common.dry_run {
-        let boot = dry_run::boot(&plan, &options, &args.machine, &session)?;
-        return print(&format!(
-            "{}{boot}",
-            dry_run::build(&plan, &options, &session)?
-        ));
-    }
-    let lock = lock_output(&plan, &options, &session)?;
-    let system = rebuild::build(&plan, &options, &session)?;
+    let request = Request::new(Typed::of(&args.common, false))?;
+    request.carry_out(
+        |list| list.boot(&args.machine),
+        |request, session| work(args, request, &session),
+    )
+}
+
+fn work(args: &Boot, request: &Request, session: &Session) -> Result<()> {
+    let Request { plan, options, .. } = request;
+    let lock = lock_output(plan, options, session)?;
+    let system = rebuild::build(plan, options, session)?;
     drop(lock); // a boot only reads: others may go on meanwhile
     if let Some(console) = &plan.machine.console {
-        let machine = check::machine(&plan, &system.output, Accelerator::Tcg, &[]);
+        let machine = check::machine(plan, &system.output, Accelerator::Tcg, &[]);
         let ramdisk = machine.initrd.map_or(String::new(), |path| {
             format!("\n  ramdisk       {}", path.display())
         });
-        terminal.note(&format!(
+        session.progress.note(&format!(
             "Ctrl-A X leaves; load and start on the board:\n  kernel        {}{ramdisk}\n  \
              command line  {}",
             machine.kernel.display(),
@@ -43,11 +39,13 @@ pub(super) fn run(args: &Boot) -> Result<()> {
     }
     let accelerator = match args.machine.accelerator() {
         Some(accelerator) => accelerator,
-        None => check::accelerator(&plan, &session)?,
+        None => check::accelerator(plan, session)?,
     };
-    let machine = check::machine(&plan, &system.output, accelerator, &args.machine.qemu_arg);
+    let machine = check::machine(plan, &system.output, accelerator, &args.machine.qemu_arg);
     let command = check::interactive(&machine);
-    terminal.note(&format!("Ctrl-A X leaves\n{}", command.to_line()));
+    session
+        .progress
+        .note(&format!("Ctrl-A X leaves\n{}", command.to_line()));
     let status = session
         .processes
         .run_on_terminal(&command)

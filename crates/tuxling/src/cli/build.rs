@@ -1,6 +1,5 @@
 //! `tuxling build`: the kernel and the ramdisk.
 
-use builder::source;
 use builder::system::BuildOptions;
 use host::Cache;
 use host::cache::Lock;
@@ -10,51 +9,34 @@ use prune::rebuild;
 use recipe::Plan;
 use record::{Database, Record};
 
-use super::args::{Build, Common};
-use super::progress::Terminal;
-use super::{cwd, diff_kernels, dry_run, load, print, print_json, session};
+use super::args::Build;
+use super::request::{Request, Typed};
+use super::{diff_kernels, print, print_json};
 use crate::report::budget::over_budget;
 use crate::report::{card, diff, growth};
 
 /// Builds, and prints the sizes.
 pub(super) fn run(args: &Build) -> Result<()> {
-    let common = &args.common;
-    let plan = load(&common.recipe)?;
-    let terminal = Terminal::new(common.verbose);
-    let session = session(common, &terminal)?;
-    let options = options(common)?;
-    if common.dry_run {
-        return print(&dry_run::build(&plan, &options, &session)?);
-    }
-    let _lock = lock_output(&plan, &options, &session)?;
-    let system = rebuild::build(&plan, &options, &session)?;
-    let record = trial::built_record(&plan, &system, &session);
+    let request = Request::new(Typed::of(&args.common, args.json))?;
+    request.carry_out(
+        |list| list.build(),
+        |request, session| work(request, &session),
+    )
+}
+
+fn work(request: &Request, session: &Session) -> Result<()> {
+    let Request { plan, options, .. } = request;
+    let _lock = lock_output(plan, options, session)?;
+    let system = rebuild::build(plan, options, session)?;
+    let record = trial::built_record(plan, &system, session);
     record::keep(&record, &system.output)?;
-    if args.json {
+    if request.json {
         print_json(&record)?;
     } else {
         let outputs = format!("\nOutputs in {}\n", system.output.display());
         print(&format!("{}{outputs}", card::card(&record, None)))?;
     }
-    within_budget(&plan, &record)
-}
-
-/// How the command line asks for a build.
-pub(super) fn options(common: &Common) -> Result<BuildOptions> {
-    let sources = match (common.locked, common.update) {
-        (true, _) => source::Mode::Locked,
-        (_, true) => source::Mode::Update,
-        _ => source::Mode::Normal,
-    };
-    let output = match &common.output {
-        Some(dir) => Some(cwd()?.join(dir)),
-        None => None,
-    };
-    Ok(BuildOptions {
-        allow_dropped: common.allow_dropped,
-        sources,
-        output,
-    })
+    within_budget(plan, &record)
 }
 
 /// Locks the folder of a plan's outputs: two tuxlings that write there would
@@ -94,11 +76,12 @@ fn grew(plan: &Plan, record: &Record) -> Option<String> {
     let last = attempts.into_iter().rev().map(|a| a.record).find(|r| {
         !r.ram.probe && r.board == record.board && over_budget(&plan.budget, r).is_empty()
     })?;
-    let kernels = match last.ids.build_id == record.ids.build_id {
-        true => None,
-        false => diff_kernels::of_records(("", &last), ("", record))
+    let kernels = if last.ids.build_id == record.ids.build_id {
+        None
+    } else {
+        diff_kernels::of_records(("", &last), ("", record))
             .ok()
-            .flatten(),
+            .flatten()
     };
     let lines = growth::lines(&diff::diff(&last, record), kernels.as_ref());
     if lines.is_empty() {

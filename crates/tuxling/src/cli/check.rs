@@ -10,39 +10,43 @@ use recipe::Plan;
 use trial::check;
 
 use super::args::Check;
-use super::build::{lock_output, options, within_budget};
-use super::progress::Terminal;
-use super::{dry_run, load, print, print_json, session};
+use super::build::{lock_output, within_budget};
+use super::dry_run::CheckList;
+use super::request::{Request, Typed};
+use super::{print, print_json};
 use crate::report::card;
 
 /// Checks, prints the card, and fails when the system did not pass.
 pub(super) fn run(args: &Check) -> Result<()> {
-    let common = &args.common;
-    let plan = load(&common.recipe)?;
-    let terminal = Terminal::new(common.verbose);
-    let session = session(common, &terminal)?;
-    let options = options(common)?;
-    if common.dry_run {
-        let boot = dry_run::boot(&plan, &options, &args.machine, &session)?;
-        return print(&format!(
-            "{}{boot}",
-            dry_run::build(&plan, &options, &session)?
-        ));
-    }
-    let _lock = lock_output(&plan, &options, &session)?;
-    let system = rebuild::build(&plan, &options, &session)?;
+    let request = Request::new(Typed::of(&args.common, args.json))?;
+    let wanted = CheckList {
+        machine: Some(&args.machine),
+        boot_cost: !args.no_boot_cost,
+        adversity: args.adversity.then_some(&args.cases[..]),
+    };
+    request.carry_out(
+        |list| list.check(wanted),
+        |request, session| work(args, request, session),
+    )
+}
+
+fn work(args: &Check, request: &Request, session: Session) -> Result<()> {
+    let Request { plan, options, .. } = request;
+    let _lock = lock_output(plan, options, &session)?;
+    let system = rebuild::build(plan, options, &session)?;
     let wanted = check::CheckOptions {
         qemu_args: args.machine.qemu_arg.clone(),
         accelerator: args.machine.accelerator(),
         boot_cost: !args.no_boot_cost,
     };
-    let verdict = check::check(&plan, &system, &wanted, &session)?;
+    let verdict = check::check(plan, &system, &wanted, &session)?;
     let record = &verdict.record;
     record::keep(record, &system.output)?;
     record::remember(record, &session.cache)?;
-    let survived = match args.adversity && verdict.failure.is_none() {
-        true => Some(adversity(args, &plan, &system, wanted, &session)?),
-        false => None,
+    let survived = if args.adversity && verdict.failure.is_none() {
+        Some(adversity(args, plan, &system, wanted, &session)?)
+    } else {
+        None
     };
     drop(session);
     match &survived {
@@ -60,10 +64,10 @@ pub(super) fn run(args: &Check) -> Result<()> {
     }
     match verdict.failure {
         Some(failure) => return Err(failure),
-        None => within_budget(&plan, record)?,
+        None => within_budget(plan, record)?,
     }
     match survived {
-        Some(adversity) => endured(&adversity, &plan),
+        Some(adversity) => endured(&adversity, plan),
         None => Ok(()),
     }
 }

@@ -9,13 +9,14 @@ mod minimize;
 mod told;
 mod unmet;
 
+use std::num::NonZeroU16;
+
 use builder::kernel::config::who;
 use builder::kernel::dropped::unknown;
 use builder::kernel::kconfig::Tree;
 use builder::kernel::{Tools, kconfig as tree};
 use builder::source;
 use builder::system::obtain_linux;
-use host::Cache;
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
@@ -23,20 +24,36 @@ use kconfig::{Configuration, SymbolId};
 use recipe::Plan;
 
 use super::args::{Config, ConfigAction};
-use super::progress::Terminal;
-use super::{cwd, load, print, processes};
+use super::request::{Request, Typed, sources};
+use super::{cwd, print};
 
 /// Does what was asked for.
 pub(super) fn run(args: &Config) -> Result<()> {
-    let terminal = Terminal::new(args.verbose);
-    let session = Session::new(processes()?, Cache::of_user()?, &terminal, 1);
-    let plan = load(&args.recipe)?;
-    let desk = Desk::new(args, &session);
-    let tree = desk.tree(&plan)?;
+    let request = Request::new(Typed {
+        dry_run: args.dry_run,
+        json: args.json,
+        verbose: args.verbose,
+        jobs: Some(NonZeroU16::MIN),
+        sources: sources(args.locked, false),
+        ..Typed::looking(&args.recipe)
+    })?;
+    request.carry_out(
+        |list| list.kconfig(),
+        |request, session| work(args, request, &session),
+    )
+}
+
+fn work(args: &Config, request: &Request, session: &Session) -> Result<()> {
+    let plan = &request.plan;
+    let desk = Desk {
+        mode: request.options.sources,
+        session,
+    };
+    let tree = desk.tree(plan)?;
     let configuration = tree.evaluate(&plan.kernel)?;
     let at = Subject {
         recipe: &args.recipe,
-        plan: &plan,
+        plan,
         tree: &tree,
         configuration,
         json: args.json,
@@ -64,15 +81,7 @@ struct Desk<'a> {
     session: &'a Session<'a>,
 }
 
-impl<'a> Desk<'a> {
-    fn new(args: &Config, session: &'a Session<'a>) -> Self {
-        let mode = match args.locked {
-            true => source::Mode::Locked,
-            false => source::Mode::Normal,
-        };
-        Desk { mode, session }
-    }
-
+impl Desk<'_> {
     /// The Kconfig tree of a recipe's kernel.
     fn tree(&self, plan: &Plan) -> Result<Tree> {
         let arch = plan.board.arch;
@@ -120,9 +129,10 @@ fn unknown_symbol(name: &str, nearest: &[String]) -> Failure {
 }
 
 fn save(at: &Subject<'_>, defconfig: bool, output: Option<&std::path::Path>) -> Result<()> {
-    let text = match defconfig {
-        true => at.configuration.to_defconfig(),
-        false => at.configuration.to_dotconfig(),
+    let text = if defconfig {
+        at.configuration.to_defconfig()
+    } else {
+        at.configuration.to_dotconfig()
     };
     if let Some(path) = output {
         write_whole(&cwd()?.join(path), text.as_bytes())?;

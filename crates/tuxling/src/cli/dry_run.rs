@@ -1,199 +1,148 @@
-//! `--dry-run`: the commands that would run, as lines for a shell, without
-//! running any.
+//! `--dry-run`: the commands that would run, taken from a starter of processes
+//! that records them, by the code that builds their lines for a real run.
+//! Nothing is started, and nothing is written or locked.
+//!
+//! What depends on the outputs of earlier commands is told in a note. Folders
+//! that are named by such outputs stand in angle brackets.
 
-use std::fmt::Write;
-use std::path::PathBuf;
+mod boot;
+mod build;
+mod prune;
 
-use builder::kernel::{self, Tools, make};
-use builder::source::{LockFile, Provenance, Source};
-use builder::system::{BuildOptions, output_folder};
-use builder::userland::{headers, musl};
-use host::Id;
-use host::error::Result;
-use host::session::Session;
+pub(super) use boot::CheckList;
+pub(super) use prune::PruneList;
+
+use builder::kernel::Tools;
+use builder::source::Source;
+use builder::userland::musl::UserCompiler;
+use host::Cache;
+use host::error::{Kind, Result};
+use host::process::{Cmd, Processes};
+use host::session::{Session, process_failure};
 use recipe::Plan;
-use recipe::package::Package;
-use recipe::plan::{BaseConfig, OriginWish, SourceWish};
-use trial::check;
+use serde::Serialize;
 
-use super::args::MachineArgs;
+use super::progress::Terminal;
+use super::request::Request;
+use super::{executable, print, print_json};
 
-/// The commands of a build. Folders that only the work itself would name are
-/// written in angle brackets.
-pub(super) fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<String> {
-    let mut out = String::new();
-    // Writing to a String can't fail.
-    let _ = write_build(&mut out, plan, options, session)?;
-    Ok(out)
+/// What stands above the list.
+const HEAD: &str = "# Nothing is started and nothing is written. What the cache holds already is not done\n\
+                    # again. Folders in <angle brackets> are named by what earlier commands print, or\n\
+                    # are made anew.\n";
+
+/// One line of a list.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Entry {
+    /// A command, as a line for a shell.
+    Command(String),
+    /// What tuxling does by itself, or what a command depends on.
+    Note(String),
 }
 
-fn write_build(
-    out: &mut String,
-    plan: &Plan,
-    options: &BuildOptions,
-    session: &Session,
-) -> Result<std::fmt::Result> {
-    let arch = plan.board.arch;
-    let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
-    let linux = source(plan, Package::Linux, &plan.kernel.source);
-    let objects = PathBuf::from("<objects>");
-    let mut say = |title: &str, lines: Vec<String>| -> std::fmt::Result {
-        writeln!(out, "# {title}")?;
-        lines.iter().try_for_each(|line| writeln!(out, "{line}"))
-    };
-    let mut all = || -> std::fmt::Result {
-        say("sources", source_lines(plan))?;
-        let make = |target: &str| {
-            make::make(&linux, &objects, arch, &tools)
-                .arg(target)
-                .to_line()
-        };
-        let mut lines = match &plan.kernel.base {
-            BaseConfig::Target(target) => vec![make(target)],
-            BaseConfig::File { name, .. } => vec![format!("cp {name} <objects>/.config")],
-        };
-        lines.push(format!(
-            "# {} requests are appended to <objects>/.config",
-            plan.kernel.requests.len()
-        ));
-        lines.push(make("olddefconfig"));
-        say("configuration", lines)?;
-        let musl_source = source(plan, Package::Musl, &plan.userland.libc.source);
-        let folder = PathBuf::from("<musl>");
-        say(
-            "C library",
-            musl::commands(&musl_source, arch, &tools, &folder, session.jobs)
-                .iter()
-                .map(|c| c.to_line())
-                .collect(),
-        )?;
-        if plan.userland.busybox.is_some() {
-            say(
-                "kernel headers",
-                vec![headers::command(&linux, &objects, arch, &tools, session.jobs).to_line()],
-            )?;
-            say(
-                "BusyBox",
-                vec![
-                    "make -C <busybox> O=<objects> CC='<the compiler, with musl>' busybox"
-                        .to_owned(),
-                ],
-            )?;
-        }
-        say("ramdisk", vec!["# written by tuxling itself".to_owned()])?;
-        let compile = kernel::build::command(
-            &linux,
-            &objects,
-            arch,
-            &tools,
-            &plan.kernel.cflags,
-            session.jobs,
-        );
-        let compile = match &plan.board.device_tree {
-            Some(name) => compile.arg(format!("<folder>/{name}.dtb")),
-            None => compile,
-        };
-        say("kernel", vec![compile.to_line()])?;
-        say(
-            "outputs",
-            vec![format!("# {}", output_folder(plan, options).display())],
-        )
-    };
-    Ok(all())
+/// The commands of one phase.
+#[derive(Debug, Serialize)]
+struct Step {
+    phase: String,
+    entries: Vec<Entry>,
 }
 
-/// The command that boots the system, as a line.
-pub(super) fn boot(
-    plan: &Plan,
-    options: &BuildOptions,
-    args: &MachineArgs,
-    session: &Session,
-) -> Result<String> {
-    let accelerator = match args.accelerator() {
-        Some(accelerator) => accelerator,
-        None => check::accelerator(plan, session)?,
-    };
-    let machine = check::machine(
-        plan,
-        &output_folder(plan, options),
-        accelerator,
-        &args.qemu_arg,
+/// A list under way.
+pub(super) struct List<'a> {
+    plan: &'a Plan,
+    request: &'a Request,
+    /// Its starter records, its cache is sealed.
+    session: Session<'a>,
+    steps: Vec<Step>,
+}
+
+/// What the phases of a build give to those behind them.
+struct Built {
+    tools: Tools,
+    linux: Source,
+    compiler: UserCompiler,
+}
+
+/// Lists what a request would start, and prints it.
+pub(super) fn print_list(
+    request: &Request,
+    terminal: &Terminal,
+    fill: impl FnOnce(&mut List) -> Result<()>,
+) -> Result<()> {
+    let session = Session::new(
+        Processes::recording(executable()?),
+        Cache::sealed_of_user()?,
+        terminal,
+        request.jobs,
     );
-    let line = check::interactive(&machine).to_line();
-    Ok(format!(
-        "# boot (the checks put an archive with their agent before the ramdisk)\n{line}\n"
-    ))
+    let mut list = List {
+        plan: &request.plan,
+        request,
+        session,
+        steps: Vec::new(),
+    };
+    fill(&mut list)?;
+    if request.json {
+        return print_json(&serde_json::json!({
+            "schema": "tuxling.dry_run/1",
+            "recipe": request.plan.name,
+            "steps": list.steps,
+        }));
+    }
+    print(&text(&list.steps))
 }
 
-fn source_lines(plan: &Plan) -> Vec<String> {
-    let line = |package: &str, debian: &str, wish: &SourceWish| {
-        let apt = || format!("apt-get {debian}  # in a private state folder, verified by apt");
-        match wish {
-            SourceWish::Series(_) => apt(),
-            SourceWish::Path(path) => format!("# {package} from {}", path.display()),
-            SourceWish::Listed { origins, .. } => {
-                let each: Vec<String> = origins.iter().map(|o| origin_line(o, apt())).collect();
-                format!(
-                    "# {package}: the first of these that works\n{}",
-                    each.join("\n")
-                )
+fn text(steps: &[Step]) -> String {
+    let mut text = HEAD.to_owned();
+    for step in steps {
+        text.push_str(&format!("\n# {}\n", step.phase));
+        for entry in &step.entries {
+            match entry {
+                Entry::Command(line) => text.push_str(&format!("{line}\n")),
+                Entry::Note(note) => {
+                    for line in note.lines() {
+                        text.push_str(&format!("#   {line}\n"));
+                    }
+                }
             }
         }
-    };
-    let series = |wish: &SourceWish| match wish {
-        SourceWish::Series(series) | SourceWish::Listed { series, .. } => series.clone(),
-        SourceWish::Path(_) => String::new(),
-    };
-    let linux = format!("download linux-source-{}", series(&plan.kernel.source));
-    let mut lines = vec![
-        line("linux", &linux, &plan.kernel.source),
-        line(
-            "musl",
-            "source --download-only --tar-only musl",
-            &plan.userland.libc.source,
-        ),
-    ];
-    if let Some(busybox) = &plan.userland.busybox {
-        lines.push(line(
-            "busybox",
-            "source --download-only --tar-only busybox",
-            &busybox.source,
-        ));
     }
-    lines
+    text
 }
 
-/// What is done at an origin; `apt` is what fetches the distribution's package.
-fn origin_line(origin: &OriginWish, apt: String) -> String {
-    match origin {
-        OriginWish::Distribution => apt,
-        OriginWish::Url { url, .. } => format!("# {url}, fetched by tuxling itself"),
-        OriginWish::Git { url, commit } => {
-            format!("git fetch --depth=1 {url} {commit}  # in a repository of the cache")
+impl List<'_> {
+    /// Begins a phase.
+    fn phase(&mut self, name: &str) {
+        self.steps.push(Step {
+            phase: name.to_owned(),
+            entries: Vec::new(),
+        });
+    }
+
+    fn enter(&mut self, entry: Entry) {
+        if let Some(step) = self.steps.last_mut() {
+            step.entries.push(entry);
         }
-        OriginWish::Path(path) => format!("# {}", path.display()),
     }
-}
 
-/// A source by the name that the lock file knows it by, or by a placeholder.
-fn source(plan: &Plan, package: Package, wish: &SourceWish) -> Source {
-    let name = package.name().to_owned();
-    let lock = LockFile::read(&plan.base.join(format!("{}.lock", plan.name))).ok();
-    let locked = lock.as_ref().and_then(|lock| lock.get(&name));
-    let version = locked.map_or_else(|| "unknown".to_owned(), |entry| entry.version.clone());
-    let tree = match wish {
-        SourceWish::Path(path) => path.clone(),
-        SourceWish::Series(_) | SourceWish::Listed { .. } => PathBuf::from(format!("<{name}>")),
-    };
-    let id = Id::of_bytes(version.as_bytes());
-    let origin = Provenance::Unknown(String::new());
-    Source {
-        name,
-        version,
-        origin,
-        sha256: id.clone(),
-        tree,
-        digest: id,
-        cached: false,
+    /// Tells what tuxling does by itself, or what depends on what.
+    fn note(&mut self, text: impl Into<String>) {
+        self.enter(Entry::Note(text.into()));
+    }
+
+    /// Enters what was recorded since this was last called.
+    fn take_recorded(&mut self) {
+        for cmd in self.session.processes.take_recorded() {
+            self.enter(Entry::Command(cmd.to_line()));
+        }
+    }
+
+    /// Hands a command to the starter.
+    fn start(&mut self, cmd: &Cmd) -> Result<()> {
+        let started = self.session.processes.run(cmd);
+        started.map_err(|e| process_failure(Kind::Machine, "list the commands", e))?;
+        self.take_recorded();
+        Ok(())
     }
 }

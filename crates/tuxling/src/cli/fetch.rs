@@ -2,32 +2,40 @@
 //! built.
 
 use std::fmt::Write;
+use std::num::NonZeroU16;
 
 use builder::source::{Mode, Source};
 use builder::system;
-use host::Cache;
 use host::error::Result;
 use host::session::Session;
 
 use super::args::Fetch;
-use super::progress::Terminal;
-use super::{load, print, print_json, processes};
+use super::request::{Request, Typed, sources};
+use super::{print, print_json};
 
 /// Fetches, and says what came.
 pub(super) fn run(args: &Fetch) -> Result<()> {
-    let plan = load(&args.recipe)?;
-    let terminal = Terminal::new(false);
-    let session = Session::new(processes()?, Cache::of_user()?, &terminal, 1);
-    let mode = match args {
-        Fetch { locked: true, .. } => Mode::Locked,
-        Fetch { update: true, .. } => Mode::Update,
-        Fetch {
-            trust_new: true, ..
-        } => Mode::TrustNew,
-        _ => Mode::Normal,
+    let mode = if args.trust_new {
+        Mode::TrustNew
+    } else {
+        sources(args.locked, args.update)
     };
-    let sources = system::fetch(&plan, mode, &session)?;
-    if args.json {
+    let request = Request::new(Typed {
+        dry_run: args.dry_run,
+        json: args.json,
+        sources: mode,
+        jobs: Some(NonZeroU16::MIN),
+        ..Typed::looking(&args.recipe)
+    })?;
+    request.carry_out(
+        |list| list.fetch(),
+        |request, session| work(request, &session),
+    )
+}
+
+fn work(request: &Request, session: &Session) -> Result<()> {
+    let sources = system::fetch(&request.plan, request.options.sources, session)?;
+    if request.json {
         return print_json(&json(&sources));
     }
     let mut text = String::new();

@@ -16,7 +16,9 @@ mod new;
 mod progress;
 mod prune;
 mod ram;
+mod refused;
 mod report;
+mod request;
 mod shrink;
 mod size;
 mod terminal;
@@ -31,24 +33,25 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
-use host::Cache;
 use host::error::{Failure, Kind, Result};
 use host::process::{Cancel, Processes};
-use host::session::Session;
 use recipe::Plan;
 use serde::Serialize;
 
-use args::{Args, Command, Common};
-use progress::Terminal;
+use args::{Args, Command};
 
 /// Whether a JSON value was printed.
 static PRINTED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the command that these arguments ask for; gives back the exit code.
-pub fn run(args: &[OsString]) -> u8 {
-    let args = match Args::try_parse_from(args) {
+pub fn run(typed: &[OsString]) -> u8 {
+    let args = match Args::try_parse_from(typed) {
         Ok(args) => args,
         Err(error) => {
+            if let Some(failure) = refused::explain(&error, typed) {
+                report_failure(&failure, refused::is_json(typed));
+                return failure.kind.exit_code();
+            }
             // Help and version are no errors, and go to standard output.
             let _ = error.print();
             return if error.use_stderr() {
@@ -157,27 +160,17 @@ fn load(recipe: &str) -> Result<Plan> {
     recipe::load(recipe, &cwd()?).map_err(|errors| errors.into_failure(colour))
 }
 
-/// What starts processes, with tuxling itself as the supervisor.
-fn processes() -> Result<Processes> {
-    let broken =
-        |e: std::io::Error| Failure::new(Kind::Machine, format!("can't find tuxling itself: {e}"));
-    let supervisor = std::env::current_exe().map_err(broken)?;
-    Ok(Processes::new(
-        supervisor,
-        Cancel::on_signals().map_err(broken)?,
-    ))
+/// Tuxling's own executable.
+fn executable() -> Result<PathBuf> {
+    std::env::current_exe().map_err(not_found)
 }
 
-/// Everything that the phases need.
-fn session<'a>(common: &Common, progress: &'a Terminal) -> Result<Session<'a>> {
-    let jobs = common.jobs.map_or_else(
-        || std::thread::available_parallelism().map_or(1, usize::from),
-        |jobs| usize::from(jobs.get()),
-    );
-    Ok(Session::new(
-        processes()?,
-        Cache::of_user()?,
-        progress,
-        jobs,
-    ))
+/// What starts processes, with tuxling itself as the supervisor.
+fn processes() -> Result<Processes> {
+    let cancel = Cancel::on_signals().map_err(not_found)?;
+    Ok(Processes::new(executable()?, cancel))
+}
+
+fn not_found(e: std::io::Error) -> Failure {
+    Failure::new(Kind::Machine, format!("can't find tuxling itself: {e}"))
 }

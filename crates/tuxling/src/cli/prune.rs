@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use host::error::{Failure, Result};
+use host::session::Session;
 use host::units::grouped;
 use prune::certificate::Certificate;
 use prune::job::{self, BOOTS, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
@@ -13,47 +14,66 @@ use trial::check::CheckOptions;
 use vm::machine::qemu::Accelerator;
 
 use super::args::Prune;
-use super::build::{lock_output, options, within_budget};
-use super::progress::Terminal;
+use super::build::{lock_output, within_budget};
+use super::dry_run::PruneList;
+use super::request::{Request, Typed};
 use super::trace::names_in;
-use super::{cwd, load, print, print_json, session};
+use super::{cwd, print, print_json};
 use crate::report::card;
 
 /// Prunes, or makes a certificate's bytes again.
 pub(super) fn run(args: &Prune) -> Result<()> {
-    let plan = load(&args.common.recipe)?;
-    let terminal = Terminal::new(args.common.verbose);
-    let session = session(&args.common, &terminal)?;
-    let mut build = options(&args.common)?;
-    let certificate = match &args.verify {
-        Some(path) => Some(read_certificate(&cwd()?.join(path))?),
-        None => None,
-    };
-    if certificate.is_some() {
+    let mut typed = Typed::of(&args.common, args.json);
+    if args.verify.is_some() {
         // From the lock file alone.
-        build.sources = builder::source::Mode::Locked;
+        typed.sources = builder::source::Mode::Locked;
     }
-    let wanted = prune_options(args, &plan)?;
-    let _lock = lock_output(&plan, &build, &session)?;
-    let whole = Whole::build(&plan, &build, &session)?;
-    if let Some(certificate) = certificate {
-        job::verify(&whole, &certificate, &session)?;
-        return match args.json {
-            true => print_json(&serde_json::json!({
-                "schema": "tuxling.verification/1", "same_bytes": true,
-                "kernel": certificate.bound.kernel,
-            })),
-            false => print(&format!("the same bytes: {}\n", certificate.bound.kernel)),
-        };
+    let request = Request::new(typed)?;
+    if let Some(path) = &args.verify {
+        let certificate = read_certificate(&cwd()?.join(path))?;
+        return request.carry_out(
+            |list| list.verify(),
+            |request, session| verify(&certificate, request, &session),
+        );
     }
-    let pruned = job::prune(&whole, &wanted, &session)?;
+    let wanted = prune_options(args, &request.plan)?;
+    let listed = PruneList {
+        runs: wanted.runs,
+        boots: wanted.boots,
+        adversity: wanted.level != PruneLevel::Tight,
+    };
+    request.carry_out(
+        |list| list.prune(listed),
+        |request, session| work(&wanted, request, session),
+    )
+}
+
+fn verify(certificate: &Certificate, request: &Request, session: &Session) -> Result<()> {
+    let Request { plan, options, .. } = request;
+    let _lock = lock_output(plan, options, session)?;
+    let whole = Whole::build(plan, options, session)?;
+    job::verify(&whole, certificate, session)?;
+    if request.json {
+        return print_json(&serde_json::json!({
+            "schema": "tuxling.verification/1", "same_bytes": true,
+            "kernel": certificate.bound.kernel,
+        }));
+    }
+    print(&format!("the same bytes: {}\n", certificate.bound.kernel))
+}
+
+fn work(wanted: &PruneOptions, request: &Request, session: Session) -> Result<()> {
+    let Request { plan, options, .. } = request;
+    let _lock = lock_output(plan, options, &session)?;
+    let whole = Whole::build(plan, options, &session)?;
+    let pruned = job::prune(&whole, wanted, &session)?;
     drop(session);
-    if args.json {
+    if request.json {
         print_json(&pruned.certificate)?;
     } else {
         print(&text(&pruned))?;
     }
-    within_budget(&plan, &pruned.record)
+    within_budget(plan, &pruned.record)
 }
 
 fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
@@ -123,6 +143,13 @@ fn text(pruned: &PrunedSystem) -> String {
     row("data", Some(b.1), Some(a.1));
     row("bss", Some(b.2), Some(a.2));
     row("init", Some(b.3), Some(a.3));
+    write_evidence(&mut text, certificate);
+    let _ = writeln!(text, "\nOutputs in {}", pruned.system.output.display());
+    text
+}
+
+/// What went, what can't be called, and what the boots have shown.
+fn write_evidence(text: &mut String, certificate: &Certificate) {
     let removed = &certificate.removed;
     let _ = writeln!(
         text,
@@ -167,6 +194,4 @@ fn text(pruned: &PrunedSystem) -> String {
     );
     let _ = writeln!(text, "  {}", certificate.proof);
     let _ = writeln!(text, "  {}", certificate.meaning);
-    let _ = writeln!(text, "\nOutputs in {}", pruned.system.output.display());
-    text
 }

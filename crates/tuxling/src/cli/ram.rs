@@ -1,33 +1,31 @@
 //! `tuxling ram`: the smallest RAM.
 
 use host::error::{Failure, Kind, Result};
+use host::session::Session;
 use prune::rebuild;
 use trial::check::CheckOptions;
 
 use super::args::Ram;
-use super::build::{lock_output, options};
-use super::progress::Terminal;
-use super::{dry_run, load, print, print_json, session};
+use super::build::lock_output;
+use super::request::{Request, Typed};
+use super::{print, print_json};
 use crate::ram::RamOptions;
 use crate::report::ram;
 
 /// Searches, and prints what was found. What was found goes into the record,
 /// too.
 pub(super) fn run(args: &Ram) -> Result<()> {
-    let common = &args.common;
-    let plan = load(&common.recipe)?;
-    let terminal = Terminal::new(common.verbose);
-    let session = session(common, &terminal)?;
-    let options = options(common)?;
-    if common.dry_run {
-        let boot = dry_run::boot(&plan, &options, &args.machine, &session)?;
-        return print(&format!(
-            "{}{boot}",
-            dry_run::build(&plan, &options, &session)?
-        ));
-    }
-    let _lock = lock_output(&plan, &options, &session)?;
-    let system = rebuild::build(&plan, &options, &session)?;
+    let request = Request::new(Typed::of(&args.common, args.json))?;
+    request.carry_out(
+        |list| list.ram(&args.machine),
+        |request, session| work(args, request, session),
+    )
+}
+
+fn work(args: &Ram, request: &Request, session: Session) -> Result<()> {
+    let Request { plan, options, .. } = request;
+    let _lock = lock_output(plan, options, &session)?;
+    let system = rebuild::build(plan, options, &session)?;
     let wanted = RamOptions {
         check: CheckOptions {
             qemu_args: args.machine.qemu_arg.clone(),
@@ -38,7 +36,7 @@ pub(super) fn run(args: &Ram) -> Result<()> {
         to: args.to,
         download: args.download.then_some(args.boots),
     };
-    let (report, record) = crate::ram::smallest(&plan, &system, &wanted, &session)?;
+    let (report, record) = crate::ram::smallest(plan, &system, &wanted, &session)?;
     record::keep(&record, &system.output)?;
     record::remember(&record, &session.cache)?;
     drop(session);

@@ -2,22 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use builder::system::{self, BuildOptions};
-use builder::{kernel, source};
+use builder::{kernel, system};
 use host::Cache;
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::process::shell_line;
 use host::session::Session;
 use measure::built;
-use recipe::Plan;
 use record::{Database, Record};
 use serde::Serialize;
 
 use super::args::Report;
 use super::diff::record as record_of;
-use super::progress::Terminal;
-use super::{cwd, load, print, print_json, processes};
+use super::request::{Request, Typed};
+use super::{cwd, print, print_json};
 use crate::report::diff;
 use crate::report::html::{HistoryRow, Page, html};
 use crate::report::map::{self, Map};
@@ -34,7 +32,20 @@ struct Written<'a> {
 
 /// Writes the page.
 pub(super) fn run(args: &Report) -> Result<()> {
-    let plan = load(&args.recipe)?;
+    let request = Request::new(Typed {
+        dry_run: args.dry_run,
+        json: args.json,
+        verbose: args.verbose,
+        ..Typed::looking(&args.recipe)
+    })?;
+    request.carry_out(
+        |list| list.size(false, false),
+        |request, session| work(args, request, &session),
+    )
+}
+
+fn work(args: &Report, request: &Request, session: &Session) -> Result<()> {
+    let plan = &request.plan;
     let record = record_of(&args.recipe)?;
     let against = args.against.as_deref().map(record_of).transpose()?;
     // A page that is passed on tells no paths of this machine.
@@ -42,13 +53,11 @@ pub(super) fn run(args: &Report) -> Result<()> {
         let path = Path::new(name).file_stem();
         path.map_or_else(|| name.to_owned(), |n| n.to_string_lossy().into_owned())
     });
-    let terminal = Terminal::new(args.verbose);
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let session = Session::new(processes()?, Cache::of_user()?, &terminal, jobs);
-    let (map, share_note) = mapped(&plan, &args.recipe, &record, &session)?;
-    let history = match args.history {
-        false => Vec::new(),
-        true => history(&record.recipe, &session.cache)?,
+    let (map, share_note) = mapped(request, &record, session)?;
+    let history = if args.history {
+        history(&record.recipe, &session.cache)?
+    } else {
+        Vec::new()
     };
     let page = Page {
         recipe: &record.recipe,
@@ -69,32 +78,28 @@ pub(super) fn run(args: &Report) -> Result<()> {
     let name = PathBuf::from(format!("{}.html", record.recipe));
     let out = cwd()?.join(args.out.as_ref().unwrap_or(&name));
     write_whole(&out, text.as_bytes())?;
-    match args.json {
-        true => print_json(&Written {
+    if request.json {
+        return print_json(&Written {
             schema: "tuxling.report/1",
             file: &out,
             bytes: text.len(),
             leaves: page.leaves.len(),
             records: page.history.len(),
-        }),
-        false => print(&format!("{}\n", out.display())),
+        });
     }
+    print(&format!("{}\n", out.display()))
 }
 
 /// Where the bytes of the record's system are. Everything is there already when
 /// the record is the recipe's.
-fn mapped(
-    plan: &Plan,
-    recipe: &str,
-    record: &Record,
-    session: &Session,
-) -> Result<(Map, &'static str)> {
-    let options = BuildOptions {
-        allow_dropped: true,
-        sources: source::Mode::Normal,
-        output: None,
-    };
-    let ingredients = system::prepare(plan, &options, session)?;
+fn mapped(request: &Request, record: &Record, session: &Session) -> Result<(Map, &'static str)> {
+    let Request {
+        recipe,
+        plan,
+        options,
+        ..
+    } = request;
+    let ingredients = system::prepare(plan, options, session)?;
     let input = ingredients.kernel_input(plan);
     if record.ids.build_id != Some(input.build_id()?) {
         return Err(Failure::new(

@@ -3,17 +3,20 @@
 use std::fmt::Write as _;
 
 use host::error::{Failure, Kind, Result};
+use host::session::Session;
 use host::units::grouped;
 use prune::adversity;
+use prune::job::TRACE_RUNS;
 use recipe::Plan;
 use recipe::plan::PruneLevel;
 use trial::check::CheckOptions;
 use vm::machine::qemu::Accelerator;
 
 use super::args::{Accel, GoalArg, Group, ShrinkArgs, ShrinkLevel};
-use super::build::{lock_output, options};
-use super::progress::Terminal;
-use super::{load, print, print_json, session};
+use super::build::lock_output;
+use super::dry_run::{List, PruneList};
+use super::request::{Request, Typed};
+use super::{print, print_json};
 use crate::passes;
 use crate::shrinking::job::{self, ShrinkOptions, ShrunkSystem};
 use crate::shrinking::report::{Size, Stage};
@@ -21,16 +24,39 @@ use crate::shrinking::update::{self, Updated};
 
 /// Searches, prunes, proves and writes the result.
 pub(super) fn run(args: &ShrinkArgs) -> Result<()> {
-    let plan = load(&args.common.recipe)?;
-    let terminal = Terminal::new(args.common.verbose);
-    let session = session(&args.common, &terminal)?;
-    let build = options(&args.common)?;
-    let wanted = shrink_options(args, &plan);
-    let _lock = lock_output(&plan, &build, &session)?;
-    if args.common.update && plan.prune.certificate.is_some() {
+    let request = Request::new(Typed::of(&args.common, args.json))?;
+    let wanted = shrink_options(args, &request.plan);
+    let again = args.common.update && request.plan.prune.certificate.is_some();
+    request.carry_out(
+        |list| listed(list, &wanted, again),
+        |request, session| work(&wanted, request, again, session),
+    )
+}
+
+/// What would be started; a result that is proven `again` is not searched.
+fn listed(list: &mut List, wanted: &ShrinkOptions, again: bool) -> Result<()> {
+    let pruned = |level| PruneList {
+        runs: TRACE_RUNS,
+        boots: usize::try_from(wanted.boots).unwrap_or(usize::MAX),
+        adversity: level != PruneLevel::Tight,
+    };
+    if again {
+        return list.prune(pruned(wanted.level.unwrap_or(PruneLevel::Balanced)));
+    }
+    list.shrink(wanted.trials, wanted.level.map(pruned))
+}
+
+fn work(wanted: &ShrinkOptions, request: &Request, again: bool, session: Session) -> Result<()> {
+    let Request {
+        plan,
+        options: build,
+        ..
+    } = request;
+    let _lock = lock_output(plan, build, &session)?;
+    if again {
         let updated = update::update(
-            &plan,
-            &build,
+            plan,
+            build,
             |old| {
                 let level = old.level().ok_or_else(|| {
                     Failure::new(
@@ -38,21 +64,23 @@ pub(super) fn run(args: &ShrinkArgs) -> Result<()> {
                         "the certificate names a level that is not known",
                     )
                 })?;
-                Ok(wanted.pruning(&plan, level))
+                Ok(wanted.pruning(plan, level))
             },
             &session,
         )?;
         drop(session);
-        return match args.json {
-            true => print_json(&updated),
-            false => print(&update_text(&updated)),
+        return if request.json {
+            print_json(&updated)
+        } else {
+            print(&update_text(&updated))
         };
     }
-    let shrunk = job::shrink(&plan, &build, &wanted, &session)?;
+    let shrunk = job::shrink(plan, build, wanted, &session)?;
     drop(session);
-    match args.json {
-        true => print_json(&shrunk.report),
-        false => print(&text(&shrunk)),
+    if request.json {
+        print_json(&shrunk.report)
+    } else {
+        print(&text(&shrunk))
     }
 }
 

@@ -3,9 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use builder::source;
-use builder::system::BuildOptions;
-use host::Cache;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use measure::built;
@@ -16,8 +13,8 @@ use serde::Serialize;
 
 use super::args::SizeArgs;
 use super::diff_kernels::is_elf;
-use super::progress::Terminal;
-use super::{cwd, load, print, print_json, processes, without};
+use super::request::{Request, Typed};
+use super::{cwd, print, print_json, without};
 use crate::report::size::{self, Axis, Node};
 
 /// What is printed as JSON.
@@ -42,38 +39,42 @@ pub(super) fn run(args: &SizeArgs) -> Result<()> {
     if is_elf(&path) {
         return of_file(args, &path);
     }
-    let terminal = Terminal::new(args.verbose);
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let session = Session::new(processes()?, Cache::of_user()?, &terminal, jobs);
-    let plan = load(&args.subject)?;
-    let options = BuildOptions {
-        allow_dropped: true,
-        sources: source::Mode::Normal,
-        output: None,
-    };
+    let request = Request::new(Typed {
+        dry_run: args.dry_run,
+        json: args.json,
+        verbose: args.verbose,
+        ..Typed::looking(&args.subject)
+    })?;
+    request.carry_out(
+        |list| list.size(args.ramdisk, args.compile),
+        |request, session| work(args, request, &session),
+    )
+}
+
+fn work(args: &SizeArgs, request: &Request, session: &Session) -> Result<()> {
+    let Request { plan, options, .. } = request;
     let arch = plan.board.arch;
+    let ingredients = builder::system::prepare(plan, options, session)?;
     if args.ramdisk {
-        let ingredients = builder::system::prepare(&plan, &options, &session)?;
         return ramdisk(args, &plan.name, &built::of_ramdisk(&ingredients)?);
     }
-    let ingredients = builder::system::prepare(&plan, &options, &session)?;
-    let input = ingredients.kernel_input(&plan);
-    let kept = session.phase("kernel", || builder::kernel::build(&input, &session))?;
-    let system = ingredients.finish(&plan, &options, kept)?;
+    let input = ingredients.kernel_input(plan);
+    let kept = session.phase("kernel", || builder::kernel::build(&input, session))?;
+    let system = ingredients.finish(plan, options, kept)?;
     let (kernel, bytes, objects) = built::of_kernel(&system.kernel, ingredients.linux(), arch)?;
     if !args.without.is_empty() {
         let subject = Subject {
-            plan: &plan,
+            plan,
             linux: ingredients.linux(),
             kernel: &kernel,
             objects: &objects,
             tools: input.tools,
         };
-        return without::run(args, &subject, input, &session);
+        return without::run(args, &subject, input, session);
     }
     let mut tree = tree(args, &plan.name, &bytes);
     if let Some(count) = args.marginal {
-        marginals(&mut tree, args.by, count, &kernel, &bytes, jobs)?;
+        marginals(&mut tree, args.by, count, &kernel, &bytes, request.jobs)?;
     }
     tell(args, &plan.name, &bytes, &tree)
 }

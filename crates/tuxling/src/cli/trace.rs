@@ -5,25 +5,31 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use host::error::{Failure, Result};
+use host::session::Session;
 use host::units::grouped;
 use prune::job::{TRACE_RUNS, Whole};
 use prune::trace::Coverage;
 use prune::trace::coverage::outside_names;
 
 use super::args::Trace;
-use super::build::{lock_output, options};
-use super::progress::Terminal;
-use super::{cwd, load, print, print_json, session};
+use super::build::lock_output;
+use super::request::{Request, Typed};
+use super::{cwd, print, print_json};
 
 /// Traces, and tells what ran.
 pub(super) fn run(args: &Trace) -> Result<()> {
-    let plan = load(&args.common.recipe)?;
-    let terminal = Terminal::new(args.common.verbose);
-    let session = session(&args.common, &terminal)?;
-    let options = options(&args.common)?;
+    let request = Request::new(Typed::of(&args.common, args.json))?;
     let names = names_in(&args.from)?;
-    let _lock = lock_output(&plan, &options, &session)?;
-    let whole = Whole::build(&plan, &options, &session)?;
+    request.carry_out(
+        |list| list.trace(args.runs.unwrap_or(TRACE_RUNS)),
+        |request, session| work(args, request, &names, session),
+    )
+}
+
+fn work(args: &Trace, request: &Request, names: &BTreeSet<String>, session: Session) -> Result<()> {
+    let Request { plan, options, .. } = request;
+    let _lock = lock_output(plan, options, &session)?;
+    let whole = Whole::build(plan, options, &session)?;
     let subject = whole.subject(&session)?;
     let coverage = whole.coverage(&subject, args.runs.unwrap_or(TRACE_RUNS), &session)?;
     let ran: BTreeSet<&str> = coverage

@@ -2,21 +2,18 @@
 
 use builder::kernel::config::who;
 use builder::kernel::{Tools, kconfig};
-use builder::source;
-use builder::system::{self, BuildOptions};
-use host::Cache;
+use builder::system;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use measure::answer::{OptionStep, SCHEMA, Why};
 use measure::built;
 use measure::why::Inquiry;
 use prune::rebuild;
-use recipe::Plan;
 use serde::Serialize;
 
 use super::args::WhyArgs;
-use super::progress::Terminal;
-use super::{load, print, print_json, processes};
+use super::request::{Request, Typed};
+use super::{print, print_json};
 use crate::report::why;
 use crate::shrinking::answer::{self, Evidence, Said};
 
@@ -29,38 +26,43 @@ struct Told<'a> {
 }
 
 /// What the evidence of a shrunk system says.
-fn tell(args: &WhyArgs, plan: &Plan, said: &[Said]) -> Result<()> {
-    match args.json {
-        true => print_json(&serde_json::json!({
-            "schema": SCHEMA, "recipe": plan.name, "evidence": said,
-        })),
-        false => print(&answer::text(said)),
+fn tell(request: &Request, said: &[Said]) -> Result<()> {
+    if request.json {
+        return print_json(&serde_json::json!({
+            "schema": SCHEMA, "recipe": request.plan.name, "evidence": said,
+        }));
     }
+    print(&answer::text(said))
 }
 
 /// Says why.
 pub(super) fn run(args: &WhyArgs) -> Result<()> {
-    let terminal = Terminal::new(args.verbose);
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let session = Session::new(processes()?, Cache::of_user()?, &terminal, jobs);
-    let plan = load(&args.recipe)?;
-    if let Some(evidence) = Evidence::beside(&plan)? {
+    let request = Request::new(Typed {
+        dry_run: args.dry_run,
+        json: args.json,
+        verbose: args.verbose,
+        ..Typed::looking(&args.recipe)
+    })?;
+    if let Some(evidence) = Evidence::beside(&request.plan)? {
         let said = evidence.of(&args.subject);
-        if !said.is_empty() {
-            return tell(args, &plan, &said);
+        if !said.is_empty() && !args.dry_run {
+            return tell(&request, &said);
         }
     }
+    request.carry_out(
+        |list| list.build(),
+        |request, session| work(args, request, &session),
+    )
+}
+
+fn work(args: &WhyArgs, request: &Request, session: &Session) -> Result<()> {
+    let Request { plan, options, .. } = request;
     let arch = plan.board.arch;
-    let options = BuildOptions {
-        allow_dropped: true,
-        sources: source::Mode::Normal,
-        output: None,
-    };
-    let system = rebuild::build(&plan, &options, &session)?;
-    let linux = system::obtain_linux(&plan, source::Mode::Normal, &session)?;
+    let system = rebuild::build(plan, options, session)?;
+    let linux = system::obtain_linux(plan, options.sources, session)?;
     let (_, bytes, objects) = built::of_kernel(&system.kernel, &linux, arch)?;
     let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
-    let tree = kconfig::load(&linux, arch, &tools, &session)?;
+    let tree = kconfig::load(&linux, arch, &tools, session)?;
     let configuration = tree.evaluate(&plan.kernel)?;
     let because = |option: &str| {
         let found = tree.kconfig.find(option);

@@ -284,6 +284,11 @@ fn write_table(out: &mut String, diff: &Diff) -> std::fmt::Result {
             }
         }
     }
+    write_texts(out, diff)
+}
+
+/// What is no figure: how the checks ended, and what went in.
+fn write_texts(out: &mut String, diff: &Diff) -> std::fmt::Result {
     if !diff.checks.is_empty() {
         writeln!(out, "\nChecks")?;
         for check in &diff.checks {

@@ -1,0 +1,162 @@
+//! The commands that boot a built system, on the terminal and with its checks.
+
+use std::path::{Path, PathBuf};
+
+use ::prune::adversity::{ALL, Case};
+use builder::system::output_folder;
+use builder::userland::musl::UserCompiler;
+use host::error::Result;
+use recipe::plan::Via;
+use trial::check;
+use vm::check::agent::{self, GuestCompiler};
+use vm::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
+
+use super::List;
+use crate::cli::args::MachineArgs;
+
+/// Who loads and starts the system on a board.
+const BOARD: &str = "the board at the recipe's serial line is booted by hand";
+
+/// How a system is checked.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::cli) struct CheckList<'a> {
+    /// How its machine was asked for.
+    pub machine: Option<&'a MachineArgs>,
+    /// Whether its boot is counted.
+    pub boot_cost: bool,
+    /// Whether it is booted under adversity; by these cases alone, if any.
+    pub adversity: Option<&'a [String]>,
+}
+
+impl List<'_> {
+    /// The build, and the boot with its console on the terminal.
+    pub(in crate::cli) fn boot(&mut self, args: &MachineArgs) -> Result<()> {
+        self.build()?;
+        if self.plan.machine.console.is_some() {
+            self.phase("boot");
+            self.note(BOARD);
+            return Ok(());
+        }
+        let accelerator = self.accelerator(Some(args), false)?;
+        self.phase("boot");
+        let machine = self.machine(accelerator, &args.qemu_arg);
+        self.start(&check::interactive(&machine))
+    }
+
+    /// The build, and the boots that check it.
+    pub(in crate::cli) fn check(&mut self, wanted: CheckList) -> Result<()> {
+        let built = self.whole_build()?;
+        self.boots(wanted, &built.compiler)
+    }
+
+    /// The build, and the first boot of the search for the smallest RAM.
+    pub(in crate::cli) fn ram(&mut self, args: &MachineArgs) -> Result<()> {
+        self.check(CheckList {
+            machine: Some(args),
+            ..CheckList::default()
+        })?;
+        self.phase("search");
+        self.note(
+            "the same boot with other RAM (-m), by bisection: which comes next depends on whether\n\
+             the one before has passed",
+        );
+        Ok(())
+    }
+
+    /// The boots that check a system.
+    pub(super) fn boots(&mut self, wanted: CheckList, compiler: &UserCompiler) -> Result<()> {
+        if self.plan.machine.console.is_some() {
+            self.agent(compiler, "agent")?;
+            self.phase("boot");
+            self.note(BOARD);
+            return Ok(());
+        }
+        let accelerator = self.accelerator(wanted.machine, true)?;
+        self.agent(compiler, "agent")?;
+        let extra = wanted.machine.map_or(&[][..], |args| &args.qemu_arg);
+        let machine = self.machine(accelerator, extra);
+        let output = output_folder(self.plan, &self.request.options);
+        self.phase("boot");
+        self.note("an archive with the agent and its plan is put before the ramdisk");
+        self.headless(&machine, &output.join("boot"), Clock::Host)?;
+        if wanted.boot_cost && self.plan.board.arch.facts().cycle_counter {
+            self.phase("boot cost");
+            self.note("when the checks have passed and the store doesn't know the answer");
+            self.headless(&machine, &output.join("boot-cost"), Clock::Instructions)?;
+        }
+        if let Some(only) = wanted.adversity {
+            self.agent(compiler, "adversary")?;
+            self.note("each case when the checks have passed; its gateway's port is added");
+            for case in self.cases(only) {
+                let mut machine = machine.clone();
+                case.change(&mut machine);
+                let dir = output.join("adversity").join(case.name);
+                self.phase(&format!("adversity: {}", case.name));
+                self.headless(&machine, &dir, Clock::Host)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn cases(&self, only: &[String]) -> Vec<&'static Case> {
+        let named = |case: &&Case| only.is_empty() || only.iter().any(|name| name == case.name);
+        let fits = |case: &&Case| case.not_for(self.plan).is_none();
+        ALL.iter().filter(named).filter(fits).collect()
+    }
+
+    /// What runs the machine, told without trying KVM.
+    fn accelerator(&mut self, args: Option<&MachineArgs>, headless: bool) -> Result<Accelerator> {
+        self.phase("QEMU");
+        let arch = self.plan.board.arch;
+        let asked = args.and_then(MachineArgs::accelerator);
+        let unknown = asked.is_none() && qemu::kvm_opens(arch);
+        if headless || unknown {
+            check::qemu_version(self.plan, &self.session)?;
+            self.take_recorded();
+        }
+        if unknown {
+            self.note(
+                "/dev/kvm opens: a machine is started to see whether it works, once for each \
+                 boot of this host; where it doesn't, -accel is tcg",
+            );
+        }
+        let found = if unknown {
+            Accelerator::Kvm
+        } else {
+            Accelerator::Tcg
+        };
+        Ok(asked.unwrap_or(found))
+    }
+
+    fn machine(&self, accelerator: Accelerator, extra: &[String]) -> Machine {
+        let output = output_folder(self.plan, &self.request.options);
+        check::machine(self.plan, &output, accelerator, extra)
+    }
+
+    /// A program of ours for the guest.
+    pub(super) fn agent(&mut self, compiler: &UserCompiler, name: &str) -> Result<()> {
+        self.phase(name);
+        let compiler = GuestCompiler {
+            cc: compiler.cc.clone(),
+            cflags: Vec::new(),
+            ldflags: Vec::new(),
+        };
+        let program = PathBuf::from(format!("<agent>/{name}"));
+        self.start(&compiler.command(&program.with_extension("c"), &program))
+    }
+
+    /// A boot whose console goes to a file, with the agent before the ramdisk.
+    pub(super) fn headless(&mut self, machine: &Machine, dir: &Path, clock: Clock) -> Result<()> {
+        let typed = self.plan.checks.iter().any(|c| c.via == Via::Console);
+        let files = Files {
+            console: dir.join("console.log"),
+            keys: (typed && clock == Clock::Host).then(|| dir.join("console")),
+            channel: dir.join("channel.log"),
+            wire: dir.join("wire.pcap"),
+        };
+        let mut machine = machine.clone();
+        machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
+        machine.initrd = Some(dir.join("initrd"));
+        self.start(&qemu::command(&machine, Wiring::Headless(&files), clock))
+    }
+}
