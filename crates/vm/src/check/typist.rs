@@ -583,7 +583,7 @@ mod tests {
         let now = type_until(&mut typist, b"\x03\recho tux\"\"ling-n1-r0.\r");
         let (typed, events) = typist.step(now, b"tuxling-n1-r0.\r\n", true);
         assert!(typed.is_empty() && events.is_empty());
-        let mut type_until = |typist: &mut Typist, mut now: Instant, end: &[u8]| {
+        let type_until = |typist: &mut Typist, mut now: Instant, end: &[u8]| {
             while !typist.step(now, b"", true).0.ends_with(end) {
                 now += Duration::from_millis(5);
             }
