@@ -5,18 +5,18 @@
 //! docs/adversity.md says what each case does.
 
 mod cases;
-mod qmp;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 pub use cases::{ALL, Case, Change};
 
 use builder::system::System;
-use host::error::Result;
+use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
 use host::units::Bytes;
 use recipe::Plan;
@@ -28,6 +28,10 @@ use vm::boot::{self, BootReport, BootRequest, Observation};
 use vm::check::agent::ADVERSARY;
 use vm::check::gateway::{Deeds, Weather};
 use vm::machine::qemu::Accelerator;
+use vm::machine::qmp::{self, MonitorSocket, QmpClient, QmpError};
+
+/// QEMU answers at once, or there is something wrong with it.
+const MONITOR_LIMIT: Duration = Duration::from_secs(20);
 
 /// The version of the result's format.
 pub const SCHEMA: &str = "tuxling.adversity/1";
@@ -205,9 +209,11 @@ impl<'a> Bench<'a> {
             fragments: weather.fragments.min(self.options.flood),
             ..weather
         });
-        let monitor = case.needs_monitor().then(qmp::Socket::new).transpose()?;
+        let monitor = case.needs_monitor().then(MonitorSocket::new).transpose();
+        let monitor =
+            monitor.map_err(|e| Failure::io("make a folder in", &std::env::temp_dir(), &e))?;
         if let Some(monitor) = &monitor {
-            qmp::plug(&mut machine, &monitor.path);
+            machine.extra.extend(qmp::arguments(&monitor.path));
         }
         let pause = case.pause(plan);
         let waited = pause.map(|pause| pause.limit()).unwrap_or_default();
@@ -246,15 +252,25 @@ fn watched(
             return;
         };
         if let (Some(up), Some(monitor)) = (case.link_at(&started.name), monitor) {
-            problem = qmp::set_link(monitor, up).err().or(problem.take());
+            problem = set_link(monitor, up).err().or(problem.take());
         }
     };
     let report = boot::observed(&session.processes, request, observation, &mut told)?;
     match problem {
         // A machine that stands still at a trap answers nobody.
-        Some(problem) if report.trap.is_none() => Err(problem),
+        Some(problem) if report.trap.is_none() => Err(Failure::new(
+            Kind::Machine,
+            format!("can't tell QEMU about the network cable: {problem}"),
+        )),
         _ => Ok(report),
     }
+}
+
+/// Draws the cable of the machine's one card, or plugs it in.
+fn set_link(socket: &Path, up: bool) -> std::result::Result<(), QmpError> {
+    let mut client = QmpClient::connect(socket, MONITOR_LIMIT)?;
+    client.ask("set_link", &json!({ "name": "net0", "up": up }))?;
+    Ok(())
 }
 
 fn wanted(plan: &Plan, options: &Options) -> Vec<&'static Case> {
