@@ -29,6 +29,7 @@ use crate::check::gateway::{Deeds, Gateway};
 use crate::check::http::{FileServer, random_word};
 use crate::check::outcome::{self, BootEnd, BootFacts};
 use crate::check::typist::{Calling, Typist};
+use crate::check::verdict::Evidence;
 use crate::check::wire::DhcpTraffic;
 use crate::machine::console::last_lines;
 use crate::machine::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
@@ -62,6 +63,8 @@ pub struct BootReport {
     pub reason: String,
     /// Every check, in order.
     pub checks: Vec<CheckRecord>,
+    /// What shows that they passed: one for each check, `None` where it didn't.
+    pub evidence: Vec<Option<Evidence>>,
     /// Every exercise, in order.
     pub exercises: Vec<ExerciseRecord>,
     /// RAM when the last check had ended.
@@ -481,6 +484,7 @@ impl Prepared {
         BootReport {
             outcome,
             reason,
+            evidence: watch.evidence().to_vec(),
             exercises: watch.exercises(),
             ram: watch.ram(self.machine.memory.as_kib()),
             memory: watch.guest_memory(),

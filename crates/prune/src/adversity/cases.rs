@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use recipe::Plan;
 use recipe::plan::{CheckKind, CheckPlan, NetworkMode};
-use vm::check::agent::{ADVERSARY, Pause, Until};
+use vm::check::agent::{self, ADVERSARY, Pause, Until};
 use vm::check::gateway::{Deeds, Weather};
 use vm::machine::qemu::Machine;
 
@@ -220,13 +220,19 @@ impl Case {
                     "idle",
                     &[ADVERSARY, &wait[0], &wait[1]],
                     time.as_secs() * 2,
-                    "survived idle",
+                    &agent::survived("idle"),
                 );
                 own.clone().chain([idle]).chain(after(plan)).collect()
             }
             Change::Link => {
-                let wait =
-                    |name: &str| command(name, &[ADVERSARY, "idle", "4"], 20, "survived idle");
+                let wait = |name: &str| {
+                    command(
+                        name,
+                        &[ADVERSARY, "idle", "4"],
+                        20,
+                        &agent::survived("idle"),
+                    )
+                };
                 own.clone()
                     .chain([wait(DRAWN), wait(PLUGGED)])
                     .chain(after(plan))
@@ -396,7 +402,7 @@ fn weathered(weather: &Weather, plan: &Plan) -> Vec<CheckPlan> {
             "lease-runs-out",
             &[ADVERSARY, "idle", &wait],
             120,
-            "survived idle",
+            &agent::survived("idle"),
         ));
         checks.extend(after(plan));
     }
@@ -408,7 +414,7 @@ fn weathered(weather: &Weather, plan: &Plan) -> Vec<CheckPlan> {
             "flood-ends",
             &[ADVERSARY, "calm"],
             300,
-            "survived calm",
+            &agent::survived("calm"),
         ));
         checks.extend(after(plan));
     }

@@ -25,8 +25,9 @@ use record::{CheckOutcome, Outcome};
 use trial::check::{self, GuestPrograms};
 use vm::boot::watch::Progress;
 use vm::boot::{self, BootReport, BootRequest, Observation};
-use vm::check::agent::ADVERSARY;
+use vm::check::agent::{self, ADVERSARY};
 use vm::check::gateway::{Deeds, Weather};
+use vm::check::verdict::Evidence;
 use vm::machine::qemu::Accelerator;
 use vm::machine::qmp::{self, MonitorSocket, QmpClient, QmpError};
 
@@ -315,10 +316,12 @@ fn judge(case: &Case, report: &BootReport) -> CaseRecord {
 /// What was done to the system, in words.
 fn done(report: &BootReport) -> String {
     let provoked: Vec<&str> = report
-        .checks
+        .evidence
         .iter()
-        .filter_map(|check| check.detail.split_once("survived "))
-        .map(|(_, rest)| rest.split('"').next().unwrap_or(rest))
+        .filter_map(|evidence| match evidence {
+            Some(Evidence::Survived(topic)) => Some(topic.as_str()),
+            _ => None,
+        })
         .collect();
     if provoked.is_empty() && report.deeds.is_none() {
         return "all checks passed".to_owned();
@@ -363,12 +366,7 @@ fn done(report: &BootReport) -> String {
 
 /// A check that runs the adversary on a topic.
 fn provoke(topic: &str, seconds: u64) -> CheckPlan {
-    command(
-        topic,
-        &[ADVERSARY, topic],
-        seconds,
-        &format!("survived {topic}"),
-    )
+    command(topic, &[ADVERSARY, topic], seconds, &agent::survived(topic))
 }
 
 fn command(name: &str, words: &[&str], seconds: u64, expect: &str) -> CheckPlan {

@@ -14,7 +14,7 @@ use crate::check::echo::{Echo, EchoServers};
 use crate::check::http::FileServer;
 use crate::check::protocol::{self, Ended, Message, Subject, When};
 use crate::check::typist::{Event, Typist};
-use crate::check::verdict::{self, Outside, Seen, ServedFile};
+use crate::check::verdict::{self, Evidence, Judgement, Outside, Seen, ServedFile};
 use crate::check::wire::{self, DhcpTraffic};
 use crate::machine::console::{Scanner, Trouble};
 use crate::machine::qemu::{Files, GUEST_MAC, Mac};
@@ -119,6 +119,7 @@ pub struct Watch<'a> {
     seen: Vec<Seen>,
     begun: Option<Subject>,
     records: Vec<Option<CheckRecord>>,
+    evidence: Vec<Option<Evidence>>,
     statuses: Vec<Option<i32>>,
     memory: Option<(u64, u64)>,
     meminfo: Vec<u8>,
@@ -163,6 +164,7 @@ impl<'a> Watch<'a> {
             seen: vec![Seen::default(); checks.len()],
             begun: None,
             records: vec![None; checks.len()],
+            evidence: vec![None; checks.len()],
             statuses: vec![None; exercises.len()],
             memory: None,
             meminfo: Vec::new(),
@@ -368,7 +370,7 @@ impl<'a> Watch<'a> {
             served,
             echo,
         };
-        let record = verdict::judge(check, seen, &outside);
+        let Judgement { record, evidence } = verdict::judge(check, seen, &outside);
         on_progress(Progress::CheckEnded(&record));
         if record.outcome == CheckOutcome::Passed && self.first_pass.is_none() {
             self.first_pass = Some(FirstPass {
@@ -377,6 +379,7 @@ impl<'a> Watch<'a> {
             });
         }
         self.records[at] = Some(record);
+        self.evidence[at] = evidence;
     }
 
     /// The echo that belongs to a check: they are in the checks' order.
@@ -506,6 +509,11 @@ impl<'a> Watch<'a> {
             .enumerate()
             .map(|(at, (record, check))| record.clone().unwrap_or_else(|| unfinished(at, check)))
             .collect()
+    }
+
+    /// What shows that checks passed, one for each check.
+    pub fn evidence(&self) -> &[Option<Evidence>] {
+        &self.evidence
     }
 
     /// Why a check can't be run without QEMU.
