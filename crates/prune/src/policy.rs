@@ -191,14 +191,14 @@ impl Kept {
     /// What never ran of functions that did. A function that somebody names, that
     /// ran elsewhere, or whose parts timing chooses from, stays whole.
     fn add_gaps(&mut self, mut ran: Parts, facts: &Facts<'_>) {
+        let timing = rules::TIMING.patterns();
         ran.retain(|index, _| {
             let Some(function) = facts.program.functions().get(index.0 as usize) else {
                 return false;
             };
             let names = || std::iter::once(&function.id.symbol).chain(&function.aliases);
             let object = &function.id.object;
-            let timing = rules::TIMING.fits(object, &function.id.symbol);
-            !timing
+            !timing.fits(object, &function.id.symbol)
                 && !names().any(|name| {
                     facts.outside.contains(name) || facts.keep.iter().any(|p| p.fits(object, name))
                 })
@@ -209,10 +209,10 @@ impl Kept {
     /// What the functions that ran call by name, or hand over, among those that
     /// timing chooses from.
     fn add_timing(&mut self, facts: &Facts<'_>) {
-        let rule = &rules::TIMING;
+        let timing = rules::TIMING.patterns();
         let fits = |index: &FunctionIndex| {
             let function = facts.program.functions().get(index.0 as usize);
-            function.is_some_and(|f| rule.fits(&f.id.object, &f.id.symbol))
+            function.is_some_and(|f| timing.fits(&f.id.object, &f.id.symbol))
         };
         let ran: Vec<FunctionIndex> = self.roots.keys().copied().filter(fits).collect();
         for function in ran {
@@ -221,7 +221,7 @@ impl Kept {
             let near: Vec<FunctionIndex> = named.copied().filter(fits).collect();
             for index in near {
                 if !self.closed.contains(&index) {
-                    self.add(index, Reason::Called(rule.name.to_owned()));
+                    self.add(index, Reason::Called(rules::TIMING.name.to_owned()));
                 }
             }
         }
@@ -229,8 +229,9 @@ impl Kept {
 
     /// What a rule names.
     fn named_by(&self, rule: &Rule, facts: &Facts<'_>) -> BTreeSet<FunctionIndex> {
+        let patterns = rule.patterns();
         let functions = facts.program.functions().iter().enumerate();
-        let named = functions.filter(|(_, f)| rule.fits(&f.id.object, &f.id.symbol));
+        let named = functions.filter(|(_, f)| patterns.fits(&f.id.object, &f.id.symbol));
         let named = named.map(|(index, _)| FunctionIndex(index as u32));
         named.filter(|f| !self.closed.contains(f)).collect()
     }
