@@ -32,7 +32,7 @@ test-long: setup-test
 	@cargo xtask test-long
 
 bench: setup-test
-	@cargo bench --package tuxling
+	@cargo bench --package initramfs
 	@cargo bench --package kconfig --features differential
 	@cargo bench --package shrink
 

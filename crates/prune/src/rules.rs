@@ -48,6 +48,8 @@ pub const SYSTEM_CALLS: &str = "system calls";
 pub static TIMING: Rule = Rule {
     name: "timing",
     reason: "tasks wait for each other, timers come late, packets together or apart, \
+             keys one by one or at once, pages are there or still to be read, \
+             Ctrl-C ends a program wherever it is, \
              stacks lie where chance puts them",
     functions: &[
         "kernel/sched/*:*",
@@ -63,7 +65,19 @@ pub static TIMING: Rule = Rule {
         "net/core/sock.o:*",
         "net/core/stream.o:*",
         "net/ipv4/tcp*:*",
-        "drivers/tty/tty_ldsem.o:*",
+        "net/core/skbuff.o:*",
+        "drivers/tty/*:*",
+        "mm/filemap.o:*",
+        "mm/memory.o:*",
+        "mm/gup.o:*",
+        "kernel/signal.o:*",
+        "kernel/exit.o:*",
+        "kernel/fork.o:*",
+        "fs/exec.o:*",
+        "fs/binfmt_*:*",
+        "fs/pipe.o:*",
+        "fs/select.o:*",
+        "net/ipv4/route.o:*",
     ],
 };
 
