@@ -10,7 +10,7 @@ use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Missed, Parts, Program, V
 use super::calls::Entries;
 use super::rules::{self, Pattern, Rule};
 use crate::trace::Coverage;
-use crate::trace::hardship::{Hardship, NeededBy};
+use crate::trace::adverse_coverage::{AdverseCoverage, NeededBy};
 
 /// Why a function is a root of what stays.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -59,7 +59,7 @@ pub struct Facts<'a> {
     /// What ran.
     pub coverage: &'a Coverage,
     /// What ran under adversity, at the levels that have to survive it.
-    pub hardship: Option<&'a Hardship>,
+    pub adverse: Option<&'a AdverseCoverage>,
     /// Names of functions that ran elsewhere.
     pub outside: &'a BTreeSet<String>,
     /// Whether functions stay or go as a whole at every level.
@@ -114,13 +114,13 @@ impl Kept {
             let (object, symbol) = (needed.object.as_str(), needed.symbol.as_str());
             by_id.get(&(object, symbol, needed.ordinal)).copied()
         };
-        for needed in facts.hardship.iter().flat_map(|h| &h.functions) {
+        for needed in facts.adverse.iter().flat_map(|h| &h.functions) {
             if let Some(index) = index_of(needed) {
                 kept.add(index, Reason::Survives(needed.case.clone()));
             }
         }
         for index in facts
-            .hardship
+            .adverse
             .iter()
             .flat_map(|h| &h.more)
             .filter_map(index_of)
@@ -252,7 +252,7 @@ impl Kept {
     /// only in the same object, where the rest of a slow path stands; at the
     /// levels that promise more than what ran, wherever it is. A function of
     /// which a part was missed stays whole from then on. Gives what is new.
-    pub fn mend(
+    pub fn put_back(
         &mut self,
         level: PruneLevel,
         missed: Missed,

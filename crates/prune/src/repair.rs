@@ -271,7 +271,7 @@ impl Repair<'_> {
             (first, standing) = (at, Standing::default());
             if let Some(missed) = missed {
                 let kernel = (&self.subject.program, self.graph);
-                let added = kept.mend(self.level, missed, number, kernel);
+                let added = kept.put_back(self.level, missed, number, kernel);
                 attempt.added = added.iter().map(|f| self.name(*f)).collect();
                 tell(&attempt, trial, session);
                 if added.is_empty() || number >= ATTEMPTS_LIMIT {
@@ -333,7 +333,7 @@ impl Repair<'_> {
         function.map_or_else(String::new, |f| f.id.symbol.clone())
     }
 
-    /// A boot failed otherwise than by a trap that can be mended.
+    /// A boot failed otherwise than by a trap that can be repaired.
     fn lost(&self, booted: &Booted, number: u32) -> Failure {
         let (mut failure, what) = match &booted.case {
             Some(case) if booted.report.trap.is_none() => {

@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cant_be_pruned_is_refused_by_its_name_with_the_mend() {
+    fn what_cant_be_pruned_is_refused_by_its_name_with_the_fix() {
         let failure = refuse_unsupported("CONFIG_SMP=y\nCONFIG_KALLSYMS=y\n")
             .expect_err("both are unsupported");
         assert_eq!(failure.kind, Kind::Config);
@@ -152,7 +152,7 @@ mod tests {
         );
         let detail = failure.detail.expect("all of them, with reasons");
         assert!(detail.contains("CONFIG_KALLSYMS: "), "{detail}");
-        assert!(failure.help.expect("a mend").contains("CONFIG_SMP=n"));
+        assert!(failure.help.expect("a fix").contains("CONFIG_SMP=n"));
         refuse_unsupported("# CONFIG_SMP is not set\n").expect("it is off");
     }
 }

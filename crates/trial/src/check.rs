@@ -20,7 +20,7 @@ use record::{
     BootRecord, CheckOutcome, Database, MemRecord, Outcome, RamRecord, Record, store_path,
 };
 use serde::Serialize;
-use vm::boot::apparatus::BoardLines;
+use vm::boot::target::BoardLines;
 use vm::boot::watch::Progress;
 use vm::boot::{self, BootReport, BootRequest, CountedBoot, Observation};
 use vm::check::agent::{self, GuestCompiler};
@@ -155,7 +155,7 @@ pub fn request<'a>(
         exercises: &plan.exercises,
         agent: &bench.agent,
         adversary: None,
-        weather: None,
+        faults: None,
         board: board_lines(plan),
         timeout: plan.machine.timeout,
         silence: plan.machine.silence,

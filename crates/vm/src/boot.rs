@@ -5,12 +5,12 @@
 //! is no connection to be lost, and QEMU never waits for a reader, so that two
 //! boots under `-icount` are equal.
 
-pub mod apparatus;
 mod capture;
 mod files;
 mod request;
-mod vigil;
+pub mod target;
 pub mod watch;
+mod watchdog;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -35,11 +35,11 @@ use crate::machine::console::last_lines;
 use crate::machine::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
 use crate::machine::inspect::{self, Inspection};
 use crate::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
-use apparatus::{Apparatus, BoardLines};
 use files::{read_ends, remove};
 pub use request::{BootRequest, Observation};
-use vigil::{BOARD_WAIT, Vigil};
+use target::{BoardLines, Target};
 use watch::{FirstPass, On, Progress, Watch};
+use watchdog::{BOARD_WAIT, Watchdog};
 
 /// How often the files are looked at.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -240,8 +240,8 @@ impl Prepared {
             pause: request.pause,
             leave: observation.leave,
         })?;
-        let gateway = match request.weather {
-            Some(weather) => {
+        let gateway = match request.faults {
+            Some(faults) => {
                 let of = |protocol| {
                     let echoes = echoes.echoes().iter();
                     echoes
@@ -250,7 +250,7 @@ impl Prepared {
                 };
                 let tcp: Vec<u16> = of(EchoProtocol::Tcp).chain([server.port()]).collect();
                 let udp: Vec<u16> = of(EchoProtocol::Udp).collect();
-                let started = Gateway::start(weather, &tcp, &udp);
+                let started = Gateway::start(faults, &tcp, &udp);
                 Some(started.map_err(|e| {
                     Failure::new(Kind::Machine, format!("can't start the gateway: {e}"))
                 })?)
@@ -287,7 +287,7 @@ impl Prepared {
             None => None,
         };
         let socket = socket.as_ref().map(|(_folder, path)| path.as_path());
-        let (mut apparatus, command) = self.start(processes, request, socket, on_progress)?;
+        let (mut target, command) = self.start(processes, request, socket, on_progress)?;
         let (on, calling, patience) = match &request.board {
             None => (On::Qemu, Calling::Freely, request.silence),
             Some(lines) => (
@@ -312,13 +312,13 @@ impl Prepared {
         let started = Instant::now();
         let mut traps = None;
         if let (Some(path), Some(wanted)) = (socket, observation.traps) {
-            traps = self.watch_traps(path, wanted.points, &mut apparatus)?;
+            traps = self.watch_traps(path, wanted.points, &mut target)?;
         }
-        let mut vigil = Vigil::new(request, self.clock, observation.leave);
+        let mut watchdog = Watchdog::new(request, self.clock, observation.leave);
         let end = self.attend(
             processes,
-            &mut apparatus,
-            &mut vigil,
+            &mut target,
+            &mut watchdog,
             (&mut watch, &mut traps),
             on_progress,
         )?;
@@ -326,7 +326,7 @@ impl Prepared {
             .inspect
             .as_ref()
             .and_then(|wish| inspect::look(&monitor(request), wish, &request.dir));
-        apparatus.end()?;
+        target.end()?;
         watch.finish(on_progress).map_err(|e| self.unreadable(&e))?;
         let took = started.elapsed();
         let end = match (end, observation.traps) {
@@ -338,7 +338,7 @@ impl Prepared {
             (Looked::Ended(end), _) => (end, None),
         };
         let mut report = self.report(request, command, end, &watch, took);
-        report.longest_silence = vigil.longest_silence;
+        report.longest_silence = watchdog.longest_silence;
         report.inspection = inspection;
         Ok(report)
     }
@@ -350,14 +350,14 @@ impl Prepared {
         request: &BootRequest<'_>,
         traps: Option<&Path>,
         on_progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<(Apparatus, Option<Cmd>)> {
+    ) -> Result<(Target, Option<Cmd>)> {
         if let Some(lines) = &request.board {
-            let board = Apparatus::board(lines, &self.files)?;
+            let board = Target::board(lines, &self.files)?;
             on_progress(Progress::BoardAwaited(&self.loads(request, lines)));
             return Ok((board, None));
         }
         let keys = match &self.files.keys {
-            Some(base) => Some(apparatus::console_with_keys(&self.files, base)?),
+            Some(base) => Some(target::console_with_keys(&self.files, base)?),
             None => None,
         };
         let mut command = qemu::command(&self.machine, Wiring::Headless(&self.files), self.clock);
@@ -378,7 +378,7 @@ impl Prepared {
             .spawn(&command, errors.into(), again.into())
             .map_err(not_started)?;
         let errors = self.errors.clone();
-        let qemu = Apparatus::Qemu {
+        let qemu = Target::Qemu {
             running,
             keys,
             errors,
@@ -413,10 +413,10 @@ impl Prepared {
         &self,
         socket: &Path,
         points: &TrapPoints,
-        apparatus: &mut Apparatus,
+        target: &mut Target,
     ) -> Result<Option<TrapWatch>> {
         let accelerator = self.machine.accelerator;
-        let mut alive = || matches!(apparatus.poll(), Ok(None));
+        let mut alive = || matches!(target.poll(), Ok(None));
         match TrapWatch::begin(socket, points.clone(), accelerator, &mut alive) {
             Ok(watch) => Ok(Some(watch)),
             Err(_) if !alive() => Ok(None),
@@ -428,16 +428,16 @@ impl Prepared {
     fn attend(
         &self,
         processes: &Processes,
-        apparatus: &mut Apparatus,
-        vigil: &mut Vigil,
+        target: &mut Target,
+        watchdog: &mut Watchdog,
         (watch, traps): (&mut Watch<'_>, &mut Option<TrapWatch>),
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Looked> {
         loop {
             // Before the files: what was written before the end is still read.
-            let ended = apparatus.poll()?;
+            let ended = target.poll()?;
             if watch.poll(on_progress).map_err(|e| self.unreadable(&e))? {
-                vigil.sign();
+                watchdog.sign();
             }
             if let Some(traps) = traps
                 && let Some(seen) = traps.poll().map_err(|e| unwatched(&e))?
@@ -447,11 +447,11 @@ impl Prepared {
             if let Some(end) = ended {
                 return Ok(Looked::Ended(end));
             }
-            apparatus.send(&watch.take_keys())?;
+            target.send(&watch.take_keys())?;
             if let Some(signal) = processes.cancel().signal() {
                 return Err(Failure::new(Kind::Interrupted(signal), "interrupted"));
             }
-            if let Some(end) = vigil.reason_to_stop(watch) {
+            if let Some(end) = watchdog.reason_to_stop(watch) {
                 return Ok(Looked::Ended(end));
             }
             std::thread::sleep(PAUSE);

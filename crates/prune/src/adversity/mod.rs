@@ -26,7 +26,7 @@ use trial::check::{self, GuestPrograms};
 use vm::boot::watch::Progress;
 use vm::boot::{self, BootReport, BootRequest, Observation};
 use vm::check::agent::{self, ADVERSARY};
-use vm::check::gateway::{Deeds, Weather};
+use vm::check::gateway::{Deeds, Faults};
 use vm::check::verdict::Evidence;
 use vm::machine::qemu::Accelerator;
 use vm::machine::qmp::{self, MonitorSocket, QmpClient, QmpError};
@@ -183,7 +183,7 @@ impl<'a> Bench<'a> {
         wanted(self.plan, self.options)
     }
 
-    /// What of the weather can be chosen.
+    /// What of the faults can be chosen.
     pub fn flood_and_seed(&self) -> (u64, u64) {
         (self.options.flood, self.options.seed)
     }
@@ -204,11 +204,11 @@ impl<'a> Bench<'a> {
         }
         machine.extra.extend(boot.extra.iter().cloned());
         case.change(&mut machine);
-        let weather = case.weather().map(|weather| Weather {
+        let faults = case.faults().map(|faults| Faults {
             seed: self.options.seed,
-            flood: weather.flood.min(self.options.flood),
-            fragments: weather.fragments.min(self.options.flood),
-            ..weather
+            flood: faults.flood.min(self.options.flood),
+            fragments: faults.fragments.min(self.options.flood),
+            ..faults
         });
         let monitor = case.needs_monitor().then(MonitorSocket::new).transpose();
         let monitor =
@@ -227,7 +227,7 @@ impl<'a> Bench<'a> {
             timeout: plan.machine.timeout + Duration::from_secs(180) + waited,
             silence: plan.machine.silence * case.slowness() + waited,
             board: None,
-            weather,
+            faults,
             quiet: Duration::ZERO,
             pause,
             inspect: None,

@@ -5,10 +5,10 @@
 //! functions are marked. Boots under several conditions are united until new
 //! ones add almost nothing.
 
+pub mod adverse_coverage;
 pub mod conditions;
 pub mod coverage;
 pub mod estimate;
-pub mod hardship;
 pub mod log;
 pub mod ranges;
 pub mod runner;

@@ -83,7 +83,7 @@ impl Runner {
             exercises: &self.plan.exercises,
             agent: &self.agent,
             adversary: None,
-            weather: None,
+            faults: None,
             board: None,
             quiet: Duration::ZERO,
             pause,

@@ -110,8 +110,8 @@ pub struct Watch<'a> {
     channel: Tail,
     capture: Tail,
     scanner: Scanner,
-    messages: protocol::Reader,
-    wire: wire::Reader,
+    messages: protocol::MessageReader,
+    wire: wire::CaptureReader,
     /// Where the wire's capture ended before the channel was last read.
     wire_before: u64,
     /// Where it ended when something was last typed.
@@ -157,8 +157,8 @@ impl<'a> Watch<'a> {
             channel: Tail::new(&files.channel),
             capture: Tail::new(&files.wire),
             scanner: Scanner::default(),
-            messages: protocol::Reader::new(nonce),
-            wire: wire::Reader::watching(echoes.ports()).keep(capture::KEPT),
+            messages: protocol::MessageReader::new(nonce),
+            wire: wire::CaptureReader::watching(echoes.ports()).keep(capture::KEPT),
             wire_before: 0,
             wire_when_typed: 0,
             seen: vec![Seen::default(); checks.len()],

@@ -38,7 +38,7 @@ pub(crate) struct Seen {
 #[derive(Debug)]
 pub(crate) struct Outside<'a> {
     /// The wire, up to now.
-    pub wire: &'a wire::Reader,
+    pub wire: &'a wire::CaptureReader,
     /// The guest's network card.
     pub guest: Mac,
     /// The file that this check was to fetch.
@@ -502,12 +502,12 @@ mod tests {
         }
     }
 
-    fn wire(packets: &[Packet]) -> wire::Reader {
+    fn wire(packets: &[Packet]) -> wire::CaptureReader {
         let captured = |(at, packet): (usize, &Packet)| wire::Captured {
             end: 100 * (at as u64 + 1),
             packet: *packet,
         };
-        let mut reader = wire::Reader::default();
+        let mut reader = wire::CaptureReader::default();
         reader.packets = packets.iter().enumerate().map(captured).collect();
         reader
     }

@@ -104,14 +104,14 @@ pub(crate) struct Captured {
 
 /// Reads a capture as it grows.
 #[derive(Debug, Default)]
-pub(crate) struct Reader {
+pub(crate) struct CaptureReader {
     pending: Vec<u8>,
     offset: u64,
     big_endian: Option<bool>,
     broken: bool,
     /// Ports whose data count.
     ports: Vec<u16>,
-    /// Where the last whole packet within [`Reader::keep`] bytes ends.
+    /// Where the last whole packet within [`CaptureReader::keep`] bytes ends.
     kept: u64,
     keep: u64,
     /// All packets so far, of whatever kind.
@@ -120,12 +120,12 @@ pub(crate) struct Reader {
     pub packets: Vec<Captured>,
 }
 
-impl Reader {
+impl CaptureReader {
     /// Reads a capture in which the data of these ports count.
     pub(crate) fn watching(ports: Vec<u16>) -> Self {
-        Reader {
+        CaptureReader {
             ports,
-            ..Reader::default()
+            ..CaptureReader::default()
         }
     }
 
@@ -384,7 +384,7 @@ mod tests {
     #[test]
     fn leases_and_echoes_are_found_with_their_place() {
         let bytes = capture(&[ack([10, 0, 2, 15]), echo(false), echo(true)]);
-        let mut reader = Reader::default();
+        let mut reader = CaptureReader::default();
         // Byte by byte: the file is read while it grows.
         for byte in &bytes {
             reader.push(&[*byte]);
@@ -420,7 +420,7 @@ mod tests {
 
     #[test]
     fn what_is_no_capture_is_ignored() {
-        let mut reader = Reader::default();
+        let mut reader = CaptureReader::default();
         reader.push(&[0x55; 4096]);
         reader.push(&capture(&[echo(true)]));
         assert_eq!(reader.packets, []);
@@ -429,7 +429,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_frames_are_read_without_a_panic(frames: Vec<Vec<u8>>) {
-            let mut reader = Reader::default();
+            let mut reader = CaptureReader::default();
             reader.push(&capture(&frames));
             prop_assert_eq!(reader.count, frames.len() as u64);
         }
@@ -440,7 +440,7 @@ mod tests {
             let at = at.min(frame.len() - 1);
             frame[at] = byte;
             frame.truncate(cut);
-            Reader::default().push(&capture(&[frame]));
+            CaptureReader::default().push(&capture(&[frame]));
         }
     }
 }

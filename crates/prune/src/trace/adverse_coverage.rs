@@ -27,7 +27,7 @@ pub const SCHEMA: &str = "tuxling.hardship/1";
 
 /// What of a kernel runs only under adversity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Hardship {
+pub struct AdverseCoverage {
     /// Always `tuxling.hardship/1`.
     pub schema: String,
     /// How the whole system took each case.
@@ -52,7 +52,7 @@ pub struct NeededBy {
     pub case: String,
 }
 
-impl Hardship {
+impl AdverseCoverage {
     /// The cases that the whole system survives.
     pub fn survived(&self) -> BTreeSet<&str> {
         let survived = self.cases.iter().filter(|c| c.survived == Some(true));
@@ -68,7 +68,7 @@ pub fn trace(
     bench: &Bench<'_>,
     dir: &Path,
     session: &Session,
-) -> Result<Hardship> {
+) -> Result<AdverseCoverage> {
     let log = dir.join("in_asm.log");
     let all = subject.program.functions();
     let known: BTreeMap<(&str, &str, u32), &Ranges> = coverage
@@ -144,7 +144,7 @@ pub fn trace(
         });
         named.collect()
     };
-    Ok(Hardship {
+    Ok(AdverseCoverage {
         schema: SCHEMA.to_owned(),
         functions: named(needed),
         more: named(more),
