@@ -386,9 +386,10 @@ fn attempt(
     };
     let report = &booted.report;
     // A case may make checks fail that a living kernel's programs report.
-    let outcome = match booted.passed() {
-        true => Outcome::Passed,
-        false => report.outcome,
+    let outcome = if booted.passed() {
+        Outcome::Passed
+    } else {
+        report.outcome
     };
     Attempt {
         number,

@@ -100,9 +100,10 @@ fn input(object: &LinkedObject) -> Input<'_> {
     Input {
         name: &object.name,
         bytes: &object.bytes,
-        role: match object.library {
-            true => Role::Library,
-            false => Role::Always,
+        role: if object.library {
+            Role::Library
+        } else {
+            Role::Always
         },
     }
 }

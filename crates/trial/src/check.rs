@@ -125,9 +125,10 @@ pub fn bench(
 ) -> Result<Bench> {
     // A board of the user's needs no QEMU.
     let on_board = plan.machine.console.is_some();
-    let qemu_version = match on_board {
-        true => None,
-        false => Some(qemu_version(plan, session)?),
+    let qemu_version = if on_board {
+        None
+    } else {
+        Some(qemu_version(plan, session)?)
     };
     let accelerator = match options.accelerator {
         Some(accelerator) => accelerator,

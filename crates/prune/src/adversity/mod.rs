@@ -275,9 +275,10 @@ fn set_link(socket: &Path, up: bool) -> std::result::Result<(), QmpError> {
 }
 
 fn wanted(plan: &Plan, options: &Options) -> Vec<&'static Case> {
-    let named = match options.only.is_empty() {
-        true => plan.adversity.as_deref(),
-        false => Some(&options.only[..]),
+    let named = if options.only.is_empty() {
+        plan.adversity.as_deref()
+    } else {
+        Some(&options.only[..])
     };
     ALL.iter()
         .filter(|case| named.is_none_or(|names| names.iter().any(|name| name == case.name)))

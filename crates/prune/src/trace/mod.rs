@@ -75,12 +75,13 @@ impl Marked {
             layout: runner.layout(&code),
             functions: marked(&bytes)?,
         };
-        match marked.functions.is_empty() {
-            false => Ok(marked),
-            true => Err(Failure::new(
+        if marked.functions.is_empty() {
+            Err(Failure::new(
                 Kind::Build,
                 "no function is marked in the kernel that was linked for the trace",
-            )),
+            ))
+        } else {
+            Ok(marked)
         }
     }
 
@@ -195,13 +196,12 @@ impl Trace<'_> {
             session,
         )?;
         let passed = report.outcome == Outcome::Passed;
-        let functions = match passed {
-            true => self.marked.ran(&log)?,
-            false => {
-                // What broke says nothing of what works.
-                let _ = std::fs::remove_file(&log);
-                BTreeMap::new()
-            }
+        let functions = if passed {
+            self.marked.ran(&log)?
+        } else {
+            // What broke says nothing of what works.
+            let _ = std::fs::remove_file(&log);
+            BTreeMap::new()
         };
         let added = functions
             .keys()
@@ -216,9 +216,10 @@ impl Trace<'_> {
             "run {}, {}: {}",
             self.runs.len() + 1,
             condition.words(),
-            match passed {
-                true => format!("{count} functions, {added} new, {added_bytes} bytes of code new"),
-                false => format!("{}, left out: {}", report.outcome.words(), report.reason),
+            if passed {
+                format!("{count} functions, {added} new, {added_bytes} bytes of code new")
+            } else {
+                format!("{}, left out: {}", report.outcome.words(), report.reason)
             }
         ));
         if self.runs.is_empty() && !passed {

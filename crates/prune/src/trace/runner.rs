@@ -103,9 +103,10 @@ impl Runner {
     /// Where a kernel of this board lies.
     pub fn layout(&self, code: &Code) -> Layout {
         let offset = traps::offset(code, self.page_offset());
-        let entry = match code.image.contains(&code.entry) {
-            true => code.entry.wrapping_sub(offset),
-            false => code.entry,
+        let entry = if code.image.contains(&code.entry) {
+            code.entry.wrapping_sub(offset)
+        } else {
+            code.entry
         };
         Layout {
             image: code.image.clone(),

@@ -72,9 +72,10 @@ impl Target {
                 running, errors, ..
             } => {
                 let status = running.poll().map_err(|e| lost(&e))?;
-                Ok(status.map(|status| match status.success() {
-                    true => BootEnd::MachineStopped,
-                    false => {
+                Ok(status.map(|status| {
+                    if status.success() {
+                        BootEnd::MachineStopped
+                    } else {
                         let said = super::files::read_ends(errors, 1 << 14).unwrap_or_default();
                         BootEnd::QemuFailed(format!("it ended with {status}: {}", said.trim()))
                     }

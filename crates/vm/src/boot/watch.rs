@@ -206,9 +206,10 @@ impl<'a> Watch<'a> {
     pub fn finish(&mut self, on_progress: &mut dyn FnMut(Progress<'_>)) -> io::Result<()> {
         while self.poll(on_progress)? {}
         self.scanner.finish();
-        match self.capture.read > capture::KEPT {
-            true => capture::cut(&self.capture.path, self.wire.kept()),
-            false => Ok(()),
+        if self.capture.read > capture::KEPT {
+            capture::cut(&self.capture.path, self.wire.kept())
+        } else {
+            Ok(())
         }
     }
 

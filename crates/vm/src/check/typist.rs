@@ -374,9 +374,10 @@ impl Typist {
         self.next += 1;
         self.called = None;
         self.pending.clear();
-        self.state = match self.next < self.queue.len() {
-            true => State::Calling { since: now },
-            false => State::Done,
+        self.state = if self.next < self.queue.len() {
+            State::Calling { since: now }
+        } else {
+            State::Done
         };
     }
 

@@ -84,9 +84,10 @@ impl Wire {
             let bit = self.random.usize(..frame.len() * 8);
             frame[bit / 8] ^= 1 << (bit % 8);
         }
-        let pieces = match self.happens(self.faults.fragment) {
-            true => fragments(&frame),
-            false => None,
+        let pieces = if self.happens(self.faults.fragment) {
+            fragments(&frame)
+        } else {
+            None
         };
         if pieces.is_some() {
             self.done.fragmented += 1;
