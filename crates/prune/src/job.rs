@@ -17,7 +17,7 @@ use recipe::plan::PruneLevel;
 use record::Record;
 use trial::check;
 use vm::check::agent;
-use vmlinux::prune::{FunctionIndex, Graph, Program};
+use vmlinux::prune::FunctionIndex;
 
 use super::calls::{self, Entries, GuestProgram, SystemCalls};
 use super::certificate::{self, Bound, Certificate, Evidence, certified};
@@ -25,7 +25,7 @@ use super::policy::{Facts, Kept};
 use super::rebuild;
 use super::repair::{Linked, Repair, Repaired, Trial};
 use super::rules::Pattern;
-use super::subject::{self, Subject};
+use super::subject::{self, CallGraph, Subject};
 use crate::adversity::{self, Bench, Case, CaseRecord};
 use crate::trace::adverse_coverage::{self, AdverseCoverage};
 use crate::trace::{self, Coverage, Marked, Runner, conditions};
@@ -112,7 +112,7 @@ impl Whole {
         }
         let dir = self.output().join("trace");
         let marked = Marked::link(subject, &self.runner, &dir, session)?;
-        let coverage = trace::trace((subject, &marked), &self.runner, runs, &dir, session)?;
+        let coverage = trace::trace(subject, &marked, &self.runner, runs, &dir, session)?;
         write_whole(&kept, &json(&coverage)?)?;
         Ok(coverage)
     }
@@ -141,8 +141,9 @@ impl Whole {
         }
         let dir = self.output().join("trace");
         let marked = Marked::link(subject, &self.runner, &dir, session)?;
-        let both = (subject, &marked);
-        let adverse = adverse_coverage::trace(both, &self.plan, coverage, bench, &dir, session)?;
+        let plan = &self.plan;
+        let adverse =
+            adverse_coverage::trace(subject, &marked, plan, coverage, bench, &dir, session)?;
         write_whole(&kept, &json(&adverse)?)?;
         Ok(adverse)
     }
@@ -151,8 +152,9 @@ impl Whole {
     fn system_calls(
         &self,
         level: PruneLevel,
-        kernel: (&Program, &Graph),
-        (coverage, adverse): (&Coverage, Option<&AdverseCoverage>),
+        kernel: CallGraph<'_>,
+        coverage: &Coverage,
+        adverse: Option<&AdverseCoverage>,
         session: &Session,
     ) -> Result<(Entries, SystemCalls)> {
         let arch = self.plan.board.arch;
@@ -164,12 +166,12 @@ impl Whole {
             }))
         })?;
         let linux = &self.ingredients.linux().tree;
-        let mut entries = Entries::find((arch, linux), kernel, &mut calls)?;
+        let mut entries = Entries::find(arch, linux, kernel, &mut calls)?;
         let ran = coverage.functions.iter();
         let ran = ran.map(|f| (f.object.as_str(), f.symbol.as_str()));
         let adverse = adverse.iter().flat_map(|h| &h.functions);
         let adverse = adverse.map(|f| (f.object.as_str(), f.symbol.as_str()));
-        entries.compare(&ran.chain(adverse).collect(), kernel.0, &mut calls);
+        entries.compare(&ran.chain(adverse).collect(), kernel.program, &mut calls);
         let all = calls.programs.values().map(|p| p.sites).sum::<u64>();
         session.progress.note(&match &calls.all_kept {
             Some(why) => format!("all system calls are kept: {why}"),
@@ -260,8 +262,12 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
     let mut graph = subject.program.graph();
     let (entries, calls) = whole.system_calls(
         options.level,
-        (&subject.program, &graph),
-        (&coverage, adverse.as_ref()),
+        CallGraph {
+            program: &subject.program,
+            graph: &graph,
+        },
+        &coverage,
+        adverse.as_ref(),
         session,
     )?;
     if let Some(not_there) = entries.not_there {

@@ -9,6 +9,7 @@ use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Missed, Parts, Program, V
 
 use super::calls::Entries;
 use super::rules::{self, Pattern, Rule};
+use super::subject::CallGraph;
 use crate::trace::Coverage;
 use crate::trace::adverse_coverage::{AdverseCoverage, NeededBy};
 
@@ -257,13 +258,13 @@ impl Kept {
         level: PruneLevel,
         missed: Missed,
         attempt: u32,
-        kernel: (&Program, &Graph),
+        kernel: CallGraph<'_>,
     ) -> Vec<FunctionIndex> {
         let Missed { function, part, .. } = missed;
         let near = match part {
             // The path goes on in what it calls.
             Some((from, to)) => {
-                let called = kernel.0.called_from(function, &(from..to));
+                let called = kernel.program.called_from(function, &(from..to));
                 called.into_iter().collect()
             }
             None => near_callees(level, function, kernel),
@@ -314,13 +315,13 @@ impl Kept {
 fn near_callees(
     level: PruneLevel,
     function: FunctionIndex,
-    (program, graph): (&Program, &Graph),
+    kernel: CallGraph<'_>,
 ) -> Vec<FunctionIndex> {
     let object = |index: &FunctionIndex| {
-        let function = program.functions().get(index.0 as usize);
+        let function = kernel.program.functions().get(index.0 as usize);
         function.map(|f| f.id.object.as_str())
     };
-    let callees = graph.direct_callees(function).iter().copied();
+    let callees = kernel.graph.direct_callees(function).iter().copied();
     let near =
         |callee: &FunctionIndex| level != PruneLevel::Tight || object(callee) == object(&function);
     callees.filter(near).collect()

@@ -18,7 +18,7 @@ use vm::machine::traps::{KernelTraps, TrapWords};
 use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TRAP_RECORD, TrapRecord};
 
 use super::policy::Kept;
-use super::subject::{Relinked, Subject};
+use super::subject::{CallGraph, Relinked, Subject};
 use crate::adversity::{Bench, Boot, Case, CaseRecord};
 use crate::trace::Runner;
 use crate::trace::conditions::Condition;
@@ -270,7 +270,10 @@ impl Repair<'_> {
             let lost = standing.lost;
             (first, standing) = (at, Standing::default());
             if let Some(missed) = missed {
-                let kernel = (&self.subject.program, self.graph);
+                let kernel = CallGraph {
+                    program: &self.subject.program,
+                    graph: self.graph,
+                };
                 let added = kept.put_back(self.level, missed, number, kernel);
                 attempt.added = added.iter().map(|f| self.name(*f)).collect();
                 tell(&attempt, trial, session);
@@ -304,9 +307,9 @@ impl Repair<'_> {
         match trial {
             Trial::Ordinary(condition) => {
                 let observation = linked.observation(condition.leave());
-                let dirs = (kernel.as_path(), self.dir.join("boot"));
                 let report = self.runner.boot(
-                    (dirs.0, &dirs.1),
+                    &kernel,
+                    &self.dir.join("boot"),
                     condition,
                     Vec::new(),
                     &observation,

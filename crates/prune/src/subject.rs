@@ -10,7 +10,9 @@ use builder::system::Ingredients;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use recipe::Plan;
-use vmlinux::prune::{EntrySizes, Input, PROBE, Program, Pruned, Role, Wish, unsupported, verify};
+use vmlinux::prune::{
+    EntrySizes, Graph, Input, PROBE, Program, Pruned, Role, Wish, unsupported, verify,
+};
 
 /// A kernel that can be pruned.
 #[derive(Debug)]
@@ -18,6 +20,15 @@ pub struct Subject<'a> {
     bench: Bench<'a>,
     /// Its objects, resolved.
     pub program: Program,
+}
+
+/// A kernel's functions, and who calls whom among them.
+#[derive(Clone, Copy, Debug)]
+pub struct CallGraph<'a> {
+    /// The functions.
+    pub program: &'a Program,
+    /// The calls.
+    pub graph: &'a Graph,
 }
 
 /// The plan of the kernel that is pruned: each function and each variable has a

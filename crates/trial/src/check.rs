@@ -242,7 +242,7 @@ pub fn check(
     let mut instructions = None;
     if options.boot_cost && countable && report.outcome == Outcome::Passed {
         let counted = session.phase("boot cost", || {
-            boot_cost(&trial_id, &request, (system, &observation), session)
+            boot_cost(&trial_id, &request, system, &observation, session)
         })?;
         instructions = counted.instructions;
         // No boot of a check's own may end in a trap.
@@ -319,7 +319,8 @@ fn printed_nothing(report: &BootReport) -> bool {
 fn boot_cost(
     trial: &Id,
     request: &BootRequest,
-    (system, observation): (&System, &Observation<'_>),
+    system: &System,
+    observation: &Observation<'_>,
     session: &Session,
 ) -> Result<Cached<CountedBoot>> {
     let store = Database::open(&store_path(&session.cache))?;

@@ -319,7 +319,8 @@ impl Prepared {
             processes,
             &mut target,
             &mut watchdog,
-            (&mut watch, &mut traps),
+            &mut watch,
+            &mut traps,
             on_progress,
         )?;
         let inspection = request
@@ -430,7 +431,8 @@ impl Prepared {
         processes: &Processes,
         target: &mut Target,
         watchdog: &mut Watchdog,
-        (watch, traps): (&mut Watch<'_>, &mut Option<TrapWatch>),
+        watch: &mut Watch<'_>,
+        traps: &mut Option<TrapWatch>,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Looked> {
         loop {

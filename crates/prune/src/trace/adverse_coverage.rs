@@ -62,7 +62,8 @@ impl AdverseCoverage {
 
 /// Boots the marked kernel once for each case.
 pub fn trace(
-    (subject, marked): (&Subject, &Marked),
+    subject: &Subject,
+    marked: &Marked,
     plan: &Plan,
     coverage: &Coverage,
     bench: &Bench<'_>,

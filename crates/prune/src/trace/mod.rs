@@ -104,7 +104,8 @@ impl Marked {
 /// Traces a kernel: boots it under all conditions, and then again under those
 /// that add most, `runs` times at most.
 pub fn trace(
-    (subject, marked): (&Subject, &Marked),
+    subject: &Subject,
+    marked: &Marked,
     runner: &Runner,
     runs: usize,
     dir: &Path,
@@ -189,7 +190,8 @@ impl Trace<'_> {
             leave: condition.leave(),
         };
         let report = runner.boot(
-            (&self.marked.kernel, &dir.join("boot")),
+            &self.marked.kernel,
+            &dir.join("boot"),
             condition,
             Marked::logging(&log),
             &observation,

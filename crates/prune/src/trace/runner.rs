@@ -58,7 +58,8 @@ impl Runner {
     /// QEMU's translator: its breakpoints and its log are what is needed.
     pub fn boot(
         &self,
-        (kernel, dir): (&Path, &Path),
+        kernel: &Path,
+        dir: &Path,
         condition: &Condition,
         extra: Vec<String>,
         observation: &Observation<'_>,
