@@ -1,3 +1,5 @@
+//! Which options objects rest on, by Makefiles made up for it.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,6 @@
+//! Recipes from their text to the plan, the texts of their errors, and what the
+//! reference says of both.
+
 use std::path::Path;
 
 use host::units::Bytes;

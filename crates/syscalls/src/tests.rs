@@ -1,3 +1,5 @@
+//! System calls found in programs of a few instructions.
+
 use proptest::prelude::*;
 
 use super::image::Piece;

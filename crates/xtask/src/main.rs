@@ -73,6 +73,7 @@ fn lint() -> Result<(), String> {
         "warnings",
     ])?;
     layers::run(&[])?;
+    map::check()?;
     deny::offline()
 }
 

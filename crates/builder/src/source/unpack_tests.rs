@@ -1,3 +1,5 @@
+//! Unpacking: what every archive gives, and what is refused of hostile ones.
+
 use std::os::unix::fs::MetadataExt;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Every compression there and back, its limits, and what the kernel refuses of it.
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Archives byte by byte, written and read back, broken ones included.
+
 use std::fs;
 
 use proptest::collection::vec;

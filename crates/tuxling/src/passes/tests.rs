@@ -1,3 +1,5 @@
+//! What changes do to a plan, and which of them a system is given.
+
 use super::*;
 
 fn plan() -> Plan {

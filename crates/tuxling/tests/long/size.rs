@@ -1,5 +1,5 @@
 //! What options cost, foretold and really built without. The table in
-//! docs/size.md comes from here.
+//! docs/measurements/size.md comes from here.
 
 use serde_json::Value;
 

@@ -1,3 +1,5 @@
+//! Any object file, written and read back, whole and damaged.
+
 use super::*;
 use object::elf;
 use proptest::prelude::*;
