@@ -256,19 +256,22 @@ pub fn check(
     let mut record = record(plan, system, &report, (version, trial_id), session);
     record.boot.instructions = instructions;
     record.diagnoses = diagnosis::of_boot(plan, system, &request.machine, &report, version);
-    let failure = report.failure().map(|mut failure| {
-        if !record.diagnoses.is_empty() {
-            let text = vm::check::diagnosis::text(&record.diagnoses);
-            let detail = failure.detail.take().unwrap_or_default();
-            failure.detail = Some(format!("{detail}\ndiagnosis:\n{text}"));
-        }
-        failure
-    });
+    let failure = report.failure();
     Ok(Verdict {
+        failure: failure.map(|failure| diagnosed(failure, &record.diagnoses)),
         record,
         machine: request.machine,
-        failure,
     })
+}
+
+/// A failure with what is said of its causes.
+fn diagnosed(mut failure: Failure, diagnoses: &[record::Diagnosis]) -> Failure {
+    if !diagnoses.is_empty() {
+        let text = vm::check::diagnosis::text(diagnoses);
+        let detail = failure.detail.take().unwrap_or_default();
+        failure.detail = Some(format!("{detail}\ndiagnosis:\n{text}"));
+    }
+    failure
 }
 
 /// The lines to a board that takes QEMU's place.

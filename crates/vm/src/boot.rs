@@ -25,7 +25,7 @@ use record::{CheckRecord, ExerciseRecord, GuestMemory, Outcome, RamRecord};
 
 use crate::check::agent::{self, PlanInput};
 use crate::check::echo::EchoServers;
-use crate::check::gateway::{Deeds, Gateway};
+use crate::check::gateway::{Deeds, Faults, Gateway};
 use crate::check::http::{FileServer, random_word};
 use crate::check::outcome::{self, BootEnd, BootFacts};
 use crate::check::typist::{Calling, Typist};
@@ -196,19 +196,7 @@ impl Prepared {
     fn new(request: &BootRequest<'_>, clock: Clock, observation: &Observation<'_>) -> Result<Self> {
         let dir = &request.dir;
         std::fs::create_dir_all(dir).map_err(|e| Failure::io("create", dir, &e))?;
-        let typed = request.checks.iter().any(|check| check.via == Via::Console);
-        // Counting stops at the first check of the agent's; keys from outside
-        // would make two boots differ.
-        let keys = typed && request.board.is_none() && clock == Clock::Host;
-        let files = Files {
-            keys: keys.then(|| dir.join("console")),
-            console: dir.join("console.log"),
-            channel: dir.join("channel.log"),
-            wire: dir.join("wire.pcap"),
-        };
-        for path in [&files.console, &files.channel, &files.wire] {
-            remove(path)?;
-        }
+        let files = fresh_files(request, clock)?;
         let sizes: Vec<Bytes> = request.checks.iter().filter_map(fetched).collect();
         // Counting wants equal boots more than it fears old messages and files.
         let checks = request.checks;
@@ -240,23 +228,10 @@ impl Prepared {
             pause: request.pause,
             leave: observation.leave,
         })?;
-        let gateway = match request.faults {
-            Some(faults) => {
-                let of = |protocol| {
-                    let echoes = echoes.echoes().iter();
-                    echoes
-                        .filter(move |echo| echo.protocol == protocol)
-                        .map(|echo| echo.port)
-                };
-                let tcp: Vec<u16> = of(EchoProtocol::Tcp).chain([server.port()]).collect();
-                let udp: Vec<u16> = of(EchoProtocol::Udp).collect();
-                let started = Gateway::start(faults, &tcp, &udp);
-                Some(started.map_err(|e| {
-                    Failure::new(Kind::Machine, format!("can't start the gateway: {e}"))
-                })?)
-            }
-            None => None,
-        };
+        let gateway = request
+            .faults
+            .map(|faults| start_gateway(faults, &echoes, &server))
+            .transpose()?;
         let initrd = dir.join("initrd");
         write_initrd(request, &plan, &initrd)?;
         let mut machine = request.machine.clone();
@@ -288,27 +263,7 @@ impl Prepared {
         };
         let socket = socket.as_ref().map(|(_folder, path)| path.as_path());
         let (mut target, command) = self.start(processes, request, socket, on_progress)?;
-        let (on, calling, patience) = match &request.board {
-            None => (On::Qemu, Calling::Freely, request.silence),
-            Some(lines) => (
-                lines.channel.as_ref().map_or(On::MuteBoard, |_| On::Board),
-                Calling::After(BOARD_QUIET),
-                BOARD_WAIT,
-            ),
-        };
-        let checks = match self.clock {
-            Clock::Host => request.checks,
-            Clock::Instructions => &[],
-        };
-        let mut watch = Watch::new(
-            &self.files,
-            &self.nonce,
-            request.checks,
-            request.exercises,
-            (&self.server, &self.echoes),
-            Typist::new(&self.nonce, checks, calling, patience),
-            on,
-        );
+        let mut watch = self.watch(request);
         let started = Instant::now();
         let mut traps = None;
         if let (Some(path), Some(wanted)) = (socket, observation.traps) {
@@ -342,6 +297,31 @@ impl Prepared {
         report.longest_silence = watchdog.longest_silence;
         report.inspection = inspection;
         Ok(report)
+    }
+
+    /// What looks at the boot's files.
+    fn watch<'a>(&'a self, request: &'a BootRequest<'_>) -> Watch<'a> {
+        let (on, calling, patience) = match &request.board {
+            None => (On::Qemu, Calling::Freely, request.silence),
+            Some(lines) => (
+                lines.channel.as_ref().map_or(On::MuteBoard, |_| On::Board),
+                Calling::After(BOARD_QUIET),
+                BOARD_WAIT,
+            ),
+        };
+        let checks = match self.clock {
+            Clock::Host => request.checks,
+            Clock::Instructions => &[],
+        };
+        Watch::new(
+            &self.files,
+            &self.nonce,
+            request.checks,
+            request.exercises,
+            (&self.server, &self.echoes),
+            Typist::new(&self.nonce, checks, calling, patience),
+            on,
+        )
     }
 
     /// Starts QEMU, or opens the lines to the board.
@@ -516,6 +496,39 @@ impl Prepared {
         let dir = self.files.console.parent().unwrap_or(Path::new("."));
         Failure::io("read QEMU's files in", dir, error)
     }
+}
+
+/// The files of a boot, with nothing in them of an earlier one.
+fn fresh_files(request: &BootRequest<'_>, clock: Clock) -> Result<Files> {
+    let dir = &request.dir;
+    let typed = request.checks.iter().any(|check| check.via == Via::Console);
+    // Counting stops at the first check of the agent's; keys from outside
+    // would make two boots differ.
+    let keys = typed && request.board.is_none() && clock == Clock::Host;
+    let files = Files {
+        keys: keys.then(|| dir.join("console")),
+        console: dir.join("console.log"),
+        channel: dir.join("channel.log"),
+        wire: dir.join("wire.pcap"),
+    };
+    for path in [&files.console, &files.channel, &files.wire] {
+        remove(path)?;
+    }
+    Ok(files)
+}
+
+/// A gateway that misbehaves, before the servers of these checks.
+fn start_gateway(faults: Faults, echoes: &EchoServers, server: &FileServer) -> Result<Gateway> {
+    let of = |protocol| {
+        let echoes = echoes.echoes().iter();
+        echoes
+            .filter(move |echo| echo.protocol == protocol)
+            .map(|echo| echo.port)
+    };
+    let tcp: Vec<u16> = of(EchoProtocol::Tcp).chain([server.port()]).collect();
+    let udp: Vec<u16> = of(EchoProtocol::Udp).collect();
+    Gateway::start(faults, &tcp, &udp)
+        .map_err(|e| Failure::new(Kind::Machine, format!("can't start the gateway: {e}")))
 }
 
 /// Where the monitor of a boot listens that is looked into.

@@ -198,13 +198,7 @@ impl Trace<'_> {
             session,
         )?;
         let passed = report.outcome == Outcome::Passed;
-        let functions = if passed {
-            self.marked.ran(&log)?
-        } else {
-            // What broke says nothing of what works.
-            let _ = std::fs::remove_file(&log);
-            BTreeMap::new()
-        };
+        let functions = self.logged(&log, passed)?;
         let added = functions
             .keys()
             .filter(|f| !self.seen.contains_key(f))
@@ -238,6 +232,15 @@ impl Trace<'_> {
             seconds: report.took.as_secs_f64(),
         });
         Ok(())
+    }
+
+    /// What a boot's log names. What broke says nothing of what works.
+    fn logged(&self, log: &Path, passed: bool) -> Result<BTreeMap<FunctionIndex, Ranges>> {
+        if passed {
+            return self.marked.ran(log);
+        }
+        let _ = std::fs::remove_file(log);
+        Ok(BTreeMap::new())
     }
 
     /// The conditions under which the whole kernel passes.
