@@ -12,7 +12,9 @@ use recipe::arch::SystemCallTable;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use syscalls::Image;
-use vmlinux::prune::{FunctionIndex, Graph, Program};
+use vmlinux::prune::{FunctionIndex, Program};
+
+use super::subject::CallGraph;
 
 /// The function that answers calls that the kernel doesn't have, without its
 /// prefix.
@@ -159,8 +161,9 @@ impl Entries {
     /// is certain goes into the certificate: which calls there are, and why all
     /// are kept where they are.
     pub fn find(
-        (arch, linux): (Arch, &Path),
-        (program, graph): (&Program, &Graph),
+        arch: Arch,
+        linux: &Path,
+        kernel: CallGraph<'_>,
         calls: &mut SystemCalls,
     ) -> Result<Entries> {
         let Some(table) = arch.facts().system_calls else {
@@ -169,7 +172,7 @@ impl Entries {
         };
         let path = linux.join(table.list);
         let list = std::fs::read_to_string(&path).map_err(|e| Failure::io("read", &path, &e))?;
-        let functions = by_name(program);
+        let functions = by_name(kernel.program);
         let mut entries = Entries {
             not_there: functions
                 .get(format!("{}{NOT_THERE}", table.prefix).as_str())
@@ -206,7 +209,7 @@ impl Entries {
         let dispatcher = table
             .dispatcher
             .and_then(|name| functions.get(name).copied());
-        entries.keep_what_others_call(program, graph, dispatcher);
+        entries.keep_what_others_call(kernel, dispatcher);
         Ok(entries)
     }
 
@@ -230,17 +233,12 @@ impl Entries {
     }
 
     /// A function that the kernel's own code calls stays open.
-    fn keep_what_others_call(
-        &mut self,
-        program: &Program,
-        graph: &Graph,
-        dispatcher: Option<FunctionIndex>,
-    ) {
+    fn keep_what_others_call(&mut self, kernel: CallGraph<'_>, dispatcher: Option<FunctionIndex>) {
         loop {
-            let callers = (0..program.functions().len() as u32).map(FunctionIndex);
+            let callers = (0..kernel.program.functions().len() as u32).map(FunctionIndex);
             let others = callers.filter(|f| Some(*f) != dispatcher && !self.closed.contains(f));
             let called: BTreeSet<FunctionIndex> = others
-                .flat_map(|caller| graph.direct_callees(caller).iter().copied())
+                .flat_map(|caller| kernel.graph.direct_callees(caller).iter().copied())
                 .filter(|callee| self.closed.contains(callee))
                 .collect();
             if called.is_empty() {

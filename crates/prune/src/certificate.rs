@@ -348,9 +348,10 @@ impl Certificate {
         kept.not_there = read(self.system_calls.not_there.as_slice())
             .first()
             .copied();
-        match lacking.is_empty() {
-            true => Ok(kept),
-            false => Err(lacking),
+        if lacking.is_empty() {
+            Ok(kept)
+        } else {
+            Err(lacking)
         }
     }
 

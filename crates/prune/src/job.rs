@@ -17,7 +17,7 @@ use recipe::plan::PruneLevel;
 use record::Record;
 use trial::check;
 use vm::check::agent;
-use vmlinux::prune::{FunctionIndex, Graph, Program};
+use vmlinux::prune::FunctionIndex;
 
 use super::calls::{self, Entries, GuestProgram, SystemCalls};
 use super::certificate::{self, Bound, Certificate, Evidence, certified};
@@ -25,9 +25,9 @@ use super::policy::{Facts, Kept};
 use super::rebuild;
 use super::repair::{Linked, Repair, Repaired, Trial};
 use super::rules::Pattern;
-use super::subject::{self, Subject};
+use super::subject::{self, CallGraph, Subject};
 use crate::adversity::{self, Bench, Case, CaseRecord};
-use crate::trace::hardship::{self, Hardship};
+use crate::trace::adverse_coverage::{self, AdverseCoverage};
 use crate::trace::{self, Coverage, Marked, Runner, conditions};
 
 /// So many boots a trace has at most when nobody says otherwise.
@@ -112,19 +112,19 @@ impl Whole {
         }
         let dir = self.output().join("trace");
         let marked = Marked::link(subject, &self.runner, &dir, session)?;
-        let coverage = trace::trace((subject, &marked), &self.runner, runs, &dir, session)?;
+        let coverage = trace::trace(subject, &marked, &self.runner, runs, &dir, session)?;
         write_whole(&kept, &json(&coverage)?)?;
         Ok(coverage)
     }
 
     /// What runs under adversity besides: traced, or kept.
-    fn hardship(
+    fn adverse_coverage(
         &self,
         subject: &Subject,
         coverage: &Coverage,
         bench: &Bench<'_>,
         session: &Session,
-    ) -> Result<Hardship> {
+    ) -> Result<AdverseCoverage> {
         let names: Vec<&str> = bench.cases().iter().map(|case| case.name).collect();
         let key = (
             coverage,
@@ -136,23 +136,25 @@ impl Whole {
         let id = identity("hardship/2", &(build_id, key))?;
         let folder = session.cache.folder("coverage")?;
         let kept = folder.join(format!("{}.json", id.short()));
-        if let Some(hardship) = read_kept(&kept) {
-            return Ok(hardship);
+        if let Some(adverse) = read_kept(&kept) {
+            return Ok(adverse);
         }
         let dir = self.output().join("trace");
         let marked = Marked::link(subject, &self.runner, &dir, session)?;
-        let both = (subject, &marked);
-        let hardship = hardship::trace(both, &self.plan, coverage, bench, &dir, session)?;
-        write_whole(&kept, &json(&hardship)?)?;
-        Ok(hardship)
+        let plan = &self.plan;
+        let adverse =
+            adverse_coverage::trace(subject, &marked, plan, coverage, bench, &dir, session)?;
+        write_whole(&kept, &json(&adverse)?)?;
+        Ok(adverse)
     }
 
     /// Which system calls its programs can make, those that check it included.
     fn system_calls(
         &self,
         level: PruneLevel,
-        kernel: (&Program, &Graph),
-        (coverage, hardship): (&Coverage, Option<&Hardship>),
+        kernel: CallGraph<'_>,
+        coverage: &Coverage,
+        adverse: Option<&AdverseCoverage>,
         session: &Session,
     ) -> Result<(Entries, SystemCalls)> {
         let arch = self.plan.board.arch;
@@ -164,12 +166,12 @@ impl Whole {
             }))
         })?;
         let linux = &self.ingredients.linux().tree;
-        let mut entries = Entries::find((arch, linux), kernel, &mut calls)?;
+        let mut entries = Entries::find(arch, linux, kernel, &mut calls)?;
         let ran = coverage.functions.iter();
         let ran = ran.map(|f| (f.object.as_str(), f.symbol.as_str()));
-        let adverse = hardship.iter().flat_map(|h| &h.functions);
+        let adverse = adverse.iter().flat_map(|h| &h.functions);
         let adverse = adverse.map(|f| (f.object.as_str(), f.symbol.as_str()));
-        entries.compare(&ran.chain(adverse).collect(), kernel.0, &mut calls);
+        entries.compare(&ran.chain(adverse).collect(), kernel.program, &mut calls);
         let all = calls.programs.values().map(|p| p.sites).sum::<u64>();
         session.progress.note(&match &calls.all_kept {
             Some(why) => format!("all system calls are kept: {why}"),
@@ -253,15 +255,19 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
     let bench = Bench::new(&whole.plan, &whole.system, &adversity, session)?;
     let concerned = |case: &&Case| adversity::not_concerned(case, &whole.plan).is_none();
     let bench = bench.cases().iter().any(concerned).then_some(bench);
-    let hardship = match &bench {
-        Some(bench) => Some(whole.hardship(&subject, &coverage, bench, session)?),
+    let adverse = match &bench {
+        Some(bench) => Some(whole.adverse_coverage(&subject, &coverage, bench, session)?),
         None => None,
     };
     let mut graph = subject.program.graph();
     let (entries, calls) = whole.system_calls(
         options.level,
-        (&subject.program, &graph),
-        (&coverage, hardship.as_ref()),
+        CallGraph {
+            program: &subject.program,
+            graph: &graph,
+        },
+        &coverage,
+        adverse.as_ref(),
         session,
     )?;
     if let Some(not_there) = entries.not_there {
@@ -276,7 +282,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
             graph: &graph,
             entries: &entries,
             coverage: &coverage,
-            hardship: hardship.as_ref(),
+            adverse: adverse.as_ref(),
             outside: &options.outside,
             whole_functions: options.whole_functions,
             keep: &keep,
@@ -284,7 +290,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         },
     );
     let dir = whole.output().join("prune");
-    let trials = trials(&coverage, hardship.as_ref(), options.boots);
+    let trials = trials(&coverage, adverse.as_ref(), options.boots);
     let repair = Repair {
         subject: &subject,
         graph: &graph,
@@ -307,7 +313,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         pruned: &repaired.pruned,
         calls,
         attempts: repaired.attempts,
-        cases: all_cases(hardship, repaired.cases),
+        cases: all_cases(adverse, repaired.cases),
         missing: coverage.missing,
     });
     let path = certificate_path(&whole.plan, &system.output);
@@ -335,9 +341,9 @@ fn adversity_of(options: &PruneOptions) -> adversity::Options {
 
 /// What a pruned kernel must pass: ordinary boots, and the cases of adversity
 /// that the whole kernel survives.
-fn trials(coverage: &Coverage, hardship: Option<&Hardship>, boots: usize) -> Vec<Trial> {
+fn trials(coverage: &Coverage, adverse: Option<&AdverseCoverage>, boots: usize) -> Vec<Trial> {
     let ordinary = conditions::schedule(&coverage.passed(), boots.max(1));
-    let survived = hardship.map(Hardship::survived).unwrap_or_default();
+    let survived = adverse.map(AdverseCoverage::survived).unwrap_or_default();
     let adverse = adversity::ALL
         .iter()
         .filter(|case| survived.contains(case.name));
@@ -349,8 +355,8 @@ fn trials(coverage: &Coverage, hardship: Option<&Hardship>, boots: usize) -> Vec
 }
 
 /// How the pruned kernel took the cases, and why others were left out.
-fn all_cases(hardship: Option<Hardship>, survived: Vec<CaseRecord>) -> Vec<CaseRecord> {
-    let all = hardship.map(|h| h.cases).unwrap_or_default();
+fn all_cases(adverse: Option<AdverseCoverage>, survived: Vec<CaseRecord>) -> Vec<CaseRecord> {
+    let all = adverse.map(|h| h.cases).unwrap_or_default();
     let by_pruned = |case: CaseRecord| {
         let same = survived.iter().find(|s| s.name == case.name);
         match (same, case.survived) {

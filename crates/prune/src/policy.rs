@@ -9,8 +9,9 @@ use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Missed, Parts, Program, V
 
 use super::calls::Entries;
 use super::rules::{self, Pattern, Rule};
+use super::subject::CallGraph;
 use crate::trace::Coverage;
-use crate::trace::hardship::{Hardship, NeededBy};
+use crate::trace::adverse_coverage::{AdverseCoverage, NeededBy};
 
 /// Why a function is a root of what stays.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -59,7 +60,7 @@ pub struct Facts<'a> {
     /// What ran.
     pub coverage: &'a Coverage,
     /// What ran under adversity, at the levels that have to survive it.
-    pub hardship: Option<&'a Hardship>,
+    pub adverse: Option<&'a AdverseCoverage>,
     /// Names of functions that ran elsewhere.
     pub outside: &'a BTreeSet<String>,
     /// Whether functions stay or go as a whole at every level.
@@ -114,13 +115,13 @@ impl Kept {
             let (object, symbol) = (needed.object.as_str(), needed.symbol.as_str());
             by_id.get(&(object, symbol, needed.ordinal)).copied()
         };
-        for needed in facts.hardship.iter().flat_map(|h| &h.functions) {
+        for needed in facts.adverse.iter().flat_map(|h| &h.functions) {
             if let Some(index) = index_of(needed) {
                 kept.add(index, Reason::Survives(needed.case.clone()));
             }
         }
         for index in facts
-            .hardship
+            .adverse
             .iter()
             .flat_map(|h| &h.more)
             .filter_map(index_of)
@@ -191,14 +192,14 @@ impl Kept {
     /// What never ran of functions that did. A function that somebody names, that
     /// ran elsewhere, or whose parts timing chooses from, stays whole.
     fn add_gaps(&mut self, mut ran: Parts, facts: &Facts<'_>) {
+        let timing = rules::TIMING.patterns();
         ran.retain(|index, _| {
             let Some(function) = facts.program.functions().get(index.0 as usize) else {
                 return false;
             };
             let names = || std::iter::once(&function.id.symbol).chain(&function.aliases);
             let object = &function.id.object;
-            let timing = rules::TIMING.fits(object, &function.id.symbol);
-            !timing
+            !timing.fits(object, &function.id.symbol)
                 && !names().any(|name| {
                     facts.outside.contains(name) || facts.keep.iter().any(|p| p.fits(object, name))
                 })
@@ -209,10 +210,10 @@ impl Kept {
     /// What the functions that ran call by name, or hand over, among those that
     /// timing chooses from.
     fn add_timing(&mut self, facts: &Facts<'_>) {
-        let rule = &rules::TIMING;
+        let timing = rules::TIMING.patterns();
         let fits = |index: &FunctionIndex| {
             let function = facts.program.functions().get(index.0 as usize);
-            function.is_some_and(|f| rule.fits(&f.id.object, &f.id.symbol))
+            function.is_some_and(|f| timing.fits(&f.id.object, &f.id.symbol))
         };
         let ran: Vec<FunctionIndex> = self.roots.keys().copied().filter(fits).collect();
         for function in ran {
@@ -221,7 +222,7 @@ impl Kept {
             let near: Vec<FunctionIndex> = named.copied().filter(fits).collect();
             for index in near {
                 if !self.closed.contains(&index) {
-                    self.add(index, Reason::Called(rule.name.to_owned()));
+                    self.add(index, Reason::Called(rules::TIMING.name.to_owned()));
                 }
             }
         }
@@ -229,8 +230,9 @@ impl Kept {
 
     /// What a rule names.
     fn named_by(&self, rule: &Rule, facts: &Facts<'_>) -> BTreeSet<FunctionIndex> {
+        let patterns = rule.patterns();
         let functions = facts.program.functions().iter().enumerate();
-        let named = functions.filter(|(_, f)| rule.fits(&f.id.object, &f.id.symbol));
+        let named = functions.filter(|(_, f)| patterns.fits(&f.id.object, &f.id.symbol));
         let named = named.map(|(index, _)| FunctionIndex(index as u32));
         named.filter(|f| !self.closed.contains(f)).collect()
     }
@@ -251,18 +253,18 @@ impl Kept {
     /// only in the same object, where the rest of a slow path stands; at the
     /// levels that promise more than what ran, wherever it is. A function of
     /// which a part was missed stays whole from then on. Gives what is new.
-    pub fn mend(
+    pub fn put_back(
         &mut self,
         level: PruneLevel,
         missed: Missed,
         attempt: u32,
-        kernel: (&Program, &Graph),
+        kernel: CallGraph<'_>,
     ) -> Vec<FunctionIndex> {
         let Missed { function, part, .. } = missed;
         let near = match part {
             // The path goes on in what it calls.
             Some((from, to)) => {
-                let called = kernel.0.called_from(function, &(from..to));
+                let called = kernel.program.called_from(function, &(from..to));
                 called.into_iter().collect()
             }
             None => near_callees(level, function, kernel),
@@ -313,13 +315,13 @@ impl Kept {
 fn near_callees(
     level: PruneLevel,
     function: FunctionIndex,
-    (program, graph): (&Program, &Graph),
+    kernel: CallGraph<'_>,
 ) -> Vec<FunctionIndex> {
     let object = |index: &FunctionIndex| {
-        let function = program.functions().get(index.0 as usize);
+        let function = kernel.program.functions().get(index.0 as usize);
         function.map(|f| f.id.object.as_str())
     };
-    let callees = graph.direct_callees(function).iter().copied();
+    let callees = kernel.graph.direct_callees(function).iter().copied();
     let near =
         |callee: &FunctionIndex| level != PruneLevel::Tight || object(callee) == object(&function);
     callees.filter(near).collect()

@@ -40,9 +40,10 @@ pub fn read(file: &CertificateFile) -> Result<Certificate> {
     };
     let certificate: Certificate =
         serde_json::from_str(&file.text).map_err(|e| wrong(e.to_string()))?;
-    match certificate.schema == SCHEMA {
-        true => Ok(certificate),
-        false => Err(wrong(format!("its schema is {:?}", certificate.schema))),
+    if certificate.schema == SCHEMA {
+        Ok(certificate)
+    } else {
+        Err(wrong(format!("its schema is {:?}", certificate.schema)))
     }
 }
 

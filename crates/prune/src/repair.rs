@@ -18,7 +18,7 @@ use vm::machine::traps::{KernelTraps, TrapWords};
 use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TRAP_RECORD, TrapRecord};
 
 use super::policy::Kept;
-use super::subject::{Relinked, Subject};
+use super::subject::{CallGraph, Relinked, Subject};
 use crate::adversity::{Bench, Boot, Case, CaseRecord};
 use crate::trace::Runner;
 use crate::trace::conditions::Condition;
@@ -270,8 +270,11 @@ impl Repair<'_> {
             let lost = standing.lost;
             (first, standing) = (at, Standing::default());
             if let Some(missed) = missed {
-                let kernel = (&self.subject.program, self.graph);
-                let added = kept.mend(self.level, missed, number, kernel);
+                let kernel = CallGraph {
+                    program: &self.subject.program,
+                    graph: self.graph,
+                };
+                let added = kept.put_back(self.level, missed, number, kernel);
                 attempt.added = added.iter().map(|f| self.name(*f)).collect();
                 tell(&attempt, trial, session);
                 if added.is_empty() || number >= ATTEMPTS_LIMIT {
@@ -304,9 +307,9 @@ impl Repair<'_> {
         match trial {
             Trial::Ordinary(condition) => {
                 let observation = linked.observation(condition.leave());
-                let dirs = (kernel.as_path(), self.dir.join("boot"));
                 let report = self.runner.boot(
-                    (dirs.0, &dirs.1),
+                    &kernel,
+                    &self.dir.join("boot"),
                     condition,
                     Vec::new(),
                     &observation,
@@ -333,7 +336,7 @@ impl Repair<'_> {
         function.map_or_else(String::new, |f| f.id.symbol.clone())
     }
 
-    /// A boot failed otherwise than by a trap that can be mended.
+    /// A boot failed otherwise than by a trap that can be repaired.
     fn lost(&self, booted: &Booted, number: u32) -> Failure {
         let (mut failure, what) = match &booted.case {
             Some(case) if booted.report.trap.is_none() => {
@@ -386,9 +389,10 @@ fn attempt(
     };
     let report = &booted.report;
     // A case may make checks fail that a living kernel's programs report.
-    let outcome = match booted.passed() {
-        true => Outcome::Passed,
-        false => report.outcome,
+    let outcome = if booted.passed() {
+        Outcome::Passed
+    } else {
+        report.outcome
     };
     Attempt {
         number,

@@ -16,9 +16,27 @@ pub struct Rule {
 /// A pattern of functions' names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    object: Option<String>,
-    name: String,
+    object: Option<Glob>,
+    name: Glob,
 }
+
+/// A text in which `*` stands for any letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Glob {
+    /// Without a star: this text alone.
+    Exact(String),
+    /// What stands before the first star, between the stars in this order, and
+    /// behind the last one.
+    Starred {
+        first: String,
+        between: Vec<String>,
+        last: String,
+    },
+}
+
+/// A rule's patterns, ready to be asked about every function of a kernel.
+#[derive(Debug)]
+pub struct Patterns(Vec<Pattern>);
 
 /// What the system calls that the user land can make need: not a list of
 /// names, but read from its programs.
@@ -246,57 +264,95 @@ pub static RULES: &[Rule] = &[
 ];
 
 impl Rule {
-    /// Whether it names a function.
+    /// Its patterns.
+    pub fn patterns(&self) -> Patterns {
+        Patterns(
+            self.functions
+                .iter()
+                .map(|text| Pattern::new(text))
+                .collect(),
+        )
+    }
+}
+
+impl Patterns {
+    /// Whether one of them names a function.
     pub fn fits(&self, object: &str, symbol: &str) -> bool {
-        self.functions
-            .iter()
-            .any(|text| Pattern::new(text).fits(object, symbol))
+        self.0.iter().any(|pattern| pattern.fits(object, symbol))
     }
 }
 
 impl Pattern {
     /// From `NAME` or `OBJECT:NAME`.
     pub fn new(text: &str) -> Pattern {
-        match text.split_once(':') {
-            Some((object, name)) => Pattern {
-                object: Some(object.to_owned()),
-                name: name.to_owned(),
-            },
-            None => Pattern {
-                object: None,
-                name: text.to_owned(),
-            },
+        let (object, name) = match text.split_once(':') {
+            Some((object, name)) => (Some(object), name),
+            None => (None, text),
+        };
+        Pattern {
+            object: object.map(Glob::new),
+            name: Glob::new(name),
         }
     }
 
     /// Whether it names this function.
     pub fn fits(&self, object: &str, name: &str) -> bool {
-        matches(&self.name, name) && self.object.as_ref().is_none_or(|o| matches(o, object))
+        self.name.fits(name) && self.object.as_ref().is_none_or(|o| o.fits(object))
     }
 }
 
-/// Whether a text is what a pattern says; `*` stands for any letters.
-fn matches(pattern: &str, text: &str) -> bool {
-    let Some((first, rest)) = pattern.split_once('*') else {
-        return pattern == text;
-    };
-    let Some(mut text) = text.strip_prefix(first) else {
-        return false;
-    };
-    let mut parts: Vec<&str> = rest.split('*').collect();
-    let last = parts.pop().unwrap_or_default();
-    for part in parts {
-        match text.find(part) {
-            Some(at) => text = &text[at + part.len()..],
-            None => return false,
+impl Glob {
+    fn new(text: &str) -> Glob {
+        let mut parts = text.split('*').map(str::to_owned);
+        let first = parts.next().unwrap_or_default();
+        let mut between: Vec<String> = parts.collect();
+        match between.pop() {
+            None => Glob::Exact(first),
+            Some(last) => Glob::Starred {
+                first,
+                between,
+                last,
+            },
         }
     }
-    text.ends_with(last)
+
+    /// Whether a text is what it says.
+    fn fits(&self, text: &str) -> bool {
+        let (first, between, last) = match self {
+            Glob::Exact(whole) => return text == whole,
+            Glob::Starred {
+                first,
+                between,
+                last,
+            } => (first, between, last),
+        };
+        let Some(mut text) = text.strip_prefix(first.as_str()) else {
+            return false;
+        };
+        for part in between {
+            match text.find(part.as_str()) {
+                Some(at) => text = &text[at + part.len()..],
+                None => return false,
+            }
+        }
+        text.ends_with(last.as_str())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// What a pattern means, letter by letter.
+    fn means(pattern: &[u8], text: &[u8]) -> bool {
+        match (pattern, text) {
+            ([], []) => true,
+            ([b'*', rest @ ..], _) => (0..=text.len()).any(|at| means(rest, &text[at..])),
+            ([one, pattern @ ..], [other, text @ ..]) if one == other => means(pattern, text),
+            _ => false,
+        }
+    }
 
     #[test]
     fn a_star_stands_for_any_letters() {
@@ -309,7 +365,7 @@ mod tests {
             ("*", "", true),
             ("abc", "abcd", false),
         ] {
-            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+            assert_eq!(Glob::new(pattern).fits(text), fits, "{pattern} {text}");
         }
     }
 
@@ -325,6 +381,18 @@ mod tests {
         for (at, rule) in RULES.iter().enumerate() {
             assert!(!rule.reason.is_empty() && !rule.functions.is_empty());
             assert!(RULES[..at].iter().all(|other| other.name != rule.name));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_compiled_pattern_fits_what_it_means(
+            pattern in "[ab*]{0,8}(:[ab*]{0,8})?", object in "[ab]{0,10}", name in "[ab]{0,10}",
+        ) {
+            let (in_object, named) = pattern.split_once(':').unwrap_or(("*", &pattern));
+            let expected = means(in_object.as_bytes(), object.as_bytes())
+                && means(named.as_bytes(), name.as_bytes());
+            prop_assert_eq!(Pattern::new(&pattern).fits(&object, &name), expected);
         }
     }
 }

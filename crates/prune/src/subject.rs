@@ -10,7 +10,9 @@ use builder::system::Ingredients;
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use recipe::Plan;
-use vmlinux::prune::{EntrySizes, Input, PROBE, Program, Pruned, Role, Wish, unsupported, verify};
+use vmlinux::prune::{
+    EntrySizes, Graph, Input, PROBE, Program, Pruned, Role, Wish, unsupported, verify,
+};
 
 /// A kernel that can be pruned.
 #[derive(Debug)]
@@ -18,6 +20,15 @@ pub struct Subject<'a> {
     bench: Bench<'a>,
     /// Its objects, resolved.
     pub program: Program,
+}
+
+/// A kernel's functions, and who calls whom among them.
+#[derive(Clone, Copy, Debug)]
+pub struct CallGraph<'a> {
+    /// The functions.
+    pub program: &'a Program,
+    /// The calls.
+    pub graph: &'a Graph,
 }
 
 /// The plan of the kernel that is pruned: each function and each variable has a
@@ -100,9 +111,10 @@ fn input(object: &LinkedObject) -> Input<'_> {
     Input {
         name: &object.name,
         bytes: &object.bytes,
-        role: match object.library {
-            true => Role::Library,
-            false => Role::Always,
+        role: if object.library {
+            Role::Library
+        } else {
+            Role::Always
         },
     }
 }
@@ -142,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_cant_be_pruned_is_refused_by_its_name_with_the_mend() {
+    fn what_cant_be_pruned_is_refused_by_its_name_with_the_fix() {
         let failure = refuse_unsupported("CONFIG_SMP=y\nCONFIG_KALLSYMS=y\n")
             .expect_err("both are unsupported");
         assert_eq!(failure.kind, Kind::Config);
@@ -152,7 +164,7 @@ mod tests {
         );
         let detail = failure.detail.expect("all of them, with reasons");
         assert!(detail.contains("CONFIG_KALLSYMS: "), "{detail}");
-        assert!(failure.help.expect("a mend").contains("CONFIG_SMP=n"));
+        assert!(failure.help.expect("a fix").contains("CONFIG_SMP=n"));
         refuse_unsupported("# CONFIG_SMP is not set\n").expect("it is off");
     }
 }

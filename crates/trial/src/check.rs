@@ -20,7 +20,7 @@ use record::{
     BootRecord, CheckOutcome, Database, MemRecord, Outcome, RamRecord, Record, store_path,
 };
 use serde::Serialize;
-use vm::boot::apparatus::BoardLines;
+use vm::boot::target::BoardLines;
 use vm::boot::watch::Progress;
 use vm::boot::{self, BootReport, BootRequest, CountedBoot, Observation};
 use vm::check::agent::{self, GuestCompiler};
@@ -125,9 +125,10 @@ pub fn bench(
 ) -> Result<Bench> {
     // A board of the user's needs no QEMU.
     let on_board = plan.machine.console.is_some();
-    let qemu_version = match on_board {
-        true => None,
-        false => Some(qemu_version(plan, session)?),
+    let qemu_version = if on_board {
+        None
+    } else {
+        Some(qemu_version(plan, session)?)
     };
     let accelerator = match options.accelerator {
         Some(accelerator) => accelerator,
@@ -155,7 +156,7 @@ pub fn request<'a>(
         exercises: &plan.exercises,
         agent: &bench.agent,
         adversary: None,
-        weather: None,
+        faults: None,
         board: board_lines(plan),
         timeout: plan.machine.timeout,
         silence: plan.machine.silence,
@@ -241,7 +242,7 @@ pub fn check(
     let mut instructions = None;
     if options.boot_cost && countable && report.outcome == Outcome::Passed {
         let counted = session.phase("boot cost", || {
-            boot_cost(&trial_id, &request, (system, &observation), session)
+            boot_cost(&trial_id, &request, system, &observation, session)
         })?;
         instructions = counted.instructions;
         // No boot of a check's own may end in a trap.
@@ -255,19 +256,22 @@ pub fn check(
     let mut record = record(plan, system, &report, (version, trial_id), session);
     record.boot.instructions = instructions;
     record.diagnoses = diagnosis::of_boot(plan, system, &request.machine, &report, version);
-    let failure = report.failure().map(|mut failure| {
-        if !record.diagnoses.is_empty() {
-            let text = vm::check::diagnosis::text(&record.diagnoses);
-            let detail = failure.detail.take().unwrap_or_default();
-            failure.detail = Some(format!("{detail}\ndiagnosis:\n{text}"));
-        }
-        failure
-    });
+    let failure = report.failure();
     Ok(Verdict {
+        failure: failure.map(|failure| diagnosed(failure, &record.diagnoses)),
         record,
         machine: request.machine,
-        failure,
     })
+}
+
+/// A failure with what is said of its causes.
+fn diagnosed(mut failure: Failure, diagnoses: &[record::Diagnosis]) -> Failure {
+    if !diagnoses.is_empty() {
+        let text = vm::check::diagnosis::text(diagnoses);
+        let detail = failure.detail.take().unwrap_or_default();
+        failure.detail = Some(format!("{detail}\ndiagnosis:\n{text}"));
+    }
+    failure
 }
 
 /// The lines to a board that takes QEMU's place.
@@ -318,7 +322,8 @@ fn printed_nothing(report: &BootReport) -> bool {
 fn boot_cost(
     trial: &Id,
     request: &BootRequest,
-    (system, observation): (&System, &Observation<'_>),
+    system: &System,
+    observation: &Observation<'_>,
     session: &Session,
 ) -> Result<Cached<CountedBoot>> {
     let store = Database::open(&store_path(&session.cache))?;

@@ -5,12 +5,12 @@
 //! is no connection to be lost, and QEMU never waits for a reader, so that two
 //! boots under `-icount` are equal.
 
-pub mod apparatus;
 mod capture;
 mod files;
 mod request;
-mod vigil;
+pub mod target;
 pub mod watch;
+mod watchdog;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -25,20 +25,21 @@ use record::{CheckRecord, ExerciseRecord, GuestMemory, Outcome, RamRecord};
 
 use crate::check::agent::{self, PlanInput};
 use crate::check::echo::EchoServers;
-use crate::check::gateway::{Deeds, Gateway};
+use crate::check::gateway::{Deeds, Faults, Gateway};
 use crate::check::http::{FileServer, random_word};
 use crate::check::outcome::{self, BootEnd, BootFacts};
 use crate::check::typist::{Calling, Typist};
+use crate::check::verdict::Evidence;
 use crate::check::wire::DhcpTraffic;
 use crate::machine::console::last_lines;
 use crate::machine::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
 use crate::machine::inspect::{self, Inspection};
 use crate::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
-use apparatus::{Apparatus, BoardLines};
 use files::{read_ends, remove};
 pub use request::{BootRequest, Observation};
-use vigil::{BOARD_WAIT, Vigil};
+use target::{BoardLines, Target};
 use watch::{FirstPass, On, Progress, Watch};
+use watchdog::{BOARD_WAIT, Watchdog};
 
 /// How often the files are looked at.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -62,6 +63,8 @@ pub struct BootReport {
     pub reason: String,
     /// Every check, in order.
     pub checks: Vec<CheckRecord>,
+    /// What shows that they passed: one for each check, `None` where it didn't.
+    pub evidence: Vec<Option<Evidence>>,
     /// Every exercise, in order.
     pub exercises: Vec<ExerciseRecord>,
     /// RAM when the last check had ended.
@@ -193,19 +196,7 @@ impl Prepared {
     fn new(request: &BootRequest<'_>, clock: Clock, observation: &Observation<'_>) -> Result<Self> {
         let dir = &request.dir;
         std::fs::create_dir_all(dir).map_err(|e| Failure::io("create", dir, &e))?;
-        let typed = request.checks.iter().any(|check| check.via == Via::Console);
-        // Counting stops at the first check of the agent's; keys from outside
-        // would make two boots differ.
-        let keys = typed && request.board.is_none() && clock == Clock::Host;
-        let files = Files {
-            keys: keys.then(|| dir.join("console")),
-            console: dir.join("console.log"),
-            channel: dir.join("channel.log"),
-            wire: dir.join("wire.pcap"),
-        };
-        for path in [&files.console, &files.channel, &files.wire] {
-            remove(path)?;
-        }
+        let files = fresh_files(request, clock)?;
         let sizes: Vec<Bytes> = request.checks.iter().filter_map(fetched).collect();
         // Counting wants equal boots more than it fears old messages and files.
         let checks = request.checks;
@@ -237,23 +228,10 @@ impl Prepared {
             pause: request.pause,
             leave: observation.leave,
         })?;
-        let gateway = match request.weather {
-            Some(weather) => {
-                let of = |protocol| {
-                    let echoes = echoes.echoes().iter();
-                    echoes
-                        .filter(move |echo| echo.protocol == protocol)
-                        .map(|echo| echo.port)
-                };
-                let tcp: Vec<u16> = of(EchoProtocol::Tcp).chain([server.port()]).collect();
-                let udp: Vec<u16> = of(EchoProtocol::Udp).collect();
-                let started = Gateway::start(weather, &tcp, &udp);
-                Some(started.map_err(|e| {
-                    Failure::new(Kind::Machine, format!("can't start the gateway: {e}"))
-                })?)
-            }
-            None => None,
-        };
+        let gateway = request
+            .faults
+            .map(|faults| start_gateway(faults, &echoes, &server))
+            .transpose()?;
         let initrd = dir.join("initrd");
         write_initrd(request, &plan, &initrd)?;
         let mut machine = request.machine.clone();
@@ -284,7 +262,45 @@ impl Prepared {
             None => None,
         };
         let socket = socket.as_ref().map(|(_folder, path)| path.as_path());
-        let (mut apparatus, command) = self.start(processes, request, socket, on_progress)?;
+        let (mut target, command) = self.start(processes, request, socket, on_progress)?;
+        let mut watch = self.watch(request);
+        let started = Instant::now();
+        let mut traps = None;
+        if let (Some(path), Some(wanted)) = (socket, observation.traps) {
+            traps = self.watch_traps(path, wanted.points, &mut target)?;
+        }
+        let mut watchdog = Watchdog::new(request, self.clock, observation.leave);
+        let end = self.attend(
+            processes,
+            &mut target,
+            &mut watchdog,
+            &mut watch,
+            &mut traps,
+            on_progress,
+        )?;
+        let inspection = request
+            .inspect
+            .as_ref()
+            .and_then(|wish| inspect::look(&monitor(request), wish, &request.dir));
+        target.end()?;
+        watch.finish(on_progress).map_err(|e| self.unreadable(&e))?;
+        let took = started.elapsed();
+        let end = match (end, observation.traps) {
+            (Looked::Trapped(seen), Some(traps)) => {
+                let end = BootEnd::Trapped(traps.words.words(&seen));
+                (end, Some(seen))
+            }
+            (Looked::Trapped(seen), None) => (BootEnd::Trapped(String::new()), Some(seen)),
+            (Looked::Ended(end), _) => (end, None),
+        };
+        let mut report = self.report(request, command, end, &watch, took);
+        report.longest_silence = watchdog.longest_silence;
+        report.inspection = inspection;
+        Ok(report)
+    }
+
+    /// What looks at the boot's files.
+    fn watch<'a>(&'a self, request: &'a BootRequest<'_>) -> Watch<'a> {
         let (on, calling, patience) = match &request.board {
             None => (On::Qemu, Calling::Freely, request.silence),
             Some(lines) => (
@@ -297,7 +313,7 @@ impl Prepared {
             Clock::Host => request.checks,
             Clock::Instructions => &[],
         };
-        let mut watch = Watch::new(
+        Watch::new(
             &self.files,
             &self.nonce,
             request.checks,
@@ -305,39 +321,7 @@ impl Prepared {
             (&self.server, &self.echoes),
             Typist::new(&self.nonce, checks, calling, patience),
             on,
-        );
-        let started = Instant::now();
-        let mut traps = None;
-        if let (Some(path), Some(wanted)) = (socket, observation.traps) {
-            traps = self.watch_traps(path, wanted.points, &mut apparatus)?;
-        }
-        let mut vigil = Vigil::new(request, self.clock, observation.leave);
-        let end = self.attend(
-            processes,
-            &mut apparatus,
-            &mut vigil,
-            (&mut watch, &mut traps),
-            on_progress,
-        )?;
-        let inspection = request
-            .inspect
-            .as_ref()
-            .and_then(|wish| inspect::look(&monitor(request), wish, &request.dir));
-        apparatus.end()?;
-        watch.finish(on_progress).map_err(|e| self.unreadable(&e))?;
-        let took = started.elapsed();
-        let end = match (end, observation.traps) {
-            (Looked::Trapped(seen), Some(traps)) => {
-                let end = BootEnd::Trapped(traps.words.words(&seen));
-                (end, Some(seen))
-            }
-            (Looked::Trapped(seen), None) => (BootEnd::Trapped(String::new()), Some(seen)),
-            (Looked::Ended(end), _) => (end, None),
-        };
-        let mut report = self.report(request, command, end, &watch, took);
-        report.longest_silence = vigil.longest_silence;
-        report.inspection = inspection;
-        Ok(report)
+        )
     }
 
     /// Starts QEMU, or opens the lines to the board.
@@ -347,14 +331,14 @@ impl Prepared {
         request: &BootRequest<'_>,
         traps: Option<&Path>,
         on_progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<(Apparatus, Option<Cmd>)> {
+    ) -> Result<(Target, Option<Cmd>)> {
         if let Some(lines) = &request.board {
-            let board = Apparatus::board(lines, &self.files)?;
+            let board = Target::board(lines, &self.files)?;
             on_progress(Progress::BoardAwaited(&self.loads(request, lines)));
             return Ok((board, None));
         }
         let keys = match &self.files.keys {
-            Some(base) => Some(apparatus::console_with_keys(&self.files, base)?),
+            Some(base) => Some(target::console_with_keys(&self.files, base)?),
             None => None,
         };
         let mut command = qemu::command(&self.machine, Wiring::Headless(&self.files), self.clock);
@@ -375,7 +359,7 @@ impl Prepared {
             .spawn(&command, errors.into(), again.into())
             .map_err(not_started)?;
         let errors = self.errors.clone();
-        let qemu = Apparatus::Qemu {
+        let qemu = Target::Qemu {
             running,
             keys,
             errors,
@@ -410,10 +394,10 @@ impl Prepared {
         &self,
         socket: &Path,
         points: &TrapPoints,
-        apparatus: &mut Apparatus,
+        target: &mut Target,
     ) -> Result<Option<TrapWatch>> {
         let accelerator = self.machine.accelerator;
-        let mut alive = || matches!(apparatus.poll(), Ok(None));
+        let mut alive = || matches!(target.poll(), Ok(None));
         match TrapWatch::begin(socket, points.clone(), accelerator, &mut alive) {
             Ok(watch) => Ok(Some(watch)),
             Err(_) if !alive() => Ok(None),
@@ -425,16 +409,17 @@ impl Prepared {
     fn attend(
         &self,
         processes: &Processes,
-        apparatus: &mut Apparatus,
-        vigil: &mut Vigil,
-        (watch, traps): (&mut Watch<'_>, &mut Option<TrapWatch>),
+        target: &mut Target,
+        watchdog: &mut Watchdog,
+        watch: &mut Watch<'_>,
+        traps: &mut Option<TrapWatch>,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Looked> {
         loop {
             // Before the files: what was written before the end is still read.
-            let ended = apparatus.poll()?;
+            let ended = target.poll()?;
             if watch.poll(on_progress).map_err(|e| self.unreadable(&e))? {
-                vigil.sign();
+                watchdog.sign();
             }
             if let Some(traps) = traps
                 && let Some(seen) = traps.poll().map_err(|e| unwatched(&e))?
@@ -444,11 +429,11 @@ impl Prepared {
             if let Some(end) = ended {
                 return Ok(Looked::Ended(end));
             }
-            apparatus.send(&watch.take_keys())?;
+            target.send(&watch.take_keys())?;
             if let Some(signal) = processes.cancel().signal() {
                 return Err(Failure::new(Kind::Interrupted(signal), "interrupted"));
             }
-            if let Some(end) = vigil.reason_to_stop(watch) {
+            if let Some(end) = watchdog.reason_to_stop(watch) {
                 return Ok(Looked::Ended(end));
             }
             std::thread::sleep(PAUSE);
@@ -481,6 +466,7 @@ impl Prepared {
         BootReport {
             outcome,
             reason,
+            evidence: watch.evidence().to_vec(),
             exercises: watch.exercises(),
             ram: watch.ram(self.machine.memory.as_kib()),
             memory: watch.guest_memory(),
@@ -510,6 +496,39 @@ impl Prepared {
         let dir = self.files.console.parent().unwrap_or(Path::new("."));
         Failure::io("read QEMU's files in", dir, error)
     }
+}
+
+/// The files of a boot, with nothing in them of an earlier one.
+fn fresh_files(request: &BootRequest<'_>, clock: Clock) -> Result<Files> {
+    let dir = &request.dir;
+    let typed = request.checks.iter().any(|check| check.via == Via::Console);
+    // Counting stops at the first check of the agent's; keys from outside
+    // would make two boots differ.
+    let keys = typed && request.board.is_none() && clock == Clock::Host;
+    let files = Files {
+        keys: keys.then(|| dir.join("console")),
+        console: dir.join("console.log"),
+        channel: dir.join("channel.log"),
+        wire: dir.join("wire.pcap"),
+    };
+    for path in [&files.console, &files.channel, &files.wire] {
+        remove(path)?;
+    }
+    Ok(files)
+}
+
+/// A gateway that misbehaves, before the servers of these checks.
+fn start_gateway(faults: Faults, echoes: &EchoServers, server: &FileServer) -> Result<Gateway> {
+    let of = |protocol| {
+        let echoes = echoes.echoes().iter();
+        echoes
+            .filter(move |echo| echo.protocol == protocol)
+            .map(|echo| echo.port)
+    };
+    let tcp: Vec<u16> = of(EchoProtocol::Tcp).chain([server.port()]).collect();
+    let udp: Vec<u16> = of(EchoProtocol::Udp).collect();
+    Gateway::start(faults, &tcp, &udp)
+        .map_err(|e| Failure::new(Kind::Machine, format!("can't start the gateway: {e}")))
 }
 
 /// Where the monitor of a boot listens that is looked into.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use recipe::Plan;
 use recipe::plan::{CheckKind, CheckPlan, NetworkMode};
-use vm::check::agent::{ADVERSARY, Pause, Until};
-use vm::check::gateway::{Deeds, Weather};
+use vm::check::agent::{self, ADVERSARY, Pause, Until};
+use vm::check::gateway::{Deeds, Faults};
 use vm::machine::qemu::Machine;
 
 use super::{command, provoke, scaled};
@@ -42,7 +42,7 @@ pub enum Change {
     /// The network cable is drawn and plugged in again.
     Link,
     /// The gateway misbehaves.
-    Weather(fn() -> Weather),
+    Faults(fn() -> Faults),
 }
 
 /// All cases, the cheapest first.
@@ -119,53 +119,53 @@ pub const ALL: &[Case] = &[
     Case {
         name: "storm",
         about: "frames are lost, doubled, delayed, reordered, corrupted and fragmented",
-        change: Change::Weather(Weather::storm),
+        change: Change::Faults(Faults::storm),
         at_every_level: false,
     },
     Case {
         name: "resets",
         about: "connections are reset once data flows",
-        change: Change::Weather(|| Weather {
+        change: Change::Faults(|| Faults {
             resets: 2,
-            ..Weather::default()
+            ..Faults::default()
         }),
         at_every_level: false,
     },
     Case {
         name: "leases",
         about: "leases are refused, then short and not renewed",
-        change: Change::Weather(|| Weather {
+        change: Change::Faults(|| Faults {
             naks: 2,
             lease: Duration::from_secs(12),
             renewals: Some(0),
-            ..Weather::default()
+            ..Faults::default()
         }),
         at_every_level: false,
     },
     Case {
         name: "flood",
         about: "a flood of packets that nobody asked for, malformed ones among them",
-        change: Change::Weather(|| Weather {
+        change: Change::Faults(|| Faults {
             flood: u64::MAX,
-            ..Weather::default()
+            ..Faults::default()
         }),
         at_every_level: false,
     },
     Case {
         name: "fragments",
         about: "100,000 fragments that nobody asked for: overlapping, with gaps, too large together",
-        change: Change::Weather(|| Weather {
+        change: Change::Faults(|| Faults {
             fragments: u64::MAX,
-            ..Weather::default()
+            ..Faults::default()
         }),
         at_every_level: true,
     },
     Case {
         name: "renewals",
         about: "a lease that is renewed again and again",
-        change: Change::Weather(|| Weather {
+        change: Change::Faults(|| Faults {
             lease: RENEWED_LEASE,
-            ..Weather::default()
+            ..Faults::default()
         }),
         at_every_level: true,
     },
@@ -195,7 +195,7 @@ impl Case {
             Change::ProvokeNetwork(_) | Change::Link if !network => {
                 Some("it has no network".to_owned())
             }
-            Change::Weather(_) if plan.network.mode != NetworkMode::Dhcp => {
+            Change::Faults(_) if plan.network.mode != NetworkMode::Dhcp => {
                 Some("the misbehaving gateway gives addresses by DHCP alone".to_owned())
             }
             Change::Cpu(n) if n >= cpus.len() => {
@@ -220,22 +220,28 @@ impl Case {
                     "idle",
                     &[ADVERSARY, &wait[0], &wait[1]],
                     time.as_secs() * 2,
-                    "survived idle",
+                    &agent::survived("idle"),
                 );
                 own.clone().chain([idle]).chain(after(plan)).collect()
             }
             Change::Link => {
-                let wait =
-                    |name: &str| command(name, &[ADVERSARY, "idle", "4"], 20, "survived idle");
+                let wait = |name: &str| {
+                    command(
+                        name,
+                        &[ADVERSARY, "idle", "4"],
+                        20,
+                        &agent::survived("idle"),
+                    )
+                };
                 own.clone()
                     .chain([wait(DRAWN), wait(PLUGGED)])
                     .chain(after(plan))
                     .collect()
             }
-            Change::Weather(weather) => weathered(&weather(), plan),
+            Change::Faults(faults) => with_faults(&faults(), plan),
             Change::Memory(..) | Change::Cpu(_) | Change::Date(_) => own.collect(),
         };
-        if matches!(self.change, Change::Weather(_)) {
+        if matches!(self.change, Change::Faults(_)) {
             // What is lost is sent again, and that takes its time.
             checks
                 .iter_mut()
@@ -246,10 +252,10 @@ impl Case {
 
     /// What is waited for between the checks.
     pub fn pause(&self, plan: &Plan) -> Option<Pause> {
-        let weather = self.weather()?;
-        let until = if weather.fragments > 0 {
+        let faults = self.faults()?;
+        let until = if faults.fragments > 0 {
             Until::Calm(CALM_LIMIT)
-        } else if weather.lease == RENEWED_LEASE {
+        } else if faults.lease == RENEWED_LEASE {
             Until::Passed(RENEWED_LEASE / 2 * (RENEWALS + 1))
         } else {
             return None;
@@ -284,17 +290,17 @@ impl Case {
         }
     }
 
-    /// The gateway's weather, where it isn't QEMU's own gateway.
-    pub fn weather(&self) -> Option<Weather> {
+    /// The faults behind the gateway, where it isn't QEMU's own gateway.
+    pub fn faults(&self) -> Option<Faults> {
         match self.change {
-            Change::Weather(weather) => Some(weather()),
+            Change::Faults(faults) => Some(faults()),
             _ => None,
         }
     }
 
     /// How much longer than usual a boot may be silent.
     pub fn slowness(&self) -> u32 {
-        if matches!(self.change, Change::Idle(_) | Change::Weather(_)) {
+        if matches!(self.change, Change::Idle(_) | Change::Faults(_)) {
             6
         } else {
             2
@@ -322,7 +328,7 @@ impl Case {
 
     /// Why the case didn't do what it is for.
     pub fn undone(&self, deeds: Option<&Deeds>) -> Option<String> {
-        let (wanted, deeds) = (self.weather()?, deeds?);
+        let (wanted, deeds) = (self.faults()?, deeds?);
         if deeds.resets < wanted.resets {
             return Some(format!(
                 "{} of {} connections were reset",
@@ -365,14 +371,14 @@ fn after(plan: &Plan) -> impl Iterator<Item = CheckPlan> + '_ {
 }
 
 /// The checks of a boot behind the misbehaving gateway.
-fn weathered(weather: &Weather, plan: &Plan) -> Vec<CheckPlan> {
-    let lossy = weather.drop > 0;
+fn with_faults(faults: &Faults, plan: &Plan) -> Vec<CheckPlan> {
+    let lossy = faults.drop > 0;
     // A lost ping stays lost: that is no failure of the system's.
     let bears = |check: &&CheckPlan| {
         !(lossy && matches!(check.kind, CheckKind::Ping { .. } | CheckKind::Echo { .. }))
     };
     let mut checks: Vec<CheckPlan> = plan.checks.iter().filter(bears).cloned().collect();
-    if weather.resets > 0
+    if faults.resets > 0
         && let Some(fetch) = plan
             .checks
             .iter()
@@ -382,7 +388,7 @@ fn weathered(weather: &Weather, plan: &Plan) -> Vec<CheckPlan> {
             .iter()
             .position(|check| check.name == fetch.name)
             .unwrap_or(0);
-        for n in 0..weather.resets {
+        for n in 0..faults.resets {
             let reset = CheckPlan {
                 name: format!("reset-{n}"),
                 ..fetch.clone()
@@ -390,25 +396,25 @@ fn weathered(weather: &Weather, plan: &Plan) -> Vec<CheckPlan> {
             checks.insert(at, reset);
         }
     }
-    if weather.renewals == Some(0) {
-        let wait = (weather.lease * 2).as_secs().to_string();
+    if faults.renewals == Some(0) {
+        let wait = (faults.lease * 2).as_secs().to_string();
         checks.push(command(
             "lease-runs-out",
             &[ADVERSARY, "idle", &wait],
             120,
-            "survived idle",
+            &agent::survived("idle"),
         ));
         checks.extend(after(plan));
     }
-    if weather.fragments > 0 || weather.lease == RENEWED_LEASE {
+    if faults.fragments > 0 || faults.lease == RENEWED_LEASE {
         checks.extend(after(plan));
     }
-    if weather.flood > 0 {
+    if faults.flood > 0 {
         checks.push(command(
             "flood-ends",
             &[ADVERSARY, "calm"],
             300,
-            "survived calm",
+            &agent::survived("calm"),
         ));
         checks.extend(after(plan));
     }

@@ -5,18 +5,18 @@
 //! docs/adversity.md says what each case does.
 
 mod cases;
-mod qmp;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 pub use cases::{ALL, Case, Change};
 
 use builder::system::System;
-use host::error::Result;
+use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
 use host::units::Bytes;
 use recipe::Plan;
@@ -25,9 +25,14 @@ use record::{CheckOutcome, Outcome};
 use trial::check::{self, GuestPrograms};
 use vm::boot::watch::Progress;
 use vm::boot::{self, BootReport, BootRequest, Observation};
-use vm::check::agent::ADVERSARY;
-use vm::check::gateway::{Deeds, Weather};
+use vm::check::agent::{self, ADVERSARY};
+use vm::check::gateway::{Deeds, Faults};
+use vm::check::verdict::Evidence;
 use vm::machine::qemu::Accelerator;
+use vm::machine::qmp::{self, MonitorSocket, QmpClient, QmpError};
+
+/// QEMU answers at once, or there is something wrong with it.
+const MONITOR_LIMIT: Duration = Duration::from_secs(20);
 
 /// The version of the result's format.
 pub const SCHEMA: &str = "tuxling.adversity/1";
@@ -178,7 +183,7 @@ impl<'a> Bench<'a> {
         wanted(self.plan, self.options)
     }
 
-    /// What of the weather can be chosen.
+    /// What of the faults can be chosen.
     pub fn flood_and_seed(&self) -> (u64, u64) {
         (self.options.flood, self.options.seed)
     }
@@ -199,15 +204,17 @@ impl<'a> Bench<'a> {
         }
         machine.extra.extend(boot.extra.iter().cloned());
         case.change(&mut machine);
-        let weather = case.weather().map(|weather| Weather {
+        let faults = case.faults().map(|faults| Faults {
             seed: self.options.seed,
-            flood: weather.flood.min(self.options.flood),
-            fragments: weather.fragments.min(self.options.flood),
-            ..weather
+            flood: faults.flood.min(self.options.flood),
+            fragments: faults.fragments.min(self.options.flood),
+            ..faults
         });
-        let monitor = case.needs_monitor().then(qmp::Socket::new).transpose()?;
+        let monitor = case.needs_monitor().then(MonitorSocket::new).transpose();
+        let monitor =
+            monitor.map_err(|e| Failure::io("make a folder in", &std::env::temp_dir(), &e))?;
         if let Some(monitor) = &monitor {
-            qmp::plug(&mut machine, &monitor.path);
+            machine.extra.extend(qmp::arguments(&monitor.path));
         }
         let pause = case.pause(plan);
         let waited = pause.map(|pause| pause.limit()).unwrap_or_default();
@@ -220,7 +227,7 @@ impl<'a> Bench<'a> {
             timeout: plan.machine.timeout + Duration::from_secs(180) + waited,
             silence: plan.machine.silence * case.slowness() + waited,
             board: None,
-            weather,
+            faults,
             quiet: Duration::ZERO,
             pause,
             inspect: None,
@@ -246,21 +253,32 @@ fn watched(
             return;
         };
         if let (Some(up), Some(monitor)) = (case.link_at(&started.name), monitor) {
-            problem = qmp::set_link(monitor, up).err().or(problem.take());
+            problem = set_link(monitor, up).err().or(problem.take());
         }
     };
     let report = boot::observed(&session.processes, request, observation, &mut told)?;
     match problem {
         // A machine that stands still at a trap answers nobody.
-        Some(problem) if report.trap.is_none() => Err(problem),
+        Some(problem) if report.trap.is_none() => Err(Failure::new(
+            Kind::Machine,
+            format!("can't tell QEMU about the network cable: {problem}"),
+        )),
         _ => Ok(report),
     }
 }
 
+/// Draws the cable of the machine's one card, or plugs it in.
+fn set_link(socket: &Path, up: bool) -> std::result::Result<(), QmpError> {
+    let mut client = QmpClient::connect(socket, MONITOR_LIMIT)?;
+    client.ask("set_link", &json!({ "name": "net0", "up": up }))?;
+    Ok(())
+}
+
 fn wanted(plan: &Plan, options: &Options) -> Vec<&'static Case> {
-    let named = match options.only.is_empty() {
-        true => plan.adversity.as_deref(),
-        false => Some(&options.only[..]),
+    let named = if options.only.is_empty() {
+        plan.adversity.as_deref()
+    } else {
+        Some(&options.only[..])
     };
     ALL.iter()
         .filter(|case| named.is_none_or(|names| names.iter().any(|name| name == case.name)))
@@ -299,10 +317,12 @@ fn judge(case: &Case, report: &BootReport) -> CaseRecord {
 /// What was done to the system, in words.
 fn done(report: &BootReport) -> String {
     let provoked: Vec<&str> = report
-        .checks
+        .evidence
         .iter()
-        .filter_map(|check| check.detail.split_once("survived "))
-        .map(|(_, rest)| rest.split('"').next().unwrap_or(rest))
+        .filter_map(|evidence| match evidence {
+            Some(Evidence::Survived(topic)) => Some(topic.as_str()),
+            _ => None,
+        })
         .collect();
     if provoked.is_empty() && report.deeds.is_none() {
         return "all checks passed".to_owned();
@@ -347,12 +367,7 @@ fn done(report: &BootReport) -> String {
 
 /// A check that runs the adversary on a topic.
 fn provoke(topic: &str, seconds: u64) -> CheckPlan {
-    command(
-        topic,
-        &[ADVERSARY, topic],
-        seconds,
-        &format!("survived {topic}"),
-    )
+    command(topic, &[ADVERSARY, topic], seconds, &agent::survived(topic))
 }
 
 fn command(name: &str, words: &[&str], seconds: u64, expect: &str) -> CheckPlan {

@@ -66,9 +66,10 @@ impl Condition {
         words.extend(self.idle_seconds.map(|s| format!("{s} s idle")));
         words.extend(self.date.clone());
         words.extend(self.console.then(|| "console session".to_owned()));
-        match words.is_empty() {
-            true => "plain".to_owned(),
-            false => words.join(", "),
+        if words.is_empty() {
+            "plain".to_owned()
+        } else {
+            words.join(", ")
         }
     }
 

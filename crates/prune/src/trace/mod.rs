@@ -5,10 +5,10 @@
 //! functions are marked. Boots under several conditions are united until new
 //! ones add almost nothing.
 
+pub mod adverse_coverage;
 pub mod conditions;
 pub mod coverage;
 pub mod estimate;
-pub mod hardship;
 pub mod log;
 pub mod ranges;
 pub mod runner;
@@ -75,12 +75,13 @@ impl Marked {
             layout: runner.layout(&code),
             functions: marked(&bytes)?,
         };
-        match marked.functions.is_empty() {
-            false => Ok(marked),
-            true => Err(Failure::new(
+        if marked.functions.is_empty() {
+            Err(Failure::new(
                 Kind::Build,
                 "no function is marked in the kernel that was linked for the trace",
-            )),
+            ))
+        } else {
+            Ok(marked)
         }
     }
 
@@ -103,7 +104,8 @@ impl Marked {
 /// Traces a kernel: boots it under all conditions, and then again under those
 /// that add most, `runs` times at most.
 pub fn trace(
-    (subject, marked): (&Subject, &Marked),
+    subject: &Subject,
+    marked: &Marked,
     runner: &Runner,
     runs: usize,
     dir: &Path,
@@ -188,21 +190,15 @@ impl Trace<'_> {
             leave: condition.leave(),
         };
         let report = runner.boot(
-            (&self.marked.kernel, &dir.join("boot")),
+            &self.marked.kernel,
+            &dir.join("boot"),
             condition,
             Marked::logging(&log),
             &observation,
             session,
         )?;
         let passed = report.outcome == Outcome::Passed;
-        let functions = match passed {
-            true => self.marked.ran(&log)?,
-            false => {
-                // What broke says nothing of what works.
-                let _ = std::fs::remove_file(&log);
-                BTreeMap::new()
-            }
-        };
+        let functions = self.logged(&log, passed)?;
         let added = functions
             .keys()
             .filter(|f| !self.seen.contains_key(f))
@@ -216,9 +212,10 @@ impl Trace<'_> {
             "run {}, {}: {}",
             self.runs.len() + 1,
             condition.words(),
-            match passed {
-                true => format!("{count} functions, {added} new, {added_bytes} bytes of code new"),
-                false => format!("{}, left out: {}", report.outcome.words(), report.reason),
+            if passed {
+                format!("{count} functions, {added} new, {added_bytes} bytes of code new")
+            } else {
+                format!("{}, left out: {}", report.outcome.words(), report.reason)
             }
         ));
         if self.runs.is_empty() && !passed {
@@ -235,6 +232,15 @@ impl Trace<'_> {
             seconds: report.took.as_secs_f64(),
         });
         Ok(())
+    }
+
+    /// What a boot's log names. What broke says nothing of what works.
+    fn logged(&self, log: &Path, passed: bool) -> Result<BTreeMap<FunctionIndex, Ranges>> {
+        if passed {
+            return self.marked.ran(log);
+        }
+        let _ = std::fs::remove_file(log);
+        Ok(BTreeMap::new())
     }
 
     /// The conditions under which the whole kernel passes.

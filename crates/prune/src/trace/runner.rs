@@ -58,7 +58,8 @@ impl Runner {
     /// QEMU's translator: its breakpoints and its log are what is needed.
     pub fn boot(
         &self,
-        (kernel, dir): (&Path, &Path),
+        kernel: &Path,
+        dir: &Path,
         condition: &Condition,
         extra: Vec<String>,
         observation: &Observation<'_>,
@@ -83,7 +84,7 @@ impl Runner {
             exercises: &self.plan.exercises,
             agent: &self.agent,
             adversary: None,
-            weather: None,
+            faults: None,
             board: None,
             quiet: Duration::ZERO,
             pause,
@@ -103,9 +104,10 @@ impl Runner {
     /// Where a kernel of this board lies.
     pub fn layout(&self, code: &Code) -> Layout {
         let offset = traps::offset(code, self.page_offset());
-        let entry = match code.image.contains(&code.entry) {
-            true => code.entry.wrapping_sub(offset),
-            false => code.entry,
+        let entry = if code.image.contains(&code.entry) {
+            code.entry.wrapping_sub(offset)
+        } else {
+            code.entry
         };
         Layout {
             image: code.image.clone(),

@@ -85,7 +85,8 @@ fn ran(plan: &Plan, system: &System, kernel: &Kernel, session: &Session) -> Resu
     let log = dir.join("in_asm.log");
     let boot = || {
         runner.boot(
-            (&system.kernel.dir, &dir.join("boot")),
+            &system.kernel.dir,
+            &dir.join("boot"),
             &Condition::default(),
             Marked::logging(&log),
             &Observation::default(),

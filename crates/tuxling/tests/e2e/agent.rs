@@ -12,7 +12,7 @@ use recipe::plan::EchoProtocol;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use vm::check::echo::Echo;
-use vm::check::protocol::{Ended, Message, Reader};
+use vm::check::protocol::{Ended, Message, MessageReader};
 
 use crate::fixture::{command, folder, run, until};
 
@@ -49,7 +49,7 @@ impl Agent {
     fn messages(&self) -> Vec<Message> {
         until("the agent's last word", || {
             let said = fs::read(self.dir.path().join("channel")).expect("is there");
-            let messages = Reader::new("n1").push(&said);
+            let messages = MessageReader::new("n1").push(&said);
             (messages.last() == Some(&Message::Done)).then_some(messages)
         })
     }

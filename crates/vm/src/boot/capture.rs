@@ -50,9 +50,10 @@ impl Capture {
 
     /// How many bytes stand on the disk without having been wanted.
     pub(super) fn excess(&self, read: u64) -> u64 {
-        match self.stubborn {
-            true => read.saturating_sub(KEPT),
-            false => 0,
+        if self.stubborn {
+            read.saturating_sub(KEPT)
+        } else {
+            0
         }
     }
 }

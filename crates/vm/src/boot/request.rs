@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use recipe::plan::{CheckPlan, ExercisePlan};
 
-use super::apparatus::BoardLines;
+use super::target::BoardLines;
 use crate::check::agent::Pause;
-use crate::check::gateway::Weather;
+use crate::check::gateway::Faults;
 use crate::machine::inspect::InspectWish;
 use crate::machine::qemu::Machine;
 use crate::machine::traps::Traps;
@@ -27,7 +27,7 @@ pub struct BootRequest<'a> {
     /// The compiled adversary, where checks call it.
     pub adversary: Option<&'a Path>,
     /// How the network's gateway behaves, where it isn't QEMU's own.
-    pub weather: Option<Weather>,
+    pub faults: Option<Faults>,
     /// The wall-clock limit.
     pub timeout: Duration,
     /// A boot that prints nothing and answers nothing for so long has hung;

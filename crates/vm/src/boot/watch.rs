@@ -14,7 +14,7 @@ use crate::check::echo::{Echo, EchoServers};
 use crate::check::http::FileServer;
 use crate::check::protocol::{self, Ended, Message, Subject, When};
 use crate::check::typist::{Event, Typist};
-use crate::check::verdict::{self, Outside, Seen, ServedFile};
+use crate::check::verdict::{self, Evidence, Judgement, Outside, Seen, ServedFile};
 use crate::check::wire::{self, DhcpTraffic};
 use crate::machine::console::{Scanner, Trouble};
 use crate::machine::qemu::{Files, GUEST_MAC, Mac};
@@ -110,8 +110,8 @@ pub struct Watch<'a> {
     channel: Tail,
     capture: Tail,
     scanner: Scanner,
-    messages: protocol::Reader,
-    wire: wire::Reader,
+    messages: protocol::MessageReader,
+    wire: wire::CaptureReader,
     /// Where the wire's capture ended before the channel was last read.
     wire_before: u64,
     /// Where it ended when something was last typed.
@@ -119,6 +119,7 @@ pub struct Watch<'a> {
     seen: Vec<Seen>,
     begun: Option<Subject>,
     records: Vec<Option<CheckRecord>>,
+    evidence: Vec<Option<Evidence>>,
     statuses: Vec<Option<i32>>,
     memory: Option<(u64, u64)>,
     meminfo: Vec<u8>,
@@ -156,13 +157,14 @@ impl<'a> Watch<'a> {
             channel: Tail::new(&files.channel),
             capture: Tail::new(&files.wire),
             scanner: Scanner::default(),
-            messages: protocol::Reader::new(nonce),
-            wire: wire::Reader::watching(echoes.ports()).keep(capture::KEPT),
+            messages: protocol::MessageReader::new(nonce),
+            wire: wire::CaptureReader::watching(echoes.ports()).keep(capture::KEPT),
             wire_before: 0,
             wire_when_typed: 0,
             seen: vec![Seen::default(); checks.len()],
             begun: None,
             records: vec![None; checks.len()],
+            evidence: vec![None; checks.len()],
             statuses: vec![None; exercises.len()],
             memory: None,
             meminfo: Vec::new(),
@@ -204,9 +206,10 @@ impl<'a> Watch<'a> {
     pub fn finish(&mut self, on_progress: &mut dyn FnMut(Progress<'_>)) -> io::Result<()> {
         while self.poll(on_progress)? {}
         self.scanner.finish();
-        match self.capture.read > capture::KEPT {
-            true => capture::cut(&self.capture.path, self.wire.kept()),
-            false => Ok(()),
+        if self.capture.read > capture::KEPT {
+            capture::cut(&self.capture.path, self.wire.kept())
+        } else {
+            Ok(())
         }
     }
 
@@ -368,7 +371,7 @@ impl<'a> Watch<'a> {
             served,
             echo,
         };
-        let record = verdict::judge(check, seen, &outside);
+        let Judgement { record, evidence } = verdict::judge(check, seen, &outside);
         on_progress(Progress::CheckEnded(&record));
         if record.outcome == CheckOutcome::Passed && self.first_pass.is_none() {
             self.first_pass = Some(FirstPass {
@@ -377,6 +380,7 @@ impl<'a> Watch<'a> {
             });
         }
         self.records[at] = Some(record);
+        self.evidence[at] = evidence;
     }
 
     /// The echo that belongs to a check: they are in the checks' order.
@@ -506,6 +510,11 @@ impl<'a> Watch<'a> {
             .enumerate()
             .map(|(at, (record, check))| record.clone().unwrap_or_else(|| unfinished(at, check)))
             .collect()
+    }
+
+    /// What shows that checks passed, one for each check.
+    pub fn evidence(&self) -> &[Option<Evidence>] {
+        &self.evidence
     }
 
     /// Why a check can't be run without QEMU.

@@ -59,6 +59,19 @@ pub const ADVERSARY_SOURCE: &str = include_str!("../../guest/adversary.c");
 /// Where the adversary is in the guest.
 pub const ADVERSARY: &str = "/.tuxling/adversary";
 
+/// What the adversary's last line begins with when it is done; its topic follows.
+const SURVIVED: &str = "survived ";
+
+/// What the adversary says when the kernel answered a topic as it should.
+pub fn survived(topic: &str) -> String {
+    format!("{SURVIVED}{topic}")
+}
+
+/// The topic of which the adversary says that.
+pub(crate) fn survived_topic(said: &str) -> Option<&str> {
+    said.strip_prefix(SURVIVED)
+}
+
 /// What the kernel is told to start (`rdinit=`).
 pub const INIT: &str = "/.tuxling/init";
 

@@ -2,29 +2,53 @@
 //!
 //! Each file has a path and a content that are fresh for each boot, so that
 //! nothing but a real download has the right SHA-256.
+//!
+//! What the guest sends is hyper's to read: it may be anything. All connections
+//! share one thread, and their number and the time for a request are limited.
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::Read;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use host::error::{Failure, Kind, Result};
 use host::units::Bytes;
+use http_body_util::Full;
+use hyper::body::{Bytes as Content, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use sha2::{Digest, Sha256};
-use tiny_http::{Method, Request, Response, Server};
+use tokio::runtime::Runtime;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Ports of five digits below those that systems give out by themselves.
 const REPEATABLE_PORTS: RangeInclusive<u16> = 20480..=20735;
+
+/// So many connections are served at once. Further ones wait until one ends: a
+/// guest that opens them without end doesn't use up this process's files.
+const CONNECTIONS: usize = 128;
+
+/// A client that has not sent its request after so long is hung up on: a guest
+/// that is traced may be slow.
+const REQUEST_LIMIT: Duration = Duration::from_secs(300);
+
+/// After a connection that could not be taken (no file is free), so long is
+/// waited.
+const RETRY: Duration = Duration::from_millis(50);
 
 /// A file to be served.
 pub struct Served {
     /// Its path.
     path: String,
-    content: Vec<u8>,
+    content: Content,
     requests: AtomicU32,
 }
 
@@ -42,7 +66,7 @@ impl Served {
         fill_random(&mut content)?;
         Ok(Served {
             path: format!("/{word}"),
-            content,
+            content: content.into(),
             requests: AtomicU32::new(0),
         })
     }
@@ -67,7 +91,8 @@ impl Served {
 pub struct FileServer {
     port: u16,
     files: Arc<Vec<Served>>,
-    server: Arc<Server>,
+    /// The thread ends once this is dropped.
+    running: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -107,32 +132,34 @@ impl FileServer {
                 format!("can't serve files on 127.0.0.1: {error}"),
             )
         };
-        let mut server = Err("no port is free".into());
+        let mut listener = Err("no port is free".to_owned());
         for port in ports {
-            server = Server::http(("127.0.0.1", port));
-            if server.is_ok() {
+            listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|e| e.to_string());
+            if listener.is_ok() {
                 break;
             }
         }
-        let server = server.map_err(|e| broken(e.to_string()))?;
-        let port = server
-            .server_addr()
-            .to_ip()
-            .ok_or_else(|| broken("no port".to_owned()))?
+        let listener = listener.map_err(broken)?;
+        let port = listener
+            .local_addr()
+            .map_err(|e| broken(e.to_string()))?
             .port();
-        let server = Arc::new(server);
+        let (runtime, listener) = enter(listener).map_err(|e| broken(e.to_string()))?;
+        let (running, stopped) = oneshot::channel::<Infallible>();
         let thread = {
-            let (server, files) = (server.clone(), files.clone());
+            let files = files.clone();
             std::thread::spawn(move || {
-                for request in server.incoming_requests() {
-                    answer(&files, request);
-                }
+                runtime.block_on(async {
+                    tokio::spawn(accept(listener, files));
+                    // Nothing is ever sent: the sender's end is the signal.
+                    let _ = stopped.await;
+                });
             })
         };
         Ok(FileServer {
             port,
             files,
-            server,
+            running: Some(running),
             thread: Some(thread),
         })
     }
@@ -158,7 +185,7 @@ impl std::fmt::Debug for FileServer {
 
 impl Drop for FileServer {
     fn drop(&mut self) {
-        self.server.unblock();
+        drop(self.running.take());
         if let Some(thread) = self.thread.take() {
             // A panic of the server's thread shows as a failed download.
             let _ = thread.join();
@@ -166,20 +193,67 @@ impl Drop for FileServer {
     }
 }
 
-fn answer(files: &[Served], request: Request) {
+/// A runtime for one thread, and the listener in it.
+fn enter(listener: TcpListener) -> std::io::Result<(Runtime, tokio::net::TcpListener)> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    listener.set_nonblocking(true)?;
+    let guard = runtime.enter();
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    drop(guard);
+    Ok((runtime, listener))
+}
+
+/// Takes connections until the runtime ends.
+async fn accept(listener: tokio::net::TcpListener, files: Arc<Vec<Served>>) {
+    let free = Arc::new(Semaphore::new(CONNECTIONS));
+    // The semaphore is never closed.
+    while let Ok(permit) = free.clone().acquire_owned().await {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(RETRY).await;
+            continue;
+        };
+        let files = files.clone();
+        tokio::spawn(async move {
+            let service = service_fn(|request| {
+                let response = answer(&files, &request);
+                async { Ok::<_, Infallible>(response) }
+            });
+            // A client that went away, or that speaks no HTTP, is the check's
+            // matter, not the server's.
+            let _ = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(REQUEST_LIMIT)
+                // Clients that halve a connection still get their answer.
+                .half_close(true)
+                // As the smallest clients know them from other servers.
+                .title_case_headers(true)
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            drop(permit);
+        });
+    }
+}
+
+/// The answer to a request. Its length is known: it is never sent in chunks,
+/// which the smallest clients can't read.
+fn answer(files: &[Served], request: &Request<Incoming>) -> Response<Full<Content>> {
+    let wanted = request.uri().path_and_query().map(|path| path.as_str());
     let served = files
         .iter()
-        .find(|file| *request.method() == Method::Get && file.path == request.url());
-    // A client that went away is the check's matter, not the server's.
-    let _ = match served {
+        .find(|file| *request.method() == Method::GET && Some(&*file.path) == wanted);
+    match served {
         Some(file) => {
             file.requests.fetch_add(1, Ordering::SeqCst);
-            // With a length, never in chunks: the smallest clients can't do more.
-            let response = Response::from_data(file.content.as_slice());
-            request.respond(response.with_chunked_threshold(usize::MAX))
+            Response::new(Full::new(file.content.clone()))
         }
-        None => request.respond(Response::empty(404)),
-    };
+        None => {
+            let mut response = Response::new(Full::default());
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
+    }
 }
 
 fn fill_random(bytes: &mut [u8]) -> Result<()> {
@@ -199,11 +273,16 @@ pub(crate) fn random_word() -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::io::Write;
-    use std::net::TcpStream;
+    use std::net::{Shutdown, TcpStream};
+
+    fn connect(server: &FileServer) -> TcpStream {
+        TcpStream::connect(("127.0.0.1", server.port)).expect("connects")
+    }
 
     fn get(server: &FileServer, path: &str) -> Vec<u8> {
-        let mut stream = TcpStream::connect(("127.0.0.1", server.port)).expect("connects");
+        let mut stream = connect(server);
         write!(
             stream,
             "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -214,17 +293,17 @@ mod tests {
         answer
     }
 
+    fn body(answer: &[u8]) -> &[u8] {
+        let end = answer.windows(4).position(|w| w == b"\r\n\r\n");
+        &answer[end.expect("has a body") + 4..]
+    }
+
     #[test]
     fn a_file_is_served_whole_and_counted() {
         let server = FileServer::start(&[Bytes::kib(64), Bytes(0)]).expect("starts");
         let file = &server.files()[0];
         let answer = get(&server, &file.path);
-        let body = answer
-            .windows(4)
-            .position(|w| w == b"\r\n\r\n")
-            .map(|at| &answer[at + 4..])
-            .expect("has a body");
-        assert_eq!(hex::encode(Sha256::digest(body)), file.sha256());
+        assert_eq!(hex::encode(Sha256::digest(body(&answer))), file.sha256());
         assert_eq!((file.size(), file.requests()), (65536, 1));
     }
 
@@ -233,6 +312,43 @@ mod tests {
         let server = FileServer::start(&[Bytes(10)]).expect("starts");
         assert!(get(&server, "/other").starts_with(b"HTTP/1.1 404"));
         assert_eq!(server.files()[0].requests(), 0);
+    }
+
+    #[test]
+    fn an_answer_has_a_length_and_no_chunks_and_only_a_get_counts() {
+        let server = FileServer::start(&[Bytes(300_000)]).expect("starts");
+        let path = &server.files()[0].path;
+        let answer = get(&server, path);
+        let head = String::from_utf8_lossy(&answer[..answer.len() - 300_000]);
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert!(head.contains("\r\nContent-Length: 300000\r\n"), "{head}");
+        assert!(!head.to_lowercase().contains("transfer-encoding"), "{head}");
+        let mut stream = connect(&server);
+        write!(stream, "HEAD {path} HTTP/1.0\r\n\r\n").expect("asks");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("answers");
+        assert!(answer.starts_with(b"HTTP/1.0 404"));
+        assert_eq!(server.files()[0].requests(), 1);
+    }
+
+    #[test]
+    fn a_client_of_http_1_0_gets_a_file_as_well() {
+        let server = FileServer::start(&[Bytes(100)]).expect("starts");
+        let mut stream = connect(&server);
+        write!(stream, "GET {} HTTP/1.0\r\n\r\n", server.files()[0].path).expect("asks");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("answers");
+        assert_eq!(body(&answer), &server.files()[0].content[..]);
+    }
+
+    #[test]
+    fn a_server_ends_although_clients_hold_their_connections() {
+        let server = FileServer::start(&[Bytes(1 << 24)]).expect("starts");
+        let mut idle: Vec<TcpStream> = (0..8).map(|_| connect(&server)).collect();
+        // Asks, and never reads what comes.
+        write!(idle[0], "GET {} HTTP/1.1\r\n\r\n", server.files()[0].path).expect("asks");
+        get(&server, "/other");
+        drop(server);
     }
 
     #[test]
@@ -254,5 +370,32 @@ mod tests {
         let (one, two) = (FileServer::start(&sizes), FileServer::start(&sizes));
         let hash = |server: Result<FileServer>| server.expect("starts").files()[0].sha256();
         assert_ne!(hash(one), hash(two));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn whatever_a_guest_sends_the_next_one_is_served(
+            start in prop::sample::select(vec![
+                "", "GET ", "GET / HTTP/1.1\r\n", "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n",
+                "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            ]),
+            bytes in prop::collection::vec(any::<u8>(), 0..2000),
+            answered: bool,
+        ) {
+            let server = FileServer::start(&[Bytes(100)]).expect("starts");
+            let mut stream = connect(&server);
+            // The server may hang up at any byte.
+            let _ = stream.write_all(start.as_bytes());
+            let _ = stream.write_all(&bytes);
+            if answered {
+                let _ = stream.shutdown(Shutdown::Write);
+                let _ = stream.read_to_end(&mut Vec::new());
+            }
+            let file = &server.files()[0];
+            let answer = get(&server, &file.path);
+            prop_assert_eq!(body(&answer), &file.content[..]);
+        }
     }
 }

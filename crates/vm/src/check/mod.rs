@@ -16,5 +16,5 @@ pub(crate) mod http;
 pub(crate) mod outcome;
 pub mod protocol;
 pub mod typist;
-pub(crate) mod verdict;
+pub mod verdict;
 pub(crate) mod wire;

@@ -134,7 +134,7 @@ pub struct End {
 
 /// Reads the channel as it grows.
 #[derive(Debug)]
-pub struct Reader {
+pub struct MessageReader {
     nonce: String,
     line: Vec<u8>,
     agent_next: u64,
@@ -145,10 +145,10 @@ pub struct Reader {
     pub missing: u64,
 }
 
-impl Reader {
+impl MessageReader {
     /// Takes messages with this nonce only.
     pub fn new(nonce: impl Into<String>) -> Self {
-        Reader {
+        MessageReader {
             nonce: nonce.into(),
             line: Vec::new(),
             agent_next: 0,
@@ -339,8 +339,8 @@ mod tests {
         format!("{body} {:08x}\n", crc32(body.as_bytes())).into_bytes()
     }
 
-    fn read(lines: &[&str]) -> (Vec<Message>, Reader) {
-        let mut reader = Reader::new("n1");
+    fn read(lines: &[&str]) -> (Vec<Message>, MessageReader) {
+        let mut reader = MessageReader::new("n1");
         let bytes: Vec<u8> = lines.iter().flat_map(|body| line(body)).collect();
         (reader.push(&bytes), reader)
     }
@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn a_message_of_another_boot_or_with_a_wrong_sum_is_ignored() {
-        let mut reader = Reader::new("n1");
+        let mut reader = MessageReader::new("n1");
         let mut bytes = line("tuxling1 n2 a0 done");
         bytes.extend_from_slice(b"tuxling1 n1 a0 done 00000000\n");
         bytes.extend_from_slice(b"a user's own text\n");
@@ -416,19 +416,19 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
-            Reader::new("n1").push(&bytes);
+            MessageReader::new("n1").push(&bytes);
         }
 
         #[test]
         fn any_words_with_a_right_sum_are_read_without_a_panic(words in "[ -~é\r]{0,80}") {
-            Reader::new("n1").push(&line(&format!("tuxling1 n1 {words}")));
+            MessageReader::new("n1").push(&line(&format!("tuxling1 n1 {words}")));
         }
 
         #[test]
         fn messages_survive_any_cut_into_pieces(cut in 0usize..60) {
             let bytes = [line("tuxling1 n1 a0 hello 1"), line("tuxling1 n1 a1 done")].concat();
             let (head, tail) = bytes.split_at(cut.min(bytes.len()));
-            let mut reader = Reader::new("n1");
+            let mut reader = MessageReader::new("n1");
             let mut messages = reader.push(head);
             messages.extend(reader.push(tail));
             prop_assert_eq!(messages, [Message::Hello, Message::Done]);

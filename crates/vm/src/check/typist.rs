@@ -83,7 +83,7 @@ enum What {
 
 /// Where a session stands.
 #[derive(Debug)]
-struct Place {
+struct SessionPlace {
     /// Which line.
     line: usize,
     /// How many bytes of it are typed.
@@ -110,7 +110,7 @@ enum State {
     /// A session goes on.
     Session {
         since: Instant,
-        place: Place,
+        place: SessionPlace,
     },
     Done,
 }
@@ -227,7 +227,7 @@ impl Typist {
                     events.push(Event::Started(typed.at));
                     self.state = State::Session {
                         since: now,
-                        place: Place::at_line(0, now),
+                        place: SessionPlace::at_line(0, now),
                     };
                 }
             }
@@ -318,7 +318,7 @@ impl Typist {
         }
         let answer = format!("tuxling-{}-r{}.", self.nonce, place.line);
         if place.calls > 0 && find(&self.pending, answer.as_bytes()).is_some() {
-            *place = Place::at_line(place.line + 1, now);
+            *place = SessionPlace::at_line(place.line + 1, now);
             self.pending.clear();
             return;
         }
@@ -374,9 +374,10 @@ impl Typist {
         self.next += 1;
         self.called = None;
         self.pending.clear();
-        self.state = match self.next < self.queue.len() {
-            true => State::Calling { since: now },
-            false => State::Done,
+        self.state = if self.next < self.queue.len() {
+            State::Calling { since: now }
+        } else {
+            State::Done
         };
     }
 
@@ -410,9 +411,9 @@ impl Typist {
     }
 }
 
-impl Place {
-    fn at_line(line: usize, now: Instant) -> Place {
-        Place {
+impl SessionPlace {
+    fn at_line(line: usize, now: Instant) -> SessionPlace {
+        SessionPlace {
             line,
             typed: 0,
             not_before: now,

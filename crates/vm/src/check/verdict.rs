@@ -6,10 +6,11 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use host::units::{grouped, show_duration};
-use recipe::plan::{CheckKind, CheckPlan, Expectation};
+use recipe::plan::{CheckKind, CheckPlan, Expectation, GuestCommand};
 use record::{CheckOutcome, CheckRecord};
 use regex::bytes::Regex;
 
+use super::agent;
 use super::echo::Echo;
 use super::protocol::{End, Ended};
 use super::wire::{self, Packet};
@@ -37,7 +38,7 @@ pub(crate) struct Seen {
 #[derive(Debug)]
 pub(crate) struct Outside<'a> {
     /// The wire, up to now.
-    pub wire: &'a wire::Reader,
+    pub wire: &'a wire::CaptureReader,
     /// The guest's network card.
     pub guest: Mac,
     /// The file that this check was to fetch.
@@ -57,26 +58,108 @@ pub(crate) struct ServedFile {
     pub requests: u32,
 }
 
+/// What shows that a check passed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Evidence {
+    /// It ended with status 0, and nothing more was asked.
+    Ended,
+    /// It printed what was expected; for a pattern what fits it.
+    Printed(String),
+    /// The adversary says that the kernel survived a topic.
+    Survived(String),
+    /// The shell answered so many lines.
+    Answered(usize),
+    /// A file arrived whole.
+    Fetched {
+        /// Its size.
+        bytes: u64,
+        /// How fast.
+        kib_per_second: u64,
+    },
+    /// So many bytes came back over the wire as they were sent.
+    CameBack(u64),
+    /// The interface has an address that it was given on the wire.
+    Leased(Ipv4Addr),
+    /// Echo requests that were answered on the wire.
+    Echoed {
+        /// Who was asked.
+        to: Ipv4Addr,
+        /// How often.
+        asked: usize,
+        /// How often that was answered.
+        answered: usize,
+    },
+    /// How long it slept, by the guest's clock.
+    Slept(Duration),
+}
+
+impl std::fmt::Display for Evidence {
+    /// As a check's detail has it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Evidence::Ended => write!(f, "status 0"),
+            Evidence::Printed(text) => write!(f, "printed {text:?}"),
+            Evidence::Survived(topic) => write!(f, "printed {:?}", agent::survived(topic)),
+            Evidence::Answered(lines) => write!(f, "the shell answered {lines} times"),
+            Evidence::Fetched {
+                bytes,
+                kib_per_second,
+            } => {
+                let (bytes, rate) = (grouped(*bytes), grouped(*kib_per_second));
+                write!(f, "{bytes} B, SHA-256 right, {rate} KiB/s")
+            }
+            Evidence::CameBack(bytes) => write!(
+                f,
+                "{} B came back as they were sent, over the wire",
+                grouped(*bytes)
+            ),
+            Evidence::Leased(address) => write!(f, "{address}, as given on the wire"),
+            Evidence::Echoed {
+                to,
+                asked,
+                answered,
+            } => write!(
+                f,
+                "{answered} of {asked} echo requests to {to} were answered on the wire"
+            ),
+            Evidence::Slept(took) => write!(f, "{:.3} s of guest time", took.as_secs_f64()),
+        }
+    }
+}
+
+/// A check that was judged.
+#[derive(Clone, Debug)]
+pub(crate) struct Judgement {
+    /// Its record.
+    pub record: CheckRecord,
+    /// What shows that it passed; `None` when it didn't.
+    pub evidence: Option<Evidence>,
+}
+
 /// Judges a check that ended.
-pub(crate) fn judge(check: &CheckPlan, seen: &Seen, outside: &Outside<'_>) -> CheckRecord {
+pub(crate) fn judge(check: &CheckPlan, seen: &Seen, outside: &Outside<'_>) -> Judgement {
     let Some(end) = seen.end else {
-        return not_ended(check, CheckOutcome::Skipped, "was not reached");
+        return Judgement {
+            record: not_ended(check, CheckOutcome::Skipped, "was not reached"),
+            evidence: None,
+        };
     };
-    let (outcome, detail) = match judge_end(check, &end, seen, outside) {
-        Ok(detail) => (CheckOutcome::Passed, detail),
-        Err((outcome, detail)) => (outcome, detail),
+    let (outcome, detail, evidence) = match judge_end(check, &end, seen, outside) {
+        Ok(evidence) => (CheckOutcome::Passed, evidence.to_string(), Some(evidence)),
+        Err((outcome, detail)) => (outcome, detail, None),
     };
     let detail = match end.attempts {
         0 | 1 => detail,
         n => format!("{detail} (attempt {n})"),
     };
-    CheckRecord {
+    let record = CheckRecord {
         name: check.name.clone(),
         via: check.via,
         outcome,
         seconds: Some(end.total_ns as f64 / 1e9),
         detail,
-    }
+    };
+    Judgement { record, evidence }
 }
 
 /// The record of a check that has no end.
@@ -90,7 +173,7 @@ pub(crate) fn not_ended(check: &CheckPlan, outcome: CheckOutcome, why: &str) -> 
     }
 }
 
-type Judged = Result<String, (CheckOutcome, String)>;
+type Judged = Result<Evidence, (CheckOutcome, String)>;
 
 fn failed<T>(detail: impl Into<String>) -> Result<T, (CheckOutcome, String)> {
     Err((CheckOutcome::Failed, detail.into()))
@@ -123,32 +206,40 @@ fn judge_end(check: &CheckPlan, end: &End, seen: &Seen, outside: &Outside<'_>) -
         }
     }
     match &check.kind {
-        CheckKind::Run { expect, .. } => judge_output(expect.as_ref(), seen, end.lost),
+        CheckKind::Run { command, expect } => {
+            judge_output(command, expect.as_ref(), seen, end.lost)
+        }
         CheckKind::Fetch { .. } => judge_file(end, seen, outside),
         CheckKind::Ping { to, count, .. } => judge_echoes(*to, *count, seen, outside),
         CheckKind::Sleep {
             at_least, at_most, ..
         } => judge_sleep(Duration::from_nanos(end.last_ns), *at_least, *at_most),
-        CheckKind::Session { lines } => Ok(format!("the shell answered {} times", lines.len())),
-        CheckKind::Dhcp { .. } | CheckKind::Echo { .. } => Ok(String::new()),
+        CheckKind::Session { lines } => Ok(Evidence::Answered(lines.len())),
+        // Judged above.
+        CheckKind::Dhcp { .. } | CheckKind::Echo { .. } => Ok(Evidence::Ended),
     }
 }
 
-fn judge_output(expect: Option<&Expectation>, seen: &Seen, lost: u64) -> Judged {
+fn judge_output(
+    command: &GuestCommand,
+    expect: Option<&Expectation>,
+    seen: &Seen,
+    lost: u64,
+) -> Judged {
     let found = match expect {
-        None => return Ok("status 0".to_owned()),
+        None => return Ok(Evidence::Ended),
         Some(Expectation::Contains(text)) => {
-            contains(&seen.output, text.as_bytes()).then(|| format!("printed {text:?}"))
+            contains(&seen.output, text.as_bytes()).then(|| printed(command, text))
         }
         Some(Expectation::Matches(pattern)) => match Regex::new(pattern) {
             Err(error) => return failed(format!("{pattern:?} is no regular expression: {error}")),
             Ok(regex) => regex
                 .find(&seen.output)
-                .map(|found| format!("printed {:?}", shown(found.as_bytes()))),
+                .map(|found| Evidence::Printed(shown(found.as_bytes()))),
         },
     };
     match found {
-        Some(detail) => Ok(detail),
+        Some(evidence) => Ok(evidence),
         None => {
             let wanted = match expect {
                 Some(Expectation::Matches(pattern)) => format!("nothing that matches {pattern:?}"),
@@ -164,6 +255,16 @@ fn judge_output(expect: Option<&Expectation>, seen: &Seen, lost: u64) -> Judged 
             };
             failed(with_output(&format!("printed {wanted}{cut}"), seen))
         }
+    }
+}
+
+/// What it means that a command printed what was expected.
+fn printed(command: &GuestCommand, text: &str) -> Evidence {
+    let by_adversary = matches!(command, GuestCommand::Argv(words)
+        if words.first().is_some_and(|word| word == agent::ADVERSARY));
+    match agent::survived_topic(text).filter(|_| by_adversary) {
+        Some(topic) => Evidence::Survived(topic.to_owned()),
+        None => Evidence::Printed(text.to_owned()),
     }
 }
 
@@ -195,11 +296,10 @@ fn judge_file(end: &End, seen: &Seen, outside: &Outside<'_>) -> Judged {
         ));
     }
     let rate = *size as f64 / 1024.0 / (end.last_ns.max(1) as f64 / 1e9);
-    Ok(format!(
-        "{} B, SHA-256 right, {} KiB/s",
-        grouped(*size),
-        grouped(rate as u64)
-    ))
+    Ok(Evidence::Fetched {
+        bytes: *size,
+        kib_per_second: rate as u64,
+    })
 }
 
 fn judge_echo(check: &CheckPlan, end: &End, seen: &Seen, outside: &Outside<'_>) -> Judged {
@@ -233,9 +333,7 @@ fn judge_echo(check: &CheckPlan, end: &End, seen: &Seen, outside: &Outside<'_>) 
             grouped(back)
         ));
     }
-    Ok(format!(
-        "{all} B came back as they were sent, over the wire"
-    ))
+    Ok(Evidence::CameBack(echo.size))
 }
 
 /// How many bytes of an echo the guest's card sent and got while it ran.
@@ -282,9 +380,7 @@ fn judge_lease(interface: &str, seen: &Seen, outside: &Outside<'_>) -> Judged {
         (false, None) => "it never asked on the wire".to_owned(),
     };
     match seen.address {
-        Some(Ok(address)) if given.contains(&address) => {
-            Ok(format!("{address}, as given on the wire"))
-        }
+        Some(Ok(address)) if given.contains(&address) => Ok(Evidence::Leased(address)),
         Some(Ok(address)) => failed(format!("{interface} has {address}, but {on_the_wire}")),
         Some(Err(errno)) => Err((
             CheckOutcome::TimedOut,
@@ -317,27 +413,27 @@ fn judge_echoes(to: Ipv4Addr, count: u32, seen: &Seen, outside: &Outside<'_>) ->
             answered.insert(*id);
         }
     }
-    let detail = format!(
-        "{} of {} echo requests to {to} were answered on the wire",
-        answered.len(),
-        asked.len()
-    );
+    let evidence = Evidence::Echoed {
+        to,
+        asked: asked.len(),
+        answered: answered.len(),
+    };
     if answered.len() < count as usize {
-        return failed(format!("{detail}, {count} needed"));
+        return failed(format!("{evidence}, {count} needed"));
     }
-    Ok(detail)
+    Ok(evidence)
 }
 
 fn judge_sleep(took: Duration, at_least: Duration, at_most: Duration) -> Judged {
-    let detail = format!("{:.3} s of guest time", took.as_secs_f64());
+    let evidence = Evidence::Slept(took);
     if took < at_least || took > at_most {
         return failed(format!(
-            "{detail}, not between {} and {}",
+            "{evidence}, not between {} and {}",
             show_duration(at_least),
             show_duration(at_most)
         ));
     }
-    Ok(detail)
+    Ok(evidence)
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
@@ -370,7 +466,7 @@ pub(super) fn errno_text(errno: i32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use recipe::plan::{EchoProtocol, GATEWAY, GuestCommand};
+    use recipe::plan::{EchoProtocol, GATEWAY};
 
     const GUEST: Mac = Mac([0x52, 0x54, 0, 0x12, 0x34, 0x56]);
     const OTHER: Mac = Mac([1; 6]);
@@ -406,12 +502,12 @@ mod tests {
         }
     }
 
-    fn wire(packets: &[Packet]) -> wire::Reader {
+    fn wire(packets: &[Packet]) -> wire::CaptureReader {
         let captured = |(at, packet): (usize, &Packet)| wire::Captured {
             end: 100 * (at as u64 + 1),
             packet: *packet,
         };
-        let mut reader = wire::Reader::default();
+        let mut reader = wire::CaptureReader::default();
         reader.packets = packets.iter().enumerate().map(captured).collect();
         reader
     }
@@ -427,7 +523,7 @@ mod tests {
             }),
             echo: Some(ECHO),
         };
-        let record = judge(check, seen, &outside);
+        let record = judge(check, seen, &outside).record;
         (record.outcome, record.detail)
     }
 
@@ -449,6 +545,38 @@ mod tests {
         assert_eq!(judged(&check, &seen, &[]).0, CheckOutcome::Failed);
         seen.end = ended(Ended::TimedOut).end;
         assert_eq!(judged(&check, &seen, &[]).0, CheckOutcome::TimedOut);
+    }
+
+    #[test]
+    fn only_what_the_adversary_says_is_survived() {
+        let says = |program: &str| {
+            let words = [program, "signals"].map(str::to_owned).to_vec();
+            check(CheckKind::Run {
+                command: GuestCommand::Argv(words),
+                expect: Some(Expectation::Contains(agent::survived("signals"))),
+            })
+        };
+        let mut seen = ended(Ended::Status(0));
+        seen.output = b"survived signals: 9 provocations, 0 wrong\n".to_vec();
+        let outside = Outside {
+            wire: &wire(&[]),
+            guest: GUEST,
+            served: None,
+            echo: None,
+        };
+        let judged = |program| judge(&says(program), &seen, &outside);
+        let survived = judged(agent::ADVERSARY);
+        assert_eq!(
+            survived.evidence,
+            Some(Evidence::Survived("signals".to_owned()))
+        );
+        assert_eq!(survived.record.detail, "printed \"survived signals\"");
+        let printed = judged("/bin/echo");
+        assert_eq!(
+            printed.evidence,
+            Some(Evidence::Printed("survived signals".to_owned()))
+        );
+        assert_eq!(printed.record.detail, survived.record.detail);
     }
 
     #[test]

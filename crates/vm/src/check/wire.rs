@@ -3,17 +3,32 @@
 //! The file is a classic pcap (the format of libpcap's savefile, pcap-savefile(5)):
 //! a header of 24 bytes, then packets with a header of 16 bytes each, in the
 //! writer's byte order. QEMU writes Ethernet frames (`net/dump.c`). The layers
-//! read are Ethernet II, IPv4 (RFC 791), ICMP echo (RFC 792), and BOOTP/DHCP
-//! over UDP (RFC 951, RFC 2131, RFC 2132), and of TCP and other UDP the ports.
+//! in them are smoltcp's to read: Ethernet II, IPv4, ICMP echo, DHCP, and of TCP
+//! and other UDP the ports.
+//!
+//! The container is read here: the file grows while it is read, and what counts
+//! is where each record ends in it, which pcap-file (whose version 3 is not
+//! released yet) doesn't say.
 
 use std::net::Ipv4Addr;
 
 use recipe::plan::EchoProtocol;
+use smoltcp::wire::{
+    DhcpPacket, EthernetFrame, EthernetProtocol, Icmpv4Message, Icmpv4Packet, IpProtocol,
+    Ipv4Packet, TcpPacket, UDP_HEADER_LEN, UdpPacket,
+};
 
 use crate::machine::qemu::Mac;
 
 /// No packet is longer: the writer's snapshot length is 65,536.
 const PACKET_LIMIT: usize = 1 << 18;
+
+/// What makes a BOOTP message one of DHCP (RFC 2131, 3).
+const DHCP_MAGIC: u32 = 0x6382_5363;
+
+/// The option with the message's type: 1 is a DHCPDISCOVER, 3 a DHCPREQUEST,
+/// 5 a DHCPACK (RFC 2132, 9.6).
+const DHCP_MESSAGE_TYPE: u8 = 53;
 
 /// So many packets are kept: a flood doesn't fill the memory.
 const PACKETS_LIMIT: usize = 100_000;
@@ -89,14 +104,14 @@ pub(crate) struct Captured {
 
 /// Reads a capture as it grows.
 #[derive(Debug, Default)]
-pub(crate) struct Reader {
+pub(crate) struct CaptureReader {
     pending: Vec<u8>,
     offset: u64,
     big_endian: Option<bool>,
     broken: bool,
     /// Ports whose data count.
     ports: Vec<u16>,
-    /// Where the last whole packet within [`Reader::keep`] bytes ends.
+    /// Where the last whole packet within [`CaptureReader::keep`] bytes ends.
     kept: u64,
     keep: u64,
     /// All packets so far, of whatever kind.
@@ -105,12 +120,12 @@ pub(crate) struct Reader {
     pub packets: Vec<Captured>,
 }
 
-impl Reader {
+impl CaptureReader {
     /// Reads a capture in which the data of these ports count.
     pub(crate) fn watching(ports: Vec<u16>) -> Self {
-        Reader {
+        CaptureReader {
             ports,
-            ..Reader::default()
+            ..CaptureReader::default()
         }
     }
 
@@ -197,130 +212,108 @@ fn word(bytes: &[u8], at: usize, big: bool) -> Option<u32> {
     })
 }
 
-fn half(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk::<2>()?))
-}
-
-fn mac(bytes: &[u8], at: usize) -> Option<Mac> {
-    Some(Mac(*bytes.get(at..)?.first_chunk::<6>()?))
-}
-
-fn address(bytes: &[u8], at: usize) -> Option<Ipv4Addr> {
-    Some(Ipv4Addr::from(*bytes.get(at..)?.first_chunk::<4>()?))
+/// Sender and receiver of a frame.
+#[derive(Clone, Copy)]
+struct Cards {
+    from: Mac,
+    to: Mac,
 }
 
 fn read_frame(frame: &[u8], ports: &[u16]) -> Option<Packet> {
-    let (to_mac, from_mac) = (mac(frame, 0)?, mac(frame, 6)?);
-    let ip = frame.get(14..)?;
-    let first = *ip.first()?;
-    if half(frame, 12)? != 0x0800 || first >> 4 != 4 {
+    let frame = EthernetFrame::new_checked(frame).ok()?;
+    if frame.ethertype() != EthernetProtocol::Ipv4 {
         return None;
     }
-    let header = usize::from(first & 15) * 4;
-    let total = usize::from(half(ip, 2)?);
+    let cards = Cards {
+        from: Mac(frame.src_addr().0),
+        to: Mac(frame.dst_addr().0),
+    };
+    let ip = Ipv4Packet::new_checked(frame.payload()).ok()?;
     // The second half of a fragmented packet has no header to read.
-    if header < 20 || half(ip, 6)? & 0x1fff != 0 {
+    if ip.version() != 4 || ip.frag_offset() != 0 {
         return None;
     }
     // Short frames are padded: the packet ends where its header says.
-    let payload = ip.get(header..total)?;
-    match ip.get(9)? {
-        1 => read_echo(
-            payload,
-            from_mac,
-            to_mac,
-            address(ip, 12)?,
-            address(ip, 16)?,
-        ),
-        6 => {
-            let header = usize::from(payload.get(12)? >> 4) * 4;
-            let bytes = payload.len().checked_sub(header)?;
-            read_data(EchoProtocol::Tcp, payload, (from_mac, to_mac), bytes, ports)
+    match ip.next_header() {
+        IpProtocol::Icmp => read_echo(&ip, cards),
+        IpProtocol::Tcp => {
+            let segment = TcpPacket::new_checked(ip.payload()).ok()?;
+            let (from, to) = (segment.src_port(), segment.dst_port());
+            let bytes = segment.payload().len();
+            read_data(EchoProtocol::Tcp, (from, to), cards, bytes, ports)
         }
-        17 => {
-            let bytes = payload.len().checked_sub(8)?;
-            let data = read_data(EchoProtocol::Udp, payload, (from_mac, to_mac), bytes, ports);
-            data.or_else(|| read_dhcp(payload))
+        IpProtocol::Udp => {
+            // The first of several fragments has less than its header says.
+            let bytes = ip.payload().len().checked_sub(UDP_HEADER_LEN)?;
+            let datagram = UdpPacket::new_unchecked(ip.payload());
+            let between = (datagram.src_port(), datagram.dst_port());
+            read_data(EchoProtocol::Udp, between, cards, bytes, ports)
+                .or_else(|| read_dhcp(between, &ip.payload()[UDP_HEADER_LEN..]))
         }
         _ => None,
     }
 }
 
-fn read_echo(
-    icmp: &[u8],
-    from_mac: Mac,
-    to_mac: Mac,
-    from: Ipv4Addr,
-    to: Ipv4Addr,
-) -> Option<Packet> {
-    let reply = match (icmp.first()?, icmp.get(1)?) {
-        (0, 0) => true,
-        (8, 0) => false,
+fn read_echo(ip: &Ipv4Packet<&[u8]>, cards: Cards) -> Option<Packet> {
+    let icmp = Icmpv4Packet::new_checked(ip.payload()).ok()?;
+    let reply = match (icmp.msg_type(), icmp.msg_code()) {
+        (Icmpv4Message::EchoReply, 0) => true,
+        (Icmpv4Message::EchoRequest, 0) => false,
         _ => return None,
     };
     Some(Packet::Echo {
         reply,
-        from_mac,
-        to_mac,
-        from,
-        to,
-        id: (half(icmp, 4)?, half(icmp, 6)?),
+        from_mac: cards.from,
+        to_mac: cards.to,
+        from: ip.src_addr(),
+        to: ip.dst_addr(),
+        id: (icmp.echo_ident(), icmp.echo_seq_no()),
     })
 }
 
-/// Both protocols have the ports at the same place (RFC 768, RFC 9293).
 fn read_data(
     protocol: EchoProtocol,
-    segment: &[u8],
-    (from_mac, to_mac): (Mac, Mac),
+    (from_port, to_port): (u16, u16),
+    cards: Cards,
     bytes: usize,
     ports: &[u16],
 ) -> Option<Packet> {
-    let (from_port, to_port) = (half(segment, 0)?, half(segment, 2)?);
     let watched = ports.contains(&from_port) || ports.contains(&to_port);
     (watched && bytes > 0).then_some(Packet::Data {
         protocol,
-        from_mac,
-        to_mac,
+        from_mac: cards.from,
+        to_mac: cards.to,
         from_port,
         to_port,
         bytes,
     })
 }
 
-fn read_dhcp(udp: &[u8]) -> Option<Packet> {
-    let ports = (half(udp, 0)?, half(udp, 2)?);
+fn read_dhcp(ports: (u16, u16), message: &[u8]) -> Option<Packet> {
     if !matches!(ports, (67, 68) | (68, 67)) {
         return None;
     }
-    let bootp = udp.get(8..)?;
-    let (client, transaction) = (mac(bootp, 28)?, word(bootp, 4, true)?);
-    if bootp.get(236..240)? != [99, 130, 83, 99] {
+    let dhcp = DhcpPacket::new_checked(message).ok()?;
+    if dhcp.magic_number() != DHCP_MAGIC {
         return None;
     }
-    match dhcp_message_type(bootp.get(240..)?)? {
+    let client = Mac(dhcp.client_hardware_address().0);
+    let transaction = dhcp.transaction_id();
+    let kind = dhcp.options().find_map(|option| match option.data {
+        [kind] if option.kind == DHCP_MESSAGE_TYPE => Some(*kind),
+        _ => None,
+    });
+    match kind? {
         1 | 3 => Some(Packet::LeaseWanted {
             client,
             transaction,
         }),
         5 => Some(Packet::Lease {
             client,
-            address: address(bootp, 16)?,
+            address: dhcp.your_ip(),
             transaction,
         }),
         _ => None,
-    }
-}
-
-/// Option 53 (RFC 2132, 9.6).
-fn dhcp_message_type(mut options: &[u8]) -> Option<u8> {
-    loop {
-        match *options {
-            [0, ref rest @ ..] => options = rest,
-            [255, ..] | [] | [_] => return None,
-            [53, 1, kind, ..] => return Some(kind),
-            [_, length, ref rest @ ..] => options = rest.get(usize::from(length)..)?,
-        }
     }
 }
 
@@ -391,7 +384,7 @@ mod tests {
     #[test]
     fn leases_and_echoes_are_found_with_their_place() {
         let bytes = capture(&[ack([10, 0, 2, 15]), echo(false), echo(true)]);
-        let mut reader = Reader::default();
+        let mut reader = CaptureReader::default();
         // Byte by byte: the file is read while it grows.
         for byte in &bytes {
             reader.push(&[*byte]);
@@ -427,7 +420,7 @@ mod tests {
 
     #[test]
     fn what_is_no_capture_is_ignored() {
-        let mut reader = Reader::default();
+        let mut reader = CaptureReader::default();
         reader.push(&[0x55; 4096]);
         reader.push(&capture(&[echo(true)]));
         assert_eq!(reader.packets, []);
@@ -436,7 +429,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_frames_are_read_without_a_panic(frames: Vec<Vec<u8>>) {
-            let mut reader = Reader::default();
+            let mut reader = CaptureReader::default();
             reader.push(&capture(&frames));
             prop_assert_eq!(reader.count, frames.len() as u64);
         }
@@ -447,7 +440,7 @@ mod tests {
             let at = at.min(frame.len() - 1);
             frame[at] = byte;
             frame.truncate(cut);
-            Reader::default().push(&capture(&[frame]));
+            CaptureReader::default().push(&capture(&[frame]));
         }
     }
 }

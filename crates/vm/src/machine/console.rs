@@ -41,7 +41,7 @@ pub struct Finding {
 
 /// Where in a line a text counts.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum LinePart {
     /// At its start or behind the time stamp.
     Start,
     /// Anywhere: nothing else says it.
@@ -49,136 +49,160 @@ enum Place {
 }
 
 /// What the kernel says, and where they are printed (Linux 6.12).
-const TROUBLES: &[(Trouble, Place, &str)] = &[
+const TROUBLES: &[(Trouble, LinePart, &str)] = &[
     // kernel/panic.c: vpanic()
     (
         Trouble::Panic,
-        Place::Anywhere,
+        LinePart::Anywhere,
         r"Kernel panic - not syncing",
     ),
     // arch/x86/kernel/traps.c: exc_double_fault(); doublefault_32.c
-    (Trouble::Panic, Place::Anywhere, r"PANIC: double fault"),
+    (Trouble::Panic, LinePart::Anywhere, r"PANIC: double fault"),
     // arch/arm/kernel/traps.c: handle_bad_stack()
     (
         Trouble::Panic,
-        Place::Start,
+        LinePart::Start,
         r"Insufficient stack space to handle exception",
     ),
     // arch/x86/mm/fault.c: show_fault_oops(); kernel/sched/core.c;
     // kernel/watchdog.c; lib/dump_stack users: "BUG: scheduling while atomic",
     // "BUG: sleeping function called", "BUG: soft lockup", "BUG: Bad page state"
-    (Trouble::Oops, Place::Anywhere, r"\bBUG: "),
+    (Trouble::Oops, LinePart::Anywhere, r"\bBUG: "),
     // lib/bug.c: __report_bug(); arch/arm/kernel/traps.c
-    (Trouble::Oops, Place::Anywhere, r"[kK]ernel BUG at "),
+    (Trouble::Oops, LinePart::Anywhere, r"[kK]ernel BUG at "),
     // lib/bug.c: CUT_HERE; include/asm-generic/bug.h
     (
         Trouble::Oops,
-        Place::Anywhere,
+        LinePart::Anywhere,
         r"------------\[ cut here \]------------",
     ),
     // kernel/panic.c: __warn()
-    (Trouble::Oops, Place::Anywhere, r"WARNING: CPU: \d"),
+    (Trouble::Oops, LinePart::Anywhere, r"WARNING: CPU: \d"),
     // arch/x86/kernel/dumpstack.c: __die_header(), the trap's name by die():
     // "Oops: invalid opcode: 0000 [#1]", "general protection fault: 0000 [#1]"
-    (Trouble::Oops, Place::Start, r"Oops: "),
+    (Trouble::Oops, LinePart::Start, r"Oops: "),
     (
         Trouble::Oops,
-        Place::Start,
+        LinePart::Start,
         r".{0,120}: [0-9a-f]{1,8} \[#\d+\]",
     ),
     // arch/x86/kernel/traps.c before 6.11
-    (Trouble::Oops, Place::Start, r"general protection fault"),
-    (Trouble::Oops, Place::Start, r"invalid opcode: "),
+    (Trouble::Oops, LinePart::Start, r"general protection fault"),
+    (Trouble::Oops, LinePart::Start, r"invalid opcode: "),
     // arch/x86/mm/fault.c: pgtable_bad()
     (
         Trouble::Oops,
-        Place::Start,
+        LinePart::Start,
         r".{0,40}: Corrupted page table at address ",
     ),
     // kernel/panic.c: print_oops_end_marker()
-    (Trouble::Oops, Place::Start, r"---\[ end trace "),
+    (Trouble::Oops, LinePart::Start, r"---\[ end trace "),
     // arch/arm/mm/fault.c: die_kernel_fault(), do_DataAbort(), do_PrefetchAbort()
-    (Trouble::Oops, Place::Anywhere, r"Unable to handle kernel "),
     (
         Trouble::Oops,
-        Place::Start,
+        LinePart::Anywhere,
+        r"Unable to handle kernel ",
+    ),
+    (
+        Trouble::Oops,
+        LinePart::Start,
         r"Unhandled (fault|prefetch abort): ",
     ),
     // arch/arm/kernel/traps.c: __die(), bad_mode(), __div0()
     (
         Trouble::Oops,
-        Place::Anywhere,
+        LinePart::Anywhere,
         r"Internal error: .{1,120} \[#\d+\]",
     ),
     (
         Trouble::Oops,
-        Place::Start,
+        LinePart::Start,
         r"Bad mode in .{1,40} handler detected",
     ),
-    (Trouble::Oops, Place::Start, r"Division by zero in kernel"),
+    (
+        Trouble::Oops,
+        LinePart::Start,
+        r"Division by zero in kernel",
+    ),
     // kernel/hung_task.c, kernel/rcu/tree_stall.h, kernel/watchdog.c
     (
         Trouble::Oops,
-        Place::Start,
+        LinePart::Start,
         r"INFO: task .{1,40} blocked for more than ",
     ),
     (
         Trouble::Oops,
-        Place::Start,
+        LinePart::Start,
         r"(rcu: )?INFO: .{1,40} (self-)?detected stall",
     ),
     (
         Trouble::Oops,
-        Place::Start,
+        LinePart::Start,
         r"Watchdog detected hard LOCKUP",
     ),
     // kernel/irq/spurious.c: __report_bad_irq()
-    (Trouble::Hint, Place::Start, r"irq \d+: nobody cared"),
+    (Trouble::Hint, LinePart::Start, r"irq \d+: nobody cared"),
     // mm/slub.c, mm/page_alloc.c
     (
         Trouble::Hint,
-        Place::Start,
+        LinePart::Start,
         r"SLUB: Unable to allocate memory",
     ),
     (
         Trouble::Hint,
-        Place::Start,
+        LinePart::Start,
         r".{1,60}: page allocation failure: order:",
     ),
     // mm/oom_kill.c: dump_header(), __oom_kill_process()
-    (Trouble::Hint, Place::Start, r".{1,60} invoked oom-killer: "),
     (
         Trouble::Hint,
-        Place::Start,
+        LinePart::Start,
+        r".{1,60} invoked oom-killer: ",
+    ),
+    (
+        Trouble::Hint,
+        LinePart::Start,
         r"(Out of memory|Memory cgroup out of memory): Killed process ",
     ),
     // arch/x86/mm/fault.c: show_signal_msg()
-    (Trouble::Hint, Place::Start, r".{1,60}\[\d+\]: segfault at "),
-    // init/initramfs.c
-    (Trouble::Hint, Place::Start, r"Initramfs unpacking failed: "),
-    (Trouble::Hint, Place::Start, r"INITRD: 0x"),
-    // init/main.c, init/do_mounts.c
-    (Trouble::Hint, Place::Start, r"Failed to execute /"),
-    (Trouble::Hint, Place::Start, r"check access for rdinit="),
     (
         Trouble::Hint,
-        Place::Start,
+        LinePart::Start,
+        r".{1,60}\[\d+\]: segfault at ",
+    ),
+    // init/initramfs.c
+    (
+        Trouble::Hint,
+        LinePart::Start,
+        r"Initramfs unpacking failed: ",
+    ),
+    (Trouble::Hint, LinePart::Start, r"INITRD: 0x"),
+    // init/main.c, init/do_mounts.c
+    (Trouble::Hint, LinePart::Start, r"Failed to execute /"),
+    (Trouble::Hint, LinePart::Start, r"check access for rdinit="),
+    (
+        Trouble::Hint,
+        LinePart::Start,
         r"Starting init: .{1,120} exists but couldn't execute it",
     ),
     (
         Trouble::Hint,
-        Place::Start,
+        LinePart::Start,
         r"VFS: Cannot open root device ",
     ),
     (
         Trouble::Hint,
-        Place::Start,
+        LinePart::Start,
         r"Warning: unable to open an initial console",
     ),
     // guest/agent.c
-    (Trouble::Hint, Place::Start, r"tuxling-agent: "),
+    (Trouble::Hint, LinePart::Start, r"tuxling-agent: "),
     // BusyBox, shell/ash.c: setjobctl()
-    (Trouble::Hint, Place::Start, r"(/bin/)?sh: can't access tty"),
+    (
+        Trouble::Hint,
+        LinePart::Start,
+        r"(/bin/)?sh: can't access tty",
+    ),
 ];
 
 /// The time and, in brackets too, the task or CPU: kernel/printk/printk.c,
@@ -190,8 +214,8 @@ static PATTERNS: LazyLock<Vec<(Trouble, Regex)>> = LazyLock::new(|| {
         .iter()
         .filter_map(|(trouble, place, text)| {
             let before = match place {
-                Place::Start => STAMP,
-                Place::Anywhere => "",
+                LinePart::Start => STAMP,
+                LinePart::Anywhere => "",
             };
             let pattern = format!("{before}(?P<line>{text}.*)$");
             // A test holds that each of them compiles.

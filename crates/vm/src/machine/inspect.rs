@@ -1,22 +1,16 @@
 //! Looks into a machine that has stopped or hangs: where its processor stands
 //! and what its memory holds. A kernel that dies before its console is up has
 //! printed nothing, but its log is in memory all the same.
-//!
-//! QEMU is asked over QMP (QEMU's documentation, "QEMU Machine Protocol"): one
-//! JSON value a line, on a socket.
 
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::qmp::{self, QmpClient};
+
 /// An answer that takes longer doesn't come.
 const LIMIT: Duration = Duration::from_secs(3);
-
-/// So many lines are read while waiting for an answer: events come between.
-const LINES: usize = 64;
 
 /// Text shorter than this is taken for the log's own bookkeeping.
 const SHORTEST: usize = 4;
@@ -40,66 +34,32 @@ pub struct Inspection {
 /// QEMU's arguments for a boot that is looked into: it stays when the machine
 /// stops.
 pub fn arguments(socket: &Path) -> Vec<String> {
-    vec![
-        "-no-shutdown".to_owned(),
-        "-qmp".to_owned(),
-        format!(
-            "unix:{},server=on,wait=off",
-            socket.to_string_lossy().replace(',', ",,")
-        ),
-    ]
+    let mut arguments = vec!["-no-shutdown".to_owned()];
+    arguments.extend(qmp::arguments(socket));
+    arguments
 }
 
 /// Looks into a machine; `None` where QEMU doesn't answer (it has ended, or
 /// the socket's path is too long). `dir` is for the memory's file.
 pub fn look(socket: &Path, wish: &InspectWish, dir: &Path) -> Option<Inspection> {
-    let stream = UnixStream::connect(socket).ok()?;
-    stream.set_read_timeout(Some(LIMIT)).ok()?;
-    stream.set_write_timeout(Some(LIMIT)).ok()?;
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let mut stream = stream;
-    let mut ask = |command: &str, arguments: Value| -> Option<Value> {
-        let line = json!({"execute": command, "arguments": arguments}).to_string();
-        stream.write_all(format!("{line}\n").as_bytes()).ok()?;
-        answer(&mut reader)
-    };
-    ask("qmp_capabilities", json!({}))?;
-    ask("stop", json!({}));
-    let registers = ask(
-        "human-monitor-command",
-        json!({"command-line": "info registers"}),
-    );
+    let mut client = QmpClient::connect(socket, LIMIT).ok()?;
+    // What is asked next is answered by a machine that runs, too.
+    let _ = client.ask("stop", &json!({}));
+    let order = json!({"command-line": "info registers"});
+    let registers = client.ask("human-monitor-command", &order).ok();
     let registers = registers.as_ref().and_then(Value::as_str);
     let file = dir.join("log-buffer");
     let log = wish.log.and_then(|(address, size)| {
         let arguments = json!({
             "val": address, "size": size, "filename": file.to_string_lossy(),
         });
-        ask("memsave", arguments)?;
+        client.ask("memsave", &arguments).ok()?;
         std::fs::read(&file).ok()
     });
     Some(Inspection {
         pc: registers.and_then(program_counter),
         log: log.map_or_else(Vec::new, |bytes| texts(&bytes)),
     })
-}
-
-/// The next answer; `None` for an error.
-fn answer(reader: &mut impl BufRead) -> Option<Value> {
-    for _ in 0..LINES {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        let mut value: Value = serde_json::from_str(&line).ok()?;
-        if value.get("error").is_some() {
-            return None;
-        }
-        if let Some(answer) = value.get_mut("return") {
-            return Some(answer.take());
-        }
-    }
-    None
 }
 
 /// The program counter in what `info registers` prints: `EIP=c1000000`,
@@ -152,18 +112,9 @@ mod tests {
         );
     }
 
-    #[test]
-    fn an_answer_is_found_behind_events_and_an_error_is_none() {
-        let mut lines: &[u8] = b"{\"event\": \"STOP\"}\n{\"return\": \"x\"}\n";
-        assert_eq!(answer(&mut lines), Some(json!("x")));
-        let mut lines: &[u8] = b"{\"error\": {\"class\": \"GenericError\"}}\n";
-        assert_eq!(answer(&mut lines), None);
-    }
-
     proptest! {
         #[test]
-        fn any_answer_is_read_without_a_panic(bytes: Vec<u8>) {
-            let _ = answer(&mut bytes.as_slice());
+        fn any_memory_and_registers_are_read_without_a_panic(bytes: Vec<u8>) {
             let _ = texts(&bytes);
             let _ = program_counter(&String::from_utf8_lossy(&bytes));
         }

@@ -5,5 +5,6 @@ pub mod console;
 pub mod gdb;
 pub mod inspect;
 pub mod qemu;
+pub mod qmp;
 pub mod serial;
 pub mod traps;

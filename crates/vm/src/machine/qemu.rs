@@ -141,7 +141,7 @@ pub struct Files {
     /// What the console prints.
     pub console: PathBuf,
     /// The base of the two paths through which a console takes keys
-    /// ([`crate::boot::apparatus::console_with_keys`]); a console that takes none is
+    /// ([`crate::boot::target::console_with_keys`]); a console that takes none is
     /// a plain file, and two boots under `-icount` are equal.
     pub keys: Option<PathBuf>,
     /// What the checks' agent says.

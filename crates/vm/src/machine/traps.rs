@@ -91,9 +91,10 @@ impl KernelTraps {
 
     /// The virtual address of one that may be from before paging.
     pub fn virtual_address(&self, address: u64) -> u64 {
-        match self.code.image.contains(&address) {
-            true => address,
-            false => address.wrapping_add(self.points.offset),
+        if self.code.image.contains(&address) {
+            address
+        } else {
+            address.wrapping_add(self.points.offset)
         }
     }
 

@@ -241,18 +241,19 @@ fn no_root(known: &Known<'_>) -> Option<Diagnosis> {
         return None;
     }
     let shown = format!("the ramdisk has no {}", known.init);
-    Some(match vfs {
-        true => diagnosis(
+    Some(if vfs {
+        diagnosis(
             "no-root-device",
             "without an init in the ramdisk the kernel looked for a root device, and found none",
             [line, shown, format!("the command line: {}", known.cmdline)],
             "put an init into the ramdisk, or name a root=DEVICE whose driver and file system are built in",
-        ),
-        false => diagnosis(
+        )
+    } else {
+        diagnosis(
             "no-init",
             format!("there is no init: {} isn't in the ramdisk", known.init),
             [line, shown],
             "add busybox = [\"sh\", \"init\"] or init = { path = \"FILE\" } to [userland], or a file of that name",
-        ),
+        )
     })
 }

@@ -71,14 +71,16 @@ impl Elf {
         let number = |at: usize, size: usize| -> Option<u64> {
             let part = bytes.get(at..at.checked_add(size)?)?;
             let fold = |n: u64, b: &u8| n << 8 | u64::from(*b);
-            Some(match big {
-                true => part.iter().fold(0, fold),
-                false => part.iter().rev().fold(0, fold),
+            Some(if big {
+                part.iter().fold(0, fold)
+            } else {
+                part.iter().rev().fold(0, fold)
             })
         };
-        let (phoff, sizes) = match wide {
-            true => (number(32, 8)?, 54),
-            false => (number(28, 4)?, 42),
+        let (phoff, sizes) = if wide {
+            (number(32, 8)?, 54)
+        } else {
+            (number(28, 4)?, 42)
         };
         let (size, count) = (number(sizes, 2)?, number(sizes + 2, 2)?);
         let header = |at: u64| usize::try_from(phoff.checked_add(at.checked_mul(size)?)?).ok();
@@ -87,9 +89,10 @@ impl Elf {
             if number(at, 4)? != 3 {
                 return None;
             }
-            let (offset, length) = match wide {
-                true => (number(at + 8, 8)?, number(at + 32, 8)?),
-                false => (number(at + 4, 4)?, number(at + 16, 4)?),
+            let (offset, length) = if wide {
+                (number(at + 8, 8)?, number(at + 32, 8)?)
+            } else {
+                (number(at + 4, 4)?, number(at + 16, 4)?)
             };
             let start = usize::try_from(offset).ok()?;
             let end = start.checked_add(usize::try_from(length).ok()?)?;
@@ -98,9 +101,10 @@ impl Elf {
         });
         let end = |at: u64| -> Option<u64> {
             let at = header(at)?;
-            let (start, size) = match wide {
-                true => (number(at + 24, 8)?, number(at + 40, 8)?),
-                false => (number(at + 12, 4)?, number(at + 20, 4)?),
+            let (start, size) = if wide {
+                (number(at + 24, 8)?, number(at + 40, 8)?)
+            } else {
+                (number(at + 12, 4)?, number(at + 20, 4)?)
             };
             (number(at, 4)? == 1).then(|| start.saturating_add(size))
         };

@@ -117,9 +117,10 @@ pub fn diagnose(known: &Known<'_>) -> Vec<Diagnosis> {
     let mut all = host::diagnose(known);
     let unpacking = unpacking::diagnose(known);
     // What wasn't unpacked has no init either: that one is no cause.
-    match unpacking.is_empty() {
-        true => all.extend(init::diagnose(known)),
-        false => all.extend(unpacking),
+    if unpacking.is_empty() {
+        all.extend(init::diagnose(known))
+    } else {
+        all.extend(unpacking)
     }
     all.extend(userland::diagnose(known));
     all.extend(network::diagnose(known));

@@ -42,9 +42,10 @@ fn no_proc(known: &Known<'_>) -> Option<Diagnosis> {
     let folder = known
         .ramdisk
         .is_some_and(|ramdisk| ramdisk.find("/proc").is_some());
-    let evidence = match folder {
-        true => "the kernel has /proc and the ramdisk a folder for it: nobody mounted it",
-        false => "the kernel has /proc, but the ramdisk has no folder /proc to mount it at",
+    let evidence = if folder {
+        "the kernel has /proc and the ramdisk a folder for it: nobody mounted it"
+    } else {
+        "the kernel has /proc, but the ramdisk has no folder /proc to mount it at"
     };
     Some(diagnosis(
         "proc-not-mounted",

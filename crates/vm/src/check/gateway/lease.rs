@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use smoltcp::wire::{DhcpMessageType, DhcpPacket, DhcpRepr, Ipv4Address};
 
-use super::{DNS, GATEWAY, GUEST, MASK, Weather};
+use super::{DNS, Faults, GATEWAY, GUEST, MASK};
 
 /// The server's state.
 #[derive(Debug)]
@@ -23,12 +23,12 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// A server under this weather.
-    pub(super) fn new(weather: &Weather) -> Server {
+    /// A server with these faults.
+    pub(super) fn new(faults: &Faults) -> Server {
         Server {
-            lease: weather.lease,
-            naks_left: weather.naks,
-            renewals_left: weather.renewals,
+            lease: faults.lease,
+            naks_left: faults.naks,
+            renewals_left: faults.renewals,
             bound: false,
             refused: 0,
             ignored: 0,
@@ -154,10 +154,10 @@ mod tests {
     #[test]
     fn a_lease_is_refused_so_often_then_given_then_not_renewed() {
         use DhcpMessageType::{Ack, Discover, Nak, Offer, Request};
-        let mut server = Server::new(&Weather {
+        let mut server = Server::new(&Faults {
             naks: 1,
             renewals: Some(1),
-            ..Weather::default()
+            ..Faults::default()
         });
         let mut say = |message_type, from| kind(server.answer(&message(message_type, from)));
         let nobody = Ipv4Address::UNSPECIFIED;
@@ -172,7 +172,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_datagram_is_answered_or_left_alone(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-            let _ = Server::new(&Weather::default()).answer(&bytes);
+            let _ = Server::new(&Faults::default()).answer(&bytes);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A gateway of our own, behind QEMU's socket network. QEMU's own gateway never
 //! misbehaves; this one loses, doubles, delays, reorders, fragments and corrupts
 //! what passes, resets connections, refuses leases, lets them expire, and sends
-//! what nobody asked for: as much of each as its [`Weather`] says, from a seed.
+//! what nobody asked for: as much of each as its [`Faults`] say, from a seed.
 //!
 //! The guest sees the same network as behind QEMU's: it is 10.0.2.15, the
 //! gateway 10.0.2.2. A TCP connection or a datagram to one of the gateway's open
@@ -11,11 +11,11 @@
 //! Frames go over a TCP connection to QEMU, each behind its length in four bytes,
 //! most significant first (QEMU's net/socket.c).
 
+mod faults;
 mod hostile;
 mod lease;
 mod reassembly;
 mod relay;
-mod weather;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -27,10 +27,10 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+pub use faults::Mischief;
+use faults::Wire;
 use reassembly::{Answer, Series};
 use relay::Host;
-pub use weather::Mischief;
-use weather::Wire;
 
 /// The guest's address.
 pub const GUEST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
@@ -42,7 +42,7 @@ const GATEWAY_MAC: [u8; 6] = [0x52, 0x55, 0x0a, 0x00, 0x02, 0x02];
 
 /// How the gateway behaves. Chances are in per mille, for each frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Weather {
+pub struct Faults {
     /// Where all chances come from.
     pub seed: u64,
     /// A frame is lost.
@@ -73,10 +73,10 @@ pub struct Weather {
     pub fragments: u64,
 }
 
-impl Default for Weather {
+impl Default for Faults {
     /// Fair: what QEMU's own gateway does.
     fn default() -> Self {
-        Weather {
+        Faults {
             seed: 1,
             drop: 0,
             duplicate: 0,
@@ -94,16 +94,16 @@ impl Default for Weather {
     }
 }
 
-impl Weather {
+impl Faults {
     /// A wire that does a little of everything to frames.
-    pub fn storm() -> Weather {
-        Weather {
+    pub fn storm() -> Faults {
+        Faults {
             drop: 30,
             duplicate: 20,
             delay: 50,
             corrupt: 10,
             fragment: 200,
-            ..Weather::default()
+            ..Faults::default()
         }
     }
 }
@@ -158,20 +158,20 @@ impl Gateway {
     ///
     /// # Errors
     /// When no port of 127.0.0.1 can be had, or no thread.
-    pub fn start(weather: Weather, tcp_ports: &[u16], udp_ports: &[u16]) -> io::Result<Gateway> {
+    pub fn start(faults: Faults, tcp_ports: &[u16], udp_ports: &[u16]) -> io::Result<Gateway> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let stop = Arc::new(AtomicBool::new(false));
         let deeds = Arc::new(Mutex::new(Deeds::default()));
         let mut work = Work {
-            weather,
+            faults,
             stop: stop.clone(),
             deeds: deeds.clone(),
             started: Instant::now(),
-            host: Host::new(&weather, tcp_ports, udp_ports),
-            to_guest: Wire::new(weather, 1),
-            from_guest: Wire::new(weather, 2),
+            host: Host::new(&faults, tcp_ports, udp_ports),
+            to_guest: Wire::new(faults, 1),
+            from_guest: Wire::new(faults, 2),
             incoming: Vec::new(),
             outgoing: Vec::new(),
             flooded: 0,
@@ -234,7 +234,7 @@ const LONGEST_FRAME: usize = 64 << 10;
 
 /// What the thread has.
 struct Work {
-    weather: Weather,
+    faults: Faults,
     stop: Arc<AtomicBool>,
     deeds: Arc<Mutex<Deeds>>,
     started: Instant,
@@ -314,26 +314,26 @@ impl Work {
     /// they are.
     fn flood(&mut self, now: Duration) {
         while self.host.leased()
-            && self.flooded < self.weather.flood
+            && self.flooded < self.faults.flood
             && self.outgoing.len() < MOST_OUTGOING
         {
             put_frame(
                 &mut self.outgoing,
-                &hostile::packet(self.weather.seed, self.flooded),
+                &hostile::packet(self.faults.seed, self.flooded),
             );
             self.flooded += 1;
         }
         while self.host.ready()
-            && self.reassembly.fragments < self.weather.fragments
+            && self.reassembly.fragments < self.faults.fragments
             && self.outgoing.len() < MOST_OUTGOING
             && self.may_send(now)
         {
             self.send_series();
         }
-        let wanted = self.weather.flood + self.weather.fragments;
+        let wanted = self.faults.flood + self.faults.fragments;
         let over = wanted > 0
-            && self.flooded == self.weather.flood
-            && self.reassembly.fragments >= self.weather.fragments;
+            && self.flooded == self.faults.flood
+            && self.reassembly.fragments >= self.faults.fragments;
         if over && self.outgoing.is_empty() && now >= self.calm_at {
             self.calm_at = now + CALM_AGAIN;
             self.host.say_calm();
@@ -342,7 +342,7 @@ impl Work {
 
     /// Sends the next packet in fragments.
     fn send_series(&mut self) {
-        let Series { frames, answer } = reassembly::series(self.weather.seed, self.series);
+        let Series { frames, answer } = reassembly::series(self.faults.seed, self.series);
         for frame in &frames {
             put_frame(&mut self.outgoing, frame);
         }

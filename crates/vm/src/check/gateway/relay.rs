@@ -13,7 +13,7 @@ use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr, IpEndpoint};
 
 use super::lease::Server;
-use super::{Deeds, GATEWAY, GATEWAY_MAC, GUEST, Weather};
+use super::{Deeds, Faults, GATEWAY, GATEWAY_MAC, GUEST};
 
 /// So many connections to one port at a time.
 const CONNECTIONS: usize = 4;
@@ -51,10 +51,10 @@ struct Connection {
 }
 
 impl Host {
-    pub(super) fn new(weather: &Weather, tcp_ports: &[u16], udp_ports: &[u16]) -> Host {
+    pub(super) fn new(faults: &Faults, tcp_ports: &[u16], udp_ports: &[u16]) -> Host {
         let mut cable = Cable::default();
         let mut config = Config::new(HardwareAddress::Ethernet(EthernetAddress(GATEWAY_MAC)));
-        config.random_seed = weather.seed;
+        config.random_seed = faults.seed;
         let mut interface = Interface::new(config, &mut cable, Instant::ZERO);
         interface.update_ip_addrs(|addresses| {
             // There is room for the one address.
@@ -82,13 +82,13 @@ impl Host {
             interface,
             sockets,
             dhcp,
-            server: Server::new(weather),
+            server: Server::new(faults),
             leased: false,
             ready: false,
             connections,
             datagrams,
             calm,
-            resets_left: weather.resets,
+            resets_left: faults.resets,
             resets: 0,
         }
     }

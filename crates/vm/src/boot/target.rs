@@ -26,7 +26,7 @@ pub struct BoardLines {
 
 /// What a boot runs on.
 #[derive(Debug)]
-pub enum Apparatus {
+pub enum Target {
     /// QEMU, which writes the files itself.
     Qemu {
         /// Its process.
@@ -45,7 +45,7 @@ pub enum Apparatus {
     },
 }
 
-impl Apparatus {
+impl Target {
     /// Opens the lines to a board.
     ///
     /// # Errors
@@ -56,31 +56,32 @@ impl Apparatus {
             Ok((Line::open(port)?, file))
         };
         let channel = lines.channel.as_ref();
-        Ok(Apparatus::Board {
+        Ok(Target::Board {
             console: open(&lines.console, &files.console)?,
             channel: channel.map(|port| open(port, &files.channel)).transpose()?,
         })
     }
 
-    /// Takes in what is new. Gives how the boot ended, when the apparatus knows.
+    /// Takes in what is new. Gives how the boot ended, when the target knows.
     ///
     /// # Errors
     /// When QEMU's process is lost.
     pub fn poll(&mut self) -> Result<Option<BootEnd>> {
         match self {
-            Apparatus::Qemu {
+            Target::Qemu {
                 running, errors, ..
             } => {
                 let status = running.poll().map_err(|e| lost(&e))?;
-                Ok(status.map(|status| match status.success() {
-                    true => BootEnd::MachineStopped,
-                    false => {
+                Ok(status.map(|status| {
+                    if status.success() {
+                        BootEnd::MachineStopped
+                    } else {
                         let said = super::files::read_ends(errors, 1 << 14).unwrap_or_default();
                         BootEnd::QemuFailed(format!("it ended with {status}: {}", said.trim()))
                     }
                 }))
             }
-            Apparatus::Board { console, channel } => {
+            Target::Board { console, channel } => {
                 let lines = std::iter::once(console).chain(channel);
                 for (line, log) in lines {
                     let bytes = match line.more() {
@@ -103,11 +104,11 @@ impl Apparatus {
     /// When the keys are not taken.
     pub fn send(&mut self, keys: &[u8]) -> Result<()> {
         let sent = match self {
-            Apparatus::Qemu {
+            Target::Qemu {
                 keys: Some(file), ..
             } => send_all(file, keys),
-            Apparatus::Qemu { .. } => Ok(()),
-            Apparatus::Board { console, .. } => console.0.send(keys),
+            Target::Qemu { .. } => Ok(()),
+            Target::Board { console, .. } => console.0.send(keys),
         };
         sent.map_err(|e| Failure::new(Kind::Machine, format!("can't type at the console: {e}")))
     }
@@ -118,8 +119,8 @@ impl Apparatus {
     /// When QEMU's process is lost.
     pub fn end(&mut self) -> Result<()> {
         match self {
-            Apparatus::Qemu { running, .. } => running.end().map(|_| ()).map_err(|e| lost(&e)),
-            Apparatus::Board { .. } => Ok(()),
+            Target::Qemu { running, .. } => running.end().map(|_| ()).map_err(|e| lost(&e)),
+            Target::Board { .. } => Ok(()),
         }
     }
 }

@@ -15,11 +15,11 @@ use record::Outcome;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vm::boot::Observation;
-use vmlinux::prune::FunctionIndex;
+use vmlinux::prune::{FunctionIndex, Program};
 
 use super::ranges::Ranges;
 use super::{Coverage, Marked};
-use crate::adversity::{self, Bench, Boot, CaseRecord};
+use crate::adversity::{self, Bench, Boot, Case, CaseRecord};
 use crate::subject::Subject;
 
 /// The version of the format.
@@ -27,7 +27,7 @@ pub const SCHEMA: &str = "tuxling.hardship/1";
 
 /// What of a kernel runs only under adversity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Hardship {
+pub struct AdverseCoverage {
     /// Always `tuxling.hardship/1`.
     pub schema: String,
     /// How the whole system took each case.
@@ -52,7 +52,7 @@ pub struct NeededBy {
     pub case: String,
 }
 
-impl Hardship {
+impl AdverseCoverage {
     /// The cases that the whole system survives.
     pub fn survived(&self) -> BTreeSet<&str> {
         let survived = self.cases.iter().filter(|c| c.survived == Some(true));
@@ -62,13 +62,14 @@ impl Hardship {
 
 /// Boots the marked kernel once for each case.
 pub fn trace(
-    (subject, marked): (&Subject, &Marked),
+    subject: &Subject,
+    marked: &Marked,
     plan: &Plan,
     coverage: &Coverage,
     bench: &Bench<'_>,
     dir: &Path,
     session: &Session,
-) -> Result<Hardship> {
+) -> Result<AdverseCoverage> {
     let log = dir.join("in_asm.log");
     let all = subject.program.functions();
     let known: BTreeMap<(&str, &str, u32), &Ranges> = coverage
@@ -90,16 +91,7 @@ pub fn trace(
             extra: Marked::logging(&log),
             observation: Observation::default(),
         };
-        let attempt = || {
-            session.phase(case.name, || {
-                bench.boot(case, &boot, session).map(Cached::fresh)
-            })
-        };
-        let (mut record, _) = attempt()?;
-        // A busy host breaks the time limits of checks: once is no verdict.
-        if record.outcome == Some(Outcome::CheckFailed) && record.survived != Some(true) {
-            (record, _) = attempt()?;
-        }
+        let record = booted(case, &boot, bench, session)?;
         let before = needed.len();
         if record.survived != Some(true) {
             let _ = std::fs::remove_file(&log);
@@ -132,22 +124,44 @@ pub fn trace(
         ));
         cases.push(record);
     }
-    let named = |found: BTreeMap<FunctionIndex, &str>| {
-        let named = found.into_iter().filter_map(|(function, case)| {
-            let id = &all.get(function.0 as usize)?.id;
-            Some(NeededBy {
-                object: id.object.clone(),
-                symbol: id.symbol.clone(),
-                ordinal: id.ordinal,
-                case: case.to_owned(),
-            })
-        });
-        named.collect()
-    };
-    Ok(Hardship {
+    Ok(AdverseCoverage {
         schema: SCHEMA.to_owned(),
-        functions: named(needed),
-        more: named(more),
+        functions: named(needed, &subject.program),
+        more: named(more, &subject.program),
         cases,
     })
+}
+
+/// Boots a case. A busy host breaks the time limits of checks: once is no
+/// verdict.
+fn booted(
+    case: &Case,
+    boot: &Boot<'_>,
+    bench: &Bench<'_>,
+    session: &Session,
+) -> Result<CaseRecord> {
+    let attempt = || {
+        session.phase(case.name, || {
+            bench.boot(case, boot, session).map(Cached::fresh)
+        })
+    };
+    let (mut record, _) = attempt()?;
+    if record.outcome == Some(Outcome::CheckFailed) && record.survived != Some(true) {
+        (record, _) = attempt()?;
+    }
+    Ok(record)
+}
+
+/// Functions by their names, each with its case.
+fn named(found: BTreeMap<FunctionIndex, &str>, program: &Program) -> Vec<NeededBy> {
+    let named = found.into_iter().filter_map(|(function, case)| {
+        let id = &program.functions().get(function.0 as usize)?.id;
+        Some(NeededBy {
+            object: id.object.clone(),
+            symbol: id.symbol.clone(),
+            ordinal: id.ordinal,
+            case: case.to_owned(),
+        })
+    });
+    named.collect()
 }

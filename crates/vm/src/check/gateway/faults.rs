@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use smoltcp::wire::{EthernetFrame, EthernetProtocol, Ipv4Packet};
 
-use super::Weather;
+use super::Faults;
 
 /// Frames under way, in both directions alike.
 #[derive(Debug)]
 pub(super) struct Wire {
-    weather: Weather,
+    faults: Faults,
     random: fastrand::Rng,
     sent: u64,
     underway: BinaryHeap<Reverse<(Duration, u64, Vec<u8>)>>,
@@ -38,11 +38,11 @@ pub struct Mischief {
 }
 
 impl Wire {
-    /// A wire under this weather.
-    pub(super) fn new(weather: Weather, salt: u64) -> Wire {
+    /// A wire with these faults.
+    pub(super) fn new(faults: Faults, salt: u64) -> Wire {
         Wire {
-            weather,
-            random: fastrand::Rng::with_seed(weather.seed ^ salt),
+            faults,
+            random: fastrand::Rng::with_seed(faults.seed ^ salt),
             sent: 0,
             underway: BinaryHeap::new(),
             done: Mischief::default(),
@@ -57,11 +57,11 @@ impl Wire {
     /// Puts a frame on the wire at a time since its beginning.
     pub(super) fn send(&mut self, now: Duration, frame: Vec<u8>) {
         self.done.frames += 1;
-        if self.happens(self.weather.drop) {
+        if self.happens(self.faults.drop) {
             self.done.dropped += 1;
             return;
         }
-        let twice = self.happens(self.weather.duplicate);
+        let twice = self.happens(self.faults.duplicate);
         if twice {
             self.done.duplicated += 1;
             self.deliver(now, frame.clone());
@@ -79,24 +79,25 @@ impl Wire {
     }
 
     fn deliver(&mut self, now: Duration, mut frame: Vec<u8>) {
-        if self.happens(self.weather.corrupt) && !frame.is_empty() {
+        if self.happens(self.faults.corrupt) && !frame.is_empty() {
             self.done.corrupted += 1;
             let bit = self.random.usize(..frame.len() * 8);
             frame[bit / 8] ^= 1 << (bit % 8);
         }
-        let pieces = match self.happens(self.weather.fragment) {
-            true => fragments(&frame),
-            false => None,
+        let pieces = if self.happens(self.faults.fragment) {
+            fragments(&frame)
+        } else {
+            None
         };
         if pieces.is_some() {
             self.done.fragmented += 1;
         }
         for piece in pieces.unwrap_or_else(|| vec![frame]) {
-            let late = self.happens(self.weather.delay);
+            let late = self.happens(self.faults.delay);
             let mut at = now;
             if late {
                 self.done.delayed += 1;
-                at += self.weather.longest_delay.mul_f64(self.random.f64());
+                at += self.faults.longest_delay.mul_f64(self.random.f64());
             }
             self.sent += 1;
             self.underway.push(Reverse((at, self.sent, piece)));
@@ -187,7 +188,7 @@ mod tests {
         fn in_fair_weather_every_frame_arrives_once_in_order(
             frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..80), 0..30)
         ) {
-            let mut wire = Wire::new(Weather::default(), 1);
+            let mut wire = Wire::new(Faults::default(), 1);
             frames.iter().for_each(|f| wire.send(Duration::ZERO, f.clone()));
             prop_assert_eq!(drained(&mut wire), frames);
         }
@@ -197,9 +198,9 @@ mod tests {
             frames in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..700), 0..30),
             seed: u64,
         ) {
-            let weather = Weather { seed, ..Weather::storm() };
+            let faults = Faults { seed, ..Faults::storm() };
             let run = || {
-                let mut wire = Wire::new(weather, 1);
+                let mut wire = Wire::new(faults, 1);
                 frames.iter().for_each(|f| wire.send(Duration::ZERO, f.clone()));
                 (drained(&mut wire), wire.mischief())
             };

@@ -30,7 +30,7 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(60);
 const COUNTING_FACTOR: u32 = 4;
 
 /// When to stop a boot.
-pub(super) struct Vigil {
+pub(super) struct Watchdog {
     clock: Clock,
     leave: Option<Duration>,
     started: Instant,
@@ -45,14 +45,14 @@ pub(super) struct Vigil {
     board: bool,
 }
 
-impl Vigil {
+impl Watchdog {
     /// Begins now.
     pub(super) fn new(request: &BootRequest<'_>, clock: Clock, leave: Option<Duration>) -> Self {
         let factor = match clock {
             Clock::Host => 1,
             Clock::Instructions => COUNTING_FACTOR,
         };
-        Vigil {
+        Watchdog {
             clock,
             leave,
             started: Instant::now(),
