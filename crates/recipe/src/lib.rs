@@ -21,6 +21,7 @@ pub mod fragment;
 pub mod init;
 pub mod package;
 pub mod plan;
+mod prune_plan;
 pub mod raw;
 mod resolve;
 pub mod scaffold;

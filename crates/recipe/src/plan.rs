@@ -19,6 +19,8 @@ use crate::Board;
 use crate::config::Request;
 use crate::serial_port::SerialPort;
 
+pub use crate::prune_plan::{CertificateFile, PruneLevel, PrunePlan};
+
 /// A complete recipe.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -65,61 +67,6 @@ pub enum Security {
     Keep,
     /// May go where no check needs it.
     Off,
-}
-
-/// How a system is pruned.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct PrunePlan {
-    /// What pruning may rely on; `None` where the recipe says nothing.
-    pub level: Option<PruneLevel>,
-    /// Patterns of functions that stay.
-    pub keep: Vec<String>,
-    /// Patterns of functions that go, whatever needs them.
-    pub drop: Vec<String>,
-    /// Whether functions stay or go as a whole, at `tight` too.
-    pub whole_functions: bool,
-    /// The evidence of an earlier pruning: the kernel is built as it says.
-    pub certificate: Option<CertificateFile>,
-}
-
-/// A certificate's file, read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct CertificateFile {
-    /// Its name, for messages.
-    pub name: String,
-    /// Its content.
-    pub text: String,
-}
-
-/// What pruning may rely on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PruneLevel {
-    /// Keeps whatever anything may need.
-    Safe,
-    /// Keeps what ran and what its features may need.
-    Balanced,
-    /// Keeps what ran.
-    Tight,
-}
-
-impl PruneLevel {
-    /// All levels, the most careful first.
-    pub const ALL: [PruneLevel; 3] = [PruneLevel::Safe, PruneLevel::Balanced, PruneLevel::Tight];
-
-    /// As recipes, certificates and the command line name it.
-    pub fn word(self) -> &'static str {
-        match self {
-            PruneLevel::Safe => "safe",
-            PruneLevel::Balanced => "balanced",
-            PruneLevel::Tight => "tight",
-        }
-    }
-
-    /// The level of that name.
-    pub fn of_word(word: &str) -> Option<PruneLevel> {
-        Self::ALL.into_iter().find(|level| level.word() == word)
-    }
 }
 
 /// Where a recipe came from.

@@ -5,6 +5,7 @@ pub(crate) mod args;
 mod boot;
 mod build;
 mod cache;
+mod carry_out;
 mod check;
 mod config;
 mod diff;

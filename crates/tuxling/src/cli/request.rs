@@ -6,15 +6,11 @@ use std::path::PathBuf;
 
 use builder::source::Mode;
 use builder::system::BuildOptions;
-use host::Cache;
 use host::error::Result;
-use host::session::Session;
 use recipe::Plan;
 
 use super::args::Common;
-use super::dry_run::{self, List};
-use super::progress::Terminal;
-use super::{cwd, load, processes};
+use super::{cwd, load};
 
 /// What was typed of a command that starts processes.
 #[derive(Clone, Debug)]
@@ -92,8 +88,10 @@ pub(super) struct Request {
     pub jobs: usize,
     /// Whether the answer is JSON.
     pub json: bool,
-    verbose: bool,
-    dry_run: bool,
+    /// Whether the tools' output is shown.
+    pub verbose: bool,
+    /// Whether the commands are listed in place of being started.
+    pub dry_run: bool,
 }
 
 impl Request {
@@ -124,19 +122,5 @@ impl Request {
             verbose: typed.verbose,
             dry_run: typed.dry_run,
         })
-    }
-
-    /// Does the work, or lists the commands that it would start.
-    pub(super) fn carry_out(
-        &self,
-        list: impl FnOnce(&mut List) -> Result<()>,
-        work: impl FnOnce(&Request, Session) -> Result<()>,
-    ) -> Result<()> {
-        let terminal = Terminal::new(self.verbose);
-        if self.dry_run {
-            return dry_run::print_list(self, &terminal, list);
-        }
-        let session = Session::new(processes()?, Cache::of_user()?, &terminal, self.jobs);
-        work(self, session)
     }
 }
