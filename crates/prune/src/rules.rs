@@ -58,6 +58,7 @@ pub static TIMING: Rule = Rule {
         "kernel/rcu/*:*",
         "kernel/workqueue.o:*",
         "kernel/softirq.o:*",
+        "arch/*/kernel/irq*.o:*",
         "lib/rbtree.o:*",
         "lib/timerqueue.o:*",
         "mm/mremap.o:*",
@@ -78,6 +79,10 @@ pub static TIMING: Rule = Rule {
         "fs/pipe.o:*",
         "fs/select.o:*",
         "net/ipv4/route.o:*",
+        "net/sched/*:*",
+        "kernel/cred.o:*",
+        "lib/maple_tree.o:*",
+        "lib/math/*:*",
     ],
 };
 
