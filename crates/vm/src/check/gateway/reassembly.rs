@@ -3,9 +3,10 @@
 //! can be; of every protocol. Each series is made from a seed and a number.
 //!
 //! Whether they reach the guest's reassembly shows from outside: a ping that
-//! comes in fragments is answered only when it was put together, and one whose
-//! fragments overlap is not (RFC 5722, 3; net/ipv4/inet_fragment.c throws all of
-//! it away, for IPv4 too).
+//! comes in fragments is answered only when it was put together. One whose
+//! fragments overlap is thrown away (net/ipv4/inet_fragment.c, as RFC 5722 says
+//! for IPv6), but where the overlapping one lies wholly within what has come
+//! already: that is taken for a double.
 
 use smoltcp::wire::{
     EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet, TcpPacket, UdpPacket,
@@ -38,7 +39,7 @@ struct Piece {
 pub(super) enum Answer {
     /// It is a ping that comes whole.
     Wanted,
-    /// It is a ping with an overlap, all of which comes.
+    /// It is a ping with an overlap, all of which comes: it may be answered.
     Refused,
     /// Nobody can tell from outside.
     Untold,
