@@ -50,6 +50,7 @@ mod read;
 mod recursion;
 mod scanner;
 mod search;
+mod submenu;
 mod tree;
 mod tristate;
 mod user;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::diagnostic::{Diagnostic, Location, Severity};
-use crate::expr::{Expr, ExprId, ExprPool, SymbolId};
+use crate::expr::{Expr, ExprId, ExprPool, Relation, SymbolId};
 use crate::graph::Graph;
 use crate::probe::Environment;
 use crate::recursion::Recursion;
@@ -412,6 +412,11 @@ impl Kconfig {
             }
             Expr::And(operands) => list(operands, 2, " && ", out),
             Expr::Or(operands) => list(operands, 1, " || ", out),
+            Expr::Compare(relation, SymbolId::NO, SymbolId::MOD) => {
+                // What a `bool` that is asked for `m` comes to.
+                let holds = *relation == Relation::Unequal;
+                out.push_str(if holds { "y" } else { "n" });
+            }
             Expr::Compare(relation, left, right) => {
                 if strength > 2 {
                     out.push('(');
