@@ -22,6 +22,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+pub mod bytes;
 mod change;
 mod choice;
 mod circles;
