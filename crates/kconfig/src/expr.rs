@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use crate::model::Dialect;
+use crate::dialect::Dialect;
 
 /// Names a symbol of one [`Kconfig`](crate::Kconfig).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

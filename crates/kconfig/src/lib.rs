@@ -27,6 +27,7 @@ mod change;
 mod choice;
 mod circles;
 mod diagnostic;
+mod dialect;
 mod diff;
 pub mod dotconfig;
 mod eval;
