@@ -13,8 +13,8 @@ mod outcome;
 mod record;
 
 pub use self::record::{
-    BootRecord, CheckRecord, ExerciseRecord, Ids, ImageSizes, Inputs, MemEntry, MemOwner,
-    MemRecord, RamRecord, RamdiskSizes, Record, SCHEMA, SourceRecord, VmlinuxSizes,
+    BootRecord, CheckRecord, ExerciseRecord, Ids, ImageSizes, Inputs, LostLine, MemEntry, MemOwner,
+    MemRecord, Modular, RamRecord, RamdiskSizes, Record, SCHEMA, SourceRecord, VmlinuxSizes,
 };
 pub use database::{Attempt, Database};
 pub use diagnosis::Diagnosis;
