@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod built;
 pub mod bytes;
+pub mod file;
 pub mod memory;
 pub mod system_map;
 pub mod why;

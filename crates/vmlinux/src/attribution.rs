@@ -6,7 +6,7 @@
 //! alignment, padding, and what is not known. The pieces of a section lie one
 //! behind the other from its first byte to its last, so their sum is its size.
 
-use crate::elf::{Elf, Section};
+use crate::elf::{Elf, Section, Symbol};
 use crate::link_map::{InputOrigin, InputSection, LinkMap};
 
 /// One stretch of bytes.
@@ -123,7 +123,7 @@ impl<'a> Divider<'a> {
             .iter()
             .enumerate()
             .filter(|(_, s)| !is_mapping(&s.name))
-            .filter_map(|(i, s)| Some((s.section?, s.address, i)))
+            .filter_map(|(i, s)| Some((s.section?, start_of(elf, s), i)))
             .collect();
         symbols.sort_by(|a, b| {
             let rank = |i: usize| {
@@ -296,6 +296,17 @@ impl<'a> Divider<'a> {
             what,
             ..*whole
         });
+    }
+}
+
+/// Where a symbol's bytes begin: the lowest bit of a function in Thumb state says
+/// that it is one (*ELF for the Arm Architecture*, IHI 0044, 5.5.3).
+fn start_of(elf: &Elf, symbol: &Symbol) -> u64 {
+    let section = symbol.section.and_then(|of| elf.sections.get(of));
+    let code = section.is_some_and(Section::is_text);
+    match code && elf.machine == object::elf::EM_ARM {
+        true => symbol.address & !1,
+        false => symbol.address,
     }
 }
 

@@ -205,7 +205,10 @@ where
 {
     let endian = file.endian();
     let wrong = |e: object::Error| ElfError(e.to_string());
-    let sections = sections(file)?;
+    let mut sections = sections(file)?;
+    if sections.len() <= 1 {
+        sections.extend(segments(file.elf_program_headers(), endian));
+    }
     check_extent(&sections, file.data().len().unwrap_or(0))?;
     check_overlap(&sections)?;
     let table = file.elf_symbol_table();
@@ -269,6 +272,57 @@ where
         });
     }
     Ok(sections)
+}
+
+/// What stands for the sections of a file that has none: its loaded segments, by
+/// what they may be used for; what the file holds, and what starts as zeros.
+fn segments<P: ProgramHeader>(headers: &[P], endian: P::Endian) -> Vec<Section> {
+    let mut found = Vec::new();
+    let loaded = headers
+        .iter()
+        .filter(|segment| segment.p_type(endian) == elf::PT_LOAD);
+    for (segment, number) in loaded.zip(1..) {
+        let flags = segment.p_flags(endian).0;
+        let letter = |bit: u32, letter: char| if flags & bit != 0 { letter } else { '-' };
+        let rights: String = [(4, 'r'), (2, 'w'), (1, 'x')]
+            .map(|(bit, one)| letter(bit, one))
+            .into_iter()
+            .collect();
+        let (held, whole): (u64, u64) = (
+            segment.p_filesz(endian).into(),
+            segment.p_memsz(endian).into(),
+        );
+        let address: u64 = segment.p_vaddr(endian).into();
+        let load: u64 = segment.p_paddr(endian).into();
+        let mut flags_of = elf::SHF_ALLOC.0;
+        flags_of |= if flags & 2 != 0 { elf::SHF_WRITE.0 } else { 0 };
+        flags_of |= if flags & 1 != 0 {
+            elf::SHF_EXECINSTR.0
+        } else {
+            0
+        };
+        let held = held.min(whole);
+        let mut push = |name: String, kind, from: u64, bytes| {
+            found.push(Section {
+                name,
+                kind,
+                flags: flags_of,
+                address: address.saturating_add(from),
+                load_address: load.saturating_add(from),
+                offset: segment.p_offset(endian).into(),
+                bytes,
+            });
+        };
+        push(
+            format!("(segment {number}, {rights})"),
+            elf::SHT_PROGBITS.0,
+            0,
+            held,
+        );
+        let zeros = format!("(segment {number}, {rights}, zeros)");
+        push(zeros, elf::SHT_NOBITS.0, held, whole - held);
+    }
+    found
 }
 
 fn letter(bind: elf::SymbolBind, kind: elf::SymbolType, section: Option<&Section>) -> char {

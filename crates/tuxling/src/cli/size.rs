@@ -7,12 +7,12 @@ use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use measure::built;
 use measure::bytes::ramdisk::Part;
-use measure::bytes::{self, Bytes, Given, marginal};
+use measure::bytes::{self, Bytes, marginal};
+use measure::file;
 use measure::without::Subject;
 use serde::Serialize;
 
 use super::args::SizeArgs;
-use super::diff_kernels::is_elf;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json, without};
 use crate::report::size::{self, Axis, Node};
@@ -36,7 +36,7 @@ struct Told<'a> {
 /// Prints the tree.
 pub(super) fn run(args: &SizeArgs) -> Result<()> {
     let path = cwd()?.join(&args.subject);
-    if is_elf(&path) {
+    if is_file(&path) {
         return of_file(args, &path);
     }
     let request = Request::new(Typed {
@@ -72,27 +72,28 @@ fn work(args: &SizeArgs, request: &Request, session: &Session) -> Result<()> {
         };
         return without::run(args, &subject, input, session);
     }
-    let mut tree = tree(args, &plan.name, &bytes);
+    let axis = args.by.unwrap_or(Axis::Option);
+    let mut tree = tree(args, axis, &plan.name, &bytes);
     if let Some(count) = args.marginal {
-        marginals(&mut tree, args.by, count, &kernel, &bytes, request.jobs)?;
+        marginals(&mut tree, axis, count, &kernel, &bytes, request.jobs)?;
     }
-    tell(args, &plan.name, &bytes, &tree)
+    tell(args, axis, &plan.name, &bytes, &tree)
 }
 
-fn tree(args: &SizeArgs, name: &str, bytes: &Bytes) -> Node {
+fn tree(args: &SizeArgs, axis: Axis, name: &str, bytes: &Bytes) -> Node {
     let order = args.sort.unwrap_or(match bytes.image_bytes {
         Some(_) => size::Order::Share,
         None => size::Order::Size,
     });
-    size::tree(bytes, name, args.by, args.depth, order)
+    size::tree(bytes, name, axis, args.depth, order)
 }
 
-fn tell(args: &SizeArgs, name: &str, bytes: &Bytes, tree: &Node) -> Result<()> {
+fn tell(args: &SizeArgs, axis: Axis, name: &str, bytes: &Bytes, tree: &Node) -> Result<()> {
     if args.json {
         return print_json(&Told {
             schema: size::SCHEMA,
             name,
-            axis: args.by,
+            axis,
             share_by: bytes.share_by.as_deref(),
             image_bytes: bytes.image_bytes,
             payload_bytes: bytes.payload_bytes,
@@ -140,17 +141,37 @@ fn of_file(args: &SizeArgs, path: &Path) -> Result<()> {
     let failed = |e: std::io::Error| {
         Failure::new(Kind::Usage, format!("can't read {}: {e}", path.display()))
     };
-    let vmlinux = fs::read(path).map_err(failed)?;
+    let content = fs::read(path).map_err(failed)?;
     let mut beside = path.as_os_str().to_owned();
     beside.push(".map");
     let map = fs::read(beside).ok();
-    let (_, bytes) = bytes::bytes(&Given {
-        vmlinux: &vmlinux,
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    let name = args.subject.clone();
+    let beside = file::Beside {
         map: map.as_deref(),
-        ..Given::default()
-    })?;
-    let name = path.display().to_string();
-    tell(args, &name, &bytes, &tree(args, &name, &bytes))
+        member: &|member| fs::read(folder.join(member)),
+    };
+    let (bytes, best) = file::of(&name, &content, &beside)?;
+    let axis = args.by.unwrap_or(match best {
+        file::BestAxis::Section => Axis::Section,
+        file::BestAxis::Object => Axis::Object,
+        file::BestAxis::Symbol => Axis::Symbol,
+    });
+    tell(args, axis, &name, &bytes, &tree(args, axis, &name, &bytes))
+}
+
+/// Whether a path names a file that is no recipe: it begins like one that can
+/// be divided, or is no text.
+fn is_file(path: &Path) -> bool {
+    use std::io::Read;
+    let mut start = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(0x240).read_to_end(&mut start));
+    let text = || match std::str::from_utf8(&start) {
+        Ok(text) => !text.contains('\0'),
+        // A character may be cut at the end.
+        Err(error) => error.error_len().is_none(),
+    };
+    read.is_ok() && path.is_file() && (file::is_known(&start) || !text())
 }
 
 /// Really compresses without each of the largest nodes of the first level.

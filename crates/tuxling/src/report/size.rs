@@ -227,18 +227,46 @@ pub(crate) fn table(root: &Node, limit: usize) -> String {
         "RAM B",
         "what"
     );
-    let total = root.share.or(Some(root.size)).unwrap_or(0);
-    rows(&mut out, root, 0, limit, total, marginal);
+    rows(&mut out, root, (0, WHOLE), limit, marginal);
     out
 }
 
-fn rows(out: &mut String, node: &Node, depth: usize, limit: usize, total: u64, marginal: bool) {
-    let part = node.share.unwrap_or(node.size);
-    let percent = if total > 0 {
-        100.0 * part as f64 / total as f64
-    } else {
-        0.0
-    };
+/// All of it, in thousandths: what the table calls 100.0 %.
+const WHOLE: u64 = 1_000;
+
+/// What of a node counts: its share where there is an image.
+fn part(node: &Node, of_image: bool) -> u64 {
+    match of_image {
+        true => node.share.unwrap_or(0),
+        false => node.size,
+    }
+}
+
+/// The thousandths of a whole that fall to its parts. What is cut off goes, one
+/// each, to the parts with the largest remainders, so that they add up.
+fn thousandths(parts: &[u64], whole: u64) -> Vec<u64> {
+    let sum: u128 = parts.iter().map(|part| u128::from(*part)).sum();
+    if sum == 0 {
+        return vec![0; parts.len()];
+    }
+    let exact = |part: &u64| u128::from(*part) * u128::from(whole);
+    let mut told: Vec<u64> = parts
+        .iter()
+        .map(|part| (exact(part) / sum) as u64)
+        .collect();
+    let missing = whole - told.iter().sum::<u64>();
+    let mut order: Vec<usize> = (0..parts.len()).collect();
+    order.sort_by_key(|at| (std::cmp::Reverse(exact(&parts[*at]) % sum), *at));
+    for at in order
+        .into_iter()
+        .take(usize::try_from(missing).unwrap_or(0))
+    {
+        told[at] += 1;
+    }
+    told
+}
+
+fn rows(out: &mut String, node: &Node, (depth, share): (usize, u64), limit: usize, marginal: bool) {
     let third = match (marginal, node.marginal) {
         (false, _) => String::new(),
         (true, None) => format!("{:>11} ", ""),
@@ -247,26 +275,55 @@ fn rows(out: &mut String, node: &Node, depth: usize, limit: usize, total: u64, m
     // Writing to a String can't fail.
     let _ = writeln!(
         out,
-        "{:>12} {:>11} {percent:>5.1}% {third}{:>11}  {:indent$}{}",
+        "{:>12} {:>11} {:>5}% {third}{:>11}  {:indent$}{}",
         grouped(node.size),
         node.share.map_or_else(String::new, grouped),
+        format!("{}.{}", share / 10, share % 10),
         grouped(node.ram),
         "",
         node.name,
         indent = depth * 2
     );
-    for child in node.children.iter().take(limit) {
-        rows(out, child, depth + 1, limit, total, marginal);
-    }
-    if node.children.len() > limit {
-        let rest = &node.children[limit..];
-        let more = Node {
+    let (shown, rest) = node.children.split_at(node.children.len().min(limit));
+    let mut children: Vec<Node> = shown.to_vec();
+    if !rest.is_empty() {
+        children.push(Node {
             name: format!("({} more)", rest.len()),
             size: rest.iter().map(|n| n.size).sum(),
-            share: rest.iter().map(|n| n.share).sum(),
+            share: node
+                .share
+                .map(|_| rest.iter().filter_map(|n| n.share).sum()),
             ram: rest.iter().map(|n| n.ram).sum(),
             ..Node::default()
-        };
-        rows(out, &more, depth + 1, limit, total, marginal);
+        });
+    }
+    let of_image = node.share.is_some();
+    let parts: Vec<u64> = children.iter().map(|one| part(one, of_image)).collect();
+    for (child, share) in children.iter().zip(thousandths(&parts, share)) {
+        rows(out, child, (depth + 1, share), limit, marginal);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn parts_of_a_hundred_percent_add_up_to_it() {
+        assert_eq!(thousandths(&[1, 1, 1], WHOLE), [334, 333, 333]);
+        assert_eq!(thousandths(&[0, 7], WHOLE), [0, 1000]);
+        assert_eq!(thousandths(&[0, 0], WHOLE), [0, 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_parts_are_they_add_up(
+            parts in prop::collection::vec(any::<u64>(), 1..40), whole in 0..=WHOLE
+        ) {
+            prop_assume!(parts.iter().any(|part| *part > 0));
+            prop_assert_eq!(thousandths(&parts, whole).iter().sum::<u64>(), whole);
+        }
     }
 }

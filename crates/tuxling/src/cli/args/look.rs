@@ -11,14 +11,16 @@ Examples:
   tuxling size pc-net --marginal 20           what really compressing without it saves
   tuxling size pc-net --without INET          what turning an option off would save
   tuxling size pc-net --ramdisk --depth 2     the ramdisk by file and by applet
-  tuxling size ./vmlinux --by section         any ELF file; a FILE.map beside it is read")]
+  tuxling size ./vmlinux --by section         any ELF file; a FILE.map beside it is read
+  tuxling size ./bzImage                      a kernel image, an archive, a module")]
 pub(crate) struct SizeArgs {
-    /// A recipe, or an ELF file
-    #[arg(value_name = "RECIPE|VMLINUX")]
+    /// A recipe, or a file: ELF, an archive of objects, a kernel image
+    #[arg(value_name = "RECIPE|FILE")]
     pub subject: String,
-    /// Along what the bytes are told
-    #[arg(long, value_name = "AXIS", default_value = "option")]
-    pub by: crate::report::size::Axis,
+    /// Along what the bytes are told [default: option, or what is known of a
+    /// file: object, symbol or section]
+    #[arg(long, value_name = "AXIS")]
+    pub by: Option<crate::report::size::Axis>,
     /// How many levels deep
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub depth: usize,
