@@ -102,10 +102,18 @@ fn command(
         Some(_) => format!("`{program}` can't be run: it {}", why.words()),
         None => format!("BusyBox' init runs {program}, which {}", why.words()),
     };
-    Some(Finding::warning(
-        file,
-        line,
-        what,
-        userland.mend(program, &why),
-    ))
+    let mend = match usual_instead(userland, program) {
+        Some(usual) => format!("write {usual}, which is there; or put {program} into the ramdisk"),
+        None => userland.mend(program, &why),
+    };
+    Some(Finding::warning(file, line, what, mend))
+}
+
+/// The script that BusyBox' init runs where nothing else is said, when it is
+/// there and an inittab names another one that isn't.
+fn usual_instead(userland: &Userland<'_>, program: &str) -> Option<&'static str> {
+    const USUAL: &str = "/etc/init.d/rcS";
+    let other = program.starts_with("/etc/") && program != USUAL;
+    (other && userland.files.find(program).is_none() && userland.files.find(USUAL).is_some())
+        .then_some(USUAL)
 }

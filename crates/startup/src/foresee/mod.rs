@@ -91,6 +91,16 @@ impl Finding {
     }
 }
 
+impl std::fmt::Display for Finding {
+    /// The place and what is wrong there, without the mend.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.what.starts_with(&self.file) {
+            true => f.write_str(&self.what),
+            false => write!(f, "{}: {}", self.place(), self.what),
+        }
+    }
+}
+
 /// All that will go wrong, in the order in which it does.
 pub fn findings(userland: &Userland<'_>) -> Vec<Finding> {
     let mut all = Vec::new();
@@ -109,6 +119,24 @@ pub fn findings(userland: &Userland<'_>) -> Vec<Finding> {
     }
     all.extend(scripts.findings());
     all
+}
+
+/// The first script, of those that are started, that mounts something at a path:
+/// by name, or by `mount -a` with a line of `/etc/fstab`.
+pub fn mounts(userland: &Userland<'_>, path: &str) -> Option<String> {
+    let start = kernel::start(userland.files, &userland.abilities, userland.cmdline);
+    let init = start.started?;
+    let mut scripts = scripts::Scripts::new(userland);
+    if userland.is_busybox_init(&init) {
+        inits::inittab(userland, &mut scripts, &mut Vec::new());
+    } else {
+        scripts.add(&init);
+    }
+    let fstab = userland.files.text("/etc/fstab").unwrap_or_default();
+    let fstab = String::from_utf8_lossy(fstab);
+    let mut lines = fstab.lines().map(str::split_whitespace);
+    let listed = lines.any(|mut line| line.nth(1) == Some(path));
+    scripts.who_mounts(path, listed)
 }
 
 impl Userland<'_> {

@@ -111,6 +111,20 @@ impl<'a> Scripts<'a> {
         }
     }
 
+    /// The script that mounts something at a path, where `mount -a` may do.
+    pub(super) fn who_mounts(&self, path: &str, by_fstab: bool) -> Option<String> {
+        let mounts = |call: &Call| {
+            let word = |text: &str| call.arguments.iter().flatten().any(|word| word == text);
+            let mount = call.name.rsplit('/').next() == Some("mount");
+            mount && (word(path) || (by_fstab && word("-a")))
+        };
+        let found = self
+            .read
+            .iter()
+            .find(|(_, _, s)| s.calls.iter().any(mounts));
+        found.map(|(file, ..)| file.clone())
+    }
+
     /// What is called and isn't there: each name once in each file.
     pub(super) fn findings(&self) -> Vec<Finding> {
         let shell = self.userland.is_own_busybox("/bin/sh");

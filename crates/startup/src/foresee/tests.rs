@@ -20,6 +20,7 @@ impl Case {
         let mut applets: Vec<String> = applets.split(' ').map(str::to_owned).collect();
         applets.push("init".to_owned());
         let options = [
+            "ASH_CMDCMD",
             "ASH_ECHO",
             "ASH_TEST",
             "FEATURE_SH_MATH",

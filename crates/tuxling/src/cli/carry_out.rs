@@ -33,12 +33,7 @@ impl Request {
     /// When the kernel could start nothing of it.
     fn foresee(&self, terminal: &Terminal) -> Result<()> {
         for finding in foreseen(&self.plan)? {
-            terminal.note(&format!(
-                "{}: {}\n      mend: {}",
-                finding.place(),
-                finding.what,
-                finding.mend
-            ));
+            terminal.note(&format!("{finding}\n      mend: {}", finding.mend));
         }
         Ok(())
     }
