@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use host::Id;
 use host::error::{Failure, Kind};
 use recipe::plan::PruneLevel;
-use record::Outcome;
+use record::{Fix, Outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::{Fate, FunctionIndex, Program, Pruned};
@@ -70,6 +70,10 @@ pub struct Certificate {
     /// very bytes took it, or why it was left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adversity: Vec<CaseRecord>,
+    /// What boots had to put back, of this pruning and of earlier ones that it
+    /// began with: a pruning that is given this certificate begins with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<Fix>,
     /// What the trace is expected to have missed.
     pub missing: Missing,
 }
@@ -235,6 +239,8 @@ pub struct Evidence<'a> {
     pub attempts: Vec<Attempt>,
     /// The cases of adversity.
     pub cases: Vec<CaseRecord>,
+    /// What boots had to put back.
+    pub fixes: Vec<Fix>,
     /// What the trace is expected to have missed.
     pub missing: Missing,
 }
@@ -252,6 +258,7 @@ impl Certificate {
             mut calls,
             attempts,
             cases,
+            fixes,
             missing,
         } = evidence;
         let closed = kept.closed.iter().filter_map(|f| written(program, *f));
@@ -297,6 +304,7 @@ impl Certificate {
             attempts,
             passed,
             adversity: cases,
+            fixes,
             missing,
         }
     }

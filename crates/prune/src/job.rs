@@ -14,13 +14,14 @@ use host::id::Id;
 use host::session::{Cached, Session};
 use recipe::Plan;
 use recipe::plan::PruneLevel;
-use record::Record;
+use record::{Fix, Record};
 use trial::check;
 use vm::check::agent;
-use vmlinux::prune::FunctionIndex;
+use vmlinux::prune::{FunctionIndex, Program};
 
 use super::calls::{self, Entries, GuestProgram, SystemCalls};
 use super::certificate::{self, Bound, Certificate, Evidence, certified};
+use super::memory::Memory;
 use super::policy::{Facts, Kept};
 use super::rebuild;
 use super::repair::{Linked, Repair, Repaired, Trial};
@@ -184,6 +185,29 @@ impl Whole {
         Ok((entries, calls))
     }
 
+    /// What is known of this series of kernels: the store's, the recipe's own
+    /// certificate's and that of the certificates that were named.
+    fn memory(&self, options: &PruneOptions, session: &Session) -> Result<Memory> {
+        let own = self.plan.prune.certificate.as_ref();
+        let own = own.map(rebuild::read).transpose()?;
+        let certificates: Vec<Certificate> =
+            own.into_iter().chain(options.taught_by.clone()).collect();
+        let memory = Memory::of(
+            &self.ingredients.linux().version,
+            (&self.plan.name, options.level),
+            &certificates,
+            options.without_fixes,
+            &session.cache,
+        )?;
+        if !memory.known().is_empty() {
+            session.progress.note(&format!(
+                "{} functions stay since earlier prunings had to put them back",
+                memory.known().len()
+            ));
+        }
+        Ok(memory)
+    }
+
     fn programs(&self, level: PruneLevel, session: &Session) -> Result<Vec<GuestProgram>> {
         let busybox = self.ingredients.busybox();
         let mut programs = calls::programs(&tree::tree(&self.plan.userland, busybox)?)?;
@@ -226,6 +250,10 @@ pub struct PruneOptions {
     pub adversity: adversity::Options,
     /// Names of functions that ran elsewhere.
     pub outside: BTreeSet<String>,
+    /// Certificates of other prunings: what they had to put back stays.
+    pub taught_by: Vec<Certificate>,
+    /// Whether it begins without what earlier prunings had to put back.
+    pub without_fixes: bool,
     /// Whether functions stay or go as a whole, at `tight` too.
     pub whole_functions: bool,
     /// Patterns of functions that stay.
@@ -275,6 +303,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
     }
     let patterns = |texts: &[String]| texts.iter().map(|t| Pattern::new(t)).collect::<Vec<_>>();
     let (keep, drop) = (patterns(&options.keep), patterns(&options.drop));
+    let memory = whole.memory(options, session)?;
     let mut kept = Kept::of(
         options.level,
         &Facts {
@@ -284,6 +313,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
             coverage: &coverage,
             adverse: adverse.as_ref(),
             outside: &options.outside,
+            fixes: memory.known(),
             whole_functions: options.whole_functions,
             keep: &keep,
             drop: &drop,
@@ -298,6 +328,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         level: options.level,
         trials: &trials,
         bench: bench.as_ref(),
+        memory: &memory,
         dir: &dir,
     };
     let repaired = session.phase("repair", || {
@@ -314,6 +345,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         calls,
         attempts: repaired.attempts,
         cases: all_cases(adverse, repaired.cases),
+        fixes: all_fixes(&memory, &subject.program, repaired.fixes),
         missing: coverage.missing,
     });
     let path = certificate_path(&whole.plan, &system.output);
@@ -370,6 +402,18 @@ fn all_cases(adverse: Option<AdverseCoverage>, survived: Vec<CaseRecord>) -> Vec
         }
     };
     all.into_iter().map(by_pruned).collect()
+}
+
+/// What was known of functions that this kernel has, and what was found out.
+fn all_fixes(memory: &Memory, program: &Program, new: Vec<Fix>) -> Vec<Fix> {
+    let here: BTreeSet<(&str, &str)> = program
+        .functions()
+        .iter()
+        .map(|f| (f.id.object.as_str(), f.id.symbol.as_str()))
+        .collect();
+    let known = memory.known().iter();
+    let known = known.filter(|fix| here.contains(&(fix.object.as_str(), fix.symbol.as_str())));
+    known.cloned().chain(new).collect()
 }
 
 /// Where the certificate of a pruned system stands.

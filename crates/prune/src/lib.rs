@@ -8,6 +8,7 @@ pub mod adversity;
 mod calls;
 pub mod certificate;
 pub mod job;
+mod memory;
 pub mod policy;
 pub mod rebuild;
 pub mod repair;

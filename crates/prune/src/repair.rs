@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use recipe::plan::PruneLevel;
-use record::Outcome;
+use record::{Fix, Outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vm::boot::{BootReport, Observation};
@@ -17,6 +17,7 @@ use vm::machine::gdb::TrapSeen;
 use vm::machine::traps::{KernelTraps, TrapWords};
 use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TRAP_RECORD, TrapRecord};
 
+use super::memory::Memory;
 use super::policy::Kept;
 use super::subject::{CallGraph, Relinked, Subject};
 use crate::adversity::{Bench, Boot, Case, CaseRecord};
@@ -87,6 +88,8 @@ pub struct Repaired {
     pub last: Option<BootReport>,
     /// The cases of adversity that the last kernel survived.
     pub cases: Vec<CaseRecord>,
+    /// What boots had to put back.
+    pub fixes: Vec<Fix>,
 }
 
 /// A kernel that was linked, and what its traps mean.
@@ -195,6 +198,8 @@ pub struct Repair<'a> {
     pub trials: &'a [Trial],
     /// Boots under adversity, where there are such trials.
     pub bench: Option<&'a Bench<'a>>,
+    /// Where what had to be put back is kept.
+    pub memory: &'a Memory,
     /// A folder for kernels and boots.
     pub dir: &'a Path,
 }
@@ -235,6 +240,7 @@ impl Repair<'_> {
         let mut first = 0;
         let mut linked = None;
         let mut standing = Standing::default();
+        let mut fixes = Vec::new();
         loop {
             let started = Instant::now();
             let fresh = linked.is_none();
@@ -260,6 +266,7 @@ impl Repair<'_> {
                         attempts,
                         last: standing.last,
                         cases: standing.cases,
+                        fixes,
                     });
                 }
                 linked = Some(current);
@@ -276,6 +283,11 @@ impl Repair<'_> {
                 };
                 let added = kept.put_back(self.level, missed, number, kernel);
                 attempt.added = added.iter().map(|f| self.name(*f)).collect();
+                let program = &self.subject.program;
+                fixes.extend(
+                    self.memory
+                        .add(&added, program, &trial.words(), &session.cache)?,
+                );
                 tell(&attempt, trial, session);
                 if added.is_empty() || number >= ATTEMPTS_LIMIT {
                     return Err(self.lost(&booted, number));

@@ -1,5 +1,6 @@
 //! `store.sqlite`: every attempt with its record. Attempts are only ever
-//! added; a verdict is computed from them.
+//! added; a verdict is computed from them. What prunings had to put back stands
+//! beside them ([`Fix`](super::Fix)).
 
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use host::Id;
 use host::error::{Failure, Kind, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Record;
+use super::{Record, fixes};
 
 /// The database of attempts.
 #[derive(Debug)]
@@ -48,8 +49,13 @@ impl Database {
             .busy_timeout(std::time::Duration::from_secs(30))
             .and_then(|()| connection.pragma_update(None, "journal_mode", "WAL"))
             .and_then(|()| connection.execute_batch(TABLES))
+            .and_then(|()| connection.execute_batch(fixes::TABLE))
             .map_err(|e| broken("prepare the store", &e))?;
         Ok(Database { connection })
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Adds one attempt; one that is there already is left alone.
@@ -168,7 +174,7 @@ impl Database {
     }
 }
 
-fn broken(doing: &str, error: &rusqlite::Error) -> Failure {
+pub(crate) fn broken(doing: &str, error: &rusqlite::Error) -> Failure {
     let failure = Failure::new(Kind::Machine, format!("can't {doing}: {error}"));
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DiskFull) => failure.help("free some disk space"),

@@ -265,12 +265,19 @@ pub(crate) struct Prune {
     /// Remove these functions, whatever needs them
     #[arg(long, value_name = "PATTERN")]
     pub drop: Vec<String>,
+    /// Keep what the pruning of this certificate had to put back, besides what
+    /// is remembered of this series of kernels
+    #[arg(long, value_name = "CERT")]
+    pub fixes: Vec<PathBuf>,
+    /// Begin without what is remembered of earlier prunings
+    #[arg(long, conflicts_with = "fixes")]
+    pub without_fixes: bool,
     /// At tight, too, keep functions that ran as a whole, and not only those
     /// parts of them that ran
     #[arg(long)]
     pub whole_functions: bool,
     /// Make the kernel of a certificate again and compare its bytes
-    #[arg(long, value_name = "CERT", conflicts_with_all = ["level", "boots", "runs", "from", "keep", "drop", "whole_functions", "update"])]
+    #[arg(long, value_name = "CERT", conflicts_with_all = ["level", "boots", "runs", "from", "keep", "drop", "fixes", "without_fixes", "whole_functions", "update"])]
     pub verify: Option<PathBuf>,
     /// Print the certificate as JSON
     #[arg(long)]

@@ -94,6 +94,12 @@ fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
             },
         },
         outside: names_in(&args.from)?,
+        taught_by: args
+            .fixes
+            .iter()
+            .map(|path| read_certificate(&cwd()?.join(path)))
+            .collect::<Result<_>>()?,
+        without_fixes: args.without_fixes,
         whole_functions: plan.prune.whole_functions || args.whole_functions,
         keep: [&plan.prune.keep[..], &args.keep[..]].concat(),
         drop: [&plan.prune.drop[..], &args.drop[..]].concat(),
