@@ -185,17 +185,12 @@ impl Whole {
         Ok((entries, calls))
     }
 
-    /// What is known of this series of kernels: the store's, the recipe's own
-    /// certificate's and that of the certificates that were named.
+    /// What is known of this series of kernels: by the store and by certificates.
     fn memory(&self, options: &PruneOptions, session: &Session) -> Result<Memory> {
-        let own = self.plan.prune.certificate.as_ref();
-        let own = own.map(rebuild::read).transpose()?;
-        let certificates: Vec<Certificate> =
-            own.into_iter().chain(options.taught_by.clone()).collect();
         let memory = Memory::of(
             &self.ingredients.linux().version,
             (&self.plan.name, options.level),
-            &certificates,
+            &options.taught_by,
             options.without_fixes,
             &session.cache,
         )?;
