@@ -37,6 +37,9 @@ pub const TRACE_RUNS: usize = 24;
 /// So many boots in a row a pruned kernel passes when nobody says otherwise.
 pub const BOOTS: usize = 10;
 
+/// Where a pruned system stands below the outputs of the whole one.
+pub const PRUNED: &str = "pruned";
+
 /// The whole system: the kernel before pruning, with a section for each
 /// function.
 #[derive(Debug)]
@@ -467,7 +470,7 @@ fn record_of(
         dir: dir.join("kernel"),
     };
     let options = BuildOptions {
-        output: Some(whole.output().join("pruned")),
+        output: Some(whole.output().join(PRUNED)),
         ..whole.options.clone()
     };
     let system = whole.ingredients.finish(&whole.plan, &options, kernel)?;

@@ -15,3 +15,4 @@ pub mod repair;
 pub mod rules;
 pub mod subject;
 pub mod trace;
+pub mod trap;
