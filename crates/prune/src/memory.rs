@@ -7,8 +7,6 @@ use recipe::plan::PruneLevel;
 use record::Fix;
 use vmlinux::prune::{FunctionIndex, Program};
 
-use crate::certificate::Certificate;
-
 /// What is known of a series of kernels, and where a pruning adds to it.
 #[derive(Debug)]
 pub struct Memory {
@@ -20,12 +18,12 @@ pub struct Memory {
 
 impl Memory {
     /// Of the series of this version (`6.12.117`), for a pruning of this recipe:
-    /// what the store has, and what these certificates had to put back. With
+    /// what the store has, and what it is taught. With
     /// `forgotten` nothing is known before; what is found out is kept all the same.
     pub fn of(
         version: &str,
         (recipe, level): (&str, PruneLevel),
-        certificates: &[Certificate],
+        taught: impl IntoIterator<Item = Fix>,
         forgotten: bool,
         cache: &Cache,
     ) -> Result<Memory> {
@@ -33,7 +31,7 @@ impl Memory {
         let mut known = Vec::new();
         if !forgotten {
             known = record::known_fixes(&series, cache)?;
-            known.extend(certificates.iter().flat_map(|c| c.fixes.iter().cloned()));
+            known.extend(taught);
             known.sort();
             known.dedup_by(|a, b| (&a.object, &a.symbol) == (&b.object, &b.symbol));
         }

@@ -8,7 +8,7 @@ use host::Id;
 use host::error::{Failure, Kind, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Record, fixes};
+use super::Record;
 
 /// The database of attempts.
 #[derive(Debug)]
@@ -26,7 +26,8 @@ pub struct Attempt {
 }
 
 /// An attempt's identity is the hash of its record and its time, so that
-/// importing another machine's store is a set union.
+/// importing another machine's store is a set union. A fix is one row for a
+/// function of a series of kernels: who missed it first is told.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS attempt (
         id       TEXT PRIMARY KEY,
@@ -39,6 +40,13 @@ const TABLES: &str = "
     ) STRICT;
     CREATE INDEX IF NOT EXISTS attempt_by_trial ON attempt (trial_id);
     CREATE INDEX IF NOT EXISTS attempt_by_recipe ON attempt (recipe, at);
+    CREATE TABLE IF NOT EXISTS fix (
+        series    TEXT NOT NULL,
+        object    TEXT NOT NULL,
+        symbol    TEXT NOT NULL,
+        missed_in TEXT NOT NULL,
+        PRIMARY KEY (series, object, symbol)
+    ) STRICT;
 ";
 
 impl Database {
@@ -49,7 +57,6 @@ impl Database {
             .busy_timeout(std::time::Duration::from_secs(30))
             .and_then(|()| connection.pragma_update(None, "journal_mode", "WAL"))
             .and_then(|()| connection.execute_batch(TABLES))
-            .and_then(|()| connection.execute_batch(fixes::TABLE))
             .map_err(|e| broken("prepare the store", &e))?;
         Ok(Database { connection })
     }

@@ -21,17 +21,6 @@ pub struct Fix {
     pub missed_in: String,
 }
 
-/// One row for a function of a series: who missed it first is told.
-pub(crate) const TABLE: &str = "
-    CREATE TABLE IF NOT EXISTS fix (
-        series    TEXT NOT NULL,
-        object    TEXT NOT NULL,
-        symbol    TEXT NOT NULL,
-        missed_in TEXT NOT NULL,
-        PRIMARY KEY (series, object, symbol)
-    ) STRICT;
-";
-
 impl Database {
     /// Adds what a boot of a kernel of this series (`6.12`) had to put back. What
     /// is there already is left alone.

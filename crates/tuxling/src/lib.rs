@@ -8,5 +8,4 @@ mod collect;
 mod doctor;
 mod passes;
 mod ram;
-mod report;
 mod shrinking;

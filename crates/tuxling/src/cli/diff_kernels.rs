@@ -19,7 +19,7 @@ use record::Record;
 use super::args::Diff;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
-use crate::report::kernel_diff::{self, KernelDiff, Side};
+use report::kernel_diff::{self, KernelDiff, Side};
 
 /// Whether a file is an ELF file.
 pub(super) fn is_elf(path: &Path) -> bool {

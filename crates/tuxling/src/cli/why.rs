@@ -14,8 +14,8 @@ use serde::Serialize;
 use super::args::WhyArgs;
 use super::request::{Request, Typed};
 use super::{print, print_json};
-use crate::report::why;
 use crate::shrinking::answer::{self, Evidence, Said};
+use report::why;
 
 /// What is printed as JSON.
 #[derive(Serialize)]

@@ -23,9 +23,9 @@ use trial::check::{self, CheckOptions};
 use vm::check::agent;
 use vm::machine::inspect::InspectWish;
 
-use crate::report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
 use evidence::WallEvidence;
 use prober::Prober;
+use report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
 use search::{Found, Range};
 
 /// How the smallest RAM is asked for.
