@@ -265,32 +265,35 @@ impl Repair<'_> {
                 linked = Some(current);
                 continue;
             }
-            let report = &booted.report;
-            let missed = report.trap.as_ref().and_then(|seen| current.missed(seen));
+            let seen = booted.report.trap.as_ref();
+            let missed = seen.and_then(|seen| current.missed(seen));
             let lost = standing.lost;
             (first, standing) = (at, Standing::default());
-            if let Some(missed) = missed {
-                let kernel = CallGraph {
-                    program: &self.subject.program,
-                    graph: self.graph,
-                };
-                let added = kept.put_back(self.level, missed, number, kernel);
-                attempt.added = added.iter().map(|f| self.name(*f)).collect();
-                tell(&attempt, trial, session);
-                if added.is_empty() || number >= ATTEMPTS_LIMIT {
-                    return Err(self.lost(&booted, number));
-                }
+            let goes_on = if let Some(missed) = missed {
+                attempt.added = self.put_back(kept, missed, number);
+                !attempt.added.is_empty() && number < ATTEMPTS_LIMIT
             } else {
-                tell(&attempt, trial, session);
                 // A host that is busy breaks time limits: once is no verdict.
-                if lost >= LOST_LIMIT {
-                    return Err(self.lost(&booted, number));
-                }
                 standing.lost = lost + 1;
                 linked = Some(current);
+                lost < LOST_LIMIT
+            };
+            tell(&attempt, trial, session);
+            if !goes_on {
+                return Err(self.lost(&booted, number));
             }
             attempts.push(attempt);
         }
+    }
+
+    /// Keeps what was missed, and what comes with it; gives their names.
+    fn put_back(&self, kept: &mut Kept, missed: Missed, attempt: u32) -> Vec<String> {
+        let kernel = CallGraph {
+            program: &self.subject.program,
+            graph: self.graph,
+        };
+        let added = kept.put_back(self.level, missed, attempt, kernel);
+        added.iter().map(|f| self.name(*f)).collect()
     }
 
     fn link(&self, kept: &Kept, session: &Session) -> Result<Linked<'_>> {
