@@ -124,7 +124,7 @@ struct Finding {
 
 /// Reads `[--mermaid] [--check]`, prints, and fails by the rules. `--mermaid`
 /// alone prints the picture and judges nothing.
-pub fn run(arguments: &[String]) -> Result<(), String> {
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let (mut mermaid, mut check) = (false, false);
     for argument in arguments {
         match argument.as_str() {

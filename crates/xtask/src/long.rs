@@ -93,7 +93,7 @@ fn git(args: &[&str]) -> Result<String, String> {
 }
 
 /// Reads `[--fresh]` and runs what is left of the suite.
-pub fn run(arguments: &[String]) -> Result<(), String> {
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let fresh = match arguments {
         [] => false,
         [one] if one == "--fresh" => true,
