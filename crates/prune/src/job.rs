@@ -14,13 +14,14 @@ use host::id::Id;
 use host::session::{Cached, Session};
 use recipe::Plan;
 use recipe::plan::PruneLevel;
-use record::Record;
+use record::{Fix, Record};
 use trial::check;
 use vm::check::agent;
-use vmlinux::prune::{FunctionIndex, Graph};
+use vmlinux::prune::{FunctionIndex, Graph, Program};
 
 use super::calls::{self, Entries, GuestProgram, SystemCalls};
 use super::certificate::{self, Bound, Certificate, Evidence, certified};
+use super::memory::Memory;
 use super::policy::{Facts, Kept};
 use super::rebuild;
 use super::repair::{Linked, Repair, Repaired, Trial};
@@ -35,6 +36,9 @@ pub const TRACE_RUNS: usize = 24;
 
 /// So many boots in a row a pruned kernel passes when nobody says otherwise.
 pub const BOOTS: usize = 10;
+
+/// Where a pruned system stands below the outputs of the whole one.
+pub const PRUNED: &str = "pruned";
 
 /// The whole system: the kernel before pruning, with a section for each
 /// function.
@@ -184,6 +188,25 @@ impl Whole {
         Ok((entries, calls))
     }
 
+    /// What is known of this series of kernels: by the store and by certificates.
+    fn memory(&self, options: &PruneOptions, session: &Session) -> Result<Memory> {
+        let certified = options.taught_by.iter().flat_map(|c| c.fixes.clone());
+        let memory = Memory::of(
+            &self.ingredients.linux().version,
+            (&self.plan.name, options.level),
+            &certified.collect::<Vec<Fix>>(),
+            options.without_fixes,
+            &session.cache,
+        )?;
+        if !memory.known().is_empty() {
+            session.progress.note(&format!(
+                "{} functions stay since earlier prunings had to put them back",
+                memory.known().len()
+            ));
+        }
+        Ok(memory)
+    }
+
     fn programs(&self, level: PruneLevel, session: &Session) -> Result<Vec<GuestProgram>> {
         let busybox = self.ingredients.busybox();
         let mut programs = calls::programs(&tree::tree(&self.plan.userland, busybox)?)?;
@@ -226,6 +249,10 @@ pub struct PruneOptions {
     pub adversity: adversity::Options,
     /// Names of functions that ran elsewhere.
     pub outside: BTreeSet<String>,
+    /// Certificates of other prunings: what they had to put back stays.
+    pub taught_by: Vec<Certificate>,
+    /// Whether it begins without what earlier prunings had to put back.
+    pub without_fixes: bool,
     /// Whether functions stay or go as a whole, at `tight` too.
     pub whole_functions: bool,
     /// Patterns of functions that stay.
@@ -253,7 +280,8 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
     let adversity = adversity_of(options);
     let bench = bench_of(whole, &adversity, session)?;
     let found = Findings::gather(whole, &subject, options, bench.as_ref(), session)?;
-    let mut kept = found.kept(&subject, options);
+    let memory = whole.memory(options, session)?;
+    let mut kept = found.kept(&subject, &memory, options);
     let dir = whole.output().join("prune");
     let trials = trials(&found.coverage, found.adverse.as_ref(), options.boots);
     let repair = Repair {
@@ -263,6 +291,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         level: options.level,
         trials: &trials,
         bench: bench.as_ref(),
+        memory: &memory,
         dir: &dir,
     };
     let repaired = session.phase("repair", || {
@@ -279,6 +308,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         calls: found.calls,
         attempts: repaired.attempts,
         cases: all_cases(found.adverse, repaired.cases),
+        fixes: all_fixes(&memory, &subject.program, repaired.fixes),
         missing: found.coverage.missing,
     });
     let pruned = PrunedSystem {
@@ -346,7 +376,7 @@ impl Findings {
     }
 
     /// What stays by the rules.
-    fn kept(&self, subject: &Subject, options: &PruneOptions) -> Kept {
+    fn kept(&self, subject: &Subject, memory: &Memory, options: &PruneOptions) -> Kept {
         let patterns = |texts: &[String]| texts.iter().map(|t| Pattern::new(t)).collect::<Vec<_>>();
         let facts = Facts {
             program: &subject.program,
@@ -355,6 +385,7 @@ impl Findings {
             coverage: &self.coverage,
             adverse: self.adverse.as_ref(),
             outside: &options.outside,
+            fixes: memory.known(),
             whole_functions: options.whole_functions,
             keep: &patterns(&options.keep),
             drop: &patterns(&options.drop),
@@ -418,6 +449,18 @@ fn all_cases(adverse: Option<AdverseCoverage>, survived: Vec<CaseRecord>) -> Vec
     all.into_iter().map(by_pruned).collect()
 }
 
+/// What was known of functions that this kernel has, and what was found out.
+fn all_fixes(memory: &Memory, program: &Program, new: Vec<Fix>) -> Vec<Fix> {
+    let here: BTreeSet<(&str, &str)> = program
+        .functions()
+        .iter()
+        .map(|f| (f.id.object.as_str(), f.id.symbol.as_str()))
+        .collect();
+    let known = memory.known().iter();
+    let known = known.filter(|fix| here.contains(&(fix.object.as_str(), fix.symbol.as_str())));
+    known.cloned().chain(new).collect()
+}
+
 /// Where the certificate of a pruned system stands.
 pub fn certificate_path(plan: &Plan, output: &Path) -> PathBuf {
     output.join(format!("{}.cert.json", plan.name))
@@ -474,7 +517,7 @@ fn record_of(
         dir: dir.join("kernel"),
     };
     let options = BuildOptions {
-        output: Some(whole.output().join("pruned")),
+        output: Some(whole.output().join(PRUNED)),
         ..whole.options.clone()
     };
     let system = whole.ingredients.finish(&whole.plan, &options, kernel)?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use recipe::plan::PruneLevel;
+use record::Fix;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Missed, Parts, Program, Verdict, Wish};
@@ -32,6 +33,9 @@ pub enum Reason {
     Asked,
     /// This attempt ran into its trap.
     Trapped(u32),
+    /// An earlier pruning of this series of kernels had to put it back; where it
+    /// was missed.
+    Remembered(String),
 }
 
 impl Reason {
@@ -44,9 +48,13 @@ impl Reason {
             Reason::Rule(rule) | Reason::Called(rule) => format!("rule {rule}"),
             Reason::Asked => "it was asked for".to_owned(),
             Reason::Trapped(_) => "a boot missed it".to_owned(),
+            Reason::Remembered(_) => "an earlier pruning missed it".to_owned(),
         }
     }
 }
+
+/// Functions by object, name and ordinal.
+type ById<'a> = BTreeMap<(&'a str, &'a str, u32), FunctionIndex>;
 
 /// What a level decides from.
 #[derive(Debug)]
@@ -63,6 +71,8 @@ pub struct Facts<'a> {
     pub adverse: Option<&'a AdverseCoverage>,
     /// Names of functions that ran elsewhere.
     pub outside: &'a BTreeSet<String>,
+    /// What earlier prunings had to put back.
+    pub fixes: &'a [Fix],
     /// Whether functions stay or go as a whole at every level.
     pub whole_functions: bool,
     /// The user's patterns of what stays.
@@ -90,7 +100,7 @@ impl Kept {
     /// What a level keeps before anything was tried.
     pub fn of(level: PruneLevel, facts: &Facts<'_>) -> Kept {
         let mut kept = Kept::default();
-        let mut by_id: BTreeMap<(&str, &str, u32), FunctionIndex> = BTreeMap::new();
+        let mut by_id = ById::new();
         for (index, function) in facts.program.functions().iter().enumerate() {
             let FunctionId {
                 object,
@@ -129,6 +139,7 @@ impl Kept {
             ran.remove(&index);
         }
         kept.add_named(facts);
+        kept.add_remembered(facts.fixes, &by_id, &mut ran);
         if level == PruneLevel::Tight && !facts.whole_functions {
             kept.add_gaps(ran, facts);
         }
@@ -145,6 +156,22 @@ impl Kept {
             }
         }
         kept
+    }
+
+    /// What earlier prunings had to put back stays, whole.
+    fn add_remembered(&mut self, fixes: &[Fix], by_id: &ById<'_>, ran: &mut Parts) {
+        for fix in fixes {
+            let name = (fix.object.as_str(), fix.symbol.as_str());
+            // An object may have several functions of a name: any of them may
+            // have been it.
+            let same = by_id
+                .range((name.0, name.1, 0)..)
+                .take_while(|((object, symbol, _), _)| (*object, *symbol) == name);
+            for (_, index) in same {
+                ran.remove(index);
+                self.add(*index, Reason::Remembered(fix.missed_in.clone()));
+            }
+        }
     }
 
     /// Nobody makes these calls; but what is known to be needed all the same

@@ -17,16 +17,43 @@ use super::subject::{Subject, sectioned};
 /// Builds the system of a plan: with the kernel that its certificate has proven,
 /// where the recipe names one, else with the kernel as it is compiled.
 pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<System> {
-    let Some(certificate) = &plan.prune.certificate else {
-        return system::build(plan, options, session);
+    Ok(with_ingredients(plan, options, session)?.system)
+}
+
+/// A system and what it was built from.
+#[derive(Debug)]
+pub struct Built {
+    /// What it was built from; of a pruned kernel, what it was before.
+    pub ingredients: Ingredients,
+    /// The system.
+    pub system: System,
+}
+
+/// Builds the system of a plan as [`build`] does, and keeps what it was built from.
+pub fn with_ingredients(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Built> {
+    let (ingredients, kernel) = match &plan.prune.certificate {
+        None => {
+            let ingredients = system::prepare(plan, options, session)?;
+            let kernel = session.phase("kernel", || {
+                builder::kernel::build(&ingredients.kernel_input(plan), session)
+            })?;
+            (ingredients, kernel)
+        }
+        Some(certificate) => {
+            let certificate = read(certificate)?;
+            let sectioned = sectioned(plan);
+            let ingredients = system::prepare(&sectioned, options, session)?;
+            let kernel = session.phase("pruned kernel", || {
+                kernel(&sectioned, &ingredients, &certificate, session)
+            })?;
+            (ingredients, kernel)
+        }
     };
-    let certificate = read(certificate)?;
-    let sectioned = sectioned(plan);
-    let ingredients = system::prepare(&sectioned, options, session)?;
-    let kernel = session.phase("pruned kernel", || {
-        kernel(&sectioned, &ingredients, &certificate, session)
-    })?;
-    ingredients.finish(plan, options, kernel)
+    let system = ingredients.finish(plan, options, kernel)?;
+    Ok(Built {
+        ingredients,
+        system,
+    })
 }
 
 /// Reads a certificate that a recipe names.

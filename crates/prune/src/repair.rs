@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use recipe::plan::PruneLevel;
-use record::Outcome;
+use record::{Fix, Outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vm::boot::{BootReport, Observation};
@@ -17,6 +17,7 @@ use vm::machine::gdb::TrapSeen;
 use vm::machine::traps::{KernelTraps, TrapWords};
 use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TRAP_RECORD, TrapRecord};
 
+use super::memory::Memory;
 use super::policy::Kept;
 use super::subject::{CallGraph, Relinked, Subject};
 use crate::adversity::{Bench, Boot, Case, CaseRecord};
@@ -87,6 +88,8 @@ pub struct Repaired {
     pub last: Option<BootReport>,
     /// The cases of adversity that the last kernel survived.
     pub cases: Vec<CaseRecord>,
+    /// What boots had to put back.
+    pub fixes: Vec<Fix>,
 }
 
 /// A kernel that was linked, and what its traps mean.
@@ -195,6 +198,8 @@ pub struct Repair<'a> {
     pub trials: &'a [Trial],
     /// Boots under adversity, where there are such trials.
     pub bench: Option<&'a Bench<'a>>,
+    /// Where what had to be put back is kept.
+    pub memory: &'a Memory,
     /// A folder for kernels and boots.
     pub dir: &'a Path,
 }
@@ -235,6 +240,7 @@ impl Repair<'_> {
         let mut first = 0;
         let mut linked = None;
         let mut standing = Standing::default();
+        let mut fixes = Vec::new();
         loop {
             let started = Instant::now();
             let fresh = linked.is_none();
@@ -255,12 +261,7 @@ impl Repair<'_> {
                 attempts.push(attempt);
                 standing.pass(booted, trial);
                 if standing.passed >= self.trials.len() {
-                    return Ok(Repaired {
-                        pruned: current.pruned,
-                        attempts,
-                        last: standing.last,
-                        cases: standing.cases,
-                    });
+                    return Ok(standing.repaired(current.pruned, attempts, fixes));
                 }
                 linked = Some(current);
                 continue;
@@ -270,8 +271,10 @@ impl Repair<'_> {
             let lost = standing.lost;
             (first, standing) = (at, Standing::default());
             let goes_on = if let Some(missed) = missed {
-                attempt.added = self.put_back(kept, missed, number);
-                !attempt.added.is_empty() && number < ATTEMPTS_LIMIT
+                let added = self.put_back(kept, missed, number);
+                attempt.added = added.iter().map(|f| self.name(*f)).collect();
+                fixes.extend(self.remember(&added, trial, session)?);
+                !added.is_empty() && number < ATTEMPTS_LIMIT
             } else {
                 // A host that is busy breaks time limits: once is no verdict.
                 standing.lost = lost + 1;
@@ -286,14 +289,25 @@ impl Repair<'_> {
         }
     }
 
-    /// Keeps what was missed, and what comes with it; gives their names.
-    fn put_back(&self, kept: &mut Kept, missed: Missed, attempt: u32) -> Vec<String> {
+    /// Keeps for the next pruning what had to be put back.
+    fn remember(
+        &self,
+        added: &[FunctionIndex],
+        trial: &Trial,
+        session: &Session,
+    ) -> Result<Vec<Fix>> {
+        let program = &self.subject.program;
+        self.memory
+            .add(added, program, &trial.words(), &session.cache)
+    }
+
+    /// Keeps what was missed, and what comes with it.
+    fn put_back(&self, kept: &mut Kept, missed: Missed, attempt: u32) -> Vec<FunctionIndex> {
         let kernel = CallGraph {
             program: &self.subject.program,
             graph: self.graph,
         };
-        let added = kept.put_back(self.level, missed, attempt, kernel);
-        added.iter().map(|f| self.name(*f)).collect()
+        kept.put_back(self.level, missed, attempt, kernel)
     }
 
     fn link(&self, kept: &Kept, session: &Session) -> Result<Linked<'_>> {
@@ -368,6 +382,17 @@ impl Repair<'_> {
 }
 
 impl Standing {
+    /// What came out, once it stands.
+    fn repaired(self, pruned: Pruned, attempts: Vec<Attempt>, fixes: Vec<Fix>) -> Repaired {
+        Repaired {
+            pruned,
+            attempts,
+            last: self.last,
+            cases: self.cases,
+            fixes,
+        }
+    }
+
     fn pass(&mut self, booted: Booted, trial: &Trial) {
         self.passed += 1;
         self.lost = 0;

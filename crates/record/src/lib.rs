@@ -3,6 +3,7 @@
 
 mod database;
 mod diagnosis;
+mod fixes;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 mod guest_memory;
@@ -16,6 +17,7 @@ pub use self::record::{
 };
 pub use database::{Attempt, Database};
 pub use diagnosis::Diagnosis;
+pub use fixes::Fix;
 pub use guest_memory::{GuestMemory, meminfo_kib};
-pub use keep::{keep, remember, store_path};
+pub use keep::{keep, known_fixes, remember, remember_fixes, store_path};
 pub use outcome::{CheckOutcome, Outcome};

@@ -12,7 +12,10 @@ use super::request::{Request, Typed};
 
 /// Builds what is missing, and gives the terminal to QEMU, or to a board.
 pub(super) fn run(args: &Boot) -> Result<()> {
-    let request = Request::new(Typed::of(&args.common, false))?;
+    let request = Request::new(Typed {
+        pruned: args.which.pruned,
+        ..Typed::of(&args.common, false)
+    })?;
     request.carry_out(
         |list| list.boot(&args.machine),
         |request, session| work(args, request, &session),

@@ -17,7 +17,10 @@ use crate::report::{card, diff, growth};
 
 /// Builds, and prints the sizes.
 pub(super) fn run(args: &Build) -> Result<()> {
-    let request = Request::new(Typed::of(&args.common, args.json))?;
+    let request = Request::new(Typed {
+        pruned: args.which.pruned,
+        ..Typed::of(&args.common, args.json)
+    })?;
     request.carry_out(
         |list| list.build(),
         |request, session| work(request, &session),

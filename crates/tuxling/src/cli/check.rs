@@ -18,7 +18,10 @@ use crate::report::card;
 
 /// Checks, prints the card, and fails when the system did not pass.
 pub(super) fn run(args: &Check) -> Result<()> {
-    let request = Request::new(Typed::of(&args.common, args.json))?;
+    let request = Request::new(Typed {
+        pruned: args.which.pruned,
+        ..Typed::of(&args.common, args.json)
+    })?;
     let wanted = CheckList {
         machine: Some(&args.machine),
         boot_cost: !args.no_boot_cost,

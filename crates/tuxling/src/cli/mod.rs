@@ -24,6 +24,7 @@ mod shrink;
 mod size;
 mod terminal;
 mod trace;
+mod trap;
 mod tree_diff;
 mod why;
 mod without;
@@ -70,6 +71,7 @@ pub fn run(typed: &[OsString]) -> u8 {
         Command::Check(check) => check::run(check),
         Command::Trace(trace) => trace::run(trace),
         Command::Prune(prune) => prune::run(prune),
+        Command::Trap(trap) => trap::run(trap),
         Command::Shrink(args) => shrink::run(args),
         Command::Diff(diff) => diff::run(diff),
         Command::Ram(ram) => ram::run(ram),

@@ -94,10 +94,20 @@ fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
             },
         },
         outside: names_in(&args.from)?,
+        taught_by: certificates(args, plan)?,
+        without_fixes: args.without_fixes,
         whole_functions: plan.prune.whole_functions || args.whole_functions,
         keep: [&plan.prune.keep[..], &args.keep[..]].concat(),
         drop: [&plan.prune.drop[..], &args.drop[..]].concat(),
     })
+}
+
+/// The recipe's own certificate, and those that were named.
+fn certificates(args: &Prune, plan: &Plan) -> Result<Vec<Certificate>> {
+    let own = plan.prune.certificate.iter().map(rebuild::read);
+    let named = args.fixes.iter();
+    own.chain(named.map(|path| read_certificate(&cwd()?.join(path))))
+        .collect()
 }
 
 fn read_certificate(path: &std::path::Path) -> Result<Certificate> {

@@ -15,7 +15,10 @@ use crate::report::ram;
 /// Searches, and prints what was found. What was found goes into the record,
 /// too.
 pub(super) fn run(args: &Ram) -> Result<()> {
-    let request = Request::new(Typed::of(&args.common, args.json))?;
+    let request = Request::new(Typed {
+        pruned: args.which.pruned,
+        ..Typed::of(&args.common, args.json)
+    })?;
     request.carry_out(
         |list| list.ram(&args.machine),
         |request, session| work(args, request, session),

@@ -9,6 +9,7 @@ use measure::built;
 use measure::bytes::ramdisk::Part;
 use measure::bytes::{self, Bytes, Given, marginal};
 use measure::without::Subject;
+use prune::rebuild::{self, Built};
 use serde::Serialize;
 
 use super::args::SizeArgs;
@@ -43,6 +44,7 @@ pub(super) fn run(args: &SizeArgs) -> Result<()> {
         dry_run: args.dry_run,
         json: args.json,
         verbose: args.verbose,
+        pruned: args.which.pruned,
         ..Typed::looking(&args.subject)
     })?;
     request.carry_out(
@@ -54,15 +56,17 @@ pub(super) fn run(args: &SizeArgs) -> Result<()> {
 fn work(args: &SizeArgs, request: &Request, session: &Session) -> Result<()> {
     let Request { plan, options, .. } = request;
     let arch = plan.board.arch;
-    let ingredients = builder::system::prepare(plan, options, session)?;
     if args.ramdisk {
+        let ingredients = builder::system::prepare(plan, options, session)?;
         return ramdisk(args, &plan.name, &built::of_ramdisk(&ingredients)?);
     }
-    let input = ingredients.kernel_input(plan);
-    let kept = session.phase("kernel", || builder::kernel::build(&input, session))?;
-    let system = ingredients.finish(plan, options, kept)?;
+    let Built {
+        ingredients,
+        system,
+    } = rebuild::with_ingredients(plan, options, session)?;
     let (kernel, bytes, objects) = built::of_kernel(&system.kernel, ingredients.linux(), arch)?;
     if !args.without.is_empty() {
+        let input = ingredients.kernel_input(plan);
         let subject = Subject {
             plan,
             linux: ingredients.linux(),

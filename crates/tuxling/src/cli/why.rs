@@ -41,6 +41,7 @@ pub(super) fn run(args: &WhyArgs) -> Result<()> {
         dry_run: args.dry_run,
         json: args.json,
         verbose: args.verbose,
+        pruned: args.which.pruned,
         ..Typed::looking(&args.recipe)
     })?;
     if let Some(evidence) = Evidence::beside(&request.plan)? {

@@ -81,6 +81,8 @@ impl ShrinkOptions {
             runs: TRACE_RUNS,
             adversity: self.adversity.clone(),
             outside: BTreeSet::new(),
+            taught_by: Vec::new(),
+            without_fixes: false,
             whole_functions: plan.prune.whole_functions,
             keep: plan.prune.keep.clone(),
             drop: plan.prune.drop.clone(),

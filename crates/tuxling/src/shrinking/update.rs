@@ -58,7 +58,11 @@ pub(crate) fn update(
         ..build.clone()
     };
     let whole = Whole::build(plan, &newest, session)?;
-    let pruned = pruning::prune(&whole, &options(&old)?, session)?;
+    let options = PruneOptions {
+        taught_by: vec![old.clone()],
+        ..options(&old)?
+    };
+    let pruned = pruning::prune(&whole, &options, session)?;
     let written = certificate_path(plan, &pruned.system.output);
     let text = std::fs::read(&written).map_err(|e| Failure::io("read", &written, &e))?;
     write_whole(&plan.base.join(&file.name), &text)?;
