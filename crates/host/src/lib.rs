@@ -4,8 +4,6 @@
 //!
 //! Nothing here knows what the processes and the cache are for.
 
-#![warn(unreachable_pub)]
-
 pub mod cache;
 pub mod error;
 pub mod id;

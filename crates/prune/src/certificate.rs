@@ -163,6 +163,23 @@ pub struct Passed {
 }
 
 impl Passed {
+    /// What boots under these conditions show.
+    fn in_a_row(boots: &[&Condition]) -> Passed {
+        let count = |is: &dyn Fn(&Condition) -> bool| boots.iter().filter(|c| is(c)).count() as u64;
+        Passed {
+            boots: boots.len() as u64,
+            loaded: count(&|c| c.loaded),
+            elsewhere: count(&|c| c.memory_kib.is_some() || c.cpu.is_some() || c.date.is_some()),
+            idle: count(&|c| c.idle_seconds.is_some()),
+            longest_idle_seconds: boots
+                .iter()
+                .filter_map(|c| c.idle_seconds)
+                .max()
+                .unwrap_or(0),
+            console: count(&|c| c.console),
+        }
+    }
+
     /// How long and how wide the proof is, in words.
     pub fn words(&self) -> String {
         let mut words = vec![format!("{} boots in a row of these very bytes", self.boots)];
@@ -275,20 +292,7 @@ impl Certificate {
         }
         sort(&mut bound.cpu_models);
         sort(&mut bound.memory_kib);
-        let count =
-            |is: &dyn Fn(&Condition) -> bool| counted.iter().filter(|c| is(c)).count() as u64;
-        let passed = Passed {
-            boots: counted.len() as u64,
-            loaded: count(&|c| c.loaded),
-            elsewhere: count(&|c| c.memory_kib.is_some() || c.cpu.is_some() || c.date.is_some()),
-            idle: count(&|c| c.idle_seconds.is_some()),
-            longest_idle_seconds: counted
-                .iter()
-                .filter_map(|c| c.idle_seconds)
-                .max()
-                .unwrap_or(0),
-            console: count(&|c| c.console),
-        };
+        let passed = Passed::in_a_row(&counted);
         Certificate {
             schema: SCHEMA.to_owned(),
             meaning: MEANING.to_owned(),

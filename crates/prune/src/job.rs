@@ -17,7 +17,7 @@ use recipe::plan::PruneLevel;
 use record::{Fix, Record};
 use trial::check;
 use vm::check::agent;
-use vmlinux::prune::{FunctionIndex, Program};
+use vmlinux::prune::{FunctionIndex, Graph, Program};
 
 use super::calls::{self, Entries, GuestProgram, SystemCalls};
 use super::certificate::{self, Bound, Certificate, Evidence, certified};
@@ -277,52 +277,16 @@ pub struct PrunedSystem {
 /// Prunes until it holds, and writes the certificate.
 pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result<PrunedSystem> {
     let subject = whole.subject(session)?;
-    let coverage = whole.coverage(&subject, options.runs, session)?;
     let adversity = adversity_of(options);
-    let bench = Bench::new(&whole.plan, &whole.system, &adversity, session)?;
-    let concerned = |case: &&Case| adversity::not_concerned(case, &whole.plan).is_none();
-    let bench = bench.cases().iter().any(concerned).then_some(bench);
-    let adverse = match &bench {
-        Some(bench) => Some(whole.adverse_coverage(&subject, &coverage, bench, session)?),
-        None => None,
-    };
-    let mut graph = subject.program.graph();
-    let (entries, calls) = whole.system_calls(
-        options.level,
-        CallGraph {
-            program: &subject.program,
-            graph: &graph,
-        },
-        &coverage,
-        adverse.as_ref(),
-        session,
-    )?;
-    if let Some(not_there) = entries.not_there {
-        graph = graph.redirected(&entries.closed, not_there);
-    }
-    let patterns = |texts: &[String]| texts.iter().map(|t| Pattern::new(t)).collect::<Vec<_>>();
-    let (keep, drop) = (patterns(&options.keep), patterns(&options.drop));
+    let bench = bench_of(whole, &adversity, session)?;
+    let found = Findings::gather(whole, &subject, options, bench.as_ref(), session)?;
     let memory = whole.memory(options, session)?;
-    let mut kept = Kept::of(
-        options.level,
-        &Facts {
-            program: &subject.program,
-            graph: &graph,
-            entries: &entries,
-            coverage: &coverage,
-            adverse: adverse.as_ref(),
-            outside: &options.outside,
-            fixes: memory.known(),
-            whole_functions: options.whole_functions,
-            keep: &keep,
-            drop: &drop,
-        },
-    );
+    let mut kept = found.kept(&subject, &memory, options);
     let dir = whole.output().join("prune");
-    let trials = trials(&coverage, adverse.as_ref(), options.boots);
+    let trials = trials(&found.coverage, found.adverse.as_ref(), options.boots);
     let repair = Repair {
         subject: &subject,
-        graph: &graph,
+        graph: &found.graph,
         runner: &whole.runner,
         level: options.level,
         trials: &trials,
@@ -341,22 +305,104 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         program: &subject.program,
         kept: &kept,
         pruned: &repaired.pruned,
-        calls,
+        calls: found.calls,
         attempts: repaired.attempts,
-        cases: all_cases(adverse, repaired.cases),
+        cases: all_cases(found.adverse, repaired.cases),
         fixes: all_fixes(&memory, &subject.program, repaired.fixes),
-        missing: coverage.missing,
+        missing: found.coverage.missing,
     });
-    let path = certificate_path(&whole.plan, &system.output);
-    write_whole(&path, &json(&certificate)?)?;
-    record::keep(&record, &system.output)?;
-    record::remember(&record, &session.cache)?;
-    Ok(PrunedSystem {
+    let pruned = PrunedSystem {
         record,
         before: trial::built_record(&whole.plan, &whole.system, session),
         certificate,
         system,
-    })
+    };
+    pruned.write(whole, session)?;
+    Ok(pruned)
+}
+
+impl PrunedSystem {
+    /// Puts the certificate and the record beside the system, and the record
+    /// into the store.
+    fn write(&self, whole: &Whole, session: &Session) -> Result<()> {
+        let output = &self.system.output;
+        let path = certificate_path(&whole.plan, output);
+        write_whole(&path, &json(&self.certificate)?)?;
+        record::keep(&self.record, output)?;
+        record::remember(&self.record, &session.cache)
+    }
+}
+
+/// What is known of a kernel before anything goes: what ran, and what can be
+/// called.
+struct Findings {
+    coverage: Coverage,
+    adverse: Option<AdverseCoverage>,
+    entries: Entries,
+    calls: SystemCalls,
+    /// Who calls whom, once the system calls that nobody makes are closed.
+    graph: Graph,
+}
+
+impl Findings {
+    fn gather(
+        whole: &Whole,
+        subject: &Subject,
+        options: &PruneOptions,
+        bench: Option<&Bench<'_>>,
+        session: &Session,
+    ) -> Result<Findings> {
+        let coverage = whole.coverage(subject, options.runs, session)?;
+        let adverse = bench
+            .map(|bench| whole.adverse_coverage(subject, &coverage, bench, session))
+            .transpose()?;
+        let mut graph = subject.program.graph();
+        let kernel = CallGraph {
+            program: &subject.program,
+            graph: &graph,
+        };
+        let (entries, calls) =
+            whole.system_calls(options.level, kernel, &coverage, adverse.as_ref(), session)?;
+        if let Some(not_there) = entries.not_there {
+            graph = graph.redirected(&entries.closed, not_there);
+        }
+        Ok(Findings {
+            coverage,
+            adverse,
+            entries,
+            calls,
+            graph,
+        })
+    }
+
+    /// What stays by the rules.
+    fn kept(&self, subject: &Subject, memory: &Memory, options: &PruneOptions) -> Kept {
+        let patterns = |texts: &[String]| texts.iter().map(|t| Pattern::new(t)).collect::<Vec<_>>();
+        let facts = Facts {
+            program: &subject.program,
+            graph: &self.graph,
+            entries: &self.entries,
+            coverage: &self.coverage,
+            adverse: self.adverse.as_ref(),
+            outside: &options.outside,
+            fixes: memory.known(),
+            whole_functions: options.whole_functions,
+            keep: &patterns(&options.keep),
+            drop: &patterns(&options.drop),
+        };
+        Kept::of(options.level, &facts)
+    }
+}
+
+/// Where cases of adversity are booted; none where no case concerns the system.
+fn bench_of<'a>(
+    whole: &'a Whole,
+    options: &'a adversity::Options,
+    session: &Session,
+) -> Result<Option<Bench<'a>>> {
+    let bench = Bench::new(&whole.plan, &whole.system, options, session)?;
+    let concerned = |case: &&Case| adversity::not_concerned(case, &whole.plan).is_none();
+    Ok(bench.cases().iter().any(concerned).then_some(bench))
 }
 
 /// What of adversity a level has to survive: what was asked for, and at `tight`

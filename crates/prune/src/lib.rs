@@ -2,8 +2,6 @@
 //! survive besides ([`adversity`]), what stays and why, and the link that is
 //! booted until it holds; with the certificate from which it can be made again.
 
-#![warn(unreachable_pub)]
-
 pub mod adversity;
 mod calls;
 pub mod certificate;

@@ -261,48 +261,53 @@ impl Repair<'_> {
                 attempts.push(attempt);
                 standing.pass(booted, trial);
                 if standing.passed >= self.trials.len() {
-                    return Ok(Repaired {
-                        pruned: current.pruned,
-                        attempts,
-                        last: standing.last,
-                        cases: standing.cases,
-                        fixes,
-                    });
+                    return Ok(standing.repaired(current.pruned, attempts, fixes));
                 }
                 linked = Some(current);
                 continue;
             }
-            let report = &booted.report;
-            let missed = report.trap.as_ref().and_then(|seen| current.missed(seen));
+            let seen = booted.report.trap.as_ref();
+            let missed = seen.and_then(|seen| current.missed(seen));
             let lost = standing.lost;
             (first, standing) = (at, Standing::default());
-            if let Some(missed) = missed {
-                let kernel = CallGraph {
-                    program: &self.subject.program,
-                    graph: self.graph,
-                };
-                let added = kept.put_back(self.level, missed, number, kernel);
+            let goes_on = if let Some(missed) = missed {
+                let added = self.put_back(kept, missed, number);
                 attempt.added = added.iter().map(|f| self.name(*f)).collect();
-                let program = &self.subject.program;
-                fixes.extend(
-                    self.memory
-                        .add(&added, program, &trial.words(), &session.cache)?,
-                );
-                tell(&attempt, trial, session);
-                if added.is_empty() || number >= ATTEMPTS_LIMIT {
-                    return Err(self.lost(&booted, number));
-                }
+                fixes.extend(self.remember(&added, trial, session)?);
+                !added.is_empty() && number < ATTEMPTS_LIMIT
             } else {
-                tell(&attempt, trial, session);
                 // A host that is busy breaks time limits: once is no verdict.
-                if lost >= LOST_LIMIT {
-                    return Err(self.lost(&booted, number));
-                }
                 standing.lost = lost + 1;
                 linked = Some(current);
+                lost < LOST_LIMIT
+            };
+            tell(&attempt, trial, session);
+            if !goes_on {
+                return Err(self.lost(&booted, number));
             }
             attempts.push(attempt);
         }
+    }
+
+    /// Keeps for the next pruning what had to be put back.
+    fn remember(
+        &self,
+        added: &[FunctionIndex],
+        trial: &Trial,
+        session: &Session,
+    ) -> Result<Vec<Fix>> {
+        let program = &self.subject.program;
+        self.memory
+            .add(added, program, &trial.words(), &session.cache)
+    }
+
+    /// Keeps what was missed, and what comes with it.
+    fn put_back(&self, kept: &mut Kept, missed: Missed, attempt: u32) -> Vec<FunctionIndex> {
+        let kernel = CallGraph {
+            program: &self.subject.program,
+            graph: self.graph,
+        };
+        kept.put_back(self.level, missed, attempt, kernel)
     }
 
     fn link(&self, kept: &Kept, session: &Session) -> Result<Linked<'_>> {
@@ -377,6 +382,17 @@ impl Repair<'_> {
 }
 
 impl Standing {
+    /// What came out, once it stands.
+    fn repaired(self, pruned: Pruned, attempts: Vec<Attempt>, fixes: Vec<Fix>) -> Repaired {
+        Repaired {
+            pruned,
+            attempts,
+            last: self.last,
+            cases: self.cases,
+            fixes,
+        }
+    }
+
     fn pass(&mut self, booted: Booted, trial: &Trial) {
         self.passed += 1;
         self.lost = 0;

@@ -10,9 +10,10 @@ use recipe::plan::PruneLevel;
 use serde::Serialize;
 use vm::check::agent;
 use vm::machine::traps::KernelTraps;
-use vmlinux::prune::{FunctionIndex, TrapRecord};
+use vmlinux::prune::{FunctionIndex, Missed, Program, TrapRecord};
 
 use crate::certificate::Certificate;
+use crate::policy::Kept;
 use crate::rules;
 use crate::subject::{Subject, sectioned};
 
@@ -80,7 +81,12 @@ pub fn explain(
     let Some(missed) = missed.map_err(|e| unreadable(e.to_string()))? else {
         return Ok(None);
     };
-    let functions = subject.program.functions();
+    Ok(stop(&subject.program, &kept, &missed, level))
+}
+
+/// What was missed, in words that people look for.
+fn stop(program: &Program, kept: &Kept, missed: &Missed, level: PruneLevel) -> Option<Stop> {
+    let functions = program.functions();
     let place = |index: FunctionIndex| {
         let id = &functions.get(index.0 as usize)?.id;
         Some(Place {
@@ -88,23 +94,21 @@ pub fn explain(
             object: id.object.clone(),
         })
     };
-    let graph = subject.program.graph();
+    let graph = program.graph();
     let stays = |index: &FunctionIndex| kept.roots.contains_key(index);
     let calls = |index: &FunctionIndex| graph.direct_callees(*index).contains(&missed.function);
     let all = (0..functions.len() as u32).map(FunctionIndex);
     let callers = all.filter(stays).filter(calls).filter_map(place);
-    let Some(function) = place(missed.function) else {
-        return Ok(None);
-    };
-    Ok(Some(Stop {
+    let function = place(missed.function)?;
+    Some(Stop {
         part: missed.part,
         caller: missed
             .caller
             .filter(|c| *c != missed.function)
             .and_then(place),
         callers: callers.filter(|caller| *caller != function).collect(),
-        level: PruneLevel::word(level),
+        level: level.word(),
         rules: rules::naming(&function.object, &function.symbol),
         function,
-    }))
+    })
 }

@@ -1,8 +1,6 @@
 //! The words that all else speaks: what was measured of a trial and how it
 //! ended; and where records are kept.
 
-#![warn(unreachable_pub)]
-
 mod database;
 mod diagnosis;
 mod fixes;

@@ -3,8 +3,6 @@
 //!
 //! The builder and the machine meet here. They don't know each other.
 
-#![warn(unreachable_pub)]
-
 pub mod check;
 mod diagnosis;
 

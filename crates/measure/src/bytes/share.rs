@@ -31,18 +31,7 @@ pub(super) fn shares(kernel: &Kernel, image: &[u8], given: &Given) -> Result<Sha
     let Around { leaves, payload } = boot::around(image, given)?;
     let bytes = &image[payload.clone()];
     let total = bytes.len() as u64;
-    let limit = kernel.stream.bytes.len().saturating_mul(2) + (16 << 20);
-    let (costs, by) = if bytes.starts_with(Compression::Xz.magic()) {
-        let costs = lzma_cost::costs(bytes, limit)
-            .map_err(|e| Failure::new(Kind::Build, format!("can't read the payload: {e}")))?;
-        (costs, "xz")
-    } else {
-        let packed = marginal::compress(&kernel.stream.bytes, marginal::filter_of(&kernel.elf))?;
-        let costs = lzma_cost::costs(&packed, limit)
-            .map_err(|e| Failure::new(Kind::Machine, format!("can't read what was packed: {e}")))?;
-        (costs, "estimated")
-    };
-    let bits = &costs.bits;
+    let (bits, by) = prices(kernel, bytes)?;
     let mut covered = vec![false; bits.len()];
     let mut exact: Vec<f64> = kernel
         .attribution
@@ -93,6 +82,21 @@ pub(super) fn shares(kernel: &Kernel, image: &[u8], given: &Given) -> Result<Sha
         payload: total,
         by,
     })
+}
+
+/// What each byte of the kernel costs in its payload, in bits, and how that was
+/// found.
+fn prices(kernel: &Kernel, payload: &[u8]) -> Result<(Vec<f32>, &'static str)> {
+    let limit = kernel.stream.bytes.len().saturating_mul(2) + (16 << 20);
+    if payload.starts_with(Compression::Xz.magic()) {
+        let costs = lzma_cost::costs(payload, limit)
+            .map_err(|e| Failure::new(Kind::Build, format!("can't read the payload: {e}")))?;
+        return Ok((costs.bits, "xz"));
+    }
+    let packed = marginal::compress(&kernel.stream.bytes, marginal::filter_of(&kernel.elf))?;
+    let costs = lzma_cost::costs(&packed, limit)
+        .map_err(|e| Failure::new(Kind::Machine, format!("can't read what was packed: {e}")))?;
+    Ok((costs.bits, "estimated"))
 }
 
 /// What a payload unpacks to; none for a format that is not known here.
