@@ -163,7 +163,7 @@ impl Whole {
     ) -> Result<(Entries, SystemCalls)> {
         let arch = self.plan.board.arch;
         let programs = self.programs(level, session)?;
-        let mut calls = session.phase("system calls", || {
+        let mut calls = session.phase("system calls", || -> Result<_> {
             Ok(Cached::fresh(SystemCalls {
                 programs: calls::of_programs(arch, &programs),
                 ..SystemCalls::default()

@@ -450,7 +450,10 @@ fn remember_accelerator(
 ) -> Result<()> {
     let json =
         serde_json::to_vec(&found).map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
-    write_whole(&accelerator_file(arch, qemu_version, session)?, &json)
+    Ok(write_whole(
+        &accelerator_file(arch, qemu_version, session)?,
+        &json,
+    )?)
 }
 
 /// Where the answer is kept until the host is booted again.

@@ -2,7 +2,7 @@
 
 use builder::system::System;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use prune::adversity::{self, Adversity};
 use prune::rebuild;
@@ -14,6 +14,7 @@ use super::build::{lock_output, within_budget};
 use super::dry_run::CheckList;
 use super::request::{Request, Typed};
 use super::{print, print_json};
+use crate::failure::{Failure, Result};
 use crate::report::card;
 
 /// Checks, prints the card, and fails when the system did not pass.
@@ -66,7 +67,7 @@ fn work(args: &Check, request: &Request, session: Session) -> Result<()> {
         }
     }
     match verdict.failure {
-        Some(failure) => return Err(failure),
+        Some(failure) => return Err(failure.into()),
         None => within_budget(plan, record)?,
     }
     match survived {
