@@ -190,11 +190,11 @@ impl Whole {
 
     /// What is known of this series of kernels: by the store and by certificates.
     fn memory(&self, options: &PruneOptions, session: &Session) -> Result<Memory> {
-        let certified = options.taught_by.iter().flat_map(|c| c.fixes.clone());
+        let taught = options.taught_by.iter().flat_map(|c| &c.fixes);
         let memory = Memory::of(
             &self.ingredients.linux().version,
             (&self.plan.name, options.level),
-            &certified.collect::<Vec<Fix>>(),
+            taught.cloned(),
             options.without_fixes,
             &session.cache,
         )?;

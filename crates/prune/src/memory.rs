@@ -18,12 +18,12 @@ pub struct Memory {
 
 impl Memory {
     /// Of the series of this version (`6.12.117`), for a pruning of this recipe:
-    /// what the store has, and the fixes of certificates. With
+    /// what the store has, and what it is taught. With
     /// `forgotten` nothing is known before; what is found out is kept all the same.
     pub fn of(
         version: &str,
         (recipe, level): (&str, PruneLevel),
-        certified: &[Fix],
+        taught: impl IntoIterator<Item = Fix>,
         forgotten: bool,
         cache: &Cache,
     ) -> Result<Memory> {
@@ -31,7 +31,7 @@ impl Memory {
         let mut known = Vec::new();
         if !forgotten {
             known = record::known_fixes(&series, cache)?;
-            known.extend_from_slice(certified);
+            known.extend(taught);
             known.sort();
             known.dedup_by(|a, b| (&a.object, &a.symbol) == (&b.object, &b.symbol));
         }

@@ -26,8 +26,8 @@ pub struct Attempt {
 }
 
 /// An attempt's identity is the hash of its record and its time, so that
-/// importing another machine's store is a set union. A fix has one row for a
-/// function of a series: who missed it first is told.
+/// importing another machine's store is a set union. A fix is one row for a
+/// function of a series of kernels: who missed it first is told.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS attempt (
         id       TEXT PRIMARY KEY,

@@ -16,7 +16,7 @@ pub use self::record::{
     MemRecord, RamRecord, RamdiskSizes, Record, SCHEMA, SourceRecord, VmlinuxSizes,
 };
 pub use database::{Attempt, Database};
-pub use diagnosis::Diagnosis;
+pub use diagnosis::{Diagnosis, diagnoses_text};
 pub use fixes::Fix;
 pub use guest_memory::{GuestMemory, meminfo_kib};
 pub use keep::{keep, known_fixes, remember, remember_fixes, store_path};

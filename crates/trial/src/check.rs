@@ -267,7 +267,7 @@ pub fn check(
 /// A failure with what is said of its causes.
 fn diagnosed(mut failure: Failure, diagnoses: &[record::Diagnosis]) -> Failure {
     if !diagnoses.is_empty() {
-        let text = vm::check::diagnosis::text(diagnoses);
+        let text = record::diagnoses_text(diagnoses);
         let detail = failure.detail.take().unwrap_or_default();
         failure.detail = Some(format!("{detail}\ndiagnosis:\n{text}"));
     }

@@ -7,5 +7,4 @@ mod doctor;
 pub mod failure;
 mod passes;
 mod ram;
-mod report;
 mod shrinking;

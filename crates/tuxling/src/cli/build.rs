@@ -13,8 +13,8 @@ use super::args::Build;
 use super::request::{Request, Typed};
 use super::{diff_kernels, print, print_json};
 use crate::failure::{Failure, Result};
-use crate::report::budget::over_budget;
-use crate::report::{card, diff, growth};
+use report::budget::over_budget;
+use report::{card, diff, growth};
 
 /// Builds, and prints the sizes.
 pub(super) fn run(args: &Build) -> Result<()> {

@@ -15,7 +15,7 @@ use super::dry_run::CheckList;
 use super::request::{Request, Typed};
 use super::{print, print_json};
 use crate::failure::{Failure, Result};
-use crate::report::card;
+use report::card;
 
 /// Checks, prints the card, and fails when the system did not pass.
 pub(super) fn run(args: &Check) -> Result<()> {

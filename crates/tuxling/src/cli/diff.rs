@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::args::Diff;
 use super::{cwd, diff_kernels, load, print, print_json, tree_diff};
 use crate::failure::{Failure, Result};
-use crate::report::{diff, diff_markdown, kernel_diff};
+use report::{diff, diff_markdown, kernel_diff};
 
 /// Compares two records.
 pub(super) fn run(args: &Diff) -> Result<()> {

@@ -20,7 +20,7 @@ use super::args::Diff;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
 use crate::failure::{Failure, Result};
-use crate::report::kernel_diff::{self, KernelDiff, Side};
+use report::kernel_diff::{self, KernelDiff, Side};
 
 /// Whether a file is an ELF file.
 pub(super) fn is_elf(path: &Path) -> bool {

@@ -19,7 +19,7 @@ use super::request::{Request, Typed};
 use super::trace::names_in;
 use super::{cwd, print, print_json};
 use crate::failure::{Failure, Result};
-use crate::report::card;
+use report::card;
 
 /// Prunes, or makes a certificate's bytes again.
 pub(super) fn run(args: &Prune) -> Result<()> {

@@ -11,7 +11,7 @@ use super::request::{Request, Typed};
 use super::{print, print_json};
 use crate::failure::{Failure, Result};
 use crate::ram::RamOptions;
-use crate::report::ram;
+use report::ram;
 
 /// Searches, and prints what was found. What was found goes into the record,
 /// too.

@@ -17,9 +17,9 @@ use super::diff::record as record_of;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json};
 use crate::failure::{Failure, Result};
-use crate::report::diff;
-use crate::report::html::{HistoryRow, Page, html};
-use crate::report::map::{self, Map};
+use report::diff;
+use report::html::{HistoryRow, Page, html};
+use report::map::{self, Map};
 
 /// What is printed as JSON.
 #[derive(Serialize)]

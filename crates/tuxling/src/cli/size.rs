@@ -17,7 +17,7 @@ use super::diff_kernels::is_elf;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json, without};
 use crate::failure::{Failure, Result};
-use crate::report::size::{self, Axis, Node};
+use report::size::{self, Axis, Node};
 
 /// What is printed as JSON.
 #[derive(Serialize)]

@@ -15,8 +15,8 @@ use super::args::WhyArgs;
 use super::request::{Request, Typed};
 use super::{print, print_json};
 use crate::failure::{Failure, Result};
-use crate::report::why;
 use crate::shrinking::answer::{self, Evidence, Said};
+use report::why;
 
 /// What is printed as JSON.
 #[derive(Serialize)]

@@ -24,9 +24,9 @@ use vm::check::agent;
 use vm::machine::inspect::InspectWish;
 
 use crate::failure::{Failure, Result};
-use crate::report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
 use evidence::WallEvidence;
 use prober::Prober;
+use report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
 use search::{Found, Range};
 
 /// How the smallest RAM is asked for.

@@ -21,13 +21,13 @@ pub(crate) struct SizeArgs {
     pub subject: String,
     /// Along what the bytes are told
     #[arg(long, value_name = "AXIS", default_value = "option")]
-    pub by: crate::report::size::Axis,
+    pub by: report::size::Axis,
     /// How many levels deep
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub depth: usize,
     /// By what to sort [default: share, or size without an image]
     #[arg(long, value_name = "FIGURE")]
-    pub sort: Option<crate::report::size::Order>,
+    pub sort: Option<report::size::Order>,
     /// How many rows below each node
     #[arg(long, value_name = "N", default_value_t = 40)]
     pub limit: usize,
