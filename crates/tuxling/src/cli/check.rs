@@ -47,7 +47,7 @@ fn work(args: &Check, request: &Request, session: Session) -> Result<()> {
     let record = &verdict.record;
     record::keep(record, &system.output)?;
     record::remember(record, &session.cache)?;
-    let survived = if args.adversity && verdict.failure.is_none() {
+    let survived = if args.adversity && verdict.failed.is_none() {
         Some(adversity(args, plan, &system, wanted, &session)?)
     } else {
         None
@@ -66,8 +66,8 @@ fn work(args: &Check, request: &Request, session: Session) -> Result<()> {
             print(&survived.as_ref().map(table).unwrap_or_default())?;
         }
     }
-    match verdict.failure {
-        Some(failure) => return Err(failure.into()),
+    match verdict.failed {
+        Some(failed) => return Err(Failure::diagnosed(failed, &record.diagnoses)),
         None => within_budget(plan, record)?,
     }
     match survived {

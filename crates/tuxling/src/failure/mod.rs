@@ -5,6 +5,8 @@
 //! turns its errors into failures.
 
 mod host;
+mod prune;
+mod vm;
 
 use std::fmt;
 use std::path::Path;

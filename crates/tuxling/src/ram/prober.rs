@@ -81,8 +81,8 @@ impl<'a> Prober<'a> {
             None => {
                 let name = size(self.plan.machine.memory.as_kib());
                 let (report, record) = self.attempt(self.plan, Duration::ZERO, &name)?;
-                if let Some(failure) = report.failure() {
-                    return Err(Failure::from(failure)
+                if let Some(failed) = report.failed() {
+                    return Err(Failure::from(failed)
                         .help("with all of the recipe's RAM it has to pass first: tuxling check"));
                 }
                 self.learn(&report);
@@ -149,8 +149,8 @@ impl<'a> Prober<'a> {
             return Ok(*used);
         }
         let (report, record) = self.attempt(plan, QUIET, name)?;
-        match (report.failure(), used(&record)) {
-            (Some(failure), _) => Err(failure.into()),
+        match (report.failed(), used(&record)) {
+            (Some(failed), _) => Err(failed.into()),
             (None, Some(used)) => Ok(used),
             (None, None) => Err(Failure::new(
                 Kind::Check,
@@ -284,10 +284,7 @@ impl Oracle for Prober<'_> {
         self.learn(&report);
         match verdict(Some(report.outcome), Some(&report.reason)) {
             Some(passed) => Ok(passed),
-            None => Err(report
-                .failure()
-                .map(Failure::from)
-                .unwrap_or_else(|| Failure::new(Kind::Machine, "a boot ended without a verdict"))),
+            None => Err(report.as_failed().into()),
         }
     }
 }

@@ -117,11 +117,10 @@ fn pass_logged(
         }
         report = boot()?;
     }
-    if report.outcome == Outcome::Passed {
-        return Ok(());
+    match report.failed() {
+        None => Ok(()),
+        Some(failed) => Err(failed.into()),
     }
-    let doesnt = || Failure::new(Kind::Check, "the system doesn't pass under the translator");
-    Err(report.failure().map_or_else(doesnt, Failure::from))
 }
 
 /// The objects that executed addresses belong to, and which of them have a

@@ -208,8 +208,8 @@ impl Job<'_> {
         let system = ingredients.finish(plan, &options, kernel)?;
         let verdict = check::check(plan, &system, &self.options.check, self.session)?;
         record::keep(&verdict.record, &system.output)?;
-        match verdict.failure {
-            Some(failure) => Err(Failure::from(failure)
+        match verdict.failed {
+            Some(failed) => Err(Failure::diagnosed(failed, &verdict.record.diagnoses)
                 .help("what is to be shrunk must pass its checks as it is: see `tuxling check`")),
             None => Ok(Built {
                 plan: plan.clone(),
