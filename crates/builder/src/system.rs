@@ -437,7 +437,7 @@ fn place(path: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
-    write_whole(path, bytes)
+    Ok(write_whole(path, bytes)?)
 }
 
 fn remove(path: &Path) -> Result<()> {

@@ -13,4 +13,5 @@ pub mod session;
 pub mod units;
 
 pub use cache::Cache;
+pub use error::Error;
 pub use id::Id;

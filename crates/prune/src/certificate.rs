@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use host::Id;
-use host::error::{Failure, Kind};
 use recipe::plan::PruneLevel;
 use record::{Fix, Outcome};
 use schemars::JsonSchema;
@@ -18,6 +17,7 @@ use super::calls::SystemCalls;
 use super::policy::{Kept, Reason};
 use super::repair::Attempt;
 use crate::adversity::CaseRecord;
+use crate::error::{Error, Result};
 use crate::trace::conditions::Condition;
 use crate::trace::estimate::Missing;
 use crate::trace::ranges::Ranges;
@@ -206,7 +206,7 @@ pub fn certified(
     certificate: &Certificate,
     build_id: &Id,
     here: &BTreeMap<String, String>,
-) -> Result<(), Failure> {
+) -> Result<()> {
     let bound = &certificate.bound;
     if *here != bound.toolchain {
         let all: BTreeSet<&String> = here.keys().chain(bound.toolchain.keys()).collect();
@@ -217,20 +217,12 @@ pub fn certified(
             let (was, is) = (of(&bound.toolchain), of(here));
             (was != is).then(|| format!("{tool}: certified with {was}, here is {is}"))
         };
-        let lines: Vec<String> = all.into_iter().filter_map(line).collect();
-        return Err(Failure::new(
-            Kind::Machine,
-            "the certificate is of another tool chain: its bytes can't be made here",
-        )
-        .detail(lines.join("\n"))
-        .help("install the tools that the certificate names, or prune anew"));
+        return Err(Error::OtherTools {
+            differ: all.into_iter().filter_map(line).collect(),
+        });
     }
     if *build_id != bound.build_id {
-        return Err(Failure::new(
-            Kind::Build,
-            "the certificate is of another kernel: sources, patches, configuration or flags differ",
-        )
-        .help("use the recipe and the lock file that belong to the certificate, or prune anew"));
+        return Err(Error::OtherKernel);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use builder::kernel::{self, Kernel};
 use builder::system::{self, BuildOptions, Ingredients, System};
 use builder::userland::tree;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::id::Id;
 use host::session::{Cached, Session};
 use recipe::Plan;
@@ -28,6 +28,7 @@ use super::repair::{Linked, Repair, Repaired, Trial};
 use super::rules::Pattern;
 use super::subject::{self, CallGraph, Subject};
 use crate::adversity::{self, Bench, Case, CaseRecord};
+use crate::error::{Error, Result};
 use crate::trace::adverse_coverage::{self, AdverseCoverage};
 use crate::trace::{self, Coverage, Marked, Runner, conditions};
 
@@ -103,7 +104,7 @@ impl Whole {
             (&plan.machine, &plan.network, &plan.board),
             (&self.runner.qemu_version, agent::SOURCE, runs),
         );
-        let id = identity("coverage/4", &key)?;
+        let id = Id::of("coverage/4", &key)?;
         let folder = session.cache.folder("coverage")?;
         Ok(folder.join(format!("{}.json", id.short())))
     }
@@ -137,7 +138,7 @@ impl Whole {
             agent::ADVERSARY_SOURCE,
         );
         let build_id = &self.system.kernel.build_id;
-        let id = identity("hardship/2", &(build_id, key))?;
+        let id = Id::of("hardship/2", &(build_id, key))?;
         let folder = session.cache.folder("coverage")?;
         let kept = folder.join(format!("{}.json", id.short()));
         if let Some(adverse) = read_kept(&kept) {
@@ -163,7 +164,7 @@ impl Whole {
     ) -> Result<(Entries, SystemCalls)> {
         let arch = self.plan.board.arch;
         let programs = self.programs(level, session)?;
-        let mut calls = session.phase("system calls", || {
+        let mut calls = session.phase("system calls", || -> Result<_> {
             Ok(Cached::fresh(SystemCalls {
                 programs: calls::of_programs(arch, &programs),
                 ..SystemCalls::default()
@@ -210,7 +211,7 @@ impl Whole {
     fn programs(&self, level: PruneLevel, session: &Session) -> Result<Vec<GuestProgram>> {
         let busybox = self.ingredients.busybox();
         let mut programs = calls::programs(&tree::tree(&self.plan.userland, busybox)?)?;
-        let read = |path: &Path| fs::read(path).map_err(|e| Failure::io("read", path, &e));
+        let read = |path: &Path| fs::read(path).map_err(|e| host::Error::file("read", path, e));
         if let Some(busybox) = busybox {
             let own = programs.iter_mut().find(|p| p.path == tree::BUSYBOX);
             if let Some(own) = own {
@@ -329,7 +330,7 @@ impl PrunedSystem {
         let path = certificate_path(&whole.plan, output);
         write_whole(&path, &json(&self.certificate)?)?;
         record::keep(&self.record, output)?;
-        record::remember(&self.record, &session.cache)
+        Ok(record::remember(&self.record, &session.cache)?)
     }
 }
 
@@ -475,14 +476,13 @@ pub fn verify(whole: &Whole, certificate: &Certificate, session: &Session) -> Re
         &system.kernel.build_id,
         &system.inputs.toolchain,
     )?;
-    let differs = |what: &str| Failure::new(Kind::Build, what.to_owned());
     let level = certificate
         .level()
-        .ok_or_else(|| differs("the certificate names a level that is not known"))?;
+        .ok_or(Error::UnknownLevel { kind: Kind::Build })?;
     let subject = whole.subject(session)?;
-    let kept = certificate.kept_in(&subject.program).map_err(|lacking| {
-        differs("functions of the certificate are not in this kernel").detail(lacking.join("\n"))
-    })?;
+    let kept = certificate
+        .kept_in(&subject.program)
+        .map_err(|lacking| Error::FunctionsLacking { lacking })?;
     let dir = whole.output().join("verify");
     let kernel = dir.join("kernel");
     session.phase("link", || {
@@ -502,7 +502,7 @@ fn record_of(
 ) -> Result<(System, Record)> {
     let roots: Vec<u32> = kept.roots.keys().map(|f| f.0).collect();
     let indices = |set: &BTreeSet<FunctionIndex>| set.iter().map(|f| f.0).collect::<Vec<_>>();
-    let build_id = identity(
+    let build_id = Id::of(
         "pruned/3",
         &(
             (&whole.system.kernel.build_id, certificate::gaps_text(kept)),
@@ -533,14 +533,14 @@ fn bound(whole: &Whole, system: &System) -> Result<Bound> {
     let plan = &whole.plan;
     let of_file = |name: &str| {
         let path = system.output.join(name);
-        Id::of_file(&path).map_err(|e| Failure::io("read", &path, &e))
+        Id::of_file(&path).map_err(|e| host::Error::file("read", &path, e))
     };
     let separate = plan.ramdisk.placement == recipe::plan::Placement::Separate;
     Ok(Bound {
         build_id: whole.system.kernel.build_id.clone(),
         kernel: of_file("kernel")?,
         ramdisk: separate.then(|| of_file("ramdisk")).transpose()?,
-        checks: identity("checks/1", &(&plan.checks, &plan.exercises))?,
+        checks: Id::of("checks/1", &(&plan.checks, &plan.exercises))?,
         qemu_version: whole.runner.qemu_version.clone(),
         toolchain: system.inputs.toolchain.clone(),
         cpu_models: Vec::new(),
@@ -549,11 +549,6 @@ fn bound(whole: &Whole, system: &System) -> Result<Bound> {
     })
 }
 
-fn identity<T: serde::Serialize>(tag: &str, value: &T) -> Result<Id> {
-    Id::of(tag, value).map_err(|e| Failure::new(Kind::Build, e.to_string()))
-}
-
 fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
-    serde_json::to_vec_pretty(value)
-        .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))
+    serde_json::to_vec_pretty(value).map_err(Error::Json)
 }

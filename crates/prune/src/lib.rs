@@ -5,6 +5,7 @@
 pub mod adversity;
 mod calls;
 pub mod certificate;
+pub mod error;
 pub mod job;
 mod memory;
 pub mod policy;

@@ -2,10 +2,11 @@
 //! series of kernels, and the next pruning begins with it.
 
 use host::cache::Cache;
-use host::error::Result;
 use recipe::plan::PruneLevel;
 use record::Fix;
 use vmlinux::prune::{FunctionIndex, Program};
+
+use crate::error::Result;
 
 /// What is known of a series of kernels, and where a pruning adds to it.
 #[derive(Debug)]

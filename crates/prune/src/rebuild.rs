@@ -4,7 +4,7 @@
 use builder::kernel::Kernel;
 use builder::system::{self, BuildOptions, Ingredients, System};
 use host::cache::fill_folder;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::id::Id;
 use host::session::{Cached, Session};
 use recipe::Plan;
@@ -13,6 +13,7 @@ use vm::check::agent;
 
 use super::certificate::{Certificate, SCHEMA, certified};
 use super::subject::{Subject, sectioned};
+use crate::error::{Error, Result};
 
 /// Builds the system of a plan: with the kernel that its certificate has proven,
 /// where the recipe names one, else with the kernel as it is compiled.
@@ -58,12 +59,9 @@ pub fn with_ingredients(plan: &Plan, options: &BuildOptions, session: &Session) 
 
 /// Reads a certificate that a recipe names.
 pub fn read(file: &CertificateFile) -> Result<Certificate> {
-    let wrong = |why: String| {
-        Failure::new(
-            Kind::Usage,
-            format!("{} is no certificate: {why}", file.name),
-        )
-        .help("`tuxling prune` and `tuxling shrink` write one")
+    let wrong = |why: String| Error::NoCertificate {
+        name: file.name.clone(),
+        why,
     };
     let certificate: Certificate =
         serde_json::from_str(&file.text).map_err(|e| wrong(e.to_string()))?;
@@ -85,27 +83,19 @@ fn kernel(
     let input = ingredients.kernel_input(plan);
     certified(certificate, &input.build_id()?, &input.tools.versions.0)?;
     let bound = &certificate.bound;
-    let build_id = Id::of("pruned/3", &(&bound.build_id, &bound.kernel))
-        .map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let build_id = Id::of("pruned/3", &(&bound.build_id, &bound.kernel))?;
     let dir = session.cache.folder("kernels")?.join(build_id.short());
     let kernel = Kernel { build_id, dir };
     if kernel.image().exists() {
         return Ok(Cached::hit(kernel));
     }
-    let level = certificate.level().ok_or_else(|| {
-        Failure::new(
-            Kind::Usage,
-            "the certificate names a level that is not known",
-        )
-    })?;
+    let level = certificate
+        .level()
+        .ok_or(Error::UnknownLevel { kind: Kind::Usage })?;
     let subject = Subject::open(plan, ingredients, session)?;
-    let kept = certificate.kept_in(&subject.program).map_err(|lacking| {
-        Failure::new(
-            Kind::Build,
-            "functions of the certificate are not in this kernel",
-        )
-        .detail(lacking.join("\n"))
-    })?;
+    let kept = certificate
+        .kept_in(&subject.program)
+        .map_err(|lacking| Error::FunctionsLacking { lacking })?;
     // The checks' agent is started by a parameter of its own.
     let command_line = agent::cmdline_with_agent(&plan.kernel.cmdline);
     let wish = kept.wish(level, &subject.program, &command_line);
@@ -119,16 +109,13 @@ fn kernel(
 /// Compares a kernel's image with the certified one.
 pub fn same_bytes(dir: &std::path::Path, certified: &Id) -> Result<()> {
     let image = dir.join("image");
-    let made = Id::of_file(&image).map_err(|e| Failure::io("read", &image, &e))?;
+    let made = Id::of_file(&image).map_err(|e| host::Error::file("read", &image, e))?;
     if made == *certified {
         return Ok(());
     }
-    Err(Failure::new(
-        Kind::Build,
-        "the kernel that was made again has other bytes",
-    )
-    .detail(format!(
-        "certified: {certified}\nmade here: {made}, {}",
-        image.display()
-    )))
+    Err(Error::OtherBytes {
+        certified: certified.clone(),
+        made,
+        image,
+    })
 }

@@ -5,7 +5,6 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use recipe::plan::PruneLevel;
 use record::{Fix, Outcome};
@@ -15,12 +14,13 @@ use vm::boot::{BootReport, Observation};
 use vm::check::agent;
 use vm::machine::gdb::TrapSeen;
 use vm::machine::traps::{KernelTraps, TrapWords};
-use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TRAP_RECORD, TrapRecord};
+use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TrapRecord};
 
 use super::memory::Memory;
 use super::policy::Kept;
 use super::subject::{CallGraph, Relinked, Subject};
 use crate::adversity::{Bench, Boot, Case, CaseRecord};
+use crate::error::{Error, Result};
 use crate::trace::Runner;
 use crate::trace::conditions::Condition;
 
@@ -117,11 +117,8 @@ impl<'a> Linked<'a> {
         let wish = kept.wish(level, &subject.program, &command_line);
         let Relinked { pruned, rewrite } = subject.link(&wish, dir, session)?;
         let path = dir.join("vmlinux");
-        let bytes = std::fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
-        let unreadable = |what: String| Failure::new(Kind::Build, what);
-        let traps = KernelTraps::of(bytes, runner.page_offset())
-            .map_err(|e| unreadable(e.to_string()))?
-            .ok_or_else(|| unreadable(format!("the pruned kernel has no {TRAP_RECORD}")))?;
+        let bytes = std::fs::read(&path).map_err(|e| host::Error::file("read", &path, e))?;
+        let traps = KernelTraps::of(bytes, runner.page_offset())?.ok_or(Error::NoTraps)?;
         Ok(Linked {
             pruned,
             rewrite,
@@ -251,7 +248,7 @@ impl Repair<'_> {
             let link_time = fresh.then(|| (started.elapsed(), current.rewrite));
             let at = (first + standing.passed) % self.trials.len().max(1);
             let Some(trial) = self.trials.get(at) else {
-                return Err(Failure::new(Kind::Usage, "nothing is to be booted"));
+                return Err(Error::NothingToBoot);
             };
             let booted = self.boot(&current, trial, session)?;
             let number = attempts.len() as u32 + 1;
@@ -283,7 +280,7 @@ impl Repair<'_> {
             };
             tell(&attempt, trial, session);
             if !goes_on {
-                return Err(self.lost(&booted, number));
+                return Err(Self::lost(&booted, number));
             }
             attempts.push(attempt);
         }
@@ -318,9 +315,6 @@ impl Repair<'_> {
 
     fn boot(&self, linked: &Linked<'_>, trial: &Trial, session: &Session) -> Result<Booted> {
         let kernel = self.dir.join("kernel");
-        let bench = self.bench.ok_or_else(|| {
-            Failure::new(Kind::Usage, "nothing is there to boot a case of adversity")
-        });
         match trial {
             Trial::Ordinary(condition) => {
                 let observation = linked.observation(condition.leave());
@@ -341,7 +335,8 @@ impl Repair<'_> {
                     extra: Vec::new(),
                     observation: linked.observation(None),
                 };
-                let (record, report) = bench?.boot(case, &boot, session)?;
+                let bench = self.bench.ok_or(Error::NoBench)?;
+                let (record, report) = bench.boot(case, &boot, session)?;
                 let case = Some(record);
                 Ok(Booted { report, case })
             }
@@ -354,30 +349,20 @@ impl Repair<'_> {
     }
 
     /// A boot failed otherwise than by a trap that can be repaired.
-    fn lost(&self, booted: &Booted, number: u32) -> Failure {
-        let (mut failure, what) = match &booted.case {
-            Some(case) if booted.report.trap.is_none() => {
-                let message = format!("{} not survived: {}", case.name, case.detail);
-                (
-                    Failure::new(Kind::Check, message),
-                    "the whole kernel survives it",
-                )
-            }
-            _ => {
-                let doesnt = || Failure::new(Kind::Check, "the pruned kernel doesn't pass");
-                (booted.report.failure().unwrap_or_else(doesnt), "")
-            }
-        };
-        failure.message = format!("attempt {number} of the pruned kernel: {}", failure.message);
-        if !what.is_empty() {
-            failure = failure.detail(format!(
-                "{what}\nthe whole console: {}",
-                booted.report.console_log.display()
-            ));
+    fn lost(booted: &Booted, attempt: u32) -> Error {
+        let report = &booted.report;
+        match &booted.case {
+            Some(case) if report.trap.is_none() => Error::NotSurvived {
+                attempt,
+                case: case.name.clone(),
+                detail: case.detail.clone(),
+                console_log: report.console_log.clone(),
+            },
+            _ => Error::Lost {
+                attempt,
+                boot: report.as_failed(),
+            },
         }
-        failure.help(
-            "keep = [\"NAME\"] under [prune] keeps a function; a level that keeps more helps, too",
-        )
     }
 }
 

@@ -3,7 +3,7 @@
 
 use builder::kernel::Kernel;
 use builder::system::Ingredients;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use recipe::Plan;
 use recipe::plan::PruneLevel;
@@ -13,6 +13,7 @@ use vm::machine::traps::KernelTraps;
 use vmlinux::prune::{FunctionIndex, Missed, Program, TrapRecord};
 
 use crate::certificate::Certificate;
+use crate::error::{Error, Result};
 use crate::policy::Kept;
 use crate::rules;
 use crate::subject::{Subject, sectioned};
@@ -53,21 +54,16 @@ pub fn explain(
     session: &Session,
 ) -> Result<Option<Stop>> {
     let plan = sectioned(plan);
-    let unreadable = |what: String| Failure::new(Kind::Build, what);
     let level = certificate
         .level()
-        .ok_or_else(|| unreadable("the certificate names a level that is not known".to_owned()))?;
+        .ok_or(Error::UnknownLevel { kind: Kind::Build })?;
     let subject = Subject::open(&plan, ingredients, session)?;
-    let kept = certificate.kept_in(&subject.program).map_err(|lacking| {
-        unreadable("functions of the certificate are not in this kernel".to_owned())
-            .detail(lacking.join("\n"))
-    })?;
+    let kept = certificate
+        .kept_in(&subject.program)
+        .map_err(|lacking| Error::FunctionsLacking { lacking })?;
     let command_line = agent::cmdline_with_agent(&plan.kernel.cmdline);
     let wish = kept.wish(level, &subject.program, &command_line);
-    let pruned = subject
-        .program
-        .prune(&wish)
-        .map_err(|e| unreadable(e.to_string()))?;
+    let pruned = subject.program.prune(&wish)?;
     let page_offset = plan.board.arch.facts().page_offset;
     let path = kernel.vmlinux();
     let Some(traps) = KernelTraps::of_file(&path, page_offset)? else {
@@ -78,7 +74,7 @@ pub fn explain(
         caller: traps.virtual_address(record.caller),
     };
     let missed = subject.program.missed(&pruned, traps.vmlinux(), record);
-    let Some(missed) = missed.map_err(|e| unreadable(e.to_string()))? else {
+    let Some(missed) = missed? else {
         return Ok(None);
     };
     Ok(stop(&subject.program, &kept, &missed, level))

@@ -667,7 +667,7 @@ fn a_file_that_cannot_be_read_is_one_clear_error() {
     ] {
         let errors = load(name, folder.path()).expect_err(name);
         let failure = errors.into_failure(false);
-        assert_eq!(failure.kind.exit_code(), 1);
+        assert_eq!(failure.kind, host::error::Kind::Usage);
         assert!(failure.to_string().contains(reason), "{failure}");
     }
 }

@@ -19,7 +19,7 @@ pub fn store_path(cache: &Cache) -> PathBuf {
 pub fn keep(record: &Record, output: &Path) -> Result<()> {
     let json = serde_json::to_vec_pretty(record)
         .map_err(|e| Failure::new(Kind::Machine, format!("can't write the record: {e}")))?;
-    write_whole(&output.join("record.json"), &json)
+    Ok(write_whole(&output.join("record.json"), &json)?)
 }
 
 /// Adds an attempt's record to the store.

@@ -22,7 +22,7 @@ use record::{
 use serde::Serialize;
 use vm::boot::target::BoardLines;
 use vm::boot::watch::Progress;
-use vm::boot::{self, BootReport, BootRequest, CountedBoot, Observation};
+use vm::boot::{self, BootReport, BootRequest, CountedBoot, FailedBoot, Observation};
 use vm::check::agent::{self, GuestCompiler};
 use vm::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
 use vm::machine::traps::KernelTraps;
@@ -47,8 +47,8 @@ pub struct Verdict {
     pub record: Record,
     /// The machine that was booted, without the checks' agent.
     pub machine: Machine,
-    /// Why it did not pass.
-    pub failure: Option<Failure>,
+    /// The boot, where it did not pass.
+    pub failed: Option<FailedBoot>,
 }
 
 /// What a trial's identity is made of.
@@ -256,22 +256,11 @@ pub fn check(
     let mut record = record(plan, system, &report, (version, trial_id), session);
     record.boot.instructions = instructions;
     record.diagnoses = diagnosis::of_boot(plan, system, &request.machine, &report, version);
-    let failure = report.failure();
     Ok(Verdict {
-        failure: failure.map(|failure| diagnosed(failure, &record.diagnoses)),
+        failed: report.failed(),
         record,
         machine: request.machine,
     })
-}
-
-/// A failure with what is said of its causes.
-fn diagnosed(mut failure: Failure, diagnoses: &[record::Diagnosis]) -> Failure {
-    if !diagnoses.is_empty() {
-        let text = record::diagnoses_text(diagnoses);
-        let detail = failure.detail.take().unwrap_or_default();
-        failure.detail = Some(format!("{detail}\ndiagnosis:\n{text}"));
-    }
-    failure
 }
 
 /// The lines to a board that takes QEMU's place.
@@ -450,7 +439,10 @@ fn remember_accelerator(
 ) -> Result<()> {
     let json =
         serde_json::to_vec(&found).map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
-    write_whole(&accelerator_file(arch, qemu_version, session)?, &json)
+    Ok(write_whole(
+        &accelerator_file(arch, qemu_version, session)?,
+        &json,
+    )?)
 }
 
 /// Where the answer is kept until the host is booted again.

@@ -4,6 +4,7 @@
 pub mod cli;
 mod collect;
 mod doctor;
+pub mod failure;
 mod passes;
 mod ram;
 mod shrinking;

@@ -209,7 +209,7 @@ fn keep_sources(input: &BuildInput, objects: &Path, dir: &Path) -> Result<()> {
     let found = compiled::sources(objects, &input.source.tree)
         .map_err(|e| Failure::io("look into", objects, &e))?;
     let lines: Vec<String> = found.iter().map(|p| format!("{}\n", p.display())).collect();
-    write_whole(&dir.join(SOURCES), lines.concat().as_bytes())
+    Ok(write_whole(&dir.join(SOURCES), lines.concat().as_bytes())?)
 }
 
 /// The object tree of a build, locked: of those that nobody builds in the one
@@ -324,7 +324,7 @@ fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|there| there == content) {
         return Ok(());
     }
-    write_whole(path, content)
+    Ok(write_whole(path, content)?)
 }
 
 /// Copies what a kernel's folder holds out of an object tree.

@@ -8,7 +8,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use host::error::Result;
 use host::session::{Cached, Session};
 use recipe::Plan;
 use record::Outcome;
@@ -20,6 +19,7 @@ use vmlinux::prune::{FunctionIndex, Program};
 use super::ranges::Ranges;
 use super::{Coverage, Marked};
 use crate::adversity::{self, Bench, Boot, Case, CaseRecord};
+use crate::error::Result;
 use crate::subject::Subject;
 
 /// The version of the format.

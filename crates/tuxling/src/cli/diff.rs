@@ -4,13 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use host::Cache;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use recipe::builtin;
 use record::{Database, Record, SCHEMA};
 use serde::Serialize;
 
 use super::args::Diff;
 use super::{cwd, diff_kernels, load, print, print_json, tree_diff};
+use crate::failure::{Failure, Result};
 use report::{diff, diff_markdown, kernel_diff};
 
 /// Compares two records.

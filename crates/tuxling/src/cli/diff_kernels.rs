@@ -8,7 +8,7 @@ use builder::kernel::linker::Kept;
 use builder::source;
 use builder::system::obtain_linux;
 use host::Cache;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use host::units::Bytes;
 use kbuild::Objects;
@@ -19,6 +19,7 @@ use record::Record;
 use super::args::Diff;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
+use crate::failure::{Failure, Result};
 use report::kernel_diff::{self, KernelDiff, Side};
 
 /// Whether a file is an ELF file.

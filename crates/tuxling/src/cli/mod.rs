@@ -35,10 +35,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::process::{Cancel, Processes};
 use recipe::{Plan, RecipeErrors};
 use serde::Serialize;
+
+use crate::failure::{Failure, Result, exit_code};
 
 use args::{Args, Command};
 
@@ -52,12 +54,12 @@ pub fn run(typed: &[OsString]) -> u8 {
         Err(error) => {
             if let Some(failure) = refused::explain(&error, typed) {
                 report_failure(&failure, refused::is_json(typed));
-                return failure.kind.exit_code();
+                return failure.exit_code();
             }
             // Help and version are no errors, and go to standard output.
             let _ = error.print();
             return if error.use_stderr() {
-                Kind::Usage.exit_code()
+                exit_code(Kind::Usage)
             } else {
                 0
             };
@@ -89,7 +91,7 @@ pub fn run(typed: &[OsString]) -> u8 {
         Ok(()) => 0,
         Err(failure) => {
             report_failure(&failure, json);
-            failure.kind.exit_code()
+            failure.exit_code()
         }
     }
 }
@@ -105,7 +107,7 @@ fn report_failure(failure: &Failure, json: bool) {
     }
     let told = Told {
         schema: "tuxling.error/1",
-        exit_code: failure.kind.exit_code(),
+        exit_code: failure.exit_code(),
         error: &failure.message,
         detail: failure.detail.as_deref(),
         help: failure.help.as_deref(),

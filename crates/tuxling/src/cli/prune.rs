@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use host::error::{Failure, Result};
 use host::session::Session;
 use host::units::grouped;
 use prune::certificate::Certificate;
@@ -19,6 +18,7 @@ use super::dry_run::PruneList;
 use super::request::{Request, Typed};
 use super::trace::names_in;
 use super::{cwd, print, print_json};
+use crate::failure::{Failure, Result};
 use report::card;
 
 /// Prunes, or makes a certificate's bytes again.
@@ -104,7 +104,8 @@ fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
 
 /// The recipe's own certificate, and those that were named.
 fn certificates(args: &Prune, plan: &Plan) -> Result<Vec<Certificate>> {
-    let own = plan.prune.certificate.iter().map(rebuild::read);
+    let own = plan.prune.certificate.iter();
+    let own = own.map(|file| Ok(rebuild::read(file)?));
     let named = args.fixes.iter();
     own.chain(named.map(|path| read_certificate(&cwd()?.join(path))))
         .collect()
@@ -113,7 +114,7 @@ fn certificates(args: &Prune, plan: &Plan) -> Result<Vec<Certificate>> {
 fn read_certificate(path: &std::path::Path) -> Result<Certificate> {
     let text = std::fs::read_to_string(path).map_err(|e| Failure::io("read", path, &e))?;
     let name = path.display().to_string();
-    rebuild::read(&CertificateFile { name, text })
+    Ok(rebuild::read(&CertificateFile { name, text })?)
 }
 
 fn text(pruned: &PrunedSystem) -> String {

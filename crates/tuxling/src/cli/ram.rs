@@ -1,6 +1,6 @@
 //! `tuxling ram`: the smallest RAM.
 
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use prune::rebuild;
 use trial::check::CheckOptions;
@@ -9,6 +9,7 @@ use super::args::Ram;
 use super::build::lock_output;
 use super::request::{Request, Typed};
 use super::{print, print_json};
+use crate::failure::{Failure, Result};
 use crate::ram::RamOptions;
 use report::ram;
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use host::Cache;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::process::shell_line;
 use host::session::Session;
 use measure::built;
@@ -16,6 +16,7 @@ use super::args::Report;
 use super::diff::record as record_of;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json};
+use crate::failure::{Failure, Result};
 use report::diff;
 use report::html::{HistoryRow, Page, html};
 use report::map::{self, Map};

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 
 use builder::source::Mode;
 use builder::system::{BuildOptions, output_folder};
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use prune::job::{PRUNED, certificate_path};
 use recipe::Plan;
 use recipe::plan::CertificateFile;
 
 use super::args::Common;
 use super::{cwd, load};
+use crate::failure::{Failure, Result};
 
 /// What was typed of a command that starts processes.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use measure::built;
 use measure::bytes::ramdisk::Part;
@@ -16,6 +16,7 @@ use super::args::SizeArgs;
 use super::diff_kernels::is_elf;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json, without};
+use crate::failure::{Failure, Result};
 use report::size::{self, Axis, Node};
 
 /// What is printed as JSON.
@@ -139,7 +140,7 @@ fn ramdisk(args: &SizeArgs, name: &str, parts: &[Part]) -> Result<()> {
 /// A file alone: its map when one stands beside it.
 fn of_file(args: &SizeArgs, path: &Path) -> Result<()> {
     if args.marginal.is_some() || !args.without.is_empty() || args.ramdisk {
-        return Err(built::needs_recipe("--marginal, --without and --ramdisk"));
+        return Err(built::needs_recipe("--marginal, --without and --ramdisk").into());
     }
     let failed = |e: std::io::Error| {
         Failure::new(Kind::Usage, format!("can't read {}: {e}", path.display()))

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use prune::rebuild::{self, Built};
 use prune::trap::{self, Place, Stop};
@@ -13,6 +13,7 @@ use vmlinux::prune::TrapRecord;
 use super::args::TrapArgs;
 use super::request::{Request, Typed};
 use super::{print, print_json};
+use crate::failure::{Failure, Result};
 
 /// So many callers are told.
 const CALLERS: usize = 8;

@@ -3,7 +3,7 @@
 use builder::kernel::config::who;
 use builder::kernel::{Tools, kconfig};
 use builder::system;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use measure::answer::{OptionStep, SCHEMA, Why};
 use measure::built;
@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::args::WhyArgs;
 use super::request::{Request, Typed};
 use super::{print, print_json};
+use crate::failure::{Failure, Result};
 use crate::shrinking::answer::{self, Evidence, Said};
 use report::why;
 

@@ -12,7 +12,7 @@ pub(crate) mod wall;
 use std::fs;
 
 use builder::system::System;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use host::units::Bytes;
 use measure::system_map::SystemMap;
@@ -23,6 +23,7 @@ use trial::check::{self, CheckOptions};
 use vm::check::agent;
 use vm::machine::inspect::InspectWish;
 
+use crate::failure::{Failure, Result};
 use evidence::WallEvidence;
 use prober::Prober;
 use report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};

@@ -8,7 +8,7 @@ use builder::kernel::relink::Bench;
 use builder::kernel::what_if::WhatIf;
 use builder::source::Source;
 use builder::system::{Ingredients, System};
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::{Cached, Session};
 use measure::built;
 use measure::bytes::Kernel;
@@ -21,6 +21,7 @@ use vm::boot::Observation;
 use vmlinux::Code;
 use vmlinux::attribution::What;
 
+use crate::failure::{Failure, Result};
 use crate::passes::options::{Insight, Ran};
 
 /// How the functions begin that system calls come to
@@ -85,7 +86,7 @@ fn ran(plan: &Plan, system: &System, kernel: &Kernel, session: &Session) -> Resu
     std::fs::create_dir_all(&dir).map_err(|e| Failure::io("make the folder", &dir, &e))?;
     let log = dir.join("in_asm.log");
     let executed = pass_logged(&runner, system, &dir, &log, session)
-        .and_then(|()| executed(&log, runner.layout(&code)));
+        .and_then(|()| Ok(executed(&log, runner.layout(&code))?));
     let _ = std::fs::remove_file(&log);
     Ok(touched(kernel, &executed?))
 }
@@ -116,11 +117,10 @@ fn pass_logged(
         }
         report = boot()?;
     }
-    if report.outcome == Outcome::Passed {
-        return Ok(());
+    match report.failed() {
+        None => Ok(()),
+        Some(failed) => Err(failed.into()),
     }
-    let doesnt = || Failure::new(Kind::Check, "the system doesn't pass under the translator");
-    Err(report.failure().unwrap_or_else(doesnt))
 }
 
 /// The objects that executed addresses belong to, and which of them have a

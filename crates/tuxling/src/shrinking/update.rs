@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use builder::source;
 use builder::system::{self, BuildOptions};
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use prune::certificate::Certificate;
 use prune::job::{PruneOptions, Whole, certificate_path};
@@ -14,6 +14,8 @@ use prune::{job as pruning, rebuild};
 use recipe::Plan;
 use record::Record;
 use serde::Serialize;
+
+use crate::failure::{Failure, Result};
 
 /// What an update changed.
 #[derive(Debug, Serialize)]

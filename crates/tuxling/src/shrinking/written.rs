@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use prune::certificate::Certificate;
 use recipe::asker::Asker;
 use recipe::config::{self, Request, Values};
@@ -15,6 +15,7 @@ use serde::Serialize;
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
 use super::report::Report;
+use crate::failure::{Failure, Result};
 
 /// What comes with a result that was proven.
 #[derive(Clone, Copy, Debug)]

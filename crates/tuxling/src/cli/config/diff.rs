@@ -5,13 +5,14 @@ use std::fs;
 
 use builder::kernel::config::who;
 use builder::kernel::kconfig::Tree;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use kconfig::{Configuration, Difference, Origin};
 use recipe::Plan;
 use serde::Serialize;
 
 use super::{Desk, Subject};
 use crate::cli::{cwd, load, print, print_json};
+use crate::failure::{Failure, Result};
 
 /// One difference.
 #[derive(Serialize)]

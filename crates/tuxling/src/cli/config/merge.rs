@@ -4,7 +4,7 @@ use std::path::Path;
 
 use builder::kernel::config::who;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use kconfig::bytes::bytes_of;
 use kconfig::{Configuration, Dialect};
 use recipe::asker::Asker;
@@ -19,6 +19,7 @@ use super::Subject;
 use super::told::{ToldChange, changes, commented};
 use super::unmet::dropped_by;
 use crate::cli::{cwd, print, print_json, warn};
+use crate::failure::{Failure, Result};
 
 /// What is told.
 #[derive(Serialize)]
@@ -103,7 +104,9 @@ fn read(names: &[String], dialect: Dialect) -> Result<Vec<Request>> {
             Ok(text) => text,
             Err(wrong) => {
                 let problem = Problem::general(wrong.message);
-                return Err(RecipeErrors::general(name, problem).into());
+                return Err(RecipeErrors::general(name, problem)
+                    .into_failure(false)
+                    .into());
             }
         };
         let source = problems.add_source(name, &text);

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use host::error::Result;
 use kconfig::{Configuration, Origin};
 use serde::Serialize;
 
 use super::Subject;
 use crate::cli::{print, print_json};
+use crate::failure::Result;
 
 /// What is told of a change.
 #[derive(Serialize)]
