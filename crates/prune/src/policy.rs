@@ -56,6 +56,20 @@ impl Reason {
 /// Functions by object, name and ordinal.
 type ById<'a> = BTreeMap<(&'a str, &'a str, u32), FunctionIndex>;
 
+fn by_id(program: &Program) -> ById<'_> {
+    let functions = program.functions().iter().enumerate();
+    let named = functions.map(|(index, function)| {
+        let FunctionId {
+            object,
+            symbol,
+            ordinal,
+        } = &function.id;
+        let name = (object.as_str(), symbol.as_str(), *ordinal);
+        (name, FunctionIndex(index as u32))
+    });
+    named.collect()
+}
+
 /// What a level decides from.
 #[derive(Debug)]
 pub struct Facts<'a> {
@@ -100,15 +114,7 @@ impl Kept {
     /// What a level keeps before anything was tried.
     pub fn of(level: PruneLevel, facts: &Facts<'_>) -> Kept {
         let mut kept = Kept::default();
-        let mut by_id = ById::new();
-        for (index, function) in facts.program.functions().iter().enumerate() {
-            let FunctionId {
-                object,
-                symbol,
-                ordinal,
-            } = &function.id;
-            by_id.insert((object, symbol, *ordinal), FunctionIndex(index as u32));
-        }
+        let by_id = by_id(facts.program);
         if level == PruneLevel::Safe {
             // What is left refers to all that it may need: nothing stays
             // because it ran.
@@ -128,22 +134,8 @@ impl Kept {
                 }
             }
         }
-        let index_of = |needed: &NeededBy| {
-            let (object, symbol) = (needed.object.as_str(), needed.symbol.as_str());
-            by_id.get(&(object, symbol, needed.ordinal)).copied()
-        };
-        for needed in facts.adverse.iter().flat_map(|h| &h.functions) {
-            if let Some(index) = index_of(needed) {
-                kept.add(index, Reason::Survives(needed.case.clone()));
-            }
-        }
-        for index in facts
-            .adverse
-            .iter()
-            .flat_map(|h| &h.more)
-            .filter_map(index_of)
-        {
-            ran.remove(&index);
+        if let Some(adverse) = facts.adverse {
+            kept.add_adverse(adverse, &by_id, &mut ran);
         }
         kept.add_named(facts);
         kept.add_remembered(facts.fixes, &by_id, &mut ran);
@@ -163,6 +155,23 @@ impl Kept {
             }
         }
         kept
+    }
+
+    /// What runs under adversity stays; what runs there of a function beside what
+    /// ran before makes it stay whole.
+    fn add_adverse(&mut self, adverse: &AdverseCoverage, by_id: &ById<'_>, ran: &mut Parts) {
+        let index_of = |needed: &NeededBy| {
+            let (object, symbol) = (needed.object.as_str(), needed.symbol.as_str());
+            by_id.get(&(object, symbol, needed.ordinal)).copied()
+        };
+        for needed in &adverse.functions {
+            if let Some(index) = index_of(needed) {
+                self.add(index, Reason::Survives(needed.case.clone()));
+            }
+        }
+        for index in adverse.more.iter().filter_map(index_of) {
+            ran.remove(&index);
+        }
     }
 
     /// What earlier prunings had to put back stays, whole.
