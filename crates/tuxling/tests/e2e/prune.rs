@@ -167,11 +167,11 @@ fn the_pruned_system_is_a_system(recipe: &Path, certificate: &serde_json::Value)
     assert_eq!(size["image_bytes"], kernel.len());
 
     let map = std::fs::read_to_string(outputs.join("System.map")).expect("a map");
-    let traps = map.lines().filter_map(|line| {
+    let mut traps = map.lines().filter_map(|line| {
         let (place, name) = line.split_once(" T tuxling_trap.")?;
         Some((place, name.split_once('.')?.1))
     });
-    let (place, name) = traps.last().expect("something is called through pointers");
+    let (place, name) = traps.next_back().expect("something is called through pointers");
     let line = format!("tuxling: trap 0x{place} from 0x00200046");
     let stop = told("trap", &[&line, "--json"]);
     assert_eq!(stop["function"]["symbol"], name);
