@@ -168,6 +168,7 @@ fn think(name: &str, subject: &Subject, tree: &Tree, before: &Values) -> Result<
         quoted: false,
         by: Asker::Without,
         lenient: false,
+        optional: false,
     });
     let configuration = tree.evaluate(&plan)?;
     let stays = tree.kconfig.find(name).and_then(|symbol| {

@@ -109,6 +109,13 @@ impl Kept {
             } = &function.id;
             by_id.insert((object, symbol, *ordinal), FunctionIndex(index as u32));
         }
+        if level == PruneLevel::Safe {
+            // What is left refers to all that it may need: nothing stays
+            // because it ran.
+            kept.add_named(facts);
+            kept.close(facts.entries);
+            return kept;
+        }
         let mut ran = Parts::new();
         let boots = facts.coverage.passed_boots();
         for covered in &facts.coverage.functions {
@@ -331,7 +338,7 @@ impl Kept {
             // A call that misses its function says so by its own place.
             marks: true,
             direct: true,
-            command_line: (level != PruneLevel::Safe).then(|| command_line.to_owned()),
+            command_line: Some(command_line.to_owned()),
             ..Wish::default()
         }
     }

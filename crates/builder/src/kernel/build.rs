@@ -10,6 +10,7 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::process::Cmd;
 use host::session::{Cached, Session, process_failure};
+use kconfig::bytes::{bytes_of, text_of};
 use recipe::Arch;
 use recipe::config::Values;
 use serde::Serialize;
@@ -237,10 +238,10 @@ pub fn tree(input: &BuildInput, session: &Session) -> Result<(PathBuf, Lock)> {
 /// How many symbols have another value than in the last build of a tree. One in
 /// which nothing was built is farther than all others.
 fn distance(tree: &Path, wanted: &Values) -> usize {
-    let Ok(text) = fs::read_to_string(tree.join(".config")) else {
+    let Ok(bytes) = fs::read(tree.join(".config")) else {
         return usize::MAX;
     };
-    let built = Values::parse(&text);
+    let built = Values::parse(&text_of(&bytes));
     let differs = |name: &&str| built.get(name) != wanted.get(name);
     built.names_with(wanted).filter(differs).count()
 }
@@ -260,7 +261,7 @@ fn compile(input: &BuildInput, objects: &Path, session: &Session) -> Result<()> 
     if let Some(ramdisk) = input.ramdisk {
         write_if_changed(&objects.join(ramdisk.name), ramdisk.bytes)?;
     }
-    write_if_changed(&objects.join(".config"), input.config.text.as_bytes())?;
+    write_if_changed(&objects.join(".config"), &bytes_of(&input.config.text))?;
     let log = objects.join("tuxling.log");
     let _ = fs::remove_file(&log); // the last build's; a new one is begun
     let cmd = whole_command(input, objects, session)?;

@@ -253,6 +253,19 @@ impl Oracle {
             .env("POPEN_MEMO", self.folder.join("memo")));
     }
 
+    /// Runs `conf` on a tree that isn't the kernel's. False if it refuses it.
+    pub(crate) fn conf_on(&self, folder: &Path, arguments: &[&str]) -> bool {
+        let _ = std::fs::create_dir_all(folder.join("include/config"));
+        let output = command(&self.conf)
+            .current_dir(folder)
+            .args(arguments)
+            .arg("Kconfig")
+            .env_clear()
+            .stdin(Stdio::null())
+            .output();
+        output.expect("conf").status.success()
+    }
+
     /// Runs `conf` as the kernel's Makefile would, every probe anew.
     pub(crate) fn conf_without_memo(&self, scratch: &Path, arguments: &[&str]) {
         run(command(&self.conf)

@@ -136,7 +136,7 @@ fn save(at: &Subject<'_>, defconfig: bool, output: Option<&std::path::Path>) -> 
         at.configuration.to_dotconfig()
     };
     if let Some(path) = output {
-        write_whole(&cwd()?.join(path), text.as_bytes())?;
+        write_whole(&cwd()?.join(path), &kconfig::bytes::bytes_of(&text))?;
     }
     match (at.json, output) {
         (true, _) => super::print_json(&serde_json::json!({

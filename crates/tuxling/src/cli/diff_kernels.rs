@@ -68,7 +68,8 @@ fn objects(name: &str, folder: &Path) -> Option<Objects> {
     let terminal = Terminal::new(false);
     let session = Session::new(processes().ok()?, Cache::of_user().ok()?, &terminal, 1);
     let linux = obtain_linux(&plan, source::Mode::Normal, &session).ok()?;
-    let config = fs::read_to_string(folder.join("config")).ok()?;
+    let config = fs::read(folder.join("config")).ok()?;
+    let config = kconfig::bytes::text_of(&config);
     Some(built::objects(&linux.tree, plan.board.arch, &config))
 }
 
@@ -115,7 +116,9 @@ fn side(
         name: name.to_owned(),
         kernel: kernel_read,
         bytes,
-        config: kernel.and_then(|dir| fs::read_to_string(dir.join("config")).ok()),
+        config: kernel
+            .and_then(|dir| fs::read(dir.join("config")).ok())
+            .map(|bytes| kconfig::bytes::text_of(&bytes)),
     })
 }
 

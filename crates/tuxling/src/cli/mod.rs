@@ -37,7 +37,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::Parser;
 use host::error::Kind;
 use host::process::{Cancel, Processes};
-use recipe::Plan;
+use recipe::{Plan, RecipeErrors};
 use serde::Serialize;
 
 use crate::failure::{Failure, Result, exit_code};
@@ -127,10 +127,12 @@ fn print_json<T: Serialize>(value: &T) -> Result<()> {
     print(&format!("{text}\n"))
 }
 
-/// Prints to standard output. A closed pipe (`| head`) is no failure.
+/// Prints to standard output; what a configuration has that is no UTF-8, as
+/// the bytes that it is. A closed pipe (`| head`) is no failure.
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    let bytes = kconfig::bytes::bytes_of(text);
+    match out.write_all(&bytes).and_then(|()| out.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(
             Kind::Machine,
             format!("can't write to standard output: {e}"),
@@ -162,7 +164,17 @@ fn cwd() -> Result<PathBuf> {
 fn load(recipe: &str) -> Result<Plan> {
     use std::io::IsTerminal;
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    recipe::load(recipe, &cwd()?).map_err(|errors| errors.into_failure(colour).into())
+    let plan = recipe::load(recipe, &cwd()?).map_err(|errors| errors.into_failure(colour))?;
+    warn(&plan.warnings);
+    Ok(plan)
+}
+
+/// Tells what is odd and no error.
+fn warn(warnings: &RecipeErrors) {
+    if !warnings.is_empty() {
+        // Standard error may be closed: the work goes on all the same.
+        let _ = writeln!(std::io::stderr(), "{}\n", warnings.render(false));
+    }
 }
 
 /// Tuxling's own executable.

@@ -101,6 +101,7 @@ impl<'a> Tiny<'a> {
                     quoted: text.is_some(),
                     by: Asker::Shrink,
                     lenient: true,
+                    optional: false,
                 }
             })
             .collect()
@@ -162,8 +163,9 @@ impl<'a> Tiny<'a> {
             return Ok(text.to_owned());
         };
         let answered = self.requests();
-        let (lines, _) = fragment::parse(options);
-        let gone: Vec<usize> = lines
+        let parsed = fragment::parse(options, fragment::Form::Typed);
+        let gone: Vec<usize> = parsed
+            .lines
             .iter()
             .enumerate()
             .filter(|(_, line)| answered.iter().any(|r| r.symbol == line.asks.option))

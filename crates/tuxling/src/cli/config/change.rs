@@ -214,6 +214,7 @@ fn of_engine(at: &Subject<'_>, request: &kconfig::Request) -> Result<Request> {
         quoted: symbol.ty == SymbolType::String,
         by: Asker::CommandLine,
         lenient: false,
+        optional: false,
     })
 }
 
