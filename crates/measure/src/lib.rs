@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod built;
 pub mod bytes;
+pub mod error;
 pub mod memory;
 pub mod system_map;
 pub mod why;

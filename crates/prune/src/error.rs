@@ -19,6 +19,9 @@ pub enum Error {
     /// Of what stands below.
     #[error("{}", .0.message)]
     Failure(Failure),
+    /// Of a boot.
+    #[error(transparent)]
+    Trial(#[from] trial::error::Error),
     /// What makes an identity can't be written down.
     #[error(transparent)]
     Identity(#[from] serde_json::Error),
@@ -155,6 +158,7 @@ impl Error {
         match self {
             Error::Host(error) => error.kind(),
             Error::Failure(failure) => failure.kind,
+            Error::Trial(error) => error.kind(),
             Error::Boot(boot) | Error::Lost { boot, .. } => boot.kind(),
             Error::UnknownLevel { kind } => *kind,
             Error::NoCertificate { .. }

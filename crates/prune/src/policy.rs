@@ -56,20 +56,6 @@ impl Reason {
 /// Functions by object, name and ordinal.
 type ById<'a> = BTreeMap<(&'a str, &'a str, u32), FunctionIndex>;
 
-fn by_id(program: &Program) -> ById<'_> {
-    let functions = program.functions().iter().enumerate();
-    let named = functions.map(|(index, function)| {
-        let FunctionId {
-            object,
-            symbol,
-            ordinal,
-        } = &function.id;
-        let name = (object.as_str(), symbol.as_str(), *ordinal);
-        (name, FunctionIndex(index as u32))
-    });
-    named.collect()
-}
-
 /// What a level decides from.
 #[derive(Debug)]
 pub struct Facts<'a> {
@@ -110,11 +96,24 @@ pub struct Kept {
     pub gaps: Parts,
 }
 
+/// A program's functions by their names.
+fn by_id(program: &Program) -> ById<'_> {
+    let mut by_id = ById::new();
+    for (index, function) in program.functions().iter().enumerate() {
+        let FunctionId {
+            object,
+            symbol,
+            ordinal,
+        } = &function.id;
+        by_id.insert((object, symbol, *ordinal), FunctionIndex(index as u32));
+    }
+    by_id
+}
+
 impl Kept {
     /// What a level keeps before anything was tried.
     pub fn of(level: PruneLevel, facts: &Facts<'_>) -> Kept {
         let mut kept = Kept::default();
-        let by_id = by_id(facts.program);
         if level == PruneLevel::Safe {
             // What is left refers to all that it may need: nothing stays
             // because it ran.
@@ -122,21 +121,8 @@ impl Kept {
             kept.close(facts.entries);
             return kept;
         }
-        let mut ran = Parts::new();
-        let boots = facts.coverage.passed_boots();
-        for covered in &facts.coverage.functions {
-            let (object, symbol) = (covered.object.as_str(), covered.symbol.as_str());
-            if let Some(index) = by_id.get(&(object, symbol, covered.ordinal)) {
-                kept.add(*index, Reason::Ran);
-                // Where boots differ, the next one may as well.
-                if covered.alike == boots {
-                    ran.insert(*index, covered.ran.to_vec());
-                }
-            }
-        }
-        if let Some(adverse) = facts.adverse {
-            kept.add_adverse(adverse, &by_id, &mut ran);
-        }
+        let by_id = by_id(facts.program);
+        let mut ran = kept.add_what_ran(facts, &by_id);
         kept.add_named(facts);
         kept.add_remembered(facts.fixes, &by_id, &mut ran);
         if level == PruneLevel::Tight && !facts.whole_functions {
@@ -157,21 +143,39 @@ impl Kept {
         kept
     }
 
-    /// What runs under adversity stays; what runs there of a function beside what
-    /// ran before makes it stay whole.
-    fn add_adverse(&mut self, adverse: &AdverseCoverage, by_id: &ById<'_>, ran: &mut Parts) {
+    /// What ran stays. Gives the parts of functions of which no boot and no case
+    /// ran more.
+    fn add_what_ran(&mut self, facts: &Facts<'_>, by_id: &ById<'_>) -> Parts {
+        let mut ran = Parts::new();
+        let boots = facts.coverage.passed_boots();
+        for covered in &facts.coverage.functions {
+            let (object, symbol) = (covered.object.as_str(), covered.symbol.as_str());
+            if let Some(index) = by_id.get(&(object, symbol, covered.ordinal)) {
+                self.add(*index, Reason::Ran);
+                // Where boots differ, the next one may as well.
+                if covered.alike == boots {
+                    ran.insert(*index, covered.ran.to_vec());
+                }
+            }
+        }
         let index_of = |needed: &NeededBy| {
             let (object, symbol) = (needed.object.as_str(), needed.symbol.as_str());
             by_id.get(&(object, symbol, needed.ordinal)).copied()
         };
-        for needed in &adverse.functions {
+        for needed in facts.adverse.iter().flat_map(|h| &h.functions) {
             if let Some(index) = index_of(needed) {
                 self.add(index, Reason::Survives(needed.case.clone()));
             }
         }
-        for index in adverse.more.iter().filter_map(index_of) {
+        for index in facts
+            .adverse
+            .iter()
+            .flat_map(|h| &h.more)
+            .filter_map(index_of)
+        {
             ran.remove(&index);
         }
+        ran
     }
 
     /// What earlier prunings had to put back stays, whole.

@@ -5,6 +5,7 @@
 
 pub mod check;
 mod diagnosis;
+pub mod error;
 
 use builder::System;
 use host::session::Session;

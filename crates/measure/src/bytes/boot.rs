@@ -7,11 +7,11 @@
 
 use std::ops::Range;
 
-use host::error::{Failure, Kind, Result};
 use vmlinux::LinkMap;
 use vmlinux::link_map::InputOrigin;
 
 use super::{BroughtBy, Given, Leaf, LeafKind, parse_map};
+use crate::error::{Error, Result};
 
 /// What stands around the payload, and where the payload is.
 pub(super) struct Around {
@@ -36,10 +36,7 @@ pub(super) fn payload(image: &[u8], given: &Given) -> Result<Range<usize>> {
             .transpose()?
             .and_then(|map| payload_of(&map)),
     };
-    let (from, to) = found.ok_or_else(|| {
-        Failure::new(Kind::Build, "can't find the compressed kernel in the image")
-            .help("the image is no bzImage, and no map of its decompressor was kept")
-    })?;
+    let (from, to) = found.ok_or(Error::NoPayload)?;
     Ok(at(from)..at(to))
 }
 

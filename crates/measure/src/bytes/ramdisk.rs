@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use host::error::{Failure, Kind, Result};
 use initramfs::compress::{self, Compression};
 use initramfs::cpio;
 use serde::{Deserialize, Serialize};
@@ -16,6 +15,7 @@ use vmlinux::attribution::{AttributedPiece, Attribution};
 use vmlinux::{Elf, lzma_cost};
 
 use super::{marginal, parse_map, share};
+use crate::error::{Error, Result};
 
 /// A program in the ramdisk that is divided at its objects.
 #[derive(Clone, Debug)]
@@ -58,12 +58,10 @@ const PAGE: u64 = 4096;
 /// Says where the bytes of a packed ramdisk are. Sizes add up to the archive,
 /// shares to the packed ramdisk.
 pub fn parts(image: &[u8], programs: &[Program]) -> Result<Vec<Part>> {
-    let broken = |e: &dyn std::fmt::Display| {
-        Failure::new(Kind::Build, format!("can't read the ramdisk: {e}"))
-    };
-    let kind = compress::detect(image).ok_or_else(|| broken(&"its format is not known"))?;
-    let (archive, _) = compress::decompress_part(kind, image, LIMIT).map_err(|e| broken(&e))?;
-    let extents = cpio::extents(&archive).map_err(|e| broken(&e))?;
+    let kind = compress::detect(image).ok_or(Error::RamdiskFormat)?;
+    let unpacked = compress::decompress_part(kind, image, LIMIT);
+    let (archive, _) = unpacked.map_err(Error::RamdiskPacked)?;
+    let extents = cpio::extents(&archive).map_err(Error::RamdiskArchive)?;
     let prices = prices(kind, image, &archive)?;
     let placed = place(&archive, &extents, programs)?;
     let covered: usize = extents.iter().map(|extent| extent.whole.len()).sum();
@@ -140,9 +138,7 @@ fn part(file: &str, object: Option<String>, applet: Option<String>, ram: u64) ->
 
 /// What each byte of the archive costs, in bits.
 fn prices(kind: Compression, image: &[u8], archive: &[u8]) -> Result<Vec<f32>> {
-    let failed = |e: lzma_cost::CostError| {
-        Failure::new(Kind::Build, format!("can't read the ramdisk's stream: {e}"))
-    };
+    let failed = Error::RamdiskStream;
     match kind {
         Compression::None => Ok(vec![8.0; archive.len()]),
         Compression::Xz => Ok(lzma_cost::costs(image, LIMIT).map_err(failed)?.bits),
@@ -161,11 +157,9 @@ fn inside(
     extent: &cpio::Extent,
     ram: u64,
 ) -> Result<Vec<Placed>> {
-    let unreadable = |e: vmlinux::elf::ElfError| {
-        Failure::new(
-            Kind::Build,
-            format!("can't read {file} of the ramdisk: {e}"),
-        )
+    let unreadable = |error| Error::RamdiskProgram {
+        file: file.to_owned(),
+        error,
     };
     let linked = Elf::parse(&program.unstripped).map_err(unreadable)?;
     let stripped = Elf::parse(data).map_err(unreadable)?;

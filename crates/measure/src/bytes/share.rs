@@ -7,12 +7,12 @@
 //! fractions of bytes; what is cut off goes, one byte each, to the pieces with
 //! the largest remainders, so that shares are whole and add up.
 
-use host::error::{Failure, Kind, Result};
 use initramfs::compress::{self, Compression};
 use vmlinux::lzma_cost;
 
 use super::boot::{self, Around};
 use super::{Given, Kernel, Leaf, marginal};
+use crate::error::{Error, Result};
 
 /// The shares of one image.
 pub(super) struct Shares {
@@ -89,13 +89,11 @@ pub(super) fn shares(kernel: &Kernel, image: &[u8], given: &Given) -> Result<Sha
 fn prices(kernel: &Kernel, payload: &[u8]) -> Result<(Vec<f32>, &'static str)> {
     let limit = kernel.stream.bytes.len().saturating_mul(2) + (16 << 20);
     if payload.starts_with(Compression::Xz.magic()) {
-        let costs = lzma_cost::costs(payload, limit)
-            .map_err(|e| Failure::new(Kind::Build, format!("can't read the payload: {e}")))?;
+        let costs = lzma_cost::costs(payload, limit).map_err(Error::Payload)?;
         return Ok((costs.bits, "xz"));
     }
     let packed = marginal::compress(&kernel.stream.bytes, marginal::filter_of(&kernel.elf))?;
-    let costs = lzma_cost::costs(&packed, limit)
-        .map_err(|e| Failure::new(Kind::Machine, format!("can't read what was packed: {e}")))?;
+    let costs = lzma_cost::costs(&packed, limit).map_err(Error::Packed)?;
     Ok((costs.bits, "estimated"))
 }
 
@@ -107,10 +105,7 @@ pub(super) fn unpacked(payload: &[u8]) -> Result<Option<Vec<u8>>> {
     let limit = 1 << 30;
     match compress::decompress_part(kind, payload, limit) {
         Ok((bytes, _)) => Ok(Some(bytes)),
-        Err(e) => Err(Failure::new(
-            Kind::Build,
-            format!("can't unpack the kernel of the image: {e}"),
-        )),
+        Err(error) => Err(Error::Unpack(error)),
     }
 }
 

@@ -74,6 +74,7 @@ fn work(args: &SizeArgs, request: &Request, session: &Session) -> Result<()> {
             kernel: &kernel,
             objects: &objects,
             tools: input.tools,
+            in_words: |error| Failure::from(error).to_string(),
         };
         return without::run(args, &subject, input, session);
     }
@@ -140,7 +141,11 @@ fn ramdisk(args: &SizeArgs, name: &str, parts: &[Part]) -> Result<()> {
 /// A file alone: its map when one stands beside it.
 fn of_file(args: &SizeArgs, path: &Path) -> Result<()> {
     if args.marginal.is_some() || !args.without.is_empty() || args.ramdisk {
-        return Err(built::needs_recipe("--marginal, --without and --ramdisk").into());
+        return Err(Failure::new(
+            Kind::Usage,
+            "--marginal, --without and --ramdisk needs a recipe, not a file alone",
+        )
+        .help("name the recipe: its kernel's map, Makefiles and configuration are in the cache"));
     }
     let failed = |e: std::io::Error| {
         Failure::new(Kind::Usage, format!("can't read {}: {e}", path.display()))

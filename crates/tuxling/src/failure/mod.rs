@@ -5,7 +5,9 @@
 //! turns its errors into failures.
 
 mod host;
+mod measure;
 mod prune;
+mod trial;
 mod vm;
 
 use std::fmt;
