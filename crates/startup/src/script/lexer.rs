@@ -77,7 +77,7 @@ impl Source<'_> {
         let rest = self.bytes.get(from..).unwrap_or_default();
         if let Some(found) = REDIRECTIONS.iter().find(|o| rest.starts_with(o.as_bytes())) {
             self.at = from + found.len();
-            return Token::Redirection(digit.then_some(byte - b'0'), found);
+            return Token::Redirection(digit.then(|| byte - b'0'), found);
         }
         if let Some(found) = OPERATORS.iter().find(|o| rest.starts_with(o.as_bytes())) {
             self.at += found.len();
