@@ -3,8 +3,6 @@
 //!
 //! Nothing here boots what it builds.
 
-#![warn(unreachable_pub)]
-
 pub mod kernel;
 mod sizes;
 pub mod source;

@@ -341,53 +341,21 @@ fn finish(
     compiler: UserCompiler,
     inputs: Inputs,
 ) -> Result<System> {
-    let image_bytes = read(&kernel.image())?;
-    let vmlinux_bytes = read(&kernel.vmlinux())?;
-    let separate = plan.ramdisk.placement == Placement::Separate;
-    let ramdisk_bytes = if separate {
-        Some(read(&ramdisk.image)?)
-    } else {
-        None
-    };
-    let device_tree_bytes = match plan.board.device_tree {
-        Some(_) => Some(read(&kernel.device_tree())?),
-        None => None,
-    };
+    let files = OutputFiles::read(plan, &kernel, &ramdisk)?;
     let image = sizes::image_sizes(
-        &image_bytes,
-        device_tree_bytes.as_deref(),
-        ramdisk_bytes.as_deref(),
+        &files.kernel,
+        files.device_tree.as_deref(),
+        files.ramdisk.as_deref(),
     );
-    let vmlinux = sizes::vmlinux_sizes(&vmlinux_bytes)?;
+    let vmlinux = sizes::vmlinux_sizes(&files.vmlinux)?;
     let contents = RamdiskSizes {
         archive_bytes: ramdisk.summary.archive_bytes,
         compression: compression_name(plan.ramdisk.compress),
         files: ramdisk.summary.files.clone(),
     };
-    let hashes: BTreeMap<&str, Id> = [
-        ("kernel", Some(&image_bytes)),
-        ("device-tree", device_tree_bytes.as_ref()),
-        ("ramdisk", ramdisk_bytes.as_ref()),
-    ]
-    .into_iter()
-    .filter_map(|(name, bytes)| Some((name, Id::of_bytes(bytes?))))
-    .collect();
-    let image_id =
-        Id::of("image/1", &hashes).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let image_id = files.image_id()?;
     let output = output_folder(plan, options);
-    place(&output.join("kernel"), &image_bytes)?;
-    place(&output.join("vmlinux"), &vmlinux_bytes)?;
-    place(&output.join("System.map"), &read(&kernel.system_map())?)?;
-    place(&output.join("config"), &read(&kernel.config())?)?;
-    for (name, bytes) in [
-        ("ramdisk", &ramdisk_bytes),
-        ("device-tree", &device_tree_bytes),
-    ] {
-        match bytes {
-            Some(bytes) => place(&output.join(name), bytes)?,
-            None => remove(&output.join(name))?,
-        }
-    }
+    files.place(&output)?;
     Ok(System {
         kernel,
         ramdisk,
@@ -399,6 +367,66 @@ fn finish(
         inputs,
         image_id,
     })
+}
+
+/// What a user finds in the folder of outputs, as the cache has it.
+struct OutputFiles {
+    kernel: Vec<u8>,
+    vmlinux: Vec<u8>,
+    system_map: Vec<u8>,
+    config: Vec<u8>,
+    /// Unless the kernel holds it.
+    ramdisk: Option<Vec<u8>>,
+    /// Where the board has one.
+    device_tree: Option<Vec<u8>>,
+}
+
+impl OutputFiles {
+    fn read(plan: &Plan, kernel: &Kernel, ramdisk: &Ramdisk) -> Result<Self> {
+        let separate = plan.ramdisk.placement == Placement::Separate;
+        let device_tree = plan.board.device_tree.as_ref();
+        Ok(OutputFiles {
+            kernel: read(&kernel.image())?,
+            vmlinux: read(&kernel.vmlinux())?,
+            system_map: read(&kernel.system_map())?,
+            config: read(&kernel.config())?,
+            ramdisk: separate.then(|| read(&ramdisk.image)).transpose()?,
+            device_tree: device_tree
+                .map(|_| read(&kernel.device_tree()))
+                .transpose()?,
+        })
+    }
+
+    /// Identifies what is booted.
+    fn image_id(&self) -> Result<Id> {
+        let hashes: BTreeMap<&str, Id> = [
+            ("kernel", Some(&self.kernel)),
+            ("device-tree", self.device_tree.as_ref()),
+            ("ramdisk", self.ramdisk.as_ref()),
+        ]
+        .into_iter()
+        .filter_map(|(name, bytes)| Some((name, Id::of_bytes(bytes?))))
+        .collect();
+        Id::of("image/1", &hashes).map_err(|e| Failure::new(Kind::Build, e.to_string()))
+    }
+
+    /// Writes them; what this system has not, but an earlier one had, goes.
+    fn place(&self, output: &Path) -> Result<()> {
+        for (name, bytes) in [
+            ("kernel", Some(&self.kernel)),
+            ("vmlinux", Some(&self.vmlinux)),
+            ("System.map", Some(&self.system_map)),
+            ("config", Some(&self.config)),
+            ("ramdisk", self.ramdisk.as_ref()),
+            ("device-tree", self.device_tree.as_ref()),
+        ] {
+            match bytes {
+                Some(bytes) => place(&output.join(name), bytes)?,
+                None => remove(&output.join(name))?,
+            }
+        }
+        Ok(())
+    }
 }
 
 fn compression_name(compression: Compression) -> String {
@@ -417,7 +445,7 @@ fn place(path: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
-    write_whole(path, bytes)
+    Ok(write_whole(path, bytes)?)
 }
 
 fn remove(path: &Path) -> Result<()> {

@@ -69,6 +69,7 @@ impl Configuration<'_> {
                 continue;
             }
             if let Expr::Symbol(member) = *self.tree.expr(value)
+                && definition.members.contains(&member)
                 && self.visible(member, settled) != Tristate::No
             {
                 return Some(member);

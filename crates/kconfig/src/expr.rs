@@ -4,6 +4,8 @@ use std::hash::BuildHasher;
 
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
+use crate::dialect::Dialect;
+
 /// Names a symbol of one [`Kconfig`](crate::Kconfig).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SymbolId(pub(crate) u32);
@@ -37,7 +39,7 @@ impl ExprId {
 }
 
 /// A relation between two symbols' values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Relation {
     /// `=`
     Equal,
@@ -105,6 +107,15 @@ pub enum Expr {
     Or(Box<[ExprId]>),
     /// `A = B` and the like.
     Compare(Relation, SymbolId, SymbolId),
+}
+
+/// What is known of a tree when its conditions are rewritten.
+pub(crate) struct Known<'a> {
+    /// The symbol marked `modules`.
+    pub(crate) modules: SymbolId,
+    /// Which symbols are `bool`.
+    pub(crate) booleans: &'a [bool],
+    pub(crate) dialect: Dialect,
 }
 
 /// All expressions of a tree, each stored once.
@@ -210,11 +221,12 @@ impl ExprPool {
         }
     }
 
-    /// Replaces the bare constant `m` by `m && MODULES`, as conditions mean it.
+    /// Replaces the bare constant `m` by `m && MODULES`, as conditions mean it,
+    /// and what asks whether a `bool` is `m` by what that comes to.
     pub(crate) fn modules_needed(
         &mut self,
         id: ExprId,
-        modules: SymbolId,
+        known: &Known<'_>,
         done: &mut FxHashMap<ExprId, ExprId>,
     ) -> ExprId {
         if let Some(&known) = done.get(&id) {
@@ -222,25 +234,36 @@ impl ExprPool {
         }
         let rewritten = match self.get(id).clone() {
             Expr::Symbol(SymbolId::MOD) => {
-                let modules = self.symbol(modules);
+                let modules = self.symbol(known.modules);
                 self.and([id, modules])
+            }
+            Expr::Compare(relation, left, SymbolId::MOD)
+                if matches!(relation, Relation::Equal | Relation::Unequal)
+                    && known.booleans.get(left.index()) == Some(&true) =>
+            {
+                match (known.dialect, relation) {
+                    (Dialect::Linux6_12, Relation::Equal) => ExprId::NO,
+                    (Dialect::Linux6_12, _) => ExprId::YES,
+                    // It needs no symbol, but what stands beside it stays.
+                    _ => self.compare(relation, SymbolId::NO, SymbolId::MOD),
+                }
             }
             Expr::Symbol(_) | Expr::Compare(..) => id,
             Expr::Not(operand) => {
-                let operand = self.modules_needed(operand, modules, done);
+                let operand = self.modules_needed(operand, known, done);
                 self.not(operand)
             }
             Expr::And(operands) => {
                 let operands: Vec<_> = operands
                     .iter()
-                    .map(|&o| self.modules_needed(o, modules, done))
+                    .map(|&o| self.modules_needed(o, known, done))
                     .collect();
                 self.and(operands)
             }
             Expr::Or(operands) => {
                 let operands: Vec<_> = operands
                     .iter()
-                    .map(|&o| self.modules_needed(o, modules, done))
+                    .map(|&o| self.modules_needed(o, known, done))
                     .collect();
                 self.or(operands)
             }
@@ -317,7 +340,12 @@ mod tests {
     fn a_bare_m_needs_modules() {
         let mut pool = ExprPool::new();
         let m = pool.symbol(SymbolId::MOD);
-        let rewritten = pool.modules_needed(m, SymbolId(9), &mut FxHashMap::default());
+        let known = Known {
+            modules: SymbolId(9),
+            booleans: &[],
+            dialect: Dialect::Linux6_12,
+        };
+        let rewritten = pool.modules_needed(m, &known, &mut FxHashMap::default());
         let modules = pool.symbol(SymbolId(9));
         assert_eq!(pool.get(rewritten), &Expr::And([m, modules].into()));
     }

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 
 use crate::circles;
 use crate::diagnostic::{Diagnostic, Location, Severity};
-use crate::expr::{Expr, ExprId, Relation, SymbolId};
+use crate::expr::{Expr, ExprId, Known, Relation, SymbolId};
 use crate::graph::Graph;
 use crate::model::{Dialect, EntryId, EntryKind, Kconfig, PropertyKind, SymbolKind, SymbolType};
 use crate::numbers::is_valid_text;
@@ -32,10 +32,17 @@ pub(crate) fn finalize(parsed: Parsed, dialect: Dialect) -> Kconfig {
         graph: Graph::default(),
         recursions: Vec::new(),
     };
-    collect_members(&mut tree, &parsed.enclosing_choice);
-    pass_down(&mut tree);
-    if dialect == Dialect::Linux6_1 {
-        bind_choices_6_1(&mut tree);
+    match dialect {
+        Dialect::Linux6_1 => {
+            share_types_6_1(&mut tree);
+            pass_down(&mut tree);
+            collect_members_6_1(&mut tree);
+            bind_choices_6_1(&mut tree);
+        }
+        Dialect::Linux6_12 => {
+            collect_members_6_12(&mut tree, &parsed.enclosing_choice);
+            pass_down(&mut tree);
+        }
     }
     collect_direct_dependencies(&mut tree);
     collect_reverse_dependencies(&mut tree);
@@ -54,58 +61,84 @@ pub(crate) fn finalize(parsed: Parsed, dialect: Dialect) -> Kconfig {
     tree
 }
 
-/// Finds the members of each choice and, for 6.1, what types they share.
-fn collect_members(tree: &mut Kconfig, enclosing: &[Option<EntryId>]) {
+/// Finds the members of each choice of 6.12: all options in it.
+fn collect_members_6_12(tree: &mut Kconfig, enclosing: &[Option<EntryId>]) {
     for (index, choice) in enclosing.iter().enumerate() {
-        let (Some(choice), Some(symbol)) = (choice, tree.entries[index].symbol) else {
-            continue;
-        };
-        let Some(choice) = tree.entries[choice.index()].symbol else {
-            continue;
-        };
-        if !tree.symbols[symbol.index()].in_choice {
-            tree.symbols[symbol.index()].in_choice = true;
-            tree.symbols[symbol.index()].choice = Some(choice);
-            tree.symbols[choice.index()].members.push(symbol);
+        if let (Some(choice), Some(symbol)) = (choice, tree.entries[index].symbol)
+            && let Some(choice) = tree.entries[choice.index()].symbol
+        {
+            add_member(tree, choice, symbol);
         }
     }
-    match tree.dialect {
-        Dialect::Linux6_1 => share_types(tree),
-        Dialect::Linux6_12 => {
-            // A member belongs to the choice around its first prompt.
-            for index in 0..tree.symbols.len() {
-                if tree.symbols[index].in_choice {
-                    let prompted = tree.symbols[index]
-                        .entries
-                        .iter()
-                        .find(|entry| tree.entries[entry.index()].prompt.is_some());
-                    let choice = prompted.and_then(|entry| enclosing[entry.index()]);
-                    tree.symbols[index].choice =
-                        choice.and_then(|entry| tree.entries[entry.index()].symbol);
-                }
+    // A member belongs to the choice around its first prompt.
+    for index in 0..tree.symbols.len() {
+        if tree.symbols[index].in_choice {
+            let prompted = tree.symbols[index]
+                .entries
+                .iter()
+                .find(|entry| tree.entries[entry.index()].prompt.is_some());
+            let choice = prompted.and_then(|entry| enclosing[entry.index()]);
+            tree.symbols[index].choice =
+                choice.and_then(|entry| tree.entries[entry.index()].symbol);
+        }
+    }
+}
+
+/// Finds the members of each choice of 6.1: what is shown directly below it.
+/// What follows a member and depends on it is a submenu of that member, and no
+/// member.
+fn collect_members_6_1(tree: &mut Kconfig) {
+    let choices = tree.entry_ids();
+    let choices: Vec<(EntryId, SymbolId)> = choices
+        .filter(|&id| tree.entry(id).kind == EntryKind::Choice)
+        .filter_map(|id| Some((id, tree.entry(id).symbol?)))
+        .collect();
+    if choices.is_empty() {
+        return;
+    }
+    let outline = tree.outline();
+    for (entry, choice) in choices {
+        for &below in outline.children(entry) {
+            if let Some(symbol) = tree.entry(below).symbol {
+                add_member(tree, choice, symbol);
             }
         }
     }
 }
 
-fn share_types(tree: &mut Kconfig) {
-    for index in 0..tree.symbols.len() {
-        if !tree.symbols[index].is_choice() {
+/// An option is a member of the first choice that it is found in.
+fn add_member(tree: &mut Kconfig, choice: SymbolId, symbol: SymbolId) {
+    let member = &mut tree.symbols[symbol.index()];
+    if !member.in_choice {
+        member.in_choice = true;
+        member.choice = Some(choice);
+        tree.symbols[choice.index()].members.push(symbol);
+    }
+}
+
+/// A choice of 6.1 has the type of the first entry in it that has one, and
+/// gives it to those that have none. What stands in an `if` takes no part.
+fn share_types_6_1(tree: &mut Kconfig) {
+    for choice in tree.entry_ids() {
+        let entry = tree.entry(choice);
+        let (EntryKind::Choice, Some(symbol)) = (entry.kind, entry.symbol) else {
             continue;
+        };
+        let inside = (choice.0 + 1..entry.end).map(EntryId);
+        let inside: Vec<SymbolId> = inside
+            .filter(|&id| tree.entry(id).parent == choice)
+            .filter_map(|id| tree.entry(id).symbol)
+            .collect();
+        if tree.symbol(symbol).ty == SymbolType::Unknown {
+            let mut types = inside.iter().map(|&one| tree.symbol(one).ty);
+            let first = types.find(|&ty| ty != SymbolType::Unknown);
+            tree.symbols[symbol.index()].ty = first.unwrap_or_default();
         }
-        let members = tree.symbols[index].members.clone();
-        if tree.symbols[index].ty == SymbolType::Unknown {
-            let typed = members.iter().map(|member| tree.symbols[member.index()].ty);
-            tree.symbols[index].ty = typed
-                .into_iter()
-                .find(|&ty| ty != SymbolType::Unknown)
-                .unwrap_or_default();
-        }
-        let ty = tree.symbols[index].ty;
-        for member in members {
-            let member = &mut tree.symbols[member.index()];
-            if member.ty == SymbolType::Unknown {
-                member.ty = ty;
+        let ty = tree.symbol(symbol).ty;
+        for one in inside {
+            let one = &mut tree.symbols[one.index()];
+            if one.ty == SymbolType::Unknown {
+                one.ty = ty;
             }
         }
     }
@@ -113,7 +146,13 @@ fn share_types(tree: &mut Kconfig) {
 
 /// Gives every entry and every property the dependencies of all around it.
 fn pass_down(tree: &mut Kconfig) {
-    let modules = tree.modules;
+    let booleans = tree.symbols.iter().map(|one| one.ty == SymbolType::Bool);
+    let booleans: Vec<bool> = booleans.collect();
+    let known = Known {
+        modules: tree.modules,
+        booleans: &booleans,
+        dialect: tree.dialect,
+    };
     let mut done = FxHashMap::default();
     let mut visibility = vec![ExprId::YES; tree.entries.len()];
     for index in 1..tree.entries.len() {
@@ -128,7 +167,7 @@ fn pass_down(tree: &mut Kconfig) {
         let entry = &mut tree.entries[index];
         let own = tree
             .exprs
-            .modules_needed(entry.written_dependency, modules, &mut done);
+            .modules_needed(entry.written_dependency, &known, &mut done);
         entry.dependency = tree.exprs.and([around, own]);
         entry.prompt_condition = entry.dependency;
         // A menu's own `visible if` rules what is in it, not the menu.
@@ -142,7 +181,7 @@ fn pass_down(tree: &mut Kconfig) {
             if matches!(property.kind, PropertyKind::Prompt(_)) {
                 condition = tree.exprs.and([condition, visibility[entry]]);
             }
-            let condition = tree.exprs.modules_needed(condition, modules, &mut done);
+            let condition = tree.exprs.modules_needed(condition, &known, &mut done);
             property.condition = tree.exprs.and([tree.entries[entry].dependency, condition]);
         }
     }

@@ -22,10 +22,12 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+pub mod bytes;
 mod change;
 mod choice;
 mod circles;
 mod diagnostic;
+mod dialect;
 mod diff;
 pub mod dotconfig;
 mod eval;
@@ -50,6 +52,7 @@ mod read;
 mod recursion;
 mod scanner;
 mod search;
+mod submenu;
 mod tree;
 mod tristate;
 mod user;

@@ -6,39 +6,11 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::diagnostic::{Diagnostic, Location, Severity};
-use crate::expr::{Expr, ExprId, ExprPool, SymbolId};
+pub use crate::dialect::Dialect;
+use crate::expr::{Expr, ExprId, ExprPool, Relation, SymbolId};
 use crate::graph::Graph;
 use crate::probe::Environment;
 use crate::recursion::Recursion;
-
-/// Which `conf` to agree with. The kernel changed the meaning of choices and a
-/// few details in between.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Dialect {
-    /// As in 6.1: a choice is a symbol with a value of its own, may be
-    /// `tristate` or `optional`; a number without a default is empty.
-    Linux6_1,
-    /// As in 6.12: the members of a choice are chosen by what the user said
-    /// last; a number without a default is `0`.
-    Linux6_12,
-}
-
-impl Dialect {
-    /// The dialect of a kernel, from its version text (`6.12.3`). The change
-    /// came with 6.11.
-    #[must_use]
-    pub fn for_version(version: &str) -> Self {
-        let mut numbers = version
-            .split(|c: char| !c.is_ascii_digit())
-            .map(str::parse::<u32>);
-        let mut next = || numbers.next().and_then(Result::ok).unwrap_or(0);
-        if (next(), next()) >= (6, 11) {
-            Self::Linux6_12
-        } else {
-            Self::Linux6_1
-        }
-    }
-}
 
 /// The type of a symbol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -412,6 +384,11 @@ impl Kconfig {
             }
             Expr::And(operands) => list(operands, 2, " && ", out),
             Expr::Or(operands) => list(operands, 1, " || ", out),
+            Expr::Compare(relation, SymbolId::NO, SymbolId::MOD) => {
+                // What a `bool` that is asked for `m` comes to.
+                let holds = *relation == Relation::Unequal;
+                out.push_str(if holds { "y" } else { "n" });
+            }
             Expr::Compare(relation, left, right) => {
                 if strength > 2 {
                     out.push('(');
@@ -437,18 +414,5 @@ impl Kconfig {
         } else {
             &symbol.name
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_dialect_follows_the_version() {
-        assert_eq!(Dialect::for_version("6.1.192"), Dialect::Linux6_1);
-        assert_eq!(Dialect::for_version("6.12.117"), Dialect::Linux6_12);
-        assert_eq!(Dialect::for_version("7.0-rc1"), Dialect::Linux6_12);
-        assert_eq!(Dialect::for_version("5.10"), Dialect::Linux6_1);
     }
 }

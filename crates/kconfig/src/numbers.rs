@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use crate::bytes::bytes_of;
+
 use crate::model::SymbolType;
 use crate::tristate::Tristate;
 
@@ -118,7 +120,7 @@ impl Number {
 
 /// Orders two values of symbols: as numbers if both are, else as texts.
 pub(crate) fn compare(left: (&str, SymbolType), right: (&str, SymbolType)) -> Ordering {
-    let texts = || left.0.as_bytes().cmp(right.0.as_bytes());
+    let texts = || bytes_of(left.0).cmp(&bytes_of(right.0));
     if left.1 == SymbolType::String && right.1 == SymbolType::String {
         return texts();
     }

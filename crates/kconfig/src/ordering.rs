@@ -40,6 +40,8 @@ impl Needs {
         let mut seen_expr = vec![u32::MAX; tree.exprs.len()];
         for (index, symbol) in tree.symbols.iter().enumerate() {
             let this = index as u32;
+            // What a member's value doesn't need can be a circle to `conf`.
+            inward |= symbol.in_choice && hides_a_circle(symbol);
             let mut need = |id: SymbolId| {
                 let other = tree.symbol(id);
                 inward |= (id.0 == this && id > SymbolId::YES && !symbol.is_choice())
@@ -138,6 +140,13 @@ impl Needs {
         }
         (starts, dependents)
     }
+}
+
+/// Whether more leads from a member of a choice than its prompts' conditions.
+fn hides_a_circle(symbol: &Symbol) -> bool {
+    symbol.selected_by != ExprId::NO
+        || symbol.implied_by != ExprId::NO
+        || symbol.prompts().count() < symbol.entries.len()
 }
 
 /// The expressions that a symbol's value is worked out from.

@@ -1,8 +1,9 @@
 //! How entries nest when they are shown to a person: `if` blocks dissolve, and
 //! what directly follows an option and depends on it becomes its submenu.
 
-use crate::expr::{Expr, ExprId, Relation, SymbolId};
+use crate::expr::{ExprId, SymbolId};
 use crate::model::{Dialect, EntryId, EntryKind, Kconfig};
+use crate::submenu::belongs_below;
 
 /// How deep submenus are made of options that depend on each other.
 const MAX_SUBMENUS: usize = 100;
@@ -105,23 +106,10 @@ impl Chains<'_> {
             Some(_) => self.shown_when(parent),
             None => ExprId::YES,
         };
-        let mut base_parts = Vec::new();
-        self.parts(base, &mut base_parts);
         let mut last = None;
         let mut at = self.next[parent.index()];
         while let Some(id) = at {
-            let condition = self.shown_when(id);
-            let mut mentioned = false;
-            self.tree
-                .exprs
-                .for_each_symbol(condition, &mut |other| mentioned |= other == symbol);
-            if !mentioned {
-                break;
-            }
-            let mut parts = Vec::new();
-            self.parts(condition, &mut parts);
-            let absolute = parts.iter().any(|&part| self.demands(part, symbol));
-            if !absolute && !base_parts.iter().all(|part| parts.contains(part)) {
+            if !belongs_below(self.tree, symbol, base, self.shown_when(id)) {
                 break;
             }
             self.arrange(id, false, submenus + 1);
@@ -159,33 +147,11 @@ impl Chains<'_> {
     fn shown_when(&self, id: EntryId) -> ExprId {
         let entry = self.tree.entry(id);
         let prompt = entry.symbol.and_then(|symbol| {
-            let mut prompts = self.tree.symbol(symbol).prompts();
-            prompts
-                .find(|(_, prompt)| prompt.entry == id)
-                .map(|(_, prompt)| prompt.condition)
+            let prompts = self.tree.symbol(symbol).prompts();
+            // Of several in one entry the last counts.
+            let own = prompts.filter(|(_, prompt)| prompt.entry == id).last();
+            own.map(|(_, prompt)| prompt.condition)
         });
         prompt.unwrap_or(entry.prompt_condition)
-    }
-
-    fn parts(&self, expr: ExprId, parts: &mut Vec<ExprId>) {
-        match self.tree.expr(expr) {
-            Expr::And(operands) => operands.iter().for_each(|&part| self.parts(part, parts)),
-            _ if expr == ExprId::YES => {}
-            _ => parts.push(expr),
-        }
-    }
-
-    /// Whether `part` can't hold while `symbol` is `n`.
-    fn demands(&self, part: ExprId, symbol: SymbolId) -> bool {
-        match *self.tree.expr(part) {
-            Expr::Symbol(other) => other == symbol,
-            Expr::Compare(Relation::Equal, left, right) => {
-                left == symbol && (right == SymbolId::YES || right == SymbolId::MOD)
-            }
-            Expr::Compare(Relation::Unequal, left, right) => {
-                left == symbol && right == SymbolId::NO
-            }
-            _ => false,
-        }
     }
 }

@@ -3,6 +3,7 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::bytes::text_of;
 use crate::diagnostic::Severity;
 use crate::probe::{Environment, Shell};
 
@@ -343,7 +344,7 @@ impl<'a> Preprocessor<'a> {
         while let [rest @ .., b'\n'] = stdout {
             stdout = rest;
         }
-        Ok(String::from_utf8_lossy(stdout).replace('\n', " "))
+        Ok(text_of(stdout).replace('\n', " "))
     }
 }
 

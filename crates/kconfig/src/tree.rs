@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::bytes::text_of;
+
 /// Reads the files that a Kconfig tree is made of.
 pub trait SourceTree {
-    /// Reads the file `path`, as a `source` statement names it.
+    /// Reads the file `path`, as a `source` statement names it; bytes that are
+    /// no UTF-8 as [`bytes::text_of`](crate::bytes::text_of) has them.
     ///
     /// # Errors
     /// Whatever kept the file from being read.
@@ -46,17 +49,12 @@ impl DiskTree {
     }
 }
 
-fn decode(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
 impl SourceTree for DiskTree {
     fn read(&self, path: &str) -> io::Result<String> {
         let mut last = io::Error::from(io::ErrorKind::NotFound);
         for root in &self.roots {
             match std::fs::read(root.join(path)) {
-                Ok(bytes) => return Ok(decode(bytes)),
+                Ok(bytes) => return Ok(text_of(&bytes)),
                 Err(error) => last = error,
             }
         }

@@ -7,6 +7,8 @@
 
 #[path = "oracle/cases.rs"]
 mod cases;
+#[path = "oracle/numbers.rs"]
+mod numbers;
 mod oracle;
 
 use std::hash::{Hash, Hasher};

@@ -271,6 +271,12 @@ pub static RULES: &[Rule] = &[
     },
 ];
 
+/// The rules of `balanced` that name a function, by their names.
+pub fn naming(object: &str, symbol: &str) -> Vec<&'static str> {
+    let names = |rule: &&Rule| rule.patterns().fits(object, symbol);
+    RULES.iter().filter(names).map(|rule| rule.name).collect()
+}
+
 impl Rule {
     /// Its patterns.
     pub fn patterns(&self) -> Patterns {

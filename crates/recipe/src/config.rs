@@ -24,6 +24,9 @@ pub struct Request {
     /// Whether `n` also stands for "there is no such symbol": what tuxling asks
     /// for by itself is for kernels of many versions.
     pub lenient: bool,
+    /// Whether it may be let go of: the fragment that it stands in is shared by
+    /// several systems, and says so.
+    pub optional: bool,
 }
 
 /// Whether a request has the value that it asks for.
@@ -75,6 +78,7 @@ mod tests {
             quoted,
             by: Asker::CommandLine,
             lenient: false,
+            optional: false,
         }
     }
 

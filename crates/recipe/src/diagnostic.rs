@@ -51,6 +51,8 @@ pub struct Problem {
     message: String,
     label: Option<String>,
     help: Option<String>,
+    /// Whether the recipe can be used all the same.
+    warning: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -67,7 +69,7 @@ pub struct Problems {
 }
 
 /// All that is wrong with one recipe.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RecipeErrors {
     subject: String,
     sources: Vec<Source>,
@@ -105,6 +107,7 @@ impl Problem {
             message: message.into(),
             label: None,
             help: None,
+            warning: false,
         }
     }
 
@@ -115,7 +118,14 @@ impl Problem {
             message: message.into(),
             label: None,
             help: None,
+            warning: false,
         }
+    }
+
+    /// The recipe can be used all the same.
+    pub fn warning(mut self) -> Problem {
+        self.warning = true;
+        self
     }
 
     /// Adds what is written beside the underlined text.
@@ -178,9 +188,9 @@ impl Problems {
         result.map_err(|wrong| self.wrong(place, wrong)).ok()
     }
 
-    /// Whether nothing is wrong so far.
+    /// Whether nothing is wrong so far. Warnings don't count.
     pub fn is_empty(&self) -> bool {
-        self.list.borrow().is_empty()
+        self.list.borrow().iter().all(|problem| problem.warning)
     }
 
     /// All problems of `subject`, in the order of the texts.
@@ -204,9 +214,14 @@ impl RecipeErrors {
         problems.into_errors(subject)
     }
 
-    /// How many problems there are.
+    /// How many errors there are. Warnings don't count.
     pub fn count(&self) -> usize {
-        self.problems.len()
+        self.problems.iter().filter(|one| !one.warning).count()
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.problems.is_empty()
     }
 
     /// All problems as a text for people: each with file, line and column, the
@@ -226,7 +241,11 @@ impl RecipeErrors {
     }
 
     fn render_one(&self, renderer: &Renderer, problem: &Problem) -> String {
-        let title = Level::ERROR.primary_title(&problem.message);
+        let level = match problem.warning {
+            true => Level::WARNING,
+            false => Level::ERROR,
+        };
+        let title = level.primary_title(&problem.message);
         let mut group = Group::with_title(title);
         if let Some(place) = &problem.place
             && let Some(source) = self.sources.get(place.source.0)

@@ -40,7 +40,7 @@ pub fn remove_options(recipe: &str, requests: &[usize]) -> Result<String, String
 
 /// The lines of an options text without some of its requests.
 fn without(text: &str, requests: &[usize]) -> String {
-    let (asking, _) = super::fragment::parse(text);
+    let asking = super::fragment::parse(text, super::fragment::Form::Typed).lines;
     let gone: Vec<usize> = requests
         .iter()
         .filter_map(|&at| Some(asking.get(at)?.number))
@@ -116,6 +116,7 @@ mod tests {
             quoted,
             by: Asker::CommandLine,
             lenient: false,
+            optional: false,
         }
     }
 

@@ -67,9 +67,28 @@ impl Files {
 
     /// The content of a file that is a text.
     pub fn text(&self, name: &str) -> Result<String, Wrong> {
-        String::from_utf8(self.bytes(name)?)
-            .map_err(|_| Wrong::new(format!("{name} is not a text (not UTF-8)")))
+        utf8(self.bytes(name)?, name)
     }
+
+    /// The content of a `.config` or a fragment: bytes that are no UTF-8 are
+    /// kept, as the kernel's tools keep them.
+    pub fn config(&self, name: &str) -> Result<String, Wrong> {
+        Ok(kconfig::bytes::text_of(&self.bytes(name)?))
+    }
+}
+
+/// Bytes as a text, or where they are none.
+pub(crate) fn utf8(bytes: Vec<u8>, name: &str) -> Result<String, Wrong> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let bytes = error.as_bytes();
+        let line = bytes[..valid].iter().filter(|&&b| b == b'\n').count() + 1;
+        let byte = bytes.get(valid).copied().unwrap_or_default();
+        let message = format!(
+            "{name} is not a text: line {line} has the byte 0x{byte:02X}, which is not UTF-8"
+        );
+        Wrong::new(message).help("save it as UTF-8")
+    })
 }
 
 /// The content of a file of reasonable size.

@@ -6,8 +6,6 @@
 //! place), that becomes a [`Plan`] (complete, every file read). Whatever is
 //! wrong on the way is collected in [`RecipeErrors`], all at once.
 
-#![warn(unreachable_pub)]
-
 pub mod adversity;
 pub mod arch;
 pub mod asker;
@@ -77,7 +75,10 @@ pub fn parse(shown: &str, text: &str, home: Home) -> Result<Plan, RecipeErrors> 
     let source = problems.add_source(shown, text);
     let raw = raw::read(&problems, source, text);
     match raw.and_then(|raw| resolve::plan(&problems, raw, home)) {
-        Some(plan) => Ok(plan),
+        Some(plan) => Ok(Plan {
+            warnings: problems.into_errors(shown),
+            ..plan
+        }),
         None => Err(problems.into_errors(shown)),
     }
 }
@@ -113,7 +114,7 @@ fn read(path: &Path) -> Result<String, Wrong> {
         _ => {}
     }
     let bytes = files::read(path)?;
-    String::from_utf8(bytes).map_err(|_| failed("it is not a text (not UTF-8)"))
+    files::utf8(bytes, &path.display().to_string())
 }
 
 fn home_of(path: PathBuf) -> Home {

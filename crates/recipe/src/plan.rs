@@ -15,9 +15,9 @@ use initramfs::Compression;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Board;
 use crate::config::Request;
 use crate::serial_port::SerialPort;
+use crate::{Board, RecipeErrors};
 
 pub use crate::prune_plan::{CertificateFile, PruneLevel, PrunePlan};
 
@@ -56,6 +56,8 @@ pub struct Plan {
     pub prune: PrunePlan,
     /// Whether a search may let go of what protects.
     pub security: Security,
+    /// What is odd about the recipe and its files, and no error.
+    pub warnings: RecipeErrors,
 }
 
 /// What protects the system: hardening, mitigations, users, seccomp, BUG.

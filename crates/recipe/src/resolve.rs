@@ -25,7 +25,7 @@ use super::plan::{
     RamdiskPlan, RecipeOrigin, StaticAddress,
 };
 use super::{raw, words};
-use crate::{Board, board};
+use crate::{Board, RecipeErrors, board};
 
 /// The wall-clock limit of a boot where the recipe sets none: generous, since
 /// without KVM and on a busy machine a boot takes many times what it should.
@@ -107,6 +107,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
             .as_ref()
             .map(|names| survived(problems, &names.value)),
         security: raw.security.map(|s| s.value).unwrap_or_default(),
+        warnings: RecipeErrors::default(),
         prune: PrunePlan {
             level: raw.prune.level.map(|l| l.value),
             keep: raw.prune.keep,

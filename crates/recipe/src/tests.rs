@@ -375,7 +375,7 @@ error: a symbol begins with CONFIG_
 }
 
 #[test]
-fn a_bad_line_in_a_fragment_is_shown_in_the_fragment() {
+fn an_odd_line_of_a_fragment_is_shown_in_the_fragment() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("net.config"), "# net\nCONFIG_NET=yes\n").expect("writes");
     let text = format!("{LEAST}[kernel]\nfragments = [\"net.config\", \"gone.config\"]\n");
@@ -392,16 +392,69 @@ error: can't read {}: No such file or directory (os error 2)
   |
   = help: paths are relative to the file that names them
 
-error: `yes` is not a value of a symbol
+warning: of `yes` only the y counts
  --> net.config:2:1
   |
 2 | CONFIG_NET=yes
-  | ^^^^^^^^^^^^^^
+  | ^^^^^^^^^^^^^^ taken as CONFIG_NET=y
   |
   = help: write CONFIG_NET=y",
         gone.display()
     );
     assert_eq!(shown, expected);
+}
+
+#[test]
+fn bytes_that_are_no_utf8_pass_through_a_fragment_and_a_base_and_are_placed_elsewhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, bytes: &[u8]| {
+        std::fs::write(folder.path().join(name), bytes).expect("writes");
+    };
+    write("f.config", b"# caf\xe9\nCONFIG_S=\"caf\xe9\"\n");
+    write("base.config", b"CONFIG_S=\"\xff\"\n");
+    let kernel = "[kernel]\nconfig = \"file:base.config\"\nfragments = [\"f.config\"]\n";
+    let plan = parse("job.toml", &format!("{LEAST}{kernel}"), home(folder.path()));
+    let plan = plan.expect("a plan");
+    let lines = crate::config::lines(&plan.kernel.requests);
+    assert!(
+        kconfig::bytes::bytes_of(&lines).ends_with(b"CONFIG_S=\"caf\xe9\"\n"),
+        "{lines}"
+    );
+    let crate::plan::BaseConfig::File { text, .. } = &plan.kernel.base else {
+        panic!("a file");
+    };
+    assert_eq!(kconfig::bytes::bytes_of(text), b"CONFIG_S=\"\xff\"\n");
+    write("rcS", b"#!/bin/sh\necho caf\xe9\n");
+    let text = format!("{LEAST}[userland.init]\nrcS = \"rcS\"\n");
+    let shown = parse("job.toml", &text, home(folder.path())).expect_err("an error");
+    let told = shown.render(false);
+    let first = "error: rcS is not a text: line 2 has the byte 0xE9, which is not UTF-8\n";
+    assert!(told.starts_with(first), "{told}");
+}
+
+#[test]
+fn warnings_come_with_the_plan_and_are_no_errors() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines = "CONFIG_USB=y\n#CONFIG_USB is not set\n# CONFIG_PCI is not set # why\n";
+    std::fs::write(folder.path().join("f.config"), lines).expect("writes");
+    for (version, pci) in [("6.12", false), ("6.1", true)] {
+        let kernel = format!("[kernel]\nversion = \"{version}\"\nfragments = [\"f.config\"]\n");
+        let text = format!("{LEAST}{kernel}");
+        let plan = parse("job.toml", &text, home(folder.path())).expect("a plan");
+        let of_file = |name: &str| {
+            let mut requests = plan.kernel.requests.iter();
+            requests.any(|one| one.symbol == name && one.by.to_string().starts_with("f.config"))
+        };
+        assert!(of_file("USB"));
+        assert_eq!(of_file("PCI"), pci, "{version}");
+        let told = plan.warnings.render(false);
+        assert!(told.starts_with("warning: this is a comment and asks for nothing\n"));
+        assert_eq!(
+            told.matches("warning: ").count(),
+            1 + usize::from(!pci),
+            "{told}"
+        );
+    }
 }
 
 #[test]
@@ -652,7 +705,7 @@ fn a_file_that_cannot_be_read_is_one_clear_error() {
     ] {
         let errors = load(name, folder.path()).expect_err(name);
         let failure = errors.into_failure(false);
-        assert_eq!(failure.kind.exit_code(), 1);
+        assert_eq!(failure.kind, host::error::Kind::Usage);
         assert!(failure.to_string().contains(reason), "{failure}");
     }
 }
@@ -834,8 +887,8 @@ mod any_text {
 
         #[test]
         fn as_a_fragment_never_panics(text in "[ -~\n\r\täöü\"\\\\]*") {
-            let (lines, wrong) = fragment::parse(&text);
-            for span in lines.iter().map(|l| &l.span).chain(wrong.iter().map(|w| &w.0)) {
+            let fragment::Parsed { lines, remarks: wrong } = fragment::parse(&text, fragment::Form::Typed);
+            for span in lines.iter().map(|l| &l.span).chain(wrong.iter().map(|w| &w.span)) {
                 prop_assert!(text.get(span.clone()).is_some());
             }
         }

@@ -1,5 +1,6 @@
 //! `store.sqlite`: every attempt with its record. Attempts are only ever
-//! added; a verdict is computed from them.
+//! added; a verdict is computed from them. What prunings had to put back stands
+//! beside them ([`Fix`](super::Fix)).
 
 use std::path::Path;
 
@@ -25,7 +26,8 @@ pub struct Attempt {
 }
 
 /// An attempt's identity is the hash of its record and its time, so that
-/// importing another machine's store is a set union.
+/// importing another machine's store is a set union. A fix is one row for a
+/// function of a series of kernels: who missed it first is told.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS attempt (
         id       TEXT PRIMARY KEY,
@@ -38,6 +40,13 @@ const TABLES: &str = "
     ) STRICT;
     CREATE INDEX IF NOT EXISTS attempt_by_trial ON attempt (trial_id);
     CREATE INDEX IF NOT EXISTS attempt_by_recipe ON attempt (recipe, at);
+    CREATE TABLE IF NOT EXISTS fix (
+        series    TEXT NOT NULL,
+        object    TEXT NOT NULL,
+        symbol    TEXT NOT NULL,
+        missed_in TEXT NOT NULL,
+        PRIMARY KEY (series, object, symbol)
+    ) STRICT;
 ";
 
 impl Database {
@@ -50,6 +59,10 @@ impl Database {
             .and_then(|()| connection.execute_batch(TABLES))
             .map_err(|e| broken("prepare the store", &e))?;
         Ok(Database { connection })
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Adds one attempt; one that is there already is left alone.
@@ -168,7 +181,7 @@ impl Database {
     }
 }
 
-fn broken(doing: &str, error: &rusqlite::Error) -> Failure {
+pub(crate) fn broken(doing: &str, error: &rusqlite::Error) -> Failure {
     let failure = Failure::new(Kind::Machine, format!("can't {doing}: {error}"));
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::DiskFull) => failure.help("free some disk space"),

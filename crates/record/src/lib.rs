@@ -1,10 +1,9 @@
 //! The words that all else speaks: what was measured of a trial and how it
 //! ended; and where records are kept.
 
-#![warn(unreachable_pub)]
-
 mod database;
 mod diagnosis;
+mod fixes;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
 mod guest_memory;
@@ -17,7 +16,8 @@ pub use self::record::{
     MemRecord, RamRecord, RamdiskSizes, Record, SCHEMA, SourceRecord, VmlinuxSizes,
 };
 pub use database::{Attempt, Database};
-pub use diagnosis::Diagnosis;
+pub use diagnosis::{Diagnosis, diagnoses_text};
+pub use fixes::Fix;
 pub use guest_memory::{GuestMemory, meminfo_kib};
-pub use keep::{keep, remember, store_path};
+pub use keep::{keep, known_fixes, remember, remember_fixes, store_path};
 pub use outcome::{CheckOutcome, Outcome};

@@ -14,8 +14,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use host::Cache;
 use host::cache::ASIDE;
-use host::error::{Failure, Result};
 use serde::Serialize;
+
+use crate::failure::{Failure, Result};
 
 /// What a folder of the cache holds.
 #[derive(Debug)]

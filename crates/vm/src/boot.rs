@@ -102,26 +102,47 @@ pub struct BootReport {
 }
 
 impl BootReport {
-    /// The failure to be shown; `None` when the boot passed.
-    pub fn failure(&self) -> Option<Failure> {
-        let kind = match self.outcome {
-            Outcome::Passed => return None,
+    /// What there is to tell of it; `None` when the boot passed.
+    pub fn failed(&self) -> Option<FailedBoot> {
+        (self.outcome != Outcome::Passed).then(|| self.as_failed())
+    }
+
+    /// What there is to tell of a boot that is not good enough, even if its own
+    /// checks passed.
+    pub fn as_failed(&self) -> FailedBoot {
+        FailedBoot {
+            outcome: self.outcome,
+            reason: self.reason.clone(),
+            console: last_lines(&self.console, LINES_SHOWN),
+            console_log: self.console_log.clone(),
+            command: self.command.as_ref().map(Cmd::to_line),
+        }
+    }
+}
+
+/// A boot that did not pass.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}: {reason}", outcome.words())]
+pub struct FailedBoot {
+    /// Its outcome.
+    pub outcome: Outcome,
+    /// What that rests on.
+    pub reason: String,
+    /// The console's last lines; empty when it printed nothing.
+    pub console: String,
+    /// All that the console printed.
+    pub console_log: PathBuf,
+    /// The command that booted it; none for a board.
+    pub command: Option<String>,
+}
+
+impl FailedBoot {
+    /// What it is about.
+    pub fn kind(&self) -> Kind {
+        match self.outcome {
             Outcome::InfrastructureBroke => Kind::Machine,
             _ => Kind::Check,
-        };
-        let console = match last_lines(&self.console, LINES_SHOWN) {
-            lines if lines.is_empty() => "the console printed nothing".to_owned(),
-            lines => format!("the console's last lines:\n{lines}"),
-        };
-        let message = format!("{}: {}", self.outcome.words(), self.reason);
-        let mut detail = format!(
-            "{console}\nthe whole console: {}",
-            self.console_log.display()
-        );
-        if let Some(command) = &self.command {
-            detail.push_str(&format!("\nbooted by: {}", command.to_line()));
         }
-        Some(Failure::new(kind, message).detail(detail))
     }
 }
 

@@ -10,12 +10,12 @@ use crate::command;
 const OWN: &str = "target/tools/bin/cargo-deny";
 
 /// What needs nothing but the sources that cargo has fetched already.
-pub fn offline() -> Result<(), String> {
+pub(crate) fn offline() -> Result<(), String> {
     check(&["bans", "licenses", "sources"])
 }
 
 /// What is known against the versions in `Cargo.lock`.
-pub fn advisories() -> Result<(), String> {
+pub(crate) fn advisories() -> Result<(), String> {
     check(&["advisories"])
 }
 

@@ -16,9 +16,9 @@ const END_TO_END: &[&str] = &["e2e", "long"];
 
 /// A test program that cargo built.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TestProgram {
+pub(crate) struct TestProgram {
     /// The crate and what of it is tested: `tuxling lib`, `tuxling e2e`.
-    pub name: String,
+    pub(crate) name: String,
     path: String,
     dir: String,
     is_end_to_end: bool,
@@ -26,7 +26,7 @@ pub struct TestProgram {
 
 /// Builds the test programs of a selection of packages and features, the fast
 /// ones first.
-pub fn build(selection: &[&str]) -> Result<Vec<TestProgram>, String> {
+pub(crate) fn build(selection: &[&str]) -> Result<Vec<TestProgram>, String> {
     eprintln!("== cargo test --no-run {}", selection.join(" "));
     let mut cargo = command(env!("CARGO"))
         .args([
@@ -82,7 +82,7 @@ fn program(message: &Value) -> Option<TestProgram> {
 
 impl TestProgram {
     /// The names of all its tests.
-    pub fn tests(&self) -> Result<Vec<String>, String> {
+    pub(crate) fn tests(&self) -> Result<Vec<String>, String> {
         let output = command(&self.path)
             .args(["--list", "--format", "terse"])
             .current_dir(&self.dir)
@@ -96,7 +96,7 @@ impl TestProgram {
 
     /// Runs all tests, or only some; the output is shown as it comes, and each
     /// test that ends is told at once.
-    pub fn run(
+    pub(crate) fn run(
         &self,
         only: Option<&[String]>,
         report: &mut Report,

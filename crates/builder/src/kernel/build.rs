@@ -10,6 +10,7 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::process::Cmd;
 use host::session::{Cached, Session, process_failure};
+use kconfig::bytes::{bytes_of, text_of};
 use recipe::Arch;
 use recipe::config::Values;
 use serde::Serialize;
@@ -66,7 +67,7 @@ impl Kernel {
     }
 
     /// Whether all of it is there. Kernels of older tuxlings lack the link.
-    fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         self.image().exists() && self.link().exists()
     }
 
@@ -208,7 +209,7 @@ fn keep_sources(input: &BuildInput, objects: &Path, dir: &Path) -> Result<()> {
     let found = compiled::sources(objects, &input.source.tree)
         .map_err(|e| Failure::io("look into", objects, &e))?;
     let lines: Vec<String> = found.iter().map(|p| format!("{}\n", p.display())).collect();
-    write_whole(&dir.join(SOURCES), lines.concat().as_bytes())
+    Ok(write_whole(&dir.join(SOURCES), lines.concat().as_bytes())?)
 }
 
 /// The object tree of a build, locked: of those that nobody builds in the one
@@ -237,10 +238,10 @@ pub fn tree(input: &BuildInput, session: &Session) -> Result<(PathBuf, Lock)> {
 /// How many symbols have another value than in the last build of a tree. One in
 /// which nothing was built is farther than all others.
 fn distance(tree: &Path, wanted: &Values) -> usize {
-    let Ok(text) = fs::read_to_string(tree.join(".config")) else {
+    let Ok(bytes) = fs::read(tree.join(".config")) else {
         return usize::MAX;
     };
-    let built = Values::parse(&text);
+    let built = Values::parse(&text_of(&bytes));
     let differs = |name: &&str| built.get(name) != wanted.get(name);
     built.names_with(wanted).filter(differs).count()
 }
@@ -260,7 +261,7 @@ fn compile(input: &BuildInput, objects: &Path, session: &Session) -> Result<()> 
     if let Some(ramdisk) = input.ramdisk {
         write_if_changed(&objects.join(ramdisk.name), ramdisk.bytes)?;
     }
-    write_if_changed(&objects.join(".config"), input.config.text.as_bytes())?;
+    write_if_changed(&objects.join(".config"), &bytes_of(&input.config.text))?;
     let log = objects.join("tuxling.log");
     let _ = fs::remove_file(&log); // the last build's; a new one is begun
     let cmd = whole_command(input, objects, session)?;
@@ -323,7 +324,7 @@ fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|there| there == content) {
         return Ok(());
     }
-    write_whole(path, content)
+    Ok(write_whole(path, content)?)
 }
 
 /// Copies what a kernel's folder holds out of an object tree.

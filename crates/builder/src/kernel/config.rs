@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::Path;
 
+use ::kconfig::bytes::{bytes_of, text_of};
 use host::cache::write_whole;
 use host::error::{Failure, Kind, Result};
 use host::id::Id;
@@ -78,17 +79,18 @@ pub fn resolve(
         .cache
         .folder("configs")?
         .join(format!("{}.config", id.short()));
-    let (text, cached) = match fs::read_to_string(&kept) {
-        Ok(text) => (text, true),
+    let (text, cached) = match fs::read(&kept) {
+        Ok(bytes) => (text_of(&bytes), true),
         Err(_) => {
             let text = run_conf(plan, source, arch, tools, session)?;
-            write_whole(&kept, text.as_bytes())?;
+            write_whole(&kept, &bytes_of(&text))?;
             (text, false)
         }
     };
     let values = Values::parse(&text);
     let doubtful: Vec<&Request> = effective(&plan.requests)
         .into_iter()
+        .filter(|request| !request.optional)
         .filter(|request| !met(request, &values) || may_be_unknown(request, &values))
         .collect();
     let mut dropped = Vec::new();
@@ -148,15 +150,16 @@ fn run_conf(
     let config = tree.join(".config");
     match &plan.base {
         BaseConfig::Target(target) => run(target)?,
-        BaseConfig::File { text, .. } => write_whole(&config, text.as_bytes())?,
+        BaseConfig::File { text, .. } => write_whole(&config, &bytes_of(text))?,
     }
     let asked = format!("{}\n{}", read(&config)?, lines(&plan.requests));
-    write_whole(&config, asked.as_bytes())?;
+    write_whole(&config, &bytes_of(&asked))?;
     run("olddefconfig")?;
     objects::end(&tree)?;
     read(&config)
 }
 
 fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(|e| Failure::io("read", path, &e))
+    let bytes = fs::read(path).map_err(|e| Failure::io("read", path, &e))?;
+    Ok(text_of(&bytes))
 }

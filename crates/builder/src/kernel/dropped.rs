@@ -186,6 +186,7 @@ config BAR
             quoted: false,
             by: recipe::asker::Asker::KernelOptions,
             lenient: false,
+            optional: false,
         }
     }
 

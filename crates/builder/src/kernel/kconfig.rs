@@ -251,7 +251,7 @@ fn keep(path: &Path, environment: &Environment, memo: ProbeMemo) -> Result<()> {
     };
     let json = serde_json::to_vec_pretty(&kept)
         .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))?;
-    write_whole(path, &json)
+    Ok(write_whole(path, &json)?)
 }
 
 /// The folder that probes run in, as `conf` would run them in its object tree.

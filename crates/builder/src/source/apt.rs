@@ -203,7 +203,7 @@ impl<'a> Apt<'a> {
         }
         (self.context.progress)("asking Debian's archive what it offers");
         match self.context.processes.run(&self.update_command()) {
-            Ok(_) => write_whole(&stamp, b""),
+            Ok(_) => Ok(write_whole(&stamp, b"")?),
             Err(error) => {
                 let failure = command_failed(
                     Kind::Source,

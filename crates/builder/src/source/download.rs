@@ -281,7 +281,7 @@ impl Download<'_> {
     fn remember(&self, known: &Known) -> Result<()> {
         let json = serde_json::to_vec(known)
             .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))?;
-        write_whole(&self.known_at(), &json)
+        Ok(write_whole(&self.known_at(), &json)?)
     }
 
     fn broken(&self, error: ureq::Error) -> Broken {

@@ -137,7 +137,7 @@ pub(crate) fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Bu
     }
     let known = declared(&input.source.tree)?;
     let mut wanted = choose(&input.plan.applets, &known.applets)?;
-    fill_folder(&dir, |fresh| {
+    fill_folder(&dir, |fresh| -> Result<()> {
         with_scratch(fresh, |objects| {
             compile(input, &wanted, &known, objects, session)?;
             if input.plan.defconfig {
@@ -158,7 +158,8 @@ pub(crate) fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Bu
         })?;
         let objects = objects(&wanted, &known);
         write_whole(&fresh.join(OBJECTS), objects.as_bytes())?;
-        write_whole(&fresh.join("applets"), list(&wanted).as_bytes())
+        write_whole(&fresh.join("applets"), list(&wanted).as_bytes())?;
+        Ok(())
     })?;
     Ok(Cached::fresh(Busybox {
         program: dir.join("busybox"),

@@ -66,9 +66,10 @@ pub fn build(
     if dir.join("lib/libc.a").exists() {
         return Ok(Cached::hit(compiler));
     }
-    fill_folder(&dir, |fresh| {
+    fill_folder(&dir, |fresh| -> Result<()> {
         compile(source, arch, tools, fresh, session)?;
-        write_whole(&fresh.join("gcc.specs"), specs(&dir, arch).as_bytes())
+        write_whole(&fresh.join("gcc.specs"), specs(&dir, arch).as_bytes())?;
+        Ok(())
     })?;
     Ok(Cached::fresh(compiler))
 }

@@ -65,7 +65,7 @@ pub(crate) fn build(
     if let Some(ramdisk) = kept(&dir) {
         return Ok(Cached::hit(ramdisk));
     }
-    let summary = fill_folder(&dir, |fresh| {
+    let summary = fill_folder(&dir, |fresh| -> Result<_> {
         let image = fresh.join("image");
         let output = fs::File::create(&image).map_err(|e| Failure::io("write", &image, &e))?;
         let settings = Settings {

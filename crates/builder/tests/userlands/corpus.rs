@@ -3,7 +3,7 @@
 //! them (`crates/tuxling/tests/long/userlands.rs`).
 
 /// One user land.
-pub struct UserLand {
+pub(crate) struct UserLand {
     /// Its name, as a recipe's.
     pub name: &'static str,
     /// What the recipe has besides [`HEAD`].
@@ -13,7 +13,7 @@ pub struct UserLand {
 }
 
 /// What a file of a folder is.
-pub enum Content {
+pub(crate) enum Content {
     /// A text that may be executed.
     Text(&'static str),
     /// A symbolic link.
@@ -26,7 +26,7 @@ use Content::{Link, Program, Text};
 
 /// The machine and the kernel of all: that of `pc-net`, whatever the user land
 /// is.
-pub const HEAD: &str = r#"
+pub(crate) const HEAD: &str = r#"
 board = "pc"
 kernel.fragments = ["builtin:pc-base.config", "builtin:pc-net.config"]
 kernel.options = "CONFIG_BINFMT_SCRIPT=y\nCONFIG_COMPAT_32BIT_TIME=y\nCONFIG_PROC_FS=y\n"
@@ -34,7 +34,7 @@ network.mode = "dhcp"
 "#;
 
 /// All of them.
-pub const USER_LANDS: &[UserLand] = &[
+pub(crate) const USER_LANDS: &[UserLand] = &[
     UserLand {
         name: "usual",
         recipe: r##"[userland]

@@ -68,10 +68,10 @@ impl std::fmt::Display for ReadWarning {
 pub fn parse_assignments(text: &str, dialect: Dialect) -> (Vec<Assignment>, Vec<ReadWarning>) {
     let mut assignments = Vec::new();
     let mut warnings = Vec::new();
-    for (index, line) in text.split('\n').enumerate() {
+    for (index, whole) in text.split_inclusive('\n').enumerate() {
         let number = index as u32 + 1;
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        if line.is_empty() {
+        let line = until_nul(whole);
+        if line.is_empty() || (dialect == Dialect::Linux6_1 && line.starts_with('\r')) {
             continue;
         }
         if let Some(comment) = line.strip_prefix('#') {
@@ -94,6 +94,8 @@ pub fn parse_assignments(text: &str, dialect: Dialect) -> (Vec<Assignment>, Vec<
                 value: value.to_owned(),
                 line: number,
             }),
+            // 6.1 says nothing of a name without `=`.
+            None if dialect == Dialect::Linux6_1 && line.starts_with("CONFIG_") => {}
             None => warnings.push(ReadWarning {
                 line: number,
                 kind: ReadWarningKind::UnexpectedData(line.to_owned()),
@@ -103,7 +105,19 @@ pub fn parse_assignments(text: &str, dialect: Dialect) -> (Vec<Assignment>, Vec<
     (assignments, warnings)
 }
 
-fn unset_name(comment: &str, dialect: Dialect) -> Option<&str> {
+/// A line without its end, as far as C's functions for strings see it.
+fn until_nul(whole: &str) -> &str {
+    let line = match whole.strip_suffix('\n') {
+        Some(line) => line.strip_suffix('\r').unwrap_or(line),
+        None => whole,
+    };
+    match line.split_once('\0') {
+        Some((before, _)) => before,
+        None => line,
+    }
+}
+
+pub(super) fn unset_name(comment: &str, dialect: Dialect) -> Option<&str> {
     let (name, rest) = comment.strip_prefix(" CONFIG_")?.split_once(' ')?;
     let unset = match dialect {
         Dialect::Linux6_1 => rest.starts_with("is not set"),

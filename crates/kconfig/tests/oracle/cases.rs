@@ -4,6 +4,7 @@ use std::path::Path;
 
 use kconfig::{Answer, Configuration, DiskTree, Kconfig, SymbolType};
 
+use crate::numbers::Numbers;
 use crate::oracle::Oracle;
 
 /// One configuration.
@@ -22,26 +23,9 @@ pub(crate) enum Case {
 
 /// What both sides made, by file.
 pub(crate) struct Outcome {
-    pub file: &'static str,
-    pub ours: String,
-    pub theirs: String,
-}
-
-/// A reproducible stream of numbers (splitmix64).
-pub(crate) struct Numbers(pub u64);
-
-impl Numbers {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound.max(1) as u64) as usize
-    }
+    pub(crate) file: &'static str,
+    pub(crate) ours: String,
+    pub(crate) theirs: String,
 }
 
 fn read(path: &Path) -> String {

@@ -12,11 +12,12 @@ mod stream;
 
 use std::collections::BTreeMap;
 
-use host::error::{Failure, Kind, Result};
 use kbuild::Objects;
 use serde::{Deserialize, Serialize};
 use vmlinux::attribution::{Attribution, What};
 use vmlinux::{Elf, LinkMap};
+
+use crate::error::{Error, Result};
 
 pub use stream::Stream;
 
@@ -139,8 +140,7 @@ pub struct Kernel {
 impl Kernel {
     /// Reads a kernel's files.
     pub fn read(given: &Given) -> Result<Kernel> {
-        let elf = Elf::parse(given.vmlinux)
-            .map_err(|e| Failure::new(Kind::Usage, format!("can't read vmlinux: {e}")))?;
+        let elf = Elf::parse(given.vmlinux).map_err(Error::Vmlinux)?;
         let map = given.map.map(parse_map).transpose()?;
         let attribution = Attribution::new(&elf, map.as_ref());
         let payload = match given.image {
@@ -198,8 +198,7 @@ impl Kernel {
 }
 
 fn parse_map(map: &[u8]) -> Result<LinkMap> {
-    LinkMap::parse(&String::from_utf8_lossy(map))
-        .map_err(|e| Failure::new(Kind::Usage, format!("can't read the map: {e}")))
+    LinkMap::parse(&String::from_utf8_lossy(map)).map_err(Error::Map)
 }
 
 /// Objects that scripts/link-vmlinux.sh makes: no Makefile lists them.

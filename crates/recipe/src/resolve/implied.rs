@@ -71,6 +71,7 @@ fn ask(symbol: &str, on: bool, reason: &str) -> Request {
         quoted: false,
         by: Asker::Implied(reason.to_owned()),
         lenient: true,
+        optional: false,
     }
 }
 
@@ -121,6 +122,7 @@ fn ramdisk(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
             quoted: true,
             by: Asker::Implied(by.to_owned()),
             lenient: true,
+            optional: false,
         });
         // It is compressed already, or shall not be.
         all.push(ask("INITRAMFS_COMPRESSION_NONE", true, by));

@@ -1,6 +1,7 @@
 //! The kernel's part of a recipe.
 
 use initramfs::Compression;
+use kconfig::Dialect;
 
 use super::{Context, sources};
 use crate::asker::Asker;
@@ -23,10 +24,11 @@ pub(super) fn plan(
     console: &str,
     implied: Vec<Request>,
 ) -> KernelPlan {
+    let dialect = dialect(context, &raw);
     let symbols = implied.iter().map(|r| r.symbol.clone()).collect();
     let mut requests = implied;
     for name in &raw.fragments {
-        requests.extend(fragment_file(context, name));
+        requests.extend(fragment_file(context, name, dialect));
     }
     if let Some(options) = &raw.options {
         let own = fragment::of_text(context.problems, options, &Asker::KernelOptions);
@@ -57,13 +59,36 @@ pub(super) fn plan(
     }
 }
 
-fn fragment_file(context: &Context<'_>, name: &Placed<String>) -> Vec<Request> {
-    let text = context.take(&name.place, context.files.text(&name.value));
+/// Which `conf` reads the fragments: that of the tree's version, or of the
+/// series that is asked for.
+fn dialect(context: &Context<'_>, raw: &raw::Kernel) -> Dialect {
+    let makefile = raw.path.as_ref().and_then(|path| {
+        let path = format!("{}/Makefile", path.value);
+        context.files.bytes(&path).ok()
+    });
+    let named = raw.version.as_ref().map(|version| version.value.clone());
+    let version = makefile.and_then(|text| version_of(&String::from_utf8_lossy(&text)));
+    Dialect::for_version(&version.or(named).unwrap_or_else(|| SERIES.to_owned()))
+}
+
+/// The version that a kernel's Makefile gives.
+fn version_of(makefile: &str) -> Option<String> {
+    let value = |name: &str| {
+        makefile.lines().take(20).find_map(|line| {
+            let value = line.strip_prefix(name)?.trim_start().strip_prefix('=')?;
+            Some(value.trim().to_owned())
+        })
+    };
+    Some(format!("{}.{}", value("VERSION")?, value("PATCHLEVEL")?))
+}
+
+fn fragment_file(context: &Context<'_>, name: &Placed<String>, dialect: Dialect) -> Vec<Request> {
+    let text = context.take(&name.place, context.files.config(&name.value));
     text.map_or_else(Vec::new, |text| {
         let builtin = name.value.strip_prefix("builtin:");
         let shown = builtin.unwrap_or(&name.value);
         let source = context.problems.add_source(shown, &text);
-        let mut requests = fragment::of_file(context.problems, source, &text);
+        let mut requests = fragment::of_file(context.problems, source, &text, dialect);
         for request in &mut requests {
             request.lenient = builtin.is_some();
         }
@@ -88,7 +113,7 @@ fn base(context: &Context<'_>, config: Given<String>) -> BaseConfig {
         return default();
     };
     let base = match config.value.strip_prefix("file:") {
-        Some(path) => context.files.text(path).map(|text| BaseConfig::File {
+        Some(path) => context.files.config(path).map(|text| BaseConfig::File {
             name: path.to_owned(),
             text,
         }),

@@ -14,7 +14,7 @@ mod look;
 mod shrink;
 
 pub(crate) use config::{Config, ConfigAction};
-pub(crate) use look::{Report, SizeArgs, WhyArgs};
+pub(crate) use look::{Report, SizeArgs, TrapArgs, WhyArgs};
 pub(crate) use shrink::{GoalArg, Group, ShrinkArgs, ShrinkLevel};
 
 /// Grows the smallest Linux that still does your job.
@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Trace(Trace),
     /// Remove from the kernel what didn't run
     Prune(Prune),
+    /// Say what a stop of a pruned system means
+    Trap(TrapArgs),
     /// Search everything for the smallest system that still passes
     Shrink(ShrinkArgs),
     /// Look at the kernel's configuration, and change what the recipe asks for
@@ -137,6 +139,14 @@ pub(crate) enum Network {
     None,
 }
 
+/// Which of a recipe's systems is meant.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Which {
+    /// The system that `tuxling prune` made of it, instead of the whole one
+    #[arg(long)]
+    pub pruned: bool,
+}
+
 /// How a machine is run.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct MachineArgs {
@@ -154,6 +164,9 @@ pub(crate) struct Build {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
+    /// Which system.
+    #[command(flatten)]
+    pub which: Which,
     /// Print the record as JSON (see `tuxling schema`)
     #[arg(long)]
     pub json: bool,
@@ -165,6 +178,9 @@ pub(crate) struct Boot {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
+    /// Which system.
+    #[command(flatten)]
+    pub which: Which,
     /// How the machine is run.
     #[command(flatten)]
     pub machine: MachineArgs,
@@ -176,6 +192,9 @@ pub(crate) struct Check {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
+    /// Which system.
+    #[command(flatten)]
+    pub which: Which,
     /// How the machine is run.
     #[command(flatten)]
     pub machine: MachineArgs,
@@ -265,12 +284,19 @@ pub(crate) struct Prune {
     /// Remove these functions, whatever needs them
     #[arg(long, value_name = "PATTERN")]
     pub drop: Vec<String>,
+    /// Keep what the pruning of this certificate had to put back, besides what
+    /// is remembered of this series of kernels
+    #[arg(long, value_name = "CERT")]
+    pub fixes: Vec<PathBuf>,
+    /// Begin without what is remembered of earlier prunings
+    #[arg(long, conflicts_with = "fixes")]
+    pub without_fixes: bool,
     /// At tight, too, keep functions that ran as a whole, and not only those
     /// parts of them that ran
     #[arg(long)]
     pub whole_functions: bool,
     /// Make the kernel of a certificate again and compare its bytes
-    #[arg(long, value_name = "CERT", conflicts_with_all = ["level", "boots", "runs", "from", "keep", "drop", "whole_functions", "update"])]
+    #[arg(long, value_name = "CERT", conflicts_with_all = ["level", "boots", "runs", "from", "keep", "drop", "fixes", "without_fixes", "whole_functions", "update"])]
     pub verify: Option<PathBuf>,
     /// Print the certificate as JSON
     #[arg(long)]
@@ -319,6 +345,9 @@ pub(crate) struct Ram {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
+    /// Which system.
+    #[command(flatten)]
+    pub which: Which,
     /// How the machine is run.
     #[command(flatten)]
     pub machine: MachineArgs,
@@ -443,6 +472,7 @@ impl Command {
             Command::Ram(ram) => ram.json,
             Command::Trace(trace) => trace.json,
             Command::Prune(prune) => prune.json,
+            Command::Trap(trap) => trap.json,
             Command::Shrink(shrink) => shrink.json,
             Command::Diff(diff) => diff.json,
             Command::Size(size) => size.json,

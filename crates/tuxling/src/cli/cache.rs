@@ -5,13 +5,14 @@ use std::fmt::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use host::Cache;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::units::Bytes;
 use serde_json::json;
 
 use super::args::{CacheAction, CacheArgs};
 use super::{print, print_json};
 use crate::collect::{self, Collected, Entry, KINDS, Limits};
+use crate::failure::{Failure, Result};
 
 /// For how long things stay unused where nothing else is asked for.
 const AGE: Duration = Duration::from_secs(30 * DAY);

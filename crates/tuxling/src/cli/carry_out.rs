@@ -3,13 +3,13 @@
 
 use builder::userland::foreseen::foreseen;
 use host::Cache;
-use host::error::Result;
 use host::session::{Progress, Session};
 
 use super::dry_run::{self, List};
 use super::processes;
 use super::progress::Terminal;
 use super::request::Request;
+use crate::failure::Result;
 
 impl Request {
     /// Does the work, or lists the commands that it would start.

@@ -18,7 +18,7 @@ use builder::kernel::{Tools, kconfig as tree};
 use builder::source;
 use builder::system::obtain_linux;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use kconfig::{Configuration, SymbolId};
 use recipe::Plan;
@@ -26,6 +26,7 @@ use recipe::Plan;
 use super::args::{Config, ConfigAction};
 use super::request::{Request, Typed, sources};
 use super::{cwd, print};
+use crate::failure::{Failure, Result};
 
 /// Does what was asked for.
 pub(super) fn run(args: &Config) -> Result<()> {
@@ -135,7 +136,7 @@ fn save(at: &Subject<'_>, defconfig: bool, output: Option<&std::path::Path>) -> 
         at.configuration.to_dotconfig()
     };
     if let Some(path) = output {
-        write_whole(&cwd()?.join(path), text.as_bytes())?;
+        write_whole(&cwd()?.join(path), &kconfig::bytes::bytes_of(&text))?;
     }
     match (at.json, output) {
         (true, _) => super::print_json(&serde_json::json!({

@@ -4,14 +4,15 @@ use std::fs;
 use std::path::Path;
 
 use host::Cache;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use recipe::builtin;
 use record::{Database, Record, SCHEMA};
 use serde::Serialize;
 
 use super::args::Diff;
 use super::{cwd, diff_kernels, load, print, print_json, tree_diff};
-use crate::report::{diff, diff_markdown, kernel_diff};
+use crate::failure::{Failure, Result};
+use report::{diff, diff_markdown, kernel_diff};
 
 /// Compares two records.
 pub(super) fn run(args: &Diff) -> Result<()> {

@@ -8,7 +8,7 @@ use builder::kernel::linker::Kept;
 use builder::source;
 use builder::system::obtain_linux;
 use host::Cache;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use host::units::Bytes;
 use kbuild::Objects;
@@ -19,7 +19,8 @@ use record::Record;
 use super::args::Diff;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
-use crate::report::kernel_diff::{self, KernelDiff, Side};
+use crate::failure::{Failure, Result};
+use report::kernel_diff::{self, KernelDiff, Side};
 
 /// Whether a file is an ELF file.
 pub(super) fn is_elf(path: &Path) -> bool {
@@ -67,7 +68,8 @@ fn objects(name: &str, folder: &Path) -> Option<Objects> {
     let terminal = Terminal::new(false);
     let session = Session::new(processes().ok()?, Cache::of_user().ok()?, &terminal, 1);
     let linux = obtain_linux(&plan, source::Mode::Normal, &session).ok()?;
-    let config = fs::read_to_string(folder.join("config")).ok()?;
+    let config = fs::read(folder.join("config")).ok()?;
+    let config = kconfig::bytes::text_of(&config);
     Some(built::objects(&linux.tree, plan.board.arch, &config))
 }
 
@@ -114,7 +116,9 @@ fn side(
         name: name.to_owned(),
         kernel: kernel_read,
         bytes,
-        config: kernel.and_then(|dir| fs::read_to_string(dir.join("config")).ok()),
+        config: kernel
+            .and_then(|dir| fs::read(dir.join("config")).ok())
+            .map(|bytes| kconfig::bytes::text_of(&bytes)),
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use builder::source;
 use host::Cache;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::packages::Distribution;
 use recipe::Plan;
 use recipe::package::Package;
@@ -15,6 +15,7 @@ use serde_json::json;
 use super::args::Doctor;
 use super::{cwd, load, print, print_json, processes};
 use crate::doctor::{self, Examination, Level, Subject};
+use crate::failure::{Failure, Result};
 
 /// Examines, and fails when something needed is lacking.
 pub(super) fn run(args: &Doctor) -> Result<()> {

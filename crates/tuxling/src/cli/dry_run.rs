@@ -16,15 +16,16 @@ use builder::kernel::Tools;
 use builder::source::Source;
 use builder::userland::musl::UserCompiler;
 use host::Cache;
-use host::error::{Kind, Result};
+use host::error::Kind;
 use host::process::{Cmd, Processes};
-use host::session::{Session, process_failure};
+use host::session::Session;
 use recipe::Plan;
 use serde::Serialize;
 
 use super::progress::Terminal;
 use super::request::Request;
 use super::{executable, print, print_json};
+use crate::failure::Result;
 
 /// What stands above the list.
 const HEAD: &str = "# Nothing is started and nothing is written. What the cache holds already is not done\n\
@@ -141,7 +142,7 @@ impl List<'_> {
     /// Hands a command to the starter.
     fn start(&mut self, cmd: &Cmd) -> Result<()> {
         let started = self.session.processes.run(cmd);
-        started.map_err(|e| process_failure(Kind::Machine, "list the commands", e))?;
+        started.map_err(|e| host::Error::command(Kind::Machine, "list the commands", e))?;
         self.take_recorded();
         Ok(())
     }

@@ -6,12 +6,12 @@ use std::num::NonZeroU16;
 
 use builder::source::{Mode, Source};
 use builder::system;
-use host::error::Result;
 use host::session::Session;
 
 use super::args::Fetch;
 use super::request::{Request, Typed, sources};
 use super::{print, print_json};
+use crate::failure::Result;
 
 /// Fetches, and says what came.
 pub(super) fn run(args: &Fetch) -> Result<()> {

@@ -24,6 +24,7 @@ mod shrink;
 mod size;
 mod terminal;
 mod trace;
+mod trap;
 mod tree_diff;
 mod why;
 mod without;
@@ -34,10 +35,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::process::{Cancel, Processes};
-use recipe::Plan;
+use recipe::{Plan, RecipeErrors};
 use serde::Serialize;
+
+use crate::failure::{Failure, Result, exit_code};
 
 use args::{Args, Command};
 
@@ -51,12 +54,12 @@ pub fn run(typed: &[OsString]) -> u8 {
         Err(error) => {
             if let Some(failure) = refused::explain(&error, typed) {
                 report_failure(&failure, refused::is_json(typed));
-                return failure.kind.exit_code();
+                return failure.exit_code();
             }
             // Help and version are no errors, and go to standard output.
             let _ = error.print();
             return if error.use_stderr() {
-                Kind::Usage.exit_code()
+                exit_code(Kind::Usage)
             } else {
                 0
             };
@@ -70,6 +73,7 @@ pub fn run(typed: &[OsString]) -> u8 {
         Command::Check(check) => check::run(check),
         Command::Trace(trace) => trace::run(trace),
         Command::Prune(prune) => prune::run(prune),
+        Command::Trap(trap) => trap::run(trap),
         Command::Shrink(args) => shrink::run(args),
         Command::Diff(diff) => diff::run(diff),
         Command::Ram(ram) => ram::run(ram),
@@ -87,7 +91,7 @@ pub fn run(typed: &[OsString]) -> u8 {
         Ok(()) => 0,
         Err(failure) => {
             report_failure(&failure, json);
-            failure.kind.exit_code()
+            failure.exit_code()
         }
     }
 }
@@ -103,7 +107,7 @@ fn report_failure(failure: &Failure, json: bool) {
     }
     let told = Told {
         schema: "tuxling.error/1",
-        exit_code: failure.kind.exit_code(),
+        exit_code: failure.exit_code(),
         error: &failure.message,
         detail: failure.detail.as_deref(),
         help: failure.help.as_deref(),
@@ -123,10 +127,12 @@ fn print_json<T: Serialize>(value: &T) -> Result<()> {
     print(&format!("{text}\n"))
 }
 
-/// Prints to standard output. A closed pipe (`| head`) is no failure.
+/// Prints to standard output; what a configuration has that is no UTF-8, as
+/// the bytes that it is. A closed pipe (`| head`) is no failure.
 fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    let bytes = kconfig::bytes::bytes_of(text);
+    match out.write_all(&bytes).and_then(|()| out.flush()) {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(
             Kind::Machine,
             format!("can't write to standard output: {e}"),
@@ -158,7 +164,17 @@ fn cwd() -> Result<PathBuf> {
 fn load(recipe: &str) -> Result<Plan> {
     use std::io::IsTerminal;
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    recipe::load(recipe, &cwd()?).map_err(|errors| errors.into_failure(colour))
+    let plan = recipe::load(recipe, &cwd()?).map_err(|errors| errors.into_failure(colour))?;
+    warn(&plan.warnings);
+    Ok(plan)
+}
+
+/// Tells what is odd and no error.
+fn warn(warnings: &RecipeErrors) {
+    if !warnings.is_empty() {
+        // Standard error may be closed: the work goes on all the same.
+        let _ = writeln!(std::io::stderr(), "{}\n", warnings.render(false));
+    }
 }
 
 /// Tuxling's own executable.

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use host::error::{Failure, Result};
 use host::session::Session;
 use host::units::grouped;
 use prune::certificate::Certificate;
@@ -19,7 +18,8 @@ use super::dry_run::PruneList;
 use super::request::{Request, Typed};
 use super::trace::names_in;
 use super::{cwd, print, print_json};
-use crate::report::card;
+use crate::failure::{Failure, Result};
+use report::card;
 
 /// Prunes, or makes a certificate's bytes again.
 pub(super) fn run(args: &Prune) -> Result<()> {
@@ -94,16 +94,27 @@ fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
             },
         },
         outside: names_in(&args.from)?,
+        taught_by: certificates(args, plan)?,
+        without_fixes: args.without_fixes,
         whole_functions: plan.prune.whole_functions || args.whole_functions,
         keep: [&plan.prune.keep[..], &args.keep[..]].concat(),
         drop: [&plan.prune.drop[..], &args.drop[..]].concat(),
     })
 }
 
+/// The recipe's own certificate, and those that were named.
+fn certificates(args: &Prune, plan: &Plan) -> Result<Vec<Certificate>> {
+    let own = plan.prune.certificate.iter();
+    let own = own.map(|file| Ok(rebuild::read(file)?));
+    let named = args.fixes.iter();
+    own.chain(named.map(|path| read_certificate(&cwd()?.join(path))))
+        .collect()
+}
+
 fn read_certificate(path: &std::path::Path) -> Result<Certificate> {
     let text = std::fs::read_to_string(path).map_err(|e| Failure::io("read", path, &e))?;
     let name = path.display().to_string();
-    rebuild::read(&CertificateFile { name, text })
+    Ok(rebuild::read(&CertificateFile { name, text })?)
 }
 
 fn text(pruned: &PrunedSystem) -> String {

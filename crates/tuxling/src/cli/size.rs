@@ -3,19 +3,21 @@
 use std::fs;
 use std::path::Path;
 
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use measure::built;
 use measure::bytes::ramdisk::Part;
 use measure::bytes::{self, Bytes, Given, marginal};
 use measure::without::Subject;
+use prune::rebuild::{self, Built};
 use serde::Serialize;
 
 use super::args::SizeArgs;
 use super::diff_kernels::is_elf;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json, without};
-use crate::report::size::{self, Axis, Node};
+use crate::failure::{Failure, Result};
+use report::size::{self, Axis, Node};
 
 /// What is printed as JSON.
 #[derive(Serialize)]
@@ -43,6 +45,7 @@ pub(super) fn run(args: &SizeArgs) -> Result<()> {
         dry_run: args.dry_run,
         json: args.json,
         verbose: args.verbose,
+        pruned: args.which.pruned,
         ..Typed::looking(&args.subject)
     })?;
     request.carry_out(
@@ -54,21 +57,24 @@ pub(super) fn run(args: &SizeArgs) -> Result<()> {
 fn work(args: &SizeArgs, request: &Request, session: &Session) -> Result<()> {
     let Request { plan, options, .. } = request;
     let arch = plan.board.arch;
-    let ingredients = builder::system::prepare(plan, options, session)?;
     if args.ramdisk {
+        let ingredients = builder::system::prepare(plan, options, session)?;
         return ramdisk(args, &plan.name, &built::of_ramdisk(&ingredients)?);
     }
-    let input = ingredients.kernel_input(plan);
-    let kept = session.phase("kernel", || builder::kernel::build(&input, session))?;
-    let system = ingredients.finish(plan, options, kept)?;
+    let Built {
+        ingredients,
+        system,
+    } = rebuild::with_ingredients(plan, options, session)?;
     let (kernel, bytes, objects) = built::of_kernel(&system.kernel, ingredients.linux(), arch)?;
     if !args.without.is_empty() {
+        let input = ingredients.kernel_input(plan);
         let subject = Subject {
             plan,
             linux: ingredients.linux(),
             kernel: &kernel,
             objects: &objects,
             tools: input.tools,
+            in_words: |error| Failure::from(error).to_string(),
         };
         return without::run(args, &subject, input, session);
     }
@@ -135,7 +141,11 @@ fn ramdisk(args: &SizeArgs, name: &str, parts: &[Part]) -> Result<()> {
 /// A file alone: its map when one stands beside it.
 fn of_file(args: &SizeArgs, path: &Path) -> Result<()> {
     if args.marginal.is_some() || !args.without.is_empty() || args.ramdisk {
-        return Err(built::needs_recipe("--marginal, --without and --ramdisk"));
+        return Err(Failure::new(
+            Kind::Usage,
+            "--marginal, --without and --ramdisk needs a recipe, not a file alone",
+        )
+        .help("name the recipe: its kernel's map, Makefiles and configuration are in the cache"));
     }
     let failed = |e: std::io::Error| {
         Failure::new(Kind::Usage, format!("can't read {}: {e}", path.display()))

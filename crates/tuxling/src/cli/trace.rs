@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use host::error::{Failure, Result};
 use host::session::Session;
 use host::units::grouped;
 use prune::job::{TRACE_RUNS, Whole};
@@ -15,6 +14,7 @@ use super::args::Trace;
 use super::build::lock_output;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json};
+use crate::failure::{Failure, Result};
 
 /// Traces, and tells what ran.
 pub(super) fn run(args: &Trace) -> Result<()> {

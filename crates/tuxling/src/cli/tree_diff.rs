@@ -10,7 +10,7 @@ use builder::source::Mode;
 use builder::source::tree_diff::{self, Change, Only, TreeDiff};
 use builder::system::obtain_linux;
 use host::Cache;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use host::units::grouped;
 use recipe::builtin;
@@ -20,6 +20,7 @@ use serde_json::json;
 use super::args::Diff;
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, processes};
+use crate::failure::{Failure, Result};
 
 /// Compares two trees.
 pub(super) fn run(args: &Diff) -> Result<()> {

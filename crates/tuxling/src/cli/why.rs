@@ -3,7 +3,7 @@
 use builder::kernel::config::who;
 use builder::kernel::{Tools, kconfig};
 use builder::system;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use measure::answer::{OptionStep, SCHEMA, Why};
 use measure::built;
@@ -14,8 +14,9 @@ use serde::Serialize;
 use super::args::WhyArgs;
 use super::request::{Request, Typed};
 use super::{print, print_json};
-use crate::report::why;
+use crate::failure::{Failure, Result};
 use crate::shrinking::answer::{self, Evidence, Said};
+use report::why;
 
 /// What is printed as JSON.
 #[derive(Serialize)]
@@ -41,6 +42,7 @@ pub(super) fn run(args: &WhyArgs) -> Result<()> {
         dry_run: args.dry_run,
         json: args.json,
         verbose: args.verbose,
+        pruned: args.which.pruned,
         ..Typed::looking(&args.recipe)
     })?;
     if let Some(evidence) = Evidence::beside(&request.plan)? {

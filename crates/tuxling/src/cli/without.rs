@@ -2,13 +2,13 @@
 
 use builder::kernel::build::BuildInput;
 use builder::kernel::relink::Bench;
-use host::error::Result;
 use host::session::Session;
 use host::units::grouped;
 use measure::without::{self, By, Subject, Without};
 
 use super::args::SizeArgs;
 use super::{print, print_json};
+use crate::failure::Result;
 
 /// Says it of each option, the dearest first.
 pub(super) fn run(

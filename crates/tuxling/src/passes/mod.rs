@@ -128,6 +128,7 @@ pub(crate) fn request(symbol: &str, value: &str) -> Request {
         quoted: false,
         by: Asker::Shrink,
         lenient: true,
+        optional: false,
     }
 }
 

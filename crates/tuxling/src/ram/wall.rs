@@ -9,7 +9,7 @@ use recipe::arch::RamdiskPlace;
 use vm::machine::console;
 
 use super::evidence::WallEvidence;
-use crate::report::ram::{Wall, WallKind};
+use report::ram::{Wall, WallKind};
 
 /// How many of the console's last lines are told.
 const SAID: usize = 6;

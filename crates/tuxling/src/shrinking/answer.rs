@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use prune::certificate::Certificate;
 use prune::rebuild;
 use recipe::builtin;
@@ -11,6 +11,7 @@ use recipe::plan::{Plan, RecipeOrigin};
 use serde::Serialize;
 
 use super::report::{Report, SCHEMA};
+use crate::failure::{Failure, Result};
 
 /// The evidence that stands beside a recipe.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use builder::system::{self, BuildOptions, Ingredients};
 use builder::{kernel, source};
 use host::Cache;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::id::Id;
 use host::process::{Cancel, Processes};
 use host::session::{Session, Silent};
@@ -19,6 +19,7 @@ use serde::Serialize;
 use shrink::{Answer, Cost, Executor, Identity, Outcome, Trial, Work};
 use trial::check::{self, CheckOptions};
 
+use crate::failure::{Failure, Result};
 use crate::passes::Ways;
 use crate::passes::fixed::Fixed;
 

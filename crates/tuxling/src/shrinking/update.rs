@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use builder::source;
 use builder::system::{self, BuildOptions};
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use prune::certificate::Certificate;
 use prune::job::{PruneOptions, Whole, certificate_path};
@@ -14,6 +14,8 @@ use prune::{job as pruning, rebuild};
 use recipe::Plan;
 use record::Record;
 use serde::Serialize;
+
+use crate::failure::{Failure, Result};
 
 /// What an update changed.
 #[derive(Debug, Serialize)]
@@ -58,7 +60,11 @@ pub(crate) fn update(
         ..build.clone()
     };
     let whole = Whole::build(plan, &newest, session)?;
-    let pruned = pruning::prune(&whole, &options(&old)?, session)?;
+    let options = PruneOptions {
+        taught_by: vec![old.clone()],
+        ..options(&old)?
+    };
+    let pruned = pruning::prune(&whole, &options, session)?;
     let written = certificate_path(plan, &pruned.system.output);
     let text = std::fs::read(&written).map_err(|e| Failure::io("read", &written, &e))?;
     write_whole(&plan.base.join(&file.name), &text)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use prune::certificate::Certificate;
 use recipe::asker::Asker;
 use recipe::config::{self, Request, Values};
@@ -15,6 +15,7 @@ use serde::Serialize;
 use toml_edit::{Array, DocumentMut, Item, Table, Value};
 
 use super::report::Report;
+use crate::failure::{Failure, Result};
 
 /// What comes with a result that was proven.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +101,7 @@ impl<'a> Tiny<'a> {
                     quoted: text.is_some(),
                     by: Asker::Shrink,
                     lenient: true,
+                    optional: false,
                 }
             })
             .collect()
@@ -161,8 +163,9 @@ impl<'a> Tiny<'a> {
             return Ok(text.to_owned());
         };
         let answered = self.requests();
-        let (lines, _) = fragment::parse(options);
-        let gone: Vec<usize> = lines
+        let parsed = fragment::parse(options, fragment::Form::Typed);
+        let gone: Vec<usize> = parsed
+            .lines
             .iter()
             .enumerate()
             .filter(|(_, line)| answered.iter().any(|r| r.symbol == line.asks.option))

@@ -47,6 +47,7 @@ fn what_is_wanted_from_plain_tinyconfig_is_built() {
             quoted: false,
             by: recipe::asker::Asker::CommandLine,
             lenient: false,
+            optional: false,
         })
         .collect();
 

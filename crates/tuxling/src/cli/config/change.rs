@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use builder::kernel::dropped::Dropped;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use kconfig::{RequestError, SymbolType, UserValue};
 use recipe::Plan;
 use recipe::asker::Asker;
@@ -18,6 +18,7 @@ use super::told::{Told, ToldChange, changes, show};
 use super::unmet::dropped_by;
 use super::{Subject, merge, unknown_symbol};
 use crate::cli::{print, print_json};
+use crate::failure::{Failure, Result};
 
 /// `set`: edits the recipe's own options.
 pub(super) fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {
@@ -213,6 +214,7 @@ fn of_engine(at: &Subject<'_>, request: &kconfig::Request) -> Result<Request> {
         quoted: symbol.ty == SymbolType::String,
         by: Asker::CommandLine,
         lenient: false,
+        optional: false,
     })
 }
 

@@ -5,13 +5,14 @@ use std::fs;
 
 use builder::kernel::config::who;
 use builder::kernel::kconfig::Tree;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use kconfig::{Configuration, Difference, Origin};
 use recipe::Plan;
 use serde::Serialize;
 
 use super::{Desk, Subject};
 use crate::cli::{cwd, load, print, print_json};
+use crate::failure::{Failure, Result};
 
 /// One difference.
 #[derive(Serialize)]
@@ -70,10 +71,10 @@ pub(super) fn run(desk: &Desk<'_>, at: &Subject<'_>, a: &str, b: Option<&str>) -
 fn side(desk: &Desk<'_>, name: &str) -> Result<Side> {
     let path = cwd()?.join(name);
     if path.is_file() && !name.ends_with(".toml") {
-        let text = fs::read_to_string(&path).map_err(|e| {
+        let bytes = fs::read(&path).map_err(|e| {
             Failure::new(Kind::Usage, format!("can't read {}: {e}", path.display()))
         })?;
-        return Ok(Side::File(text));
+        return Ok(Side::File(kconfig::bytes::text_of(&bytes)));
     }
     let plan = load(name)?;
     let tree = desk.tree(&plan)?;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use host::error::Result;
 use kconfig::{DefaultValue, Found, Location, Origin, Reverse, Why};
 use serde::Serialize;
 
 use super::Subject;
 use super::told::shown;
 use crate::cli::{print, print_json};
+use crate::failure::Result;
 
 /// How many defaults, and how many of those that select or imply a symbol,
 /// are shown.

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use builder::kernel::config::who;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
-use kconfig::Configuration;
+use host::error::Kind;
+use kconfig::bytes::bytes_of;
+use kconfig::{Configuration, Dialect};
 use recipe::asker::Asker;
 use recipe::config::{Request, line};
 use recipe::diagnostic::{Problem, Problems, RecipeErrors};
@@ -17,7 +18,8 @@ use serde::Serialize;
 use super::Subject;
 use super::told::{ToldChange, changes, commented};
 use super::unmet::dropped_by;
-use crate::cli::{cwd, print, print_json};
+use crate::cli::{cwd, print, print_json, warn};
+use crate::failure::{Failure, Result};
 
 /// What is told.
 #[derive(Serialize)]
@@ -60,7 +62,7 @@ struct ToldOverridden {
 
 /// Merges, and tells what doesn't hold; this decides the exit code.
 pub(super) fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> Result<()> {
-    let asked = read(names)?;
+    let asked = read(names, at.tree.kconfig.dialect())?;
     let mut plan = at.plan.kernel.clone();
     plan.requests.extend(asked.iter().cloned());
     let after = at.tree.evaluate(&plan)?;
@@ -73,7 +75,7 @@ pub(super) fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> 
         written: output,
     };
     if let Some(path) = output {
-        write_whole(&cwd()?.join(path), after.to_dotconfig().as_bytes())?;
+        write_whole(&cwd()?.join(path), &bytes_of(&after.to_dotconfig()))?;
     }
     match at.json {
         true => print_json(&told)?,
@@ -92,29 +94,26 @@ pub(super) fn outcome(dropped: usize) -> Result<()> {
     Err(Failure::new(Kind::Config, message))
 }
 
-/// The requests of all fragments; whatever is wrong in them is told at once.
-fn read(names: &[String]) -> Result<Vec<Request>> {
+/// The requests of all fragments; whatever is odd in them is told at once.
+fn read(names: &[String], dialect: Dialect) -> Result<Vec<Request>> {
     let problems = Problems::default();
     let files = Files::Folder(cwd()?);
     let mut requests = Vec::new();
     for name in names {
-        let text = match files.text(name) {
+        let text = match files.config(name) {
             Ok(text) => text,
             Err(wrong) => {
                 let problem = Problem::general(wrong.message);
-                return Err(RecipeErrors::general(name, problem).into());
+                return Err(RecipeErrors::general(name, problem)
+                    .into_failure(false)
+                    .into());
             }
         };
         let source = problems.add_source(name, &text);
-        requests.extend(fragment::of_file(&problems, source, &text));
+        requests.extend(fragment::of_file(&problems, source, &text, dialect));
     }
-    match problems.is_empty() {
-        true => Ok(requests),
-        false => {
-            let told = problems.into_errors("fragments").render(false);
-            Err(Failure::new(Kind::Usage, "the fragments can't be used").detail(told))
-        }
-    }
+    warn(&problems.into_errors("fragments"));
+    Ok(requests)
 }
 
 /// The requests that count and don't hold: those of the fragments, and those of

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use builder::kernel::redundant::{self, Redundant};
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use recipe::asker::Asker;
 use recipe::config::{Request, effective, line};
 use recipe::edit::remove_options;
@@ -16,6 +16,7 @@ use super::change::own_file;
 use super::told::commented;
 use super::unmet::dropped_by;
 use crate::cli::{print, print_json};
+use crate::failure::{Failure, Result};
 
 /// What is told.
 #[derive(Serialize)]
@@ -109,7 +110,7 @@ fn remove(at: &Subject<'_>, found: &[Redundant], path: &PathBuf) -> Result<()> {
             .detail("nothing was written")
             .help("this is an error of tuxling's own: `--json` without --apply tells the lines"));
     }
-    write_whole(path, text.as_bytes())
+    Ok(write_whole(path, text.as_bytes())?)
 }
 
 /// One line for each request, and what was done.

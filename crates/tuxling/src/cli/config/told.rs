@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use host::error::Result;
 use kconfig::{Configuration, Origin};
 use serde::Serialize;
 
 use super::Subject;
 use crate::cli::{print, print_json};
+use crate::failure::Result;
 
 /// What is told of a change.
 #[derive(Serialize)]
@@ -130,9 +130,9 @@ mod tests {
             written: None,
         };
         let text = text(&told);
-        let (lines, wrong) = recipe::fragment::parse(&text);
-        assert!(wrong.is_empty(), "{wrong:?}");
-        assert_eq!(lines.len(), 2);
+        let parsed = recipe::fragment::parse(&text, recipe::fragment::Form::Typed);
+        assert!(parsed.remarks.is_empty(), "{:?}", parsed.remarks);
+        assert_eq!(parsed.lines.len(), 2);
         assert!(text.ends_with("# 1 value changes:\n#  PCI n -> y  # asked for\n"));
     }
 }

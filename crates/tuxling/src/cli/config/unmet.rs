@@ -7,6 +7,9 @@ use recipe::config::Request;
 /// Why a request doesn't hold, if it doesn't. That an unknown symbol be off
 /// says nothing, unless tuxling itself asks for it: some kernels have it.
 pub(super) fn dropped_by(request: &Request, after: &Configuration<'_>) -> Option<Dropped> {
+    if request.optional {
+        return None;
+    }
     let asked = after
         .tree()
         .request(&request.symbol, &recipe::config::spelled(request));

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use ::prune::adversity::{ALL, Case};
 use builder::system::output_folder;
 use builder::userland::musl::UserCompiler;
-use host::error::Result;
 use recipe::plan::Via;
 use trial::check;
 use vm::check::agent::{self, GuestCompiler};
@@ -13,6 +12,7 @@ use vm::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
 
 use super::List;
 use crate::cli::args::MachineArgs;
+use crate::failure::Result;
 
 /// Who loads and starts the system on a board.
 const BOARD: &str = "the board at the recipe's serial line is booted by hand";

@@ -9,11 +9,11 @@ use builder::system::output_folder;
 use builder::userland::musl::UserCompiler;
 use builder::userland::{busybox, headers, musl};
 use host::Id;
-use host::error::Result;
 use recipe::package::Package;
 use recipe::plan::{BaseConfig, OriginWish, SourceWish};
 
 use super::{Built, List};
+use crate::failure::Result;
 
 /// The kernel's object tree.
 pub(super) const OBJECTS: &str = "<objects>";

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use ::prune::trace::{Marked, conditions};
 use builder::system::output_folder;
-use host::error::Result;
 use trial::check;
 use vm::machine::qemu::{Accelerator, Clock};
 
 use super::boot::CheckList;
 use super::{Built, List};
+use crate::failure::Result;
 
 /// How a kernel is pruned.
 #[derive(Clone, Copy, Debug)]

@@ -180,14 +180,5 @@ pub fn diagnose(known: &Known<'_>) -> Vec<Diagnosis> {
     all
 }
 
-/// Diagnoses as they are shown below an error.
-pub fn text(diagnoses: &[Diagnosis]) -> String {
-    let one = |d: &Diagnosis| {
-        let evidence: String = d.evidence.iter().map(|e| format!("\n    {e}")).collect();
-        format!("  {} [{}]{evidence}\n    mend: {}", d.cause, d.id, d.mend)
-    };
-    diagnoses.iter().map(one).collect::<Vec<_>>().join("\n")
-}
-
 #[cfg(test)]
 mod tests;

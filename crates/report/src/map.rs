@@ -11,7 +11,7 @@ use super::size::{ALWAYS, NO_OBJECT, SHARED, UNKNOWN};
 
 /// What the bytes of an image belong to, as the page has it.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Map {
+pub struct Map {
     /// What bytes belong to.
     pub units: Vec<Unit>,
     /// The bytes.
@@ -24,7 +24,7 @@ const BOOT: &str = "(setup and decompressor)";
 
 impl Map {
     /// Adds a kernel.
-    pub(crate) fn kernel(&mut self, bytes: &Bytes) {
+    pub fn kernel(&mut self, bytes: &Bytes) {
         for leaf in &bytes.leaves {
             let path = match &leaf.object {
                 Some(object) => object.clone(),
@@ -44,7 +44,7 @@ impl Map {
     }
 
     /// Adds a ramdisk.
-    pub(crate) fn ramdisk(&mut self, parts: &[Part]) {
+    pub fn ramdisk(&mut self, parts: &[Part]) {
         let divided = |part: &Part| {
             parts
                 .iter()
@@ -68,7 +68,7 @@ impl Map {
     }
 
     /// Adds a file that is loaded as it is.
-    pub(crate) fn file(&mut self, image: &str, bytes: u64) {
+    pub fn file(&mut self, image: &str, bytes: u64) {
         let unit = Unit(image.to_owned(), image.to_owned(), None);
         self.add(unit, "", [bytes, bytes, bytes]);
     }
@@ -89,7 +89,7 @@ impl Map {
 
 /// The rows of the ledger: what is known and takes room, the largest first
 /// within each owner.
-pub(crate) fn ledger(mem: &MemRecord) -> Vec<LedgerRow> {
+pub fn ledger(mem: &MemRecord) -> Vec<LedgerRow> {
     let rows = mem.entries.iter().filter_map(|entry| {
         let kib = u64::try_from(entry.kib?).ok().filter(|kib| *kib > 0)?;
         Some((entry.owner, kib, &entry.name))
@@ -105,7 +105,7 @@ pub(crate) fn ledger(mem: &MemRecord) -> Vec<LedgerRow> {
 }
 
 /// How the compressed figures were found, in a sentence.
-pub(crate) fn share_note(bytes: &Bytes) -> &'static str {
+pub fn share_note(bytes: &Bytes) -> &'static str {
     match bytes.share_by.as_deref() {
         Some("xz") => {
             "The compressed size of a part is what its bytes cost in the packed file as it is: \

@@ -9,12 +9,12 @@ use measure::bytes::{BroughtBy, Bytes, Leaf};
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
-pub(crate) const SCHEMA: &str = "tuxling.size/1";
+pub const SCHEMA: &str = "tuxling.size/1";
 
 /// Along what the bytes are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Axis {
+pub enum Axis {
     /// Section, folder, object, symbol
     Section,
     /// Folder within folder, object, symbol
@@ -30,7 +30,7 @@ pub(crate) enum Axis {
 /// By what nodes are sorted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Order {
+pub enum Order {
     /// Bytes in vmlinux
     Size,
     /// Bytes of the image file
@@ -43,7 +43,7 @@ pub(crate) enum Order {
 
 /// A node and what is below it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Node {
+pub struct Node {
     /// Its name.
     pub name: String,
     /// Bytes in vmlinux's sections.
@@ -62,17 +62,17 @@ pub(crate) struct Node {
 }
 
 /// The node of what no option removes.
-pub(crate) const ALWAYS: &str = "(always built)";
+pub const ALWAYS: &str = "(always built)";
 /// The node of objects that no Makefile was found to name.
-pub(crate) const UNKNOWN: &str = "(no option known)";
+pub const UNKNOWN: &str = "(no option known)";
 /// The node of what is no object's.
-pub(crate) const NO_OBJECT: &str = "(no object)";
+pub const NO_OBJECT: &str = "(no object)";
 
 /// The node of what several applets use.
-pub(crate) const SHARED: &str = "(shared)";
+pub const SHARED: &str = "(shared)";
 
 /// A leaf's place along an axis, the outermost first.
-pub(crate) fn path(leaf: &Leaf, axis: Axis) -> Vec<String> {
+pub fn path(leaf: &Leaf, axis: Axis) -> Vec<String> {
     let object = leaf.object.as_deref();
     let (dir, file) = match object {
         Some(object) => object.rsplit_once('/').unwrap_or((".", object)),
@@ -114,7 +114,7 @@ pub(crate) fn path(leaf: &Leaf, axis: Axis) -> Vec<String> {
 }
 
 /// The tree along an axis, to this depth, sorted.
-pub(crate) fn tree(bytes: &Bytes, name: &str, axis: Axis, depth: usize, order: Order) -> Node {
+pub fn tree(bytes: &Bytes, name: &str, axis: Axis, depth: usize, order: Order) -> Node {
     let rows = bytes.leaves.iter().map(|leaf| {
         let node = Node {
             size: leaf.size,
@@ -129,7 +129,7 @@ pub(crate) fn tree(bytes: &Bytes, name: &str, axis: Axis, depth: usize, order: O
 }
 
 /// The tree of a ramdisk: files, in a program the applets, in these the objects.
-pub(crate) fn ramdisk_tree(parts: &[Part], name: &str, depth: usize, order: Order) -> Node {
+pub fn ramdisk_tree(parts: &[Part], name: &str, depth: usize, order: Order) -> Node {
     let divided = |part: &Part| {
         parts
             .iter()
@@ -216,7 +216,7 @@ fn grow(
 }
 
 /// A table of the tree: `limit` rows at most below each node.
-pub(crate) fn table(root: &Node, limit: usize) -> String {
+pub fn table(root: &Node, limit: usize) -> String {
     let marginal = root.children.iter().any(|n| n.marginal.is_some());
     let mut out = format!(
         "{:>12} {:>11} {:>6} {}{:>11}  {}\n",

@@ -8,11 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
-pub(crate) const SCHEMA: &str = "tuxling.ram/1";
+pub const SCHEMA: &str = "tuxling.ram/1";
 
 /// What was found of a system's RAM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct RamReport {
+pub struct RamReport {
     /// Always `tuxling.ram/1`.
     pub schema: String,
     /// The recipe's name.
@@ -42,7 +42,7 @@ pub(crate) struct RamReport {
 
 /// One size of RAM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Tried {
+pub struct Tried {
     /// So much RAM.
     pub kib: u64,
     /// How many boots passed with it.
@@ -53,7 +53,7 @@ pub(crate) struct Tried {
 
 /// The running system at the smallest RAM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Steady {
+pub struct Steady {
     /// All RAM that is not free, after the checks: the firmware's and what the
     /// kernel reserved, too.
     pub used_kib: u64,
@@ -63,7 +63,7 @@ pub(crate) struct Steady {
 
 /// What the checks' agent adds to a boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct AgentCost {
+pub struct AgentCost {
     /// Its archive, in front of the ramdisk.
     pub archive_bytes: u64,
     /// Its files and its own memory while it runs.
@@ -72,7 +72,7 @@ pub(crate) struct AgentCost {
 
 /// Which wall stands one step below the smallest RAM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Wall {
+pub struct Wall {
     /// Which.
     pub kind: WallKind,
     /// The size of RAM that was looked at.
@@ -95,7 +95,7 @@ pub(crate) struct Wall {
 /// A kind of wall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum WallKind {
+pub enum WallKind {
     /// QEMU's loader finds no room.
     LoaderRefuses,
     /// The kernel's address lies beyond RAM.
@@ -116,7 +116,7 @@ pub(crate) enum WallKind {
 
 impl WallKind {
     /// The kind for people.
-    pub(crate) fn words(self) -> &'static str {
+    pub fn words(self) -> &'static str {
         match self {
             WallKind::LoaderRefuses => "the loader finds no room",
             WallKind::LoadAddress => "the kernel's load address",
@@ -132,7 +132,7 @@ impl WallKind {
 
 /// What one download costs in RAM.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Download {
+pub struct Download {
     /// The check that downloads.
     pub check: String,
     /// Used RAM in boots with it, in the order of the boots; free pages that the
@@ -149,7 +149,7 @@ pub(crate) struct Download {
 }
 
 /// The report in plain text.
-pub(crate) fn text(report: &RamReport) -> String {
+pub fn text(report: &RamReport) -> String {
     let mut out = String::new();
     // Writing to a String can't fail.
     let _ = write_text(&mut out, report);

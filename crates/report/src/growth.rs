@@ -10,7 +10,7 @@ const ROWS: usize = 8;
 
 /// What grew, the largest first, a line each; options that were added first.
 /// Nothing when nothing grew.
-pub(crate) fn lines(diff: &Diff, kernels: Option<&KernelDiff>) -> Vec<String> {
+pub fn lines(diff: &Diff, kernels: Option<&KernelDiff>) -> Vec<String> {
     let mut lines = figures(&diff.figures, &["kernel", "ramdisk", "RAM used"]);
     if let Some(kernels) = kernels {
         for [option, old, new] in kernels.options.iter().take(ROWS) {
@@ -67,7 +67,7 @@ fn grown(changes: &[Change]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::diff;
+    use crate::diff;
     use record::fixture::record;
 
     #[test]

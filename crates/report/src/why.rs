@@ -15,7 +15,7 @@ fn step_text(step: &Step) -> String {
 }
 
 /// The answer for people. Writing to a String can't fail.
-pub(crate) fn text(why: &Why) -> String {
+pub fn text(why: &Why) -> String {
     let mut out = format!(
         "{}: {} B, {} B of the image\n",
         why.name,

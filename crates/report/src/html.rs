@@ -26,7 +26,7 @@ const SCRIPTS: &[&str] = &[
 
 /// Everything that the page shows.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Page<'a> {
+pub struct Page<'a> {
     /// The recipe's name.
     pub recipe: &'a str,
     /// What the board is.
@@ -57,16 +57,16 @@ pub(crate) struct Page<'a> {
 /// and the options that bring it in, the outermost first (`NET/INET`), where
 /// there are any.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
-pub(crate) struct Unit(pub String, pub String, pub Option<String>);
+pub struct Unit(pub String, pub String, pub Option<String>);
 
 /// Bytes: the unit's index, the symbol (empty where the unit has none), bytes
 /// before compression, bytes of the compressed image, bytes of RAM after boot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Leaf(pub usize, pub String, pub u64, pub u64, pub u64);
+pub struct Leaf(pub usize, pub String, pub u64, pub u64, pub u64);
 
 /// A part of the machine's RAM.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct LedgerRow {
+pub struct LedgerRow {
     /// What it is.
     pub name: String,
     /// How much.
@@ -75,7 +75,7 @@ pub(crate) struct LedgerRow {
 
 /// One stored record, as far as the trend shows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct HistoryRow {
+pub struct HistoryRow {
     at: i64,
     outcome: Option<record::Outcome>,
     total_bytes: u64,
@@ -104,7 +104,7 @@ impl From<&Attempt> for HistoryRow {
 ///
 /// # Errors
 /// Only when a value can't be written as JSON.
-pub(crate) fn html(page: &Page) -> serde_json::Result<String> {
+pub fn html(page: &Page) -> serde_json::Result<String> {
     let script = format!("(() => {{\n\"use strict\";\n{}}})();", SCRIPTS.join("\n"));
     let parts = [
         ("title", escaped(&format!("{}: tuxling", page.recipe))),

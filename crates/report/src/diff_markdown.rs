@@ -11,7 +11,7 @@ use super::diff::{Diff, Figure};
 const ROWS: usize = 30;
 
 /// The difference as Markdown tables.
-pub(crate) fn markdown(diff: &Diff) -> String {
+pub fn markdown(diff: &Diff) -> String {
     let mut out = format!("### {} → {}\n", diff.a, diff.b);
     let figures: Vec<&Figure> = diff
         .figures
@@ -93,7 +93,7 @@ fn cell(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::diff::diff;
+    use crate::diff::diff;
     use record::fixture::record;
 
     #[test]

@@ -5,7 +5,7 @@ use recipe::plan::BudgetPlan;
 use record::Record;
 
 /// What of a record is over the budget, a line each.
-pub(crate) fn over_budget(budget: &BudgetPlan, record: &Record) -> Vec<String> {
+pub fn over_budget(budget: &BudgetPlan, record: &Record) -> Vec<String> {
     let image = &record.image;
     let rows = [
         (

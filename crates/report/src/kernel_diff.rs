@@ -13,7 +13,7 @@ use super::size::{self, Axis, Order};
 
 /// What is compared of one kernel.
 #[derive(Debug)]
-pub(crate) struct Side {
+pub struct Side {
     /// As it was named.
     pub name: String,
     /// What was read of it.
@@ -27,7 +27,7 @@ pub(crate) struct Side {
 /// What differs between two kernels. Sizes are bytes of vmlinux; what doesn't
 /// differ is left out; the largest growth comes first.
 #[derive(Debug, Serialize)]
-pub(crate) struct KernelDiff {
+pub struct KernelDiff {
     /// Always `tuxling.kernel-diff/1`.
     pub schema: &'static str,
     /// The first kernel.
@@ -56,7 +56,7 @@ pub(crate) struct KernelDiff {
 
 /// One thing that changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Change {
+pub struct Change {
     /// Its name.
     pub name: String,
     /// Its size in the first; `null` when it isn't there.
@@ -69,7 +69,7 @@ pub(crate) struct Change {
 
 impl KernelDiff {
     /// By how much the second is larger, in bytes of vmlinux.
-    pub(crate) fn growth(&self) -> i64 {
+    pub fn growth(&self) -> i64 {
         signed(self.total[1]) - signed(self.total[0])
     }
 }
@@ -79,7 +79,7 @@ fn signed(bytes: u64) -> i64 {
 }
 
 /// Compares two kernels.
-pub(crate) fn diff(a: &Side, b: &Side) -> KernelDiff {
+pub fn diff(a: &Side, b: &Side) -> KernelDiff {
     let bloat = bloat::compare(&bloat::sizes(&a.kernel.elf), &bloat::sizes(&b.kernel.elf));
     let along = |axis| changes(&by(&a.bytes, axis), &by(&b.bytes, axis));
     KernelDiff {
@@ -161,7 +161,7 @@ fn options(a: Option<&str>, b: Option<&str>) -> Vec<[String; 3]> {
 const ROWS: usize = 30;
 
 /// The difference as text: tables, or Markdown for a review.
-pub(crate) fn text(diff: &KernelDiff, markdown: bool) -> String {
+pub fn text(diff: &KernelDiff, markdown: bool) -> String {
     let mut out = String::new();
     let lists = [
         ("Sections", &diff.sections),

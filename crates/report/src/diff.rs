@@ -10,11 +10,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of the difference's format.
-pub(crate) const SCHEMA: &str = "tuxling.diff/1";
+pub const SCHEMA: &str = "tuxling.diff/1";
 
 /// What differs between two records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Diff {
+pub struct Diff {
     /// Always `tuxling.diff/1`.
     pub schema: String,
     /// The first record's recipe.
@@ -37,7 +37,7 @@ pub(crate) struct Diff {
 
 /// One figure of two records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct Figure {
+pub struct Figure {
     /// What it is.
     pub name: String,
     /// Its unit: `B`, `KiB`, `instructions`.
@@ -50,7 +50,7 @@ pub(crate) struct Figure {
 
 /// One check of two records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct CheckPair {
+pub struct CheckPair {
     /// Its name.
     pub name: String,
     /// Its outcome in the first record.
@@ -61,7 +61,7 @@ pub(crate) struct CheckPair {
 
 /// One input that differs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub(crate) struct InputPair {
+pub struct InputPair {
     /// Which.
     pub name: String,
     /// In the first record.
@@ -71,7 +71,7 @@ pub(crate) struct InputPair {
 }
 
 /// Compares two records.
-pub(crate) fn diff(a: &Record, b: &Record) -> Diff {
+pub fn diff(a: &Record, b: &Record) -> Diff {
     Diff {
         schema: SCHEMA.to_owned(),
         a: a.recipe.clone(),
@@ -240,7 +240,7 @@ fn inputs(a: &Record, b: &Record) -> Vec<InputPair> {
 }
 
 /// The difference as a table in plain text.
-pub(crate) fn table(diff: &Diff) -> String {
+pub fn table(diff: &Diff) -> String {
     let mut out = String::new();
     let _ = write_table(&mut out, diff);
     out

@@ -10,7 +10,7 @@ use record::{CheckOutcome, MemEntry, MemOwner, MemRecord, Record};
 
 /// The card of a record, in plain text. `interactive` is the command that boots
 /// the system with its console on the terminal.
-pub(crate) fn card(record: &Record, interactive: Option<&str>) -> String {
+pub fn card(record: &Record, interactive: Option<&str>) -> String {
     let mut out = String::new();
     // Writing to a String can't fail.
     let _ = write_card(&mut out, record, interactive);
@@ -25,7 +25,7 @@ fn write_card(out: &mut String, record: &Record, interactive: Option<&str>) -> s
     }
     if !record.diagnoses.is_empty() {
         writeln!(out, "\nDiagnosis")?;
-        writeln!(out, "{}", vm::check::diagnosis::text(&record.diagnoses))?;
+        writeln!(out, "{}", record::diagnoses_text(&record.diagnoses))?;
     }
     sizes(out, record)?;
     if !record.checks.is_empty() {
