@@ -19,6 +19,9 @@ pub enum Error {
     /// Of what stands below.
     #[error("{}", .0.message)]
     Failure(Failure),
+    /// Of records that are kept.
+    #[error(transparent)]
+    Record(#[from] record::error::Error),
     /// Of a boot.
     #[error(transparent)]
     Trial(#[from] trial::error::Error),
@@ -158,6 +161,7 @@ impl Error {
         match self {
             Error::Host(error) => error.kind(),
             Error::Failure(failure) => failure.kind,
+            Error::Record(error) => error.kind(),
             Error::Trial(error) => error.kind(),
             Error::Boot(boot) | Error::Lost { boot, .. } => boot.kind(),
             Error::UnknownLevel { kind } => *kind,

@@ -12,6 +12,9 @@ pub enum Error {
     /// Of what stands below.
     #[error("{}", .0.message)]
     Failure(Failure),
+    /// Of records that are kept.
+    #[error(transparent)]
+    Record(#[from] record::error::Error),
     /// What makes an identity can't be written down.
     #[error(transparent)]
     Identity(#[from] serde_json::Error),
@@ -26,6 +29,7 @@ impl Error {
         match self {
             Error::Host(error) => error.kind(),
             Error::Failure(failure) => failure.kind,
+            Error::Record(error) => error.kind(),
             Error::Identity(_) => Kind::Machine,
         }
     }
