@@ -19,6 +19,9 @@ pub enum Error {
     /// Of what stands below.
     #[error("{}", .0.message)]
     Failure(Failure),
+    /// Of a machine.
+    #[error(transparent)]
+    Vm(#[from] vm::error::Error),
     /// Of records that are kept.
     #[error(transparent)]
     Record(#[from] record::error::Error),
@@ -161,6 +164,7 @@ impl Error {
         match self {
             Error::Host(error) => error.kind(),
             Error::Failure(failure) => failure.kind,
+            Error::Vm(error) => error.kind(),
             Error::Record(error) => error.kind(),
             Error::Trial(error) => error.kind(),
             Error::Boot(boot) | Error::Lost { boot, .. } => boot.kind(),
