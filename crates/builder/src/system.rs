@@ -87,6 +87,8 @@ pub struct Ingredients {
     config: Resolved,
     compiler: UserCompiler,
     busybox: Option<Busybox>,
+    /// Where it stands in the ramdisk.
+    busybox_place: String,
     ramdisk: Ramdisk,
     /// The ramdisk's name and bytes, when it is linked into the kernel.
     builtin: Option<(String, Vec<u8>)>,
@@ -120,6 +122,11 @@ impl Ingredients {
     /// The BusyBox of the ramdisk.
     pub fn busybox(&self) -> Option<&Busybox> {
         self.busybox.as_ref()
+    }
+
+    /// Where BusyBox stands in the ramdisk, if there is one.
+    pub fn busybox_place(&self) -> &str {
+        &self.busybox_place
     }
 
     /// The packed ramdisk.
@@ -174,8 +181,8 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         }
         _ => None,
     };
+    let tree = tree::tree(&plan.userland, busybox.as_ref())?;
     let ramdisk = session.phase("ramdisk", || {
-        let tree = tree::tree(&plan.userland, busybox.as_ref())?;
         ramdisk::build(&tree, plan.ramdisk.compress, plan.machine.memory, session)
     })?;
     let builtin = match plan.ramdisk.placement {
@@ -188,6 +195,7 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         config,
         compiler,
         busybox,
+        busybox_place: tree::busybox_place(&tree),
         ramdisk,
         builtin,
     })

@@ -28,7 +28,7 @@ mod tree;
 
 pub use compress::{Compression, Settings};
 pub use entry::{Content, Entry, EntryKind, Mode, ModeError};
-pub use folder::{FolderError, FolderOptions, Owner};
+pub use folder::{FolderError, FolderErrors, FolderOptions, Owner};
 pub use pack::{PackError, Packed, pack};
 pub use path::{ArchivePath, LinkTarget, PathError};
 pub use tree::{Tree, TreeError};

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use builder::kernel;
 use builder::source::Source;
 use builder::system::Ingredients;
-use builder::userland::tree::BUSYBOX;
 use kbuild::Objects;
 use recipe::{Arch, config};
 
@@ -77,7 +76,7 @@ pub fn of_ramdisk(ingredients: &Ingredients) -> Result<Vec<Part>> {
     let mut programs = Vec::new();
     if let Some(busybox) = ingredients.busybox() {
         programs.push(Program {
-            path: BUSYBOX.to_owned(),
+            path: ingredients.busybox_place().to_owned(),
             unstripped: read(&busybox.unstripped())?,
             map: read(&busybox.map())?,
             applets: busybox.objects()?,

@@ -213,7 +213,8 @@ impl Whole {
         let mut programs = calls::programs(&tree::tree(&self.plan.userland, busybox)?)?;
         let read = |path: &Path| fs::read(path).map_err(|e| host::Error::file("read", path, e));
         if let Some(busybox) = busybox {
-            let own = programs.iter_mut().find(|p| p.path == tree::BUSYBOX);
+            let place = self.ingredients.busybox_place();
+            let own = programs.iter_mut().find(|p| p.path == place);
             if let Some(own) = own {
                 own.unstripped = Some(read(&busybox.unstripped())?);
             }

@@ -86,7 +86,7 @@ fn kernel(
     let build_id = Id::of("pruned/3", &(&bound.build_id, &bound.kernel))?;
     let dir = session.cache.folder("kernels")?.join(build_id.short());
     let kernel = Kernel { build_id, dir };
-    if kernel.image().exists() {
+    if kernel.is_whole() {
         return Ok(Cached::hit(kernel));
     }
     let level = certificate
@@ -101,6 +101,7 @@ fn kernel(
     let wish = kept.wish(level, &subject.program, &command_line);
     fill_folder(&kernel.dir, |fresh| {
         subject.link(&wish, fresh, session)?;
+        subject.keep_link(fresh, session)?;
         same_bytes(fresh, &bound.kernel)
     })?;
     Ok(Cached::fresh(kernel))

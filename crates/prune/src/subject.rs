@@ -73,6 +73,12 @@ impl<'a> Subject<'a> {
         self.bench.link(&pruned.archive(), dir, session)?;
         Ok(Relinked { pruned, rewrite })
     }
+
+    /// Keeps the link of the kernel that was linked last beside it, for those who
+    /// ask where its bytes are.
+    pub fn keep_link(&self, dir: &Path, session: &Session) -> Result<()> {
+        Ok(self.bench.keep_link(dir, session)?)
+    }
 }
 
 /// A kernel that was linked again.

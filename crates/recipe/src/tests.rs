@@ -130,6 +130,44 @@ fn the_ramdisk_has_what_a_busybox_system_needs_with_folders_first() {
 }
 
 #[test]
+fn an_address_on_the_command_line_asks_for_what_reads_it() {
+    let asked = |cmdline: &str| {
+        let text = format!("{LEAST}[kernel]\ncmdline = \"console=ttyS0 {cmdline}\"\n");
+        let plan = plan(&text);
+        let value = |symbol| value(&plan.kernel.requests, symbol).map(str::to_owned);
+        (value("IP_PNP").is_some(), value("IP_PNP_DHCP").is_some())
+    };
+    assert_eq!(
+        asked("ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:off"),
+        (true, false)
+    );
+    assert_eq!(asked("ip=dhcp"), (true, true));
+    assert_eq!(asked("ip=:::::eth0:dhcp"), (true, true));
+    assert_eq!(asked("ip=off"), (false, false));
+    assert_eq!(asked("-- ip=dhcp"), (false, false));
+    assert_eq!(asked("panic=-1"), (false, false));
+    let off = format!(
+        "{LEAST}[kernel]\ncmdline = \"ip=dhcp\"\noptions = \"# CONFIG_IP_PNP is not set\"\n"
+    );
+    assert_eq!(
+        value(&plan(&off).kernel.requests, "IP_PNP"),
+        Some("n"),
+        "the recipe's own wins"
+    );
+}
+
+#[test]
+fn the_shell_counts_unless_the_recipe_says_otherwise() {
+    let math = |text: &str| {
+        let busybox = plan(text).userland.busybox.expect("there is one");
+        value(&busybox.requests, "FEATURE_SH_MATH").map(str::to_owned)
+    };
+    assert_eq!(math(LEAST).as_deref(), Some("y"));
+    let off = format!("{LEAST}busybox-options = \"# CONFIG_FEATURE_SH_MATH is not set\"\n");
+    assert_eq!(math(&off).as_deref(), Some("n"));
+}
+
+#[test]
 fn the_recipes_own_requests_come_after_the_implied_ones() {
     let text = format!("{LEAST}[kernel]\noptions = \"# CONFIG_PROC_FS is not set\"\n");
     let plan = plan(&text);

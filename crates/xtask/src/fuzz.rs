@@ -16,6 +16,7 @@ use crate::command;
 const TARGETS: &[(&str, &[&str])] = &[
     ("crates/kconfig/fuzz", &["tree", "configuration"]),
     ("crates/initramfs/fuzz", &["cpio_read"]),
+    ("crates/startup/fuzz", &["init_file", "inittab"]),
     ("crates/vmlinux/fuzz", &["elf", "link_map", "lzma_cost"]),
 ];
 

@@ -67,7 +67,7 @@ impl Kernel {
     }
 
     /// Whether all of it is there. Kernels of older tuxlings lack the link.
-    fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         self.image().exists() && self.link().exists()
     }
 

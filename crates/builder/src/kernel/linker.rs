@@ -331,8 +331,20 @@ fn map_name(output: &Path) -> Option<&'static str> {
 /// After a build: links `vmlinux` once more with its relocations kept, and
 /// puts that and the maps into the kernel's folder.
 pub fn keep(objects: &Path, kernel: &Path, tools: &Tools, session: &Session) -> Result<()> {
+    keep_link(objects, None, kernel, tools, session)
+}
+
+/// As [`keep`], of a kernel that was linked from other objects: those of a folder
+/// as [`RELINKED`] names it.
+pub(super) fn keep_link(
+    objects: &Path,
+    other: Option<&Path>,
+    kernel: &Path,
+    tools: &Tools,
+    session: &Session,
+) -> Result<()> {
     let folder = objects.join(FOLDER);
-    link_with_relocations(objects, &folder, tools, session)?;
+    link_with_relocations(objects, other, &folder, tools, session)?;
     let kept = Kept::of(kernel);
     fs::create_dir_all(&kept.folder)
         .map_err(|e| Failure::io("make the folder", &kept.folder, &e))?;
@@ -353,11 +365,15 @@ pub fn keep(objects: &Path, kernel: &Path, tools: &Tools, session: &Session) -> 
 
 fn link_with_relocations(
     objects: &Path,
+    other: Option<&Path>,
     folder: &Path,
     tools: &Tools,
     session: &Session,
 ) -> Result<()> {
     let mut args = written_arguments(objects)?;
+    if let Some(other) = other {
+        args = relinked(&args, other).map_err(|e| Failure::io("read", other, &e))?;
+    }
     args.retain(|arg| !arg.as_bytes().starts_with(b"-Map="));
     // Sections of functions were gathered by a script of ours.
     let ours = folder.join("vmlinux.lds");

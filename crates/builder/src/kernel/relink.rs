@@ -32,6 +32,10 @@ const DESCENDING_TOOLS: [&str; 2] = ["\nCONFIG_OBJTOOL=y", "\nCONFIG_DEBUG_INFO_
 /// The name of the archive that is linked in the place of the kernel's objects.
 const ARCHIVE: &str = "relinked.a";
 
+/// The folder of an object tree for the objects that are linked in place of the
+/// compiled ones.
+const OBJECTS: &str = "tuxling-link/objects";
+
 /// An object tree in which one configuration is compiled.
 #[derive(Debug)]
 pub struct Bench<'a> {
@@ -131,7 +135,7 @@ impl<'a> Bench<'a> {
     /// Links the kernel from an archive and makes its boot image; fills `dir`
     /// with what a kernel's folder holds.
     pub fn link(&self, archive: &[u8], dir: &Path, session: &Session) -> Result<()> {
-        let objects = self.tree.join("tuxling-link/objects");
+        let objects = self.tree.join(OBJECTS);
         fs::create_dir_all(&objects).map_err(|e| Failure::io("make the folder", &objects, &e))?;
         for (name, bytes) in [(ARCHIVE, archive), (linker::LIST, ARCHIVE.as_bytes())] {
             let path = objects.join(name);
@@ -152,6 +156,13 @@ impl<'a> Bench<'a> {
             })
             .map_err(|e| process_failure(Kind::Build, "link the kernel again", e))?;
         build::keep(&self.input, &self.tree, dir)
+    }
+
+    /// Keeps the map and the relocations of the last [`link`](Bench::link) beside
+    /// what it has put into `dir`, as those of a compiled kernel are kept.
+    pub fn keep_link(&self, dir: &Path, session: &Session) -> Result<()> {
+        let objects = self.tree.join(OBJECTS);
+        linker::keep_link(&self.tree, Some(&objects), dir, self.input.tools, session)
     }
 
     fn read_input(

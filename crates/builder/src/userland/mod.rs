@@ -2,6 +2,7 @@
 //! that the ramdisk is packed from.
 
 pub mod busybox;
+pub mod foreseen;
 pub mod headers;
 pub mod musl;
 pub(crate) mod ramdisk;
