@@ -171,7 +171,9 @@ fn the_pruned_system_is_a_system(recipe: &Path, certificate: &serde_json::Value)
         let (place, name) = line.split_once(" T tuxling_trap.")?;
         Some((place, name.split_once('.')?.1))
     });
-    let (place, name) = traps.next_back().expect("something is called through pointers");
+    let (place, name) = traps
+        .next_back()
+        .expect("something is called through pointers");
     let line = format!("tuxling: trap 0x{place} from 0x00200046");
     let stop = told("trap", &[&line, "--json"]);
     assert_eq!(stop["function"]["symbol"], name);
