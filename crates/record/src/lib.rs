@@ -3,6 +3,7 @@
 
 mod database;
 mod diagnosis;
+pub mod error;
 mod fixes;
 #[cfg(any(test, feature = "fixture"))]
 pub mod fixture;
