@@ -286,14 +286,4 @@ mod tests {
         assert_eq!(json["schema"], "tuxling.record/1");
         assert_eq!(json["outcome"], "passed");
     }
-
-    #[test]
-    fn the_documented_schema_is_the_one_of_the_types() {
-        let schema = serde_json::to_string_pretty(&schemars::schema_for!(Record)).expect("is JSON");
-        let kept = include_str!("../../../docs/record.schema.json");
-        assert!(
-            schema.trim() == kept.trim(),
-            "run: tuxling schema > docs/record.schema.json"
-        );
-    }
 }

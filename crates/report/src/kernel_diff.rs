@@ -6,10 +6,14 @@ use std::fmt::Write;
 
 use measure::bytes::{self, Bytes};
 use recipe::config;
+use schemars::JsonSchema;
 use serde::Serialize;
 use vmlinux::bloat::{self, Row};
 
 use super::size::{self, Axis, Order};
+
+/// The version of the format.
+pub const SCHEMA: &str = "tuxling.kernel-diff/1";
 
 /// What is compared of one kernel.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ pub struct Side {
 
 /// What differs between two kernels. Sizes are bytes of vmlinux; what doesn't
 /// differ is left out; the largest growth comes first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct KernelDiff {
     /// Always `tuxling.kernel-diff/1`.
     pub schema: &'static str,
@@ -55,7 +59,7 @@ pub struct KernelDiff {
 }
 
 /// One thing that changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Change {
     /// Its name.
     pub name: String,
@@ -83,7 +87,7 @@ pub fn diff(a: &Side, b: &Side) -> KernelDiff {
     let bloat = bloat::compare(&bloat::sizes(&a.kernel.elf), &bloat::sizes(&b.kernel.elf));
     let along = |axis| changes(&by(&a.bytes, axis), &by(&b.bytes, axis));
     KernelDiff {
-        schema: "tuxling.kernel-diff/1",
+        schema: SCHEMA,
         a: a.name.clone(),
         b: b.name.clone(),
         total: [a.bytes.sections_bytes, b.bytes.sections_bytes],

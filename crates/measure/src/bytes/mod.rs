@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 
 use host::error::{Failure, Kind, Result};
 use kbuild::Objects;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::attribution::{Attribution, What};
 use vmlinux::{Elf, LinkMap};
@@ -38,7 +39,9 @@ pub struct Given<'a> {
 }
 
 /// What a leaf is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum LeafKind {
     /// A symbol.
@@ -61,7 +64,7 @@ pub enum LeafKind {
 }
 
 /// What brings a leaf in.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BroughtBy {
     /// Options, the outermost first.
@@ -75,7 +78,7 @@ pub enum BroughtBy {
 }
 
 /// Bytes that belong together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Leaf {
     /// The section of vmlinux; in parentheses what is none.
     pub section: String,
@@ -100,7 +103,7 @@ pub struct Leaf {
 }
 
 /// Where a kernel's bytes are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Bytes {
     /// All leaves.
     pub leaves: Vec<Leaf>,

@@ -7,6 +7,7 @@ use host::Cache;
 use host::error::{Failure, Kind, Result};
 use recipe::builtin;
 use record::{Database, Record, SCHEMA};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::Diff;
@@ -46,8 +47,8 @@ pub(super) fn run(args: &Diff) -> Result<()> {
 
 /// What is printed as JSON: the records' difference, and under `kernel` that of
 /// the kernels, when both are still in the cache.
-#[derive(Serialize)]
-struct Told {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Told {
     #[serde(flatten)]
     records: diff::Diff,
     kernel: Option<kernel_diff::KernelDiff>,
