@@ -20,6 +20,11 @@ use super::{Subject, merge, unknown_symbol};
 use crate::cli::{print, print_json};
 use crate::failure::{Failure, Result};
 
+/// The versions of the formats.
+pub(in crate::cli) const SET: &str = "tuxling.config.set/1";
+pub(in crate::cli) const TRY: &str = "tuxling.config.try/1";
+pub(in crate::cli) const WANT: &str = "tuxling.config.want/1";
+
 /// `set`: edits the recipe's own options.
 pub(super) fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {
     let path = own_file(at.plan)?;
@@ -33,7 +38,7 @@ pub(super) fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Re
         return Err(refused(at, &edit.dropped));
     }
     write_whole(&edit.path, edit.text.as_bytes())?;
-    tell(at, "tuxling.config.set/1", &requests, None, edit)
+    tell(at, SET, &requests, None, edit)
 }
 
 /// `try`: what would change. What wouldn't hold any more is told, and decides
@@ -49,7 +54,7 @@ pub(super) fn try_out(at: &Subject<'_>, typed: &[String]) -> Result<()> {
     let after = at.tree.evaluate(&plan)?;
     let dropped = merge::dropped(&plan, at, &after);
     let told = Told {
-        schema: "tuxling.config.try/1",
+        schema: TRY,
         requests: requests.iter().map(line).collect(),
         smallest: None,
         changes: changes(&at.configuration, &after, &who(at, &requests)),
@@ -84,19 +89,18 @@ pub(super) fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> 
     for request in &found.requests {
         requests.push(of_engine(&at, request)?);
     }
-    let schema = "tuxling.config.want/1";
     if let Some(path) = path {
         let edit = Edit::new(&at, path, &requests, Some(&goal))?;
         if !edit.dropped.is_empty() {
             return Err(refused(&at, &edit.dropped));
         }
         write_whole(&edit.path, edit.text.as_bytes())?;
-        return tell(&at, schema, &requests, Some(found.smallest), edit);
+        return tell(&at, WANT, &requests, Some(found.smallest), edit);
     }
     let mut after = at.configuration.clone();
     after.set(&found.requests);
     let told = Told {
-        schema,
+        schema: WANT,
         requests: requests.iter().map(line).collect(),
         smallest: Some(found.smallest),
         changes: changes(&at.configuration, &after, &who(&at, &requests)),
@@ -256,7 +260,7 @@ fn tell(
 
 fn tell_nothing() -> Result<()> {
     print_json(&Told {
-        schema: "tuxling.config.want/1",
+        schema: WANT,
         requests: Vec::new(),
         smallest: Some(true),
         changes: Vec::new(),

@@ -13,6 +13,7 @@ use recipe::diagnostic::{Problem, Problems, RecipeErrors};
 use recipe::files::Files;
 use recipe::fragment;
 use recipe::plan::KernelPlan;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Subject;
@@ -21,9 +22,12 @@ use super::unmet::dropped_by;
 use crate::cli::{cwd, print, print_json, warn};
 use crate::failure::{Failure, Result};
 
+/// The version of the format.
+pub(in crate::cli) const SCHEMA: &str = "tuxling.config.merge/1";
+
 /// What is told.
-#[derive(Serialize)]
-struct Told<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Told<'a> {
     schema: &'static str,
     /// How many requests the fragments make.
     requests: usize,
@@ -39,9 +43,10 @@ struct Told<'a> {
 }
 
 /// One request that doesn't hold.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct ToldDropped {
     request: String,
+    #[schemars(with = "String")]
     by: Asker,
     value: String,
     /// What it lacks.
@@ -51,12 +56,14 @@ pub(super) struct ToldDropped {
 }
 
 /// One request that a later one turned round.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ToldOverridden {
     request: String,
+    #[schemars(with = "String")]
     by: Asker,
     /// The request that counts.
     later: String,
+    #[schemars(with = "String")]
     later_by: Asker,
 }
 
@@ -67,7 +74,7 @@ pub(super) fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> 
     plan.requests.extend(asked.iter().cloned());
     let after = at.tree.evaluate(&plan)?;
     let told = Told {
-        schema: "tuxling.config.merge/1",
+        schema: SCHEMA,
         requests: asked.len(),
         dropped: dropped(&plan, at, &after),
         overridden: overridden(&plan, asked.len()),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use kconfig::{Configuration, Origin};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Subject;
@@ -10,8 +11,8 @@ use crate::cli::{print, print_json};
 use crate::failure::Result;
 
 /// What is told of a change.
-#[derive(Serialize)]
-pub(super) struct Told<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Told<'a> {
     pub schema: &'static str,
     /// Lines for the recipe's own options.
     pub requests: Vec<String>,
@@ -27,8 +28,8 @@ pub(super) struct Told<'a> {
 }
 
 /// One symbol that changes.
-#[derive(Serialize)]
-pub(super) struct ToldChange {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ToldChange {
     pub symbol: String,
     pub before: String,
     pub after: String,
