@@ -53,7 +53,10 @@ fn work(args: &Config, request: &Request, session: &Session) -> Result<()> {
         session,
     };
     let tree = desk.tree(plan)?;
-    let configuration = tree.evaluate(&plan.kernel)?;
+    let mut configuration = tree.evaluate(&plan.kernel)?;
+    let hardware = plan.board.hardware();
+    let hardware = hardware.iter().filter_map(|name| tree.kconfig.find(name));
+    configuration.prefer(hardware);
     let at = Subject {
         recipe: &args.recipe,
         plan,

@@ -14,7 +14,7 @@ use recipe::config::{Request, line};
 use recipe::edit::set_options;
 use recipe::plan::RecipeOrigin;
 
-use super::told::{Told, ToldChange, changes, show};
+use super::told::{Told, ToldAlternatives, ToldChange, alternatives, changes, show};
 use super::unmet::dropped_by;
 use super::{Subject, merge, unknown_symbol};
 use crate::cli::{print, print_json};
@@ -57,6 +57,7 @@ pub(super) fn try_out(at: &Subject<'_>, typed: &[String]) -> Result<()> {
         schema: TRY,
         requests: requests.iter().map(line).collect(),
         smallest: None,
+        alternatives: Vec::new(),
         changes: changes(&at.configuration, &after, &who(at, &requests)),
         dropped: dropped.into_iter().map(|dropped| dropped.text).collect(),
         written: None,
@@ -103,6 +104,7 @@ pub(super) fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> 
         schema: WANT,
         requests: requests.iter().map(line).collect(),
         smallest: Some(found.smallest),
+        alternatives: alternatives(&after, &found.requests),
         changes: changes(&at.configuration, &after, &who(&at, &requests)),
         dropped: Vec::new(),
         written: None,
@@ -138,6 +140,7 @@ struct Edit {
     path: PathBuf,
     text: String,
     dropped: Vec<Dropped>,
+    alternatives: Vec<ToldAlternatives>,
     changes: Vec<ToldChange>,
 }
 
@@ -159,6 +162,10 @@ impl Edit {
         let text = set_options(&text, requests).map_err(failed)?;
         let plan = recipe::with_text(&path, &text).map_err(|e| e.into_failure(false))?;
         let after = at.tree.evaluate(&plan.kernel)?;
+        let asked = requests
+            .iter()
+            .filter_map(|one| at.tree.kconfig.request(&one.symbol, &one.value).ok());
+        let asked: Vec<kconfig::Request> = asked.collect();
         let dropped = requests
             .iter()
             .chain(&goal)
@@ -166,6 +173,7 @@ impl Edit {
             .collect();
         Ok(Edit {
             dropped,
+            alternatives: alternatives(&after, &asked),
             changes: changes(&at.configuration, &after, &who(at, requests)),
             path,
             text,
@@ -251,6 +259,7 @@ fn tell(
         schema,
         requests: requests.iter().map(line).collect(),
         smallest,
+        alternatives: edit.alternatives,
         changes: edit.changes,
         dropped: edit.dropped.iter().map(ToString::to_string).collect(),
         written: Some(&edit.path),
@@ -263,6 +272,7 @@ fn tell_nothing() -> Result<()> {
         schema: WANT,
         requests: Vec::new(),
         smallest: Some(true),
+        alternatives: Vec::new(),
         changes: Vec::new(),
         dropped: Vec::new(),
         written: None,
