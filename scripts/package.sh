@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 cargo_deb=3.8.0
 tools=target/tools
-made=target/package
+made=build/package
 
 if [ ! -x "$tools/bin/cargo-deb" ]; then
     if [ "${TUXLING_NO_INSTALL:-0}" != 0 ]; then
@@ -29,6 +29,8 @@ mkdir -p "$made/completions"
 "$tuxling" completions zsh >"$made/completions/_tuxling"
 "$tuxling" completions fish >"$made/completions/tuxling.fish"
 cargo xtask notices "$made/notices"
+gzip -9n "$made/notices"
+gzip -9n <CHANGELOG.md >"$made/changelog.gz"
 
 # The newest release of CHANGELOG.md, as Debian wants it: "## [0.1.0] - 2026-11-29".
 newest=$(sed -n 's/^## \[\([0-9.]*\)\] - \([0-9-]*\)$/\1 \2/p' CHANGELOG.md | head -n 1)
@@ -38,10 +40,10 @@ date=$(LC_ALL=C date -u -d "${newest#* }" -R)
     echo "package.sh: CHANGELOG.md begins with $version, and this is $("$tuxling" --version)" >&2
     exit 1
 }
-cat >"$made/changelog" <<END
+cat >"$made/changelog.Debian" <<END
 tuxling ($version-1) unstable; urgency=medium
 
-  * What changed stands in /usr/share/doc/tuxling/CHANGELOG.md.gz.
+  * What changed stands in /usr/share/doc/tuxling/changelog.gz.
 
  -- The Tuxling maintainers <tuxling@users.noreply.github.com>  $date
 END

@@ -514,10 +514,29 @@ impl MachineArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     #[test]
     fn the_command_line_is_consistent() {
         super::Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_pages_for_users_name_commands_that_are_there() {
+        for page in [
+            include_str!("../../../../docs/firmware.md"),
+            include_str!("../../../../docs/install.md"),
+            include_str!("../../../../docs/kernel-developer.md"),
+            include_str!("../../../../docs/learner.md"),
+            include_str!("../../../../docs/microvm.md"),
+        ] {
+            let commands = page.lines().filter(|line| line.starts_with("tuxling "));
+            for line in commands {
+                let bare = line.split(['#', '>']).next().unwrap_or_default();
+                let words = bare.split_whitespace();
+                let read = super::Args::try_parse_from(words);
+                assert!(read.is_ok(), "{line}: {}", read.expect_err("refused"));
+            }
+        }
     }
 }
