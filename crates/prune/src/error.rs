@@ -19,6 +19,12 @@ pub enum Error {
     /// Of what stands below.
     #[error("{}", .0.message)]
     Failure(Failure),
+    /// Of a machine.
+    #[error(transparent)]
+    Vm(#[from] vm::error::Error),
+    /// Of records that are kept.
+    #[error(transparent)]
+    Record(#[from] record::error::Error),
     /// Of a boot.
     #[error(transparent)]
     Trial(#[from] trial::error::Error),
@@ -158,6 +164,8 @@ impl Error {
         match self {
             Error::Host(error) => error.kind(),
             Error::Failure(failure) => failure.kind,
+            Error::Vm(error) => error.kind(),
+            Error::Record(error) => error.kind(),
             Error::Trial(error) => error.kind(),
             Error::Boot(boot) | Error::Lost { boot, .. } => boot.kind(),
             Error::UnknownLevel { kind } => *kind,

@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use host::Cache;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
 
 use super::{Database, Fix, Record};
+use crate::error::{Error, Result};
 
 /// Where the database of attempts stands.
 pub fn store_path(cache: &Cache) -> PathBuf {
@@ -17,8 +17,7 @@ pub fn store_path(cache: &Cache) -> PathBuf {
 
 /// Writes a record as `record.json` into the output folder.
 pub fn keep(record: &Record, output: &Path) -> Result<()> {
-    let json = serde_json::to_vec_pretty(record)
-        .map_err(|e| Failure::new(Kind::Machine, format!("can't write the record: {e}")))?;
+    let json = serde_json::to_vec_pretty(record).map_err(Error::Unwritable)?;
     Ok(write_whole(&output.join("record.json"), &json)?)
 }
 

@@ -1,7 +1,7 @@
 //! What can go wrong when a system is booted, checked and recorded. That it does
 //! not pass is no error.
 
-use host::error::{Failure, Kind};
+use host::error::Kind;
 
 /// What went wrong, and where.
 #[derive(Debug, thiserror::Error)]
@@ -9,9 +9,12 @@ pub enum Error {
     /// Of this machine.
     #[error(transparent)]
     Host(#[from] host::Error),
-    /// Of what stands below.
-    #[error("{}", .0.message)]
-    Failure(Failure),
+    /// Of a machine.
+    #[error(transparent)]
+    Vm(#[from] vm::error::Error),
+    /// Of records that are kept.
+    #[error(transparent)]
+    Record(#[from] record::error::Error),
     /// What makes an identity can't be written down.
     #[error(transparent)]
     Identity(#[from] serde_json::Error),
@@ -25,14 +28,9 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::Host(error) => error.kind(),
-            Error::Failure(failure) => failure.kind,
+            Error::Vm(error) => error.kind(),
+            Error::Record(error) => error.kind(),
             Error::Identity(_) => Kind::Machine,
         }
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Error {
-        Error::Failure(failure)
     }
 }

@@ -6,4 +6,5 @@
 
 pub mod boot;
 pub mod check;
+pub mod error;
 pub mod machine;

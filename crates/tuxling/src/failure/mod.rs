@@ -7,6 +7,7 @@
 mod host;
 mod measure;
 mod prune;
+mod record;
 mod trial;
 mod vm;
 

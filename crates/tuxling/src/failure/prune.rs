@@ -10,6 +10,8 @@ impl From<Error> for Failure {
         match error {
             Error::Host(error) => error.into(),
             Error::Failure(below) => below.into(),
+            Error::Vm(error) => error.into(),
+            Error::Record(error) => error.into(),
             Error::Trial(error) => error.into(),
             Error::Boot(boot) => boot.into(),
             Error::Lost { boot, .. } => Failure {

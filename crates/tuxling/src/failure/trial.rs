@@ -8,7 +8,8 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
         match error {
             Error::Host(error) => error.into(),
-            Error::Failure(below) => below.into(),
+            Error::Vm(error) => error.into(),
+            Error::Record(error) => error.into(),
             Error::Identity(_) => Failure::new(error.kind(), error.to_string()),
         }
     }

@@ -1,9 +1,43 @@
 //! Failures of machines and of what is checked in them.
 
+use host::process::ProcessError;
 use record::Diagnosis;
 use vm::boot::FailedBoot;
+use vm::error::{Error, LineProblem};
 
 use super::Failure;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        let failure = Failure::new(error.kind(), error.to_string());
+        match error {
+            Error::Host(error) => error.into(),
+            Error::Line { problem, .. } => failure.help(match problem {
+                LineProblem::Missing => {
+                    "plug the adapter in; `ls /dev/ttyUSB* /dev/ttyACM* /dev/ttyS*` shows the \
+                     lines of this machine"
+                }
+                LineProblem::NotPermitted => {
+                    "add yourself to the group that owns it (often dialout) and log in again"
+                }
+                LineProblem::NotOpened(_) => "check the cable and the device's name",
+                LineProblem::InUse => {
+                    "end the other one: two readers of a line get half of it each"
+                }
+                LineProblem::NoTerminal(_) => "a serial line is a terminal device",
+            }),
+            Error::Compile { error, .. } => failure.detail(match &error {
+                ProcessError::Failed { tail, .. } => format!("{error}\n{tail}"),
+                _ => error.to_string(),
+            }),
+            Error::PlanTooLong { limit, .. } => failure.help(format!(
+                "shorten the commands to {limit} bytes in all, or put them into a file of the \
+                 user land"
+            )),
+            _ => failure,
+        }
+    }
+}
 
 impl Failure {
     /// A boot that did not pass, with what is said of its causes.
@@ -33,5 +67,23 @@ impl From<FailedBoot> for Failure {
             detail.push_str(&format!("\nbooted by: {command}"));
         }
         failure.detail(detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use recipe::serial_port::SerialPort;
+    use vm::machine::serial::Line;
+
+    use super::*;
+
+    #[test]
+    fn a_device_that_is_no_line_is_told_so() {
+        let open = |device: &str| {
+            let port = SerialPort::parse(&format!("serial:{device}")).expect("is right");
+            Failure::from(Line::open(&port).expect_err("no line")).to_string()
+        };
+        assert!(open("/dev/no-such-line").contains("there is no such device\nhelp: plug"));
+        assert!(open("/dev/null").contains("a serial line is a terminal device"));
     }
 }

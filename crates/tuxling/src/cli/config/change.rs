@@ -14,11 +14,16 @@ use recipe::config::{Request, line};
 use recipe::edit::set_options;
 use recipe::plan::RecipeOrigin;
 
-use super::told::{Told, ToldChange, changes, show};
+use super::told::{Told, ToldAlternatives, ToldChange, alternatives, changes, show};
 use super::unmet::dropped_by;
 use super::{Subject, merge, unknown_symbol};
 use crate::cli::{print, print_json};
 use crate::failure::{Failure, Result};
+
+/// The versions of the formats.
+pub(in crate::cli) const SET: &str = "tuxling.config.set/1";
+pub(in crate::cli) const TRY: &str = "tuxling.config.try/1";
+pub(in crate::cli) const WANT: &str = "tuxling.config.want/1";
 
 /// `set`: edits the recipe's own options.
 pub(super) fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {
@@ -33,7 +38,7 @@ pub(super) fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Re
         return Err(refused(at, &edit.dropped));
     }
     write_whole(&edit.path, edit.text.as_bytes())?;
-    tell(at, "tuxling.config.set/1", &requests, None, edit)
+    tell(at, SET, &requests, None, edit)
 }
 
 /// `try`: what would change. What wouldn't hold any more is told, and decides
@@ -49,9 +54,10 @@ pub(super) fn try_out(at: &Subject<'_>, typed: &[String]) -> Result<()> {
     let after = at.tree.evaluate(&plan)?;
     let dropped = merge::dropped(&plan, at, &after);
     let told = Told {
-        schema: "tuxling.config.try/1",
+        schema: TRY,
         requests: requests.iter().map(line).collect(),
         smallest: None,
+        alternatives: Vec::new(),
         changes: changes(&at.configuration, &after, &who(at, &requests)),
         dropped: dropped.into_iter().map(|dropped| dropped.text).collect(),
         written: None,
@@ -84,21 +90,21 @@ pub(super) fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> 
     for request in &found.requests {
         requests.push(of_engine(&at, request)?);
     }
-    let schema = "tuxling.config.want/1";
     if let Some(path) = path {
         let edit = Edit::new(&at, path, &requests, Some(&goal))?;
         if !edit.dropped.is_empty() {
             return Err(refused(&at, &edit.dropped));
         }
         write_whole(&edit.path, edit.text.as_bytes())?;
-        return tell(&at, schema, &requests, Some(found.smallest), edit);
+        return tell(&at, WANT, &requests, Some(found.smallest), edit);
     }
     let mut after = at.configuration.clone();
     after.set(&found.requests);
     let told = Told {
-        schema,
+        schema: WANT,
         requests: requests.iter().map(line).collect(),
         smallest: Some(found.smallest),
+        alternatives: alternatives(&after, &found.requests),
         changes: changes(&at.configuration, &after, &who(&at, &requests)),
         dropped: Vec::new(),
         written: None,
@@ -134,6 +140,7 @@ struct Edit {
     path: PathBuf,
     text: String,
     dropped: Vec<Dropped>,
+    alternatives: Vec<ToldAlternatives>,
     changes: Vec<ToldChange>,
 }
 
@@ -155,6 +162,10 @@ impl Edit {
         let text = set_options(&text, requests).map_err(failed)?;
         let plan = recipe::with_text(&path, &text).map_err(|e| e.into_failure(false))?;
         let after = at.tree.evaluate(&plan.kernel)?;
+        let asked = requests
+            .iter()
+            .filter_map(|one| at.tree.kconfig.request(&one.symbol, &one.value).ok());
+        let asked: Vec<kconfig::Request> = asked.collect();
         let dropped = requests
             .iter()
             .chain(&goal)
@@ -162,6 +173,7 @@ impl Edit {
             .collect();
         Ok(Edit {
             dropped,
+            alternatives: alternatives(&after, &asked),
             changes: changes(&at.configuration, &after, &who(at, requests)),
             path,
             text,
@@ -247,6 +259,7 @@ fn tell(
         schema,
         requests: requests.iter().map(line).collect(),
         smallest,
+        alternatives: edit.alternatives,
         changes: edit.changes,
         dropped: edit.dropped.iter().map(ToString::to_string).collect(),
         written: Some(&edit.path),
@@ -256,9 +269,10 @@ fn tell(
 
 fn tell_nothing() -> Result<()> {
     print_json(&Told {
-        schema: "tuxling.config.want/1",
+        schema: WANT,
         requests: Vec::new(),
         smallest: Some(true),
+        alternatives: Vec::new(),
         changes: Vec::new(),
         dropped: Vec::new(),
         written: None,

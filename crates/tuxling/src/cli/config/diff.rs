@@ -8,17 +8,31 @@ use builder::kernel::kconfig::Tree;
 use host::error::Kind;
 use kconfig::{Configuration, Difference, Origin};
 use recipe::Plan;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Desk, Subject};
 use crate::cli::{cwd, load, print, print_json};
 use crate::failure::{Failure, Result};
 
+/// The version of the format.
+pub(in crate::cli) const SCHEMA: &str = "tuxling.config.diff/1";
+
+/// What is printed as JSON.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Differences<'a> {
+    schema: &'static str,
+    /// By name.
+    differences: &'a [Told],
+}
+
 /// One difference.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Told {
     symbol: String,
+    /// `null` where the first configuration has no such symbol.
     before: Option<String>,
+    /// `null` where the second configuration has no such symbol.
     after: Option<String>,
     reason: String,
     #[serde(skip)]
@@ -59,10 +73,10 @@ pub(super) fn run(desk: &Desk<'_>, at: &Subject<'_>, a: &str, b: Option<&str>) -
         }
     };
     if at.json {
-        return print_json(&serde_json::json!({
-            "schema": "tuxling.config.diff/1",
-            "differences": told,
-        }));
+        return print_json(&Differences {
+            schema: SCHEMA,
+            differences: &told,
+        });
     }
     print(&table(&told))
 }
