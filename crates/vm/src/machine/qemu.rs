@@ -325,6 +325,7 @@ mod tests {
                 memory: Bytes::mib(32),
                 memory_step: Bytes::kib(16),
                 options: String::new(),
+                drivers: Vec::new(),
             },
             kernel: "/k/bzImage".into(),
             device_tree: None,
