@@ -79,12 +79,14 @@ review() {
     fi
 }
 
-# Builds the recipe of one tree; what is said is shown and kept.
+# Builds the recipe of one tree; what is said is shown as it comes, and kept.
 measure() {
-    measured=0
-    (cd "$2" && tuxling "${COMMAND:-build}" "$RECIPE") >"$WORK/$1.txt" 2>"$WORK/$1.log" || measured=$?
-    cat "$WORK/$1.log" >&2
-    return "$measured"
+    {
+        measured=0
+        (cd "$2" && tuxling "${COMMAND:-build}" "$RECIPE") || measured=$?
+        echo "$measured" >"$WORK/$1.code"
+    } 2>&1 >"$WORK/$1.txt" | tee "$WORK/$1.log" >&2
+    return "$(cat "$WORK/$1.code")"
 }
 
 failed() {
