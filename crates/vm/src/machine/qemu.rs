@@ -324,6 +324,7 @@ mod tests {
                 nics: Vec::new(),
                 memory: Bytes::mib(32),
                 memory_step: Bytes::kib(16),
+                memory_most: Bytes::mib(3072),
                 options: String::new(),
                 drivers: Vec::new(),
             },
