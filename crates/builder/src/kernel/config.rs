@@ -11,7 +11,7 @@ use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::session::{Cached, Session, process_failure};
 use recipe::Arch;
-use recipe::config::{Request, Values, effective, lines, met};
+use recipe::config::{Request, RequestKey, Values, effective, lines, met};
 use recipe::plan::{BaseConfig, KernelPlan};
 use serde::Serialize;
 
@@ -47,11 +47,11 @@ impl Resolved {
 
 /// What a resolution depends on.
 #[derive(Serialize)]
-struct RequestKey<'a> {
+struct ConfigKey<'a> {
     source: &'a Id,
     arch: Arch,
     base: &'a BaseConfig,
-    requests: Vec<(&'a str, &'a str, bool)>,
+    requests: Vec<RequestKey<'a>>,
     versions: &'a Versions,
 }
 
@@ -63,15 +63,11 @@ pub fn resolve(
     tools: &Tools,
     session: &Session,
 ) -> Result<Cached<Resolved>> {
-    let key = RequestKey {
+    let key = ConfigKey {
         source: &source.digest,
         arch,
         base: &plan.base,
-        requests: plan
-            .requests
-            .iter()
-            .map(|r| (&*r.symbol, &*r.value, r.quoted))
-            .collect(),
+        requests: plan.requests.iter().map(RequestKey::from).collect(),
         versions: &tools.versions,
     };
     let id = Id::of("config/1", &key).map_err(|e| Failure::new(Kind::Config, e.to_string()))?;

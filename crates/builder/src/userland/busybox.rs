@@ -17,7 +17,7 @@ use host::process::Cmd;
 use host::session::{Cached, Session, process_failure};
 use kconfig::dotconfig::line_of;
 use recipe::Arch;
-use recipe::config::{Request, Values, spelled};
+use recipe::config::{Request, RequestKey, Values, spelled};
 use recipe::plan::BusyboxPlan;
 use regex::Regex;
 use serde::Serialize;
@@ -89,7 +89,7 @@ struct BusyboxKey<'a> {
     applets: &'a [String],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     defconfig: bool,
-    requests: Vec<(&'a str, &'a str, bool)>,
+    requests: Vec<RequestKey<'a>>,
 }
 
 /// What BusyBox is built with.
@@ -117,12 +117,7 @@ pub(crate) fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Bu
         compiler: &input.compiler.id,
         applets: &input.plan.applets,
         defconfig: input.plan.defconfig,
-        requests: input
-            .plan
-            .requests
-            .iter()
-            .map(|r| (&*r.symbol, &*r.value, r.quoted))
-            .collect(),
+        requests: input.plan.requests.iter().map(RequestKey::from).collect(),
     };
     let id = Id::of("busybox/1", &key).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
     let dir = session.cache.folder("busybox")?.join(id.short());
