@@ -56,7 +56,7 @@ pub struct Problem {
 }
 
 #[derive(Clone, Debug)]
-struct Source {
+struct SourceText {
     name: String,
     text: String,
 }
@@ -64,7 +64,7 @@ struct Source {
 /// Collects the problems of one recipe while it is read.
 #[derive(Debug, Default)]
 pub struct Problems {
-    sources: RefCell<Vec<Source>>,
+    sources: RefCell<Vec<SourceText>>,
     list: RefCell<Vec<Problem>>,
 }
 
@@ -72,7 +72,7 @@ pub struct Problems {
 #[derive(Clone, Debug, Default)]
 pub struct RecipeErrors {
     subject: String,
-    sources: Vec<Source>,
+    sources: Vec<SourceText>,
     problems: Vec<Problem>,
 }
 
@@ -146,7 +146,7 @@ impl Problems {
     /// knows it: the path as typed.
     pub fn add_source(&self, name: &str, text: &str) -> SourceId {
         let mut sources = self.sources.borrow_mut();
-        sources.push(Source {
+        sources.push(SourceText {
             name: name.to_owned(),
             text: text.to_owned(),
         });
@@ -227,9 +227,10 @@ impl RecipeErrors {
     /// All problems as a text for people: each with file, line and column, the
     /// text underlined, and the mend. With ANSI colours if `colour`.
     pub fn render(&self, colour: bool) -> String {
-        let renderer = match colour {
-            true => Renderer::styled(),
-            false => Renderer::plain(),
+        let renderer = if colour {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
         };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
         let shown: Vec<String> = self
@@ -241,9 +242,10 @@ impl RecipeErrors {
     }
 
     fn render_one(&self, renderer: &Renderer, problem: &Problem) -> String {
-        let level = match problem.warning {
-            true => Level::WARNING,
-            false => Level::ERROR,
+        let level = if problem.warning {
+            Level::WARNING
+        } else {
+            Level::ERROR
         };
         let title = level.primary_title(&problem.message);
         let mut group = Group::with_title(title);

@@ -35,9 +35,10 @@ pub fn text(wish: &Wish) -> Result<String> {
         let message = format!("there is no board `{}`", wish.board);
         return Err(Failure::new(Kind::Usage, message).help(words::suggestion(&wish.board, &names)));
     }
-    let (applets, mode, checks) = match wish.network {
-        true => (NET_APPLETS, "dhcp", NET_CHECKS),
-        false => (APPLETS, "none", ""),
+    let (applets, mode, checks) = if wish.network {
+        (NET_APPLETS, "dhcp", NET_CHECKS)
+    } else {
+        (APPLETS, "none", "")
     };
     let fill = [
         ("{name}", wish.name.as_str()),

@@ -90,9 +90,10 @@ pub fn diff(a: &Side, b: &Side) -> KernelDiff {
         sections: along(Axis::Section),
         directories: changes(&folders(&a.bytes), &folders(&b.bytes)),
         objects: along(Axis::Object),
-        brought_by: match a.bytes.tells_options() && b.bytes.tells_options() {
-            true => along(Axis::Option),
-            false => Vec::new(),
+        brought_by: if a.bytes.tells_options() && b.bytes.tells_options() {
+            along(Axis::Option)
+        } else {
+            Vec::new()
         },
         bloat: bloat.to_string(),
         symbols: bloat.rows.into_iter().map(Change::from).collect(),
@@ -183,11 +184,10 @@ pub fn text(diff: &KernelDiff, markdown: bool) -> String {
     for (title, list) in lists {
         table(&mut out, title, list, markdown);
     }
-    match markdown {
-        true => table(&mut out, "Symbols", &diff.symbols, true),
-        false => {
-            let _ = write!(out, "\nSymbols\n{}", diff.bloat);
-        }
+    if markdown {
+        table(&mut out, "Symbols", &diff.symbols, true);
+    } else {
+        let _ = write!(out, "\nSymbols\n{}", diff.bloat);
     }
     if !diff.options.is_empty() {
         let heading = if markdown {
@@ -197,9 +197,10 @@ pub fn text(diff: &KernelDiff, markdown: bool) -> String {
         };
         out.push_str(heading);
         for [name, old, new] in &diff.options {
-            let _ = match markdown {
-                true => writeln!(out, "| `CONFIG_{name}` | {old} | {new} |"),
-                false => writeln!(out, "CONFIG_{name:<33} {old:>7} {new:>7}"),
+            let _ = if markdown {
+                writeln!(out, "| `CONFIG_{name}` | {old} | {new} |")
+            } else {
+                writeln!(out, "CONFIG_{name:<33} {old:>7} {new:>7}")
             };
         }
     }
@@ -213,33 +214,36 @@ fn table(out: &mut String, title: &str, changes: &[Change], markdown: bool) {
     let told = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), |b| b.to_string());
     let mut largest: Vec<&Change> = changes.iter().collect();
     largest.sort_by_key(|c| std::cmp::Reverse(c.delta.unsigned_abs()));
-    let _ = match markdown {
-        true => writeln!(out, "\n| {title} | old | new | delta |\n|---|--:|--:|--:|"),
-        false => writeln!(
+    let _ = if markdown {
+        writeln!(out, "\n| {title} | old | new | delta |\n|---|--:|--:|--:|")
+    } else {
+        writeln!(
             out,
             "\n{title:<40} {:>7} {:>7} {:>7}",
             "old", "new", "delta"
-        ),
+        )
     };
     for c in largest.iter().take(ROWS) {
         let (old, new) = (told(c.old), told(c.new));
-        let _ = match markdown {
-            true => writeln!(out, "| `{}` | {old} | {new} | {:+} |", c.name, c.delta),
-            false => writeln!(out, "{:<40} {old:>7} {new:>7} {:>+7}", c.name, c.delta),
+        let _ = if markdown {
+            writeln!(out, "| `{}` | {old} | {new} | {:+} |", c.name, c.delta)
+        } else {
+            writeln!(out, "{:<40} {old:>7} {new:>7} {:>+7}", c.name, c.delta)
         };
     }
     if largest.len() > ROWS {
         let rest = &largest[ROWS..];
         let delta = rest.iter().map(|c| c.delta).fold(0, i64::saturating_add);
-        let _ = match markdown {
-            true => writeln!(out, "| {} more | | | {delta:+} |", rest.len()),
-            false => writeln!(
+        let _ = if markdown {
+            writeln!(out, "| {} more | | | {delta:+} |", rest.len())
+        } else {
+            writeln!(
                 out,
                 "{:<40} {:>7} {:>7} {delta:>+7}",
                 format!("({} more)", rest.len()),
                 "",
                 ""
-            ),
+            )
         };
     }
 }

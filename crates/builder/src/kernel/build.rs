@@ -62,8 +62,8 @@ impl Kernel {
     }
 
     /// What is known of its link.
-    pub fn link(&self) -> linker::Kept {
-        linker::Kept::of(&self.dir)
+    pub fn link(&self) -> linker::KeptLink {
+        linker::KeptLink::of(&self.dir)
     }
 
     /// Whether all of it is there. Kernels of older tuxlings lack the link.

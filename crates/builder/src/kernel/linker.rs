@@ -57,14 +57,14 @@ const KEPT: [&str; 4] = ["vmlinux.map", "boot.map", "setup.map", RELOCATIONS];
 
 /// What a kernel's folder keeps of its link.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct KeptLink {
     folder: PathBuf,
 }
 
-impl Kept {
+impl KeptLink {
     /// What the kernel in this folder keeps.
-    pub fn of(kernel: &Path) -> Kept {
-        Kept {
+    pub fn of(kernel: &Path) -> KeptLink {
+        KeptLink {
             folder: kernel.join("link"),
         }
     }
@@ -107,9 +107,10 @@ impl Kept {
     }
 
     fn read_optional(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        match self.file(name).exists() {
-            true => self.read(name).map(Some),
-            false => Ok(None),
+        if self.file(name).exists() {
+            self.read(name).map(Some)
+        } else {
+            Ok(None)
         }
     }
 }
@@ -345,7 +346,7 @@ pub(super) fn keep_link(
 ) -> Result<()> {
     let folder = objects.join(FOLDER);
     link_with_relocations(objects, other, &folder, tools, session)?;
-    let kept = Kept::of(kernel);
+    let kept = KeptLink::of(kernel);
     fs::create_dir_all(&kept.folder)
         .map_err(|e| Failure::io("make the folder", &kept.folder, &e))?;
     for name in KEPT {

@@ -148,13 +148,12 @@ impl<'b> WhatIf<'b> {
             } else {
                 &mut always
             };
-            match self.names_one(name, change) {
-                false => list.push(PathBuf::from(name)),
-                true => {
-                    let work = self.again(name, &folder)?;
-                    list.push(work.object.clone());
-                    works.push(work);
-                }
+            if self.names_one(name, change) {
+                let work = self.again(name, &folder)?;
+                list.push(work.object.clone());
+                works.push(work);
+            } else {
+                list.push(PathBuf::from(name));
             }
         }
         for (name, library) in change.added {

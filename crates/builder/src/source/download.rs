@@ -51,7 +51,7 @@ pub(super) struct Download<'a> {
 
 /// What is known of the server's file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Known {
+struct KnownFile {
     url: String,
     /// `ETag` when it is strong, else `Last-Modified`.
     validator: Option<String>,
@@ -70,7 +70,7 @@ enum Broken {
 /// The head of a response, as far as it matters here.
 struct Head {
     status: u16,
-    known: Known,
+    known: KnownFile,
     /// Where the body begins in the file.
     start: u64,
 }
@@ -132,9 +132,9 @@ impl Download<'_> {
         fs::metadata(&self.part).map_or(0, |m| m.len())
     }
 
-    fn known(&self) -> Option<Known> {
+    fn known(&self) -> Option<KnownFile> {
         let bytes = fs::read(self.known_at()).ok()?;
-        let known: Known = serde_json::from_slice(&bytes).ok()?;
+        let known: KnownFile = serde_json::from_slice(&bytes).ok()?;
         (known.url == self.url).then_some(known)
     }
 
@@ -166,7 +166,7 @@ impl Download<'_> {
         let known = self.known().filter(|_| have > 0);
         let (from, validator) = match &known {
             Some(known) if known.size == Some(have) => return Ok(()),
-            Some(Known {
+            Some(KnownFile {
                 validator: Some(validator),
                 ..
             }) => (have, Some(validator.clone())),
@@ -260,7 +260,7 @@ impl Download<'_> {
         }
         // Whole now: what the server said of its size doesn't matter any more.
         file.sync_all().map_err(|e| io(&e))?;
-        let known = Known {
+        let known = KnownFile {
             size: Some(length),
             ..head.known.clone()
         };
@@ -278,7 +278,7 @@ impl Download<'_> {
         }
     }
 
-    fn remember(&self, known: &Known) -> Result<()> {
+    fn remember(&self, known: &KnownFile) -> Result<()> {
         let json = serde_json::to_vec(known)
             .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))?;
         Ok(write_whole(&self.known_at(), &json)?)
@@ -473,7 +473,7 @@ fn head_of(url: &str, response: &ureq::http::Response<ureq::Body>) -> Head {
     Head {
         status,
         start,
-        known: Known {
+        known: KnownFile {
             url: url.to_owned(),
             validator,
             size,

@@ -187,14 +187,15 @@ impl Repository<'_> {
                 _ => failure,
             });
         }
-        match self.has_commit()? {
-            true => Ok(()),
-            false => Err(Failure::new(
+        if self.has_commit()? {
+            Ok(())
+        } else {
+            Err(Failure::new(
                 Kind::Source,
                 format!("{} has no commit {}", self.url, self.commit),
             )
             .detail(refused)
-            .help("no branch and no tag leads to it: check the digits, or push it")),
+            .help("no branch and no tag leads to it: check the digits, or push it"))
         }
     }
 

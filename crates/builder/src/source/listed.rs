@@ -100,9 +100,11 @@ fn none_left(name: &str, mut failures: Vec<(&OriginWish, Failure)>) -> Failure {
             detail.push_str(&format!("   {line}\n"));
         }
     }
-    let kind = match failures.iter().all(|(_, f)| f.kind == Kind::Machine) {
-        true if !failures.is_empty() => Kind::Machine,
-        _ => Kind::Source,
+    let all_of_machine = failures.iter().all(|(_, f)| f.kind == Kind::Machine);
+    let kind = if all_of_machine && !failures.is_empty() {
+        Kind::Machine
+    } else {
+        Kind::Source
     };
     let message = format!(
         "{name} could be had from none of its {} origins",

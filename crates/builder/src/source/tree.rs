@@ -144,7 +144,7 @@ struct Item {
 
 /// What is remembered of a tree.
 #[derive(Serialize, Deserialize)]
-struct Known {
+struct KnownTree {
     fingerprint: Id,
     digest: Id,
 }
@@ -162,7 +162,7 @@ pub(crate) fn digest(path: &Path, cache: &Cache) -> Result<Measured> {
     let fingerprint = fingerprint_of(&items);
     let known = fs::read(&known_at)
         .ok()
-        .and_then(|b| serde_json::from_slice::<Known>(&b).ok());
+        .and_then(|b| serde_json::from_slice::<KnownTree>(&b).ok());
     if let Some(known) = known.filter(|known| known.fingerprint == fingerprint) {
         return Ok(Measured {
             id: known.digest,
@@ -172,7 +172,7 @@ pub(crate) fn digest(path: &Path, cache: &Cache) -> Result<Measured> {
     let digest = digest_of(path, &items)?;
     let newest = items.iter().map(|i| i.changed_ns).max().unwrap_or(0);
     if newest < now - TOO_NEW_NS {
-        let known = Known {
+        let known = KnownTree {
             fingerprint,
             digest: digest.clone(),
         };

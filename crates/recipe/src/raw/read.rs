@@ -93,14 +93,15 @@ fn read_each<T>(tables: Vec<Table<'_>>, read: impl Fn(&Table<'_>) -> T) -> Vec<T
 
 fn read_kernel(problems: &Problems, t: &Table<'_>) -> Kernel {
     let toolchains = [("gcc", Toolchain::Gcc), ("llvm", Toolchain::Llvm)];
-    let cflags = match t.is_list("cflags") {
-        true => values(t.texts("cflags"))
+    let cflags = if t.is_list("cflags") {
+        values(t.texts("cflags"))
             .into_iter()
             .map(|f| f.value)
-            .collect(),
-        false => t.text("cflags").map_or_else(Vec::new, |text| {
+            .collect()
+    } else {
+        t.text("cflags").map_or_else(Vec::new, |text| {
             text.value.split_whitespace().map(str::to_owned).collect()
-        }),
+        })
     };
     Kernel {
         version: t.parsed("version", words::version),

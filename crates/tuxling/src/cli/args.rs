@@ -14,7 +14,7 @@ mod look;
 mod shrink;
 
 pub(crate) use config::{Config, ConfigAction};
-pub(crate) use look::{Report, SizeArgs, TrapArgs, WhyArgs};
+pub(crate) use look::{ReportArgs, SizeArgs, TrapArgs, WhyArgs};
 pub(crate) use shrink::{GoalArg, Group, ShrinkArgs, ShrinkLevel};
 
 /// Grows the smallest Linux that still does your job.
@@ -63,7 +63,7 @@ pub(crate) enum Command {
     /// Say why a symbol, an object or an option is in the image
     Why(WhyArgs),
     /// Write a record as one HTML page: a map of all bytes, tables, the trend
-    Report(Report),
+    Report(ReportArgs),
     /// Find out which functions of the kernel run
     Trace(Trace),
     /// Remove from the kernel what didn't run

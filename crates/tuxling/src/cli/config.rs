@@ -52,7 +52,7 @@ fn work(args: &Config, request: &Request, session: &Session) -> Result<()> {
     };
     let tree = desk.tree(plan)?;
     let configuration = tree.evaluate(&plan.kernel)?;
-    let at = Subject {
+    let at = ConfigSubject {
         recipe: &args.recipe,
         plan,
         tree: &tree,
@@ -95,7 +95,7 @@ impl Desk<'_> {
 }
 
 /// The configuration that is looked at.
-struct Subject<'a> {
+struct ConfigSubject<'a> {
     /// The recipe as it was typed.
     recipe: &'a str,
     plan: &'a Plan,
@@ -104,7 +104,7 @@ struct Subject<'a> {
     json: bool,
 }
 
-impl Subject<'_> {
+impl ConfigSubject<'_> {
     /// A symbol by its name, with or without `CONFIG_`.
     fn symbol(&self, name: &str) -> Result<SymbolId> {
         let tree = &self.tree.kconfig;
@@ -129,7 +129,7 @@ fn unknown_symbol(name: &str, nearest: &[String]) -> Failure {
     }
 }
 
-fn save(at: &Subject<'_>, defconfig: bool, output: Option<&std::path::Path>) -> Result<()> {
+fn save(at: &ConfigSubject<'_>, defconfig: bool, output: Option<&std::path::Path>) -> Result<()> {
     let text = if defconfig {
         at.configuration.to_defconfig()
     } else {

@@ -24,16 +24,17 @@ pub(super) fn run(args: &Diff) -> Result<()> {
         return diff_kernels::files(args, &a, &b);
     }
     let (a, b) = (record(&args.a)?, record(&args.b)?);
-    let told = Told {
+    let told = DiffJson {
         records: diff::diff(&a, &b),
         kernel: diff_kernels::of_records((&args.a, &a), (&args.b, &b))?,
     };
     if args.json {
         print_json(&told)?;
     } else {
-        let mut text = match args.markdown {
-            true => diff_markdown::markdown(&told.records),
-            false => diff::table(&told.records),
+        let mut text = if args.markdown {
+            diff_markdown::markdown(&told.records)
+        } else {
+            diff::table(&told.records)
         };
         if let Some(kernels) = &told.kernel {
             text.push('\n');
@@ -48,7 +49,7 @@ pub(super) fn run(args: &Diff) -> Result<()> {
 /// What is printed as JSON: the records' difference, and under `kernel` that of
 /// the kernels, when both are still in the cache.
 #[derive(Serialize)]
-struct Told {
+struct DiffJson {
     #[serde(flatten)]
     records: diff::Diff,
     kernel: Option<kernel_diff::KernelDiff>,

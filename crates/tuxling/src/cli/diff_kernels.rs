@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use builder::kernel::linker::Kept;
+use builder::kernel::linker::KeptLink;
 use builder::source;
 use builder::system::obtain_linux;
 use host::Cache;
@@ -35,9 +35,10 @@ pub(super) fn files(args: &Diff, a: &Path, b: &Path) -> Result<()> {
         &side(&args.a, a, None, None)?,
         &side(&args.b, b, None, None)?,
     );
-    match args.json {
-        true => print_json(&diff)?,
-        false => print(&kernel_diff::text(&diff, args.markdown))?,
+    if args.json {
+        print_json(&diff)?
+    } else {
+        print(&kernel_diff::text(&diff, args.markdown))?
     }
     within(args, diff.growth())
 }
@@ -96,8 +97,8 @@ fn side(
     })?;
     let map = match kernel
         .or(vmlinux.parent())
-        .map(Kept::of)
-        .filter(Kept::exists)
+        .map(KeptLink::of)
+        .filter(KeptLink::exists)
     {
         Some(kept) => Some(kept.vmlinux_map()?),
         None => {
@@ -131,14 +132,15 @@ pub(super) fn within(args: &Diff, growth: i64) -> Result<()> {
         Failure::new(Kind::Usage, format!("--fail-over {limit}: that is no size"))
             .help("for instance 4KiB")
     })?;
-    match growth > i64::try_from(limit.0).unwrap_or(i64::MAX) {
-        false => Ok(()),
-        true => Err(Failure::new(
+    if growth > i64::try_from(limit.0).unwrap_or(i64::MAX) {
+        Err(Failure::new(
             Kind::Budget,
             format!(
                 "{} is {growth} B larger than {}, {limit} are allowed",
                 args.b, args.a
             ),
-        )),
+        ))
+    } else {
+        Ok(())
     }
 }

@@ -48,9 +48,10 @@ pub(super) fn run(args: &Doctor) -> Result<()> {
     } else {
         print(&table(&examination))?;
     }
-    match examination.lacking() {
-        false => Ok(()),
-        true => Err(lacking(&examination)),
+    if examination.lacking() {
+        Err(lacking(&examination))
+    } else {
+        Ok(())
     }
 }
 

@@ -35,7 +35,7 @@ const HEAD: &str = "# Nothing is started and nothing is written. What the cache 
 /// One line of a list.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
-enum Entry {
+enum ListLine {
     /// A command, as a line for a shell.
     Command(String),
     /// What tuxling does by itself, or what a command depends on.
@@ -46,7 +46,7 @@ enum Entry {
 #[derive(Debug, Serialize)]
 struct Step {
     phase: String,
-    entries: Vec<Entry>,
+    entries: Vec<ListLine>,
 }
 
 /// A list under way.
@@ -58,8 +58,8 @@ pub(super) struct List<'a> {
     steps: Vec<Step>,
 }
 
-/// What the phases of a build give to those behind them.
-struct Built {
+/// What the first phases of a build give to those ahead.
+struct Ahead {
     tools: Tools,
     linux: Source,
     compiler: UserCompiler,
@@ -100,8 +100,8 @@ fn text(steps: &[Step]) -> String {
         text.push_str(&format!("\n# {}\n", step.phase));
         for entry in &step.entries {
             match entry {
-                Entry::Command(line) => text.push_str(&format!("{line}\n")),
-                Entry::Note(note) => {
+                ListLine::Command(line) => text.push_str(&format!("{line}\n")),
+                ListLine::Note(note) => {
                     for line in note.lines() {
                         text.push_str(&format!("#   {line}\n"));
                     }
@@ -121,7 +121,7 @@ impl List<'_> {
         });
     }
 
-    fn enter(&mut self, entry: Entry) {
+    fn enter(&mut self, entry: ListLine) {
         if let Some(step) = self.steps.last_mut() {
             step.entries.push(entry);
         }
@@ -129,13 +129,13 @@ impl List<'_> {
 
     /// Tells what tuxling does by itself, or what depends on what.
     fn note(&mut self, text: impl Into<String>) {
-        self.enter(Entry::Note(text.into()));
+        self.enter(ListLine::Note(text.into()));
     }
 
     /// Enters what was recorded since this was last called.
     fn take_recorded(&mut self) {
         for cmd in self.session.processes.take_recorded() {
-            self.enter(Entry::Command(cmd.to_line()));
+            self.enter(ListLine::Command(cmd.to_line()));
         }
     }
 

@@ -98,14 +98,14 @@ pub fn run(typed: &[OsString]) -> u8 {
 
 fn report_failure(failure: &Failure, json: bool) {
     #[derive(Serialize)]
-    struct Told<'a> {
+    struct FailureJson<'a> {
         schema: &'static str,
         exit_code: u8,
         error: &'a str,
         detail: Option<&'a str>,
         help: Option<&'a str>,
     }
-    let told = Told {
+    let told = FailureJson {
         schema: "tuxling.error/1",
         exit_code: failure.exit_code(),
         error: &failure.message,

@@ -20,7 +20,7 @@ const CALLERS: usize = 8;
 
 /// What is printed as JSON.
 #[derive(Serialize)]
-struct Told<'a> {
+struct TrapJson<'a> {
     schema: &'static str,
     recipe: &'a str,
     #[serde(flatten)]
@@ -72,7 +72,7 @@ fn work(record: TrapRecord, request: &Request, session: &Session) -> Result<()> 
     let reason = objects.reason(&stop.function.object);
     let options = reason.map(|r| r.options.clone()).unwrap_or_default();
     if request.json {
-        return print_json(&Told {
+        return print_json(&TrapJson {
             schema: "tuxling.trap/1",
             recipe: &plan.name,
             stop: &stop,
@@ -127,19 +127,19 @@ fn text(stop: &Stop, options: &[String], values: &config::Values) -> String {
     }
     row(
         "called by",
-        match callers.is_empty() {
-            true => {
-                "nothing that stays calls it by name: it was reached through a pointer".to_owned()
-            }
-            false => callers.join(", "),
+        if callers.is_empty() {
+            "nothing that stays calls it by name: it was reached through a pointer".to_owned()
+        } else {
+            callers.join(", ")
         },
     );
     let set = |option: &String| format!("CONFIG_{option}={}", values.get(option));
     row(
         "compiled for",
-        match options.is_empty() {
-            true => "every kernel".to_owned(),
-            false => options.iter().map(set).collect::<Vec<_>>().join(", "),
+        if options.is_empty() {
+            "every kernel".to_owned()
+        } else {
+            options.iter().map(set).collect::<Vec<_>>().join(", ")
         },
     );
     row(

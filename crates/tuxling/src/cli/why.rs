@@ -15,12 +15,12 @@ use super::args::WhyArgs;
 use super::request::{Request, Typed};
 use super::{print, print_json};
 use crate::failure::{Failure, Result};
-use crate::shrinking::answer::{self, Evidence, Said};
+use crate::shrinking::answer::{self, KeptEvidence, Said};
 use report::why;
 
 /// What is printed as JSON.
 #[derive(Serialize)]
-struct Told<'a> {
+struct WhyJson<'a> {
     schema: &'static str,
     recipe: &'a str,
     answers: &'a [Why],
@@ -45,7 +45,7 @@ pub(super) fn run(args: &WhyArgs) -> Result<()> {
         pruned: args.which.pruned,
         ..Typed::looking(&args.recipe)
     })?;
-    if let Some(evidence) = Evidence::beside(&request.plan)? {
+    if let Some(evidence) = KeptEvidence::beside(&request.plan)? {
         let said = evidence.of(&args.subject);
         if !said.is_empty() && !args.dry_run {
             return tell(&request, &said);
@@ -103,7 +103,7 @@ fn work(args: &WhyArgs, request: &Request, session: &Session) -> Result<()> {
         });
     }
     if args.json {
-        return print_json(&Told {
+        return print_json(&WhyJson {
             schema: SCHEMA,
             recipe: &plan.name,
             answers: &answers,

@@ -17,9 +17,10 @@ pub(super) fn run(
     input: BuildInput,
     session: &Session,
 ) -> Result<()> {
-    let bench = match args.compile {
-        true => Some(Bench::open(input, session)?),
-        false => None,
+    let bench = if args.compile {
+        Some(Bench::open(input, session)?)
+    } else {
+        None
     };
     let rows = without::foretell(subject, &args.without, bench.as_ref(), session)?;
     drop(bench);

@@ -15,7 +15,7 @@ use crate::failure::{Failure, Result};
 
 /// The evidence that stands beside a recipe.
 #[derive(Debug)]
-pub(crate) struct Evidence {
+pub(crate) struct KeptEvidence {
     report: Report,
     certificate: Option<Certificate>,
 }
@@ -33,10 +33,10 @@ pub(crate) struct Said {
     pub bytes: Option<u64>,
 }
 
-impl Evidence {
+impl KeptEvidence {
     /// What stands beside a plan's recipe; nothing where it isn't the result
     /// of a shrink.
-    pub(crate) fn beside(plan: &Plan) -> Result<Option<Evidence>> {
+    pub(crate) fn beside(plan: &Plan) -> Result<Option<KeptEvidence>> {
         let name = format!("{}.shrink.json", plan.name);
         let (text, path) = match &plan.origin {
             RecipeOrigin::BuiltIn => (builtin::file(&name).map(str::to_owned), PathBuf::new()),
@@ -63,7 +63,7 @@ impl Evidence {
             return Err(wrong(format!("its schema is {:?}", report.schema)));
         }
         let certificate = plan.prune.certificate.as_ref().map(rebuild::read);
-        Ok(Some(Evidence {
+        Ok(Some(KeptEvidence {
             report,
             certificate: certificate.transpose()?,
         }))

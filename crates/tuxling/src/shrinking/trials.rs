@@ -108,9 +108,10 @@ impl Trials {
         }
         let input = ingredients.kernel_input(&plan);
         let built = kernel::build(&input, &session)?;
-        match built.cached {
-            true => work.cache_hits += 1,
-            false => work.builds += 1,
+        if built.cached {
+            work.cache_hits += 1
+        } else {
+            work.builds += 1
         }
         let system = ingredients.finish(&plan, &options, built.value)?;
         let image = Id::of(

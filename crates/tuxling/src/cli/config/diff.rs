@@ -10,13 +10,13 @@ use kconfig::{Configuration, Difference, Origin};
 use recipe::Plan;
 use serde::Serialize;
 
-use super::{Desk, Subject};
+use super::{ConfigSubject, Desk};
 use crate::cli::{cwd, load, print, print_json};
 use crate::failure::{Failure, Result};
 
 /// One difference.
 #[derive(Serialize)]
-struct Told {
+struct ConfigDiffJson {
     symbol: String,
     before: Option<String>,
     after: Option<String>,
@@ -32,7 +32,7 @@ enum Side {
 }
 
 /// Compares the recipe with A, or A with B.
-pub(super) fn run(desk: &Desk<'_>, at: &Subject<'_>, a: &str, b: Option<&str>) -> Result<()> {
+pub(super) fn run(desk: &Desk<'_>, at: &ConfigSubject<'_>, a: &str, b: Option<&str>) -> Result<()> {
     let first = side(desk, a)?;
     let second = b.map(|b| side(desk, b)).transpose()?;
     let (before, after) = match &second {
@@ -94,7 +94,7 @@ fn tell(
     after: &str,
     configuration: &Configuration<'_>,
     who: &dyn Fn(&str) -> String,
-) -> Vec<Told> {
+) -> Vec<ConfigDiffJson> {
     let tree = configuration.tree();
     let reason = |difference: &Difference| {
         let name = difference.name();
@@ -108,18 +108,18 @@ fn tell(
     };
     kconfig::diff(before, after)
         .into_iter()
-        .map(|difference| Told::of(&difference, reason(&difference)))
+        .map(|difference| ConfigDiffJson::of(&difference, reason(&difference)))
         .collect()
 }
 
-impl Told {
-    fn of(difference: &Difference, reason: String) -> Told {
+impl ConfigDiffJson {
+    fn of(difference: &Difference, reason: String) -> ConfigDiffJson {
         let (before, after) = match difference {
             Difference::Removed { value, .. } => (Some(value), None),
             Difference::Added { value, .. } => (None, Some(value)),
             Difference::Changed { before, after, .. } => (Some(before), Some(after)),
         };
-        Told {
+        ConfigDiffJson {
             symbol: difference.name().to_owned(),
             before: before.cloned(),
             after: after.cloned(),
@@ -130,10 +130,10 @@ impl Told {
 }
 
 /// The lines of diffconfig, with the reasons behind them.
-fn table(told: &[Told]) -> String {
+fn table(told: &[ConfigDiffJson]) -> String {
     let width = told.iter().map(|one| one.line.len()).max().unwrap_or(0);
     let width = width.min(40);
-    let line = |one: &Told| format!("{:<width$}  # {}\n", one.line, one.reason);
+    let line = |one: &ConfigDiffJson| format!("{:<width$}  # {}\n", one.line, one.reason);
     told.iter().map(line).collect()
 }
 

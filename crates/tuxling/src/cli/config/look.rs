@@ -6,7 +6,7 @@ use std::fmt::Write;
 use kconfig::{DefaultValue, Found, Location, Origin, Reverse, Why};
 use serde::Serialize;
 
-use super::Subject;
+use super::ConfigSubject;
 use super::told::shown;
 use crate::cli::{print, print_json};
 use crate::failure::Result;
@@ -16,9 +16,9 @@ use crate::failure::Result;
 const MAX_REVERSES: usize = 8;
 
 /// `get`: the values.
-pub(super) fn get(at: &Subject<'_>, symbols: &[String]) -> Result<()> {
+pub(super) fn get(at: &ConfigSubject<'_>, symbols: &[String]) -> Result<()> {
     #[derive(Serialize)]
-    struct Told<'a> {
+    struct ValuesJson<'a> {
         schema: &'static str,
         values: BTreeMap<&'a str, &'a str>,
     }
@@ -36,7 +36,7 @@ pub(super) fn get(at: &Subject<'_>, symbols: &[String]) -> Result<()> {
     }
     if at.json {
         let value = |id| (at.tree.kconfig.display_name(id), configuration.value(id));
-        return print_json(&Told {
+        return print_json(&ValuesJson {
             schema: "tuxling.config.get/1",
             values: ids.into_iter().map(value).collect(),
         });
@@ -86,17 +86,18 @@ struct ToldReverse {
 }
 
 /// `why`: all there is to say about a symbol.
-pub(super) fn why(at: &Subject<'_>, name: &str) -> Result<()> {
+pub(super) fn why(at: &ConfigSubject<'_>, name: &str) -> Result<()> {
     let id = at.symbol(name)?;
     let why = at.configuration.why(id);
     let told = told(at, &why);
-    match at.json {
-        true => print_json(&told),
-        false => print(&sheet(&told)),
+    if at.json {
+        print_json(&told)
+    } else {
+        print(&sheet(&told))
     }
 }
 
-fn told(at: &Subject<'_>, why: &Why) -> ToldWhy {
+fn told(at: &ConfigSubject<'_>, why: &Why) -> ToldWhy {
     let tree = &at.tree.kconfig;
     let reason = match &why.origin {
         Origin::User => at.who(&why.name),
@@ -171,9 +172,10 @@ fn sheet(why: &ToldWhy) -> String {
         row("fails", unmet);
     }
     if matches!(why.r#type, "bool" | "tristate") && !why.prompts.is_empty() {
-        let range = match why.lowest == why.highest {
-            true => format!("only {}", why.lowest),
-            false => format!("{} to {}", why.lowest, why.highest),
+        let range = if why.lowest == why.highest {
+            format!("only {}", why.lowest)
+        } else {
+            format!("{} to {}", why.lowest, why.highest)
         };
         row("can be", &range);
     }
@@ -222,7 +224,7 @@ fn reverse_rows(row: &mut impl FnMut(&str, &str), label: &str, reverses: &[ToldR
 }
 
 /// `search`: symbols by name, prompt and help text.
-pub(super) fn search(at: &Subject<'_>, words: &[String]) -> Result<()> {
+pub(super) fn search(at: &ConfigSubject<'_>, words: &[String]) -> Result<()> {
     #[derive(Serialize)]
     struct Hit<'a> {
         symbol: &'a str,
@@ -231,7 +233,7 @@ pub(super) fn search(at: &Subject<'_>, words: &[String]) -> Result<()> {
         found_in: &'static str,
     }
     #[derive(Serialize)]
-    struct Told<'a> {
+    struct HitsJson<'a> {
         schema: &'static str,
         hits: Vec<Hit<'a>>,
     }
@@ -252,7 +254,7 @@ pub(super) fn search(at: &Subject<'_>, words: &[String]) -> Result<()> {
         .collect();
     if at.json {
         let schema = "tuxling.config.search/1";
-        return print_json(&Told { schema, hits });
+        return print_json(&HitsJson { schema, hits });
     }
     let line = |hit: &Hit<'_>| {
         let prompt = hit.prompt.unwrap_or("(no prompt)");

@@ -15,7 +15,7 @@ use recipe::fragment;
 use recipe::plan::KernelPlan;
 use serde::Serialize;
 
-use super::Subject;
+use super::ConfigSubject;
 use super::told::{ToldChange, changes, commented};
 use super::unmet::dropped_by;
 use crate::cli::{cwd, print, print_json, warn};
@@ -23,7 +23,7 @@ use crate::failure::{Failure, Result};
 
 /// What is told.
 #[derive(Serialize)]
-struct Told<'a> {
+struct MergeJson<'a> {
     schema: &'static str,
     /// How many requests the fragments make.
     requests: usize,
@@ -61,12 +61,12 @@ struct ToldOverridden {
 }
 
 /// Merges, and tells what doesn't hold; this decides the exit code.
-pub(super) fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> Result<()> {
+pub(super) fn run(at: &ConfigSubject<'_>, names: &[String], output: Option<&Path>) -> Result<()> {
     let asked = read(names, at.tree.kconfig.dialect())?;
     let mut plan = at.plan.kernel.clone();
     plan.requests.extend(asked.iter().cloned());
     let after = at.tree.evaluate(&plan)?;
-    let told = Told {
+    let told = MergeJson {
         schema: "tuxling.config.merge/1",
         requests: asked.len(),
         dropped: dropped(&plan, at, &after),
@@ -77,9 +77,10 @@ pub(super) fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> 
     if let Some(path) = output {
         write_whole(&cwd()?.join(path), &bytes_of(&after.to_dotconfig()))?;
     }
-    match at.json {
-        true => print_json(&told)?,
-        false => print(&text(&told))?,
+    if at.json {
+        print_json(&told)?
+    } else {
+        print(&text(&told))?
     }
     outcome(told.dropped.len())
 }
@@ -120,7 +121,7 @@ fn read(names: &[String], dialect: Dialect) -> Result<Vec<Request>> {
 /// the recipe that held before.
 pub(super) fn dropped(
     plan: &KernelPlan,
-    at: &Subject<'_>,
+    at: &ConfigSubject<'_>,
     after: &Configuration<'_>,
 ) -> Vec<ToldDropped> {
     let own = at.plan.kernel.requests.len();
@@ -172,7 +173,7 @@ fn overridden(plan: &KernelPlan, of_fragments: usize) -> Vec<ToldOverridden> {
 }
 
 /// What is told, as text.
-fn text(told: &Told<'_>) -> String {
+fn text(told: &MergeJson<'_>) -> String {
     let mut lines: Vec<String> = Vec::new();
     lines.extend(told.dropped.iter().map(|dropped| dropped.text.clone()));
     lines.extend(told.overridden.iter().map(|one| {

@@ -11,7 +11,7 @@ use recipe::config::{Request, effective, line};
 use recipe::edit::remove_options;
 use serde::Serialize;
 
-use super::Subject;
+use super::ConfigSubject;
 use super::change::own_file;
 use super::told::commented;
 use super::unmet::dropped_by;
@@ -20,7 +20,7 @@ use crate::failure::{Failure, Result};
 
 /// What is told.
 #[derive(Serialize)]
-struct Told {
+struct MinimizeJson {
     schema: &'static str,
     /// How many requests the recipe and its own fragments make.
     requests: usize,
@@ -42,10 +42,11 @@ struct ToldRedundant {
 }
 
 /// Finds the redundant requests, and removes those of the recipe's own options.
-pub(super) fn run(at: &Subject<'_>, apply: bool) -> Result<()> {
-    let path = match apply {
-        true => Some(own_file(at.plan)?),
-        false => None,
+pub(super) fn run(at: &ConfigSubject<'_>, apply: bool) -> Result<()> {
+    let path = if apply {
+        Some(own_file(at.plan)?)
+    } else {
+        None
     };
     let requests = &at.plan.kernel.requests;
     let found = redundant::find(at.tree, &at.plan.kernel)?;
@@ -54,7 +55,7 @@ pub(super) fn run(at: &Subject<'_>, apply: bool) -> Result<()> {
     let dropped = counting
         .filter(|request| !request.lenient)
         .filter_map(|request| dropped_by(request, &at.configuration));
-    let mut told = Told {
+    let mut told = MinimizeJson {
         schema: "tuxling.config.minimize/1",
         requests: typed.count(),
         redundant: found.iter().map(|one| told(one, requests)).collect(),
@@ -67,9 +68,10 @@ pub(super) fn run(at: &Subject<'_>, apply: bool) -> Result<()> {
         remove(at, &found, &path)?;
         told.written = Some(path);
     }
-    match at.json {
-        true => print_json(&told),
-        false => print(&text(&told)),
+    if at.json {
+        print_json(&told)
+    } else {
+        print(&text(&told))
     }
 }
 
@@ -89,7 +91,7 @@ fn is_own(request: &Request) -> bool {
 
 /// Removes what is redundant from the recipe's own options, and writes it if it
 /// comes to the same configuration.
-fn remove(at: &Subject<'_>, found: &[Redundant], path: &PathBuf) -> Result<()> {
+fn remove(at: &ConfigSubject<'_>, found: &[Redundant], path: &PathBuf) -> Result<()> {
     let failed = |reason: String| {
         Failure::new(Kind::Usage, format!("can't edit {}", path.display())).detail(reason)
     };
@@ -114,7 +116,7 @@ fn remove(at: &Subject<'_>, found: &[Redundant], path: &PathBuf) -> Result<()> {
 }
 
 /// One line for each request, and what was done.
-fn text(told: &Told) -> String {
+fn text(told: &MinimizeJson) -> String {
     let width = told.redundant.iter().map(|one| one.request.len()).max();
     let width = width.unwrap_or(0).min(40);
     let mut lines: Vec<String> = told

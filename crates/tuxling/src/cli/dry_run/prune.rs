@@ -8,7 +8,7 @@ use trial::check;
 use vm::machine::qemu::{Accelerator, Clock};
 
 use super::boot::CheckList;
-use super::{Built, List};
+use super::{Ahead, List};
 use crate::failure::Result;
 
 /// How a kernel is pruned.
@@ -71,7 +71,7 @@ impl List<'_> {
     }
 
     /// The build of the kernel whose functions have sections of their own.
-    fn sectioned(&mut self) -> Result<Built> {
+    fn sectioned(&mut self) -> Result<Ahead> {
         let built = self.prepare()?;
         self.phase("whole kernel");
         self.kernel(&built, &self.sectioned_flags())?;
@@ -85,7 +85,7 @@ impl List<'_> {
         output_folder(self.plan, &self.request.options).join("whole")
     }
 
-    fn traces(&mut self, built: &Built, runs: usize) -> Result<()> {
+    fn traces(&mut self, built: &Ahead, runs: usize) -> Result<()> {
         self.phase("QEMU");
         check::qemu_version(self.plan, &self.session)?;
         self.take_recorded();
@@ -116,7 +116,7 @@ impl List<'_> {
         Ok(())
     }
 
-    fn pruned(&mut self, built: &Built, wanted: PruneList) -> Result<()> {
+    fn pruned(&mut self, built: &Ahead, wanted: PruneList) -> Result<()> {
         self.traces(built, wanted.runs)?;
         if wanted.adversity {
             self.phase("adversity");
