@@ -131,6 +131,7 @@ impl Kept {
         kept.close(facts.entries);
         if level == PruneLevel::Tight {
             kept.add_timing(facts);
+            kept.add_locks(facts);
         }
         if level != PruneLevel::Tight {
             let callable = facts.entries.callable.iter().copied().collect();
@@ -240,13 +241,16 @@ impl Kept {
     /// ran elsewhere, or whose parts timing chooses from, stays whole.
     fn add_gaps(&mut self, mut ran: Parts, facts: &Facts<'_>) {
         let timing = rules::TIMING.patterns();
+        let locks = rules::LOCKS.patterns();
         ran.retain(|index, _| {
             let Some(function) = facts.program.functions().get(index.0 as usize) else {
                 return false;
             };
             let names = || std::iter::once(&function.id.symbol).chain(&function.aliases);
             let object = &function.id.object;
-            !timing.fits(object, &function.id.symbol)
+            let chance =
+                timing.fits(object, &function.id.symbol) || locks.fits(object, &function.id.symbol);
+            !chance
                 && !names().any(|name| {
                     facts.outside.contains(name) || facts.keep.iter().any(|p| p.fits(object, name))
                 })
@@ -271,6 +275,28 @@ impl Kept {
                 if !self.closed.contains(&index) {
                     self.add(index, Reason::Called(rules::TIMING.name.to_owned()));
                 }
+            }
+        }
+    }
+
+    /// What tasks run when they find a lock taken, wherever something that stays
+    /// takes one.
+    fn add_locks(&mut self, facts: &Facts<'_>) {
+        let locks = rules::LOCKS.patterns();
+        let fits = |index: &FunctionIndex| {
+            let function = facts.program.functions().get(index.0 as usize);
+            function.is_some_and(|f| locks.fits(&f.id.object, &f.id.symbol))
+        };
+        let mut open: Vec<FunctionIndex> = self.roots.keys().copied().collect();
+        while let Some(function) = open.pop() {
+            let called = facts.graph.direct_callees(function).iter();
+            let found: Vec<FunctionIndex> = called
+                .filter(|f| fits(f) && !self.roots.contains_key(f) && !self.closed.contains(f))
+                .copied()
+                .collect();
+            for index in found {
+                self.add(index, Reason::Called(rules::LOCKS.name.to_owned()));
+                open.push(index);
             }
         }
     }

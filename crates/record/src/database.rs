@@ -47,6 +47,15 @@ const TABLES: &str = "
         missed_in TEXT NOT NULL,
         PRIMARY KEY (series, object, symbol)
     ) STRICT;
+    CREATE TABLE IF NOT EXISTS soak (
+        kernel        TEXT NOT NULL,
+        about         TEXT NOT NULL,
+        guest_seconds REAL NOT NULL,
+        host_seconds  REAL NOT NULL,
+        stopped       TEXT,
+        failed        TEXT
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS soak_by_kernel ON soak (kernel);
 ";
 
 impl Database {

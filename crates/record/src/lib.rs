@@ -11,6 +11,7 @@ mod guest_memory;
 mod keep;
 mod outcome;
 mod record;
+mod soak;
 
 pub use self::record::{
     BootRecord, CheckRecord, ExerciseRecord, Ids, ImageSizes, Inputs, MemEntry, MemOwner,
@@ -22,3 +23,4 @@ pub use fixes::Fix;
 pub use guest_memory::{GuestMemory, meminfo_kib};
 pub use keep::{keep, known_fixes, remember, remember_fixes, store_path};
 pub use outcome::{CheckOutcome, Outcome};
+pub use soak::{SoakBoot, known_soak, remember_soak};

@@ -464,7 +464,11 @@ fn verify(wanted: &[Applet], known: &Declared, plan: &BusyboxPlan, config: &Path
             applet.name, applet.symbol
         ));
     }
-    for request in requests {
+    // A later one wins: the recipe's own over what an applet needs.
+    let overruled = |at: usize, symbol: &str| requests[at + 1..].iter().any(|r| r.symbol == symbol);
+    let last = requests.iter().enumerate();
+    let last = last.filter(|(at, request)| !overruled(*at, &request.symbol));
+    for (_, request) in last {
         let value = values.get(&request.symbol);
         if value != spelled(request) {
             wrong.push(format!(

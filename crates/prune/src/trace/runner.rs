@@ -55,8 +55,7 @@ impl Runner {
         })
     }
 
-    /// Boots the kernel in a folder; `dir` takes the boot's files. Always by
-    /// QEMU's translator: its breakpoints and its log are what is needed.
+    /// Boots the kernel in a folder; `dir` takes the boot's files.
     pub fn boot(
         &self,
         kernel: &Path,
@@ -66,8 +65,23 @@ impl Runner {
         observation: &Observation<'_>,
         session: &Session,
     ) -> Result<BootReport> {
+        let image = kernel.join("image");
+        self.boot_image(&image, dir, condition, extra, observation, session)
+    }
+
+    /// Boots a kernel's image; `dir` takes the boot's files. Always by QEMU's
+    /// translator: its breakpoints and its log are what is needed.
+    pub fn boot_image(
+        &self,
+        image: &Path,
+        dir: &Path,
+        condition: &Condition,
+        extra: Vec<String>,
+        observation: &Observation<'_>,
+        session: &Session,
+    ) -> Result<BootReport> {
         let mut machine = check::machine(&self.plan, &self.output, Accelerator::Tcg, &[]);
-        machine.kernel = kernel.join("image");
+        machine.kernel = image.to_owned();
         machine.extra = extra;
         if self.is_moved {
             machine.cmdline.push_str(STAY);

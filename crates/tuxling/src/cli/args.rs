@@ -12,10 +12,12 @@ use vm::machine::qemu::Accelerator;
 mod config;
 mod look;
 mod shrink;
+mod soak;
 
 pub(crate) use config::{Config, ConfigAction};
 pub(crate) use look::{ReportArgs, SizeArgs, TrapArgs, WhyArgs};
 pub(crate) use shrink::{GoalArg, Group, ShrinkArgs, ShrinkLevel};
+pub(crate) use soak::SoakArgs;
 
 /// Grows the smallest Linux that still does your job.
 ///
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Prune(Prune),
     /// Say what a stop of a pruned system means
     Trap(TrapArgs),
+    /// Boot it for hours, and say how seldom it stops
+    Soak(SoakArgs),
     /// Search everything for the smallest system that still passes
     Shrink(ShrinkArgs),
     /// Look at the kernel's configuration, and change what the recipe asks for
@@ -473,6 +477,7 @@ impl Command {
             Command::Trace(trace) => trace.json,
             Command::Prune(prune) => prune.json,
             Command::Trap(trap) => trap.json,
+            Command::Soak(soak) => soak.json,
             Command::Shrink(shrink) => shrink.json,
             Command::Diff(diff) => diff.json,
             Command::Size(size) => size.json,

@@ -22,6 +22,7 @@ mod report;
 mod request;
 mod shrink;
 mod size;
+mod soak;
 mod terminal;
 mod trace;
 mod trap;
@@ -73,6 +74,7 @@ pub fn run(typed: &[OsString]) -> u8 {
         Command::Check(check) => check::run(check),
         Command::Trace(trace) => trace::run(trace),
         Command::Prune(prune) => prune::run(prune),
+        Command::Soak(soak) => soak::run(soak),
         Command::Trap(trap) => trap::run(trap),
         Command::Shrink(args) => shrink::run(args),
         Command::Diff(diff) => diff::run(diff),

@@ -1,6 +1,6 @@
 //! A corpus of user lands that boot, told as recipes and folders. What is told
-//! before a boot must refuse none of them (`userlands.rs`); the long suite boots
-//! them (`crates/tuxling/tests/e2e/userlands.rs`).
+//! before a boot must refuse none of them (`main.rs`); the long suite boots
+//! them (`crates/tuxling/tests/long/userlands.rs`).
 
 /// One user land.
 pub(crate) struct UserLand {
