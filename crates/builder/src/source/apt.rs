@@ -191,13 +191,15 @@ impl<'a> Apt<'a> {
         }
     }
 
+    /// The file that says when the index was renewed.
+    fn stamp(&self) -> PathBuf {
+        self.state.join("updated")
+    }
+
     /// Renews the index when it is older than [`INDEX_LIFE`], or at once.
     fn update(&self, renew: bool) -> Result<()> {
-        let stamp = self.state.join("updated");
-        let age = fs::metadata(&stamp)
-            .and_then(|m| m.modified())
-            .ok()
-            .and_then(|at| SystemTime::now().duration_since(at).ok());
+        let stamp = self.stamp();
+        let age = age_of(&stamp);
         if !renew && age.is_some_and(|age| age < INDEX_LIFE) {
             return Ok(());
         }
@@ -334,8 +336,21 @@ impl Apt<'_> {
     }
 }
 
-/// The commands that fetch the newest of a series into a folder, `version`
-/// being what the commands before the last tell.
+/// How long ago a file was written; `None` where it isn't there.
+fn age_of(path: &Path) -> Option<Duration> {
+    let at = fs::metadata(path).and_then(|m| m.modified()).ok()?;
+    SystemTime::now().duration_since(at).ok()
+}
+
+/// The command that renews the index, where it is old or is to be renewed.
+pub(super) fn index_command(context: &Context, renew: bool) -> Result<Option<Cmd>> {
+    let (apt, _) = Apt::find(context)?;
+    let is_fresh = age_of(&apt.stamp()).is_some_and(|age| age < INDEX_LIFE);
+    Ok((renew || !is_fresh).then(|| apt.update_command()))
+}
+
+/// The commands that fetch the newest of a series into a folder, once the index
+/// is there; `version` is what the commands before the last tell.
 pub(super) fn commands(
     context: &Context,
     package: Package,
@@ -344,7 +359,7 @@ pub(super) fn commands(
     into: &Path,
 ) -> Result<Vec<Cmd>> {
     let (apt, _) = Apt::find(context)?;
-    let mut commands = vec![apt.update_command()];
+    let mut commands = Vec::new();
     let name = match (package, kernel_series(series)) {
         (Package::Linux, Some(series)) => format!("linux-source-{series}"),
         (Package::Linux, None) => {

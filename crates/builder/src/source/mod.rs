@@ -188,9 +188,18 @@ pub fn unpacked(package: Package, entry: &LockEntry, cache: &Cache) -> Option<Pa
     tree.is_dir().then_some(tree)
 }
 
+/// The command that asks the distribution's archive what it offers; `None` where
+/// what it offered before is young enough, unless it is to be asked all the same.
+///
+/// # Errors
+/// When this machine has no archive of Debian's.
+pub fn index_command(context: &Context, renew: bool) -> Result<Option<Cmd>> {
+    apt::index_command(context, renew)
+}
+
 /// The commands that fetch the newest package of a series from the
-/// distribution into a folder. Nothing is started or written; `version` stands
-/// for what the commands before the last tell.
+/// distribution into a folder, once its index is there. Nothing is started or
+/// written; `version` stands for what the commands before the last tell.
 ///
 /// # Errors
 /// When this machine has no archive of Debian's.

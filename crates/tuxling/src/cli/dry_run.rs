@@ -56,6 +56,8 @@ pub(super) struct List<'a> {
     /// Its starter records, its cache is sealed.
     session: Session<'a>,
     steps: Vec<Step>,
+    /// Whether the distribution's index is renewed in an earlier step.
+    index_is_fresh: bool,
 }
 
 /// What the first phases of a build give to those ahead.
@@ -82,6 +84,7 @@ pub(super) fn print_list(
         request,
         session,
         steps: Vec::new(),
+        index_is_fresh: false,
     };
     fill(&mut list)?;
     if request.json {

@@ -214,8 +214,19 @@ impl List<'_> {
         };
         let version = locked.map_or("<version>", |entry| &entry.version);
         let into = Path::new("<archive>");
-        match source::distribution_commands(&context, package, series, version, into) {
-            Ok(commands) => commands.iter().try_for_each(|cmd| self.start(cmd)),
+        let renew = self.request.options.sources == Mode::Update;
+        let found = source::index_command(&context, renew).and_then(|index| {
+            let all = source::distribution_commands(&context, package, series, version, into)?;
+            Ok((index.filter(|_| renew || !self.index_is_fresh), all))
+        });
+        match found {
+            Ok((index, commands)) => {
+                self.index_is_fresh = true;
+                index
+                    .iter()
+                    .chain(&commands)
+                    .try_for_each(|cmd| self.start(cmd))
+            }
             Err(failure) => {
                 self.note(format!("the distribution's package: {}", failure.message));
                 Ok(())
@@ -249,7 +260,7 @@ impl List<'_> {
 
     fn c_library(&mut self, source: &Source, tools: &Tools) -> Result<UserCompiler> {
         self.phase("C library");
-        let (arch, prefix) = (self.plan.board.arch, Path::new("<musl>"));
+        let (arch, prefix) = (self.plan.board.arch, Path::new("<libc>"));
         for cmd in musl::commands(source, arch, tools, prefix, self.session.jobs) {
             self.start(&cmd.dir(prefix.join("objects")))?;
         }

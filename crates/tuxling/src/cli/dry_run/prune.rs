@@ -7,7 +7,7 @@ use builder::system::output_folder;
 use trial::check;
 use vm::machine::qemu::{Accelerator, Clock};
 
-use super::boot::CheckList;
+use super::boot::{CheckList, HeadlessBoot};
 use super::{Ahead, List};
 use crate::failure::Result;
 
@@ -96,6 +96,10 @@ impl List<'_> {
         let mut all = conditions::all(self.plan);
         all.truncate(runs.max(1));
         let whole = self.whole_folder();
+        self.note(
+            "a kernel that chooses its address (RANDOMIZE_BASE) has `nokaslr` behind the command \
+             line of every boot",
+        );
         for condition in &all {
             self.phase(&format!("trace: {}", condition.words()));
             let mut machine = check::machine(self.plan, &whole, Accelerator::Tcg, &[]);
@@ -107,7 +111,13 @@ impl List<'_> {
                 drop(busy);
                 self.take_recorded();
             }
-            self.headless(&machine, &dir.join("boot"), Clock::Host)?;
+            let boot = HeadlessBoot {
+                dir: &dir.join("boot"),
+                clock: Clock::Host,
+                checks: &condition.checks(self.plan).checks,
+                watched: false,
+            };
+            self.headless(&machine, boot)?;
         }
         self.phase("trace: again");
         self.note(format!(
