@@ -11,7 +11,6 @@ use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use host::error::{Failure, Kind};
 
 /// One of the texts that belong to a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -263,22 +262,24 @@ impl RecipeErrors {
         renderer.render(&[group])
     }
 
-    /// The failure that ends the command, with the problems as its evidence.
-    pub fn into_failure(self, colour: bool) -> Failure {
-        if let [only] = &self.problems[..]
-            && only.place.is_none()
-        {
-            let failure = Failure::new(Kind::Usage, &only.message);
-            return match &only.help {
-                Some(help) => failure.help(help),
-                None => failure,
-            };
+    /// The only problem, where it stands nowhere in a file: there is no recipe, or
+    /// it can't be read.
+    pub fn without_place(&self) -> Option<Wrong> {
+        match &self.problems[..] {
+            [only] if only.place.is_none() => Some(Wrong {
+                message: only.message.clone(),
+                help: only.help.clone(),
+            }),
+            _ => None,
         }
-        let message = match self.count() {
+    }
+
+    /// How many there are, in a sentence.
+    pub fn summary(&self) -> String {
+        match self.count() {
             1 => format!("the recipe {} can't be used", self.subject),
             n => format!("the recipe {} has {n} errors", self.subject),
-        };
-        Failure::new(Kind::Usage, message).detail(self.render(colour))
+        }
     }
 }
 
@@ -289,12 +290,6 @@ impl fmt::Display for RecipeErrors {
 }
 
 impl std::error::Error for RecipeErrors {}
-
-impl From<RecipeErrors> for Failure {
-    fn from(errors: RecipeErrors) -> Failure {
-        errors.into_failure(false)
-    }
-}
 
 /// The part of a span that is underlined: its first line, within the text, on
 /// character boundaries.

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use ::kconfig::bytes::{bytes_of, text_of};
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::id::Id;
-use host::session::{Cached, Session, process_failure};
+use host::session::{Cached, Session};
 use recipe::Arch;
 use recipe::config::{Request, RequestKey, Values, effective, lines, met};
 use recipe::plan::{BaseConfig, KernelPlan};
@@ -19,6 +19,7 @@ use super::dropped::{self, Dropped};
 use super::make::{kconfig_tree, make};
 use super::toolchain::{Tools, Versions};
 use super::{kconfig, objects};
+use crate::error::Result;
 use crate::source::Source;
 
 /// A configuration that the kernel's own tools have completed.
@@ -70,7 +71,7 @@ pub fn resolve(
         requests: plan.requests.iter().map(RequestKey::from).collect(),
         versions: &tools.versions,
     };
-    let id = Id::of("config/1", &key).map_err(|e| Failure::new(Kind::Config, e.to_string()))?;
+    let id = Id::of("config/1", &key)?;
     let kept = session
         .cache
         .folder("configs")?
@@ -93,7 +94,7 @@ pub fn resolve(
     if !doubtful.is_empty() {
         dropped = match kconfig::load(source, arch, tools, session) {
             Ok(tree) => dropped::explain(&doubtful, &values, &tree.resolve(&text)),
-            Err(failure) if matches!(failure.kind, Kind::Interrupted(_)) => return Err(failure),
+            Err(error) if error.is_interrupted() => return Err(error),
             // What was dropped is known all the same.
             Err(failure) => dropped::unexplained(&doubtful, &values, &failure),
         };
@@ -141,7 +142,7 @@ fn run_conf(
         session
             .processes
             .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))
-            .map_err(|e| process_failure(Kind::Config, doing, e))
+            .map_err(|e| host::Error::command(Kind::Config, doing, e))
     };
     let config = tree.join(".config");
     match &plan.base {
@@ -156,6 +157,6 @@ fn run_conf(
 }
 
 fn read(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).map_err(|e| Failure::io("read", path, &e))?;
+    let bytes = fs::read(path).map_err(|e| host::Error::file("read", path, e))?;
     Ok(text_of(&bytes))
 }

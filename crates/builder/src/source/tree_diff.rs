@@ -6,11 +6,11 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use host::error::{Failure, Result};
 use imara_diff::{Algorithm, Diff, InternedInput};
 use serde::Serialize;
 
 use super::tree;
+use crate::error::Result;
 
 /// What became of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -124,7 +124,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
             fs::read(path)
         }
     };
-    read().map_err(|e| Failure::io("read", path, &e))
+    Ok(read().map_err(|e| host::Error::file("read", path, e))?)
 }
 
 /// Added and removed lines; none of what is no text (has a NUL near its beginning, as git has it).

@@ -65,8 +65,8 @@ fn work(record: TrapRecord, request: &Request, session: &Session) -> Result<()> 
         .help("give the line that this very kernel printed; another pruning has other addresses"));
     };
     let config_path = system.kernel.config();
-    let config_text =
-        std::fs::read_to_string(&config_path).map_err(|e| Failure::io("read", &config_path, &e))?;
+    let config_text = std::fs::read_to_string(&config_path)
+        .map_err(|e| host::Error::file("read", &config_path, e))?;
     let linux = ingredients.linux();
     let objects = measure::built::objects(&linux.tree, plan.board.arch, &config_text);
     let reason = objects.reason(&stop.function.object);

@@ -45,7 +45,7 @@ impl KeptEvidence {
                 match std::fs::read_to_string(&path) {
                     Ok(text) => (Some(text), path),
                     Err(e) if e.kind() == std::io::ErrorKind::NotFound => (None, path),
-                    Err(e) => return Err(Failure::io("read", &path, &e)),
+                    Err(e) => return Err(host::Error::file("read", &path, e).into()),
                 }
             }
         };

@@ -137,7 +137,7 @@ impl Trials {
         let key = SystemKey {
             kernel: ingredients.kernel_input(plan).build_id()?,
             ramdisk: Id::of_file(&ingredients.ramdisk().image)
-                .map_err(|e| Failure::io("read", &ingredients.ramdisk().image, &e))?,
+                .map_err(|e| host::Error::file("read", &ingredients.ramdisk().image, e))?,
             cmdline: &plan.kernel.cmdline,
             checks: self.checks_id(plan)?,
         };

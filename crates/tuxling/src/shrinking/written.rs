@@ -228,7 +228,7 @@ fn original_text(plan: &Plan) -> Result<(String, bool)> {
 }
 
 fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|e| Failure::io("read", path, &e))
+    Ok(std::fs::read_to_string(path).map_err(|e| host::Error::file("read", path, e))?)
 }
 
 /// The recipe's fragments and one more. A recipe in a folder calls built-in

@@ -63,9 +63,9 @@ fn copy(from: &Path, to: &Path) {
         let path = entry.expect("readable").path();
         let to = to.join(path.file_name().expect("a name"));
         if path.is_dir() {
-            copy(&path, &to)
+            copy(&path, &to);
         } else {
-            drop(fs::copy(&path, &to).expect("a file"))
+            fs::copy(&path, &to).expect("a file");
         }
     }
 }

@@ -155,7 +155,7 @@ impl RecipeEdit {
         };
         let text = fs::read_to_string(&path).map_err(|e| failed(e.to_string()))?;
         let text = set_options(&text, requests).map_err(failed)?;
-        let plan = recipe::with_text(&path, &text).map_err(|e| e.into_failure(false))?;
+        let plan = recipe::with_text(&path, &text)?;
         let after = at.tree.evaluate(&plan.kernel)?;
         let dropped = requests
             .iter()
@@ -174,9 +174,9 @@ impl RecipeEdit {
 /// The recipe's own file; a built-in one has none.
 pub(super) fn own_file(plan: &Plan) -> Result<PathBuf> {
     match &plan.origin {
-        RecipeOrigin::File(path) => path
+        RecipeOrigin::File(path) => Ok(path
             .canonicalize()
-            .map_err(|e| Failure::io("find", path, &e)),
+            .map_err(|e| host::Error::file("find", path, e))?),
         RecipeOrigin::BuiltIn => Err(Failure::new(
             Kind::Usage,
             format!("{} is built in: it can't be edited", plan.name),

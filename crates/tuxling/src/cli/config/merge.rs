@@ -105,9 +105,7 @@ fn read(names: &[String], dialect: Dialect) -> Result<Vec<Request>> {
             Ok(text) => text,
             Err(wrong) => {
                 let problem = Problem::general(wrong.message);
-                return Err(RecipeErrors::general(name, problem)
-                    .into_failure(false)
-                    .into());
+                return Err(RecipeErrors::general(name, problem).into());
             }
         };
         let source = problems.add_source(name, &text);

@@ -104,7 +104,7 @@ fn remove(at: &ConfigSubject<'_>, found: &[Redundant], path: &PathBuf) -> Result
         .collect();
     let text = fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
     let text = remove_options(&text, &gone).map_err(failed)?;
-    let plan = recipe::with_text(path, &text).map_err(|e| e.into_failure(false))?;
+    let plan = recipe::with_text(path, &text)?;
     let after = at.tree.evaluate(&plan.kernel)?.to_dotconfig();
     if after != at.configuration.to_dotconfig() {
         let message = "without these lines the configuration would be another one";

@@ -227,8 +227,8 @@ impl List<'_> {
                     .chain(&commands)
                     .try_for_each(|cmd| self.start(cmd))
             }
-            Err(failure) => {
-                self.note(format!("the distribution's package: {}", failure.message));
+            Err(error) => {
+                self.note(format!("the distribution's package: {error}"));
                 Ok(())
             }
         }
