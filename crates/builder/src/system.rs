@@ -160,6 +160,7 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
     let config = session.phase("configuration", || {
         kernel::resolve(&plan.kernel, &sources.linux, arch, &tools, session)
     })?;
+    config.remarks.tell(&plan.kernel, session);
     refuse_dropped(&config, options, session)?;
     let compiler = session.phase("C library", || {
         musl::build(&sources.musl, arch, &tools, session)
@@ -322,6 +323,8 @@ fn inputs(plan: &Plan, sources: &Sources, tools: &Tools, config: &Resolved) -> I
             .collect(),
         toolchain: tools.versions.0.clone(),
         config: Some(config.id()),
+        lost: config.remarks.lost.clone(),
+        modular: config.remarks.modular.clone(),
         tuxling: env!("CARGO_PKG_VERSION").to_owned(),
     }
 }

@@ -19,6 +19,12 @@ pub trait Progress: Sync {
     /// Something that the user should know: a newer source, a lock held by
     /// another tuxling.
     fn note(&self, text: &str);
+    /// Something about what is asked for that the user should know, told once;
+    /// `rest` only where all is to be shown.
+    fn remark(&self, text: &str, rest: &str) {
+        let _ = rest;
+        self.note(text);
+    }
     /// One line of a tool's output.
     fn tool_line(&self, line: &str);
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
 use crate::expr::{Expr, ExprId, SymbolId};
 use crate::model::{Dialect, Kconfig, Property, SymbolType};
 use crate::numbers::{compare, to_signed};
@@ -41,6 +43,8 @@ pub struct Configuration<'k> {
     /// For each choice: the member that is chosen.
     pub(crate) chosen: Vec<Option<SymbolId>>,
     pub(crate) modules: Tristate,
+    /// Ways through these are taken first.
+    pub(crate) preferred: Arc<FxHashSet<SymbolId>>,
 }
 
 /// What a symbol was before a change.
@@ -79,6 +83,7 @@ impl<'k> Configuration<'k> {
             texts: vec![None; count],
             chosen: vec![None; count],
             modules: Tristate::No,
+            preferred: Arc::default(),
         }
     }
 

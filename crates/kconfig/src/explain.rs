@@ -4,7 +4,7 @@ use crate::diff::Difference;
 use crate::eval::Configuration;
 use crate::expr::SymbolId;
 use crate::merge::DropReason;
-use crate::model::Kconfig;
+use crate::model::{Kconfig, SymbolKind};
 use crate::why::{DefaultValue, Origin, Unmet};
 
 /// How many names a sentence lists before it only counts.
@@ -58,6 +58,22 @@ impl Kconfig {
         }
     }
 
+    /// What is missing. That a part names only symbols which nothing defines
+    /// here is said: no request can help.
+    fn needs(&self, unmet: &[Unmet]) -> String {
+        let part = |unmet: &Unmet| {
+            let mut symbols = unmet.symbols.iter().map(|&one| self.symbol(one));
+            let foreign = !unmet.symbols.is_empty()
+                && symbols.all(|one| one.kind == SymbolKind::Option && one.entries.is_empty());
+            match foreign {
+                true => format!("{} (not of this architecture)", unmet.text),
+                false => unmet.text.clone(),
+            }
+        };
+        let parts: Vec<String> = unmet.iter().map(part).collect();
+        format!("needs {}", parts.join(" and "))
+    }
+
     /// What could set an option that has no prompt and no value.
     fn unset_text(
         &self,
@@ -75,7 +91,7 @@ impl Kconfig {
         if unmet.is_empty() {
             parts.extend(defaults.iter().take(MAX_NAMES).map(ToString::to_string));
         } else {
-            parts.push(needs(unmet));
+            parts.push(self.needs(unmet));
         }
         parts.join("; ")
     }
@@ -104,7 +120,7 @@ impl Kconfig {
                 defaults,
                 unmet,
             } => self.unset_text(selected_by, defaults, unmet),
-            DropReason::UnmetDependency { unmet } => needs(unmet),
+            DropReason::UnmetDependency { unmet } => self.needs(unmet),
             DropReason::Selected { by } => format!("selected by {}", self.names(by)),
             DropReason::OtherChosen {
                 chosen: Some(chosen),
@@ -120,11 +136,6 @@ impl Kconfig {
             }
         }
     }
-}
-
-fn needs(unmet: &[Unmet]) -> String {
-    let parts: Vec<&str> = unmet.iter().map(|unmet| unmet.text.as_str()).collect();
-    format!("needs {}", parts.join(" and "))
 }
 
 /// A difference between two configurations and where the second value comes
@@ -151,7 +162,7 @@ impl Configuration<'_> {
         if !self.is_written(symbol) || origin == Origin::Nothing {
             let unmet = self.unmet_for_any(symbol);
             if !unmet.is_empty() {
-                return needs(&unmet);
+                return self.tree.needs(&unmet);
             }
         }
         let has_prompt = self.tree.symbol(symbol).prompts().next().is_some();

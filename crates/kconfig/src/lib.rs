@@ -30,6 +30,7 @@ mod diagnostic;
 mod dialect;
 mod diff;
 pub mod dotconfig;
+mod elsewhere;
 mod eval;
 mod explain;
 mod expr;
@@ -37,6 +38,7 @@ mod finalize;
 mod fragment;
 mod graph;
 mod load;
+mod lost;
 mod merge;
 mod model;
 mod modes;
@@ -64,11 +66,13 @@ pub use change::{Change, Request, RequestError};
 pub use diagnostic::{Diagnostic, Location, Severity};
 pub use diff::{Difference, diff};
 pub use dotconfig::{Assignment, ReadWarning, ReadWarningKind, parse_assignments, quoted};
+pub use elsewhere::Elsewhere;
 pub use eval::Configuration;
 pub use explain::ExplainedDifference;
 pub use expr::{Expr, ExprId, Relation, SymbolId};
 pub use fragment::merge_text;
 pub use load::LoadOptions;
+pub use lost::Lost;
 pub use merge::{DropReason, Dropped, Fragment, Merged};
 pub use model::{
     Dialect, Entry, EntryId, EntryKind, Kconfig, Property, PropertyKind, Symbol, SymbolKind,
@@ -83,7 +87,7 @@ pub use search::{Found, Hit};
 pub use tree::{DiskTree, MemoryTree, SourceTree};
 pub use tristate::Tristate;
 pub use user::UserValue;
-pub use want::{Want, WantFailure};
+pub use want::{Alternatives, Nearness, Want, WantFailure};
 pub use why::{DefaultValue, Origin, Reverse, Unmet, Why};
 
 #[cfg(doctest)]

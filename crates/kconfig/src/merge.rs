@@ -175,7 +175,7 @@ impl<'k> Configuration<'k> {
         (dropped, warnings)
     }
 
-    fn reason_if_dropped(&self, symbol: SymbolId, text: &str) -> Option<DropReason> {
+    pub(crate) fn reason_if_dropped(&self, symbol: SymbolId, text: &str) -> Option<DropReason> {
         let value = match meaning(self.tree, symbol, text) {
             Meaning::Value(value) => value,
             Meaning::Nothing => return None,

@@ -293,6 +293,13 @@ impl Kconfig {
             .copied()
     }
 
+    /// The option `name`, with or without `CONFIG_`, if some entry defines it.
+    #[must_use]
+    pub fn find_defined(&self, name: &str) -> Option<SymbolId> {
+        self.find(name)
+            .filter(|&id| !self.symbol(id).entries.is_empty())
+    }
+
     /// A symbol.
     ///
     /// # Panics

@@ -122,9 +122,10 @@ pub struct Why {
     pub unmet: Vec<Unmet>,
     /// Its defaults, in their order: the first that holds is taken.
     pub defaults: Vec<DefaultValue>,
-    /// Who selects it, those that do so now first.
+    /// Who selects it: those that do so now, then as near as it is that they
+    /// could.
     pub selected_by: Vec<Reverse>,
-    /// Who implies it, those that do so now first.
+    /// Who implies it, in the same order.
     pub implied_by: Vec<Reverse>,
     /// Where it is defined.
     pub definitions: Vec<Location>,
@@ -219,11 +220,12 @@ impl Configuration<'_> {
                 }
             }
         }
-        found.sort_by_key(|reverse| std::cmp::Reverse(reverse.value));
+        found.sort_by_cached_key(|way| (std::cmp::Reverse(way.value), self.nearness(way)));
         found
     }
 
-    /// Who selects a symbol, those that do so now first.
+    /// Who selects a symbol: those that do so now, then as near as it is that
+    /// they could.
     #[must_use]
     pub fn selectors(&self, symbol: SymbolId) -> Vec<Reverse> {
         self.reverses(symbol, |kind| match kind {
@@ -232,7 +234,7 @@ impl Configuration<'_> {
         })
     }
 
-    /// Who implies a symbol, those that do so now first.
+    /// Who implies a symbol, in the same order.
     #[must_use]
     pub fn impliers(&self, symbol: SymbolId) -> Vec<Reverse> {
         self.reverses(symbol, |kind| match kind {

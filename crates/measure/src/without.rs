@@ -16,6 +16,7 @@ use kbuild::Objects;
 use recipe::Plan;
 use recipe::asker::Asker;
 use recipe::config::{Request, Values};
+use schemars::JsonSchema;
 use serde::Serialize;
 use vmlinux::Elf;
 
@@ -47,7 +48,7 @@ pub struct Subject<'a> {
 }
 
 /// How a figure was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum By {
     /// By the objects that no Makefile would build.
@@ -57,7 +58,7 @@ pub enum By {
 }
 
 /// One option that is thought away.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Without {
     /// Its name, without `CONFIG_`.
     pub option: String,

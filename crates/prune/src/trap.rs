@@ -7,6 +7,7 @@ use host::error::Kind;
 use host::session::Session;
 use recipe::Plan;
 use recipe::plan::PruneLevel;
+use schemars::JsonSchema;
 use serde::Serialize;
 use vm::check::agent;
 use vm::machine::traps::KernelTraps;
@@ -19,7 +20,7 @@ use crate::rules;
 use crate::subject::{Subject, sectioned};
 
 /// Where a stop came from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Stop {
     /// The function that was missed.
     pub function: Place,
@@ -36,7 +37,7 @@ pub struct Stop {
 }
 
 /// A function as people look for it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Place {
     /// Its symbol.
     pub symbol: String,

@@ -19,6 +19,9 @@ pub enum Asker {
         file: String,
         /// The line, from 1.
         line: usize,
+        /// Whether the file is a whole configuration that the kernel's tools
+        /// wrote: nobody asked for what it says of the compiler.
+        saved: bool,
     },
     /// A board's own options; this is its name.
     Board(String),
@@ -35,12 +38,19 @@ pub enum Asker {
     CommandLine,
 }
 
+impl Asker {
+    /// Whether the line stands in a whole configuration that was saved.
+    pub fn is_saved(&self) -> bool {
+        matches!(self, Asker::Fragment { saved: true, .. })
+    }
+}
+
 impl fmt::Display for Asker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Asker::KernelOptions => f.write_str("kernel.options"),
             Asker::BusyboxOptions => f.write_str("userland.busybox-options"),
-            Asker::Fragment { file, line } => write!(f, "{file}:{line}"),
+            Asker::Fragment { file, line, .. } => write!(f, "{file}:{line}"),
             Asker::Board(name) => write!(f, "board {name}"),
             Asker::Applet(name) => write!(f, "the applet {name}"),
             Asker::Implied(reason) => f.write_str(reason),
@@ -67,6 +77,7 @@ mod tests {
         let fragment = Asker::Fragment {
             file: "pc-net.config".to_owned(),
             line: 12,
+            saved: false,
         };
         for (asker, text) in [
             (Asker::KernelOptions, "kernel.options"),

@@ -2,10 +2,14 @@
 //!
 //! docs/recipe.md describes the file's keys.
 
+use std::collections::BTreeSet;
+
 use host::units::Bytes;
+use kconfig::dotconfig::is_option_name;
 use serde::Serialize;
 
 use super::arch::Arch;
+use crate::asker::Asker;
 use crate::diagnostic::{Place, Placed, Problem, Problems};
 use crate::files::Files;
 use crate::table::{self, Family, Schema, Table};
@@ -36,7 +40,9 @@ static BOARD: Schema = Schema {
         "console",
         "memory",
         "memory-step",
+        "memory-most",
         "options",
+        "drivers",
         "channel",
         "nic",
     ],
@@ -82,8 +88,15 @@ pub struct Board {
     /// are told apart by `tuxling ram`. Not part of what is booted.
     #[serde(skip)]
     pub memory_step: Bytes,
+    /// The largest RAM that the machine can have. Not part of what is booted.
+    #[serde(skip)]
+    pub memory_most: Bytes,
     /// Kconfig symbols that the board can't do without, as fragment lines.
     pub options: String,
+    /// The drivers of what is on the board or can be plugged into it, without
+    /// `CONFIG_`. Not part of what is booted.
+    #[serde(skip)]
+    pub drivers: Vec<String>,
 }
 
 /// A character device of the guest's that belongs to the checks alone: nothing
@@ -190,12 +203,14 @@ fn read_top(problems: &Problems, top: &Table<'_>, name: &str) -> Option<Board> {
     let memory = top.parsed("memory", words::bytes);
     let memory_step = top.parsed("memory-step", words::bytes);
     let memory_step = memory_step.map_or(MEMORY_STEP, |step| step.value.max(QEMU_STEP));
+    let memory_most = top.parsed("memory-most", words::bytes);
     let channel = top.table("channel", &CHANNEL);
     let channel = channel.and_then(|t| read_channel(problems, &t));
     Some(Board {
         name: name.to_owned(),
         description: text("description").unwrap_or_default(),
         options: options(problems, top),
+        memory_most: memory_most.map_or_else(|| arch_most(arch.as_ref()), |most| most.value),
         arch: arch?.value,
         machine: machine?,
         device_tree: top.parsed("device-tree", words::file_name).map(|t| t.value),
@@ -205,6 +220,7 @@ fn read_top(problems: &Problems, top: &Table<'_>, name: &str) -> Option<Board> {
         nics: nics.into_iter().collect::<Option<_>>()?,
         memory: memory?.value,
         memory_step,
+        drivers: drivers(problems, top),
     })
 }
 
@@ -215,6 +231,46 @@ fn require(problems: &Problems, table: &Table<'_>, keys: &[&str]) {
             let help = "docs/recipe.md has a whole board to begin with";
             problems.push(Problem::at(&table.place(), message).help(help));
         }
+    }
+}
+
+/// The largest RAM where the board says nothing: what addresses of the
+/// architecture's words reach, or a terabyte.
+fn arch_most(arch: Option<&Placed<Arch>>) -> Bytes {
+    match arch.map(|arch| arch.value.facts().bits) {
+        Some(32) => Bytes(4 << 30),
+        _ => Bytes(1 << 40),
+    }
+}
+
+/// The drivers of a board; what is no symbol's name is a problem.
+fn drivers(problems: &Problems, table: &Table<'_>) -> Vec<String> {
+    let list = table
+        .texts("drivers")
+        .map_or_else(Vec::new, |list| list.value);
+    for one in &list {
+        if !is_option_name(&one.value) || one.value.starts_with("CONFIG_") {
+            let message = format!("`{}` is not the name of a symbol", one.value);
+            let help = "write it without CONFIG_: VIRTIO_PCI";
+            problems.push(Problem::at(&one.place, message).help(help));
+        }
+    }
+    list.into_iter().map(|one| one.value).collect()
+}
+
+impl Board {
+    /// The symbols of what the board has: its drivers, and what it and its
+    /// network cards ask for.
+    pub fn hardware(&self) -> BTreeSet<String> {
+        let nics = self.nics.iter().map(|nic| &nic.options);
+        let lines = nics.chain([&self.options]).flat_map(|options| {
+            let by = Asker::Board(self.name.clone());
+            fragment::trusted(options, &by)
+        });
+        let asked = lines
+            .filter(|line| line.value == "y")
+            .map(|line| line.symbol);
+        asked.chain(self.drivers.iter().cloned()).collect()
     }
 }
 

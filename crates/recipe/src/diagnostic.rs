@@ -10,7 +10,12 @@ use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+/// A line that is longer, in bytes, is shown in part: so much around what is
+/// wrong.
+const LONG_LINE: usize = 1_000;
+const AROUND: usize = 60;
 
 /// One of the texts that belong to a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -232,15 +237,18 @@ impl RecipeErrors {
             Renderer::plain()
         };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
+        let lines: Vec<Vec<usize>> = self.sources.iter().map(|s| line_starts(&s.text)).collect();
         let shown: Vec<String> = self
             .problems
             .iter()
-            .map(|p| self.render_one(&renderer, p))
+            .map(|p| self.render_one(&renderer, p, &lines))
             .collect();
         shown.join("\n\n")
     }
 
-    fn render_one(&self, renderer: &Renderer, problem: &Problem) -> String {
+    /// Shows one problem. The renderer is given the one line that is shown: it
+    /// looks through all that it is given.
+    fn render_one(&self, renderer: &Renderer, problem: &Problem, lines: &[Vec<usize>]) -> String {
         let level = if problem.warning {
             Level::WARNING
         } else {
@@ -250,16 +258,32 @@ impl RecipeErrors {
         let mut group = Group::with_title(title);
         if let Some(place) = &problem.place
             && let Some(source) = self.sources.get(place.source.0)
+            && let Some(starts) = lines.get(place.source.0)
         {
-            let mark = AnnotationKind::Primary.span(shown_span(&source.text, &place.span));
+            let span = shown_span(&source.text, &place.span);
+            let line = starts.partition_point(|start| *start <= span.start).max(1) - 1;
+            let start = starts.get(line).copied().unwrap_or(0);
+            let end = starts.get(line + 1).copied().unwrap_or(source.text.len());
+            let part = window(&source.text, start..end, &span);
+            let mark = AnnotationKind::Primary.span(span.start - part.start..span.end - part.start);
             let mark = mark.label(problem.label.as_deref());
-            let snippet = Snippet::source(&source.text).path(&source.name);
+            let mut snippet = Snippet::source(&source.text[part.clone()]).line_start(line + 1);
+            if part == (start..end) {
+                snippet = snippet.path(&source.name);
+            } else {
+                let column = source.text[start..span.start].chars().count() + 1;
+                let origin = Origin::path(&source.name).line(line + 1);
+                group = group.element(origin.char_column(column));
+            }
             group = group.element(snippet.annotation(mark));
         }
         if let Some(help) = &problem.help {
             group = group.element(Level::HELP.message(help));
         }
-        renderer.render(&[group])
+        let shown = renderer.render(&[group]);
+        // The part of a long line has no name of its own.
+        let lines = shown.lines().filter(|line| line.trim() != ":::");
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// The only problem, where it stands nowhere in a file: there is no recipe, or
@@ -290,6 +314,30 @@ impl fmt::Display for RecipeErrors {
 }
 
 impl std::error::Error for RecipeErrors {}
+
+/// The part of a line that is shown of one that is very long.
+fn window(text: &str, line: Range<usize>, span: &Range<usize>) -> Range<usize> {
+    if line.len() <= LONG_LINE {
+        return line;
+    }
+    let mut start = span.start.saturating_sub(AROUND).max(line.start);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    let mut end = (span.end.min(span.start + LONG_LINE) + AROUND).clamp(span.end, line.end);
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
+}
+
+/// Where the lines of a text begin.
+fn line_starts(text: &str) -> Vec<usize> {
+    let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+    std::iter::once(0)
+        .chain(ends.map(|(at, _)| at + 1))
+        .collect()
+}
 
 /// The part of a span that is underlined: its first line, within the text, on
 /// character boundaries.

@@ -62,6 +62,11 @@ pub struct Parsed {
 /// What marks the lines below it, up to the next empty one.
 const OPTIONAL: &str = "optional";
 
+/// What stands among the first lines of a configuration that was saved by the
+/// kernel's tools (scripts/kconfig/confdata.c).
+const SAVED: &str = "# Automatically generated file; DO NOT EDIT.";
+const HEAD: usize = 10;
+
 /// All requests of a text, and every line that is odd, with its place.
 pub fn parse(text: &str, form: Form) -> Parsed {
     let mut parsed = Parsed::default();
@@ -201,9 +206,11 @@ pub fn of_file(
         let span = remark.span.clone();
         problems.push(problem(&Place { source, span }, remark));
     }
+    let saved = text.lines().take(HEAD).any(|line| line == SAVED);
     let by = |line: usize| Asker::Fragment {
         file: name.clone(),
         line,
+        saved,
     };
     let asked = |line: Line| {
         let by = by(line.number);
@@ -234,10 +241,12 @@ pub fn of_text(problems: &Problems, text: &Placed<String>, by: &Asker) -> Vec<Re
 /// The lines that were typed under `key`; those that are none are problems.
 pub fn typed(problems: &Problems, text: &Placed<String>, key: &str) -> Vec<Line> {
     let parsed = parse(&text.value, Form::Typed);
+    let within = table::Within::new(problems, text);
+    let whole = text.value.trim().len();
     for mut remark in parsed.remarks {
         let line = text.value.get(remark.span.clone()).unwrap_or_default();
-        let place = table::within(problems, text, remark.span.clone());
-        if place == text.place && line.len() < text.value.trim().len() {
+        let place = within.place(remark.span.clone());
+        if place == text.place && line.len() < whole {
             let message = &mut remark.wrong.message;
             message.push_str(&format!(" (in the line `{line}`)"));
         }

@@ -23,6 +23,7 @@ mod prune_plan;
 pub mod raw;
 mod resolve;
 pub mod scaffold;
+pub mod security;
 pub mod serial_port;
 mod table;
 pub mod typed;

@@ -1,6 +1,6 @@
 //! The words and quantities of a recipe, each from its text.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use host::units::{self, Bytes};
@@ -129,9 +129,14 @@ pub(crate) fn owner(typed: &str) -> Result<(u32, u32), Wrong> {
 
 /// An IPv4 address: `10.0.2.2`.
 pub(crate) fn address(typed: &str) -> Result<Ipv4Addr, Wrong> {
-    let wrong = || Wrong::new(format!("`{typed}` is not an IPv4 address"));
     let parsed = typed.parse();
-    parsed.map_err(|_| wrong().help("write it as in \"10.0.2.2\""))
+    parsed.map_err(|_| {
+        let message = match typed.parse::<Ipv6Addr>() {
+            Ok(_) => format!("`{typed}` is an IPv6 address, and the network is IPv4"),
+            Err(_) => format!("`{typed}` is not an IPv4 address"),
+        };
+        Wrong::new(message).help("write it as in \"10.0.2.2\"")
+    })
 }
 
 /// An IPv4 address, and the bits of its network where they are given:
@@ -141,10 +146,11 @@ pub(crate) fn network_address(typed: &str) -> Result<(Ipv4Addr, Option<u32>), Wr
         return Ok((address(typed)?, None));
     };
     let digits = !bits.is_empty() && bits.bytes().all(|b| b.is_ascii_digit());
+    let host = address(host)?;
     match bits.parse() {
-        Ok(bits @ 1..=30) if digits => Ok((address(host)?, Some(bits))),
+        Ok(bits @ 1..=30) if digits => Ok((host, Some(bits))),
         _ => Err(
-            Wrong::new(format!("`{typed}` is not an address with its network"))
+            Wrong::new(format!("`{typed}` is not an IPv4 address with its network"))
                 .help("behind the `/` stand 1 to 30 bits, as in \"10.0.2.15/24\""),
         ),
     }
@@ -184,6 +190,29 @@ mod tests {
         assert_eq!(nearest("busybox_path", known), Some("busybox-path"));
         assert_eq!(nearest("RUN", known), Some("run"));
         assert_eq!(nearest("colour", known), None);
+    }
+
+    #[test]
+    fn what_is_no_ipv4_address_is_said_to_be_none() {
+        for (typed, message) in [
+            ("example.org", "`example.org` is not an IPv4 address"),
+            (
+                "fe80::1",
+                "`fe80::1` is an IPv6 address, and the network is IPv4",
+            ),
+            (
+                "fe80::1/64",
+                "`fe80::1` is an IPv6 address, and the network is IPv4",
+            ),
+            (
+                "10.0.2.15/64",
+                "`10.0.2.15/64` is not an IPv4 address with its network",
+            ),
+            ("10.0.2/24", "`10.0.2` is not an IPv4 address"),
+        ] {
+            let wrong = network_address(typed).expect_err(typed);
+            assert_eq!(wrong.message, message);
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ mod record;
 mod soak;
 
 pub use self::record::{
-    BootRecord, CheckRecord, ExerciseRecord, Ids, ImageSizes, Inputs, MemEntry, MemOwner,
-    MemRecord, RamRecord, RamdiskSizes, Record, SCHEMA, SourceRecord, VmlinuxSizes,
+    BootRecord, CheckRecord, ExerciseRecord, Ids, ImageSizes, Inputs, LostLine, MemEntry, MemOwner,
+    MemRecord, Modular, RamRecord, RamdiskSizes, Record, SCHEMA, SourceRecord, VmlinuxSizes,
 };
 pub use database::{Attempt, Database};
 pub use diagnosis::{Diagnosis, diagnoses_text};

@@ -1,5 +1,6 @@
 //! Boots that were made only to see whether a system stops, by kernel.
 
+use crate::error::Result;
 use host::Id;
 use host::cache::Cache;
 use rusqlite::params;
@@ -7,7 +8,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::database::broken;
-use super::error::Result;
 use super::{Database, store_path};
 
 /// One boot of a soak.

@@ -6,10 +6,14 @@ use std::fmt::Write;
 
 use measure::bytes::{self, Bytes};
 use recipe::config;
+use schemars::JsonSchema;
 use serde::Serialize;
 use vmlinux::bloat::{self, Row};
 
 use super::size::{self, Axis, Order};
+
+/// The version of the format.
+pub const SCHEMA: &str = "tuxling.kernel-diff/1";
 
 /// What is compared of one kernel.
 #[derive(Debug)]
@@ -26,7 +30,7 @@ pub struct Side {
 
 /// What differs between two kernels. Sizes are bytes of vmlinux; what doesn't
 /// differ is left out; the largest growth comes first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct KernelDiff {
     /// Always `tuxling.kernel-diff/1`.
     pub schema: &'static str,
@@ -55,7 +59,7 @@ pub struct KernelDiff {
 }
 
 /// One thing that changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Change {
     /// Its name.
     pub name: String,
@@ -83,7 +87,7 @@ pub fn diff(a: &Side, b: &Side) -> KernelDiff {
     let bloat = bloat::compare(&bloat::sizes(&a.kernel.elf), &bloat::sizes(&b.kernel.elf));
     let along = |axis| changes(&by(&a.bytes, axis), &by(&b.bytes, axis));
     KernelDiff {
-        schema: "tuxling.kernel-diff/1",
+        schema: SCHEMA,
         a: a.name.clone(),
         b: b.name.clone(),
         total: [a.bytes.sections_bytes, b.bytes.sections_bytes],
@@ -161,89 +165,63 @@ fn options(a: Option<&str>, b: Option<&str>) -> Vec<[String; 3]> {
 /// How many rows of each list a text shows.
 const ROWS: usize = 30;
 
-/// The difference as text: tables, or Markdown for a review.
-pub fn text(diff: &KernelDiff, markdown: bool) -> String {
+/// The difference as text.
+pub fn text(diff: &KernelDiff) -> String {
     let mut out = String::new();
-    let lists = [
-        ("Sections", &diff.sections),
-        ("Folders", &diff.directories),
-        ("Objects", &diff.objects),
-        ("Brought in by", &diff.brought_by),
-    ];
     // Writing to a String can't fail.
     let _ = writeln!(
         out,
-        "{}{} → {}: {:+} B of vmlinux ({} → {})",
-        if markdown { "### " } else { "" },
+        "{} → {}: {:+} B of vmlinux ({} → {})",
         diff.a,
         diff.b,
         diff.growth(),
         diff.total[0],
         diff.total[1]
     );
-    for (title, list) in lists {
-        table(&mut out, title, list, markdown);
+    for (title, list) in [
+        ("Sections", &diff.sections),
+        ("Folders", &diff.directories),
+        ("Objects", &diff.objects),
+        ("Brought in by", &diff.brought_by),
+    ] {
+        table(&mut out, title, list);
     }
-    if markdown {
-        table(&mut out, "Symbols", &diff.symbols, true);
-    } else {
-        let _ = write!(out, "\nSymbols\n{}", diff.bloat);
-    }
+    let _ = write!(out, "\nSymbols\n{}", diff.bloat);
     if !diff.options.is_empty() {
-        let heading = if markdown {
-            "\n| option | old | new |\n|---|---|---|\n"
-        } else {
-            "\nOptions\n"
-        };
-        out.push_str(heading);
+        out.push_str("\nOptions\n");
         for [name, old, new] in &diff.options {
-            let _ = if markdown {
-                writeln!(out, "| `CONFIG_{name}` | {old} | {new} |")
-            } else {
-                writeln!(out, "CONFIG_{name:<33} {old:>7} {new:>7}")
-            };
+            let _ = writeln!(out, "CONFIG_{name:<33} {old:>7} {new:>7}");
         }
     }
     out
 }
 
-fn table(out: &mut String, title: &str, changes: &[Change], markdown: bool) {
+/// The changes by their size, whichever way.
+pub(super) fn largest(changes: &[Change]) -> Vec<&Change> {
+    let mut largest: Vec<&Change> = changes.iter().collect();
+    largest.sort_by_key(|c| std::cmp::Reverse(c.delta.unsigned_abs()));
+    largest
+}
+
+fn table(out: &mut String, title: &str, changes: &[Change]) {
     if changes.is_empty() {
         return;
     }
     let told = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), |b| b.to_string());
-    let mut largest: Vec<&Change> = changes.iter().collect();
-    largest.sort_by_key(|c| std::cmp::Reverse(c.delta.unsigned_abs()));
-    let _ = if markdown {
-        writeln!(out, "\n| {title} | old | new | delta |\n|---|--:|--:|--:|")
-    } else {
-        writeln!(
-            out,
-            "\n{title:<40} {:>7} {:>7} {:>7}",
-            "old", "new", "delta"
-        )
-    };
+    let largest = largest(changes);
+    let _ = writeln!(
+        out,
+        "\n{title:<40} {:>7} {:>7} {:>7}",
+        "old", "new", "delta"
+    );
     for c in largest.iter().take(ROWS) {
         let (old, new) = (told(c.old), told(c.new));
-        let _ = if markdown {
-            writeln!(out, "| `{}` | {old} | {new} | {:+} |", c.name, c.delta)
-        } else {
-            writeln!(out, "{:<40} {old:>7} {new:>7} {:>+7}", c.name, c.delta)
-        };
+        let _ = writeln!(out, "{:<40} {old:>7} {new:>7} {:>+7}", c.name, c.delta);
     }
     if largest.len() > ROWS {
         let rest = &largest[ROWS..];
         let delta = rest.iter().map(|c| c.delta).fold(0, i64::saturating_add);
-        let _ = if markdown {
-            writeln!(out, "| {} more | | | {delta:+} |", rest.len())
-        } else {
-            writeln!(
-                out,
-                "{:<40} {:>7} {:>7} {delta:>+7}",
-                format!("({} more)", rest.len()),
-                "",
-                ""
-            )
-        };
+        let more = format!("({} more)", rest.len());
+        let _ = writeln!(out, "{more:<40} {:>7} {:>7} {delta:>+7}", "", "");
     }
 }

@@ -6,13 +6,16 @@ use std::fmt::Write;
 use host::units::grouped;
 use measure::bytes::ramdisk::Part;
 use measure::bytes::{BroughtBy, Bytes, Leaf};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.size/1";
 
 /// Along what the bytes are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Axis {
     /// Section, folder, object, symbol
@@ -28,7 +31,9 @@ pub enum Axis {
 }
 
 /// By what nodes are sorted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
     /// Bytes in vmlinux
@@ -42,7 +47,7 @@ pub enum Order {
 }
 
 /// A node and what is below it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Node {
     /// Its name.
     pub name: String,

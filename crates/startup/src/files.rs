@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::program::Program;
+use crate::content::Program;
 
 /// So many links lead to one another at most, as in the kernel (`MAXSYMLINKS`).
 const LINKS_LIMIT: usize = 40;

@@ -11,6 +11,7 @@
 #![warn(unreachable_pub)]
 
 pub mod applets;
+mod content;
 mod elf;
 mod files;
 pub mod foresee;

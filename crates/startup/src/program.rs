@@ -2,11 +2,11 @@
 //! fs/exec.c, fs/binfmt_script.c and fs/binfmt_elf.c, by the file's first bytes
 //! and by what else is in the ramdisk.
 
+use crate::content::is_text;
 use crate::elf::Elf;
 use crate::files::{Files, Node, NodeKind};
 
-/// What the kernel reads of a file before it decides (`BINPRM_BUF_SIZE`).
-const HEAD: usize = 256;
+pub use crate::content::Program;
 
 /// A script's interpreter may be a script so many times (fs/exec.c).
 const DEPTH: usize = 5;
@@ -14,25 +14,6 @@ const DEPTH: usize = 5;
 const ENOENT: i32 = 2;
 const ENOEXEC: i32 = 8;
 const EACCES: i32 = 13;
-
-/// A file as a program, by its first bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Program {
-    /// An ELF program.
-    Elf(Elf),
-    /// A script: the line behind `#!`, the carriage return of a DOS text
-    /// included.
-    Script(String),
-    /// Nothing at all.
-    Empty,
-    /// A text; its first bytes.
-    Text(Box<[u8]>),
-    /// Bytes that no format is known by; the first of them. A kernel may know
-    /// the format (bFLT, a.out).
-    Other(Box<[u8]>),
-    /// Nobody looked into it.
-    Unknown,
-}
 
 /// What is known of the kernel that is to start programs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -161,30 +142,6 @@ impl Refusal {
     }
 }
 
-impl Program {
-    /// What a file with this content is.
-    pub fn of_bytes(bytes: &[u8]) -> Program {
-        if bytes.is_empty() {
-            return Program::Empty;
-        }
-        if let Some(elf) = Elf::read(bytes) {
-            return Program::Elf(elf);
-        }
-        let head = &bytes[..bytes.len().min(HEAD)];
-        if let Some(rest) = bytes.strip_prefix(b"#!") {
-            let line = rest.split(|b| *b == b'\n').next().unwrap_or_default();
-            let line = &line[..line.len().min(HEAD)];
-            return Program::Script(String::from_utf8_lossy(line).into_owned());
-        }
-        let first = head[..head.len().min(64)].into();
-        if is_text(head) {
-            Program::Text(first)
-        } else {
-            Program::Other(first)
-        }
-    }
-}
-
 /// The interpreter that the line behind `#!` names, a carriage return included
 /// (`load_script()`: blanks are spaces and tabs, nothing else).
 pub fn interpreter(line: &str) -> Option<&str> {
@@ -298,19 +255,6 @@ fn misplaced_hash_bang(head: &[u8]) -> bool {
     let rest = &head[line.unwrap_or(0)..];
     let rest = rest.strip_prefix(b"\xef\xbb\xbf").unwrap_or(rest);
     rest.starts_with(b"#!")
-}
-
-/// Whether bytes read as a text: no control characters but those of lines.
-fn is_text(head: &[u8]) -> bool {
-    let control = |b: &u8| *b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r' | 0x0c) || *b == 0x7f;
-    // A character that is cut at the end is one all the same.
-    let cut = head.len().saturating_sub(3);
-    let whole = match std::str::from_utf8(head) {
-        Ok(_) => true,
-        Err(error) => error.valid_up_to() >= cut && error.error_len().is_none(),
-    };
-    let wide = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
-    wide || (whole && !head.iter().any(control))
 }
 
 impl Node {

@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use host::Cache;
 use host::cache::ASIDE;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::failure::Result;
@@ -54,7 +55,7 @@ const fn kind(folder: &'static str, what: &'static str) -> Kind {
 }
 
 /// One thing in the cache.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(crate) struct Entry {
     /// The folder of the cache that it is in.
     pub kind: &'static str,

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::dropped::{self, Dropped};
 use super::make::{kconfig_tree, make};
+use super::remarks::{self, Remarks};
 use super::toolchain::{Tools, Versions};
 use super::{kconfig, objects};
 use crate::error::Result;
@@ -29,6 +30,8 @@ pub struct Resolved {
     pub text: String,
     /// The requests that it doesn't fulfil.
     pub dropped: Vec<Dropped>,
+    /// What else is to be told of it.
+    pub remarks: Remarks,
 }
 
 impl Resolved {
@@ -91,15 +94,30 @@ pub fn resolve(
         .filter(|request| !met(request, &values) || may_be_unknown(request, &values))
         .collect();
     let mut dropped = Vec::new();
-    if !doubtful.is_empty() {
-        dropped = match kconfig::load(source, arch, tools, session) {
-            Ok(tree) => dropped::explain(&doubtful, &values, &tree.resolve(&text)),
+    let mut remarks = Remarks {
+        modular: remarks::modular(plan, &values),
+        ..Remarks::default()
+    };
+    if !doubtful.is_empty() || matches!(plan.base, BaseConfig::File { .. }) {
+        match kconfig::load(source, arch, tools, session) {
+            Ok(tree) => {
+                let configuration = tree.resolve(&text);
+                (dropped, remarks.foreign) =
+                    dropped::explain(&doubtful, &values, &configuration, &|name| {
+                        tree.elsewhere().get(name).cloned()
+                    });
+                remarks.lost = remarks::lost(plan, &configuration, &tree);
+            }
             Err(error) if error.is_interrupted() => return Err(error),
             // What was dropped is known all the same.
-            Err(failure) => dropped::unexplained(&doubtful, &values, &failure),
-        };
+            Err(error) => dropped = dropped::unexplained(&doubtful, &values, &error),
+        }
     }
-    let value = Resolved { text, dropped };
+    let value = Resolved {
+        text,
+        dropped,
+        remarks,
+    };
     Ok(Cached { value, cached })
 }
 

@@ -3,8 +3,10 @@
 
 use std::fmt;
 
-use kconfig::{Configuration, RequestError};
+use kconfig::{Configuration, Elsewhere, RequestError};
 use recipe::config::{Request, Values, met, spelled};
+
+use super::remarks;
 
 /// A request that the resolved configuration doesn't fulfil.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,22 +59,29 @@ impl fmt::Display for Dropped {
 }
 
 /// Finds out about each of the requests, and leaves out those that are met
-/// after all: they have their value, and there is such a symbol.
+/// after all: they have their value, and there is such a symbol. Those whose
+/// symbol only other architectures of this kernel have come apart, in words.
 pub fn explain(
     doubtful: &[&Request],
     values: &Values,
     configuration: &Configuration<'_>,
-) -> Vec<Dropped> {
+    elsewhere: &dyn Fn(&str) -> Option<Elsewhere>,
+) -> (Vec<Dropped>, Vec<String>) {
     let tree = configuration.tree();
-    let defined = |request: &Request| {
-        let symbol = tree.find(&request.symbol);
-        symbol.is_some_and(|id| !tree.symbol(id).entries.is_empty())
-    };
-    doubtful
-        .iter()
-        .filter(|request| !met(request, values) || !defined(request))
-        .map(|request| one(request, values.get(&request.symbol), configuration))
-        .collect()
+    let (mut dropped, mut foreign) = (Vec::new(), Vec::new());
+    for request in doubtful {
+        if let Some(symbol) = tree.find_defined(&request.symbol) {
+            let asked = !request.by.is_saved() || tree.symbol(symbol).prompts().next().is_some();
+            if asked && !met(request, values) {
+                dropped.push(one(request, values.get(&request.symbol), configuration));
+            }
+        } else if let Some(found) = elsewhere(&request.symbol) {
+            foreign.push(remarks::foreign(request, &found));
+        } else {
+            dropped.push(one(request, values.get(&request.symbol), configuration));
+        }
+    }
+    (dropped, foreign)
 }
 
 /// The requests that are not met, where the kernel's tree could not be read to
@@ -193,11 +202,24 @@ config BAR
         }
     }
 
+    fn elsewhere(name: &str) -> Option<Elsewhere> {
+        (name == "ARCH_OTHER").then(|| Elsewhere {
+            archs: vec!["arm".to_owned()],
+            location: kconfig::Location {
+                file: "arch/arm/Kconfig".into(),
+                line: 7,
+                column: 0,
+            },
+            prompt: true,
+        })
+    }
+
     fn told(config: &str, request: &Request) -> Vec<String> {
         let tree = tree();
         let (configuration, _) = Configuration::olddefconfig(&tree, config);
         let values = recipe::config::Values::parse(&configuration.to_dotconfig());
-        let dropped = explain(&[request], &values, &configuration);
+        let (dropped, foreign) = explain(&[request], &values, &configuration, &elsewhere);
+        assert_eq!(foreign, [""; 0]);
         dropped.iter().map(ToString::to_string).collect()
     }
 
@@ -232,6 +254,22 @@ config BAR
               defined at Kconfig:3, without a prompt"
             ]
         );
+    }
+
+    #[test]
+    fn a_symbol_of_another_architecture_is_no_dropped_request() {
+        let tree = tree();
+        let (configuration, _) = Configuration::olddefconfig(&tree, "");
+        for value in ["y", "n"] {
+            let request = request("ARCH_OTHER", value);
+            let (dropped, foreign) =
+                explain(&[&request], &Values::default(), &configuration, &elsewhere);
+            assert_eq!(dropped, []);
+            assert!(
+                foreign[0].ends_with("only arm has it (arch/arm/Kconfig:7)"),
+                "{foreign:?}"
+            );
+        }
     }
 
     #[test]

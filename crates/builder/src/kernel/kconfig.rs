@@ -2,7 +2,7 @@
 //! the environment that the kernel's own Makefile makes, its probes of the
 //! tool chain answered from the cache.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,8 +14,8 @@ use host::id::Id;
 use host::process::{Cmd, PASSED_ON, ProcessError, Processes};
 use host::session::Session;
 use kconfig::{
-    Answer, Configuration, Dialect, DiskTree, Environment, Kconfig, LoadOptions, MemoShell,
-    ProbeError, ProbeMemo, ProbeOutput, Severity, Shell, SourceTree,
+    Answer, Configuration, Dialect, DiskTree, Elsewhere, Environment, Kconfig, LoadOptions,
+    MemoShell, ProbeError, ProbeMemo, ProbeOutput, Severity, Shell, SourceTree,
 };
 use recipe::Arch;
 use recipe::config::lines;
@@ -36,6 +36,7 @@ pub struct Tree {
     files: DiskTree,
     environment: Environment,
     source_arch: &'static str,
+    elsewhere: OnceCell<BTreeMap<String, Elsewhere>>,
 }
 
 /// What is kept of the probes between two calls.
@@ -138,6 +139,7 @@ pub fn load(source: &Source, arch: Arch, tools: &Tools, session: &Session) -> Re
         files,
         environment: kept.environment,
         source_arch: arch.facts().source_arch,
+        elsewhere: OnceCell::new(),
     })
 }
 
@@ -163,6 +165,12 @@ impl Tree {
         let base = self.base(&plan.base)?;
         let asked = format!("{base}\n{}", lines(&plan.requests));
         Ok(self.resolve(&asked))
+    }
+
+    /// The symbols that only other architectures of this kernel have.
+    pub fn elsewhere(&self) -> &BTreeMap<String, Elsewhere> {
+        let read = || self.kconfig.elsewhere(&self.files);
+        self.elsewhere.get_or_init(read)
     }
 
     /// A `.config`'s text, completed.

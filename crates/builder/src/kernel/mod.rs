@@ -13,9 +13,11 @@ pub mod make;
 pub(crate) mod objects;
 pub mod redundant;
 pub mod relink;
+pub mod remarks;
 pub(crate) mod toolchain;
 pub mod what_if;
 
 pub use build::{Kernel, build};
 pub use config::{Resolved, resolve};
+pub use remarks::Remarks;
 pub use toolchain::Tools;

@@ -7,13 +7,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use imara_diff::{Algorithm, Diff, InternedInput};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::tree;
 use crate::error::Result;
 
 /// What became of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FileChange {
     /// Only the second tree has it.
@@ -25,7 +26,7 @@ pub enum FileChange {
 }
 
 /// One file that differs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FileDiff {
     /// Relative to the trees.
     pub path: String,
@@ -38,7 +39,7 @@ pub struct FileDiff {
 }
 
 /// How two trees differ.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TreeDiff {
     /// How many files both have with the same content.
     pub same: usize,

@@ -108,10 +108,10 @@ impl Estimate<'_, '_> {
                 .map(|&o| self.of_expr(o, wanted, chain))
                 .max()
                 .unwrap_or(0),
-            Expr::Or(operands) => {
+            Expr::Or(_) => {
                 let mut best = NEVER;
-                for &operand in operands {
-                    best = best.min(self.of_expr(operand, wanted, chain));
+                for way in configuration.ways(expr) {
+                    best = best.min(self.of_expr(way, wanted, chain));
                     if best <= 1 {
                         break;
                     }

@@ -17,6 +17,9 @@ mod estimate;
 mod goal;
 mod search;
 mod steps;
+mod ways;
+
+use std::sync::Arc;
 
 use crate::change::Request;
 use crate::eval::Configuration;
@@ -24,6 +27,8 @@ use crate::merge::DropReason;
 use crate::tristate::Tristate;
 use goal::{PromptAnswer, asked, requests_of};
 use search::Search;
+
+pub use ways::{Alternatives, Nearness};
 
 /// How many sets of requests the first search tries.
 const GREEDY_NODES: usize = 1_000;
@@ -71,7 +76,29 @@ impl Configuration<'_> {
         }
         let reason = self.why_not(request);
         let mut search = Search::new(request, true, GREEDY_NODES, u32::MAX);
-        let Some(found) = search.run(self) else {
+        let mut found = search.run(self);
+        let preferred = std::mem::take(&mut self.preferred);
+        if found.is_none() && !preferred.is_empty() {
+            // The preferred ways may lead nowhere.
+            search = Search::new(request, true, GREEDY_NODES, u32::MAX);
+            found = search.run(self);
+        } else {
+            self.preferred = Arc::clone(&preferred);
+        }
+        let outcome = self.smallest(request, search, found, reason);
+        self.preferred = preferred;
+        outcome
+    }
+
+    /// Looks for a smaller set than the one that a first search found.
+    fn smallest(
+        &mut self,
+        request: &Request,
+        search: Search<'_>,
+        found: Option<Vec<PromptAnswer>>,
+        reason: DropReason,
+    ) -> Result<Want, WantFailure> {
+        let Some(found) = found else {
             let exhausted = !search.cut_short;
             return Err(WantFailure {
                 reason,

@@ -135,9 +135,9 @@ impl Steps<'_, '_> {
                     self.for_expr(operand, wanted, chain);
                 }
             }
-            Expr::Or(operands) => {
-                for &operand in operands {
-                    self.for_expr(operand, wanted, chain);
+            Expr::Or(_) => {
+                for way in configuration.ways(expr) {
+                    self.for_expr(way, wanted, chain);
                 }
             }
             Expr::Compare(relation, left, right) => {

@@ -13,6 +13,7 @@ mod stream;
 use std::collections::BTreeMap;
 
 use kbuild::Objects;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::attribution::{Attribution, What};
 use vmlinux::{Elf, LinkMap};
@@ -39,7 +40,9 @@ pub struct Given<'a> {
 }
 
 /// What a leaf is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum LeafKind {
     /// A symbol.
@@ -62,7 +65,7 @@ pub enum LeafKind {
 }
 
 /// What brings a leaf in.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BroughtBy {
     /// Options, the outermost first.
@@ -76,7 +79,7 @@ pub enum BroughtBy {
 }
 
 /// Bytes that belong together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Leaf {
     /// The section of vmlinux; in parentheses what is none.
     pub section: String,
@@ -101,7 +104,7 @@ pub struct Leaf {
 }
 
 /// Where a kernel's bytes are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Bytes {
     /// All leaves.
     pub leaves: Vec<Leaf>,

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use initramfs::compress::{self, Compression};
 use initramfs::cpio;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::attribution::{AttributedPiece, Attribution};
 use vmlinux::{Elf, lzma_cost};
@@ -31,7 +32,7 @@ pub struct Program {
 }
 
 /// Bytes of a ramdisk that belong together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Part {
     /// The file, with a slash in front; in parentheses what is none.
     pub file: String,

@@ -1,6 +1,6 @@
 //! A script's tokens: words with quotes taken off, operators, line ends.
 
-use super::parser::{self, Source};
+use super::Script;
 
 /// A word.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +56,48 @@ impl Word {
         let fits = (first.is_ascii_alphabetic() || first == b'_')
             && letters.all(|b| b.is_ascii_alphanumeric() || b == b'_');
         fits.then_some(name)
+    }
+}
+
+/// A script being read.
+#[derive(Debug)]
+pub(super) struct Source<'a> {
+    bytes: &'a [u8],
+    /// Where it is read, in bytes.
+    pub at: usize,
+    /// The line there, from 1.
+    pub line: usize,
+    /// The commands that stood in the last word, with their first lines.
+    pub inner: Vec<(Vec<u8>, usize)>,
+    /// Here-documents whose text begins behind this line: their last lines, and
+    /// whether tabs before these don't count.
+    pub here_documents: Vec<(String, bool)>,
+    /// What is found.
+    pub script: &'a mut Script,
+}
+
+impl<'a> Source<'a> {
+    /// The bytes of a script whose first line has this number.
+    pub(super) fn new(bytes: &'a [u8], line: usize, script: &'a mut Script) -> Source<'a> {
+        Source {
+            bytes,
+            at: 0,
+            line,
+            inner: Vec::new(),
+            here_documents: Vec::new(),
+            script,
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn bump(&mut self) {
+        if self.peek() == Some(b'\n') {
+            self.line += 1;
+        }
+        self.at = (self.at + 1).min(self.bytes.len());
     }
 }
 
@@ -209,7 +251,10 @@ impl Source<'_> {
             }
             Some(b'(') => {
                 self.bump();
-                parser::substituted(self);
+                let from = self.at;
+                let end = self.skip_commands();
+                let inner = self.bytes[from..end].to_vec();
+                self.inner.push((inner, line));
                 true
             }
             Some(b'{') => {
@@ -243,7 +288,32 @@ impl Source<'_> {
                 _ => inner.push(byte),
             }
         }
-        parser::read(&inner, line, self.depth + 1, self.script);
+        self.inner.push((inner, line));
+    }
+
+    /// Over commands and the `)` that closes them; tells where that stands. A `)`
+    /// behind a pattern of `case` closes nothing.
+    fn skip_commands(&mut self) -> usize {
+        let mut depth = 0usize;
+        let mut quote = None;
+        let mut cases = 0usize;
+        while let Some(byte) = self.peek() {
+            let here = self.at;
+            cases += usize::from(quote.is_none() && self.bytes[here..].starts_with(b"case "));
+            let esac = quote.is_none() && self.bytes[here..].starts_with(b"esac");
+            cases = cases.saturating_sub(usize::from(esac));
+            self.bump();
+            match (byte, quote) {
+                (b'\\', None | Some(b'"')) => self.bump(),
+                (b'\'' | b'"', None) => quote = Some(byte),
+                (_, Some(open)) if byte == open => quote = None,
+                (b'(', None) => depth += 1,
+                (b')', None) if depth > 0 => depth -= 1,
+                (b')', None) if cases == 0 => return here,
+                _ => {}
+            }
+        }
+        self.at
     }
 
     /// Over a bracket and all that it holds.

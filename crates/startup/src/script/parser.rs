@@ -1,36 +1,10 @@
 //! From tokens to commands: which words are in the place of a command's name.
 
-use super::lexer::{Token, Word};
+use super::lexer::{Source, Token, Word};
 use super::{Call, Script};
 
 /// Commands in commands go so deep at most.
 const DEPTH: usize = 16;
-
-/// A script being read.
-#[derive(Debug)]
-pub(super) struct Source<'a> {
-    pub bytes: &'a [u8],
-    pub at: usize,
-    pub line: usize,
-    pub depth: usize,
-    /// Here-documents whose text begins behind this line: their last lines, and
-    /// whether tabs before these don't count.
-    pub here_documents: Vec<(String, bool)>,
-    pub script: &'a mut Script,
-}
-
-impl Source<'_> {
-    pub(super) fn peek(&self) -> Option<u8> {
-        self.bytes.get(self.at).copied()
-    }
-
-    pub(super) fn bump(&mut self) {
-        if self.peek() == Some(b'\n') {
-            self.line += 1;
-        }
-        self.at = (self.at + 1).min(self.bytes.len());
-    }
-}
 
 /// What is open around a command.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,34 +34,19 @@ pub(super) fn read(bytes: &[u8], line: usize, depth: usize, script: &mut Script)
         script.evaluates = true;
         return;
     }
-    let mut source = Source {
-        bytes,
-        at: 0,
-        line,
-        depth,
-        here_documents: Vec::new(),
-        script,
-    };
-    list(&mut source, false);
+    list(&mut Source::new(bytes, line, script), depth);
 }
 
-/// Reads the rest of `$(…)`.
-pub(super) fn substituted(source: &mut Source<'_>) {
-    if source.depth >= DEPTH {
-        source.script.evaluates = true;
-        source.at = source.bytes.len();
-        return;
-    }
-    source.depth += 1;
-    list(source, true);
-    source.depth -= 1;
-}
-
-/// Reads commands to the end, or to the `)` that closes a substitution.
-fn list(source: &mut Source<'_>, substituted: bool) {
+/// Reads commands to the end.
+fn list(source: &mut Source<'_>, depth: usize) {
     let mut list = List::default();
     loop {
-        match source.token() {
+        let token = source.token();
+        // What stands in a word is run before the word's command.
+        for (bytes, line) in std::mem::take(&mut source.inner) {
+            read(&bytes, line, depth + 1, source.script);
+        }
+        match token {
             Token::End => return list.finish("", source.script),
             Token::Newline => list.finish("\n", source.script),
             Token::Redirection(fd, operator) => list.redirection(fd, operator, source),
@@ -95,9 +54,6 @@ fn list(source: &mut Source<'_>, substituted: bool) {
             Token::Operator("(") => list.parenthesis(source),
             Token::Operator(")") => {
                 list.finish(")", source.script);
-                if list.blocks.is_empty() && substituted {
-                    return;
-                }
                 if list.blocks.last() == Some(&Block::Open) {
                     list.blocks.pop();
                 }
@@ -112,7 +68,7 @@ fn list(source: &mut Source<'_>, substituted: bool) {
                 }
             }
         }
-        if list.ended && !substituted {
+        if list.ended {
             return;
         }
     }

@@ -15,7 +15,7 @@ mod shrink;
 mod soak;
 
 pub(crate) use config::{Config, ConfigAction};
-pub(crate) use look::{ReportArgs, SizeArgs, TrapArgs, WhyArgs};
+pub(crate) use look::{ReportArgs, SchemaArgs, SizeArgs, TrapArgs, WhyArgs};
 pub(crate) use shrink::{GoalArg, Group, ShrinkArgs, ShrinkLevel};
 pub(crate) use soak::SoakArgs;
 
@@ -84,12 +84,18 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Look at the cache folder, and take away what is not used
     Cache(CacheArgs),
-    /// Print the JSON schema of a record
-    Schema,
+    /// Print the JSON schema of what a command prints with --json
+    Schema(SchemaArgs),
     /// Print completions for a shell
     Completions {
         /// For which shell.
         shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, one for each command
+    Man {
+        /// Where to; man looks into ~/.local/share/man/man1 by itself.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
 }
 
@@ -487,9 +493,11 @@ impl Command {
             Command::Fetch(fetch) => fetch.json,
             Command::Doctor(doctor) => doctor.json,
             Command::Cache(cache) => cache.json,
-            Command::New(_) | Command::Boot(_) | Command::Schema | Command::Completions { .. } => {
-                false
-            }
+            Command::New(_)
+            | Command::Boot(_)
+            | Command::Schema(_)
+            | Command::Completions { .. }
+            | Command::Man { .. } => false,
         }
     }
 }
@@ -506,10 +514,29 @@ impl MachineArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     #[test]
     fn the_command_line_is_consistent() {
         super::Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_pages_for_users_name_commands_that_are_there() {
+        for page in [
+            include_str!("../../../../docs/firmware.md"),
+            include_str!("../../../../docs/install.md"),
+            include_str!("../../../../docs/kernel-developer.md"),
+            include_str!("../../../../docs/learner.md"),
+            include_str!("../../../../docs/microvm.md"),
+        ] {
+            let commands = page.lines().filter(|line| line.starts_with("tuxling "));
+            for line in commands {
+                let bare = line.split(['#', '>']).next().unwrap_or_default();
+                let words = bare.split_whitespace();
+                let read = super::Args::try_parse_from(words);
+                assert!(read.is_ok(), "{line}: {}", read.expect_err("refused"));
+            }
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! `tuxling config`: what the kernel's configuration comes to, why, and how to
 //! change what the recipe asks for.
 
-mod change;
-mod diff;
-mod look;
-mod merge;
-mod minimize;
-mod told;
+pub(super) mod change;
+pub(super) mod diff;
+pub(super) mod look;
+pub(super) mod merge;
+pub(super) mod minimize;
+pub(super) mod told;
 mod unmet;
 
 use std::num::NonZeroU16;
@@ -22,6 +22,8 @@ use host::error::Kind;
 use host::session::Session;
 use kconfig::{Configuration, SymbolId};
 use recipe::Plan;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::args::{Config, ConfigAction};
 use super::request::{Request, Typed, sources};
@@ -51,7 +53,10 @@ fn work(args: &Config, request: &Request, session: &Session) -> Result<()> {
         session,
     };
     let tree = desk.tree(plan)?;
-    let configuration = tree.evaluate(&plan.kernel)?;
+    let mut configuration = tree.evaluate(&plan.kernel)?;
+    let hardware = plan.board.hardware();
+    let hardware = hardware.iter().filter_map(|name| tree.kconfig.find(name));
+    configuration.prefer(hardware);
     let at = ConfigSubject {
         recipe: &args.recipe,
         plan,
@@ -129,6 +134,19 @@ fn unknown_symbol(name: &str, nearest: &[String]) -> Failure {
     }
 }
 
+/// The version of the format.
+pub(super) const SAVE: &str = "tuxling.config.save/1";
+
+/// What is printed as JSON.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Saved<'a> {
+    schema: &'static str,
+    /// The file, when it was written.
+    file: Option<&'a std::path::Path>,
+    /// The configuration.
+    text: &'a str,
+}
+
 fn save(at: &ConfigSubject<'_>, defconfig: bool, output: Option<&std::path::Path>) -> Result<()> {
     let text = if defconfig {
         at.configuration.to_defconfig()
@@ -139,11 +157,11 @@ fn save(at: &ConfigSubject<'_>, defconfig: bool, output: Option<&std::path::Path
         write_whole(&cwd()?.join(path), &kconfig::bytes::bytes_of(&text))?;
     }
     match (at.json, output) {
-        (true, _) => super::print_json(&serde_json::json!({
-            "schema": "tuxling.config.save/1",
-            "file": output,
-            "text": text,
-        })),
+        (true, _) => super::print_json(&Saved {
+            schema: SAVE,
+            file: output,
+            text: &text,
+        }),
         (false, None) => print(&text),
         (false, Some(_)) => Ok(()),
     }

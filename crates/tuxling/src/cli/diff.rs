@@ -7,6 +7,7 @@ use host::Cache;
 use host::error::Kind;
 use recipe::builtin;
 use record::{Database, Record, SCHEMA};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::Diff;
@@ -31,25 +32,27 @@ pub(super) fn run(args: &Diff) -> Result<()> {
     if args.json {
         print_json(&told)?;
     } else {
-        let mut text = if args.markdown {
-            diff_markdown::markdown(&told.records)
+        let text = if args.markdown {
+            diff_markdown::markdown(&told.records, told.kernel.as_ref())
         } else {
-            diff::table(&told.records)
+            plain(&told)
         };
-        if let Some(kernels) = &told.kernel {
-            text.push('\n');
-            text.push_str(&kernel_diff::text(kernels, args.markdown));
-        }
         print(&text)?;
     }
     let total = |record: &Record| i64::try_from(record.image.total_bytes).unwrap_or(i64::MAX);
     diff_kernels::within(args, total(&b) - total(&a))
 }
 
+fn plain(told: &DiffJson) -> String {
+    let kernels = told.kernel.as_ref().map(kernel_diff::text);
+    let kernels = kernels.map_or(String::new(), |text| format!("\n{text}"));
+    diff::table(&told.records) + &kernels
+}
+
 /// What is printed as JSON: the records' difference, and under `kernel` that of
 /// the kernels, when both are still in the cache.
-#[derive(Serialize)]
-struct DiffJson {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DiffJson {
     #[serde(flatten)]
     records: diff::Diff,
     kernel: Option<kernel_diff::KernelDiff>,

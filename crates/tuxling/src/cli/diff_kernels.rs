@@ -20,6 +20,7 @@ use super::args::Diff;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
 use crate::failure::{Failure, Result};
+use report::diff_markdown;
 use report::kernel_diff::{self, KernelDiff, Side};
 
 /// Whether a file is an ELF file.
@@ -35,10 +36,10 @@ pub(super) fn files(args: &Diff, a: &Path, b: &Path) -> Result<()> {
         &side(&args.a, a, None, None)?,
         &side(&args.b, b, None, None)?,
     );
-    if args.json {
-        print_json(&diff)?
-    } else {
-        print(&kernel_diff::text(&diff, args.markdown))?
+    match (args.json, args.markdown) {
+        (true, _) => print_json(&diff)?,
+        (false, true) => print(&diff_markdown::of_kernels(&diff))?,
+        (false, false) => print(&kernel_diff::text(&diff))?,
     }
     within(args, diff.growth())
 }

@@ -20,6 +20,7 @@ use host::error::Kind;
 use host::process::{Cmd, Processes};
 use host::session::Session;
 use recipe::Plan;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::progress::Terminal;
@@ -33,7 +34,7 @@ const HEAD: &str = "# Nothing is started and nothing is written. What the cache 
                     # are made anew.\n";
 
 /// One line of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum ListLine {
     /// A command, as a line for a shell.
@@ -43,10 +44,22 @@ enum ListLine {
 }
 
 /// The commands of one phase.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Step {
     phase: String,
     entries: Vec<ListLine>,
+}
+
+/// The version of the format.
+pub(super) const SCHEMA: &str = "tuxling.dry_run/1";
+
+/// What is printed as JSON.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ListJson<'a> {
+    schema: &'static str,
+    /// The recipe's name.
+    recipe: &'a str,
+    steps: &'a [Step],
 }
 
 /// A list under way.
@@ -88,11 +101,11 @@ pub(super) fn print_list(
     };
     fill(&mut list)?;
     if request.json {
-        return print_json(&serde_json::json!({
-            "schema": "tuxling.dry_run/1",
-            "recipe": request.plan.name,
-            "steps": list.steps,
-        }));
+        return print_json(&ListJson {
+            schema: SCHEMA,
+            recipe: &request.plan.name,
+            steps: &list.steps,
+        });
     }
     print(&text(&list.steps))
 }

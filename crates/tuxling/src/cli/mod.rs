@@ -13,6 +13,7 @@ mod diff_kernels;
 mod doctor;
 mod dry_run;
 mod fetch;
+mod man;
 mod new;
 mod progress;
 mod prune;
@@ -20,6 +21,7 @@ mod ram;
 mod refused;
 mod report;
 mod request;
+mod schema;
 mod shrink;
 mod size;
 mod soak;
@@ -39,6 +41,7 @@ use clap::Parser;
 use host::error::Kind;
 use host::process::{Cancel, Processes};
 use recipe::{Plan, RecipeErrors};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::failure::{Failure, Result, exit_code};
@@ -86,8 +89,9 @@ pub fn run(typed: &[OsString]) -> u8 {
         Command::Fetch(fetch) => fetch::run(fetch),
         Command::Doctor(doctor) => doctor::run(doctor),
         Command::Cache(cache) => cache::run(cache),
-        Command::Schema => schema(),
+        Command::Schema(args) => schema::run(args),
         Command::Completions { shell } => completions(*shell),
+        Command::Man { folder } => man::run(folder),
     };
     match result {
         Ok(()) => 0,
@@ -98,17 +102,26 @@ pub fn run(typed: &[OsString]) -> u8 {
     }
 }
 
+/// The version of the format of errors.
+const ERROR: &str = "tuxling.error/1";
+
+/// What is printed of an error as JSON, where nothing else was.
+#[derive(Serialize, JsonSchema)]
+struct ToldError<'a> {
+    schema: &'static str,
+    /// What tuxling ends with.
+    exit_code: u8,
+    /// One sentence.
+    error: &'a str,
+    /// The evidence.
+    detail: Option<&'a str>,
+    /// The mend.
+    help: Option<&'a str>,
+}
+
 fn report_failure(failure: &Failure, json: bool) {
-    #[derive(Serialize)]
-    struct FailureJson<'a> {
-        schema: &'static str,
-        exit_code: u8,
-        error: &'a str,
-        detail: Option<&'a str>,
-        help: Option<&'a str>,
-    }
-    let told = FailureJson {
-        schema: "tuxling.error/1",
+    let told = ToldError {
+        schema: ERROR,
         exit_code: failure.exit_code(),
         error: &failure.message,
         detail: failure.detail.as_deref(),
@@ -125,6 +138,7 @@ fn report_failure(failure: &Failure, json: bool) {
 fn print_json<T: Serialize>(value: &T) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))?;
+    debug_assert!(schema::knows(&text), "`tuxling schema` lacks this:\n{text}");
     PRINTED.store(true, Ordering::SeqCst);
     print(&format!("{text}\n"))
 }
@@ -141,10 +155,6 @@ fn print(text: &str) -> Result<()> {
         )),
         _ => Ok(()),
     }
-}
-
-fn schema() -> Result<()> {
-    print_json(&schemars::schema_for!(record::Record))
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<()> {

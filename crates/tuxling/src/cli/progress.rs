@@ -1,6 +1,7 @@
 //! How the work goes on, told on standard error: a line that changes on a
 //! terminal, plain lines elsewhere.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -17,6 +18,8 @@ pub(super) struct Terminal {
     verbose: bool,
     fancy: bool,
     now: Mutex<Option<Phase>>,
+    /// Remarks that were told: a search builds the same again and again.
+    told: Mutex<BTreeSet<String>>,
 }
 
 struct Phase {
@@ -35,6 +38,7 @@ impl Terminal {
             verbose,
             fancy,
             now: Mutex::default(),
+            told: Mutex::default(),
         }
     }
 
@@ -88,6 +92,20 @@ impl Progress for Terminal {
         match quiet {
             Some(bar) => bar.suspend(|| self.say(&format!("note: {text}"))),
             None => self.say(&format!("note: {text}")),
+        }
+    }
+
+    fn remark(&self, text: &str, rest: &str) {
+        let mut told = self
+            .told
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
+        if told.insert(text.to_owned()) {
+            if self.verbose && !rest.is_empty() {
+                self.note(&format!("{text}\n{rest}"))
+            } else {
+                self.note(text)
+            }
         }
     }
 

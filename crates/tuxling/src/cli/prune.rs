@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use host::Id;
 use host::session::Session;
 use host::units::grouped;
 use prune::certificate::Certificate;
@@ -9,6 +10,8 @@ use prune::job::{self, BOOTS, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use prune::{adversity, rebuild};
 use recipe::Plan;
 use recipe::plan::{CertificateFile, PruneLevel};
+use schemars::JsonSchema;
+use serde::Serialize;
 use trial::check::CheckOptions;
 use vm::machine::qemu::Accelerator;
 
@@ -20,6 +23,19 @@ use super::trace::names_in;
 use super::{cwd, print, print_json};
 use crate::failure::Result;
 use report::card;
+
+/// The version of the format.
+pub(super) const VERIFICATION: &str = "tuxling.verification/1";
+
+/// What is printed of a certificate's bytes, made again, as JSON.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Verified<'a> {
+    schema: &'static str,
+    /// Always true: other bytes are an error.
+    same_bytes: bool,
+    /// The bytes of the kernel's image.
+    kernel: &'a Id,
+}
 
 /// Prunes, or makes a certificate's bytes again.
 pub(super) fn run(args: &Prune) -> Result<()> {
@@ -54,10 +70,11 @@ fn verify(certificate: &Certificate, request: &Request, session: &Session) -> Re
     let whole = Whole::build(plan, options, session)?;
     job::verify(&whole, certificate, session)?;
     if request.json {
-        return print_json(&serde_json::json!({
-            "schema": "tuxling.verification/1", "same_bytes": true,
-            "kernel": certificate.bound.kernel,
-        }));
+        return print_json(&Verified {
+            schema: VERIFICATION,
+            same_bytes: true,
+            kernel: &certificate.bound.kernel,
+        });
     }
     print(&format!("the same bytes: {}\n", certificate.bound.kernel))
 }

@@ -10,6 +10,7 @@ use host::session::Session;
 use measure::built;
 use prune::rebuild::{self, Built};
 use record::{Database, Record};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::ReportArgs;
@@ -21,13 +22,20 @@ use report::diff;
 use report::html::{HistoryRow, Page, html};
 use report::map::{self, Map};
 
+/// The version of the format.
+pub(super) const SCHEMA: &str = "tuxling.report/1";
+
 /// What is printed as JSON.
-#[derive(Serialize)]
-struct Written<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Written<'a> {
     schema: &'static str,
+    /// The page.
     file: &'a Path,
+    /// Its size.
     bytes: usize,
+    /// How many pieces its map has.
     leaves: usize,
+    /// How many records its trend has.
     records: usize,
 }
 
@@ -86,7 +94,7 @@ fn work(args: &ReportArgs, request: &Request, session: &Session) -> Result<()> {
     write_whole(&out, text.as_bytes())?;
     if request.json {
         return print_json(&Written {
-            schema: "tuxling.report/1",
+            schema: SCHEMA,
             file: &out,
             bytes: text.len(),
             leaves: page.leaves.len(),

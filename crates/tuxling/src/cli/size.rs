@@ -10,6 +10,7 @@ use measure::bytes::ramdisk::Part;
 use measure::bytes::{self, Bytes, Given, marginal};
 use measure::without::Subject;
 use prune::rebuild::{self, Built};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::SizeArgs;
@@ -20,17 +21,26 @@ use crate::failure::{Failure, Result};
 use report::size::{self, Axis, Node};
 
 /// What is printed as JSON.
-#[derive(Serialize)]
-struct SizeJson<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct SizeJson<'a> {
     schema: &'static str,
+    /// The recipe's name, or the file's.
     name: &'a str,
+    /// Along what the tree goes.
     axis: Axis,
+    /// How the shares were found: `xz` by the price of each byte in the payload
+    /// itself, `estimated` by compressing as xz what is packed otherwise.
     share_by: Option<&'a str>,
+    /// The image file; `null` without one.
     image_bytes: Option<u64>,
+    /// The compressed kernel in it.
     payload_bytes: Option<u64>,
+    /// The loaded sections together.
     sections_bytes: u64,
+    /// The loaded kernel, from its first byte to its last.
     ram_bytes: u64,
     tree: &'a Node,
+    /// Every leaf, with `--leaves`.
     #[serde(skip_serializing_if = "Option::is_none")]
     leaves: Option<&'a [bytes::Leaf]>,
 }
@@ -111,12 +121,17 @@ fn tell(args: &SizeArgs, name: &str, bytes: &Bytes, tree: &Node) -> Result<()> {
     print(&size::table(tree, args.limit))
 }
 
+/// The version of the format of a ramdisk.
+pub(super) const RAMDISK: &str = "tuxling.size.ramdisk/1";
+
 /// What is printed of a ramdisk as JSON.
-#[derive(Serialize)]
-struct ToldRamdisk<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ToldRamdisk<'a> {
     schema: &'static str,
     name: &'a str,
+    /// The packed ramdisk.
     image_bytes: u64,
+    /// Unpacked.
     archive_bytes: u64,
     tree: &'a Node,
     parts: &'a [Part],
@@ -127,7 +142,7 @@ fn ramdisk(args: &SizeArgs, name: &str, parts: &[Part]) -> Result<()> {
     let tree = size::ramdisk_tree(parts, name, args.depth, order);
     if args.json {
         print_json(&ToldRamdisk {
-            schema: "tuxling.size.ramdisk/1",
+            schema: RAMDISK,
             name,
             image_bytes: parts.iter().map(|p| p.share).sum(),
             archive_bytes: parts.iter().map(|p| p.size).sum(),

@@ -7,6 +7,7 @@ use host::session::Session;
 use prune::rebuild::{self, Built};
 use prune::trap::{self, Place, Stop};
 use recipe::config;
+use schemars::JsonSchema;
 use serde::Serialize;
 use vmlinux::prune::TrapRecord;
 
@@ -18,9 +19,12 @@ use crate::failure::{Failure, Result};
 /// So many callers are told.
 const CALLERS: usize = 8;
 
+/// The version of the format.
+pub(super) const SCHEMA: &str = "tuxling.trap/1";
+
 /// What is printed as JSON.
-#[derive(Serialize)]
-struct TrapJson<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct TrapJson<'a> {
     schema: &'static str,
     recipe: &'a str,
     #[serde(flatten)]
@@ -73,7 +77,7 @@ fn work(record: TrapRecord, request: &Request, session: &Session) -> Result<()> 
     let options = reason.map(|r| r.options.clone()).unwrap_or_default();
     if request.json {
         return print_json(&TrapJson {
-            schema: "tuxling.trap/1",
+            schema: SCHEMA,
             recipe: &plan.name,
             stop: &stop,
             options: &options,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use builder::kernel::build::BuildInput;
 use builder::kernel::{self, Tools};
@@ -15,12 +15,31 @@ use host::session::Session;
 use host::units::grouped;
 use recipe::builtin;
 use recipe::plan::Placement;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::args::Diff;
 use super::progress::Terminal;
 use super::{cwd, load, print, print_json, processes};
 use crate::failure::{Failure, Result};
+
+/// The version of the format.
+pub(super) const SCHEMA: &str = "tuxling.diff.tree/1";
+
+/// What is printed as JSON.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct TreeDiffJson<'a> {
+    schema: &'static str,
+    /// The first tree.
+    a: &'a Path,
+    /// The second tree.
+    b: &'a Path,
+    /// Only what stands below these was compared; all when empty.
+    paths: &'a [PathBuf],
+    /// Only what this recipe's kernel is compiled from was compared.
+    recipe: Option<&'a str>,
+    difference: &'a TreeDiff,
+}
 
 /// Compares two trees.
 pub(super) fn run(args: &Diff) -> Result<()> {
@@ -49,14 +68,14 @@ pub(super) fn run(args: &Diff) -> Result<()> {
     }
     let difference = tree_diff::diff(&a, &b, &only)?;
     if args.json {
-        return print_json(&json!({
-            "schema": "tuxling.diff.tree/1",
-            "a": a,
-            "b": b,
-            "paths": only.below,
-            "recipe": args.recipe,
-            "difference": difference,
-        }));
+        return print_json(&TreeDiffJson {
+            schema: SCHEMA,
+            a: &a,
+            b: &b,
+            paths: &only.below,
+            recipe: args.recipe.as_deref(),
+            difference: &difference,
+        });
     }
     print(&text(&difference, args.markdown))
 }

@@ -9,6 +9,7 @@ use measure::answer::{OptionStep, SCHEMA, Why};
 use measure::built;
 use measure::why::Inquiry;
 use prune::rebuild;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::WhyArgs;
@@ -19,19 +20,28 @@ use crate::shrinking::answer::{self, KeptEvidence, Said};
 use report::why;
 
 /// What is printed as JSON.
-#[derive(Serialize)]
-struct WhyJson<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct WhyJson<'a> {
     schema: &'static str,
+    /// The recipe's name.
     recipe: &'a str,
-    answers: &'a [Why],
+    /// Of everything that has the name; not where the evidence answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answers: Option<&'a [Why]>,
+    /// What the evidence of a shrunk system says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<&'a [Said]>,
 }
 
 /// What the evidence of a shrunk system says.
 fn tell(request: &Request, said: &[Said]) -> Result<()> {
     if request.json {
-        return print_json(&serde_json::json!({
-            "schema": SCHEMA, "recipe": request.plan.name, "evidence": said,
-        }));
+        return print_json(&WhyJson {
+            schema: SCHEMA,
+            recipe: &request.plan.name,
+            answers: None,
+            evidence: Some(said),
+        });
     }
     print(&answer::text(said))
 }
@@ -106,7 +116,8 @@ fn work(args: &WhyArgs, request: &Request, session: &Session) -> Result<()> {
         return print_json(&WhyJson {
             schema: SCHEMA,
             recipe: &plan.name,
-            answers: &answers,
+            answers: Some(&answers),
+            evidence: None,
         });
     }
     let texts: Vec<String> = answers.iter().map(why::text).collect();

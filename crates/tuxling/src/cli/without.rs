@@ -5,10 +5,23 @@ use builder::kernel::relink::Bench;
 use host::session::Session;
 use host::units::grouped;
 use measure::without::{self, By, Subject, Without};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::args::SizeArgs;
 use super::{print, print_json};
 use crate::failure::Result;
+
+/// The version of the format.
+pub(super) const SCHEMA: &str = "tuxling.size.without/1";
+
+/// What is printed as JSON.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct WithoutJson<'a> {
+    schema: &'static str,
+    /// The dearest first.
+    options: &'a [Without],
+}
 
 /// Says it of each option, the dearest first.
 pub(super) fn run(
@@ -25,7 +38,10 @@ pub(super) fn run(
     let rows = without::foretell(subject, &args.without, bench.as_ref(), session)?;
     drop(bench);
     if args.json {
-        return print_json(&rows);
+        return print_json(&WithoutJson {
+            schema: SCHEMA,
+            options: &rows,
+        });
     }
     print(&table(&rows, args.compile))
 }

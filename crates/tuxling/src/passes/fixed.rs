@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::security::is_security;
+use recipe::security::is_security;
 
 /// Options that no search turns off: the recipe's own words stand for them, or
 /// they protect.

@@ -5,7 +5,6 @@ pub(crate) mod applets;
 pub(crate) mod constants;
 pub(crate) mod fixed;
 pub(crate) mod options;
-pub(crate) mod security;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use shrink::ChangeId;
 
 use super::fixed::Fixed;
-use super::security::is_security;
 use super::{CONSTANTS, Edit, INSIDE, MESSAGES, UNUSED, USED, Way, Ways, constants, request};
+use recipe::security::is_security;
 
 /// What ran in a boot, by object.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

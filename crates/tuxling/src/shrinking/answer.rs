@@ -8,6 +8,7 @@ use prune::certificate::Certificate;
 use prune::rebuild;
 use recipe::builtin;
 use recipe::plan::{Plan, RecipeOrigin};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::report::{Report, SCHEMA};
@@ -21,7 +22,7 @@ pub(crate) struct KeptEvidence {
 }
 
 /// One thing that the evidence says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Said {
     /// What it is about.
     pub subject: String,

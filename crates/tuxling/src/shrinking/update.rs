@@ -13,12 +13,16 @@ use prune::job::{PruneOptions, Whole, certificate_path};
 use prune::{job as pruning, rebuild};
 use recipe::Plan;
 use record::Record;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::failure::{Failure, Result};
 
 /// What an update changed.
-#[derive(Debug, Serialize)]
+/// The version of the format.
+pub(crate) const SCHEMA: &str = "tuxling.update/1";
+
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Updated {
     /// Always `tuxling.update/1`.
     pub schema: &'static str,
@@ -70,7 +74,7 @@ pub(crate) fn update(
     write_whole(&plan.base.join(&file.name), &text)?;
     let (was, is) = (functions(&old), functions(&pruned.certificate));
     Ok(Updated {
-        schema: "tuxling.update/1",
+        schema: SCHEMA,
         recipe: plan.name.clone(),
         kernel_bytes: (before.map(|b| b.len()), pruned.record.image.kernel_bytes),
         added: is.difference(&was).cloned().collect(),

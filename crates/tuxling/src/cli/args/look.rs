@@ -1,5 +1,5 @@
 //! What the commands take that look at a built system: `size`, `why`, `trap`,
-//! `report`.
+//! `report`; and `schema`.
 
 use std::path::PathBuf;
 
@@ -159,4 +159,17 @@ pub(crate) struct ReportArgs {
     /// Show the tools' output
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// `tuxling schema`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A value says itself which schema it has: \"schema\": \"tuxling.size/1\" is `size`.")]
+pub(crate) struct SchemaArgs {
+    /// Of what
+    #[arg(default_value = "record")]
+    pub name: String,
+    /// List the names, and what prints each
+    #[arg(long)]
+    pub list: bool,
 }

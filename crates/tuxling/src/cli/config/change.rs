@@ -14,11 +14,16 @@ use recipe::config::{Request, line};
 use recipe::edit::set_options;
 use recipe::plan::RecipeOrigin;
 
-use super::told::{ChangesJson, ToldChange, changes, show};
+use super::told::{ChangesJson, ToldAlternatives, ToldChange, alternatives, changes, show};
 use super::unmet::dropped_by;
 use super::{ConfigSubject, merge, unknown_symbol};
 use crate::cli::{print, print_json};
 use crate::failure::{Failure, Result};
+
+/// The versions of the formats.
+pub(in crate::cli) const SET: &str = "tuxling.config.set/1";
+pub(in crate::cli) const TRY: &str = "tuxling.config.try/1";
+pub(in crate::cli) const WANT: &str = "tuxling.config.want/1";
 
 /// `set`: edits the recipe's own options.
 pub(super) fn set(at: &ConfigSubject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {
@@ -33,7 +38,7 @@ pub(super) fn set(at: &ConfigSubject<'_>, typed: &[String], allow_dropped: bool)
         return Err(refused(at, &edit.dropped));
     }
     write_whole(&edit.path, edit.text.as_bytes())?;
-    tell(at, "tuxling.config.set/1", &requests, None, edit)
+    tell(at, SET, &requests, None, edit)
 }
 
 /// `try`: what would change. What wouldn't hold any more is told, and decides
@@ -49,9 +54,10 @@ pub(super) fn try_out(at: &ConfigSubject<'_>, typed: &[String]) -> Result<()> {
     let after = at.tree.evaluate(&plan)?;
     let dropped = merge::dropped(&plan, at, &after);
     let told = ChangesJson {
-        schema: "tuxling.config.try/1",
+        schema: TRY,
         requests: requests.iter().map(line).collect(),
         smallest: None,
+        alternatives: Vec::new(),
         changes: changes(&at.configuration, &after, &who(at, &requests)),
         dropped: dropped.into_iter().map(|dropped| dropped.text).collect(),
         written: None,
@@ -85,21 +91,21 @@ pub(super) fn want(mut at: ConfigSubject<'_>, typed: &str, apply: bool) -> Resul
     for request in &found.requests {
         requests.push(of_engine(&at, request)?);
     }
-    let schema = "tuxling.config.want/1";
     if let Some(path) = path {
         let edit = RecipeEdit::new(&at, path, &requests, Some(&goal))?;
         if !edit.dropped.is_empty() {
             return Err(refused(&at, &edit.dropped));
         }
         write_whole(&edit.path, edit.text.as_bytes())?;
-        return tell(&at, schema, &requests, Some(found.smallest), edit);
+        return tell(&at, WANT, &requests, Some(found.smallest), edit);
     }
     let mut after = at.configuration.clone();
     after.set(&found.requests);
     let told = ChangesJson {
-        schema,
+        schema: WANT,
         requests: requests.iter().map(line).collect(),
         smallest: Some(found.smallest),
+        alternatives: alternatives(&after, &found.requests),
         changes: changes(&at.configuration, &after, &who(&at, &requests)),
         dropped: Vec::new(),
         written: None,
@@ -136,6 +142,7 @@ struct RecipeEdit {
     path: PathBuf,
     text: String,
     dropped: Vec<Dropped>,
+    alternatives: Vec<ToldAlternatives>,
     changes: Vec<ToldChange>,
 }
 
@@ -157,6 +164,10 @@ impl RecipeEdit {
         let text = set_options(&text, requests).map_err(failed)?;
         let plan = recipe::with_text(&path, &text)?;
         let after = at.tree.evaluate(&plan.kernel)?;
+        let asked = requests
+            .iter()
+            .filter_map(|one| at.tree.kconfig.request(&one.symbol, &one.value).ok());
+        let asked: Vec<kconfig::Request> = asked.collect();
         let dropped = requests
             .iter()
             .chain(&goal)
@@ -164,6 +175,7 @@ impl RecipeEdit {
             .collect();
         Ok(RecipeEdit {
             dropped,
+            alternatives: alternatives(&after, &asked),
             changes: changes(&at.configuration, &after, &who(at, requests)),
             path,
             text,
@@ -249,6 +261,7 @@ fn tell(
         schema,
         requests: requests.iter().map(line).collect(),
         smallest,
+        alternatives: edit.alternatives,
         changes: edit.changes,
         dropped: edit.dropped.iter().map(ToString::to_string).collect(),
         written: Some(&edit.path),
@@ -258,9 +271,10 @@ fn tell(
 
 fn tell_nothing() -> Result<()> {
     print_json(&ChangesJson {
-        schema: "tuxling.config.want/1",
+        schema: WANT,
         requests: Vec::new(),
         smallest: Some(true),
+        alternatives: Vec::new(),
         changes: Vec::new(),
         dropped: Vec::new(),
         written: None,

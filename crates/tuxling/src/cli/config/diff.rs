@@ -8,17 +8,31 @@ use builder::kernel::kconfig::Tree;
 use host::error::Kind;
 use kconfig::{Configuration, Difference, Origin};
 use recipe::Plan;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{ConfigSubject, Desk};
 use crate::cli::{cwd, load, print, print_json};
 use crate::failure::{Failure, Result};
 
+/// The version of the format.
+pub(in crate::cli) const SCHEMA: &str = "tuxling.config.diff/1";
+
+/// What is printed as JSON.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Differences<'a> {
+    schema: &'static str,
+    /// By name.
+    differences: &'a [DifferenceJson],
+}
+
 /// One difference.
-#[derive(Serialize)]
-struct ConfigDiffJson {
+#[derive(Serialize, JsonSchema)]
+struct DifferenceJson {
     symbol: String,
+    /// `null` where the first configuration has no such symbol.
     before: Option<String>,
+    /// `null` where the second configuration has no such symbol.
     after: Option<String>,
     reason: String,
     #[serde(skip)]
@@ -59,10 +73,10 @@ pub(super) fn run(desk: &Desk<'_>, at: &ConfigSubject<'_>, a: &str, b: Option<&s
         }
     };
     if at.json {
-        return print_json(&serde_json::json!({
-            "schema": "tuxling.config.diff/1",
-            "differences": told,
-        }));
+        return print_json(&Differences {
+            schema: SCHEMA,
+            differences: &told,
+        });
     }
     print(&table(&told))
 }
@@ -94,7 +108,7 @@ fn tell(
     after: &str,
     configuration: &Configuration<'_>,
     who: &dyn Fn(&str) -> String,
-) -> Vec<ConfigDiffJson> {
+) -> Vec<DifferenceJson> {
     let tree = configuration.tree();
     let reason = |difference: &Difference| {
         let name = difference.name();
@@ -108,18 +122,18 @@ fn tell(
     };
     kconfig::diff(before, after)
         .into_iter()
-        .map(|difference| ConfigDiffJson::of(&difference, reason(&difference)))
+        .map(|difference| DifferenceJson::of(&difference, reason(&difference)))
         .collect()
 }
 
-impl ConfigDiffJson {
-    fn of(difference: &Difference, reason: String) -> ConfigDiffJson {
+impl DifferenceJson {
+    fn of(difference: &Difference, reason: String) -> DifferenceJson {
         let (before, after) = match difference {
             Difference::Removed { value, .. } => (Some(value), None),
             Difference::Added { value, .. } => (None, Some(value)),
             Difference::Changed { before, after, .. } => (Some(before), Some(after)),
         };
-        ConfigDiffJson {
+        DifferenceJson {
             symbol: difference.name().to_owned(),
             before: before.cloned(),
             after: after.cloned(),
@@ -130,10 +144,10 @@ impl ConfigDiffJson {
 }
 
 /// The lines of diffconfig, with the reasons behind them.
-fn table(told: &[ConfigDiffJson]) -> String {
+fn table(told: &[DifferenceJson]) -> String {
     let width = told.iter().map(|one| one.line.len()).max().unwrap_or(0);
     let width = width.min(40);
-    let line = |one: &ConfigDiffJson| format!("{:<width$}  # {}\n", one.line, one.reason);
+    let line = |one: &DifferenceJson| format!("{:<width$}  # {}\n", one.line, one.reason);
     told.iter().map(line).collect()
 }
 

@@ -3,16 +3,18 @@
 use std::path::Path;
 
 use builder::kernel::config::who;
+use builder::kernel::remarks;
 use host::cache::write_whole;
 use host::error::Kind;
 use kconfig::bytes::bytes_of;
-use kconfig::{Configuration, Dialect};
+use kconfig::{Configuration, Dialect, Elsewhere};
 use recipe::asker::Asker;
 use recipe::config::{Request, line};
 use recipe::diagnostic::{Problem, Problems, RecipeErrors};
 use recipe::files::Files;
 use recipe::fragment;
 use recipe::plan::KernelPlan;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ConfigSubject;
@@ -21,15 +23,20 @@ use super::unmet::dropped_by;
 use crate::cli::{cwd, print, print_json, warn};
 use crate::failure::{Failure, Result};
 
+/// The version of the format.
+pub(in crate::cli) const SCHEMA: &str = "tuxling.config.merge/1";
+
 /// What is told.
-#[derive(Serialize)]
-struct MergeJson<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct MergeJson<'a> {
     schema: &'static str,
     /// How many requests the fragments make.
     requests: usize,
     /// Every request, of the recipe and then of the fragments, that doesn't
     /// hold afterwards, in their order.
     dropped: Vec<ToldDropped>,
+    /// Every request for a symbol that only other architectures have.
+    foreign: Vec<String>,
     /// Every request that a later one turned round.
     overridden: Vec<ToldOverridden>,
     /// All that changes, by name.
@@ -39,9 +46,10 @@ struct MergeJson<'a> {
 }
 
 /// One request that doesn't hold.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct ToldDropped {
     request: String,
+    #[schemars(with = "String")]
     by: Asker,
     value: String,
     /// What it lacks.
@@ -51,12 +59,14 @@ pub(super) struct ToldDropped {
 }
 
 /// One request that a later one turned round.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ToldOverridden {
     request: String,
+    #[schemars(with = "String")]
     by: Asker,
     /// The request that counts.
     later: String,
+    #[schemars(with = "String")]
     later_by: Asker,
 }
 
@@ -67,9 +77,10 @@ pub(super) fn run(at: &ConfigSubject<'_>, names: &[String], output: Option<&Path
     plan.requests.extend(asked.iter().cloned());
     let after = at.tree.evaluate(&plan)?;
     let told = MergeJson {
-        schema: "tuxling.config.merge/1",
+        schema: SCHEMA,
         requests: asked.len(),
         dropped: dropped(&plan, at, &after),
+        foreign: foreign(&asked, at),
         overridden: overridden(&plan, asked.len()),
         changes: changes(&at.configuration, &after, &|name| who(&plan, name)),
         written: output,
@@ -129,6 +140,7 @@ pub(super) fn dropped(
         .filter(|(index, request)| {
             *index >= own || dropped_by(request, &at.configuration).is_none()
         })
+        .filter(|(_, request)| elsewhere(request, at).is_none())
         .filter_map(|(_, request)| {
             let dropped = dropped_by(request, after)?;
             Some(ToldDropped {
@@ -140,6 +152,21 @@ pub(super) fn dropped(
             })
         })
         .collect()
+}
+
+/// The requests of fragments for symbols that only other architectures have.
+fn foreign(asked: &[Request], at: &ConfigSubject<'_>) -> Vec<String> {
+    let told = asked.iter().filter(|one| !one.optional);
+    let told = told.filter_map(|one| Some(remarks::foreign(one, elsewhere(one, at)?)));
+    told.collect()
+}
+
+/// Which other architectures have a symbol that this one doesn't have.
+fn elsewhere<'a>(request: &Request, at: &'a ConfigSubject<'_>) -> Option<&'a Elsewhere> {
+    match at.tree.kconfig.find_defined(&request.symbol) {
+        Some(_) => None,
+        None => at.tree.elsewhere().get(&request.symbol),
+    }
 }
 
 /// The later request for the same symbol, if there is one.
@@ -174,6 +201,7 @@ fn overridden(plan: &KernelPlan, of_fragments: usize) -> Vec<ToldOverridden> {
 fn text(told: &MergeJson<'_>) -> String {
     let mut lines: Vec<String> = Vec::new();
     lines.extend(told.dropped.iter().map(|dropped| dropped.text.clone()));
+    lines.extend(told.foreign.iter().map(|one| commented(one)));
     lines.extend(told.overridden.iter().map(|one| {
         let ToldOverridden {
             request,

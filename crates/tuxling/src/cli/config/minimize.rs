@@ -9,6 +9,7 @@ use host::error::Kind;
 use recipe::asker::Asker;
 use recipe::config::{Request, effective, line};
 use recipe::edit::remove_options;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ConfigSubject;
@@ -18,9 +19,12 @@ use super::unmet::dropped_by;
 use crate::cli::{print, print_json};
 use crate::failure::{Failure, Result};
 
+/// The version of the format.
+pub(in crate::cli) const SCHEMA: &str = "tuxling.config.minimize/1";
+
 /// What is told.
-#[derive(Serialize)]
-struct MinimizeJson {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct MinimizeJson {
     schema: &'static str,
     /// How many requests the recipe and its own fragments make.
     requests: usize,
@@ -32,9 +36,10 @@ struct MinimizeJson {
 }
 
 /// One request that could be left out.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ToldRedundant {
     request: String,
+    #[schemars(with = "String")]
     by: Asker,
     reason: String,
     /// Whether it stands in the recipe's own options.
@@ -56,7 +61,7 @@ pub(super) fn run(at: &ConfigSubject<'_>, apply: bool) -> Result<()> {
         .filter(|request| !request.lenient)
         .filter_map(|request| dropped_by(request, &at.configuration));
     let mut told = MinimizeJson {
-        schema: "tuxling.config.minimize/1",
+        schema: SCHEMA,
         requests: typed.count(),
         redundant: found.iter().map(|one| told(one, requests)).collect(),
         dropped: dropped.map(|dropped| dropped.to_string()).collect(),

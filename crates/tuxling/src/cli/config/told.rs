@@ -2,22 +2,29 @@
 
 use std::path::Path;
 
-use kconfig::{Configuration, Origin};
+use kconfig::{Configuration, Origin, SymbolId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ConfigSubject;
 use crate::cli::{print, print_json};
 use crate::failure::Result;
 
+/// How many other ways are shown.
+const ALTERNATIVES: usize = 6;
+
 /// What is told of a change.
-#[derive(Serialize)]
-pub(super) struct ChangesJson<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ChangesJson<'a> {
     pub schema: &'static str,
     /// Lines for the recipe's own options.
     pub requests: Vec<String>,
     /// Whether no smaller set would do, where one was searched for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smallest: Option<bool>,
+    /// What comes by one of several ways.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<ToldAlternatives>,
     /// All that changes, by name.
     pub changes: Vec<ToldChange>,
     /// What is asked for and doesn't hold.
@@ -26,9 +33,34 @@ pub(super) struct ChangesJson<'a> {
     pub written: Option<&'a Path>,
 }
 
+/// A symbol that several others select, one of which is asked for.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ToldAlternatives {
+    pub symbol: String,
+    /// What selects it now.
+    pub by: String,
+    /// What could in its place, what is nearest first.
+    pub others: Vec<String>,
+}
+
+/// What could be asked for in place of these requests.
+pub(super) fn alternatives(
+    after: &Configuration<'_>,
+    requests: &[kconfig::Request],
+) -> Vec<ToldAlternatives> {
+    let name = |one: &SymbolId| after.tree().display_name(*one).to_owned();
+    let told = after.alternatives(requests);
+    let told = told.iter().map(|one| ToldAlternatives {
+        symbol: name(&one.symbol),
+        by: name(&one.by),
+        others: one.others.iter().map(name).collect(),
+    });
+    told.collect()
+}
+
 /// One symbol that changes.
-#[derive(Serialize)]
-pub(super) struct ToldChange {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ToldChange {
     pub symbol: String,
     pub before: String,
     pub after: String,
@@ -75,6 +107,14 @@ fn text(told: &ChangesJson<'_>) -> String {
     if told.smallest == Some(false) {
         lines.push("# the search ended before it had ruled out that fewer do".to_owned());
     }
+    lines.extend(told.alternatives.iter().map(|one| {
+        let (first, rest) = one.others.split_at(one.others.len().min(ALTERNATIVES));
+        let mut others = first.join(", ");
+        if !rest.is_empty() {
+            others.push_str(&format!(" and {} more (all with --json)", rest.len()));
+        }
+        format!("# {} comes by {}; others: {others}", one.symbol, one.by)
+    }));
     lines.extend(told.dropped.iter().map(|d| commented(d)));
     lines.push(match told.changes.len() {
         0 => "# no value changes".to_owned(),
@@ -121,6 +161,11 @@ mod tests {
             schema: "",
             requests: vec!["CONFIG_PCI=y".into(), "# CONFIG_VT is not set".into()],
             smallest: Some(false),
+            alternatives: vec![ToldAlternatives {
+                symbol: "VIRTIO".into(),
+                by: "VIRTIO_PCI".into(),
+                others: vec!["VIRTIO_MMIO".into()],
+            }],
             changes: vec![ToldChange {
                 symbol: "PCI".into(),
                 before: "n".into(),
@@ -134,6 +179,7 @@ mod tests {
         let parsed = recipe::fragment::parse(&text, recipe::fragment::Form::Typed);
         assert!(parsed.remarks.is_empty(), "{:?}", parsed.remarks);
         assert_eq!(parsed.lines.len(), 2);
+        assert!(text.contains("\n# VIRTIO comes by VIRTIO_PCI; others: VIRTIO_MMIO\n"));
         assert!(text.ends_with("# 1 value changes:\n#  PCI n -> y  # asked for\n"));
     }
 }

@@ -118,25 +118,10 @@ fn told(why: &Refusal, path: &str, known: &Known<'_>) -> Diagnosis {
             "init-no-program",
             format!("the ramdisk: {path} begins with #! and a line's end"),
         ),
-        Refusal::Interpreter(_) | Refusal::InterpreterRefused(..) => one(
-            "script-without-its-interpreter",
-            format!("{path} begins with #!{}", head(known, path)),
-        ),
-        Refusal::DosLine(line) => one(
-            "script-with-dos-line-ends",
-            format!(
-                "its first line is {:?}: the kernel looks for a program with a carriage return in its name",
-                format!("#!{line}")
-            ),
-        ),
-        Refusal::NoScripts => {
-            let mut told = one(
-                "script-without-support",
-                format!("{path} begins with #!{}", head(known, path)),
-            );
-            told.evidence.push(known.setting("BINFMT_SCRIPT"));
-            told
-        }
+        Refusal::Interpreter(_)
+        | Refusal::InterpreterRefused(..)
+        | Refusal::DosLine(_)
+        | Refusal::NoScripts => script(why, path, known),
         Refusal::Loader(loader) => one(
             "init-without-its-loader",
             format!("{path} asks for {loader}, which the ramdisk lacks"),
@@ -154,6 +139,26 @@ fn told(why: &Refusal, path: &str, known: &Known<'_>) -> Diagnosis {
             [known.setting("BINFMT_ELF")],
             why.mend(),
         ),
+    }
+}
+
+/// A script that the kernel refuses for its first line, or for being one.
+fn script(why: &Refusal, path: &str, known: &Known<'_>) -> Diagnosis {
+    let cause = format!("{path} {}", why.words());
+    let first = format!("{path} begins with #!{}", head(known, path));
+    match why {
+        Refusal::DosLine(line) => {
+            let line = format!("#!{line}");
+            let shown = format!(
+                "its first line is {line:?}: the kernel looks for a program with a carriage return in its name"
+            );
+            diagnosis("script-with-dos-line-ends", cause, [shown], why.mend())
+        }
+        Refusal::NoScripts => {
+            let evidence = [first, known.setting("BINFMT_SCRIPT")];
+            diagnosis("script-without-support", cause, evidence, why.mend())
+        }
+        _ => diagnosis("script-without-its-interpreter", cause, [first], why.mend()),
     }
 }
 

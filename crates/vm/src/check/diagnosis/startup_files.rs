@@ -118,7 +118,10 @@ impl Start<'_> {
         if let Some(what) = unseen {
             return Some(unseen_byte(&what, evidence));
         }
-        evidence.push(format!("the ramdisk: {program} {}", why.words()));
+        evidence.push(match why {
+            Refusal::Missing => format!("the ramdisk has no {program}"),
+            _ => format!("the ramdisk: {program} {}", why.words()),
+        });
         let (id, cause) = match entry {
             Some(_) => (
                 "inittab-program-missing",

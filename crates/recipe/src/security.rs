@@ -1,7 +1,7 @@
 //! What no check would miss and nothing may remove: protection of memory,
 //! mitigations of processor bugs, hardening, users, seccomp, BUG.
 
-/// Symbols that keep their value; an ending `*` stands for any letters.
+/// Symbols that keep their value; a `*` stands for any letters.
 const SECURITY: &[&str] = &[
     // Memory that is written or executed, not both (arch/Kconfig).
     "STRICT_KERNEL_RWX",
@@ -13,6 +13,22 @@ const SECURITY: &[&str] = &[
     "CPU_MITIGATIONS",
     "SPECULATION_MITIGATIONS",
     "MITIGATION_*",
+    "MITIGATE_*",
+    "UNMAP_KERNEL_AT_EL0",
+    "RODATA_FULL_DEFAULT_ENABLED",
+    "ARM64_PAN",
+    "ARM64_BTI*",
+    "ARM64_PTR_AUTH*",
+    // The names that mitigations of x86 had before 6.9.
+    "PAGE_TABLE_ISOLATION",
+    "RETPOLINE",
+    "RETHUNK",
+    "CPU_*_ENTRY",
+    "CPU_SRSO",
+    "CALL_DEPTH_TRACKING",
+    "GDS_FORCE_MITIGATION",
+    "SPECTRE_BHI",
+    "SLS",
     "HARDEN_BRANCH_*",
     "HARDEN_PREDICTOR",
     "X86_SMAP",
@@ -54,9 +70,9 @@ const SECURITY: &[&str] = &[
 ];
 
 /// Whether a symbol, without `CONFIG_`, keeps the recipe's value.
-pub(crate) fn is_security(symbol: &str) -> bool {
-    SECURITY.iter().any(|entry| match entry.strip_suffix('*') {
-        Some(start) => symbol.starts_with(start),
+pub fn is_security(symbol: &str) -> bool {
+    SECURITY.iter().any(|entry| match entry.split_once('*') {
+        Some((start, end)) => symbol.starts_with(start) && symbol.ends_with(end),
         None => symbol == *entry,
     })
 }
