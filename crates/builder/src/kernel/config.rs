@@ -87,7 +87,25 @@ pub fn resolve(
             (text, false)
         }
     };
-    let values = Values::parse(&text);
+    let (dropped, remarks) = compare(plan, source, arch, (tools, session), &text)?;
+    let value = Resolved {
+        text,
+        dropped,
+        remarks,
+    };
+    Ok(Cached { value, cached })
+}
+
+/// What of the requests the resolved configuration doesn't hold, and what is to be
+/// said of it besides.
+fn compare(
+    plan: &KernelPlan,
+    source: &Source,
+    arch: Arch,
+    (tools, session): (&Tools, &Session),
+    text: &str,
+) -> Result<(Vec<Dropped>, Remarks)> {
+    let values = Values::parse(text);
     let doubtful: Vec<&Request> = effective(&plan.requests)
         .into_iter()
         .filter(|request| !request.optional)
@@ -101,7 +119,7 @@ pub fn resolve(
     if !doubtful.is_empty() || matches!(plan.base, BaseConfig::File { .. }) {
         match kconfig::load(source, arch, tools, session) {
             Ok(tree) => {
-                let configuration = tree.resolve(&text);
+                let configuration = tree.resolve(text);
                 (dropped, remarks.foreign) =
                     dropped::explain(&doubtful, &values, &configuration, &|name| {
                         tree.elsewhere().get(name).cloned()
@@ -113,12 +131,7 @@ pub fn resolve(
             Err(error) => dropped = dropped::unexplained(&doubtful, &values, &error),
         }
     }
-    let value = Resolved {
-        text,
-        dropped,
-        remarks,
-    };
-    Ok(Cached { value, cached })
+    Ok((dropped, remarks))
 }
 
 /// Whether a request that something be off may name what isn't there at all:
