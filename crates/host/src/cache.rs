@@ -2,12 +2,12 @@
 //! renamed, under a lock.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::{Failure, Kind, Result};
+use crate::error::{Error, Result};
 use crate::process::Cancel;
 
 /// The cache folder: `$TUXLING_CACHE`, or `tuxling` in `$XDG_CACHE_HOME`
@@ -47,7 +47,7 @@ impl Cache {
     pub fn sealed_of_user() -> Result<Cache> {
         let root = root_of_user()?;
         let root = std::path::absolute(&root)
-            .map_err(|e| Failure::io("find the cache folder", &root, &e))?;
+            .map_err(|e| Error::file("find the cache folder", &root, e))?;
         Ok(Cache {
             root: root.canonicalize().unwrap_or(root),
             in_use: None,
@@ -57,14 +57,14 @@ impl Cache {
 
     /// A cache at this path; the folder is made when it is missing.
     pub fn at(root: &Path) -> Result<Cache> {
-        fs::create_dir_all(root).map_err(|e| Failure::io("make the cache folder", root, &e))?;
+        fs::create_dir_all(root).map_err(|e| Error::file("make the cache folder", root, e))?;
         let root = root
             .canonicalize()
-            .map_err(|e| Failure::io("find the cache folder", root, &e))?;
+            .map_err(|e| Error::file("find the cache folder", root, e))?;
         let path = root.join(IN_USE);
-        let failed = |e: &std::io::Error| Failure::io("lock the cache by", &path, e);
-        let file = open_lock(&path).map_err(|e| failed(&e))?;
-        file.lock_shared().map_err(|e| failed(&e))?;
+        let failed = |e: io::Error| Error::file("lock the cache by", &path, e);
+        let file = open_lock(&path).map_err(failed)?;
+        file.lock_shared().map_err(failed)?;
         Ok(Cache {
             root,
             in_use: Some(Arc::new(file)),
@@ -83,21 +83,24 @@ impl Cache {
 
     /// Does something that no other tuxling may be in the way of; `None`, and
     /// nothing is done, when another one uses the cache.
-    pub fn alone<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<Option<T>> {
+    pub fn alone<T, E: From<Error>>(
+        &self,
+        work: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Option<T>, E> {
         let path = self.root.join(IN_USE);
-        let failed = |e: &std::io::Error| Failure::io("lock the cache by", &path, e);
+        let failed = |e: io::Error| Error::file("lock the cache by", &path, e);
         let Some(in_use) = &self.in_use else {
             return Ok(None);
         };
         let taken = match in_use.try_lock() {
             Ok(()) => true,
             Err(fs::TryLockError::WouldBlock) => false,
-            Err(fs::TryLockError::Error(e)) => return Err(failed(&e)),
+            Err(fs::TryLockError::Error(e)) => return Err(failed(e).into()),
         };
         let done = if taken { Some(work()) } else { None };
         // Also where it was not taken: a lock that can't be turned into another
         // one may be lost (flock(2)).
-        in_use.lock_shared().map_err(|e| failed(&e))?;
+        in_use.lock_shared().map_err(failed)?;
         done.transpose()
     }
 
@@ -113,7 +116,7 @@ impl Cache {
         if self.in_use.is_none() {
             return Ok(path);
         }
-        fs::create_dir_all(&path).map_err(|e| Failure::io("make the folder", &path, &e))?;
+        fs::create_dir_all(&path).map_err(|e| Error::file("make the folder", &path, e))?;
         Ok(path)
     }
 
@@ -133,7 +136,7 @@ impl Cache {
             }
             // Waiting in the system's call would not hear of Ctrl-C.
             if let Some(signal) = self.cancel.signal() {
-                return Err(Failure::new(Kind::Interrupted(signal), "interrupted"));
+                return Err(Error::Interrupted { signal });
             }
             std::thread::sleep(LOOK_AGAIN);
         }
@@ -146,13 +149,13 @@ impl Cache {
         }
         let name = lock_file(path);
         if let Some(parent) = name.parent() {
-            fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))?;
+            fs::create_dir_all(parent).map_err(|e| Error::file("make the folder", parent, e))?;
         }
-        let mut file = open_lock(&name).map_err(|e| Failure::io("open the lock", &name, &e))?;
+        let mut file = open_lock(&name).map_err(|e| Error::file("open the lock", &name, e))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(fs::TryLockError::WouldBlock) => return Ok(None),
-            Err(fs::TryLockError::Error(e)) => return Err(Failure::io("lock", &name, &e)),
+            Err(fs::TryLockError::Error(e)) => return Err(Error::file("lock", &name, e)),
         }
         let command: Vec<_> = std::env::args().skip(1).collect();
         let line = format!(
@@ -178,10 +181,7 @@ fn root_of_user() -> Result<PathBuf> {
     set("TUXLING_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|dir| dir.join("tuxling")))
         .or_else(|| set("HOME").map(|dir| dir.join(".cache/tuxling")))
-        .ok_or_else(|| {
-            Failure::new(Kind::Machine, "no folder for the cache: HOME is not set")
-                .help("set TUXLING_CACHE to a folder with some GiB of space")
-        })
+        .ok_or(Error::NoCacheFolder)
 }
 
 fn lock_file(path: &Path) -> PathBuf {
@@ -208,54 +208,62 @@ const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
 /// Writes a file as a whole or not at all: aside, synced, renamed.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir).map_err(|e| Failure::io("make the folder", dir, &e))?;
+    fs::create_dir_all(dir).map_err(|e| Error::file("make the folder", dir, e))?;
     sweep(dir);
-    let failed = |e: &std::io::Error| Failure::io("write", path, e);
+    let failed = |e: io::Error| Error::file("write", path, e);
     let mut file = tempfile::Builder::new()
         .prefix(ASIDE)
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
         .tempfile_in(dir)
-        .map_err(|e| failed(&e))?;
+        .map_err(failed)?;
     file.write_all(content)
         .and_then(|()| file.as_file().sync_all())
-        .map_err(|e| failed(&e))?;
-    file.persist(path).map_err(|e| failed(&e.error))?;
+        .map_err(failed)?;
+    file.persist(path).map_err(|e| failed(e.error))?;
     Ok(())
 }
 
 /// Fills a folder as a whole or not at all: `fill` is given a fresh folder
 /// beside it, which takes its place when all went well.
-pub fn fill_folder<T>(path: &Path, fill: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+pub fn fill_folder<T, E: From<Error>>(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> Result<T, E>,
+) -> Result<T, E> {
     let dir = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(dir).map_err(|e| Failure::io("make the folder", dir, &e))?;
+    fs::create_dir_all(dir).map_err(|e| Error::file("make the folder", dir, e))?;
     sweep(dir);
     let aside = tempfile::Builder::new()
         .prefix(ASIDE)
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .tempdir_in(dir)
-        .map_err(|e| Failure::io("make a folder in", dir, &e))?;
+        .map_err(|e| Error::file("make a folder in", dir, e))?;
     let value = fill(aside.path())?;
-    let failed = |e: &std::io::Error| Failure::io("put in place", path, e);
+    let failed = |e: io::Error| Error::file("put in place", path, e);
     // What was written must be on the disk before its name says that it is whole.
     File::open(dir)
         .and_then(|d| rustix::fs::syncfs(&d).map_err(Into::into))
-        .map_err(|e| failed(&e))?;
+        .map_err(failed)?;
     if !path.exists() {
-        fs::rename(aside.keep(), path).map_err(|e| failed(&e))?;
+        fs::rename(aside.keep(), path).map_err(failed)?;
         return Ok(value);
     }
     // Aside, not away: at any moment one of the two is there, whole.
     let old = tempfile::Builder::new()
         .prefix(".tuxling-old-")
         .tempdir_in(dir)
-        .map_err(|e| failed(&e))?;
+        .map_err(failed)?;
     let kept = old.path().join("it");
-    fs::rename(path, &kept).map_err(|e| failed(&e))?;
+    fs::rename(path, &kept).map_err(failed)?;
     if let Err(e) = fs::rename(aside.path(), path) {
         return Err(match fs::rename(&kept, path) {
-            Ok(()) => failed(&e),
-            Err(_) => failed(&e).help(format!("what was there is now {}", old.keep().display())),
-        });
+            Ok(()) => failed(e),
+            Err(_) => Error::LeftAside {
+                path: path.to_owned(),
+                error: e,
+                kept: old.keep(),
+            },
+        }
+        .into());
     }
     let _ = aside.keep(); // in place: nothing of that name is left to be removed
     Ok(value)
@@ -293,7 +301,7 @@ mod tests {
         fill_folder(&path, |p| write_whole(&p.join("a"), b"1")).expect("fills");
         let failed = fill_folder(&path, |p| {
             write_whole(&p.join("a"), b"2")?;
-            Err::<(), _>(Failure::new(Kind::Build, "no"))
+            Err::<(), _>(Error::Interrupted { signal: 2 })
         });
         assert!(failed.is_err());
         assert_eq!(fs::read(path.join("a")).expect("still there"), b"1");
@@ -355,7 +363,8 @@ mod tests {
         let folder = cache.folder("kernels").expect("a path");
         assert!(folder.ends_with("cache/kernels"));
         cache.lock(&folder, &|_| {}).expect("nothing to wait for");
-        assert!(cache.alone(|| Ok(())).expect("nothing is done").is_none());
+        let done = cache.alone(|| Ok::<_, Error>(()));
+        assert!(done.expect("nothing is done").is_none());
         assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 0);
     }
 
@@ -379,7 +388,7 @@ mod tests {
         let cache = Cache::at(dir.path()).expect("a cache").until(&cancel);
         // The wish comes while it waits.
         let waiting = |_: &str| cancel.cancel(2);
-        let failure = cache.lock(&path, &waiting).expect_err("stops");
-        assert_eq!(failure.kind, Kind::Interrupted(2));
+        let error = cache.lock(&path, &waiting).expect_err("stops");
+        assert!(matches!(error, Error::Interrupted { signal: 2 }));
     }
 }

@@ -1,10 +1,12 @@
-//! What can go wrong, as a user is told it: one message, the evidence, the
-//! mend, and the exit code that belongs to it.
+//! What errors are about, and what can go wrong on this machine itself: files,
+//! commands, the cache.
 
-use std::fmt;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
-/// What a failure is about; decides the exit code.
+use crate::process::ProcessError;
+
+/// What an error is about; decides the exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The command line or the recipe is wrong (exit 1).
@@ -25,90 +27,108 @@ pub enum Kind {
     Interrupted(i32),
 }
 
-impl Kind {
-    /// The exit code of the process.
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Kind::Usage => 1,
-            Kind::Source => 2,
-            Kind::Config => 3,
-            Kind::Build => 4,
-            Kind::Check => 5,
-            Kind::Budget => 6,
-            Kind::Machine => 7,
-            Kind::Interrupted(signal) => 128u8.saturating_add(signal.clamp(0, 127) as u8),
-        }
-    }
+/// What can go wrong on this machine.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An operation on a file of ours: a full disk, a missing permission.
+    #[error("can't {doing} {}: {error}", path.display())]
+    File {
+        /// The operation: `read`, `make the folder`.
+        doing: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// A folder could not be put in the place of an older one, nor that one put
+    /// back.
+    #[error("can't put in place {}: {error}", path.display())]
+    LeftAside {
+        /// Its place.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+        /// Where the older one is now.
+        kept: PathBuf,
+    },
+    /// Nothing says where the cache is to be.
+    #[error("no folder for the cache: HOME is not set")]
+    NoCacheFolder,
+    /// The user wanted to stop.
+    #[error("interrupted")]
+    Interrupted {
+        /// By which signal.
+        signal: i32,
+    },
+    /// A command did not do what it was for.
+    #[error("{}", command_message(doing, error))]
+    Command {
+        /// What the work is about that it was for.
+        kind: Kind,
+        /// That work: `build the kernel`.
+        doing: String,
+        /// How it ended.
+        error: ProcessError,
+    },
 }
 
-/// A failure as it is shown.
-#[derive(Debug)]
-pub struct Failure {
+/// The result of what only this machine can make fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A failed operation on a file of ours.
+    pub fn file(doing: &'static str, path: &Path, error: io::Error) -> Error {
+        let path = path.to_owned();
+        Error::File { doing, path, error }
+    }
+
+    /// A command that did not do what it was for.
+    pub fn command(kind: Kind, doing: impl Into<String>, error: ProcessError) -> Error {
+        let doing = doing.into();
+        Error::Command { kind, doing, error }
+    }
+
+    /// A program that is not installed, found out before it is started.
+    pub fn missing_tool(program: &str, doing: &str) -> Error {
+        let program = program.to_owned();
+        Error::command(Kind::Machine, doing, ProcessError::Missing { program })
+    }
+
     /// What it is about.
-    pub kind: Kind,
-    /// One sentence: what could not be done.
-    pub message: String,
-    /// The evidence: a tool's last lines, an underlined source. Shown as it is.
-    pub detail: Option<String>,
-    /// What to do about it.
-    pub help: Option<String>,
-}
-
-/// The result of whatever can end a command.
-pub type Result<T> = std::result::Result<T, Failure>;
-
-impl Failure {
-    /// A failure of this kind with its one sentence.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Failure {
-            kind,
-            message: message.into(),
-            detail: None,
-            help: None,
-        }
-    }
-
-    /// Adds the evidence.
-    pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
-        self
-    }
-
-    /// Adds what to do about it.
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
-    /// A failed operation on a file of ours: a full disk, a missing permission.
-    pub fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
-        let failure = Failure::new(
-            Kind::Machine,
-            format!("can't {doing} {}: {error}", path.display()),
-        );
-        match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => failure.help(
-                "free some disk space; what was done so far is kept, nothing is half written",
-            ),
-            std::io::ErrorKind::PermissionDenied => {
-                failure.help("check the owner and the permissions of that path")
-            }
-            _ => failure,
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::File { .. } | Error::LeftAside { .. } | Error::NoCacheFolder => Kind::Machine,
+            Error::Interrupted { signal } => Kind::Interrupted(*signal),
+            Error::Command { kind, error, .. } => match error {
+                ProcessError::Interrupted { signal } => Kind::Interrupted(*signal),
+                ProcessError::Missing { .. } | ProcessError::NotStarted { .. } => Kind::Machine,
+                ProcessError::Failed { tail, .. } if is_of_full_disk(tail) => Kind::Machine,
+                ProcessError::Failed { .. } | ProcessError::TimedOut { .. } => *kind,
+            },
         }
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
-        if let Some(detail) = &self.detail {
-            write!(f, "\n{}", detail.trim_end_matches('\n'))?;
-        }
-        if let Some(help) = &self.help {
-            write!(f, "\nhelp: {help}")?;
-        }
-        Ok(())
-    }
+/// Whether a tool's last words are of a full disk.
+pub fn is_of_full_disk(tail: &str) -> bool {
+    ["No space left on device", "Disk quota exceeded"]
+        .iter()
+        .any(|said| tail.contains(said))
 }
 
-impl std::error::Error for Failure {}
+fn command_message(doing: &str, error: &ProcessError) -> String {
+    match error {
+        ProcessError::Missing { program } => format!("can't {doing}: {program} is not installed"),
+        ProcessError::Interrupted { .. } => "interrupted; what was finished is kept".to_owned(),
+        ProcessError::Failed { tail, .. } if is_of_full_disk(tail) => {
+            format!("can't {doing}: no space left on the disk")
+        }
+        ProcessError::Failed { status, .. } => {
+            format!("can't {doing}: a command ended with {status}")
+        }
+        ProcessError::TimedOut { limit, .. } => {
+            format!("can't {doing}: a command took longer than {limit:?}")
+        }
+        ProcessError::NotStarted { .. } => format!("can't {doing}: {error}"),
+    }
+}

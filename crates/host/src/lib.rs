@@ -4,8 +4,6 @@
 //!
 //! Nothing here knows what the processes and the cache are for.
 
-#![warn(unreachable_pub)]
-
 pub mod cache;
 pub mod error;
 pub mod id;
@@ -15,4 +13,5 @@ pub mod session;
 pub mod units;
 
 pub use cache::Cache;
+pub use error::Error;
 pub use id::Id;

@@ -1,10 +1,11 @@
 //! Which package has a program, by distribution, and the command that installs
 //! packages.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A family of distributions with one package manager.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Distribution {
     /// Debian, Ubuntu and theirs.

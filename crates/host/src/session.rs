@@ -8,9 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Cache;
-use crate::error::{Failure, Kind, Result};
-use crate::packages::Distribution;
-use crate::process::{ProcessError, Processes};
+use crate::process::Processes;
 
 /// Who is told how the work goes on. All of it goes to standard error.
 pub trait Progress: Sync {
@@ -97,7 +95,11 @@ impl<'a> Session<'a> {
 
     /// Does one phase of the work: tells its begin and its end, and remembers
     /// how long it took.
-    pub fn phase<T>(&self, name: &str, work: impl FnOnce() -> Result<Cached<T>>) -> Result<T> {
+    pub fn phase<T, E>(
+        &self,
+        name: &str,
+        work: impl FnOnce() -> Result<Cached<T>, E>,
+    ) -> Result<T, E> {
         self.progress.begin(name);
         let started = Instant::now();
         let Cached { value, cached } = work()?;
@@ -140,55 +142,4 @@ impl<T> Cached<T> {
             cached: false,
         }
     }
-}
-
-/// Turns the failure of a command into the failure of what it was for.
-pub fn process_failure(kind: Kind, doing: &str, error: ProcessError) -> Failure {
-    match error {
-        ProcessError::Missing { program } => missing_tool(&program, doing),
-        ProcessError::Interrupted { signal } => Failure::new(
-            Kind::Interrupted(signal),
-            "interrupted; what was finished is kept",
-        ),
-        ProcessError::Failed { line, status, tail } => {
-            let full = ["No space left on device", "Disk quota exceeded"]
-                .iter()
-                .any(|m| tail.contains(m));
-            if full {
-                return Failure::new(
-                    Kind::Machine,
-                    format!("can't {doing}: no space left on the disk"),
-                )
-                .detail(tail)
-                .help("free some disk space; what was finished is kept");
-            }
-            Failure::new(
-                kind,
-                format!("can't {doing}: a command ended with {status}"),
-            )
-            .detail(format!("$ {line}\n{tail}"))
-        }
-        ProcessError::TimedOut { line, limit, tail } => Failure::new(
-            kind,
-            format!("can't {doing}: a command took longer than {limit:?}"),
-        )
-        .detail(format!("$ {line}\n{tail}")),
-        error @ ProcessError::NotStarted { .. } => {
-            Failure::new(Kind::Machine, format!("can't {doing}: {error}"))
-        }
-    }
-}
-
-/// The failure that a program is not installed, with the mend.
-pub fn missing_tool(program: &str, doing: &str) -> Failure {
-    let all = "`tuxling doctor RECIPE` says all that is missing";
-    let help = match Distribution::of_this_machine().install_command(&[program]) {
-        Some(command) => format!("{command}; {all}"),
-        None => all.to_owned(),
-    };
-    Failure::new(
-        Kind::Machine,
-        format!("can't {doing}: {program} is not installed"),
-    )
-    .help(help)
 }

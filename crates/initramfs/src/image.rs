@@ -35,6 +35,17 @@ pub enum ImageError {
     },
 }
 
+/// One archive of an image, as the kernel comes to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Where it begins, in bytes.
+    pub offset: usize,
+    /// Where what belongs to it ends, in bytes.
+    pub end: usize,
+    /// How it is compressed.
+    pub compression: Compression,
+}
+
 /// Reads all entries of an image in the order in which the kernel unpacks
 /// them (`unpack_to_rootfs` in `init/initramfs.c`), later ones over earlier
 /// ones. No stream may hold more than `limit` bytes.
@@ -43,28 +54,63 @@ pub enum ImageError {
 /// At the first part that is wrong.
 pub fn unpack(image: &[u8], limit: usize) -> Result<Vec<Entry>, ImageError> {
     let mut entries = Vec::new();
+    match parts(image, limit, &mut entries).1 {
+        None => Ok(entries),
+        Some(error) => Err(error),
+    }
+}
+
+/// The parts of an image up to the first that is wrong, and what is wrong with
+/// that; their entries are added to `entries`.
+pub fn parts(
+    image: &[u8],
+    limit: usize,
+    entries: &mut Vec<Entry>,
+) -> (Vec<Part>, Option<ImageError>) {
+    let mut parts = Vec::new();
     let mut offset = 0;
     while let Some(&first) = image.get(offset) {
         if first == 0 {
             offset += 1;
             continue;
         }
-        match compress::detect(&image[offset..]) {
-            Some(Compression::None) if offset % 4 == 0 => {
-                offset = cpio::read_archive(image, offset, &mut entries)?;
+        match part(image, offset, limit, entries) {
+            Ok(part) => {
+                offset = part.end.max(offset + 1);
+                parts.push(part);
             }
-            None | Some(Compression::None) => return Err(ImageError::Unknown { offset }),
-            Some(kind) => {
-                let (archive, taken) = compress::decompress_part(kind, &image[offset..], limit)
-                    .map_err(|source| ImageError::Stream { offset, source })?;
-                let read =
-                    cpio::read(&archive).map_err(|source| ImageError::Packed { offset, source })?;
-                entries.extend(read);
-                offset += taken;
-            }
+            Err(error) => return (parts, Some(error)),
         }
     }
-    Ok(entries)
+    (parts, None)
+}
+
+fn part(
+    image: &[u8],
+    offset: usize,
+    limit: usize,
+    entries: &mut Vec<Entry>,
+) -> Result<Part, ImageError> {
+    let compression = compress::detect(&image[offset..]);
+    let end = match compression {
+        Some(Compression::None) if offset.is_multiple_of(4) => {
+            cpio::read_archive(image, offset, entries)?
+        }
+        None | Some(Compression::None) => return Err(ImageError::Unknown { offset }),
+        Some(kind) => {
+            let (archive, taken) = compress::decompress_part(kind, &image[offset..], limit)
+                .map_err(|source| ImageError::Stream { offset, source })?;
+            let read =
+                cpio::read(&archive).map_err(|source| ImageError::Packed { offset, source })?;
+            entries.extend(read);
+            offset + taken
+        }
+    };
+    Ok(Part {
+        offset,
+        end,
+        compression: compression.unwrap_or(Compression::None),
+    })
 }
 
 /// Appends another image to `image`, which the kernel unpacks over it.

@@ -15,8 +15,6 @@
 //! Nothing here needs root: owners and device nodes are only numbers in the
 //! archive. Nothing here reads a clock: equal trees give equal bytes.
 
-#![warn(unreachable_pub)]
-
 pub mod compress;
 pub mod cpio;
 mod entry;
@@ -30,7 +28,7 @@ mod tree;
 
 pub use compress::{Compression, Settings};
 pub use entry::{Content, Entry, EntryKind, Mode, ModeError};
-pub use folder::{FolderError, FolderOptions, Owner};
+pub use folder::{FolderError, FolderErrors, FolderOptions, Owner};
 pub use pack::{PackError, Packed, pack};
 pub use path::{ArchivePath, LinkTarget, PathError};
 pub use tree::{Tree, TreeError};

@@ -11,6 +11,10 @@ const MAX_MAJOR: u32 = (1 << 12) - 1;
 /// Largest minor number that the kernel keeps.
 const MAX_MINOR: u32 = (1 << 20) - 1;
 
+/// So many links are followed on the way to a place at most (`MAXSYMLINKS` in
+/// `include/linux/namei.h`).
+const MAX_LINKS: usize = 40;
+
 /// Everything a ramdisk contains, sorted by path.
 ///
 /// It always holds that each entry's directory is there, that a
@@ -51,6 +55,14 @@ pub enum TreeError {
         /// What is there instead.
         found: &'static str,
     },
+    /// Links on the way lead to one another, or to a path that is too long.
+    #[error("{path} can't be placed: the link {link} leads nowhere")]
+    LinkLoop {
+        /// The entry that was to be placed.
+        path: ArchivePath,
+        /// The link.
+        link: ArchivePath,
+    },
     /// The kernel would cut the number.
     #[error(
         "the device {path} has the number {major}:{minor}; the kernel takes {MAX_MAJOR}:{MAX_MINOR} at most"
@@ -88,6 +100,75 @@ impl Tree {
         self.detach(&entry.path);
         self.entries.insert(entry.path.clone(), entry);
         Ok(())
+    }
+
+    /// Places `entry` where its path leads: through symbolic links in the place
+    /// of directories, as the kernel resolves it (path_resolution(7)). A merged
+    /// `/usr` has them: with `bin -> usr/bin`, `bin/sh` goes to `usr/bin/sh`. What
+    /// a link leads to and isn't there is made; a directory takes no link's
+    /// place.
+    ///
+    /// # Errors
+    /// When the entry doesn't fit, or a link leads nowhere; the tree is then as
+    /// it was.
+    pub fn place(&mut self, entry: Entry) -> Result<(), TreeError> {
+        let whole = entry.kind == EntryKind::Directory;
+        match self.led_to(&entry.path, whole)? {
+            Some(path) => self.insert(Entry { path, ..entry }),
+            None => Ok(()),
+        }
+    }
+
+    /// Where a path leads when all links are followed; `None` for the root itself
+    /// and for links that lead nowhere. Nothing needs to be there.
+    pub fn leads_to(&self, path: &ArchivePath) -> Option<ArchivePath> {
+        self.led_to(path, true).ok().flatten()
+    }
+
+    /// Where a path leads when links in the place of directories are followed,
+    /// that of the last name only when `whole`; `None` for the root itself.
+    fn led_to(&self, path: &ArchivePath, whole: bool) -> Result<Option<ArchivePath>, TreeError> {
+        let mut rest: Vec<Vec<u8>> = names(path.as_bytes());
+        let mut at: Vec<u8> = Vec::new();
+        let mut links = 0;
+        while let Some(name) = rest.pop() {
+            if name == b".." {
+                at.truncate(at.iter().rposition(|b| *b == b'/').unwrap_or(0));
+                continue;
+            }
+            let mut next = at.clone();
+            if !next.is_empty() {
+                next.push(b'/');
+            }
+            next.extend(name);
+            let last = rest.is_empty();
+            let here = ArchivePath::new(&next).ok();
+            let found = here.as_ref().and_then(|here| self.get(here));
+            match found.map(|entry| &entry.kind) {
+                Some(EntryKind::Symlink(to)) if !last || whole => {
+                    links += 1;
+                    if links > MAX_LINKS {
+                        return Err(TreeError::LinkLoop {
+                            path: path.clone(),
+                            link: here.unwrap_or_else(|| path.clone()),
+                        });
+                    }
+                    if to.as_bytes().starts_with(b"/") {
+                        at.clear();
+                    }
+                    rest.extend(names(to.as_bytes()));
+                }
+                _ => at = next,
+            }
+        }
+        if at.is_empty() {
+            return Ok(None);
+        }
+        let too_long = |_| TreeError::LinkLoop {
+            path: path.clone(),
+            link: path.clone(),
+        };
+        ArchivePath::new(&at).map(Some).map_err(too_long)
     }
 
     /// Places all `entries` in their order.
@@ -244,6 +325,15 @@ impl Tree {
     }
 }
 
+/// The names of a path, the last one first.
+fn names(path: &[u8]) -> Vec<Vec<u8>> {
+    let names = path.split(|b| *b == b'/').rev();
+    names
+        .filter(|name| !matches!(name, [] | [b'.']))
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
 fn check_device(entry: &Entry) -> Result<(), TreeError> {
     match entry.kind {
         EntryKind::CharDevice { major, minor } | EntryKind::BlockDevice { major, minor }
@@ -332,6 +422,67 @@ mod tests {
             "bin/deep/sh can't be placed: bin is not a directory"
         );
         assert_eq!(tree.len(), 1);
+    }
+
+    fn symlink(at: &str, to: &str) -> Entry {
+        let target = LinkTarget::new(to).unwrap();
+        Entry::new(path(at), EntryKind::Symlink(target))
+    }
+
+    #[test]
+    fn things_are_placed_through_links_that_stand_for_directories() {
+        let mut tree = Tree::new();
+        let links = [
+            symlink("bin", "usr/bin"),
+            symlink("sbin", "/usr/sbin"),
+            symlink("lib", "../../usr/./lib"),
+            symlink("usr/sbin", "bin"),
+        ];
+        tree.extend(links).unwrap();
+        tree.place(file("bin/busybox", "x")).unwrap();
+        tree.place(symlink("sbin/init", "/bin/busybox")).unwrap();
+        tree.place(file("lib/deep/a", "y")).unwrap();
+        let directory = Entry::new(path("bin"), EntryKind::Directory);
+        tree.place(directory).unwrap();
+        let all: Vec<String> = tree.entries().map(|e| e.path.to_string()).collect();
+        let expected = [
+            "bin",
+            "lib",
+            "sbin",
+            "usr",
+            "usr/bin",
+            "usr/bin/busybox",
+            "usr/bin/init",
+            "usr/lib",
+            "usr/lib/deep",
+            "usr/lib/deep/a",
+            "usr/sbin",
+        ];
+        assert_eq!(all, expected);
+        assert!(matches!(kind(&tree, "bin"), EntryKind::Symlink(_)));
+        // The last name is replaced, link or not.
+        tree.place(file("sbin/init", "z")).unwrap();
+        assert_eq!(kind(&tree, "usr/bin/init"), bytes("z"));
+    }
+
+    #[test]
+    fn nothing_is_placed_through_a_link_that_leads_nowhere() {
+        let mut tree = Tree::new();
+        tree.extend([symlink("a", "b"), symlink("b", "a"), file("f", "")])
+            .unwrap();
+        tree.insert(symlink("g", "f")).unwrap();
+        tree.insert(symlink("top", "..")).unwrap();
+        let mut why = |at: &str| tree.place(file(at, "")).map_err(|e| e.to_string());
+        let told = why("a/x").unwrap_err();
+        assert!(told.starts_with("a/x can't be placed: the link "), "{told}");
+        assert_eq!(
+            why("g/x").unwrap_err(),
+            "f/x can't be placed: f is not a directory"
+        );
+        assert_eq!(why("top/x"), Ok(()));
+        assert_eq!(kind(&tree, "x"), bytes(""));
+        let root = Entry::new(path("top"), EntryKind::Directory);
+        assert_eq!(tree.place(root), Ok(()));
     }
 
     #[test]

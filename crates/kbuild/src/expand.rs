@@ -205,11 +205,13 @@ impl Variables {
             let words: Vec<String> = out
                 .text
                 .split_whitespace()
-                .map(|word| match from.contains('%') {
-                    true => substitute(from, to, word),
-                    false => word
-                        .strip_suffix(from)
-                        .map_or(word.to_owned(), |w| format!("{w}{to}")),
+                .map(|word| {
+                    if from.contains('%') {
+                        substitute(from, to, word)
+                    } else {
+                        word.strip_suffix(from)
+                            .map_or(word.to_owned(), |w| format!("{w}{to}"))
+                    }
                 })
                 .collect();
             out.text = words.join(" ");
@@ -312,37 +314,45 @@ fn is_function(word: &str) -> bool {
 }
 
 fn call(function: &str, arguments: &[Text]) -> Text {
-    let empty = Text::default();
-    let argument = |n: usize| arguments.get(n).unwrap_or(&empty);
-    let text = |n: usize| argument(n).text.as_str();
-    // `if`, `or`, `and` rest on what they chose by, too.
-    let chosen = |condition: &Text, value: &Text| {
-        let mut out = value.clone();
-        out.rest_on(&condition.options);
-        out
+    match function {
+        "if" | "or" | "and" => choose(function, arguments),
+        _ => {
+            let texts: Vec<&str> = arguments.iter().map(|a| a.text.as_str()).collect();
+            let mut out = Text::plain(&of_words(function, &texts));
+            for argument in arguments {
+                out.rest_on(&argument.options);
+            }
+            out
+        }
+    }
+}
+
+/// `if`, `or`, `and`: what they give rests on what they chose by, too.
+fn choose(function: &str, arguments: &[Text]) -> Text {
+    let argument = |n: usize| arguments.get(n).cloned().unwrap_or_default();
+    let is_empty = |text: &Text| text.text.trim().is_empty();
+    let chosen = |condition: &Text, mut value: Text| {
+        value.rest_on(&condition.options);
+        value
     };
     match function {
-        "if" => {
-            return match text(0).trim().is_empty() {
-                false => chosen(argument(0), argument(1)),
-                true => argument(2).clone(),
-            };
-        }
-        "or" => {
-            let first = arguments.iter().find(|a| !a.text.trim().is_empty());
-            return first.cloned().unwrap_or_default();
-        }
+        "if" if is_empty(&argument(0)) => argument(2),
+        "if" => chosen(&argument(0), argument(1)),
+        "and" if arguments.iter().any(is_empty) => Text::default(),
         "and" => {
-            if arguments.iter().any(|a| a.text.trim().is_empty()) {
-                return empty;
-            }
-            let last = arguments.last().unwrap_or(&empty);
-            return arguments
-                .iter()
-                .fold(last.clone(), |out, a| chosen(a, &out));
+            let last = arguments.last().cloned().unwrap_or_default();
+            arguments.iter().fold(last, |out, a| chosen(a, out))
         }
-        _ => {}
+        _ => {
+            let first = arguments.iter().find(|a| !is_empty(a));
+            first.cloned().unwrap_or_default()
+        }
     }
+}
+
+/// The functions of words; what is not known here gives nothing.
+fn of_words(function: &str, texts: &[&str]) -> String {
+    let text = |n: usize| texts.get(n).copied().unwrap_or_default();
     let map = |n: usize, change: &dyn Fn(&str) -> String| -> String {
         let words: Vec<String> = text(n).split_whitespace().map(change).collect();
         words.join(" ")
@@ -355,7 +365,7 @@ fn call(function: &str, arguments: &[Text]) -> Text {
             .collect();
         words.join(" ")
     };
-    let value = match function {
+    match function {
         "subst" if !text(0).is_empty() => text(2).replace(text(0), text(1)),
         "patsubst" => map(2, &|word| substitute(text(0).trim(), text(1).trim(), word)),
         "strip" | "sort" => map(0, &str::to_owned),
@@ -383,12 +393,7 @@ fn call(function: &str, arguments: &[Text]) -> Text {
             .unwrap_or_default()
             .to_owned(),
         _ => String::new(),
-    };
-    let mut out = Text::plain(&value);
-    for argument in arguments {
-        out.rest_on(&argument.options);
     }
-    out
 }
 
 /// What `%` stands for when a word fits a pattern.

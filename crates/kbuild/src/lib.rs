@@ -6,8 +6,6 @@
 //! Nothing is run: [`expand`] knows the functions of `make` that these files
 //! use; a function that it doesn't know gives nothing.
 
-#![warn(unreachable_pub)]
-
 mod expand;
 mod makefile;
 

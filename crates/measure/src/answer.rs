@@ -1,12 +1,13 @@
 //! The answer to why something is in a kernel.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The version of the format.
 pub const SCHEMA: &str = "tuxling.why/1";
 
 /// What was asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// A function or data.
@@ -18,7 +19,7 @@ pub enum Kind {
 }
 
 /// Why one thing is in the image.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Why {
     /// Its name; of a symbol with its object.
     pub name: String,
@@ -49,7 +50,7 @@ pub struct Why {
 }
 
 /// An option and where its value comes from.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct OptionStep {
     /// Its name.
     pub option: String,
@@ -60,7 +61,7 @@ pub struct OptionStep {
 }
 
 /// A piece of the kernel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Step {
     /// The symbol, or what else it is, in parentheses.
     pub name: String,
@@ -73,7 +74,7 @@ pub struct Step {
 }
 
 /// What goes along.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, JsonSchema)]
 pub struct Retained {
     /// How many pieces.
     pub count: usize,

@@ -9,13 +9,12 @@ use std::path::{Path, PathBuf};
 use builder::kernel;
 use builder::source::Source;
 use builder::system::Ingredients;
-use builder::userland::tree::BUSYBOX;
-use host::error::{Failure, Kind, Result};
 use kbuild::Objects;
 use recipe::{Arch, config};
 
 use crate::bytes::ramdisk::{self, Part, Program};
 use crate::bytes::{self, Bytes, Given};
+use crate::error::Result;
 
 /// The Makefiles of an unpacked source tree.
 #[derive(Clone, Debug)]
@@ -53,7 +52,7 @@ pub fn of_kernel(
     source: &Source,
     arch: Arch,
 ) -> Result<(bytes::Kernel, Bytes, Objects)> {
-    let read = |path: PathBuf| fs::read(&path).map_err(|e| Failure::io("read", &path, &e));
+    let read = |path: PathBuf| fs::read(&path).map_err(|e| host::Error::file("read", &path, e));
     let config_text = String::from_utf8_lossy(&read(kernel.config())?).into_owned();
     let objects = objects(&source.tree, arch, &config_text);
     let (vmlinux, image) = (read(kernel.vmlinux())?, read(kernel.image())?);
@@ -73,11 +72,11 @@ pub fn of_kernel(
 
 /// Where the bytes of a packed ramdisk are, with BusyBox divided at its objects.
 pub fn of_ramdisk(ingredients: &Ingredients) -> Result<Vec<Part>> {
-    let read = |path: &Path| fs::read(path).map_err(|e| Failure::io("read", path, &e));
+    let read = |path: &Path| fs::read(path).map_err(|e| host::Error::file("read", path, e));
     let mut programs = Vec::new();
     if let Some(busybox) = ingredients.busybox() {
         programs.push(Program {
-            path: BUSYBOX.to_owned(),
+            path: ingredients.busybox_place().to_owned(),
             unstripped: read(&busybox.unstripped())?,
             map: read(&busybox.map())?,
             applets: busybox.objects()?,
@@ -105,13 +104,4 @@ pub fn places_of(kernel: &bytes::Kernel, gone: &dyn Fn(&str) -> bool) -> Vec<Ran
 /// The objects of `before` that `after` doesn't build.
 pub fn gone<'a>(before: &'a Objects, after: &'a Objects) -> impl Fn(&str) -> bool + 'a {
     move |object| before.reason(object).is_some() && after.reason(object).is_none()
-}
-
-/// An error for what needs a kernel that tuxling built.
-pub fn needs_recipe(what: &str) -> Failure {
-    Failure::new(
-        Kind::Usage,
-        format!("{what} needs a recipe, not a file alone"),
-    )
-    .help("name the recipe: its kernel's map, Makefiles and configuration are in the cache")
 }

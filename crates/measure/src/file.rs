@@ -4,10 +4,10 @@
 
 use std::io;
 
-use host::error::{Failure, Kind, Result};
 use initramfs::compress::{self, Compression};
 
 use crate::bytes::{self, BroughtBy, Bytes, Given, Leaf, LeafKind};
+use crate::error::{FileError, Result};
 
 /// By what a file's bytes are told best.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +76,8 @@ fn form(file: &[u8]) -> Option<Form> {
 /// Says where a file's bytes are; `name` is the file's, for messages.
 pub fn of(name: &str, file: &[u8], beside: &Beside<'_>) -> Result<(Bytes, BestAxis)> {
     let Some(form) = form(file) else {
-        let message = format!("{name} is neither an ELF file, an archive nor a kernel image");
-        return Err(Failure::new(Kind::Usage, message));
+        let name = name.to_owned();
+        return Err(FileError::Unknown { name }.into());
     };
     match form {
         Form::Elf => elf(name, file, beside.map),
@@ -107,10 +107,6 @@ fn le32(file: &[u8], at: usize) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(word)).ok()
 }
 
-fn unusable(name: &str, why: impl std::fmt::Display) -> Failure {
-    Failure::new(Kind::Usage, format!("{name} can't be divided: {why}"))
-}
-
 fn elf(name: &str, file: &[u8], map: Option<&[u8]>) -> Result<(Bytes, BestAxis)> {
     let (kernel, bytes) = bytes::bytes(&Given {
         vmlinux: file,
@@ -118,7 +114,8 @@ fn elf(name: &str, file: &[u8], map: Option<&[u8]>) -> Result<(Bytes, BestAxis)>
         ..Given::default()
     })?;
     if bytes.sections_bytes == 0 {
-        return Err(unusable(name, "nothing of it is loaded into memory"));
+        let name = name.to_owned();
+        return Err(FileError::NothingLoaded { name }.into());
     }
     let named = |leaf: &Leaf| leaf.kind == LeafKind::Symbol;
     let axis = if !kernel.attribution.objects.is_empty() {
@@ -133,16 +130,22 @@ fn elf(name: &str, file: &[u8], map: Option<&[u8]>) -> Result<(Bytes, BestAxis)>
 
 /// The objects of an archive, each with its own sections and symbols.
 fn archive(name: &str, file: &[u8], beside: &Beside<'_>) -> Result<(Bytes, BestAxis)> {
-    let members = vmlinux::archive::members(file).map_err(|e| unusable(name, e))?;
+    let name = || name.to_owned();
+    let members = vmlinux::archive::members(file);
+    let members = members.map_err(|error| FileError::Archive {
+        name: name(),
+        error,
+    })?;
     let mut leaves = Vec::new();
     for member in members {
         let read;
         let content = match member.bytes {
             Some(bytes) => bytes,
             None => {
-                read = (beside.member)(&member.name).map_err(|e| {
-                    let what = format!("its member {} can't be read: {e}", member.name);
-                    unusable(name, what).help("a thin archive names files beside it")
+                read = (beside.member)(&member.name).map_err(|error| FileError::Member {
+                    name: name(),
+                    member: member.name.clone(),
+                    error,
                 })?;
                 &read
             }
@@ -154,15 +157,18 @@ fn archive(name: &str, file: &[u8], beside: &Beside<'_>) -> Result<(Bytes, BestA
             vmlinux: content,
             ..Given::default()
         };
-        let (_, bytes) = bytes::bytes(&given)
-            .map_err(|e| unusable(name, format!("{}: {}", member.name, e.message)))?;
+        let (_, bytes) = bytes::bytes(&given).map_err(|error| FileError::Object {
+            name: name(),
+            member: member.name.clone(),
+            error: Box::new(error),
+        })?;
         leaves.extend(bytes.leaves.into_iter().map(|leaf| Leaf {
             object: Some(member.name.clone()),
             ..leaf
         }));
     }
     if leaves.iter().all(|leaf| leaf.size == 0) {
-        return Err(unusable(name, "no object in it has anything to load"));
+        return Err(FileError::NoObject { name: name() }.into());
     }
     Ok((told(leaves), BestAxis::Object))
 }
@@ -170,7 +176,10 @@ fn archive(name: &str, file: &[u8], beside: &Beside<'_>) -> Result<(Bytes, BestA
 /// A bzImage or a zImage: the kernel inside by its sections where it is an ELF
 /// file, as x86's is.
 fn boot_image(name: &str, file: &[u8]) -> Result<(Bytes, BestAxis)> {
-    let header = vmlinux::BootImage::parse(file).map_err(|e| unusable(name, e))?;
+    let header = vmlinux::BootImage::parse(file).map_err(|error| FileError::BootImage {
+        name: name.to_owned(),
+        error,
+    })?;
     let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let (from, bytes) = (at(header.payload_offset), at(header.payload_bytes));
     let inside = file
@@ -200,10 +209,8 @@ fn image_of(name: &str, file: &[u8], payload: Option<(usize, usize)>) -> Result<
     let payload =
         payload.filter(|(at, bytes)| at.checked_add(*bytes).is_some_and(|end| end <= file.len()));
     let Some((at, bytes)) = payload else {
-        return Err(unusable(
-            name,
-            "its header names a kernel that the file doesn't hold",
-        ));
+        let name = name.to_owned();
+        return Err(FileError::NoKernel { name }.into());
     };
     let inside = unpacked(&file[at..at + bytes]);
     let what = match inside {
@@ -223,17 +230,17 @@ fn image_of(name: &str, file: &[u8], payload: Option<(usize, usize)>) -> Result<
 
 /// A compressed file: what it unpacks to.
 fn packed(name: &str, file: &[u8], kind: Compression) -> Result<(Bytes, BestAxis)> {
-    let inside = compress::decompress_part(kind, file, LIMIT)
-        .map_err(|e| unusable(name, format!("it can't be unpacked: {e}")))?;
-    let inside = inside.0;
+    let inside = compress::decompress_part(kind, file, LIMIT);
+    let (inside, _) = inside.map_err(|error| FileError::Packed {
+        name: name.to_owned(),
+        error,
+    })?;
     match form(&inside) {
-        None | Some(Form::Packed(_)) => {
-            let why = format!(
-                "it unpacks to {} bytes that are neither an ELF file, an archive nor a kernel image",
-                inside.len()
-            );
-            Err(unusable(name, why))
+        None | Some(Form::Packed(_)) => Err(FileError::UnknownInside {
+            name: name.to_owned(),
+            bytes: inside.len(),
         }
+        .into()),
         Some(_) => of(
             name,
             &inside,
@@ -368,8 +375,7 @@ mod tests {
             ),
         ] {
             let failure = alone(&file).expect_err("can't be divided");
-            assert_eq!(failure.message, told);
-            assert_eq!(failure.kind, Kind::Usage);
+            assert_eq!(failure.to_string(), told);
         }
     }
 

@@ -107,6 +107,12 @@ fn kib(bytes: u64) -> u64 {
     bytes.saturating_add(512) / 1024
 }
 
+/// Bytes that were reserved at boot.
+fn reserved_row(name: &str, bytes: Option<u64>, source: &str) -> MemEntry {
+    let kib = bytes.map(|bytes| signed(kib(bytes)));
+    entry(MemOwner::Reserved, name, kib, source)
+}
+
 /// How many pages of this kind the kernel counts: `(key, page size)` of
 /// /proc/zoneinfo summed over all zones.
 fn zone_sum(zoneinfo: &str, key: &str) -> Option<u64> {
@@ -153,11 +159,16 @@ impl MemoryEvidence<'_> {
 
     /// What was reserved at boot and is still.
     fn reserved(&self) -> Vec<MemEntry> {
+        let mut rows = self.kernel_image();
+        rows.extend(self.early_tables());
+        rows.extend(self.machines_own());
+        rows
+    }
+
+    /// The kernel's own sections.
+    fn kernel_image(&self) -> Vec<MemEntry> {
         let symbols = self.symbols;
-        let row = |name: &str, bytes: Option<u64>, source: &str| {
-            let kib = bytes.map(|bytes| signed(kib(bytes)));
-            entry(MemOwner::Reserved, name, kib, source)
-        };
+        let row = reserved_row;
         let text = symbols.span("_stext", "_etext");
         let rodata = symbols.span("__start_rodata", "__end_rodata");
         let data = symbols.span("_sdata", "_edata");
@@ -189,34 +200,47 @@ impl MemoryEvidence<'_> {
                 "System.map: __init_begin to __init_end; never freed",
             ));
         }
-        rows.push(row(
-            "page structures",
-            self.memmap_bytes(),
-            "32 B for each page, in blocks of 1,024 pages (32 bits, FLATMEM, no MEMCG)",
-        ));
-        rows.push(row(
-            "early hash tables",
-            early_tables(self.console),
-            "the console: dentry and inode caches",
-        ));
-        rows.push(entry(
-            MemOwner::Reserved,
-            "per-CPU area",
-            self.early_percpu_kib().map(signed),
-            "meminfo: Percpu (one processor: its first area is reserved)",
-        ));
+        rows
+    }
+
+    /// What the kernel takes for itself before it manages memory.
+    fn early_tables(&self) -> Vec<MemEntry> {
+        vec![
+            reserved_row(
+                "page structures",
+                self.memmap_bytes(),
+                "32 B for each page, in blocks of 1,024 pages (32 bits, FLATMEM, no MEMCG)",
+            ),
+            reserved_row(
+                "early hash tables",
+                early_tables(self.console),
+                "the console: dentry and inode caches",
+            ),
+            entry(
+                MemOwner::Reserved,
+                "per-CPU area",
+                self.early_percpu_kib().map(signed),
+                "meminfo: Percpu (one processor: its first area is reserved)",
+            ),
+        ]
+    }
+
+    /// What an architecture or a board keeps besides.
+    fn machines_own(&self) -> Vec<MemEntry> {
+        let mut rows = Vec::new();
         if let Some(low) = low_megabyte(self.console) {
-            rows.push(row(
+            rows.push(reserved_row(
                 "first MiB",
                 Some(low),
                 "the console: usable by e820; x86 keeps off it",
             ));
         }
-        if let Some(tables) = symbols
+        if let Some(tables) = self
+            .symbols
             .span("swapper_pg_dir", "_text")
             .filter(|b| *b <= 1 << 15)
         {
-            rows.push(row(
+            rows.push(reserved_row(
                 "kernel page directory",
                 Some(tables),
                 "System.map: swapper_pg_dir, in front of the kernel",
@@ -224,7 +248,11 @@ impl MemoryEvidence<'_> {
         }
         if let Some(bytes) = self.device_tree_bytes {
             let pages = bytes.next_multiple_of(4096);
-            rows.push(row("device tree", Some(pages), "the file, in whole pages"));
+            rows.push(reserved_row(
+                "device tree",
+                Some(pages),
+                "the file, in whole pages",
+            ));
         }
         rows
     }

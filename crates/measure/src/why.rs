@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 
 use builder::kernel;
-use host::error::{Failure, Kind, Result};
 use kbuild::Objects;
 use vmlinux::attribution::What;
 use vmlinux::{Attribution, Elf, References};
 
 use super::answer::{Kind as Asked, OptionStep, Retained, Step, Why};
 use crate::bytes::{self, Bytes, Given};
+use crate::error::{Error, Result};
 
 /// A kernel with all references.
 #[derive(Debug)]
@@ -42,8 +42,8 @@ impl<'a> Inquiry<'a> {
             map: Some(&map),
             ..Given::default()
         })?;
-        let references = References::read(&file, &read.elf, &read.attribution)
-            .map_err(|e| Failure::new(Kind::Build, format!("the kept link: {e}")))?;
+        let references =
+            References::read(&file, &read.elf, &read.attribution).map_err(Error::KeptLink)?;
         let mut prices = HashMap::new();
         for leaf in &bytes.leaves {
             if leaf.size > 0 {

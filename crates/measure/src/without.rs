@@ -10,17 +10,19 @@ use builder::kernel::kconfig::{self, Tree};
 use builder::kernel::relink::Bench;
 use builder::kernel::what_if::{Change, Form, WhatIf};
 use builder::source::Source;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::{Cached, Session};
 use kbuild::Objects;
 use recipe::Plan;
 use recipe::asker::Asker;
 use recipe::config::{Request, Values};
+use schemars::JsonSchema;
 use serde::Serialize;
 use vmlinux::Elf;
 
 use crate::built as of;
 use crate::bytes::{self, Stream, marginal};
+use crate::error::{Error, Result};
 
 /// The name that stands for every option that can be turned off.
 pub const ALL: &str = "all";
@@ -41,10 +43,12 @@ pub struct Subject<'a> {
     pub objects: &'a Objects,
     /// What compiles.
     pub tools: &'a Tools,
+    /// Says why a kernel without an option could not be made.
+    pub in_words: fn(Error) -> String,
 }
 
 /// How a figure was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum By {
     /// By the objects that no Makefile would build.
@@ -54,7 +58,7 @@ pub enum By {
 }
 
 /// One option that is thought away.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Without {
     /// Its name, without `CONFIG_`.
     pub option: String,
@@ -128,11 +132,10 @@ fn named(options: &[String], tree: &Tree, now: &Configuration) -> Result<Vec<Str
         }
         let name = option.strip_prefix("CONFIG_").unwrap_or(option);
         if tree.kconfig.find(name).is_none() {
-            let nearest = tree.kconfig.nearest_names(name, 3).join(", ");
-            let message = format!("this kernel has no option {name}");
-            return Err(Failure::new(Kind::Usage, message).help(format!(
-                "the nearest are {nearest}; `{ALL}` stands for every one that can be turned off"
-            )));
+            return Err(Error::NoSuchOption {
+                name: name.to_owned(),
+                nearest: tree.kconfig.nearest_names(name, 3),
+            });
         }
         names.push(name.to_owned());
     }
@@ -207,8 +210,7 @@ fn think(name: &str, subject: &Subject, tree: &Tree, before: &Values) -> Result<
 
 /// The compressed size and the loaded bytes of a linked kernel.
 fn measured(vmlinux: &[u8], payload: &[u8]) -> Result<(i64, i64)> {
-    let elf = Elf::parse(vmlinux)
-        .map_err(|e| Failure::new(Kind::Build, format!("can't read vmlinux: {e}")))?;
+    let elf = Elf::parse(vmlinux).map_err(Error::Linked)?;
     let packed = marginal::compress(payload, marginal::filter_of(&elf))?.len();
     let loaded: u64 = elf.loaded().map(|(_, section)| section.bytes).sum();
     let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
@@ -255,15 +257,15 @@ fn compile_all(
             }
             // A kernel that can't be compiled without the option: the
             // Makefiles' figure is told, and that it is no more than that.
-            Err(failure) if matches!(failure.kind, Kind::Build) => {
+            Err(error) if matches!(error.kind(), Kind::Build) => {
                 let filter = marginal::filter_of(&subject.kernel.elf);
                 let stream = &subject.kernel.stream.bytes;
                 let places = std::slice::from_ref(&thought.places);
                 let found = marginal::marginals(stream, places, filter, 1)?;
                 thought.row.compressed = found.first().copied().unwrap_or(0);
-                thought.row.not_compiled = Some(failure.to_string());
+                thought.row.not_compiled = Some((subject.in_words)(error));
             }
-            Err(failure) => return Err(failure),
+            Err(error) => return Err(error),
         }
     }
     Ok(())

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use host::error::{Failure, Result};
 use initramfs::{Content, EntryKind, Tree};
 use recipe::Arch;
 use recipe::arch::SystemCallTable;
@@ -15,6 +14,7 @@ use syscalls::Image;
 use vmlinux::prune::{FunctionIndex, Program};
 
 use super::subject::CallGraph;
+use crate::error::Result;
 
 /// The function that answers calls that the kernel doesn't have, without its
 /// prefix.
@@ -71,7 +71,7 @@ pub(crate) fn programs(tree: &Tree) -> Result<Vec<GuestProgram>> {
         let bytes = match content {
             Content::Bytes(bytes) => bytes.to_vec(),
             Content::Path(path) => {
-                std::fs::read(path).map_err(|e| Failure::io("read", path, &e))?
+                std::fs::read(path).map_err(|e| host::Error::file("read", path, e))?
             }
         };
         if bytes.starts_with(b"\x7fELF") {
@@ -171,7 +171,8 @@ impl Entries {
             return Ok(Entries::default());
         };
         let path = linux.join(table.list);
-        let list = std::fs::read_to_string(&path).map_err(|e| Failure::io("read", &path, &e))?;
+        let list =
+            std::fs::read_to_string(&path).map_err(|e| host::Error::file("read", &path, e))?;
         let functions = by_name(kernel.program);
         let mut entries = Entries {
             not_there: functions

@@ -7,9 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use host::Id;
-use host::error::{Failure, Kind};
 use recipe::plan::PruneLevel;
-use record::Outcome;
+use record::{Fix, Outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::{Fate, FunctionIndex, Program, Pruned};
@@ -18,6 +17,7 @@ use super::calls::SystemCalls;
 use super::policy::{Kept, Reason};
 use super::repair::Attempt;
 use crate::adversity::CaseRecord;
+use crate::error::{Error, Result};
 use crate::trace::conditions::Condition;
 use crate::trace::estimate::Missing;
 use crate::trace::ranges::Ranges;
@@ -70,6 +70,10 @@ pub struct Certificate {
     /// very bytes took it, or why it was left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adversity: Vec<CaseRecord>,
+    /// What boots had to put back, of this pruning and of earlier ones that it
+    /// began with: a pruning that is given this certificate begins with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<Fix>,
     /// What the trace is expected to have missed.
     pub missing: Missing,
 }
@@ -159,6 +163,23 @@ pub struct Passed {
 }
 
 impl Passed {
+    /// What boots under these conditions show.
+    fn in_a_row(boots: &[&Condition]) -> Passed {
+        let count = |is: &dyn Fn(&Condition) -> bool| boots.iter().filter(|c| is(c)).count() as u64;
+        Passed {
+            boots: boots.len() as u64,
+            loaded: count(&|c| c.loaded),
+            elsewhere: count(&|c| c.memory_kib.is_some() || c.cpu.is_some() || c.date.is_some()),
+            idle: count(&|c| c.idle_seconds.is_some()),
+            longest_idle_seconds: boots
+                .iter()
+                .filter_map(|c| c.idle_seconds)
+                .max()
+                .unwrap_or(0),
+            console: count(&|c| c.console),
+        }
+    }
+
     /// How long and how wide the proof is, in words.
     pub fn words(&self) -> String {
         let mut words = vec![format!("{} boots in a row of these very bytes", self.boots)];
@@ -185,7 +206,7 @@ pub fn certified(
     certificate: &Certificate,
     build_id: &Id,
     here: &BTreeMap<String, String>,
-) -> Result<(), Failure> {
+) -> Result<()> {
     let bound = &certificate.bound;
     if *here != bound.toolchain {
         let all: BTreeSet<&String> = here.keys().chain(bound.toolchain.keys()).collect();
@@ -196,20 +217,12 @@ pub fn certified(
             let (was, is) = (of(&bound.toolchain), of(here));
             (was != is).then(|| format!("{tool}: certified with {was}, here is {is}"))
         };
-        let lines: Vec<String> = all.into_iter().filter_map(line).collect();
-        return Err(Failure::new(
-            Kind::Machine,
-            "the certificate is of another tool chain: its bytes can't be made here",
-        )
-        .detail(lines.join("\n"))
-        .help("install the tools that the certificate names, or prune anew"));
+        return Err(Error::OtherTools {
+            differ: all.into_iter().filter_map(line).collect(),
+        });
     }
     if *build_id != bound.build_id {
-        return Err(Failure::new(
-            Kind::Build,
-            "the certificate is of another kernel: sources, patches, configuration or flags differ",
-        )
-        .help("use the recipe and the lock file that belong to the certificate, or prune anew"));
+        return Err(Error::OtherKernel);
     }
     Ok(())
 }
@@ -235,6 +248,8 @@ pub struct Evidence<'a> {
     pub attempts: Vec<Attempt>,
     /// The cases of adversity.
     pub cases: Vec<CaseRecord>,
+    /// What boots had to put back.
+    pub fixes: Vec<Fix>,
     /// What the trace is expected to have missed.
     pub missing: Missing,
 }
@@ -252,6 +267,7 @@ impl Certificate {
             mut calls,
             attempts,
             cases,
+            fixes,
             missing,
         } = evidence;
         let closed = kept.closed.iter().filter_map(|f| written(program, *f));
@@ -268,20 +284,7 @@ impl Certificate {
         }
         sort(&mut bound.cpu_models);
         sort(&mut bound.memory_kib);
-        let count =
-            |is: &dyn Fn(&Condition) -> bool| counted.iter().filter(|c| is(c)).count() as u64;
-        let passed = Passed {
-            boots: counted.len() as u64,
-            loaded: count(&|c| c.loaded),
-            elsewhere: count(&|c| c.memory_kib.is_some() || c.cpu.is_some() || c.date.is_some()),
-            idle: count(&|c| c.idle_seconds.is_some()),
-            longest_idle_seconds: counted
-                .iter()
-                .filter_map(|c| c.idle_seconds)
-                .max()
-                .unwrap_or(0),
-            console: count(&|c| c.console),
-        };
+        let passed = Passed::in_a_row(&counted);
         Certificate {
             schema: SCHEMA.to_owned(),
             meaning: MEANING.to_owned(),
@@ -297,6 +300,7 @@ impl Certificate {
             attempts,
             passed,
             adversity: cases,
+            fixes,
             missing,
         }
     }

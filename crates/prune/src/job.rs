@@ -9,24 +9,27 @@ use builder::kernel::{self, Kernel};
 use builder::system::{self, BuildOptions, Ingredients, System};
 use builder::userland::tree;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::id::Id;
 use host::session::{Cached, Session};
 use recipe::Plan;
 use recipe::plan::PruneLevel;
-use record::Record;
+use record::{Fix, Record};
 use trial::check;
 use vm::check::agent;
-use vmlinux::prune::FunctionIndex;
+use vmlinux::prune::{FunctionIndex, Graph, Program};
 
 use super::calls::{self, Entries, GuestProgram, SystemCalls};
 use super::certificate::{self, Bound, Certificate, Evidence, certified};
+use super::keys::{AdverseCoverageKey, CoverageKey, PrunedKey};
+use super::memory::Memory;
 use super::policy::{Facts, Kept};
 use super::rebuild;
 use super::repair::{Linked, Repair, Repaired, Trial};
 use super::rules::Pattern;
 use super::subject::{self, CallGraph, Subject};
 use crate::adversity::{self, Bench, Case, CaseRecord};
+use crate::error::{Error, Result};
 use crate::trace::adverse_coverage::{self, AdverseCoverage};
 use crate::trace::{self, Coverage, Marked, Runner, conditions};
 
@@ -35,6 +38,9 @@ pub const TRACE_RUNS: usize = 24;
 
 /// So many boots in a row a pruned kernel passes when nobody says otherwise.
 pub const BOOTS: usize = 10;
+
+/// Where a pruned system stands below the outputs of the whole one.
+pub const PRUNED: &str = "pruned";
 
 /// The whole system: the kernel before pruning, with a section for each
 /// function.
@@ -93,13 +99,18 @@ impl Whole {
     /// What identifies a trace: the kernel and all that makes it run.
     fn coverage_file(&self, runs: usize, session: &Session) -> Result<PathBuf> {
         let plan = &self.plan;
-        let key = (
-            &self.system.kernel.build_id,
-            (&plan.checks, &plan.exercises),
-            (&plan.machine, &plan.network, &plan.board),
-            (&self.runner.qemu_version, agent::SOURCE, runs),
-        );
-        let id = identity("coverage/4", &key)?;
+        let key = CoverageKey {
+            kernel: &self.system.kernel.build_id,
+            checks: &plan.checks,
+            exercises: &plan.exercises,
+            machine: &plan.machine,
+            network: &plan.network,
+            board: &plan.board,
+            qemu_version: &self.runner.qemu_version,
+            agent: agent::SOURCE,
+            runs,
+        };
+        let id = Id::of("coverage/4", &key)?;
         let folder = session.cache.folder("coverage")?;
         Ok(folder.join(format!("{}.json", id.short())))
     }
@@ -126,14 +137,15 @@ impl Whole {
         session: &Session,
     ) -> Result<AdverseCoverage> {
         let names: Vec<&str> = bench.cases().iter().map(|case| case.name).collect();
-        let key = (
+        let key = AdverseCoverageKey {
+            kernel: &self.system.kernel.build_id,
             coverage,
-            names,
-            bench.flood_and_seed(),
-            agent::ADVERSARY_SOURCE,
-        );
-        let build_id = &self.system.kernel.build_id;
-        let id = identity("hardship/2", &(build_id, key))?;
+            cases: names,
+            flood: bench.flood(),
+            seed: bench.seed(),
+            adversary: agent::ADVERSARY_SOURCE,
+        };
+        let id = Id::of("hardship/2", &key)?;
         let folder = session.cache.folder("coverage")?;
         let kept = folder.join(format!("{}.json", id.short()));
         if let Some(adverse) = read_kept(&kept) {
@@ -159,7 +171,7 @@ impl Whole {
     ) -> Result<(Entries, SystemCalls)> {
         let arch = self.plan.board.arch;
         let programs = self.programs(level, session)?;
-        let mut calls = session.phase("system calls", || {
+        let mut calls = session.phase("system calls", || -> Result<_> {
             Ok(Cached::fresh(SystemCalls {
                 programs: calls::of_programs(arch, &programs),
                 ..SystemCalls::default()
@@ -184,12 +196,32 @@ impl Whole {
         Ok((entries, calls))
     }
 
+    /// What is known of this series of kernels: by the store and by certificates.
+    fn memory(&self, options: &PruneOptions, session: &Session) -> Result<Memory> {
+        let taught = options.taught_by.iter().flat_map(|c| &c.fixes);
+        let memory = Memory::of(
+            &self.ingredients.linux().version,
+            (&self.plan.name, options.level),
+            taught.cloned(),
+            options.without_fixes,
+            &session.cache,
+        )?;
+        if !memory.known().is_empty() {
+            session.progress.note(&format!(
+                "{} functions stay since earlier prunings had to put them back",
+                memory.known().len()
+            ));
+        }
+        Ok(memory)
+    }
+
     fn programs(&self, level: PruneLevel, session: &Session) -> Result<Vec<GuestProgram>> {
         let busybox = self.ingredients.busybox();
         let mut programs = calls::programs(&tree::tree(&self.plan.userland, busybox)?)?;
-        let read = |path: &Path| fs::read(path).map_err(|e| Failure::io("read", path, &e));
+        let read = |path: &Path| fs::read(path).map_err(|e| host::Error::file("read", path, e));
         if let Some(busybox) = busybox {
-            let own = programs.iter_mut().find(|p| p.path == tree::BUSYBOX);
+            let place = self.ingredients.busybox_place();
+            let own = programs.iter_mut().find(|p| p.path == place);
             if let Some(own) = own {
                 own.unstripped = Some(read(&busybox.unstripped())?);
             }
@@ -226,6 +258,10 @@ pub struct PruneOptions {
     pub adversity: adversity::Options,
     /// Names of functions that ran elsewhere.
     pub outside: BTreeSet<String>,
+    /// Certificates of other prunings: what they had to put back stays.
+    pub taught_by: Vec<Certificate>,
+    /// Whether it begins without what earlier prunings had to put back.
+    pub without_fixes: bool,
     /// Whether functions stay or go as a whole, at `tight` too.
     pub whole_functions: bool,
     /// Patterns of functions that stay.
@@ -250,54 +286,21 @@ pub struct PrunedSystem {
 /// Prunes until it holds, and writes the certificate.
 pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result<PrunedSystem> {
     let subject = whole.subject(session)?;
-    let coverage = whole.coverage(&subject, options.runs, session)?;
     let adversity = adversity_of(options);
-    let bench = Bench::new(&whole.plan, &whole.system, &adversity, session)?;
-    let concerned = |case: &&Case| adversity::not_concerned(case, &whole.plan).is_none();
-    let bench = bench.cases().iter().any(concerned).then_some(bench);
-    let adverse = match &bench {
-        Some(bench) => Some(whole.adverse_coverage(&subject, &coverage, bench, session)?),
-        None => None,
-    };
-    let mut graph = subject.program.graph();
-    let (entries, calls) = whole.system_calls(
-        options.level,
-        CallGraph {
-            program: &subject.program,
-            graph: &graph,
-        },
-        &coverage,
-        adverse.as_ref(),
-        session,
-    )?;
-    if let Some(not_there) = entries.not_there {
-        graph = graph.redirected(&entries.closed, not_there);
-    }
-    let patterns = |texts: &[String]| texts.iter().map(|t| Pattern::new(t)).collect::<Vec<_>>();
-    let (keep, drop) = (patterns(&options.keep), patterns(&options.drop));
-    let mut kept = Kept::of(
-        options.level,
-        &Facts {
-            program: &subject.program,
-            graph: &graph,
-            entries: &entries,
-            coverage: &coverage,
-            adverse: adverse.as_ref(),
-            outside: &options.outside,
-            whole_functions: options.whole_functions,
-            keep: &keep,
-            drop: &drop,
-        },
-    );
+    let bench = bench_of(whole, &adversity, session)?;
+    let found = Findings::gather(whole, &subject, options, bench.as_ref(), session)?;
+    let memory = whole.memory(options, session)?;
+    let mut kept = found.kept(&subject, &memory, options);
     let dir = whole.output().join("prune");
-    let trials = trials(&coverage, adverse.as_ref(), options.boots);
+    let trials = trials(&found.coverage, found.adverse.as_ref(), options.boots);
     let repair = Repair {
         subject: &subject,
-        graph: &graph,
+        graph: &found.graph,
         runner: &whole.runner,
         level: options.level,
         trials: &trials,
         bench: bench.as_ref(),
+        memory: &memory,
         dir: &dir,
     };
     let repaired = session.phase("repair", || {
@@ -311,21 +314,104 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         program: &subject.program,
         kept: &kept,
         pruned: &repaired.pruned,
-        calls,
+        calls: found.calls,
         attempts: repaired.attempts,
-        cases: all_cases(adverse, repaired.cases),
-        missing: coverage.missing,
+        cases: all_cases(found.adverse, repaired.cases),
+        fixes: all_fixes(&memory, &subject.program, repaired.fixes),
+        missing: found.coverage.missing,
     });
-    let path = certificate_path(&whole.plan, &system.output);
-    write_whole(&path, &json(&certificate)?)?;
-    record::keep(&record, &system.output)?;
-    record::remember(&record, &session.cache)?;
-    Ok(PrunedSystem {
+    let pruned = PrunedSystem {
         record,
         before: trial::built_record(&whole.plan, &whole.system, session),
         certificate,
         system,
-    })
+    };
+    pruned.write(whole, session)?;
+    Ok(pruned)
+}
+
+impl PrunedSystem {
+    /// Puts the certificate and the record beside the system, and the record
+    /// into the store.
+    fn write(&self, whole: &Whole, session: &Session) -> Result<()> {
+        let output = &self.system.output;
+        let path = certificate_path(&whole.plan, output);
+        write_whole(&path, &json(&self.certificate)?)?;
+        record::keep(&self.record, output)?;
+        Ok(record::remember(&self.record, &session.cache)?)
+    }
+}
+
+/// What is known of a kernel before anything goes: what ran, and what can be
+/// called.
+struct Findings {
+    coverage: Coverage,
+    adverse: Option<AdverseCoverage>,
+    entries: Entries,
+    calls: SystemCalls,
+    /// Who calls whom, once the system calls that nobody makes are closed.
+    graph: Graph,
+}
+
+impl Findings {
+    fn gather(
+        whole: &Whole,
+        subject: &Subject,
+        options: &PruneOptions,
+        bench: Option<&Bench<'_>>,
+        session: &Session,
+    ) -> Result<Findings> {
+        let coverage = whole.coverage(subject, options.runs, session)?;
+        let adverse = bench
+            .map(|bench| whole.adverse_coverage(subject, &coverage, bench, session))
+            .transpose()?;
+        let mut graph = subject.program.graph();
+        let kernel = CallGraph {
+            program: &subject.program,
+            graph: &graph,
+        };
+        let (entries, calls) =
+            whole.system_calls(options.level, kernel, &coverage, adverse.as_ref(), session)?;
+        if let Some(not_there) = entries.not_there {
+            graph = graph.redirected(&entries.closed, not_there);
+        }
+        Ok(Findings {
+            coverage,
+            adverse,
+            entries,
+            calls,
+            graph,
+        })
+    }
+
+    /// What stays by the rules.
+    fn kept(&self, subject: &Subject, memory: &Memory, options: &PruneOptions) -> Kept {
+        let patterns = |texts: &[String]| texts.iter().map(|t| Pattern::new(t)).collect::<Vec<_>>();
+        let facts = Facts {
+            program: &subject.program,
+            graph: &self.graph,
+            entries: &self.entries,
+            coverage: &self.coverage,
+            adverse: self.adverse.as_ref(),
+            outside: &options.outside,
+            fixes: memory.known(),
+            whole_functions: options.whole_functions,
+            keep: &patterns(&options.keep),
+            drop: &patterns(&options.drop),
+        };
+        Kept::of(options.level, &facts)
+    }
+}
+
+/// Where cases of adversity are booted; none where no case concerns the system.
+fn bench_of<'a>(
+    whole: &'a Whole,
+    options: &'a adversity::Options,
+    session: &Session,
+) -> Result<Option<Bench<'a>>> {
+    let bench = Bench::new(&whole.plan, &whole.system, options, session)?;
+    let concerned = |case: &&Case| adversity::not_concerned(case, &whole.plan).is_none();
+    Ok(bench.cases().iter().any(concerned).then_some(bench))
 }
 
 /// What of adversity a level has to survive: what was asked for, and at `tight`
@@ -372,6 +458,18 @@ fn all_cases(adverse: Option<AdverseCoverage>, survived: Vec<CaseRecord>) -> Vec
     all.into_iter().map(by_pruned).collect()
 }
 
+/// What was known of functions that this kernel has, and what was found out.
+fn all_fixes(memory: &Memory, program: &Program, new: Vec<Fix>) -> Vec<Fix> {
+    let here: BTreeSet<(&str, &str)> = program
+        .functions()
+        .iter()
+        .map(|f| (f.id.object.as_str(), f.id.symbol.as_str()))
+        .collect();
+    let known = memory.known().iter();
+    let known = known.filter(|fix| here.contains(&(fix.object.as_str(), fix.symbol.as_str())));
+    known.cloned().chain(new).collect()
+}
+
 /// Where the certificate of a pruned system stands.
 pub fn certificate_path(plan: &Plan, output: &Path) -> PathBuf {
     output.join(format!("{}.cert.json", plan.name))
@@ -386,14 +484,13 @@ pub fn verify(whole: &Whole, certificate: &Certificate, session: &Session) -> Re
         &system.kernel.build_id,
         &system.inputs.toolchain,
     )?;
-    let differs = |what: &str| Failure::new(Kind::Build, what.to_owned());
     let level = certificate
         .level()
-        .ok_or_else(|| differs("the certificate names a level that is not known"))?;
+        .ok_or(Error::UnknownLevel { kind: Kind::Build })?;
     let subject = whole.subject(session)?;
-    let kept = certificate.kept_in(&subject.program).map_err(|lacking| {
-        differs("functions of the certificate are not in this kernel").detail(lacking.join("\n"))
-    })?;
+    let kept = certificate
+        .kept_in(&subject.program)
+        .map_err(|lacking| Error::FunctionsLacking { lacking })?;
     let dir = whole.output().join("verify");
     let kernel = dir.join("kernel");
     session.phase("link", || {
@@ -411,24 +508,22 @@ fn record_of(
     repaired: &Repaired,
     session: &Session,
 ) -> Result<(System, Record)> {
-    let roots: Vec<u32> = kept.roots.keys().map(|f| f.0).collect();
     let indices = |set: &BTreeSet<FunctionIndex>| set.iter().map(|f| f.0).collect::<Vec<_>>();
-    let build_id = identity(
-        "pruned/3",
-        &(
-            (&whole.system.kernel.build_id, certificate::gaps_text(kept)),
-            level.word(),
-            roots,
-            indices(&kept.dropped),
-            indices(&kept.closed),
-        ),
-    )?;
+    let key = PrunedKey {
+        whole: &whole.system.kernel.build_id,
+        gaps: certificate::gaps_text(kept),
+        level: level.word(),
+        roots: kept.roots.keys().map(|f| f.0).collect(),
+        dropped: indices(&kept.dropped),
+        closed: indices(&kept.closed),
+    };
+    let build_id = Id::of("pruned/3", &key)?;
     let kernel = Kernel {
         build_id,
         dir: dir.join("kernel"),
     };
     let options = BuildOptions {
-        output: Some(whole.output().join("pruned")),
+        output: Some(whole.output().join(PRUNED)),
         ..whole.options.clone()
     };
     let system = whole.ingredients.finish(&whole.plan, &options, kernel)?;
@@ -444,14 +539,14 @@ fn bound(whole: &Whole, system: &System) -> Result<Bound> {
     let plan = &whole.plan;
     let of_file = |name: &str| {
         let path = system.output.join(name);
-        Id::of_file(&path).map_err(|e| Failure::io("read", &path, &e))
+        Id::of_file(&path).map_err(|e| host::Error::file("read", &path, e))
     };
     let separate = plan.ramdisk.placement == recipe::plan::Placement::Separate;
     Ok(Bound {
         build_id: whole.system.kernel.build_id.clone(),
         kernel: of_file("kernel")?,
         ramdisk: separate.then(|| of_file("ramdisk")).transpose()?,
-        checks: identity("checks/1", &(&plan.checks, &plan.exercises))?,
+        checks: Id::of("checks/1", &(&plan.checks, &plan.exercises))?,
         qemu_version: whole.runner.qemu_version.clone(),
         toolchain: system.inputs.toolchain.clone(),
         cpu_models: Vec::new(),
@@ -460,11 +555,6 @@ fn bound(whole: &Whole, system: &System) -> Result<Bound> {
     })
 }
 
-fn identity<T: serde::Serialize>(tag: &str, value: &T) -> Result<Id> {
-    Id::of(tag, value).map_err(|e| Failure::new(Kind::Build, e.to_string()))
-}
-
 fn json<T: serde::Serialize>(value: &T) -> Result<Vec<u8>> {
-    serde_json::to_vec_pretty(value)
-        .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))
+    serde_json::to_vec_pretty(value).map_err(Error::Json)
 }

@@ -2,15 +2,19 @@
 //! survive besides ([`adversity`]), what stays and why, and the link that is
 //! booted until it holds; with the certificate from which it can be made again.
 
-#![warn(unreachable_pub)]
-
 pub mod adversity;
 mod calls;
 pub mod certificate;
+pub mod error;
 pub mod job;
+mod keys;
+mod memory;
 pub mod policy;
+mod rate;
 pub mod rebuild;
 pub mod repair;
 pub mod rules;
+pub mod soak;
 pub mod subject;
 pub mod trace;
+pub mod trap;

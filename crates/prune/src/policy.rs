@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use recipe::plan::PruneLevel;
+use record::Fix;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Missed, Parts, Program, Verdict, Wish};
@@ -32,6 +33,9 @@ pub enum Reason {
     Asked,
     /// This attempt ran into its trap.
     Trapped(u32),
+    /// An earlier pruning of this series of kernels had to put it back; where it
+    /// was missed.
+    Remembered(String),
 }
 
 impl Reason {
@@ -44,9 +48,13 @@ impl Reason {
             Reason::Rule(rule) | Reason::Called(rule) => format!("rule {rule}"),
             Reason::Asked => "it was asked for".to_owned(),
             Reason::Trapped(_) => "a boot missed it".to_owned(),
+            Reason::Remembered(_) => "an earlier pruning missed it".to_owned(),
         }
     }
 }
+
+/// Functions by object, name and ordinal.
+type ById<'a> = BTreeMap<(&'a str, &'a str, u32), FunctionIndex>;
 
 /// What a level decides from.
 #[derive(Debug)]
@@ -63,6 +71,8 @@ pub struct Facts<'a> {
     pub adverse: Option<&'a AdverseCoverage>,
     /// Names of functions that ran elsewhere.
     pub outside: &'a BTreeSet<String>,
+    /// What earlier prunings had to put back.
+    pub fixes: &'a [Fix],
     /// Whether functions stay or go as a whole at every level.
     pub whole_functions: bool,
     /// The user's patterns of what stays.
@@ -86,25 +96,63 @@ pub struct Kept {
     pub gaps: Parts,
 }
 
+/// A program's functions by their names.
+fn by_id(program: &Program) -> ById<'_> {
+    let mut by_id = ById::new();
+    for (index, function) in program.functions().iter().enumerate() {
+        let FunctionId {
+            object,
+            symbol,
+            ordinal,
+        } = &function.id;
+        by_id.insert((object, symbol, *ordinal), FunctionIndex(index as u32));
+    }
+    by_id
+}
+
 impl Kept {
     /// What a level keeps before anything was tried.
     pub fn of(level: PruneLevel, facts: &Facts<'_>) -> Kept {
         let mut kept = Kept::default();
-        let mut by_id: BTreeMap<(&str, &str, u32), FunctionIndex> = BTreeMap::new();
-        for (index, function) in facts.program.functions().iter().enumerate() {
-            let FunctionId {
-                object,
-                symbol,
-                ordinal,
-            } = &function.id;
-            by_id.insert((object, symbol, *ordinal), FunctionIndex(index as u32));
+        if level == PruneLevel::Safe {
+            // What is left refers to all that it may need: nothing stays
+            // because it ran.
+            kept.add_named(facts);
+            kept.close(facts.entries);
+            return kept;
         }
+        let by_id = by_id(facts.program);
+        let mut ran = kept.add_what_ran(facts, &by_id);
+        kept.add_named(facts);
+        kept.add_remembered(facts.fixes, &by_id, &mut ran);
+        if level == PruneLevel::Tight && !facts.whole_functions {
+            kept.add_gaps(ran, facts);
+        }
+        kept.close(facts.entries);
+        if level == PruneLevel::Tight {
+            kept.add_timing(facts);
+            kept.add_locks(facts);
+        }
+        if level != PruneLevel::Tight {
+            let callable = facts.entries.callable.iter().copied().collect();
+            kept.add_rule(rules::SYSTEM_CALLS, callable, facts);
+            for rule in rules::RULES {
+                let named = kept.named_by(rule, facts);
+                kept.add_rule(rule.name, named, facts);
+            }
+        }
+        kept
+    }
+
+    /// What ran stays. Gives the parts of functions of which no boot and no case
+    /// ran more.
+    fn add_what_ran(&mut self, facts: &Facts<'_>, by_id: &ById<'_>) -> Parts {
         let mut ran = Parts::new();
         let boots = facts.coverage.passed_boots();
         for covered in &facts.coverage.functions {
             let (object, symbol) = (covered.object.as_str(), covered.symbol.as_str());
             if let Some(index) = by_id.get(&(object, symbol, covered.ordinal)) {
-                kept.add(*index, Reason::Ran);
+                self.add(*index, Reason::Ran);
                 // Where boots differ, the next one may as well.
                 if covered.alike == boots {
                     ran.insert(*index, covered.ran.to_vec());
@@ -117,7 +165,7 @@ impl Kept {
         };
         for needed in facts.adverse.iter().flat_map(|h| &h.functions) {
             if let Some(index) = index_of(needed) {
-                kept.add(index, Reason::Survives(needed.case.clone()));
+                self.add(index, Reason::Survives(needed.case.clone()));
             }
         }
         for index in facts
@@ -128,23 +176,23 @@ impl Kept {
         {
             ran.remove(&index);
         }
-        kept.add_named(facts);
-        if level == PruneLevel::Tight && !facts.whole_functions {
-            kept.add_gaps(ran, facts);
-        }
-        kept.close(facts.entries);
-        if level == PruneLevel::Tight {
-            kept.add_timing(facts);
-        }
-        if level != PruneLevel::Tight {
-            let callable = facts.entries.callable.iter().copied().collect();
-            kept.add_rule(rules::SYSTEM_CALLS, callable, facts);
-            for rule in rules::RULES {
-                let named = kept.named_by(rule, facts);
-                kept.add_rule(rule.name, named, facts);
+        ran
+    }
+
+    /// What earlier prunings had to put back stays, whole.
+    fn add_remembered(&mut self, fixes: &[Fix], by_id: &ById<'_>, ran: &mut Parts) {
+        for fix in fixes {
+            let name = (fix.object.as_str(), fix.symbol.as_str());
+            // An object may have several functions of a name: any of them may
+            // have been it.
+            let same = by_id
+                .range((name.0, name.1, 0)..)
+                .take_while(|((object, symbol, _), _)| (*object, *symbol) == name);
+            for (_, index) in same {
+                ran.remove(index);
+                self.add(*index, Reason::Remembered(fix.missed_in.clone()));
             }
         }
-        kept
     }
 
     /// Nobody makes these calls; but what is known to be needed all the same
@@ -193,13 +241,16 @@ impl Kept {
     /// ran elsewhere, or whose parts timing chooses from, stays whole.
     fn add_gaps(&mut self, mut ran: Parts, facts: &Facts<'_>) {
         let timing = rules::TIMING.patterns();
+        let locks = rules::LOCKS.patterns();
         ran.retain(|index, _| {
             let Some(function) = facts.program.functions().get(index.0 as usize) else {
                 return false;
             };
             let names = || std::iter::once(&function.id.symbol).chain(&function.aliases);
             let object = &function.id.object;
-            !timing.fits(object, &function.id.symbol)
+            let chance =
+                timing.fits(object, &function.id.symbol) || locks.fits(object, &function.id.symbol);
+            !chance
                 && !names().any(|name| {
                     facts.outside.contains(name) || facts.keep.iter().any(|p| p.fits(object, name))
                 })
@@ -224,6 +275,28 @@ impl Kept {
                 if !self.closed.contains(&index) {
                     self.add(index, Reason::Called(rules::TIMING.name.to_owned()));
                 }
+            }
+        }
+    }
+
+    /// What tasks run when they find a lock taken, wherever something that stays
+    /// takes one.
+    fn add_locks(&mut self, facts: &Facts<'_>) {
+        let locks = rules::LOCKS.patterns();
+        let fits = |index: &FunctionIndex| {
+            let function = facts.program.functions().get(index.0 as usize);
+            function.is_some_and(|f| locks.fits(&f.id.object, &f.id.symbol))
+        };
+        let mut open: Vec<FunctionIndex> = self.roots.keys().copied().collect();
+        while let Some(function) = open.pop() {
+            let called = facts.graph.direct_callees(function).iter();
+            let found: Vec<FunctionIndex> = called
+                .filter(|f| fits(f) && !self.roots.contains_key(f) && !self.closed.contains(f))
+                .copied()
+                .collect();
+            for index in found {
+                self.add(index, Reason::Called(rules::LOCKS.name.to_owned()));
+                open.push(index);
             }
         }
     }
@@ -286,11 +359,14 @@ impl Kept {
             PruneLevel::Safe => Verdict::Allow,
             PruneLevel::Balanced | PruneLevel::Tight => Verdict::Trap,
         };
-        let verdict = |index| match self.roots.contains_key(&index) {
-            _ if self.dropped.contains(&index) => Verdict::Trap,
-            _ if self.closed.contains(&index) => Verdict::Trap,
-            true => Verdict::Keep,
-            false => other,
+        let verdict = |index| {
+            if self.dropped.contains(&index) || self.closed.contains(&index) {
+                Verdict::Trap
+            } else if self.roots.contains_key(&index) {
+                Verdict::Keep
+            } else {
+                other
+            }
         };
         let all = (0..program.functions().len() as u32).map(FunctionIndex);
         let closed = self
@@ -304,7 +380,7 @@ impl Kept {
             // A call that misses its function says so by its own place.
             marks: true,
             direct: true,
-            command_line: (level != PruneLevel::Safe).then(|| command_line.to_owned()),
+            command_line: Some(command_line.to_owned()),
             ..Wish::default()
         }
     }

@@ -4,7 +4,7 @@
 use builder::kernel::Kernel;
 use builder::system::{self, BuildOptions, Ingredients, System};
 use host::cache::fill_folder;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::id::Id;
 use host::session::{Cached, Session};
 use recipe::Plan;
@@ -13,30 +13,55 @@ use vm::check::agent;
 
 use super::certificate::{Certificate, SCHEMA, certified};
 use super::subject::{Subject, sectioned};
+use crate::error::{Error, Result};
 
 /// Builds the system of a plan: with the kernel that its certificate has proven,
 /// where the recipe names one, else with the kernel as it is compiled.
 pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<System> {
-    let Some(certificate) = &plan.prune.certificate else {
-        return system::build(plan, options, session);
+    Ok(with_ingredients(plan, options, session)?.system)
+}
+
+/// A system and what it was built from.
+#[derive(Debug)]
+pub struct Built {
+    /// What it was built from; of a pruned kernel, what it was before.
+    pub ingredients: Ingredients,
+    /// The system.
+    pub system: System,
+}
+
+/// Builds the system of a plan as [`build`] does, and keeps what it was built from.
+pub fn with_ingredients(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Built> {
+    let (ingredients, kernel) = match &plan.prune.certificate {
+        None => {
+            let ingredients = system::prepare(plan, options, session)?;
+            let kernel = session.phase("kernel", || {
+                builder::kernel::build(&ingredients.kernel_input(plan), session)
+            })?;
+            (ingredients, kernel)
+        }
+        Some(certificate) => {
+            let certificate = read(certificate)?;
+            let sectioned = sectioned(plan);
+            let ingredients = system::prepare(&sectioned, options, session)?;
+            let kernel = session.phase("pruned kernel", || {
+                kernel(&sectioned, &ingredients, &certificate, session)
+            })?;
+            (ingredients, kernel)
+        }
     };
-    let certificate = read(certificate)?;
-    let sectioned = sectioned(plan);
-    let ingredients = system::prepare(&sectioned, options, session)?;
-    let kernel = session.phase("pruned kernel", || {
-        kernel(&sectioned, &ingredients, &certificate, session)
-    })?;
-    ingredients.finish(plan, options, kernel)
+    let system = ingredients.finish(plan, options, kernel)?;
+    Ok(Built {
+        ingredients,
+        system,
+    })
 }
 
 /// Reads a certificate that a recipe names.
 pub fn read(file: &CertificateFile) -> Result<Certificate> {
-    let wrong = |why: String| {
-        Failure::new(
-            Kind::Usage,
-            format!("{} is no certificate: {why}", file.name),
-        )
-        .help("`tuxling prune` and `tuxling shrink` write one")
+    let wrong = |why: String| Error::NoCertificate {
+        name: file.name.clone(),
+        why,
     };
     let certificate: Certificate =
         serde_json::from_str(&file.text).map_err(|e| wrong(e.to_string()))?;
@@ -58,32 +83,25 @@ fn kernel(
     let input = ingredients.kernel_input(plan);
     certified(certificate, &input.build_id()?, &input.tools.versions.0)?;
     let bound = &certificate.bound;
-    let build_id = Id::of("pruned/3", &(&bound.build_id, &bound.kernel))
-        .map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let build_id = Id::of("pruned/3", &(&bound.build_id, &bound.kernel))?;
     let dir = session.cache.folder("kernels")?.join(build_id.short());
     let kernel = Kernel { build_id, dir };
-    if kernel.image().exists() {
+    if kernel.is_whole() {
         return Ok(Cached::hit(kernel));
     }
-    let level = certificate.level().ok_or_else(|| {
-        Failure::new(
-            Kind::Usage,
-            "the certificate names a level that is not known",
-        )
-    })?;
+    let level = certificate
+        .level()
+        .ok_or(Error::UnknownLevel { kind: Kind::Usage })?;
     let subject = Subject::open(plan, ingredients, session)?;
-    let kept = certificate.kept_in(&subject.program).map_err(|lacking| {
-        Failure::new(
-            Kind::Build,
-            "functions of the certificate are not in this kernel",
-        )
-        .detail(lacking.join("\n"))
-    })?;
+    let kept = certificate
+        .kept_in(&subject.program)
+        .map_err(|lacking| Error::FunctionsLacking { lacking })?;
     // The checks' agent is started by a parameter of its own.
     let command_line = agent::cmdline_with_agent(&plan.kernel.cmdline);
     let wish = kept.wish(level, &subject.program, &command_line);
     fill_folder(&kernel.dir, |fresh| {
         subject.link(&wish, fresh, session)?;
+        subject.keep_link(fresh, session)?;
         same_bytes(fresh, &bound.kernel)
     })?;
     Ok(Cached::fresh(kernel))
@@ -92,16 +110,13 @@ fn kernel(
 /// Compares a kernel's image with the certified one.
 pub fn same_bytes(dir: &std::path::Path, certified: &Id) -> Result<()> {
     let image = dir.join("image");
-    let made = Id::of_file(&image).map_err(|e| Failure::io("read", &image, &e))?;
+    let made = Id::of_file(&image).map_err(|e| host::Error::file("read", &image, e))?;
     if made == *certified {
         return Ok(());
     }
-    Err(Failure::new(
-        Kind::Build,
-        "the kernel that was made again has other bytes",
-    )
-    .detail(format!(
-        "certified: {certified}\nmade here: {made}, {}",
-        image.display()
-    )))
+    Err(Error::OtherBytes {
+        certified: certified.clone(),
+        made,
+        image,
+    })
 }

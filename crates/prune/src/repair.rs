@@ -5,21 +5,22 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use recipe::plan::PruneLevel;
-use record::Outcome;
+use record::{Fix, Outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vm::boot::{BootReport, Observation};
 use vm::check::agent;
 use vm::machine::gdb::TrapSeen;
 use vm::machine::traps::{KernelTraps, TrapWords};
-use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TRAP_RECORD, TrapRecord};
+use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TrapRecord};
 
+use super::memory::Memory;
 use super::policy::Kept;
 use super::subject::{CallGraph, Relinked, Subject};
 use crate::adversity::{Bench, Boot, Case, CaseRecord};
+use crate::error::{Error, Result};
 use crate::trace::Runner;
 use crate::trace::conditions::Condition;
 
@@ -87,6 +88,8 @@ pub struct Repaired {
     pub last: Option<BootReport>,
     /// The cases of adversity that the last kernel survived.
     pub cases: Vec<CaseRecord>,
+    /// What boots had to put back.
+    pub fixes: Vec<Fix>,
 }
 
 /// A kernel that was linked, and what its traps mean.
@@ -114,11 +117,8 @@ impl<'a> Linked<'a> {
         let wish = kept.wish(level, &subject.program, &command_line);
         let Relinked { pruned, rewrite } = subject.link(&wish, dir, session)?;
         let path = dir.join("vmlinux");
-        let bytes = std::fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
-        let unreadable = |what: String| Failure::new(Kind::Build, what);
-        let traps = KernelTraps::of(bytes, runner.page_offset())
-            .map_err(|e| unreadable(e.to_string()))?
-            .ok_or_else(|| unreadable(format!("the pruned kernel has no {TRAP_RECORD}")))?;
+        let bytes = std::fs::read(&path).map_err(|e| host::Error::file("read", &path, e))?;
+        let traps = KernelTraps::of(bytes, runner.page_offset())?.ok_or(Error::NoTraps)?;
         Ok(Linked {
             pruned,
             rewrite,
@@ -195,6 +195,8 @@ pub struct Repair<'a> {
     pub trials: &'a [Trial],
     /// Boots under adversity, where there are such trials.
     pub bench: Option<&'a Bench<'a>>,
+    /// Where what had to be put back is kept.
+    pub memory: &'a Memory,
     /// A folder for kernels and boots.
     pub dir: &'a Path,
 }
@@ -235,6 +237,7 @@ impl Repair<'_> {
         let mut first = 0;
         let mut linked = None;
         let mut standing = Standing::default();
+        let mut fixes = Vec::new();
         loop {
             let started = Instant::now();
             let fresh = linked.is_none();
@@ -245,7 +248,7 @@ impl Repair<'_> {
             let link_time = fresh.then(|| (started.elapsed(), current.rewrite));
             let at = (first + standing.passed) % self.trials.len().max(1);
             let Some(trial) = self.trials.get(at) else {
-                return Err(Failure::new(Kind::Usage, "nothing is to be booted"));
+                return Err(Error::NothingToBoot);
             };
             let booted = self.boot(&current, trial, session)?;
             let number = attempts.len() as u32 + 1;
@@ -255,42 +258,53 @@ impl Repair<'_> {
                 attempts.push(attempt);
                 standing.pass(booted, trial);
                 if standing.passed >= self.trials.len() {
-                    return Ok(Repaired {
-                        pruned: current.pruned,
-                        attempts,
-                        last: standing.last,
-                        cases: standing.cases,
-                    });
+                    return Ok(standing.repaired(current.pruned, attempts, fixes));
                 }
                 linked = Some(current);
                 continue;
             }
-            let report = &booted.report;
-            let missed = report.trap.as_ref().and_then(|seen| current.missed(seen));
+            let seen = booted.report.trap.as_ref();
+            let missed = seen.and_then(|seen| current.missed(seen));
             let lost = standing.lost;
             (first, standing) = (at, Standing::default());
-            if let Some(missed) = missed {
-                let kernel = CallGraph {
-                    program: &self.subject.program,
-                    graph: self.graph,
-                };
-                let added = kept.put_back(self.level, missed, number, kernel);
+            let goes_on = if let Some(missed) = missed {
+                let added = self.put_back(kept, missed, number);
                 attempt.added = added.iter().map(|f| self.name(*f)).collect();
-                tell(&attempt, trial, session);
-                if added.is_empty() || number >= ATTEMPTS_LIMIT {
-                    return Err(self.lost(&booted, number));
-                }
+                fixes.extend(self.remember(&added, trial, session)?);
+                !added.is_empty() && number < ATTEMPTS_LIMIT
             } else {
-                tell(&attempt, trial, session);
                 // A host that is busy breaks time limits: once is no verdict.
-                if lost >= LOST_LIMIT {
-                    return Err(self.lost(&booted, number));
-                }
                 standing.lost = lost + 1;
                 linked = Some(current);
+                lost < LOST_LIMIT
+            };
+            tell(&attempt, trial, session);
+            if !goes_on {
+                return Err(Self::lost(&booted, number));
             }
             attempts.push(attempt);
         }
+    }
+
+    /// Keeps for the next pruning what had to be put back.
+    fn remember(
+        &self,
+        added: &[FunctionIndex],
+        trial: &Trial,
+        session: &Session,
+    ) -> Result<Vec<Fix>> {
+        let program = &self.subject.program;
+        self.memory
+            .add(added, program, &trial.words(), &session.cache)
+    }
+
+    /// Keeps what was missed, and what comes with it.
+    fn put_back(&self, kept: &mut Kept, missed: Missed, attempt: u32) -> Vec<FunctionIndex> {
+        let kernel = CallGraph {
+            program: &self.subject.program,
+            graph: self.graph,
+        };
+        kept.put_back(self.level, missed, attempt, kernel)
     }
 
     fn link(&self, kept: &Kept, session: &Session) -> Result<Linked<'_>> {
@@ -301,9 +315,6 @@ impl Repair<'_> {
 
     fn boot(&self, linked: &Linked<'_>, trial: &Trial, session: &Session) -> Result<Booted> {
         let kernel = self.dir.join("kernel");
-        let bench = self.bench.ok_or_else(|| {
-            Failure::new(Kind::Usage, "nothing is there to boot a case of adversity")
-        });
         match trial {
             Trial::Ordinary(condition) => {
                 let observation = linked.observation(condition.leave());
@@ -324,7 +335,8 @@ impl Repair<'_> {
                     extra: Vec::new(),
                     observation: linked.observation(None),
                 };
-                let (record, report) = bench?.boot(case, &boot, session)?;
+                let bench = self.bench.ok_or(Error::NoBench)?;
+                let (record, report) = bench.boot(case, &boot, session)?;
                 let case = Some(record);
                 Ok(Booted { report, case })
             }
@@ -337,34 +349,35 @@ impl Repair<'_> {
     }
 
     /// A boot failed otherwise than by a trap that can be repaired.
-    fn lost(&self, booted: &Booted, number: u32) -> Failure {
-        let (mut failure, what) = match &booted.case {
-            Some(case) if booted.report.trap.is_none() => {
-                let message = format!("{} not survived: {}", case.name, case.detail);
-                (
-                    Failure::new(Kind::Check, message),
-                    "the whole kernel survives it",
-                )
-            }
-            _ => {
-                let doesnt = || Failure::new(Kind::Check, "the pruned kernel doesn't pass");
-                (booted.report.failure().unwrap_or_else(doesnt), "")
-            }
-        };
-        failure.message = format!("attempt {number} of the pruned kernel: {}", failure.message);
-        if !what.is_empty() {
-            failure = failure.detail(format!(
-                "{what}\nthe whole console: {}",
-                booted.report.console_log.display()
-            ));
+    fn lost(booted: &Booted, attempt: u32) -> Error {
+        let report = &booted.report;
+        match &booted.case {
+            Some(case) if report.trap.is_none() => Error::NotSurvived {
+                attempt,
+                case: case.name.clone(),
+                detail: case.detail.clone(),
+                console_log: report.console_log.clone(),
+            },
+            _ => Error::Lost {
+                attempt,
+                boot: report.as_failed(),
+            },
         }
-        failure.help(
-            "keep = [\"NAME\"] under [prune] keeps a function; a level that keeps more helps, too",
-        )
     }
 }
 
 impl Standing {
+    /// What came out, once it stands.
+    fn repaired(self, pruned: Pruned, attempts: Vec<Attempt>, fixes: Vec<Fix>) -> Repaired {
+        Repaired {
+            pruned,
+            attempts,
+            last: self.last,
+            cases: self.cases,
+            fixes,
+        }
+    }
+
     fn pass(&mut self, booted: Booted, trial: &Trial) {
         self.passed += 1;
         self.lost = 0;

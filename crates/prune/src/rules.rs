@@ -89,6 +89,28 @@ pub static TIMING: Rule = Rule {
     ],
 };
 
+/// What at `tight`, too, stays wherever something that stays calls it by name, with
+/// all of these that it calls in turn: who finds a lock taken waits for it and is
+/// woken, and which lock that is, and when, is decided by timing alone.
+pub static LOCKS: Rule = Rule {
+    name: "locks",
+    reason: "a lock is taken when another task or an interrupt has been quicker",
+    functions: &[
+        "kernel/locking/*:*",
+        "kernel/sched/wait*:*",
+        "kernel/sched/swait*:*",
+        "kernel/sched/completion*:*",
+        "wake_q_*",
+        "wake_up_q",
+        "wake_up_process",
+        "try_to_wake_up*",
+        "ttwu_*",
+        "put_task_struct*",
+        "signal_pending_state*",
+        "schedule_preempt_disabled",
+    ],
+};
+
 /// The rules.
 pub static RULES: &[Rule] = &[
     Rule {
@@ -270,6 +292,12 @@ pub static RULES: &[Rule] = &[
         functions: &["die", "oops_*", "__warn*", "report_bug", "show_regs*"],
     },
 ];
+
+/// The rules of `balanced` that name a function, by their names.
+pub fn naming(object: &str, symbol: &str) -> Vec<&'static str> {
+    let names = |rule: &&Rule| rule.patterns().fits(object, symbol);
+    RULES.iter().filter(names).map(|rule| rule.name).collect()
+}
 
 impl Rule {
     /// Its patterns.

@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use builder::kernel::build::{DATA_SECTIONS, FUNCTION_SECTIONS};
 use builder::kernel::relink::{Bench, LinkedObject};
 use builder::system::Ingredients;
-use host::error::{Failure, Kind, Result};
 use host::session::Session;
 use recipe::Plan;
 use vmlinux::prune::{
     EntrySizes, Graph, Input, PROBE, Program, Pruned, Role, Wish, unsupported, verify,
 };
+
+use crate::error::{Error, Result};
 
 /// A kernel that can be pruned.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl<'a> Subject<'a> {
         objects.push(handler(plan, &bench, session)?);
         let sizes = entry_sizes(&bench, session)?;
         let inputs: Vec<Input> = objects.iter().map(input).collect();
-        let program = Program::load(&inputs, &bench.script()?, &sizes).map_err(not_pruned)?;
+        let program = Program::load(&inputs, &bench.script()?, &sizes)?;
         Ok(Subject { bench, program })
     }
 
@@ -65,17 +66,18 @@ impl<'a> Subject<'a> {
     /// objects are read again and verified before they are linked.
     pub fn link(&self, wish: &Wish, dir: &Path, session: &Session) -> Result<Relinked> {
         let started = Instant::now();
-        let pruned = self.program.prune(wish).map_err(not_pruned)?;
-        verify::check(&self.program, &pruned).map_err(|e| {
-            Failure::new(
-                Kind::Build,
-                format!("the pruned objects are wrong, which is a bug of tuxling's: {e}"),
-            )
-        })?;
+        let pruned = self.program.prune(wish)?;
+        verify::check(&self.program, &pruned)?;
         let rewrite = started.elapsed();
-        std::fs::create_dir_all(dir).map_err(|e| Failure::io("make the folder", dir, &e))?;
+        std::fs::create_dir_all(dir).map_err(|e| host::Error::file("make the folder", dir, e))?;
         self.bench.link(&pruned.archive(), dir, session)?;
         Ok(Relinked { pruned, rewrite })
+    }
+
+    /// Keeps the link of the kernel that was linked last beside it, for those who
+    /// ask where its bytes are.
+    pub fn keep_link(&self, dir: &Path, session: &Session) -> Result<()> {
+        Ok(self.bench.keep_link(dir, session)?)
     }
 }
 
@@ -92,19 +94,10 @@ pub struct Relinked {
 pub fn refuse_unsupported(config: &str) -> Result<()> {
     let values = kconfig::dotconfig::ConfigValues::parse(config);
     let refused = unsupported(|option| values.stated(option));
-    let Some(first) = refused.first() else {
+    if refused.is_empty() {
         return Ok(());
-    };
-    let lines = refused.iter().map(|u| format!("{}: {}", u.option, u.why));
-    Err(Failure::new(
-        Kind::Config,
-        format!("a kernel with {} can't be pruned yet", first.option),
-    )
-    .detail(lines.collect::<Vec<_>>().join("\n"))
-    .help(format!(
-        "turn it off in the recipe: options = \"{}=n\" under [kernel]",
-        first.option
-    )))
+    }
+    Err(Error::Unsupported { refused })
 }
 
 fn input(object: &LinkedObject) -> Input<'_> {
@@ -119,23 +112,12 @@ fn input(object: &LinkedObject) -> Input<'_> {
     }
 }
 
-fn not_pruned(error: vmlinux::prune::PruneError) -> Failure {
-    Failure::new(
-        Kind::Build,
-        format!("this kernel can't be pruned: {error}"),
-    )
-    .help("a configuration without the option that makes this section can be pruned; see docs/prune.md")
-}
-
 /// What every trap ends in.
 fn handler(plan: &Plan, bench: &Bench, session: &Session) -> Result<LinkedObject> {
     let facts = plan.board.arch.facts();
-    let source = facts.trap_handler.ok_or_else(|| {
-        Failure::new(
-            Kind::Usage,
-            format!("kernels for {} can't be pruned yet", facts.name),
-        )
-    })?;
+    let source = facts
+        .trap_handler
+        .ok_or(Error::UnsupportedArch { name: facts.name })?;
     Ok(LinkedObject {
         name: "tuxling/trap.o".to_owned(),
         bytes: bench.compile("trap.S", source, session)?,
@@ -146,25 +128,28 @@ fn handler(plan: &Plan, bench: &Bench, session: &Session) -> Result<LinkedObject
 /// Asks the tree itself, by a file that is compiled with its headers.
 fn entry_sizes(bench: &Bench, session: &Session) -> Result<EntrySizes> {
     let object = bench.compile("sizes.c", PROBE, session)?;
-    EntrySizes::of_probe(&object).map_err(|e| Failure::new(Kind::Build, e.to_string()))
+    Ok(EntrySizes::of_probe(&object)?)
 }
 
 #[cfg(test)]
 mod tests {
+    use host::error::Kind;
+
     use super::*;
 
     #[test]
-    fn what_cant_be_pruned_is_refused_by_its_name_with_the_fix() {
-        let failure = refuse_unsupported("CONFIG_SMP=y\nCONFIG_KALLSYMS=y\n")
+    fn what_cant_be_pruned_is_refused_by_its_name() {
+        let error = refuse_unsupported("CONFIG_SMP=y\nCONFIG_KALLSYMS=y\n")
             .expect_err("both are unsupported");
-        assert_eq!(failure.kind, Kind::Config);
+        assert_eq!(error.kind(), Kind::Config);
         assert_eq!(
-            failure.message,
+            error.to_string(),
             "a kernel with CONFIG_SMP can't be pruned yet"
         );
-        let detail = failure.detail.expect("all of them, with reasons");
-        assert!(detail.contains("CONFIG_KALLSYMS: "), "{detail}");
-        assert!(failure.help.expect("a fix").contains("CONFIG_SMP=n"));
+        let Error::Unsupported { refused } = error else {
+            panic!("{error}");
+        };
+        assert!(refused.iter().any(|u| u.option == "CONFIG_KALLSYMS"));
         refuse_unsupported("# CONFIG_SMP is not set\n").expect("it is off");
     }
 }

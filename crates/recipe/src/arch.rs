@@ -24,6 +24,8 @@ pub struct ArchFacts {
     pub name: &'static str,
     /// The bits of its words.
     pub bits: u32,
+    /// The number of its programs (`e_machine`, include/uapi/linux/elf-em.h).
+    pub elf_machine: u16,
     /// The kernel's `ARCH=`.
     pub kernel_arch: &'static str,
     /// The folder below the kernel's `arch/`.
@@ -154,6 +156,7 @@ const MULTIBOOT_PROBE: KvmProbe = KvmProbe {
 static I386: ArchFacts = ArchFacts {
     name: "i386",
     bits: 32,
+    elf_machine: 3,
     kernel_arch: "i386",
     source_arch: "x86",
     image_target: "bzImage",
@@ -188,6 +191,7 @@ static I386: ArchFacts = ArchFacts {
 static X86_64: ArchFacts = ArchFacts {
     name: "x86_64",
     bits: 64,
+    elf_machine: 62,
     kernel_arch: "x86_64",
     source_arch: "x86",
     image_target: "bzImage",
@@ -218,6 +222,7 @@ static X86_64: ArchFacts = ArchFacts {
 static ARM: ArchFacts = ArchFacts {
     name: "arm",
     bits: 32,
+    elf_machine: 40,
     kernel_arch: "arm",
     source_arch: "arm",
     image_target: "zImage",

@@ -11,7 +11,6 @@ use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use host::error::{Failure, Kind};
 
 /// A line that is longer, in bytes, is shown in part: so much around what is
 /// wrong.
@@ -61,7 +60,7 @@ pub struct Problem {
 }
 
 #[derive(Clone, Debug)]
-struct Source {
+struct SourceText {
     name: String,
     text: String,
 }
@@ -69,7 +68,7 @@ struct Source {
 /// Collects the problems of one recipe while it is read.
 #[derive(Debug, Default)]
 pub struct Problems {
-    sources: RefCell<Vec<Source>>,
+    sources: RefCell<Vec<SourceText>>,
     list: RefCell<Vec<Problem>>,
 }
 
@@ -77,7 +76,7 @@ pub struct Problems {
 #[derive(Clone, Debug, Default)]
 pub struct RecipeErrors {
     subject: String,
-    sources: Vec<Source>,
+    sources: Vec<SourceText>,
     problems: Vec<Problem>,
 }
 
@@ -151,7 +150,7 @@ impl Problems {
     /// knows it: the path as typed.
     pub fn add_source(&self, name: &str, text: &str) -> SourceId {
         let mut sources = self.sources.borrow_mut();
-        sources.push(Source {
+        sources.push(SourceText {
             name: name.to_owned(),
             text: text.to_owned(),
         });
@@ -232,9 +231,10 @@ impl RecipeErrors {
     /// All problems as a text for people: each with file, line and column, the
     /// text underlined, and the mend. With ANSI colours if `colour`.
     pub fn render(&self, colour: bool) -> String {
-        let renderer = match colour {
-            true => Renderer::styled(),
-            false => Renderer::plain(),
+        let renderer = if colour {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
         };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
         let lines: Vec<Vec<usize>> = self.sources.iter().map(|s| line_starts(&s.text)).collect();
@@ -249,9 +249,10 @@ impl RecipeErrors {
     /// Shows one problem. The renderer is given the one line that is shown: it
     /// looks through all that it is given.
     fn render_one(&self, renderer: &Renderer, problem: &Problem, lines: &[Vec<usize>]) -> String {
-        let level = match problem.warning {
-            true => Level::WARNING,
-            false => Level::ERROR,
+        let level = if problem.warning {
+            Level::WARNING
+        } else {
+            Level::ERROR
         };
         let title = level.primary_title(&problem.message);
         let mut group = Group::with_title(title);
@@ -285,22 +286,24 @@ impl RecipeErrors {
         lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// The failure that ends the command, with the problems as its evidence.
-    pub fn into_failure(self, colour: bool) -> Failure {
-        if let [only] = &self.problems[..]
-            && only.place.is_none()
-        {
-            let failure = Failure::new(Kind::Usage, &only.message);
-            return match &only.help {
-                Some(help) => failure.help(help),
-                None => failure,
-            };
+    /// The only problem, where it stands nowhere in a file: there is no recipe, or
+    /// it can't be read.
+    pub fn without_place(&self) -> Option<Wrong> {
+        match &self.problems[..] {
+            [only] if only.place.is_none() => Some(Wrong {
+                message: only.message.clone(),
+                help: only.help.clone(),
+            }),
+            _ => None,
         }
-        let message = match self.count() {
+    }
+
+    /// How many there are, in a sentence.
+    pub fn summary(&self) -> String {
+        match self.count() {
             1 => format!("the recipe {} can't be used", self.subject),
             n => format!("the recipe {} has {n} errors", self.subject),
-        };
-        Failure::new(Kind::Usage, message).detail(self.render(colour))
+        }
     }
 }
 
@@ -311,12 +314,6 @@ impl fmt::Display for RecipeErrors {
 }
 
 impl std::error::Error for RecipeErrors {}
-
-impl From<RecipeErrors> for Failure {
-    fn from(errors: RecipeErrors) -> Failure {
-        errors.into_failure(false)
-    }
-}
 
 /// The part of a line that is shown of one that is very long.
 fn window(text: &str, line: Range<usize>, span: &Range<usize>) -> Range<usize> {

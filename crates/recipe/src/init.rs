@@ -169,13 +169,15 @@ pub fn applet_options(applet: &str) -> &'static str {
     match applet {
         // With musl's own glob() ash breaks (the help text of
         // ASH_INTERNAL_GLOB in shell/ash.c); without the builtins a script
-        // can't print or compare.
+        // can't print or compare, without $((…)) not count (POSIX, "Shell
+        // Command Language", 2.6.4).
         "sh" => {
             "CONFIG_SH_IS_ASH=y\n\
              CONFIG_ASH_OPTIMIZE_FOR_SIZE=y\n\
              CONFIG_ASH_INTERNAL_GLOB=y\n\
              CONFIG_ASH_ECHO=y\n\
-             CONFIG_ASH_TEST=y\n"
+             CONFIG_ASH_TEST=y\n\
+             CONFIG_FEATURE_SH_MATH=y\n"
         }
         // A controlling terminal for the shell: Ctrl-C works on the console.
         "init" => {

@@ -6,8 +6,6 @@
 //! place), that becomes a [`Plan`] (complete, every file read). Whatever is
 //! wrong on the way is collected in [`RecipeErrors`], all at once.
 
-#![warn(unreachable_pub)]
-
 pub mod adversity;
 pub mod arch;
 pub mod asker;

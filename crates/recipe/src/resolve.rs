@@ -206,9 +206,10 @@ fn network(context: &Context<'_>, raw: &raw::Network, board: Option<&Board>) -> 
         }
         (Some(nic), _) if board.is_some() && !nics.contains(&nic.value.as_str()) => {
             let message = format!("the board has no network card `{}`", nic.value);
-            let help = match nics.is_empty() {
-                true => "the board has none at all".to_owned(),
-                false => words::suggestion(&nic.value, &nics),
+            let help = if nics.is_empty() {
+                "the board has none at all".to_owned()
+            } else {
+                words::suggestion(&nic.value, &nics)
             };
             context.problem(Problem::at(&nic.place, message).help(help));
             None

@@ -130,6 +130,44 @@ fn the_ramdisk_has_what_a_busybox_system_needs_with_folders_first() {
 }
 
 #[test]
+fn an_address_on_the_command_line_asks_for_what_reads_it() {
+    let asked = |cmdline: &str| {
+        let text = format!("{LEAST}[kernel]\ncmdline = \"console=ttyS0 {cmdline}\"\n");
+        let plan = plan(&text);
+        let value = |symbol| value(&plan.kernel.requests, symbol).map(str::to_owned);
+        (value("IP_PNP").is_some(), value("IP_PNP_DHCP").is_some())
+    };
+    assert_eq!(
+        asked("ip=10.0.2.15::10.0.2.2:255.255.255.0::eth0:off"),
+        (true, false)
+    );
+    assert_eq!(asked("ip=dhcp"), (true, true));
+    assert_eq!(asked("ip=:::::eth0:dhcp"), (true, true));
+    assert_eq!(asked("ip=off"), (false, false));
+    assert_eq!(asked("-- ip=dhcp"), (false, false));
+    assert_eq!(asked("panic=-1"), (false, false));
+    let off = format!(
+        "{LEAST}[kernel]\ncmdline = \"ip=dhcp\"\noptions = \"# CONFIG_IP_PNP is not set\"\n"
+    );
+    assert_eq!(
+        value(&plan(&off).kernel.requests, "IP_PNP"),
+        Some("n"),
+        "the recipe's own wins"
+    );
+}
+
+#[test]
+fn the_shell_counts_unless_the_recipe_says_otherwise() {
+    let math = |text: &str| {
+        let busybox = plan(text).userland.busybox.expect("there is one");
+        value(&busybox.requests, "FEATURE_SH_MATH").map(str::to_owned)
+    };
+    assert_eq!(math(LEAST).as_deref(), Some("y"));
+    let off = format!("{LEAST}busybox-options = \"# CONFIG_FEATURE_SH_MATH is not set\"\n");
+    assert_eq!(math(&off).as_deref(), Some("n"));
+}
+
+#[test]
 fn the_recipes_own_requests_come_after_the_implied_ones() {
     let text = format!("{LEAST}[kernel]\noptions = \"# CONFIG_PROC_FS is not set\"\n");
     let plan = plan(&text);
@@ -816,13 +854,10 @@ fn colours_are_for_those_who_ask() {
 fn a_name_that_is_nearly_a_built_in_one_is_suggested() {
     let errors = load("pc-nett", Path::new("/")).expect_err("none");
     let there = words::list(&builtin::names());
-    assert_eq!(
-        errors.into_failure(false).to_string(),
-        format!(
-            "error: there is no recipe `pc-nett`\n\
-             help: did you mean `pc-net`? Built in are {there}"
-        )
-    );
+    let wrong = errors.without_place().expect("it is about the name");
+    assert_eq!(wrong.message, "there is no recipe `pc-nett`");
+    let help = format!("did you mean `pc-net`? Built in are {there}");
+    assert_eq!(wrong.help, Some(help));
 }
 
 #[test]
@@ -836,9 +871,8 @@ fn a_file_that_cannot_be_read_is_one_clear_error() {
         ("dir.toml", "it is not a file"),
     ] {
         let errors = load(name, folder.path()).expect_err(name);
-        let failure = errors.into_failure(false);
-        assert_eq!(failure.kind.exit_code(), 1);
-        assert!(failure.to_string().contains(reason), "{failure}");
+        let wrong = errors.without_place().expect("it is about the file");
+        assert!(wrong.message.contains(reason), "{}", wrong.message);
     }
 }
 
@@ -895,7 +929,7 @@ fn a_new_recipe_has_no_errors_and_overwrites_nothing() {
         assert_eq!(plan.name, wish.name);
         assert_eq!(plan.checks.len(), if network { 5 } else { 2 });
         let again = scaffold::write(folder.path(), &wish).expect_err("refuses");
-        assert_eq!(again.kind, host::error::Kind::Usage);
+        assert!(matches!(again, scaffold::ScaffoldError::Exists(_)));
     }
 }
 

@@ -79,10 +79,11 @@ fn quantity(typed: &str, error: &units::QuantityError) -> Wrong {
 /// A version or the beginning of one: `6.12`, `1.35`, `1.2.3`.
 pub(crate) fn version(typed: &str) -> Result<String, Wrong> {
     let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    match typed.split('.').count() <= 4 && typed.split('.').all(number) {
-        true => Ok(typed.to_owned()),
-        false => Err(Wrong::new(format!("`{typed}` is not a version"))
-            .help("write numbers with dots, such as \"6.12\"")),
+    if typed.split('.').count() <= 4 && typed.split('.').all(number) {
+        Ok(typed.to_owned())
+    } else {
+        Err(Wrong::new(format!("`{typed}` is not a version"))
+            .help("write numbers with dots, such as \"6.12\""))
     }
 }
 
@@ -160,19 +161,21 @@ pub(crate) fn network_address(typed: &str) -> Result<(Ipv4Addr, Option<u32>), Wr
 pub(crate) fn file_name(typed: &str) -> Result<String, Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let starts = typed.starts_with(|c: char| c.is_ascii_alphanumeric());
-    match starts && typed.len() <= 64 && typed.chars().all(fits) {
-        true => Ok(typed.to_owned()),
-        false => Err(Wrong::new(format!("`{typed}` can't be a name")).help(
+    if starts && typed.len() <= 64 && typed.chars().all(fits) {
+        Ok(typed.to_owned())
+    } else {
+        Err(Wrong::new(format!("`{typed}` can't be a name")).help(
             "a name has up to 64 letters, digits, `.`, `_` and `-`, and begins with a letter or digit",
-        )),
+        ))
     }
 }
 
 /// A text that is one line.
 pub(crate) fn one_line(text: &str) -> Result<String, Wrong> {
-    match text.contains(['\n', '\r']) {
-        true => Err(Wrong::new("this must be one line").help("remove the line ends")),
-        false => Ok(text.to_owned()),
+    if text.contains(['\n', '\r']) {
+        Err(Wrong::new("this must be one line").help("remove the line ends"))
+    } else {
+        Ok(text.to_owned())
     }
 }
 

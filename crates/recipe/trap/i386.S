@@ -39,7 +39,15 @@ tuxling_trap:
 2:	movl	%ebp, %edx
 	leal	3f - 1b(%edi), %esp
 	jmp	number
-3:	leal	before_caller - 1b(%edi), %esi
+	/* A part of a function, or a call that was rewritten, has no address to go
+	   back to on top of the stack: what is no code is not told. */
+3:	leal	_stext - 1b(%edi), %eax
+	cmpl	%eax, %ebx
+	jb	5f
+	leal	_einittext - 1b(%edi), %eax
+	cmpl	%eax, %ebx
+	jae	5f
+	leal	before_caller - 1b(%edi), %esi
 	leal	4f - 1b(%edi), %esp
 	jmp	text
 4:	movl	%ebx, %edx

@@ -1,13 +1,14 @@
 //! `store.sqlite`: every attempt with its record. Attempts are only ever
-//! added; a verdict is computed from them.
+//! added; a verdict is computed from them. What prunings had to put back stands
+//! beside them ([`Fix`](super::Fix)).
 
 use std::path::Path;
 
 use host::Id;
-use host::error::{Failure, Kind, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Record;
+use crate::error::{Error, Result};
 
 /// The database of attempts.
 #[derive(Debug)]
@@ -25,7 +26,8 @@ pub struct Attempt {
 }
 
 /// An attempt's identity is the hash of its record and its time, so that
-/// importing another machine's store is a set union.
+/// importing another machine's store is a set union. A fix is one row for a
+/// function of a series of kernels: who missed it first is told.
 const TABLES: &str = "
     CREATE TABLE IF NOT EXISTS attempt (
         id       TEXT PRIMARY KEY,
@@ -38,24 +40,43 @@ const TABLES: &str = "
     ) STRICT;
     CREATE INDEX IF NOT EXISTS attempt_by_trial ON attempt (trial_id);
     CREATE INDEX IF NOT EXISTS attempt_by_recipe ON attempt (recipe, at);
+    CREATE TABLE IF NOT EXISTS fix (
+        series    TEXT NOT NULL,
+        object    TEXT NOT NULL,
+        symbol    TEXT NOT NULL,
+        missed_in TEXT NOT NULL,
+        PRIMARY KEY (series, object, symbol)
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS soak (
+        kernel        TEXT NOT NULL,
+        about         TEXT NOT NULL,
+        guest_seconds REAL NOT NULL,
+        host_seconds  REAL NOT NULL,
+        stopped       TEXT,
+        failed        TEXT
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS soak_by_kernel ON soak (kernel);
 ";
 
 impl Database {
     /// Opens the database; it is made when it is missing.
     pub fn open(path: &Path) -> Result<Database> {
-        let connection = Connection::open(path).map_err(|e| broken("open the store", &e))?;
+        let connection = Connection::open(path).map_err(|e| broken("open the store", e))?;
         connection
             .busy_timeout(std::time::Duration::from_secs(30))
             .and_then(|()| connection.pragma_update(None, "journal_mode", "WAL"))
             .and_then(|()| connection.execute_batch(TABLES))
-            .map_err(|e| broken("prepare the store", &e))?;
+            .map_err(|e| broken("prepare the store", e))?;
         Ok(Database { connection })
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Adds one attempt; one that is there already is left alone.
     pub fn add(&self, at: i64, record: &Record) -> Result<()> {
-        let json = serde_json::to_string(record)
-            .map_err(|e| Failure::new(Kind::Machine, format!("can't write the record: {e}")))?;
+        let json = serde_json::to_string(record).map_err(Error::Unwritable)?;
         let id = Id::of_bytes(format!("{at}\n{json}").as_bytes());
         let outcome = record
             .outcome
@@ -75,7 +96,7 @@ impl Database {
                     json
                 ],
             )
-            .map_err(|e| broken("add to the store", &e))?;
+            .map_err(|e| broken("add to the store", e))?;
         Ok(())
     }
 
@@ -90,23 +111,18 @@ impl Database {
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()
-            .map_err(|e| broken("read the store", &e))?;
+            .map_err(|e| broken("read the store", e))?;
         let Some((at, json)) = found else {
             return Ok(None);
         };
-        let record = serde_json::from_str(&json).map_err(|e| {
-            Failure::new(
-                Kind::Machine,
-                format!("the store holds an unreadable record: {e}"),
-            )
-        })?;
+        let record = serde_json::from_str(&json).map_err(Error::Unreadable)?;
         Ok(Some(Attempt { at, record }))
     }
 
     /// The records of all attempts at a trial, the oldest first. One that this
     /// version can't read is left out.
     pub fn of_trial(&self, trial: &Id) -> Result<Vec<Record>> {
-        let read = |e: rusqlite::Error| broken("read the store", &e);
+        let read = |e: rusqlite::Error| broken("read the store", e);
         let mut query = self
             .connection
             .prepare("SELECT record FROM attempt WHERE trial_id = ?1 ORDER BY at, rowid")
@@ -130,7 +146,7 @@ impl Database {
                 .query_map([recipe], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         };
-        let rows = read().map_err(|e| broken("read the store", &e))?;
+        let rows = read().map_err(|e| broken("read the store", e))?;
         Ok(rows
             .into_iter()
             .filter_map(|(at, json)| {
@@ -152,7 +168,7 @@ impl Database {
                 |row| row.get(0),
             )
             .optional()
-            .map_err(|e| broken("read the store", &e))?;
+            .map_err(|e| broken("read the store", e))?;
         Ok(found.and_then(|n| u64::try_from(n).ok()))
     }
 
@@ -164,16 +180,12 @@ impl Database {
                 [trial.as_str()],
                 |row| row.get(0),
             )
-            .map_err(|e| broken("read the store", &e))
+            .map_err(|e| broken("read the store", e))
     }
 }
 
-fn broken(doing: &str, error: &rusqlite::Error) -> Failure {
-    let failure = Failure::new(Kind::Machine, format!("can't {doing}: {error}"));
-    match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => failure.help("free some disk space"),
-        _ => failure,
-    }
+pub(crate) fn broken(doing: &'static str, error: rusqlite::Error) -> Error {
+    Error::Store { doing, error }
 }
 
 #[cfg(test)]

@@ -15,3 +15,12 @@ pub struct Diagnosis {
     /// What to do about it.
     pub mend: String,
 }
+
+/// Diagnoses as they are shown on a card and below an error.
+pub fn diagnoses_text(diagnoses: &[Diagnosis]) -> String {
+    let one = |d: &Diagnosis| {
+        let evidence: String = d.evidence.iter().map(|e| format!("\n    {e}")).collect();
+        format!("  {} [{}]{evidence}\n    mend: {}", d.cause, d.id, d.mend)
+    };
+    diagnoses.iter().map(one).collect::<Vec<_>>().join("\n")
+}

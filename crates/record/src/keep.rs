@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use host::Cache;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
 
-use super::{Database, Record};
+use super::{Database, Fix, Record};
+use crate::error::{Error, Result};
 
 /// Where the database of attempts stands.
 pub fn store_path(cache: &Cache) -> PathBuf {
@@ -17,9 +17,8 @@ pub fn store_path(cache: &Cache) -> PathBuf {
 
 /// Writes a record as `record.json` into the output folder.
 pub fn keep(record: &Record, output: &Path) -> Result<()> {
-    let json = serde_json::to_vec_pretty(record)
-        .map_err(|e| Failure::new(Kind::Machine, format!("can't write the record: {e}")))?;
-    write_whole(&output.join("record.json"), &json)
+    let json = serde_json::to_vec_pretty(record).map_err(Error::Unwritable)?;
+    Ok(write_whole(&output.join("record.json"), &json)?)
 }
 
 /// Adds an attempt's record to the store.
@@ -28,4 +27,14 @@ pub fn remember(record: &Record, cache: &Cache) -> Result<()> {
         .duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0, |d| d.as_secs());
     Database::open(&store_path(cache))?.add(i64::try_from(at).unwrap_or(i64::MAX), record)
+}
+
+/// Adds what a boot of a pruned kernel of this series had to put back.
+pub fn remember_fixes(series: &str, fixes: &[Fix], cache: &Cache) -> Result<()> {
+    Database::open(&store_path(cache))?.add_fixes(series, fixes)
+}
+
+/// What boots of pruned kernels of this series had to put back.
+pub fn known_fixes(series: &str, cache: &Cache) -> Result<Vec<Fix>> {
+    Database::open(&store_path(cache))?.fixes(series)
 }

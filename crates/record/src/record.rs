@@ -298,7 +298,6 @@ pub struct Ids {
 #[cfg(test)]
 mod tests {
     use super::super::fixture::record;
-    use super::*;
 
     #[test]
     fn what_was_not_measured_is_null_not_absent() {
@@ -317,15 +316,5 @@ mod tests {
         }
         assert_eq!(json["schema"], "tuxling.record/1");
         assert_eq!(json["outcome"], "passed");
-    }
-
-    #[test]
-    fn the_documented_schema_is_the_one_of_the_types() {
-        let schema = serde_json::to_string_pretty(&schemars::schema_for!(Record)).expect("is JSON");
-        let kept = include_str!("../../../docs/record.schema.json");
-        assert!(
-            schema.trim() == kept.trim(),
-            "run: tuxling schema > docs/record.schema.json"
-        );
     }
 }

@@ -11,8 +11,6 @@
 //! to another function's slots on the stack, and code is where the file says
 //! that code is. Pure: bytes in, numbers out.
 
-#![warn(unreachable_pub)]
-
 mod arm;
 mod flow;
 mod image;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use builder::system::System;
 use host::cache::{fill_folder, write_whole};
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::id::Id;
 use host::process::Cmd;
-use host::session::{Cached, Session, missing_tool, process_failure};
+use host::session::{Cached, Session};
 use measure::memory::{self, MemoryEvidence};
 use measure::system_map::SystemMap;
 use recipe::plan::{
@@ -22,12 +22,13 @@ use record::{
 use serde::Serialize;
 use vm::boot::target::BoardLines;
 use vm::boot::watch::Progress;
-use vm::boot::{self, BootReport, BootRequest, CountedBoot, Observation};
+use vm::boot::{self, BootReport, BootRequest, CountedBoot, FailedBoot, Observation};
 use vm::check::agent::{self, GuestCompiler};
 use vm::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
 use vm::machine::traps::KernelTraps;
 
 use super::{built_record, diagnosis};
+use crate::error::Result;
 
 /// How checks are asked for.
 #[derive(Clone, Debug, Default)]
@@ -47,8 +48,8 @@ pub struct Verdict {
     pub record: Record,
     /// The machine that was booted, without the checks' agent.
     pub machine: Machine,
-    /// Why it did not pass.
-    pub failure: Option<Failure>,
+    /// The boot, where it did not pass.
+    pub failed: Option<FailedBoot>,
 }
 
 /// What a trial's identity is made of.
@@ -189,7 +190,7 @@ pub fn trial_id(
         agent: Id::of_bytes(agent::SOURCE.as_bytes()),
         quiet: Some(request.quiet).filter(|quiet| !quiet.is_zero()),
     };
-    Id::of("trial/1", &key).map_err(|e| Failure::new(Kind::Check, e.to_string()))
+    Ok(Id::of("trial/1", &key)?)
 }
 
 /// The record of one boot.
@@ -256,22 +257,11 @@ pub fn check(
     let mut record = record(plan, system, &report, (version, trial_id), session);
     record.boot.instructions = instructions;
     record.diagnoses = diagnosis::of_boot(plan, system, &request.machine, &report, version);
-    let failure = report.failure();
     Ok(Verdict {
-        failure: failure.map(|failure| diagnosed(failure, &record.diagnoses)),
+        failed: report.failed(),
         record,
         machine: request.machine,
     })
-}
-
-/// A failure with what is said of its causes.
-fn diagnosed(mut failure: Failure, diagnoses: &[record::Diagnosis]) -> Failure {
-    if !diagnoses.is_empty() {
-        let text = vm::check::diagnosis::text(diagnoses);
-        let detail = failure.detail.take().unwrap_or_default();
-        failure.detail = Some(format!("{detail}\ndiagnosis:\n{text}"));
-    }
-    failure
 }
 
 /// The lines to a board that takes QEMU's place.
@@ -288,7 +278,7 @@ fn kernel_traps(plan: &Plan, system: &System) -> Result<Option<KernelTraps>> {
         return Ok(None); // nobody looks into a board
     }
     let page_offset = plan.board.arch.facts().page_offset;
-    KernelTraps::of_file(&system.kernel.vmlinux(), page_offset)
+    Ok(KernelTraps::of_file(&system.kernel.vmlinux(), page_offset)?)
 }
 
 fn observation(traps: Option<&KernelTraps>) -> Observation<'_> {
@@ -337,7 +327,7 @@ fn boot_cost(
         dir: system.output.join("boot-cost"),
         ..request.clone()
     };
-    boot::count_instructions(&session.processes, &request, observation).map(Cached::fresh)
+    Ok(boot::count_instructions(&session.processes, &request, observation).map(Cached::fresh)?)
 }
 
 /// The console's lines are a tool's output; so are the checks' names.
@@ -412,10 +402,10 @@ fn ledger(system: &System, report: &BootReport) -> Option<MemRecord> {
 pub fn qemu_version(plan: &Plan, session: &Session) -> Result<String> {
     let facts = plan.board.arch.facts();
     if session.processes.find(facts.qemu).is_none() {
-        return Err(missing_tool(facts.qemu, "boot this board"));
+        return Err(host::Error::missing_tool(facts.qemu, "boot this board").into());
     }
     qemu::version(&session.processes, plan.board.arch)
-        .map_err(|e| process_failure(Kind::Machine, "ask QEMU for its version", e))
+        .map_err(|e| host::Error::command(Kind::Machine, "ask QEMU for its version", e).into())
 }
 
 /// What runs a plan's machine here. Whether KVM is of use is tried once for
@@ -448,16 +438,17 @@ fn remember_accelerator(
     qemu_version: &str,
     session: &Session,
 ) -> Result<()> {
-    let json =
-        serde_json::to_vec(&found).map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
-    write_whole(&accelerator_file(arch, qemu_version, session)?, &json)
+    let json = serde_json::to_vec(&found)?;
+    Ok(write_whole(
+        &accelerator_file(arch, qemu_version, session)?,
+        &json,
+    )?)
 }
 
 /// Where the answer is kept until the host is booted again.
 fn accelerator_file(arch: Arch, qemu_version: &str, session: &Session) -> Result<PathBuf> {
     let host_boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let id = Id::of("accelerator/1", &(host_boot.trim(), arch, qemu_version))
-        .map_err(|e| Failure::new(Kind::Machine, e.to_string()))?;
+    let id = Id::of("accelerator/1", &(host_boot.trim(), arch, qemu_version))?;
     Ok(session.cache.folder("accelerator")?.join(id.short()))
 }
 
@@ -494,8 +485,7 @@ fn guest_program(
     system: &System,
     session: &Session,
 ) -> Result<Cached<PathBuf>> {
-    let id = Id::of("agent/1", &(source, &system.compiler.id))
-        .map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let id = Id::of("agent/1", &(source, &system.compiler.id))?;
     let dir = session.cache.folder("agent")?.join(id.short());
     let program = dir.join(name);
     if program.exists() {

@@ -7,9 +7,10 @@ use host::units::Bytes;
 use recipe::asker::Asker;
 use recipe::{Plan, config, fragment};
 use record::{Diagnosis, Outcome};
+use startup::Elf;
 use vm::boot::BootReport;
 use vm::check::agent;
-use vm::check::diagnosis::listing::{Elf, Listing};
+use vm::check::diagnosis::listing::Listing;
 use vm::check::diagnosis::{Known, diagnose};
 use vm::machine::qemu::{Accelerator, Machine};
 
@@ -19,6 +20,15 @@ const COMPLAINTS: &[&str] = &[
     "No such file or directory",
     "No such device",
     "unable to open an initial console",
+    "can't run '",
+    "Bad inittab entry",
+    ": not found",
+    "applet not found",
+    "unknown filesystem type",
+    "Unknown kernel command line parameters",
+    "Function not implemented",
+    "Address family not supported",
+    "is disabled",
 ];
 
 /// The diagnoses of a boot; none for one that passed without a complaint.
@@ -60,6 +70,8 @@ pub(crate) fn of_boot(
         kernel_end: kernel.as_ref().map(|elf| elf.end),
         kernel,
         memory: memory(machine),
+        cpu: last_argument(machine, "-cpu").or(machine.cpu.as_deref()),
+        nic_device: nic_device(machine),
         board_console: &machine.board.console,
         board_symbols: &board_symbols,
         qemu_said: report.qemu_said.as_deref(),
@@ -73,6 +85,13 @@ pub(crate) fn of_boot(
 fn last_argument<'m>(machine: &'m Machine, option: &str) -> Option<&'m str> {
     let at = machine.extra.iter().rposition(|word| word == option)?;
     machine.extra.get(at + 1).map(String::as_str)
+}
+
+/// QEMU's name of the network card's device.
+fn nic_device(machine: &Machine) -> Option<&str> {
+    let model = machine.nic.as_deref()?;
+    let nic = machine.board.nics.iter().find(|nic| nic.model == model)?;
+    Some(nic.device.as_deref().unwrap_or(model))
 }
 
 /// QEMU's `-m`: a number is of MiB (its manual page).
@@ -95,5 +114,5 @@ fn memory(machine: &Machine) -> u64 {
 fn ramdisk(system: &System, machine: &Machine) -> Option<Listing> {
     let own = last_argument(machine, "-initrd").map(std::path::PathBuf::from);
     let bytes = fs::read(own.as_ref().unwrap_or(&system.ramdisk.image)).ok()?;
-    Some(Listing::read(&bytes).unwrap_or_else(|_| Listing::of_head(&bytes)))
+    Some(Listing::read(&bytes))
 }

@@ -3,10 +3,9 @@
 //!
 //! The builder and the machine meet here. They don't know each other.
 
-#![warn(unreachable_pub)]
-
 pub mod check;
 mod diagnosis;
+pub mod error;
 
 use builder::System;
 use host::session::Session;

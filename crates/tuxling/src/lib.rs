@@ -1,12 +1,10 @@
 //! Tuxling: from one recipe to a tiny Linux that is built, booted, checked and
 //! measured. See ARCHITECTURE.md for the way of the data.
 
-#![warn(unreachable_pub)]
-
 pub mod cli;
 mod collect;
 mod doctor;
+pub mod failure;
 mod passes;
 mod ram;
-mod report;
 mod shrinking;

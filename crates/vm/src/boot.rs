@@ -16,9 +16,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::process::{Cmd, ProcessError, Processes};
-use host::session::missing_tool;
 use host::units::Bytes;
 use recipe::plan::{CheckKind, CheckPlan, EchoProtocol, GATEWAY, Via};
 use record::{CheckRecord, ExerciseRecord, GuestMemory, Outcome, RamRecord};
@@ -31,6 +30,7 @@ use crate::check::outcome::{self, BootEnd, BootFacts};
 use crate::check::typist::{Calling, Typist};
 use crate::check::verdict::Evidence;
 use crate::check::wire::DhcpTraffic;
+use crate::error::{Error, Result};
 use crate::machine::console::last_lines;
 use crate::machine::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
 use crate::machine::inspect::{self, Inspection};
@@ -102,26 +102,47 @@ pub struct BootReport {
 }
 
 impl BootReport {
-    /// The failure to be shown; `None` when the boot passed.
-    pub fn failure(&self) -> Option<Failure> {
-        let kind = match self.outcome {
-            Outcome::Passed => return None,
+    /// What there is to tell of it; `None` when the boot passed.
+    pub fn failed(&self) -> Option<FailedBoot> {
+        (self.outcome != Outcome::Passed).then(|| self.as_failed())
+    }
+
+    /// What there is to tell of a boot that is not good enough, even if its own
+    /// checks passed.
+    pub fn as_failed(&self) -> FailedBoot {
+        FailedBoot {
+            outcome: self.outcome,
+            reason: self.reason.clone(),
+            console: last_lines(&self.console, LINES_SHOWN),
+            console_log: self.console_log.clone(),
+            command: self.command.as_ref().map(Cmd::to_line),
+        }
+    }
+}
+
+/// A boot that did not pass.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{}: {reason}", outcome.words())]
+pub struct FailedBoot {
+    /// Its outcome.
+    pub outcome: Outcome,
+    /// What that rests on.
+    pub reason: String,
+    /// The console's last lines; empty when it printed nothing.
+    pub console: String,
+    /// All that the console printed.
+    pub console_log: PathBuf,
+    /// The command that booted it; none for a board.
+    pub command: Option<String>,
+}
+
+impl FailedBoot {
+    /// What it is about.
+    pub fn kind(&self) -> Kind {
+        match self.outcome {
             Outcome::InfrastructureBroke => Kind::Machine,
             _ => Kind::Check,
-        };
-        let console = match last_lines(&self.console, LINES_SHOWN) {
-            lines if lines.is_empty() => "the console printed nothing".to_owned(),
-            lines => format!("the console's last lines:\n{lines}"),
-        };
-        let message = format!("{}: {}", self.outcome.words(), self.reason);
-        let mut detail = format!(
-            "{console}\nthe whole console: {}",
-            self.console_log.display()
-        );
-        if let Some(command) = &self.command {
-            detail.push_str(&format!("\nbooted by: {}", command.to_line()));
         }
-        Some(Failure::new(kind, message).detail(detail))
     }
 }
 
@@ -195,7 +216,7 @@ struct Prepared {
 impl Prepared {
     fn new(request: &BootRequest<'_>, clock: Clock, observation: &Observation<'_>) -> Result<Self> {
         let dir = &request.dir;
-        std::fs::create_dir_all(dir).map_err(|e| Failure::io("create", dir, &e))?;
+        std::fs::create_dir_all(dir).map_err(|e| host::Error::file("create", dir, e))?;
         let files = fresh_files(request, clock)?;
         let sizes: Vec<Bytes> = request.checks.iter().filter_map(fetched).collect();
         // Counting wants equal boots more than it fears old messages and files.
@@ -258,7 +279,7 @@ impl Prepared {
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<BootReport> {
         let socket = match observation.traps {
-            Some(_) => Some(gdb::socket_folder().map_err(|e| unwatched(&e))?),
+            Some(_) => Some(gdb::socket_folder().map_err(Error::Unwatched)?),
             None => None,
         };
         let socket = socket.as_ref().map(|(_folder, path)| path.as_path());
@@ -283,7 +304,7 @@ impl Prepared {
             .as_ref()
             .and_then(|wish| inspect::look(&monitor(request), wish, &request.dir));
         target.end()?;
-        watch.finish(on_progress).map_err(|e| self.unreadable(&e))?;
+        watch.finish(on_progress).map_err(|e| self.unreadable(e))?;
         let took = started.elapsed();
         let end = match (end, observation.traps) {
             (Looked::Trapped(seen), Some(traps)) => {
@@ -351,10 +372,10 @@ impl Prepared {
             command = command.args(gdb::qemu_arguments(socket));
         }
         let errors =
-            File::create(&self.errors).map_err(|e| Failure::io("create", &self.errors, &e))?;
+            File::create(&self.errors).map_err(|e| host::Error::file("create", &self.errors, e))?;
         let again = errors
             .try_clone()
-            .map_err(|e| Failure::io("open", &self.errors, &e))?;
+            .map_err(|e| host::Error::file("open", &self.errors, e))?;
         let running = processes
             .spawn(&command, errors.into(), again.into())
             .map_err(not_started)?;
@@ -401,7 +422,7 @@ impl Prepared {
         match TrapWatch::begin(socket, points.clone(), accelerator, &mut alive) {
             Ok(watch) => Ok(Some(watch)),
             Err(_) if !alive() => Ok(None),
-            Err(error) => Err(unwatched(&error)),
+            Err(error) => Err(Error::Unwatched(error)),
         }
     }
 
@@ -418,11 +439,11 @@ impl Prepared {
         loop {
             // Before the files: what was written before the end is still read.
             let ended = target.poll()?;
-            if watch.poll(on_progress).map_err(|e| self.unreadable(&e))? {
+            if watch.poll(on_progress).map_err(|e| self.unreadable(e))? {
                 watchdog.sign();
             }
             if let Some(traps) = traps
-                && let Some(seen) = traps.poll().map_err(|e| unwatched(&e))?
+                && let Some(seen) = traps.poll().map_err(Error::Unwatched)?
             {
                 return Ok(Looked::Trapped(seen));
             }
@@ -431,7 +452,7 @@ impl Prepared {
             }
             target.send(&watch.take_keys())?;
             if let Some(signal) = processes.cancel().signal() {
-                return Err(Failure::new(Kind::Interrupted(signal), "interrupted"));
+                return Err(host::Error::Interrupted { signal }.into());
             }
             if let Some(end) = watchdog.reason_to_stop(watch) {
                 return Ok(Looked::Ended(end));
@@ -492,9 +513,9 @@ impl Prepared {
         }
     }
 
-    fn unreadable(&self, error: &std::io::Error) -> Failure {
+    fn unreadable(&self, error: std::io::Error) -> host::Error {
         let dir = self.files.console.parent().unwrap_or(Path::new("."));
-        Failure::io("read QEMU's files in", dir, error)
+        host::Error::file("read QEMU's files in", dir, error)
     }
 }
 
@@ -527,8 +548,7 @@ fn start_gateway(faults: Faults, echoes: &EchoServers, server: &FileServer) -> R
     };
     let tcp: Vec<u16> = of(EchoProtocol::Tcp).chain([server.port()]).collect();
     let udp: Vec<u16> = of(EchoProtocol::Udp).collect();
-    Gateway::start(faults, &tcp, &udp)
-        .map_err(|e| Failure::new(Kind::Machine, format!("can't start the gateway: {e}")))
+    Gateway::start(faults, &tcp, &udp).map_err(Error::Gateway)
 }
 
 /// Where the monitor of a boot listens that is looked into.
@@ -551,7 +571,7 @@ fn fetched(check: &CheckPlan) -> Option<Bytes> {
 
 /// The agent's archive, then the shipped ramdisk as it is.
 fn write_initrd(request: &BootRequest<'_>, plan: &str, initrd: &Path) -> Result<()> {
-    let read = |path: &Path| std::fs::read(path).map_err(|e| Failure::io("read", path, &e));
+    let read = |path: &Path| std::fs::read(path).map_err(|e| host::Error::file("read", path, e));
     let agent = read(request.agent)?;
     let adversary = request.adversary.map(read).transpose()?;
     let channel = &request.machine.board.channel;
@@ -559,19 +579,14 @@ fn write_initrd(request: &BootRequest<'_>, plan: &str, initrd: &Path) -> Result<
     if let Some(ramdisk) = &request.machine.initrd {
         bytes.extend(read(ramdisk)?);
     }
-    std::fs::write(initrd, bytes).map_err(|e| Failure::io("write", initrd, &e))
+    std::fs::write(initrd, bytes).map_err(|e| host::Error::file("write", initrd, e).into())
 }
 
-fn not_started(error: ProcessError) -> Failure {
+fn not_started(error: ProcessError) -> Error {
     match error {
-        ProcessError::Missing { program } => missing_tool(&program, "boot this board"),
-        _ => Failure::new(Kind::Machine, error.to_string()),
+        ProcessError::Missing { program } => {
+            host::Error::missing_tool(&program, "boot this board").into()
+        }
+        _ => Error::Qemu(error),
     }
-}
-
-fn unwatched(error: &std::io::Error) -> Failure {
-    Failure::new(
-        Kind::Machine,
-        format!("can't watch the machine for traps: {error}"),
-    )
 }

@@ -4,8 +4,7 @@
 //!
 //! Nothing here knows how the system was built, or what its boot is good for.
 
-#![warn(unreachable_pub)]
-
 pub mod boot;
 pub mod check;
+pub mod error;
 pub mod machine;

@@ -18,30 +18,30 @@ use crate::modules::{Import, ModulePath};
 
 /// Rooms of one module that all reach each other.
 #[derive(Debug)]
-pub struct Circle {
+pub(crate) struct Circle {
     /// The module whose rooms they are; empty for the crate itself.
-    pub within: ModulePath,
+    pub(crate) within: ModulePath,
     /// All rooms that are in it.
-    pub rooms: BTreeSet<String>,
+    pub(crate) rooms: BTreeSet<String>,
     /// The shortest way around: from, to, and the places of the imports.
-    pub way: Vec<Step>,
+    pub(crate) way: Vec<Step>,
 }
 
 /// One room importing another.
 #[derive(Debug)]
-pub struct Step {
+pub(crate) struct Step {
     /// The room that imports.
-    pub from: String,
+    pub(crate) from: String,
     /// The room that is imported.
-    pub to: String,
+    pub(crate) to: String,
     /// Where: files and lines.
-    pub places: Vec<(PathBuf, usize)>,
+    pub(crate) places: Vec<(PathBuf, usize)>,
 }
 
 type Arrows<'a> = BTreeMap<&'a str, BTreeMap<&'a str, Vec<(PathBuf, usize)>>>;
 
 /// Finds all circles, the outermost first.
-pub fn find(imports: &[Import]) -> Vec<Circle> {
+pub(crate) fn find(imports: &[Import]) -> Vec<Circle> {
     let mut by_parent: BTreeMap<&[String], Arrows> = BTreeMap::new();
     for import in imports {
         let same = import

@@ -10,28 +10,30 @@ use crate::command;
 const OWN: &str = "target/tools/bin/cargo-deny";
 
 /// What needs nothing but the sources that cargo has fetched already.
-pub fn offline() -> Result<(), String> {
+pub(crate) fn offline() -> Result<(), String> {
     check(&["bans", "licenses", "sources"])
 }
 
 /// What is known against the versions in `Cargo.lock`.
-pub fn advisories() -> Result<(), String> {
+pub(crate) fn advisories() -> Result<(), String> {
     check(&["advisories"])
 }
 
 fn check(what: &[&str]) -> Result<(), String> {
     eprintln!("== cargo deny check {}", what.join(" "));
-    let program = match Path::new(OWN).exists() {
-        true => OWN,
-        false => "cargo-deny",
+    let program = if Path::new(OWN).exists() {
+        OWN
+    } else {
+        "cargo-deny"
     };
     let status = command(program)
         .args(["--workspace", "--locked", "check"])
         .args(what)
         .status()
         .map_err(|e| format!("{program}: {e}; scripts/cargo-deny.sh installs it"))?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(format!("cargo deny check {} failed", what.join(" "))),
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("cargo deny check {} failed", what.join(" ")))
     }
 }

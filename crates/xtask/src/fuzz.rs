@@ -16,11 +16,12 @@ use crate::command;
 const TARGETS: &[(&str, &[&str])] = &[
     ("crates/kconfig/fuzz", &["tree", "configuration"]),
     ("crates/initramfs/fuzz", &["cpio_read"]),
+    ("crates/startup/fuzz", &["init_file", "inittab"]),
     ("crates/vmlinux/fuzz", &["elf", "link_map", "lzma_cost"]),
 ];
 
 /// How long each target runs where nothing else is said.
-pub const MINUTES: u64 = 10;
+pub(crate) const MINUTES: u64 = 10;
 
 /// What cargo-fuzz gives to rustc (`-s none`): coverage by edges, comparisons
 /// for the fuzzer to learn from, and the checks of a debug build.
@@ -36,7 +37,7 @@ const RUSTFLAGS: &str = "--cfg fuzzing \
 const LIMITS: &[&str] = &["-timeout=30", "-rss_limit_mb=1024", "-max_len=4096"];
 
 /// Reads `[--minutes N] [TARGET…]` and runs the targets that are named, or all.
-pub fn run(arguments: &[String]) -> Result<(), String> {
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let usage = || "usage: cargo xtask fuzz [--minutes N] [TARGET…]".to_owned();
     let mut minutes = MINUTES;
     let mut named = Vec::new();
@@ -55,14 +56,14 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
 }
 
 /// The names of all targets.
-pub fn targets() -> impl Iterator<Item = &'static str> {
+pub(crate) fn targets() -> impl Iterator<Item = &'static str> {
     TARGETS
         .iter()
         .flat_map(|(_, targets)| targets.iter().copied())
 }
 
 /// Runs targets for this long each; all when none is named.
-pub fn all(minutes: u64, named: &[&str]) -> Result<(), String> {
+pub(crate) fn all(minutes: u64, named: &[&str]) -> Result<(), String> {
     let host = host()?;
     let mut failed = Vec::new();
     for (folder, targets) in TARGETS {
@@ -116,9 +117,10 @@ fn build(folder: &str, host: &str) -> Result<(), String> {
         .env("RUSTFLAGS", RUSTFLAGS)
         .status()
         .map_err(|e| e.to_string())?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(format!("the fuzz targets of {folder} don't compile")),
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("the fuzz targets of {folder} don't compile"))
     }
 }
 

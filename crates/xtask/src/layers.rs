@@ -124,7 +124,7 @@ struct Finding {
 
 /// Reads `[--mermaid] [--check]`, prints, and fails by the rules. `--mermaid`
 /// alone prints the picture and judges nothing.
-pub fn run(arguments: &[String]) -> Result<(), String> {
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let (mut mermaid, mut check) = (false, false);
     for argument in arguments {
         match argument.as_str() {
@@ -176,55 +176,14 @@ fn picture_differs(document: &str, picture: &str) -> Option<Finding> {
 /// Looks into every crate. Paths are told from this folder.
 fn inspect(crates: &[Crate], here: &Path) -> Result<Vec<Finding>, String> {
     let mut findings = Vec::new();
-    let shown = |file: &Path| {
-        file.strip_prefix(here)
-            .unwrap_or(file)
-            .display()
-            .to_string()
-    };
     for one in crates {
         let mut lines = 0;
         for root in &one.roots {
             let modules = Modules::read(root)?;
-            for circle in circles::find(&modules.imports()) {
-                let within = circle.within.join("::");
-                let at = match within.is_empty() {
-                    true => one.name.clone(),
-                    false => format!("{}: {within}", one.name),
-                };
-                let text = circle
-                    .to_string()
-                    .replace(&format!("{}/", here.display()), "");
-                findings.push(Finding {
-                    rule: Rule::Circles,
-                    at,
-                    text,
-                });
-            }
-            for file in &modules.files {
-                lines += file.lines;
-                if file.lines > FILE_LINES {
-                    let text = format!("{} lines without tests; {FILE_LINES} at most", file.lines);
-                    findings.push(Finding {
-                        rule: Rule::FileLines,
-                        at: shown(&file.file),
-                        text,
-                    });
-                }
-            }
-            for function in &modules.functions {
-                if function.lines > FUNCTION_LINES {
-                    let at = format!("{}: {}", shown(&function.file), function.name);
-                    let (line, lines) = (function.line, function.lines);
-                    let text =
-                        format!("{lines} lines from line {line} on; {FUNCTION_LINES} at most");
-                    findings.push(Finding {
-                        rule: Rule::FunctionLines,
-                        at,
-                        text,
-                    });
-                }
-            }
+            findings.extend(circles_in(&one.name, &modules, here));
+            findings.extend(long_files(&modules, here));
+            findings.extend(long_functions(&modules, here));
+            lines += modules.files.iter().map(|file| file.lines).sum::<usize>();
         }
         let (name, most) = COMMAND_LINE;
         if one.name == name && lines > most {
@@ -238,6 +197,62 @@ fn inspect(crates: &[Crate], here: &Path) -> Result<Vec<Finding>, String> {
         }
     }
     Ok(findings)
+}
+
+/// A path as it is told: from this folder.
+fn shown(file: &Path, here: &Path) -> String {
+    file.strip_prefix(here)
+        .unwrap_or(file)
+        .display()
+        .to_string()
+}
+
+/// The circles of imports in a crate's modules.
+fn circles_in(name: &str, modules: &Modules, here: &Path) -> Vec<Finding> {
+    let circles = circles::find(&modules.imports());
+    let finding = |circle: circles::Circle| {
+        let within = circle.within.join("::");
+        let at = if within.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{name}: {within}")
+        };
+        let text = circle
+            .to_string()
+            .replace(&format!("{}/", here.display()), "");
+        Finding {
+            rule: Rule::Circles,
+            at,
+            text,
+        }
+    };
+    circles.into_iter().map(finding).collect()
+}
+
+/// The files that are too long.
+fn long_files(modules: &Modules, here: &Path) -> Vec<Finding> {
+    let long = modules.files.iter().filter(|file| file.lines > FILE_LINES);
+    long.map(|file| Finding {
+        rule: Rule::FileLines,
+        at: shown(&file.file, here),
+        text: format!("{} lines without tests; {FILE_LINES} at most", file.lines),
+    })
+    .collect()
+}
+
+/// The functions that are too long.
+fn long_functions(modules: &Modules, here: &Path) -> Vec<Finding> {
+    let functions = modules.functions.iter();
+    let long = functions.filter(|function| function.lines > FUNCTION_LINES);
+    long.map(|function| {
+        let (line, lines) = (function.line, function.lines);
+        Finding {
+            rule: Rule::FunctionLines,
+            at: format!("{}: {}", shown(&function.file, here), function.name),
+            text: format!("{lines} lines from line {line} on; {FUNCTION_LINES} at most"),
+        }
+    })
+    .collect()
 }
 
 /// Prints what was found, and says whether it fails the command: a finding of a

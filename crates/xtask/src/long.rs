@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use crate::programs;
+use crate::programs::{self, TestProgram};
 use crate::report::{Report, print_times};
 use crate::{command, fuzz};
 
@@ -86,14 +86,15 @@ fn git(args: &[&str]) -> Result<String, String> {
         .args(args)
         .output()
         .map_err(|e| format!("git: {e}"))?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
-        false => Err(format!("git {} failed", args.join(" "))),
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    } else {
+        Err(format!("git {} failed", args.join(" ")))
     }
 }
 
 /// Reads `[--fresh]` and runs what is left of the suite.
-pub fn run(arguments: &[String]) -> Result<(), String> {
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     let fresh = match arguments {
         [] => false,
         [one] if one == "--fresh" => true,
@@ -112,49 +113,19 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
         .map_err(|e| e.to_string())?;
 
     let programs = programs::build(&["--workspace", "--features", FEATURES])?;
-    let mut all = Vec::new();
-    for program in &programs {
-        all.push((program, program.tests()?));
-    }
+    let mut names = Vec::new();
     let mut report = Report::default();
-    for (program, tests) in &all {
-        if interrupted.load(Ordering::SeqCst) {
-            break;
-        }
-        let left = results.left(&program.name, tests);
-        if left.is_empty() {
-            continue;
-        }
-        let only = (left.len() < tests.len()).then_some(&left[..]);
-        let before = report.passed;
-        program.run(only, &mut report, &mut |end| {
-            results.keep(key(&program.name, &end.name), end.passed, Some(end.seconds))
-        })?;
-        // Where all have passed by the program's own count, those have, too, whose
-        // line was torn by something printed in its middle.
-        if report.passed - before == left.len() as u64 {
-            for test in results.left(&program.name, &left) {
-                results.keep(key(&program.name, &test), true, None)?;
-            }
+    for program in &programs {
+        let tests = program.tests()?;
+        names.extend(tests.iter().map(|test| key(&program.name, test)));
+        if !interrupted.load(Ordering::SeqCst) {
+            run_left(program, &tests, &mut results, &mut report)?;
         }
     }
-    let mut names: Vec<String> = all
-        .iter()
-        .flat_map(|(program, tests)| tests.iter().map(|test| key(&program.name, test)))
-        .collect();
     for target in fuzz::targets() {
         let name = key("fuzz", target);
         if !results.has_passed(&name) && !interrupted.load(Ordering::SeqCst) {
-            let started = Instant::now();
-            let done = fuzz::all(fuzz::MINUTES, &[target]);
-            // A fuzzer that was stopped has found nothing, and shown nothing.
-            if !interrupted.load(Ordering::SeqCst) {
-                results.keep(
-                    name.clone(),
-                    done.is_ok(),
-                    Some(started.elapsed().as_secs_f64()),
-                )?;
-            }
+            run_fuzz(target, &mut results, &interrupted)?;
         }
         names.push(name);
     }
@@ -170,6 +141,44 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
         (_, 0, _, 0) => Ok(()),
         _ => Err("tests failed, or told no result".to_owned()),
     }
+}
+
+/// Runs those of a program's tests that have not passed yet.
+fn run_left(
+    program: &TestProgram,
+    tests: &[String],
+    results: &mut Results,
+    report: &mut Report,
+) -> Result<(), String> {
+    let left = results.left(&program.name, tests);
+    if left.is_empty() {
+        return Ok(());
+    }
+    let only = (left.len() < tests.len()).then_some(&left[..]);
+    let before = report.passed;
+    program.run(only, report, &mut |end| {
+        results.keep(key(&program.name, &end.name), end.passed, Some(end.seconds))
+    })?;
+    // Where all have passed by the program's own count, those have, too, whose
+    // line was torn by something printed in its middle.
+    if report.passed - before == left.len() as u64 {
+        for test in results.left(&program.name, &left) {
+            results.keep(key(&program.name, &test), true, None)?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs a fuzz target. A fuzzer that was stopped has found nothing, and shown
+/// nothing.
+fn run_fuzz(target: &str, results: &mut Results, interrupted: &AtomicBool) -> Result<(), String> {
+    let started = Instant::now();
+    let done = fuzz::all(fuzz::MINUTES, &[target]);
+    if interrupted.load(Ordering::SeqCst) {
+        return Ok(());
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    results.keep(key("fuzz", target), done.is_ok(), Some(seconds))
 }
 
 /// The tests that are worth a line of their own.

@@ -8,6 +8,7 @@ mod layers;
 mod long;
 mod map;
 mod modules;
+mod notices;
 mod programs;
 mod report;
 mod workspace;
@@ -28,10 +29,13 @@ fn main() -> ExitCode {
         "layers" => layers::run(&arguments),
         "map" => map::run(&arguments),
         "advisories" => deny::advisories(),
+        "notices" => notices::run(&arguments),
         "test" => lint().and_then(|()| test(&["--workspace", "--features", FAST])),
         "test-long" => long::run(&arguments),
         "fuzz" => fuzz::run(&arguments),
-        _ => Err("usage: cargo xtask lint|layers|map|advisories|test|test-long|fuzz".to_owned()),
+        _ => Err(
+            "usage: cargo xtask lint|layers|map|advisories|notices|test|test-long|fuzz".to_owned(),
+        ),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,7 +11,7 @@ use crate::command;
 type Table = BTreeMap<String, Vec<(String, String)>>;
 
 /// Prints the table; files that say nothing are named at the end and fail it.
-pub fn run(arguments: &[String]) -> Result<(), String> {
+pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     if !arguments.is_empty() {
         return Err("usage: cargo xtask map".to_owned());
     }
@@ -23,7 +23,7 @@ pub fn run(arguments: &[String]) -> Result<(), String> {
 /// Fails where a file says nothing of itself, and prints no table: for the lint.
 /// Outside of a git work tree nobody says which files are the project's; that
 /// fails nothing.
-pub fn check() -> Result<(), String> {
+pub(crate) fn check() -> Result<(), String> {
     match listed() {
         Ok(listed) => all_speak(&read(&listed)?.1),
         Err(why) => {
@@ -144,10 +144,13 @@ fn first_words(file: &str, text: &str) -> Option<String> {
     let lines: Vec<&str> = match comment {
         Comment::RustDoc => starting_with(text, "//!"),
         Comment::Hash => starting_with(text, "#"),
-        Comment::C => match text.trim_start().starts_with("//") {
-            true => starting_with(text, "//"),
-            false => between(text, "/*", "*/"),
-        },
+        Comment::C => {
+            if text.trim_start().starts_with("//") {
+                starting_with(text, "//")
+            } else {
+                between(text, "/*", "*/")
+            }
+        }
         Comment::Html => between(text, "<!--", "-->"),
     };
     let said = lines

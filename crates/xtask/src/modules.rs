@@ -10,7 +10,7 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
 /// Where a module stands below the crate: `["recipe", "plan"]`; empty for the root.
-pub type ModulePath = Vec<String>;
+pub(crate) type ModulePath = Vec<String>;
 
 /// One module: of a file, or written inline in one.
 #[derive(Debug, Default)]
@@ -28,53 +28,53 @@ struct Module {
 
 /// A file's lines.
 #[derive(Debug, PartialEq, Eq)]
-pub struct FileSize {
+pub(crate) struct FileSize {
     /// The file.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// How many lines stand outside of tests.
-    pub lines: usize,
+    pub(crate) lines: usize,
 }
 
 /// A function's lines, from its signature to its closing brace.
 #[derive(Debug, PartialEq, Eq)]
-pub struct FunctionSize {
+pub(crate) struct FunctionSize {
     /// The file.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Its name, behind that of its type if it has one.
-    pub name: String,
+    pub(crate) name: String,
     /// The line of its signature.
-    pub line: usize,
+    pub(crate) line: usize,
     /// How many lines it has.
-    pub lines: usize,
+    pub(crate) lines: usize,
 }
 
 /// An import, or a path in code, that leads from a module into another.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Import {
+pub(crate) struct Import {
     /// The module that imports.
-    pub from: ModulePath,
+    pub(crate) from: ModulePath,
     /// The module that owns what is imported.
-    pub to: ModulePath,
+    pub(crate) to: ModulePath,
     /// The file of the import.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Its line.
-    pub line: usize,
+    pub(crate) line: usize,
 }
 
 /// What the files of one library or program say.
 #[derive(Debug, Default)]
-pub struct Modules {
+pub(crate) struct Modules {
     modules: BTreeMap<ModulePath, Module>,
     /// The files in the order of reading.
-    pub files: Vec<FileSize>,
+    pub(crate) files: Vec<FileSize>,
     /// All functions outside of tests.
-    pub functions: Vec<FunctionSize>,
+    pub(crate) functions: Vec<FunctionSize>,
 }
 
 impl Modules {
     /// Reads the file that a library or a program begins with, and all files
     /// that its `mod` items name.
-    pub fn read(root: &Path) -> Result<Self, String> {
+    pub(crate) fn read(root: &Path) -> Result<Self, String> {
         let mut modules = Self::default();
         let dir = root.parent().unwrap_or(Path::new("")).to_path_buf();
         modules.read_file(root, dir, Vec::new())?;
@@ -197,7 +197,7 @@ impl Modules {
     }
 
     /// All imports that lead from one file's module into another's.
-    pub fn imports(&self) -> Vec<Import> {
+    pub(crate) fn imports(&self) -> Vec<Import> {
         let mut imports = BTreeSet::new();
         for (path, module) in &self.modules {
             for (written, line) in &module.paths {

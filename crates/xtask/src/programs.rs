@@ -16,9 +16,9 @@ const END_TO_END: &[&str] = &["e2e", "long"];
 
 /// A test program that cargo built.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TestProgram {
+pub(crate) struct TestProgram {
     /// The crate and what of it is tested: `tuxling lib`, `tuxling e2e`.
-    pub name: String,
+    pub(crate) name: String,
     path: String,
     dir: String,
     is_end_to_end: bool,
@@ -26,7 +26,7 @@ pub struct TestProgram {
 
 /// Builds the test programs of a selection of packages and features, the fast
 /// ones first.
-pub fn build(selection: &[&str]) -> Result<Vec<TestProgram>, String> {
+pub(crate) fn build(selection: &[&str]) -> Result<Vec<TestProgram>, String> {
     eprintln!("== cargo test --no-run {}", selection.join(" "));
     let mut cargo = command(env!("CARGO"))
         .args([
@@ -49,9 +49,10 @@ pub fn build(selection: &[&str]) -> Result<Vec<TestProgram>, String> {
     }
     let status = cargo.wait().map_err(|e| e.to_string())?;
     programs.sort_by_key(|program| program.is_end_to_end);
-    match status.success() {
-        true => Ok(programs),
-        false => Err("the tests don't compile".to_owned()),
+    if status.success() {
+        Ok(programs)
+    } else {
+        Err("the tests don't compile".to_owned())
     }
 }
 
@@ -82,21 +83,22 @@ fn program(message: &Value) -> Option<TestProgram> {
 
 impl TestProgram {
     /// The names of all its tests.
-    pub fn tests(&self) -> Result<Vec<String>, String> {
+    pub(crate) fn tests(&self) -> Result<Vec<String>, String> {
         let output = command(&self.path)
             .args(["--list", "--format", "terse"])
             .current_dir(&self.dir)
             .output()
             .map_err(|e| format!("{}: {e}", self.path))?;
-        match output.status.success() {
-            true => Ok(listed(&String::from_utf8_lossy(&output.stdout))),
-            false => Err(format!("{} tells no list of its tests", self.name)),
+        if output.status.success() {
+            Ok(listed(&String::from_utf8_lossy(&output.stdout)))
+        } else {
+            Err(format!("{} tells no list of its tests", self.name))
         }
     }
 
     /// Runs all tests, or only some; the output is shown as it comes, and each
     /// test that ends is told at once.
-    pub fn run(
+    pub(crate) fn run(
         &self,
         only: Option<&[String]>,
         report: &mut Report,

@@ -2,33 +2,33 @@
 
 /// What all test programs together did.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     /// How many tests passed.
-    pub passed: u64,
+    pub(crate) passed: u64,
     /// How many failed.
-    pub failed: u64,
+    pub(crate) failed: u64,
     /// How many did not run.
-    pub skipped: u64,
+    pub(crate) skipped: u64,
     /// How many programs told their result.
-    pub results: u64,
+    pub(crate) results: u64,
     times: Vec<(f64, String)>,
     programs: Vec<(f64, String)>,
 }
 
 /// One test that came to its end.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TestEnd {
+pub(crate) struct TestEnd {
     /// Its name in its program.
-    pub name: String,
+    pub(crate) name: String,
     /// Whether it passed.
-    pub passed: bool,
+    pub(crate) passed: bool,
     /// How long it took.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 impl Report {
     /// Reads one line of a test program's output: perhaps the end of a test.
-    pub fn read_line(&mut self, program: &str, line: &str) -> Option<TestEnd> {
+    pub(crate) fn read_line(&mut self, program: &str, line: &str) -> Option<TestEnd> {
         if let Some(counts) = line.strip_prefix("test result: ") {
             self.results += 1;
             self.passed += count(counts, "passed");
@@ -42,12 +42,12 @@ impl Report {
     }
 
     /// Keeps the time that a test program took.
-    pub fn program_ended(&mut self, program: &str, seconds: f64) {
+    pub(crate) fn program_ended(&mut self, program: &str, seconds: f64) {
         self.programs.push((seconds, program.to_owned()));
     }
 
     /// The slowest tests with their seconds.
-    pub fn slowest(&self, count: usize) -> Vec<(f64, String)> {
+    pub(crate) fn slowest(&self, count: usize) -> Vec<(f64, String)> {
         let mut times = self.times.clone();
         times.sort_by(|a, b| b.0.total_cmp(&a.0));
         times.truncate(count);
@@ -55,7 +55,7 @@ impl Report {
     }
 
     /// Prints the slowest tests, what each program took, and the counts.
-    pub fn print(&self) {
+    pub(crate) fn print(&self) {
         println!("\nthe ten slowest of {} tests:", self.passed + self.failed);
         print_times(&self.slowest(10));
         let all: f64 = self.programs.iter().map(|(seconds, _)| seconds).sum();
@@ -71,7 +71,7 @@ impl Report {
     }
 
     /// Whether the run passes. A test that was skipped fails it.
-    pub fn verdict(&self) -> Result<(), String> {
+    pub(crate) fn verdict(&self) -> Result<(), String> {
         match (self.failed, self.skipped, self.passed) {
             (0, 0, 1..) => Ok(()),
             (0, 0, 0) => Err("no test ran".to_owned()),
@@ -82,7 +82,7 @@ impl Report {
 }
 
 /// Seconds and what took them, one a line.
-pub fn print_times(times: &[(f64, String)]) {
+pub(crate) fn print_times(times: &[(f64, String)]) {
     for (seconds, name) in times {
         println!("{seconds:9.2} s  {name}");
     }

@@ -9,17 +9,17 @@ use crate::command;
 
 /// One crate of the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Crate {
+pub(crate) struct Crate {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// The files that its library and its programs begin with.
-    pub roots: Vec<PathBuf>,
+    pub(crate) roots: Vec<PathBuf>,
     /// The crates of the workspace that it is built with. Tests may use more.
-    pub uses: BTreeSet<String>,
+    pub(crate) uses: BTreeSet<String>,
 }
 
 /// Asks cargo for the crates of the workspace in this folder.
-pub fn read() -> Result<Vec<Crate>, String> {
+pub(crate) fn read() -> Result<Vec<Crate>, String> {
     let output = command(env!("CARGO"))
         .args(["metadata", "--no-deps", "--format-version", "1"])
         .output()
@@ -69,7 +69,7 @@ fn is_shipped(kinds: &Value) -> bool {
 
 /// The floor of each crate: 0 uses no other crate, and each stands one above
 /// the highest that it uses. Cargo allows no circle.
-pub fn floors(crates: &[Crate]) -> BTreeMap<&str, usize> {
+pub(crate) fn floors(crates: &[Crate]) -> BTreeMap<&str, usize> {
     let mut floors: BTreeMap<&str, usize> = BTreeMap::new();
     // A crate's floor is final after as many rounds as there are floors.
     for _ in 0..crates.len() {
@@ -94,14 +94,15 @@ fn by_floor(crates: &[Crate]) -> Vec<(usize, &Crate)> {
 }
 
 /// The crates and their arrows as text, the top floor first.
-pub fn as_text(crates: &[Crate]) -> String {
+pub(crate) fn as_text(crates: &[Crate]) -> String {
     let width = crates.iter().map(|one| one.name.len()).max().unwrap_or(0);
     let mut text = String::new();
     for (floor, one) in by_floor(crates) {
         let uses: Vec<&str> = one.uses.iter().map(String::as_str).collect();
-        let arrows = match uses.is_empty() {
-            true => String::new(),
-            false => format!(" -> {}", uses.join(", ")),
+        let arrows = if uses.is_empty() {
+            String::new()
+        } else {
+            format!(" -> {}", uses.join(", "))
         };
         text += &format!(
             "floor {floor}  {}\n",
@@ -113,7 +114,7 @@ pub fn as_text(crates: &[Crate]) -> String {
 }
 
 /// The same as a Mermaid picture. A crate without arrows stands for itself.
-pub fn as_mermaid(crates: &[Crate]) -> String {
+pub(crate) fn as_mermaid(crates: &[Crate]) -> String {
     let mut text = "graph TD\n".to_owned();
     for (_, one) in by_floor(crates) {
         let is_used = crates.iter().any(|other| other.uses.contains(&one.name));
@@ -128,7 +129,7 @@ pub fn as_mermaid(crates: &[Crate]) -> String {
 }
 
 /// The first fenced Mermaid block of a Markdown text.
-pub fn mermaid_block(markdown: &str) -> Option<String> {
+pub(crate) fn mermaid_block(markdown: &str) -> Option<String> {
     let mut lines = markdown.lines();
     lines.find(|line| line.trim_end() == "```mermaid")?;
     let block: Vec<&str> = lines.take_while(|line| line.trim_end() != "```").collect();
@@ -138,7 +139,7 @@ pub fn mermaid_block(markdown: &str) -> Option<String> {
 /// What differs, line by line: `-` is only in the first text, `+` only in the
 /// second; `None` when they are equal. The texts are short, so the table of the
 /// longest common subsequence is affordable.
-pub fn difference(old: &str, new: &str) -> Option<String> {
+pub(crate) fn difference(old: &str, new: &str) -> Option<String> {
     if old == new {
         return None;
     }
@@ -146,9 +147,10 @@ pub fn difference(old: &str, new: &str) -> Option<String> {
     let mut common = vec![vec![0; new.len() + 1]; old.len() + 1];
     for i in (0..old.len()).rev() {
         for j in (0..new.len()).rev() {
-            common[i][j] = match old[i] == new[j] {
-                true => common[i + 1][j + 1] + 1,
-                false => common[i + 1][j].max(common[i][j + 1]),
+            common[i][j] = if old[i] == new[j] {
+                common[i + 1][j + 1] + 1
+            } else {
+                common[i + 1][j].max(common[i][j + 1])
             };
         }
     }

@@ -1,69 +1,122 @@
 //! The tree that the ramdisk is packed from: the user's folder, BusyBox with
 //! its links, and the recipe's files, each laid over those before it.
 
-use host::error::{Failure, Kind, Result};
-use initramfs::{
-    ArchivePath, Content, Entry, EntryKind, FolderOptions, LinkTarget, Mode, PathError, Tree,
-    TreeError,
-};
+use std::path::Path;
+
+use initramfs::{ArchivePath, Content, Entry, EntryKind, FolderOptions, LinkTarget, Mode, Tree};
 use recipe::plan::{FileKind, FilePlan, UserlandPlan};
+use startup::applets;
 
 use super::busybox::Busybox;
+use crate::error::{Error, Result};
 
-/// Where BusyBox stands in the ramdisk.
+/// Where BusyBox stands in the ramdisk, unless a link of the user's folder leads
+/// elsewhere: [`busybox_place`].
 pub const BUSYBOX: &str = "/bin/busybox";
 
+/// A program with links to it.
+struct MultiCall {
+    content: Content,
+    /// Folder and name.
+    links: Vec<(String, String)>,
+}
+
 /// The whole tree.
+///
+/// # Errors
+/// With everything that can't be read or placed.
 pub fn tree(plan: &UserlandPlan, busybox: Option<&Busybox>) -> Result<Tree> {
+    let built = busybox.map(|busybox| MultiCall {
+        content: Content::Path(busybox.program.clone()),
+        links: busybox
+            .applets
+            .iter()
+            .map(|applet| (applet.folder.clone(), applet.name.clone()))
+            .collect(),
+    });
+    assembled(plan, built)
+}
+
+/// The tree as far as the plan knows it: BusyBox is empty, and its applets are
+/// those that the plan names, their links where BusyBox 1.35 has them.
+///
+/// # Errors
+/// With everything that can't be read or placed.
+pub(crate) fn planned(plan: &UserlandPlan) -> Result<Tree> {
+    let planned = plan.busybox.as_ref().map(|busybox| MultiCall {
+        content: Content::Bytes([].into()),
+        links: busybox
+            .applets
+            .iter()
+            .map(|name| {
+                let folder = applets::folder(name).unwrap_or("/bin");
+                (folder.to_owned(), name.clone())
+            })
+            .collect(),
+    });
+    assembled(plan, planned)
+}
+
+/// The path at which a tree's BusyBox stands: through links of the folder's.
+pub fn busybox_place(tree: &Tree) -> String {
+    let place = path(BUSYBOX).ok().and_then(|path| tree.leads_to(&path));
+    place.map_or_else(|| BUSYBOX.to_owned(), |path| format!("/{path}"))
+}
+
+fn assembled(plan: &UserlandPlan, busybox: Option<MultiCall>) -> Result<Tree> {
     let mut tree = match &plan.folder {
-        Some(folder) => Tree::from_folder(folder, FolderOptions::default()).map_err(|e| {
-            Failure::new(
-                Kind::Usage,
-                format!("can't pack the folder {}: {e}", folder.display()),
-            )
-        })?,
+        Some(folder) => of_folder(folder)?,
         None => Tree::new(),
     };
+    let mut wrong = Vec::new();
     if let Some(busybox) = busybox {
-        add_busybox(&mut tree, busybox).map_err(|e| Failure::new(Kind::Usage, e))?;
+        add_busybox(&mut tree, busybox, &mut wrong);
     }
     for file in &plan.files {
-        let failed = |e: String| {
-            Failure::new(
-                Kind::Usage,
-                format!("can't put {} into the ramdisk: {e}", file.to),
-            )
-        };
-        let entry = entry(file).map_err(&failed)?;
-        tree.insert(entry).map_err(|e| failed(e.to_string()))?;
+        let placed = entry(file).and_then(|e| tree.place(e).map_err(|e| e.to_string()));
+        if let Err(why) = placed {
+            wrong.push(format!("{}: {why}", file.to));
+        }
     }
-    Ok(tree)
+    if wrong.is_empty() {
+        Ok(tree)
+    } else {
+        Err(Error::NotPlaced(wrong))
+    }
 }
 
-fn add_busybox(tree: &mut Tree, busybox: &Busybox) -> std::result::Result<(), String> {
-    let insert = |tree: &mut Tree, to: &str, kind, mode| -> std::result::Result<(), String> {
-        let path = path(to).map_err(|e| e.to_string())?;
-        let mode = Mode::new(mode).map_err(|e| e.to_string())?;
-        let put: std::result::Result<(), TreeError> =
-            tree.insert(Entry::new(path, kind).with_mode(mode));
-        put.map_err(|e| e.to_string())
+fn of_folder(folder: &Path) -> Result<Tree> {
+    Tree::from_folder(folder, FolderOptions::default()).map_err(|errors| Error::Folder {
+        folder: folder.to_owned(),
+        errors,
+    })
+}
+
+fn add_busybox(tree: &mut Tree, busybox: MultiCall, wrong: &mut Vec<String>) {
+    let mut place = |to: &str, kind, mode| {
+        let placed = path(to).and_then(|path| {
+            let mode = Mode::new(mode).map_err(|e| e.to_string())?;
+            let entry = Entry::new(path, kind).with_mode(mode);
+            tree.place(entry).map_err(|e| e.to_string())
+        });
+        if let Err(why) = placed {
+            wrong.push(format!("{to}: {why}"));
+        }
     };
-    insert(
-        tree,
-        BUSYBOX,
-        EntryKind::File(Content::Path(busybox.program.clone())),
-        0o755,
-    )?;
-    for applet in &busybox.applets {
-        let to = format!("{}/{}", applet.folder, applet.name);
-        let target = LinkTarget::new(BUSYBOX).map_err(|e| e.to_string())?;
-        insert(tree, &to, EntryKind::Symlink(target), 0o777)?;
+    place(BUSYBOX, EntryKind::File(busybox.content), 0o755);
+    for (folder, name) in busybox.links {
+        if let Ok(target) = LinkTarget::new(BUSYBOX) {
+            place(
+                &format!("{folder}/{name}"),
+                EntryKind::Symlink(target),
+                0o777,
+            );
+        }
     }
-    Ok(())
 }
 
-fn path(to: &str) -> std::result::Result<ArchivePath, PathError> {
-    ArchivePath::new(to.trim_start_matches('/'))
+fn path(to: &str) -> std::result::Result<ArchivePath, String> {
+    ArchivePath::new(to.trim_start_matches('/')).map_err(|e| e.to_string())
 }
 
 fn entry(file: &FilePlan) -> std::result::Result<Entry, String> {
@@ -83,7 +136,7 @@ fn entry(file: &FilePlan) -> std::result::Result<Entry, String> {
             minor: *minor,
         },
     };
-    let path = path(&file.to).map_err(|e| e.to_string())?;
+    let path = path(&file.to)?;
     let mode = Mode::new(file.mode).map_err(|e| e.to_string())?;
     Ok(Entry::new(path, kind)
         .with_mode(mode)

@@ -23,9 +23,9 @@ pub(crate) enum Case {
 
 /// What both sides made, by file.
 pub(crate) struct Outcome {
-    pub file: &'static str,
-    pub ours: String,
-    pub theirs: String,
+    pub(crate) file: &'static str,
+    pub(crate) ours: String,
+    pub(crate) theirs: String,
 }
 
 fn read(path: &Path) -> String {

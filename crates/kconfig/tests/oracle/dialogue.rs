@@ -11,9 +11,9 @@ use kconfig::{
 pub(crate) struct Dialogue<'k> {
     tree: &'k Kconfig,
     outline: Outline,
-    pub configuration: Configuration<'k>,
+    pub(crate) configuration: Configuration<'k>,
     keys: VecDeque<String>,
-    pub stdout: String,
+    pub(crate) stdout: String,
     indent: usize,
     ask_all: bool,
     asked: usize,

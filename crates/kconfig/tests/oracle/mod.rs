@@ -58,13 +58,13 @@ impl Hasher for Fnv {
 /// A kernel and an architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Target {
-    pub version: &'static str,
-    pub arch: &'static str,
-    pub srcarch: &'static str,
-    pub cross: &'static str,
-    pub defconfig: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) arch: &'static str,
+    pub(crate) srcarch: &'static str,
+    pub(crate) cross: &'static str,
+    pub(crate) defconfig: &'static str,
     /// Its place among all targets, which random cases it gets.
-    pub number: usize,
+    pub(crate) number: usize,
 }
 
 /// How many targets there are.
@@ -132,9 +132,9 @@ fn work_folder(name: &str) -> PathBuf {
 
 /// `conf` with the environment that the kernel's Makefile gives it.
 pub(crate) struct Oracle {
-    pub target: Target,
-    pub source: PathBuf,
-    pub env: Environment,
+    pub(crate) target: Target,
+    pub(crate) source: PathBuf,
+    pub(crate) env: Environment,
     folder: PathBuf,
     conf: PathBuf,
     shim: PathBuf,
@@ -350,7 +350,7 @@ impl Oracle {
 
 /// Runs probes as `conf` does.
 pub(crate) struct RealShell {
-    pub folder: PathBuf,
+    pub(crate) folder: PathBuf,
 }
 
 impl Shell for RealShell {

@@ -7,11 +7,11 @@
 
 use std::ops::Range;
 
-use host::error::{Failure, Kind, Result};
 use vmlinux::LinkMap;
 use vmlinux::link_map::InputOrigin;
 
 use super::{BroughtBy, Given, Leaf, LeafKind, parse_map};
+use crate::error::{Error, Result};
 
 /// What stands around the payload, and where the payload is.
 pub(super) struct Around {
@@ -21,6 +21,9 @@ pub(super) struct Around {
 
 /// Sections that hold the payload.
 const PAYLOAD: [&str; 2] = [".rodata..compressed", ".piggydata"];
+
+/// Sections of a linked program that the image file has nothing of.
+const NO_CONTENT: [&str; 5] = [".debug", ".comment", ".note", ".bss", ".pgtable"];
 
 /// Where the payload is in an image file.
 pub(super) fn payload(image: &[u8], given: &Given) -> Result<Range<usize>> {
@@ -33,10 +36,7 @@ pub(super) fn payload(image: &[u8], given: &Given) -> Result<Range<usize>> {
             .transpose()?
             .and_then(|map| payload_of(&map)),
     };
-    let (from, to) = found.ok_or_else(|| {
-        Failure::new(Kind::Build, "can't find the compressed kernel in the image")
-            .help("the image is no bzImage, and no map of its decompressor was kept")
-    })?;
+    let (from, to) = found.ok_or(Error::NoPayload)?;
     Ok(at(from)..at(to))
 }
 
@@ -50,12 +50,52 @@ pub(super) fn around(image: &[u8], given: &Given) -> Result<Around> {
         (Some(_), Some(&sectors)) => (u64::from(if sectors == 0 { 4 } else { sectors }) + 1) * 512,
         _ => 0,
     };
-    let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(image.len());
     let payload = payload(image, given)?;
-    let mut owner: Vec<u32> = vec![0; image.len()];
-    let mut names: Vec<(String, Option<String>, &'static str)> =
-        vec![("(padding of the file)".to_owned(), None, "(image)")];
-    let mut cover = |map: &LinkMap, base: u64, limit: u64, section: &'static str| {
+    let mut owners = Owners::of_nobody(image.len());
+    if let Some(map) = &setup {
+        owners.cover(map, 0, base, "(setup)");
+    }
+    if let Some(map) = &boot {
+        owners.cover(map, base, image.len() as u64, "(decompressor)");
+    }
+    let leaves = owners.leaves(&payload);
+    Ok(Around { leaves, payload })
+}
+
+/// Whose each byte of an image file is.
+struct Owners {
+    /// Of each byte: a place in `inputs`.
+    of: Vec<u32>,
+    /// The first is the padding.
+    inputs: Vec<BootInput>,
+}
+
+/// A section of an object that the setup code or the decompressor is linked from.
+struct BootInput {
+    name: String,
+    object: Option<String>,
+    /// The program.
+    section: &'static str,
+}
+
+impl Owners {
+    fn of_nobody(bytes: usize) -> Self {
+        let padding = BootInput {
+            name: "(padding of the file)".to_owned(),
+            object: None,
+            section: "(image)",
+        };
+        Owners {
+            of: vec![0; bytes],
+            inputs: vec![padding],
+        }
+    }
+
+    /// Gives the bytes of a program that begins at `base` and ends at `limit` to
+    /// the objects of its map.
+    fn cover(&mut self, map: &LinkMap, base: u64, limit: u64, section: &'static str) {
+        let length = self.of.len();
+        let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(length);
         for input in &map.inputs {
             let InputOrigin::Object(object) = &input.from else {
                 continue;
@@ -63,48 +103,43 @@ pub(super) fn around(image: &[u8], given: &Given) -> Result<Around> {
             let start = base.saturating_add(input.address);
             let stop = start.saturating_add(input.bytes).min(limit);
             // Debug sections and the like stand at address 0, too: `.text` first.
-            let is_content = !input.output.starts_with(".debug")
-                && !input.output.starts_with(".comment")
-                && !input.output.starts_with(".note")
-                && !input.output.starts_with(".bss")
-                && !input.output.starts_with(".pgtable");
+            let is_content = !NO_CONTENT.iter().any(|name| input.output.starts_with(name));
             if start >= stop || !is_content {
                 continue;
             }
-            names.push((format!("({})", input.name), Some(object.clone()), section));
-            let index = u32::try_from(names.len() - 1).unwrap_or(0);
-            for byte in &mut owner[at(start)..at(stop)] {
+            let index = u32::try_from(self.inputs.len()).unwrap_or(0);
+            self.inputs.push(BootInput {
+                name: format!("({})", input.name),
+                object: Some(object.clone()),
+                section,
+            });
+            for byte in &mut self.of[at(start)..at(stop)] {
                 if *byte == 0 {
                     *byte = index;
                 }
             }
         }
-    };
-    if let Some(map) = &setup {
-        cover(map, 0, base, "(setup)");
     }
-    if let Some(map) = &boot {
-        cover(map, base, image.len() as u64, "(decompressor)");
-    }
-    let mut counts = vec![0u64; names.len()];
-    for (place, index) in owner.iter().enumerate() {
-        if !payload.contains(&place) {
-            counts[*index as usize] += 1;
+
+    /// What each has around the payload.
+    fn leaves(self, payload: &Range<usize>) -> Vec<Leaf> {
+        let mut counts = vec![0u64; self.inputs.len()];
+        for (place, index) in self.of.iter().enumerate() {
+            if !payload.contains(&place) {
+                counts[*index as usize] += 1;
+            }
         }
-    }
-    let leaves = names
-        .into_iter()
-        .zip(counts)
-        .filter(|(_, count)| *count > 0)
-        .map(|((name, object, section), count)| {
-            let kind = match object {
+        let counted = self.inputs.into_iter().zip(counts);
+        let counted = counted.filter(|(_, count)| *count > 0);
+        let leaf_of = |(input, count): (BootInput, u64)| {
+            let kind = match input.object {
                 Some(_) => LeafKind::Boot,
                 None => LeafKind::Padding,
             };
-            leaf(section, object, &name, kind, count)
-        })
-        .collect();
-    Ok(Around { leaves, payload })
+            leaf(input.section, input.object, &input.name, kind, count)
+        };
+        counted.map(leaf_of).collect()
+    }
 }
 
 /// The payload by the map of the decompressor.

@@ -1,16 +1,17 @@
 //! What the payload loses without some of its bytes, found by compressing
 //! again, as the kernel's scripts/xz_wrap.sh does.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use host::error::{Failure, Kind, Result};
 use initramfs::compress::Bcj;
 use liblzma::stream::{Check, Filters, LzmaOptions, Stream as Lzma};
 use liblzma::write::XzEncoder;
 use object::elf::{EM_386, EM_ARM, EM_X86_64};
 use vmlinux::Elf;
+
+use crate::error::{Error, Result};
 
 /// What xz_wrap.sh chooses by the architecture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,10 +41,11 @@ const DICTIONARY: u32 = 128 << 20;
 
 /// Compresses a kernel as its own build does.
 pub fn compress(bytes: &[u8], filter: Filter) -> Result<Vec<u8>> {
-    let failed = |e: &dyn std::fmt::Display| {
-        Failure::new(Kind::Machine, format!("can't compress the kernel: {e}"))
-    };
-    let mut options = LzmaOptions::new_preset(6).map_err(|e| failed(&e))?;
+    pack(bytes, filter).map_err(Error::Compress)
+}
+
+fn pack(bytes: &[u8], filter: Filter) -> io::Result<Vec<u8>> {
+    let mut options = LzmaOptions::new_preset(6)?;
     options.dict_size(DICTIONARY);
     if filter.four {
         options.literal_position_bits(2).literal_context_bits(2);
@@ -59,10 +61,10 @@ pub fn compress(bytes: &[u8], filter: Filter) -> Result<Vec<u8>> {
         None => {}
     }
     filters.lzma2(&options);
-    let stream = Lzma::new_stream_encoder(&filters, Check::Crc32).map_err(|e| failed(&e))?;
+    let stream = Lzma::new_stream_encoder(&filters, Check::Crc32)?;
     let mut encoder = XzEncoder::new_stream(Vec::new(), stream);
-    encoder.write_all(bytes).map_err(|e| failed(&e))?;
-    encoder.finish().map_err(|e| failed(&e))
+    encoder.write_all(bytes)?;
+    encoder.finish()
 }
 
 /// The size of a stream without these places, which may overlap.
@@ -111,12 +113,8 @@ pub fn marginals(
         workers
             .into_iter()
             .map(|worker| {
-                worker.join().unwrap_or_else(|_| {
-                    Err(Failure::new(
-                        Kind::Machine,
-                        "a thread that compressed ended early",
-                    ))
-                })
+                let ended = worker.join();
+                ended.unwrap_or(Err(Error::ThreadEnded))
             })
             .collect()
     });

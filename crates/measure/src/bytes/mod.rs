@@ -12,11 +12,13 @@ mod stream;
 
 use std::collections::BTreeMap;
 
-use host::error::{Failure, Kind, Result};
 use kbuild::Objects;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::attribution::{Attribution, What};
 use vmlinux::{Elf, LinkMap};
+
+use crate::error::{Error, Result};
 
 pub use stream::Stream;
 
@@ -38,7 +40,9 @@ pub struct Given<'a> {
 }
 
 /// What a leaf is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum LeafKind {
     /// A symbol.
@@ -61,7 +65,7 @@ pub enum LeafKind {
 }
 
 /// What brings a leaf in.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BroughtBy {
     /// Options, the outermost first.
@@ -75,7 +79,7 @@ pub enum BroughtBy {
 }
 
 /// Bytes that belong together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Leaf {
     /// The section of vmlinux; in parentheses what is none.
     pub section: String,
@@ -100,7 +104,7 @@ pub struct Leaf {
 }
 
 /// Where a kernel's bytes are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Bytes {
     /// All leaves.
     pub leaves: Vec<Leaf>,
@@ -139,8 +143,7 @@ pub struct Kernel {
 impl Kernel {
     /// Reads a kernel's files.
     pub fn read(given: &Given) -> Result<Kernel> {
-        let elf = Elf::parse(given.vmlinux)
-            .map_err(|e| Failure::new(Kind::Usage, format!("can't read vmlinux: {e}")))?;
+        let elf = Elf::parse(given.vmlinux).map_err(Error::Vmlinux)?;
         let map = given.map.map(parse_map).transpose()?;
         let attribution = Attribution::new(&elf, map.as_ref());
         let payload = match given.image {
@@ -184,9 +187,10 @@ impl Kernel {
         };
         let path = &self.attribution.objects[object];
         if is_made_by_link(path) {
-            return match path.contains("kallsyms") {
-                true => BroughtBy::Options(vec!["KALLSYMS".to_owned()]),
-                false => BroughtBy::Always,
+            return if path.contains("kallsyms") {
+                BroughtBy::Options(vec!["KALLSYMS".to_owned()])
+            } else {
+                BroughtBy::Always
             };
         }
         match objects.reason(path) {
@@ -198,8 +202,7 @@ impl Kernel {
 }
 
 fn parse_map(map: &[u8]) -> Result<LinkMap> {
-    LinkMap::parse(&String::from_utf8_lossy(map))
-        .map_err(|e| Failure::new(Kind::Usage, format!("can't read the map: {e}")))
+    LinkMap::parse(&String::from_utf8_lossy(map)).map_err(Error::Map)
 }
 
 /// Objects that scripts/link-vmlinux.sh makes: no Makefile lists them.

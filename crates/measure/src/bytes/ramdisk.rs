@@ -8,14 +8,15 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use host::error::{Failure, Kind, Result};
 use initramfs::compress::{self, Compression};
 use initramfs::cpio;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use vmlinux::attribution::Attribution;
+use vmlinux::attribution::{AttributedPiece, Attribution};
 use vmlinux::{Elf, lzma_cost};
 
 use super::{marginal, parse_map, share};
+use crate::error::{Error, Result};
 
 /// A program in the ramdisk that is divided at its objects.
 #[derive(Clone, Debug)]
@@ -31,7 +32,7 @@ pub struct Program {
 }
 
 /// Bytes of a ramdisk that belong together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Part {
     /// The file, with a slash in front; in parentheses what is none.
     pub file: String,
@@ -58,38 +59,16 @@ const PAGE: u64 = 4096;
 /// Says where the bytes of a packed ramdisk are. Sizes add up to the archive,
 /// shares to the packed ramdisk.
 pub fn parts(image: &[u8], programs: &[Program]) -> Result<Vec<Part>> {
-    let broken = |e: &dyn std::fmt::Display| {
-        Failure::new(Kind::Build, format!("can't read the ramdisk: {e}"))
-    };
-    let kind = compress::detect(image).ok_or_else(|| broken(&"its format is not known"))?;
-    let (archive, _) = compress::decompress_part(kind, image, LIMIT).map_err(|e| broken(&e))?;
-    let extents = cpio::extents(&archive).map_err(|e| broken(&e))?;
+    let kind = compress::detect(image).ok_or(Error::RamdiskFormat)?;
+    let unpacked = compress::decompress_part(kind, image, LIMIT);
+    let (archive, _) = unpacked.map_err(Error::RamdiskPacked)?;
+    let extents = cpio::extents(&archive).map_err(Error::RamdiskArchive)?;
     let prices = prices(kind, image, &archive)?;
-    let mut named: Vec<(Part, Vec<Range<usize>>)> = Vec::new();
-    let mut covered = 0;
-    for extent in extents {
-        covered += extent.whole.len();
-        let name = match extent.name.as_str() {
-            "TRAILER!!!" => "(end of the archive)".to_owned(),
-            name => format!("/{}", name.trim_start_matches('/')),
-        };
-        let ram = (extent.data.len() as u64).next_multiple_of(PAGE);
-        let program = programs
-            .iter()
-            .find(|p| p.path.trim_start_matches('/') == name.trim_start_matches('/'));
-        let whole = (part(&name, None, None, ram), vec![extent.whole.clone()]);
-        match program.filter(|_| !extent.data.is_empty()) {
-            Some(program) => {
-                let data = &archive[extent.data.clone()];
-                named.extend(inside(program, &name, data, &extent, ram)?);
-            }
-            None => named.push(whole),
-        }
-    }
-    let between = archive.len().saturating_sub(covered);
-    let mut exact: Vec<f64> = named
+    let placed = place(&archive, &extents, programs)?;
+    let covered: usize = extents.iter().map(|extent| extent.whole.len()).sum();
+    let mut exact: Vec<f64> = placed
         .iter()
-        .map(|(_, places)| {
+        .map(|Placed { places, .. }| {
             let prices = places.iter().filter_map(|place| prices.get(place.clone()));
             prices.flatten().map(|bits| f64::from(*bits)).sum::<f64>() / 8.0
         })
@@ -100,23 +79,51 @@ pub fn parts(image: &[u8], programs: &[Program]) -> Result<Vec<Part>> {
         _ => 0.0,
     };
     exact.push(container + (all - exact.iter().sum::<f64>()).max(0.0));
-    let shares = share::apportion(&exact, image.len() as u64);
-    let own = part("(the compressed format's own)", None, None, 0);
-    named.push((own, Vec::new()));
-    let mut parts: Vec<Part> = named
-        .into_iter()
-        .zip(shares)
-        .map(|((mut part, places), share)| {
-            part.size = places.iter().map(|p| p.len() as u64).sum();
-            part.share = share;
-            part
-        })
-        .collect();
-    if let Some(own) = parts.last_mut() {
-        own.size = between as u64;
-    }
+    let mut shares = share::apportion(&exact, image.len() as u64);
+    let mut own = part("(the compressed format's own)", None, None, 0);
+    own.share = shares.pop().unwrap_or_default();
+    own.size = archive.len().saturating_sub(covered) as u64;
+    let parts = placed.into_iter().zip(shares);
+    let parts = parts.map(|(Placed { mut part, places }, share)| {
+        part.size = places.iter().map(|p| p.len() as u64).sum();
+        part.share = share;
+        part
+    });
+    let mut parts: Vec<Part> = parts.chain([own]).collect();
     parts.retain(|part| part.size > 0 || part.share > 0);
     Ok(parts)
+}
+
+/// A part, and where in the archive its bytes are.
+struct Placed {
+    part: Part,
+    places: Vec<Range<usize>>,
+}
+
+/// Divides an archive into its files, and programs into their objects.
+fn place(archive: &[u8], extents: &[cpio::Extent], programs: &[Program]) -> Result<Vec<Placed>> {
+    let mut placed = Vec::new();
+    for extent in extents {
+        let name = match extent.name.as_str() {
+            "TRAILER!!!" => "(end of the archive)".to_owned(),
+            name => format!("/{}", name.trim_start_matches('/')),
+        };
+        let ram = (extent.data.len() as u64).next_multiple_of(PAGE);
+        let program = programs
+            .iter()
+            .find(|p| p.path.trim_start_matches('/') == name.trim_start_matches('/'));
+        match program.filter(|_| !extent.data.is_empty()) {
+            Some(program) => {
+                let data = &archive[extent.data.clone()];
+                placed.extend(inside(program, &name, data, extent, ram)?);
+            }
+            None => placed.push(Placed {
+                part: part(&name, None, None, ram),
+                places: vec![extent.whole.clone()],
+            }),
+        }
+    }
+    Ok(placed)
 }
 
 fn part(file: &str, object: Option<String>, applet: Option<String>, ram: u64) -> Part {
@@ -132,9 +139,7 @@ fn part(file: &str, object: Option<String>, applet: Option<String>, ram: u64) ->
 
 /// What each byte of the archive costs, in bits.
 fn prices(kind: Compression, image: &[u8], archive: &[u8]) -> Result<Vec<f32>> {
-    let failed = |e: lzma_cost::CostError| {
-        Failure::new(Kind::Build, format!("can't read the ramdisk's stream: {e}"))
-    };
+    let failed = Error::RamdiskStream;
     match kind {
         Compression::None => Ok(vec![8.0; archive.len()]),
         Compression::Xz => Ok(lzma_cost::costs(image, LIMIT).map_err(failed)?.bits),
@@ -152,12 +157,10 @@ fn inside(
     data: &[u8],
     extent: &cpio::Extent,
     ram: u64,
-) -> Result<Vec<(Part, Vec<Range<usize>>)>> {
-    let unreadable = |e: vmlinux::elf::ElfError| {
-        Failure::new(
-            Kind::Build,
-            format!("can't read {file} of the ramdisk: {e}"),
-        )
+) -> Result<Vec<Placed>> {
+    let unreadable = |error| Error::RamdiskProgram {
+        file: file.to_owned(),
+        error,
     };
     let linked = Elf::parse(&program.unstripped).map_err(unreadable)?;
     let stripped = Elf::parse(data).map_err(unreadable)?;
@@ -166,17 +169,12 @@ fn inside(
     let mut by: BTreeMap<Option<usize>, Vec<Range<usize>>> = BTreeMap::new();
     let mut taken = vec![false; extent.whole.len()];
     for piece in &attribution.pieces {
-        let section = &linked.sections[piece.section];
-        let same = |s: &&vmlinux::elf::Section| {
-            s.name == section.name && s.address == section.address && s.has_bytes()
-        };
-        let Some(there) = stripped.sections.iter().find(same) else {
-            continue;
-        };
-        let into = piece.address - section.address;
-        let from = usize::try_from(there.offset.saturating_add(into)).unwrap_or(usize::MAX);
-        let bytes = usize::try_from(piece.bytes).unwrap_or(usize::MAX);
-        let Some(to) = from.checked_add(bytes).filter(|to| *to <= data.len()) else {
+        let place = place_in_file(piece, &linked, &stripped);
+        let Some(Range {
+            start: from,
+            end: to,
+        }) = place.filter(|p| p.end <= data.len())
+        else {
             continue;
         };
         let at = extent.data.start - extent.whole.start;
@@ -190,15 +188,7 @@ fn inside(
             .or_default()
             .push(start + from..start + to);
     }
-    let mut rest = Vec::new();
-    let mut at = 0;
-    for run in taken.chunk_by(|a, b| a == b) {
-        let place = extent.whole.start + at..extent.whole.start + at + run.len();
-        at += run.len();
-        if !run[0] {
-            rest.push(place);
-        }
-    }
+    let rest = runs_of_false(&taken, extent.whole.start);
     by.entry(None).or_default().extend(rest);
     // The file's pages stand with what is no object's, so that they add up.
     Ok(by
@@ -207,9 +197,39 @@ fn inside(
             let path = object.map(|o| short(&attribution.objects[o]));
             let applet = path.as_ref().and_then(|p| program.applets.get(p)).cloned();
             let ram = if object.is_none() { ram } else { 0 };
-            (part(file, path, applet, ram), places)
+            Placed {
+                part: part(file, path, applet, ram),
+                places,
+            }
         })
         .collect())
+}
+
+/// Where no mark is set, by places that begin at `start`.
+fn runs_of_false(marks: &[bool], start: usize) -> Vec<Range<usize>> {
+    let mut runs = Vec::new();
+    let mut at = start;
+    for run in marks.chunk_by(|a, b| a == b) {
+        let place = at..at + run.len();
+        at = place.end;
+        if !run[0] {
+            runs.push(place);
+        }
+    }
+    runs
+}
+
+/// Where a piece of the linked program stands in the file without symbols.
+fn place_in_file(piece: &AttributedPiece, linked: &Elf, stripped: &Elf) -> Option<Range<usize>> {
+    let section = &linked.sections[piece.section];
+    let there = stripped
+        .sections
+        .iter()
+        .find(|s| s.name == section.name && s.address == section.address && s.has_bytes())?;
+    let into = piece.address - section.address;
+    let from = usize::try_from(there.offset.saturating_add(into)).ok()?;
+    let bytes = usize::try_from(piece.bytes).ok()?;
+    Some(from..from.checked_add(bytes)?)
 }
 
 /// An object's path as a reader knows it: a member of an archive stands in the

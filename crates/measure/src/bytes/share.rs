@@ -7,12 +7,12 @@
 //! fractions of bytes; what is cut off goes, one byte each, to the pieces with
 //! the largest remainders, so that shares are whole and add up.
 
-use host::error::{Failure, Kind, Result};
 use initramfs::compress::{self, Compression};
 use vmlinux::lzma_cost;
 
 use super::boot::{self, Around};
 use super::{Given, Kernel, Leaf, marginal};
+use crate::error::{Error, Result};
 
 /// The shares of one image.
 pub(super) struct Shares {
@@ -31,18 +31,7 @@ pub(super) fn shares(kernel: &Kernel, image: &[u8], given: &Given) -> Result<Sha
     let Around { leaves, payload } = boot::around(image, given)?;
     let bytes = &image[payload.clone()];
     let total = bytes.len() as u64;
-    let limit = kernel.stream.bytes.len().saturating_mul(2) + (16 << 20);
-    let (costs, by) = if bytes.starts_with(Compression::Xz.magic()) {
-        let costs = lzma_cost::costs(bytes, limit)
-            .map_err(|e| Failure::new(Kind::Build, format!("can't read the payload: {e}")))?;
-        (costs, "xz")
-    } else {
-        let packed = marginal::compress(&kernel.stream.bytes, marginal::filter_of(&kernel.elf))?;
-        let costs = lzma_cost::costs(&packed, limit)
-            .map_err(|e| Failure::new(Kind::Machine, format!("can't read what was packed: {e}")))?;
-        (costs, "estimated")
-    };
-    let bits = &costs.bits;
+    let (bits, by) = prices(kernel, bytes)?;
     let mut covered = vec![false; bits.len()];
     let mut exact: Vec<f64> = kernel
         .attribution
@@ -95,6 +84,19 @@ pub(super) fn shares(kernel: &Kernel, image: &[u8], given: &Given) -> Result<Sha
     })
 }
 
+/// What each byte of the kernel costs in its payload, in bits, and how that was
+/// found.
+fn prices(kernel: &Kernel, payload: &[u8]) -> Result<(Vec<f32>, &'static str)> {
+    let limit = kernel.stream.bytes.len().saturating_mul(2) + (16 << 20);
+    if payload.starts_with(Compression::Xz.magic()) {
+        let costs = lzma_cost::costs(payload, limit).map_err(Error::Payload)?;
+        return Ok((costs.bits, "xz"));
+    }
+    let packed = marginal::compress(&kernel.stream.bytes, marginal::filter_of(&kernel.elf))?;
+    let costs = lzma_cost::costs(&packed, limit).map_err(Error::Packed)?;
+    Ok((costs.bits, "estimated"))
+}
+
 /// What a payload unpacks to; none for a format that is not known here.
 pub(super) fn unpacked(payload: &[u8]) -> Result<Option<Vec<u8>>> {
     let Some(kind) = compress::detect(payload).filter(|kind| *kind != Compression::None) else {
@@ -103,10 +105,7 @@ pub(super) fn unpacked(payload: &[u8]) -> Result<Option<Vec<u8>>> {
     let limit = 1 << 30;
     match compress::decompress_part(kind, payload, limit) {
         Ok((bytes, _)) => Ok(Some(bytes)),
-        Err(e) => Err(Failure::new(
-            Kind::Build,
-            format!("can't unpack the kernel of the image: {e}"),
-        )),
+        Err(error) => Err(Error::Unpack(error)),
     }
 }
 

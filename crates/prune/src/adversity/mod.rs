@@ -16,7 +16,6 @@ use serde_json::json;
 pub use cases::{ALL, Case, Change};
 
 use builder::system::System;
-use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
 use host::units::Bytes;
 use recipe::Plan;
@@ -30,6 +29,8 @@ use vm::check::gateway::{Deeds, Faults};
 use vm::check::verdict::Evidence;
 use vm::machine::qemu::Accelerator;
 use vm::machine::qmp::{self, MonitorSocket, QmpClient, QmpError};
+
+use crate::error::{Error, Result};
 
 /// QEMU answers at once, or there is something wrong with it.
 const MONITOR_LIMIT: Duration = Duration::from_secs(20);
@@ -183,9 +184,14 @@ impl<'a> Bench<'a> {
         wanted(self.plan, self.options)
     }
 
-    /// What of the faults can be chosen.
-    pub fn flood_and_seed(&self) -> (u64, u64) {
-        (self.options.flood, self.options.seed)
+    /// How many packets of a fault come at most.
+    pub fn flood(&self) -> u64 {
+        self.options.flood
+    }
+
+    /// What faults are chosen by.
+    pub fn seed(&self) -> u64 {
+        self.options.seed
     }
 
     /// Boots once, and says how the system took it.
@@ -212,7 +218,7 @@ impl<'a> Bench<'a> {
         });
         let monitor = case.needs_monitor().then(MonitorSocket::new).transpose();
         let monitor =
-            monitor.map_err(|e| Failure::io("make a folder in", &std::env::temp_dir(), &e))?;
+            monitor.map_err(|e| host::Error::file("make a folder in", &std::env::temp_dir(), e))?;
         if let Some(monitor) = &monitor {
             machine.extra.extend(qmp::arguments(&monitor.path));
         }
@@ -259,10 +265,7 @@ fn watched(
     let report = boot::observed(&session.processes, request, observation, &mut told)?;
     match problem {
         // A machine that stands still at a trap answers nobody.
-        Some(problem) if report.trap.is_none() => Err(Failure::new(
-            Kind::Machine,
-            format!("can't tell QEMU about the network cable: {problem}"),
-        )),
+        Some(problem) if report.trap.is_none() => Err(Error::Cable(problem)),
         _ => Ok(report),
     }
 }

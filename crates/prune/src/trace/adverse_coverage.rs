@@ -8,7 +8,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use host::error::Result;
 use host::session::{Cached, Session};
 use recipe::Plan;
 use record::Outcome;
@@ -20,6 +19,7 @@ use vmlinux::prune::{FunctionIndex, Program};
 use super::ranges::Ranges;
 use super::{Coverage, Marked};
 use crate::adversity::{self, Bench, Boot, Case, CaseRecord};
+use crate::error::Result;
 use crate::subject::Subject;
 
 /// The version of the format.
@@ -71,15 +71,8 @@ pub fn trace(
     session: &Session,
 ) -> Result<AdverseCoverage> {
     let log = dir.join("in_asm.log");
-    let all = subject.program.functions();
-    let known: BTreeMap<(&str, &str, u32), &Ranges> = coverage
-        .functions
-        .iter()
-        .map(|f| ((f.object.as_str(), f.symbol.as_str(), f.ordinal), &f.ran))
-        .collect();
     let mut cases = Vec::new();
-    let mut needed: BTreeMap<FunctionIndex, &str> = BTreeMap::new();
-    let mut more: BTreeMap<FunctionIndex, &str> = BTreeMap::new();
+    let mut needs = Needs::besides(coverage, &subject.program);
     for case in bench.cases() {
         if let Some(record) = adversity::not_concerned(case, plan) {
             cases.push(record);
@@ -92,30 +85,22 @@ pub fn trace(
             observation: Observation::default(),
         };
         let record = booted(case, &boot, bench, session)?;
-        let before = needed.len();
-        if record.survived != Some(true) {
-            let _ = std::fs::remove_file(&log);
-        } else {
+        let before = needs.functions.len();
+        if record.survived == Some(true) {
             for (function, ran) in marked.ran(&log)? {
-                let Some(id) = all.get(function.0 as usize).map(|f| &f.id) else {
-                    continue;
-                };
-                match known.get(&(id.object.as_str(), id.symbol.as_str(), id.ordinal)) {
-                    None => {
-                        needed.entry(function).or_insert(case.name);
-                    }
-                    Some(known) if !known.holds(&ran) => {
-                        more.entry(function).or_insert(case.name);
-                    }
-                    Some(_) => {}
-                }
+                needs.note(function, &ran, case.name);
             }
+        } else {
+            let _ = std::fs::remove_file(&log);
         }
         session.progress.note(&format!(
             "{}: {}",
             case.name,
             match record.survived {
-                Some(true) => format!("survived, {} more functions", needed.len() - before),
+                Some(true) => format!(
+                    "survived, {} more functions",
+                    needs.functions.len() - before
+                ),
                 _ => format!(
                     "not survived by the whole kernel, left out: {}",
                     record.detail
@@ -126,10 +111,54 @@ pub fn trace(
     }
     Ok(AdverseCoverage {
         schema: SCHEMA.to_owned(),
-        functions: named(needed, &subject.program),
-        more: named(more, &subject.program),
+        functions: named(needs.functions, &subject.program),
+        more: named(needs.more, &subject.program),
         cases,
     })
+}
+
+/// What cases need that no ordinary boot has seen, each with the first of them.
+struct Needs<'a> {
+    program: &'a Program,
+    /// What ran in ordinary boots, by object, symbol and ordinal.
+    known: BTreeMap<(&'a str, &'a str, u32), &'a Ranges>,
+    /// The functions that ran in none.
+    functions: BTreeMap<FunctionIndex, &'static str>,
+    /// The functions of which more runs.
+    more: BTreeMap<FunctionIndex, &'static str>,
+}
+
+impl<'a> Needs<'a> {
+    fn besides(coverage: &'a Coverage, program: &'a Program) -> Self {
+        let ran = coverage.functions.iter();
+        let known = ran.map(|f| ((f.object.as_str(), f.symbol.as_str(), f.ordinal), &f.ran));
+        Needs {
+            program,
+            known: known.collect(),
+            functions: BTreeMap::new(),
+            more: BTreeMap::new(),
+        }
+    }
+
+    /// This much of a function ran in a case.
+    fn note(&mut self, function: FunctionIndex, ran: &Ranges, case: &'static str) {
+        let all = self.program.functions();
+        let Some(id) = all.get(function.0 as usize).map(|f| &f.id) else {
+            return;
+        };
+        let known = self
+            .known
+            .get(&(id.object.as_str(), id.symbol.as_str(), id.ordinal));
+        match known {
+            None => {
+                self.functions.entry(function).or_insert(case);
+            }
+            Some(known) if !known.holds(ran) => {
+                self.more.entry(function).or_insert(case);
+            }
+            Some(_) => {}
+        }
+    }
 }
 
 /// Boots a case. A busy host breaks the time limits of checks: once is no
@@ -153,7 +182,7 @@ fn booted(
 }
 
 /// Functions by their names, each with its case.
-fn named(found: BTreeMap<FunctionIndex, &str>, program: &Program) -> Vec<NeededBy> {
+fn named(found: BTreeMap<FunctionIndex, &'static str>, program: &Program) -> Vec<NeededBy> {
     let named = found.into_iter().filter_map(|(function, case)| {
         let id = &program.functions().get(function.0 as usize)?.id;
         Some(NeededBy {

@@ -19,13 +19,13 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use host::error::{Failure, Kind, Result};
 use host::session::{Cached, Session};
 use record::Outcome;
 use vm::boot::Observation;
 use vmlinux::Code;
 use vmlinux::prune::{FunctionAddress, FunctionIndex, Wish, function_addresses};
 
+use crate::error::{Error, Result};
 use crate::subject::Subject;
 use conditions::Condition;
 pub use coverage::Coverage;
@@ -67,19 +67,18 @@ impl Marked {
             subject.link(&wish, &kernel, session).map(Cached::fresh)
         })?;
         let vmlinux = kernel.join("vmlinux");
-        let bytes = std::fs::read(&vmlinux).map_err(|e| Failure::io("read", &vmlinux, &e))?;
-        let code = Code::parse(&bytes)
-            .map_err(|e| Failure::new(Kind::Build, format!("{}: {e}", vmlinux.display())))?;
+        let bytes = std::fs::read(&vmlinux).map_err(|e| host::Error::file("read", &vmlinux, e))?;
+        let code = Code::parse(&bytes).map_err(|error| Error::Unreadable {
+            path: vmlinux,
+            error,
+        })?;
         let marked = Marked {
             kernel,
             layout: runner.layout(&code),
             functions: marked(&bytes)?,
         };
         if marked.functions.is_empty() {
-            Err(Failure::new(
-                Kind::Build,
-                "no function is marked in the kernel that was linked for the trace",
-            ))
+            Err(Error::NothingMarked)
         } else {
             Ok(marked)
         }
@@ -219,9 +218,7 @@ impl Trace<'_> {
             }
         ));
         if self.runs.is_empty() && !passed {
-            return Err(report.failure().unwrap_or_else(|| {
-                Failure::new(Kind::Check, "the kernel that is traced does not pass")
-            }));
+            return Err(report.as_failed().into());
         }
         self.runs.push(Run {
             condition: condition.clone(),
@@ -292,8 +289,7 @@ impl Trace<'_> {
 
 /// Where each function lies in a kernel that was linked with marks, by address.
 fn marked(vmlinux: &[u8]) -> Result<Vec<(Range<u64>, FunctionIndex)>> {
-    let addresses = function_addresses(vmlinux);
-    let addresses = addresses.map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let addresses = function_addresses(vmlinux)?;
     let range = |f: &FunctionAddress| f.address..f.address.saturating_add(f.bytes.max(1));
     Ok(addresses.iter().map(|f| (range(f), f.function)).collect())
 }
@@ -316,7 +312,7 @@ fn touched(
 
 /// The addresses that a log of translated blocks says were executed.
 pub fn executed(path: &Path, layout: Layout) -> Result<Ranges> {
-    let failed = |e: std::io::Error| Failure::io("read", path, &e);
+    let failed = |e: std::io::Error| host::Error::file("read", path, e);
     let mut file = File::open(path).map_err(failed)?;
     let mut reader = Reader::new(layout);
     let mut piece = vec![0; 1 << 18];
@@ -327,11 +323,7 @@ pub fn executed(path: &Path, layout: Layout) -> Result<Ranges> {
         }
     }
     if !reader.reached_kernel() {
-        return Err(Failure::new(
-            Kind::Machine,
-            "QEMU's log of translated blocks has nothing of the kernel",
-        )
-        .help("tuxling trace needs QEMU's TCG with a disassembler"));
+        return Err(Error::NothingTranslated);
     }
     Ok(reader.executed().clone())
 }

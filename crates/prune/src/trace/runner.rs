@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use builder::system::System;
-use host::error::{Failure, Kind, Result};
-use host::session::{Session, process_failure};
+use host::error::Kind;
+use host::session::Session;
 use recipe::{Plan, config};
 use trial::check;
 use vm::boot::{self, BootReport, BootRequest, Observation};
@@ -16,6 +16,7 @@ use vmlinux::Code;
 
 use super::conditions::{Condition, ConditionChecks};
 use super::log::Layout;
+use crate::error::Result;
 
 /// What stays the same in all boots of a trace or of a repair.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ const STAY: &str = " nokaslr";
 /// Whether a kernel chooses its address at each boot.
 fn is_moved(system: &System) -> Result<bool> {
     let path = system.kernel.config();
-    let text = fs::read_to_string(&path).map_err(|e| Failure::io("read", &path, &e))?;
+    let text = fs::read_to_string(&path).map_err(|e| host::Error::file("read", &path, e))?;
     Ok(config::Values::parse(&text).get("RANDOMIZE_BASE") == "y")
 }
 
@@ -54,8 +55,7 @@ impl Runner {
         })
     }
 
-    /// Boots the kernel in a folder; `dir` takes the boot's files. Always by
-    /// QEMU's translator: its breakpoints and its log are what is needed.
+    /// Boots the kernel in a folder; `dir` takes the boot's files.
     pub fn boot(
         &self,
         kernel: &Path,
@@ -65,8 +65,23 @@ impl Runner {
         observation: &Observation<'_>,
         session: &Session,
     ) -> Result<BootReport> {
+        let image = kernel.join("image");
+        self.boot_image(&image, dir, condition, extra, observation, session)
+    }
+
+    /// Boots a kernel's image; `dir` takes the boot's files. Always by QEMU's
+    /// translator: its breakpoints and its log are what is needed.
+    pub fn boot_image(
+        &self,
+        image: &Path,
+        dir: &Path,
+        condition: &Condition,
+        extra: Vec<String>,
+        observation: &Observation<'_>,
+        session: &Session,
+    ) -> Result<BootReport> {
         let mut machine = check::machine(&self.plan, &self.output, Accelerator::Tcg, &[]);
-        machine.kernel = kernel.join("image");
+        machine.kernel = image.to_owned();
         machine.extra = extra;
         if self.is_moved {
             machine.cmdline.push_str(STAY);
@@ -95,10 +110,10 @@ impl Runner {
         };
         let load = condition
             .load(&session.processes)
-            .map_err(|e| process_failure(Kind::Machine, "load the host", e))?;
+            .map_err(|e| host::Error::command(Kind::Machine, "load the host", e))?;
         let report = boot::observed(&session.processes, &request, observation, &mut |_| {});
         drop(load);
-        report
+        Ok(report?)
     }
 
     /// Where a kernel of this board lies.

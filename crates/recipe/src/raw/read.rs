@@ -95,15 +95,16 @@ fn read_each<T>(tables: Vec<Table<'_>>, read: impl Fn(&Table<'_>) -> T) -> Vec<T
 fn read_kernel(problems: &Problems, t: &Table<'_>) -> Kernel {
     let toolchains = [("gcc", Toolchain::Gcc), ("llvm", Toolchain::Llvm)];
     let flag = |place: &Place, typed: &str| problems.take(place, cflags::flag(typed));
-    let cflags = match t.is_list("cflags") {
-        true => values(t.texts("cflags"))
+    let cflags = if t.is_list("cflags") {
+        values(t.texts("cflags"))
             .iter()
             .filter_map(|typed| flag(&typed.place, &typed.value))
-            .collect(),
-        false => t.text("cflags").map_or_else(Vec::new, |text| {
+            .collect()
+    } else {
+        t.text("cflags").map_or_else(Vec::new, |text| {
             let flags = text.value.split_whitespace();
             flags.filter_map(|typed| flag(&text.place, typed)).collect()
-        }),
+        })
     };
     Kernel {
         version: t.parsed("version", words::version),

@@ -377,9 +377,10 @@ impl Checks<'_> {
 fn check_name(name: &str) -> Result<(), Wrong> {
     let fits = |c: char| c.is_alphanumeric() || " ._-".contains(c);
     let good = !name.is_empty() && name.trim() == name && name.len() <= 64;
-    match good && name.chars().all(fits) {
-        true => Ok(()),
-        false => Err(Wrong::new(format!("`{name}` can't name a check"))
-            .help("a name has up to 64 letters, digits, spaces, `.`, `_` and `-`")),
+    if good && name.chars().all(fits) {
+        Ok(())
+    } else {
+        Err(Wrong::new(format!("`{name}` can't name a check"))
+            .help("a name has up to 64 letters, digits, spaces, `.`, `_` and `-`"))
     }
 }

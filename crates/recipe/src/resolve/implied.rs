@@ -60,6 +60,7 @@ pub(super) fn requests(wishes: &Wishes<'_>) -> Vec<Request> {
     ramdisk(wishes, &mut all);
     userland(wishes, &mut all);
     network(wishes, &mut all);
+    cmdline(wishes, &mut all);
     all
 }
 
@@ -165,5 +166,31 @@ fn network(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     if let Some(nic) = nic {
         let by = Asker::Implied(format!("network.nic = \"{}\"", nic.model));
         all.extend(fragment::trusted(&nic.options, &by));
+    }
+}
+
+/// `ip=` on the command line has the kernel configure a card itself
+/// (Documentation/admin-guide/nfs/nfsroot.rst): for DHCP where it says so, or
+/// nothing but `ip=`.
+fn cmdline(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
+    let Some(line) = &wishes.raw.kernel.cmdline else {
+        return;
+    };
+    let words = line
+        .value
+        .split_whitespace()
+        .take_while(|word| *word != "--");
+    let Some(value) = words.filter_map(|word| word.strip_prefix("ip=")).last() else {
+        return;
+    };
+    // The seventh field, or the only one.
+    let way = value.split(':').nth(6).unwrap_or(value);
+    if matches!(way, "off" | "none") && !value.contains(':') {
+        return;
+    }
+    let by = format!("ip={value} in kernel.cmdline");
+    all.push(ask("IP_PNP", true, &by));
+    if matches!(way, "dhcp" | "on" | "any" | "both") {
+        all.push(ask("IP_PNP_DHCP", true, &by));
     }
 }

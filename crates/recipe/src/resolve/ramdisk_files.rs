@@ -74,9 +74,10 @@ pub(super) fn fit(context: &Context<'_>, own: &[(FilePlan, Place)], beneath: &Be
         })
         .collect();
     for (file, _) in own {
-        match is_folder(file) {
-            true => _ = solid.remove(&*file.to),
-            false => _ = solid.insert(&file.to, format!("{} is no folder here", file.to)),
+        if is_folder(file) {
+            _ = solid.remove(&*file.to)
+        } else {
+            _ = solid.insert(&file.to, format!("{} is no folder here", file.to))
         }
     }
     let applets: HashSet<&str> = beneath
@@ -138,9 +139,12 @@ fn ancestors(path: &str) -> impl Iterator<Item = &str> {
 fn in_folder(folder: Option<&Path>, path: &str, replaced: &HashSet<&str>) -> Option<String> {
     let there: PathBuf = folder?.join(&path[1..]);
     let kind = there.symlink_metadata().ok()?.file_type();
-    (!kind.is_dir() && !replaced.contains(path)).then(|| match kind.is_symlink() {
-        true => format!("{path} is a symbolic link in the folder"),
-        false => format!("{path} is a file in the folder"),
+    (!kind.is_dir() && !replaced.contains(path)).then(|| {
+        if kind.is_symlink() {
+            format!("{path} is a symbolic link in the folder")
+        } else {
+            format!("{path} is a file in the folder")
+        }
     })
 }
 

@@ -9,9 +9,9 @@ use super::World;
 
 /// What a method came to.
 #[derive(Clone, Debug)]
-pub struct Found {
-    pub trials: usize,
-    pub candidate: Candidate,
+pub(crate) struct Found {
+    pub(crate) trials: usize,
+    pub(crate) candidate: Candidate,
 }
 
 impl From<Found> for (usize, Candidate) {

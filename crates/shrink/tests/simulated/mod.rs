@@ -19,22 +19,22 @@ use shrink::{
 /// What a simulated system needs, and how it misbehaves.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct World {
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// The bytes of each change's removal.
-    pub bytes: Vec<u64>,
-    pub start_bytes: u64,
+    pub(crate) bytes: Vec<u64>,
+    pub(crate) start_bytes: u64,
     /// What can't be removed, closed over dependencies.
-    pub needed: BTreeSet<ChangeId>,
+    pub(crate) needed: BTreeSet<ChangeId>,
     /// Removing one of these without the other fails.
-    pub coupled: Vec<(ChangeId, ChangeId)>,
+    pub(crate) coupled: Vec<(ChangeId, ChangeId)>,
     /// Removing the first fails as long as the second is there.
-    pub after: Vec<(ChangeId, ChangeId)>,
+    pub(crate) after: Vec<(ChangeId, ChangeId)>,
     /// One of the two must stay.
-    pub either: Vec<(ChangeId, ChangeId)>,
+    pub(crate) either: Vec<(ChangeId, ChangeId)>,
     /// Attempts out of 1,000 that say the contrary.
-    pub flaky: u64,
+    pub(crate) flaky: u64,
     /// Candidates out of 1,000 that fail although they should pass.
-    pub contrary: u64,
+    pub(crate) contrary: u64,
 }
 
 /// A number that depends on all of its arguments and on nothing else.
@@ -91,8 +91,8 @@ impl World {
 
 /// Carries out trials in a world at once.
 pub(crate) struct Simulated {
-    pub world: World,
-    pub attempts: AtomicU64,
+    pub(crate) world: World,
+    pub(crate) attempts: AtomicU64,
 }
 
 impl Simulated {

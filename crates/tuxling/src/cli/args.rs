@@ -12,10 +12,12 @@ use vm::machine::qemu::Accelerator;
 mod config;
 mod look;
 mod shrink;
+mod soak;
 
 pub(crate) use config::{Config, ConfigAction};
-pub(crate) use look::{Report, SizeArgs, WhyArgs};
+pub(crate) use look::{ReportArgs, SchemaArgs, SizeArgs, TrapArgs, WhyArgs};
 pub(crate) use shrink::{GoalArg, Group, ShrinkArgs, ShrinkLevel};
+pub(crate) use soak::SoakArgs;
 
 /// Grows the smallest Linux that still does your job.
 ///
@@ -63,11 +65,15 @@ pub(crate) enum Command {
     /// Say why a symbol, an object or an option is in the image
     Why(WhyArgs),
     /// Write a record as one HTML page: a map of all bytes, tables, the trend
-    Report(Report),
+    Report(ReportArgs),
     /// Find out which functions of the kernel run
     Trace(Trace),
     /// Remove from the kernel what didn't run
     Prune(Prune),
+    /// Say what a stop of a pruned system means
+    Trap(TrapArgs),
+    /// Boot it for hours, and say how seldom it stops
+    Soak(SoakArgs),
     /// Search everything for the smallest system that still passes
     Shrink(ShrinkArgs),
     /// Look at the kernel's configuration, and change what the recipe asks for
@@ -78,12 +84,18 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Look at the cache folder, and take away what is not used
     Cache(CacheArgs),
-    /// Print the JSON schema of a record
-    Schema,
+    /// Print the JSON schema of what a command prints with --json
+    Schema(SchemaArgs),
     /// Print completions for a shell
     Completions {
         /// For which shell.
         shell: clap_complete::Shell,
+    },
+    /// Write the manual pages, one for each command
+    Man {
+        /// Where to; man looks into ~/.local/share/man/man1 by itself.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
 }
 
@@ -137,6 +149,14 @@ pub(crate) enum Network {
     None,
 }
 
+/// Which of a recipe's systems is meant.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Which {
+    /// The system that `tuxling prune` made of it, instead of the whole one
+    #[arg(long)]
+    pub pruned: bool,
+}
+
 /// How a machine is run.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct MachineArgs {
@@ -154,6 +174,9 @@ pub(crate) struct Build {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
+    /// Which system.
+    #[command(flatten)]
+    pub which: Which,
     /// Print the record as JSON (see `tuxling schema`)
     #[arg(long)]
     pub json: bool,
@@ -165,6 +188,9 @@ pub(crate) struct Boot {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
+    /// Which system.
+    #[command(flatten)]
+    pub which: Which,
     /// How the machine is run.
     #[command(flatten)]
     pub machine: MachineArgs,
@@ -176,6 +202,9 @@ pub(crate) struct Check {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
+    /// Which system.
+    #[command(flatten)]
+    pub which: Which,
     /// How the machine is run.
     #[command(flatten)]
     pub machine: MachineArgs,
@@ -265,12 +294,19 @@ pub(crate) struct Prune {
     /// Remove these functions, whatever needs them
     #[arg(long, value_name = "PATTERN")]
     pub drop: Vec<String>,
+    /// Keep what the pruning of this certificate had to put back, besides what
+    /// is remembered of this series of kernels
+    #[arg(long, value_name = "CERT")]
+    pub fixes: Vec<PathBuf>,
+    /// Begin without what is remembered of earlier prunings
+    #[arg(long, conflicts_with = "fixes")]
+    pub without_fixes: bool,
     /// At tight, too, keep functions that ran as a whole, and not only those
     /// parts of them that ran
     #[arg(long)]
     pub whole_functions: bool,
     /// Make the kernel of a certificate again and compare its bytes
-    #[arg(long, value_name = "CERT", conflicts_with_all = ["level", "boots", "runs", "from", "keep", "drop", "whole_functions", "update"])]
+    #[arg(long, value_name = "CERT", conflicts_with_all = ["level", "boots", "runs", "from", "keep", "drop", "fixes", "without_fixes", "whole_functions", "update"])]
     pub verify: Option<PathBuf>,
     /// Print the certificate as JSON
     #[arg(long)]
@@ -319,6 +355,9 @@ pub(crate) struct Ram {
     /// What every command that builds takes.
     #[command(flatten)]
     pub common: Common,
+    /// Which system.
+    #[command(flatten)]
+    pub which: Which,
     /// How the machine is run.
     #[command(flatten)]
     pub machine: MachineArgs,
@@ -443,6 +482,8 @@ impl Command {
             Command::Ram(ram) => ram.json,
             Command::Trace(trace) => trace.json,
             Command::Prune(prune) => prune.json,
+            Command::Trap(trap) => trap.json,
+            Command::Soak(soak) => soak.json,
             Command::Shrink(shrink) => shrink.json,
             Command::Diff(diff) => diff.json,
             Command::Size(size) => size.json,
@@ -452,9 +493,11 @@ impl Command {
             Command::Fetch(fetch) => fetch.json,
             Command::Doctor(doctor) => doctor.json,
             Command::Cache(cache) => cache.json,
-            Command::New(_) | Command::Boot(_) | Command::Schema | Command::Completions { .. } => {
-                false
-            }
+            Command::New(_)
+            | Command::Boot(_)
+            | Command::Schema(_)
+            | Command::Completions { .. }
+            | Command::Man { .. } => false,
         }
     }
 }
@@ -471,10 +514,29 @@ impl MachineArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     #[test]
     fn the_command_line_is_consistent() {
         super::Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_pages_for_users_name_commands_that_are_there() {
+        for page in [
+            include_str!("../../../../docs/firmware.md"),
+            include_str!("../../../../docs/install.md"),
+            include_str!("../../../../docs/kernel-developer.md"),
+            include_str!("../../../../docs/learner.md"),
+            include_str!("../../../../docs/microvm.md"),
+        ] {
+            let commands = page.lines().filter(|line| line.starts_with("tuxling "));
+            for line in commands {
+                let bare = line.split(['#', '>']).next().unwrap_or_default();
+                let words = bare.split_whitespace();
+                let read = super::Args::try_parse_from(words);
+                assert!(read.is_ok(), "{line}: {}", read.expect_err("refused"));
+            }
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! `tuxling boot`: the system's console in this terminal.
 
-use host::error::{Failure, Kind, Result};
-use host::session::{Session, process_failure};
+use host::error::Kind;
+use host::session::Session;
 use prune::rebuild;
 use trial::check;
 use vm::machine::qemu::Accelerator;
@@ -9,10 +9,14 @@ use vm::machine::qemu::Accelerator;
 use super::args::Boot;
 use super::build::lock_output;
 use super::request::{Request, Typed};
+use crate::failure::{Failure, Result};
 
 /// Builds what is missing, and gives the terminal to QEMU, or to a board.
 pub(super) fn run(args: &Boot) -> Result<()> {
-    let request = Request::new(Typed::of(&args.common, false))?;
+    let request = Request::new(Typed {
+        pruned: args.which.pruned,
+        ..Typed::of(&args.common, false)
+    })?;
     request.carry_out(
         |list| list.boot(&args.machine),
         |request, session| work(args, request, &session),
@@ -49,7 +53,7 @@ fn work(args: &Boot, request: &Request, session: &Session) -> Result<()> {
     let status = session
         .processes
         .run_on_terminal(&command)
-        .map_err(|e| process_failure(Kind::Machine, "boot", e))?;
+        .map_err(|e| host::Error::command(Kind::Machine, "boot", e))?;
     if status.success() {
         return Ok(());
     }

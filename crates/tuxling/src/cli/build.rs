@@ -3,7 +3,7 @@
 use builder::system::BuildOptions;
 use host::Cache;
 use host::cache::Lock;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use prune::rebuild;
 use recipe::Plan;
@@ -12,12 +12,16 @@ use record::{Database, Record};
 use super::args::Build;
 use super::request::{Request, Typed};
 use super::{diff_kernels, print, print_json};
-use crate::report::budget::over_budget;
-use crate::report::{card, diff, growth};
+use crate::failure::{Failure, Result};
+use report::budget::over_budget;
+use report::{card, diff, growth};
 
 /// Builds, and prints the sizes.
 pub(super) fn run(args: &Build) -> Result<()> {
-    let request = Request::new(Typed::of(&args.common, args.json))?;
+    let request = Request::new(Typed {
+        pruned: args.which.pruned,
+        ..Typed::of(&args.common, args.json)
+    })?;
     request.carry_out(
         |list| list.build(),
         |request, session| work(request, &session),
@@ -43,9 +47,9 @@ fn work(request: &Request, session: &Session) -> Result<()> {
 /// spoil each other's boots and records.
 pub(super) fn lock_output(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Lock> {
     let output = builder::system::output_folder(plan, options);
-    session
+    Ok(session
         .cache
-        .lock(&output.join("output"), &|text| session.progress.note(text))
+        .lock(&output.join("output"), &|text| session.progress.note(text))?)
 }
 
 /// Fails when the record is over the recipe's budget.

@@ -2,20 +2,52 @@
 //! used.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use host::Cache;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::units::Bytes;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::args::{CacheAction, CacheArgs};
 use super::{print, print_json};
 use crate::collect::{self, Collected, Entry, KINDS, Limits};
+use crate::failure::{Failure, Result};
 
 /// For how long things stay unused where nothing else is asked for.
 const AGE: Duration = Duration::from_secs(30 * DAY);
 const DAY: u64 = 24 * 60 * 60;
+
+/// The version of the list's format.
+pub(super) const LIST: &str = "tuxling.cache.list/1";
+/// The version of the format of what was removed.
+pub(super) const GC: &str = "tuxling.cache.gc/1";
+
+/// What is printed of the cache as JSON.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Listed<'a> {
+    schema: &'static str,
+    /// The cache folder.
+    folder: &'a Path,
+    /// What all of it takes of the disk.
+    bytes: u64,
+    entries: &'a [Entry],
+}
+
+/// What is printed of a removal as JSON.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Gone<'a> {
+    schema: &'static str,
+    /// Whether it is only said what would go.
+    dry_run: bool,
+    freed_bytes: u64,
+    kept_bytes: u64,
+    removed: &'a [Entry],
+    /// What would go and is in use.
+    held: &'a [Entry],
+}
 
 /// Does what was asked for.
 pub(super) fn run(args: &CacheArgs) -> Result<()> {
@@ -59,12 +91,12 @@ fn age(typed: &str) -> Result<Duration> {
 fn list(cache: &Cache, json: bool) -> Result<()> {
     let entries = collect::list(cache)?;
     if json {
-        return print_json(&json!({
-            "schema": "tuxling.cache.list/1",
-            "folder": cache.root(),
-            "bytes": total(&entries),
-            "entries": entries,
-        }));
+        return print_json(&Listed {
+            schema: LIST,
+            folder: cache.root(),
+            bytes: total(&entries),
+            entries: &entries,
+        });
     }
     let now = SystemTime::now();
     let mut text = format!("{}\n", cache.root().display());
@@ -102,14 +134,14 @@ fn gc(cache: &Cache, limits: Limits, dry_run: bool, json: bool) -> Result<()> {
     };
     let freed = total(&collected.removed);
     if json {
-        return print_json(&json!({
-            "schema": "tuxling.cache.gc/1",
-            "dry_run": dry_run,
-            "freed_bytes": freed,
-            "kept_bytes": before - freed,
-            "removed": collected.removed,
-            "held": collected.held,
-        }));
+        return print_json(&Gone {
+            schema: GC,
+            dry_run,
+            freed_bytes: freed,
+            kept_bytes: before - freed,
+            removed: &collected.removed,
+            held: &collected.held,
+        });
     }
     let mut text = String::new();
     let verb = if dry_run { "would go" } else { "removed" };

@@ -1,14 +1,15 @@
 //! A request carried out: its work is done, or the commands are listed that it
 //! would start.
 
+use builder::userland::foreseen::foreseen;
 use host::Cache;
-use host::error::Result;
-use host::session::Session;
+use host::session::{Progress, Session};
 
 use super::dry_run::{self, List};
 use super::processes;
 use super::progress::Terminal;
 use super::request::Request;
+use crate::failure::Result;
 
 impl Request {
     /// Does the work, or lists the commands that it would start.
@@ -18,10 +19,22 @@ impl Request {
         work: impl FnOnce(&Request, Session) -> Result<()>,
     ) -> Result<()> {
         let terminal = Terminal::new(self.verbose);
+        self.foresee(&terminal)?;
         if self.dry_run {
             return dry_run::print_list(self, &terminal, list);
         }
         let session = Session::new(processes()?, Cache::of_user()?, &terminal, self.jobs);
         work(self, session)
+    }
+
+    /// Tells what the user land will do wrong, before anything is compiled.
+    ///
+    /// # Errors
+    /// When the kernel could start nothing of it.
+    fn foresee(&self, terminal: &Terminal) -> Result<()> {
+        for finding in foreseen(&self.plan)? {
+            terminal.note(&format!("{finding}\n      mend: {}", finding.mend));
+        }
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use builder::system::System;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use prune::adversity::{self, Adversity};
 use prune::rebuild;
@@ -14,15 +14,20 @@ use super::build::{lock_output, within_budget};
 use super::dry_run::CheckList;
 use super::request::{Request, Typed};
 use super::{print, print_json};
-use crate::report::card;
+use crate::failure::{Failure, Result};
+use report::card;
 
 /// Checks, prints the card, and fails when the system did not pass.
 pub(super) fn run(args: &Check) -> Result<()> {
-    let request = Request::new(Typed::of(&args.common, args.json))?;
+    let request = Request::new(Typed {
+        pruned: args.which.pruned,
+        ..Typed::of(&args.common, args.json)
+    })?;
     let wanted = CheckList {
         machine: Some(&args.machine),
         boot_cost: !args.no_boot_cost,
         adversity: args.adversity.then_some(&args.cases[..]),
+        unwatched: false,
     };
     request.carry_out(
         |list| list.check(wanted),
@@ -43,7 +48,7 @@ fn work(args: &Check, request: &Request, session: Session) -> Result<()> {
     let record = &verdict.record;
     record::keep(record, &system.output)?;
     record::remember(record, &session.cache)?;
-    let survived = if args.adversity && verdict.failure.is_none() {
+    let survived = if args.adversity && verdict.failed.is_none() {
         Some(adversity(args, plan, &system, wanted, &session)?)
     } else {
         None
@@ -62,8 +67,8 @@ fn work(args: &Check, request: &Request, session: Session) -> Result<()> {
             print(&survived.as_ref().map(table).unwrap_or_default())?;
         }
     }
-    match verdict.failure {
-        Some(failure) => return Err(failure),
+    match verdict.failed {
+        Some(failed) => return Err(Failure::diagnosed(failed, &record.diagnoses)),
         None => within_budget(plan, record)?,
     }
     match survived {

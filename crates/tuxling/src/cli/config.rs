@@ -1,12 +1,12 @@
 //! `tuxling config`: what the kernel's configuration comes to, why, and how to
 //! change what the recipe asks for.
 
-mod change;
-mod diff;
-mod look;
-mod merge;
-mod minimize;
-mod told;
+pub(super) mod change;
+pub(super) mod diff;
+pub(super) mod look;
+pub(super) mod merge;
+pub(super) mod minimize;
+pub(super) mod told;
 mod unmet;
 
 use std::num::NonZeroU16;
@@ -18,14 +18,17 @@ use builder::kernel::{Tools, kconfig as tree};
 use builder::source;
 use builder::system::obtain_linux;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use kconfig::{Configuration, SymbolId};
 use recipe::Plan;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::args::{Config, ConfigAction};
 use super::request::{Request, Typed, sources};
 use super::{cwd, print};
+use crate::failure::{Failure, Result};
 
 /// Does what was asked for.
 pub(super) fn run(args: &Config) -> Result<()> {
@@ -54,7 +57,7 @@ fn work(args: &Config, request: &Request, session: &Session) -> Result<()> {
     let hardware = plan.board.hardware();
     let hardware = hardware.iter().filter_map(|name| tree.kconfig.find(name));
     configuration.prefer(hardware);
-    let at = Subject {
+    let at = ConfigSubject {
         recipe: &args.recipe,
         plan,
         tree: &tree,
@@ -97,7 +100,7 @@ impl Desk<'_> {
 }
 
 /// The configuration that is looked at.
-struct Subject<'a> {
+struct ConfigSubject<'a> {
     /// The recipe as it was typed.
     recipe: &'a str,
     plan: &'a Plan,
@@ -106,7 +109,7 @@ struct Subject<'a> {
     json: bool,
 }
 
-impl Subject<'_> {
+impl ConfigSubject<'_> {
     /// A symbol by its name, with or without `CONFIG_`.
     fn symbol(&self, name: &str) -> Result<SymbolId> {
         let tree = &self.tree.kconfig;
@@ -131,7 +134,20 @@ fn unknown_symbol(name: &str, nearest: &[String]) -> Failure {
     }
 }
 
-fn save(at: &Subject<'_>, defconfig: bool, output: Option<&std::path::Path>) -> Result<()> {
+/// The version of the format.
+pub(super) const SAVE: &str = "tuxling.config.save/1";
+
+/// What is printed as JSON.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Saved<'a> {
+    schema: &'static str,
+    /// The file, when it was written.
+    file: Option<&'a std::path::Path>,
+    /// The configuration.
+    text: &'a str,
+}
+
+fn save(at: &ConfigSubject<'_>, defconfig: bool, output: Option<&std::path::Path>) -> Result<()> {
     let text = if defconfig {
         at.configuration.to_defconfig()
     } else {
@@ -141,11 +157,11 @@ fn save(at: &Subject<'_>, defconfig: bool, output: Option<&std::path::Path>) -> 
         write_whole(&cwd()?.join(path), &kconfig::bytes::bytes_of(&text))?;
     }
     match (at.json, output) {
-        (true, _) => super::print_json(&serde_json::json!({
-            "schema": "tuxling.config.save/1",
-            "file": output,
-            "text": text,
-        })),
+        (true, _) => super::print_json(&Saved {
+            schema: SAVE,
+            file: output,
+            text: &text,
+        }),
         (false, None) => print(&text),
         (false, Some(_)) => Ok(()),
     }

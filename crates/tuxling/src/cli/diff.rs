@@ -4,14 +4,16 @@ use std::fs;
 use std::path::Path;
 
 use host::Cache;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use recipe::builtin;
 use record::{Database, Record, SCHEMA};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::Diff;
 use super::{cwd, diff_kernels, load, print, print_json, tree_diff};
-use crate::report::{diff, diff_markdown, kernel_diff};
+use crate::failure::{Failure, Result};
+use report::{diff, diff_markdown, kernel_diff};
 
 /// Compares two records.
 pub(super) fn run(args: &Diff) -> Result<()> {
@@ -23,31 +25,34 @@ pub(super) fn run(args: &Diff) -> Result<()> {
         return diff_kernels::files(args, &a, &b);
     }
     let (a, b) = (record(&args.a)?, record(&args.b)?);
-    let told = Told {
+    let told = DiffJson {
         records: diff::diff(&a, &b),
         kernel: diff_kernels::of_records((&args.a, &a), (&args.b, &b))?,
     };
     if args.json {
         print_json(&told)?;
     } else {
-        let mut text = match args.markdown {
-            true => diff_markdown::markdown(&told.records),
-            false => diff::table(&told.records),
+        let text = if args.markdown {
+            diff_markdown::markdown(&told.records, told.kernel.as_ref())
+        } else {
+            plain(&told)
         };
-        if let Some(kernels) = &told.kernel {
-            text.push('\n');
-            text.push_str(&kernel_diff::text(kernels, args.markdown));
-        }
         print(&text)?;
     }
     let total = |record: &Record| i64::try_from(record.image.total_bytes).unwrap_or(i64::MAX);
     diff_kernels::within(args, total(&b) - total(&a))
 }
 
+fn plain(told: &DiffJson) -> String {
+    let kernels = told.kernel.as_ref().map(kernel_diff::text);
+    let kernels = kernels.map_or(String::new(), |text| format!("\n{text}"));
+    diff::table(&told.records) + &kernels
+}
+
 /// What is printed as JSON: the records' difference, and under `kernel` that of
 /// the kernels, when both are still in the cache.
-#[derive(Serialize)]
-struct Told {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DiffJson {
     #[serde(flatten)]
     records: diff::Diff,
     kernel: Option<kernel_diff::KernelDiff>,

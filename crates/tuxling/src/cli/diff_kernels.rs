@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use builder::kernel::linker::Kept;
+use builder::kernel::linker::KeptLink;
 use builder::source;
 use builder::system::obtain_linux;
 use host::Cache;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use host::units::Bytes;
 use kbuild::Objects;
@@ -19,7 +19,9 @@ use record::Record;
 use super::args::Diff;
 use super::progress::Terminal;
 use super::{load, print, print_json, processes};
-use crate::report::kernel_diff::{self, KernelDiff, Side};
+use crate::failure::{Failure, Result};
+use report::diff_markdown;
+use report::kernel_diff::{self, KernelDiff, Side};
 
 /// Whether a file is an ELF file.
 pub(super) fn is_elf(path: &Path) -> bool {
@@ -34,9 +36,10 @@ pub(super) fn files(args: &Diff, a: &Path, b: &Path) -> Result<()> {
         &side(&args.a, a, None, None)?,
         &side(&args.b, b, None, None)?,
     );
-    match args.json {
-        true => print_json(&diff)?,
-        false => print(&kernel_diff::text(&diff, args.markdown))?,
+    match (args.json, args.markdown) {
+        (true, _) => print_json(&diff)?,
+        (false, true) => print(&diff_markdown::of_kernels(&diff))?,
+        (false, false) => print(&kernel_diff::text(&diff))?,
     }
     within(args, diff.growth())
 }
@@ -95,8 +98,8 @@ fn side(
     })?;
     let map = match kernel
         .or(vmlinux.parent())
-        .map(Kept::of)
-        .filter(Kept::exists)
+        .map(KeptLink::of)
+        .filter(KeptLink::exists)
     {
         Some(kept) => Some(kept.vmlinux_map()?),
         None => {
@@ -130,14 +133,15 @@ pub(super) fn within(args: &Diff, growth: i64) -> Result<()> {
         Failure::new(Kind::Usage, format!("--fail-over {limit}: that is no size"))
             .help("for instance 4KiB")
     })?;
-    match growth > i64::try_from(limit.0).unwrap_or(i64::MAX) {
-        false => Ok(()),
-        true => Err(Failure::new(
+    if growth > i64::try_from(limit.0).unwrap_or(i64::MAX) {
+        Err(Failure::new(
             Kind::Budget,
             format!(
                 "{} is {growth} B larger than {}, {limit} are allowed",
                 args.b, args.a
             ),
-        )),
+        ))
+    } else {
+        Ok(())
     }
 }

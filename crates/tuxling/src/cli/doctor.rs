@@ -5,16 +5,31 @@ use std::path::PathBuf;
 
 use builder::source;
 use host::Cache;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::packages::Distribution;
 use recipe::Plan;
 use recipe::package::Package;
 use recipe::plan::SourceWish;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::args::Doctor;
 use super::{cwd, load, print, print_json, processes};
 use crate::doctor::{self, Examination, Level, Subject};
+use crate::failure::{Failure, Result};
+
+/// The version of the format.
+pub(super) const SCHEMA: &str = "tuxling.doctor/1";
+
+/// What is printed as JSON.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct DoctorJson<'a> {
+    schema: &'static str,
+    /// Whether something needed is lacking.
+    lacking: bool,
+    #[serde(flatten)]
+    examination: &'a Examination,
+}
 
 /// Examines, and fails when something needed is lacking.
 pub(super) fn run(args: &Doctor) -> Result<()> {
@@ -37,19 +52,18 @@ pub(super) fn run(args: &Doctor) -> Result<()> {
     };
     let examination = doctor::examine(&subject, Distribution::of_this_machine());
     if args.json {
-        print_json(&json!({
-            "schema": "tuxling.doctor/1",
-            "lacking": examination.lacking(),
-            "distribution": examination.distribution,
-            "findings": examination.findings,
-            "install": examination.install,
-        }))?;
+        print_json(&DoctorJson {
+            schema: SCHEMA,
+            lacking: examination.lacking(),
+            examination: &examination,
+        })?;
     } else {
         print(&table(&examination))?;
     }
-    match examination.lacking() {
-        false => Ok(()),
-        true => Err(lacking(&examination)),
+    if examination.lacking() {
+        Err(lacking(&examination))
+    } else {
+        Ok(())
     }
 }
 

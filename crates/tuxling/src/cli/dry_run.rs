@@ -16,15 +16,17 @@ use builder::kernel::Tools;
 use builder::source::Source;
 use builder::userland::musl::UserCompiler;
 use host::Cache;
-use host::error::{Kind, Result};
+use host::error::Kind;
 use host::process::{Cmd, Processes};
-use host::session::{Session, process_failure};
+use host::session::Session;
 use recipe::Plan;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::progress::Terminal;
 use super::request::Request;
 use super::{executable, print, print_json};
+use crate::failure::Result;
 
 /// What stands above the list.
 const HEAD: &str = "# Nothing is started and nothing is written. What the cache holds already is not done\n\
@@ -32,9 +34,9 @@ const HEAD: &str = "# Nothing is started and nothing is written. What the cache 
                     # are made anew.\n";
 
 /// One line of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Entry {
+enum ListLine {
     /// A command, as a line for a shell.
     Command(String),
     /// What tuxling does by itself, or what a command depends on.
@@ -42,10 +44,22 @@ enum Entry {
 }
 
 /// The commands of one phase.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Step {
     phase: String,
-    entries: Vec<Entry>,
+    entries: Vec<ListLine>,
+}
+
+/// The version of the format.
+pub(super) const SCHEMA: &str = "tuxling.dry_run/1";
+
+/// What is printed as JSON.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ListJson<'a> {
+    schema: &'static str,
+    /// The recipe's name.
+    recipe: &'a str,
+    steps: &'a [Step],
 }
 
 /// A list under way.
@@ -55,10 +69,12 @@ pub(super) struct List<'a> {
     /// Its starter records, its cache is sealed.
     session: Session<'a>,
     steps: Vec<Step>,
+    /// Whether the distribution's index is renewed in an earlier step.
+    index_is_fresh: bool,
 }
 
-/// What the phases of a build give to those behind them.
-struct Built {
+/// What the first phases of a build give to those ahead.
+struct Ahead {
     tools: Tools,
     linux: Source,
     compiler: UserCompiler,
@@ -81,14 +97,15 @@ pub(super) fn print_list(
         request,
         session,
         steps: Vec::new(),
+        index_is_fresh: false,
     };
     fill(&mut list)?;
     if request.json {
-        return print_json(&serde_json::json!({
-            "schema": "tuxling.dry_run/1",
-            "recipe": request.plan.name,
-            "steps": list.steps,
-        }));
+        return print_json(&ListJson {
+            schema: SCHEMA,
+            recipe: &request.plan.name,
+            steps: &list.steps,
+        });
     }
     print(&text(&list.steps))
 }
@@ -99,8 +116,8 @@ fn text(steps: &[Step]) -> String {
         text.push_str(&format!("\n# {}\n", step.phase));
         for entry in &step.entries {
             match entry {
-                Entry::Command(line) => text.push_str(&format!("{line}\n")),
-                Entry::Note(note) => {
+                ListLine::Command(line) => text.push_str(&format!("{line}\n")),
+                ListLine::Note(note) => {
                     for line in note.lines() {
                         text.push_str(&format!("#   {line}\n"));
                     }
@@ -120,7 +137,7 @@ impl List<'_> {
         });
     }
 
-    fn enter(&mut self, entry: Entry) {
+    fn enter(&mut self, entry: ListLine) {
         if let Some(step) = self.steps.last_mut() {
             step.entries.push(entry);
         }
@@ -128,20 +145,20 @@ impl List<'_> {
 
     /// Tells what tuxling does by itself, or what depends on what.
     fn note(&mut self, text: impl Into<String>) {
-        self.enter(Entry::Note(text.into()));
+        self.enter(ListLine::Note(text.into()));
     }
 
     /// Enters what was recorded since this was last called.
     fn take_recorded(&mut self) {
         for cmd in self.session.processes.take_recorded() {
-            self.enter(Entry::Command(cmd.to_line()));
+            self.enter(ListLine::Command(cmd.to_line()));
         }
     }
 
     /// Hands a command to the starter.
     fn start(&mut self, cmd: &Cmd) -> Result<()> {
         let started = self.session.processes.run(cmd);
-        started.map_err(|e| process_failure(Kind::Machine, "list the commands", e))?;
+        started.map_err(|e| host::Error::command(Kind::Machine, "list the commands", e))?;
         self.take_recorded();
         Ok(())
     }

@@ -13,6 +13,7 @@ mod diff_kernels;
 mod doctor;
 mod dry_run;
 mod fetch;
+mod man;
 mod new;
 mod progress;
 mod prune;
@@ -20,10 +21,13 @@ mod ram;
 mod refused;
 mod report;
 mod request;
+mod schema;
 mod shrink;
 mod size;
+mod soak;
 mod terminal;
 mod trace;
+mod trap;
 mod tree_diff;
 mod why;
 mod without;
@@ -34,10 +38,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Parser;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::process::{Cancel, Processes};
 use recipe::{Plan, RecipeErrors};
+use schemars::JsonSchema;
 use serde::Serialize;
+
+use crate::failure::{Failure, Result, exit_code};
 
 use args::{Args, Command};
 
@@ -51,12 +58,12 @@ pub fn run(typed: &[OsString]) -> u8 {
         Err(error) => {
             if let Some(failure) = refused::explain(&error, typed) {
                 report_failure(&failure, refused::is_json(typed));
-                return failure.kind.exit_code();
+                return failure.exit_code();
             }
             // Help and version are no errors, and go to standard output.
             let _ = error.print();
             return if error.use_stderr() {
-                Kind::Usage.exit_code()
+                exit_code(Kind::Usage)
             } else {
                 0
             };
@@ -70,6 +77,8 @@ pub fn run(typed: &[OsString]) -> u8 {
         Command::Check(check) => check::run(check),
         Command::Trace(trace) => trace::run(trace),
         Command::Prune(prune) => prune::run(prune),
+        Command::Soak(soak) => soak::run(soak),
+        Command::Trap(trap) => trap::run(trap),
         Command::Shrink(args) => shrink::run(args),
         Command::Diff(diff) => diff::run(diff),
         Command::Ram(ram) => ram::run(ram),
@@ -80,30 +89,40 @@ pub fn run(typed: &[OsString]) -> u8 {
         Command::Fetch(fetch) => fetch::run(fetch),
         Command::Doctor(doctor) => doctor::run(doctor),
         Command::Cache(cache) => cache::run(cache),
-        Command::Schema => schema(),
+        Command::Schema(args) => schema::run(args),
         Command::Completions { shell } => completions(*shell),
+        Command::Man { folder } => man::run(folder),
     };
     match result {
         Ok(()) => 0,
         Err(failure) => {
             report_failure(&failure, json);
-            failure.kind.exit_code()
+            failure.exit_code()
         }
     }
 }
 
+/// The version of the format of errors.
+const ERROR: &str = "tuxling.error/1";
+
+/// What is printed of an error as JSON, where nothing else was.
+#[derive(Serialize, JsonSchema)]
+struct ToldError<'a> {
+    schema: &'static str,
+    /// What tuxling ends with.
+    exit_code: u8,
+    /// One sentence.
+    error: &'a str,
+    /// The evidence.
+    detail: Option<&'a str>,
+    /// The mend.
+    help: Option<&'a str>,
+}
+
 fn report_failure(failure: &Failure, json: bool) {
-    #[derive(Serialize)]
-    struct Told<'a> {
-        schema: &'static str,
-        exit_code: u8,
-        error: &'a str,
-        detail: Option<&'a str>,
-        help: Option<&'a str>,
-    }
-    let told = Told {
-        schema: "tuxling.error/1",
-        exit_code: failure.kind.exit_code(),
+    let told = ToldError {
+        schema: ERROR,
+        exit_code: failure.exit_code(),
         error: &failure.message,
         detail: failure.detail.as_deref(),
         help: failure.help.as_deref(),
@@ -119,6 +138,7 @@ fn report_failure(failure: &Failure, json: bool) {
 fn print_json<T: Serialize>(value: &T) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))?;
+    debug_assert!(schema::knows(&text), "`tuxling schema` lacks this:\n{text}");
     PRINTED.store(true, Ordering::SeqCst);
     print(&format!("{text}\n"))
 }
@@ -135,10 +155,6 @@ fn print(text: &str) -> Result<()> {
         )),
         _ => Ok(()),
     }
-}
-
-fn schema() -> Result<()> {
-    print_json(&schemars::schema_for!(record::Record))
 }
 
 fn completions(shell: clap_complete::Shell) -> Result<()> {
@@ -160,7 +176,8 @@ fn cwd() -> Result<PathBuf> {
 fn load(recipe: &str) -> Result<Plan> {
     use std::io::IsTerminal;
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let plan = recipe::load(recipe, &cwd()?).map_err(|errors| errors.into_failure(colour))?;
+    let plan =
+        recipe::load(recipe, &cwd()?).map_err(|errors| Failure::of_recipe(&errors, colour))?;
     warn(&plan.warnings);
     Ok(plan)
 }

@@ -1,10 +1,10 @@
 //! `tuxling new`: a recipe to start from.
 
-use host::error::Result;
 use recipe::scaffold::{self, Wish};
 
 use super::args::{Network, New};
 use super::{cwd, print};
+use crate::failure::Result;
 
 /// Writes NAME.toml, never over a file that is there.
 pub(super) fn run(new: &New) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use host::error::{Failure, Result};
+use host::Id;
 use host::session::Session;
 use host::units::grouped;
 use prune::certificate::Certificate;
@@ -10,6 +10,8 @@ use prune::job::{self, BOOTS, PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use prune::{adversity, rebuild};
 use recipe::Plan;
 use recipe::plan::{CertificateFile, PruneLevel};
+use schemars::JsonSchema;
+use serde::Serialize;
 use trial::check::CheckOptions;
 use vm::machine::qemu::Accelerator;
 
@@ -19,7 +21,21 @@ use super::dry_run::PruneList;
 use super::request::{Request, Typed};
 use super::trace::names_in;
 use super::{cwd, print, print_json};
-use crate::report::card;
+use crate::failure::Result;
+use report::card;
+
+/// The version of the format.
+pub(super) const VERIFICATION: &str = "tuxling.verification/1";
+
+/// What is printed of a certificate's bytes, made again, as JSON.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Verified<'a> {
+    schema: &'static str,
+    /// Always true: other bytes are an error.
+    same_bytes: bool,
+    /// The bytes of the kernel's image.
+    kernel: &'a Id,
+}
 
 /// Prunes, or makes a certificate's bytes again.
 pub(super) fn run(args: &Prune) -> Result<()> {
@@ -54,10 +70,11 @@ fn verify(certificate: &Certificate, request: &Request, session: &Session) -> Re
     let whole = Whole::build(plan, options, session)?;
     job::verify(&whole, certificate, session)?;
     if request.json {
-        return print_json(&serde_json::json!({
-            "schema": "tuxling.verification/1", "same_bytes": true,
-            "kernel": certificate.bound.kernel,
-        }));
+        return print_json(&Verified {
+            schema: VERIFICATION,
+            same_bytes: true,
+            kernel: &certificate.bound.kernel,
+        });
     }
     print(&format!("the same bytes: {}\n", certificate.bound.kernel))
 }
@@ -94,16 +111,27 @@ fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
             },
         },
         outside: names_in(&args.from)?,
+        taught_by: certificates(args, plan)?,
+        without_fixes: args.without_fixes,
         whole_functions: plan.prune.whole_functions || args.whole_functions,
         keep: [&plan.prune.keep[..], &args.keep[..]].concat(),
         drop: [&plan.prune.drop[..], &args.drop[..]].concat(),
     })
 }
 
+/// The recipe's own certificate, and those that were named.
+fn certificates(args: &Prune, plan: &Plan) -> Result<Vec<Certificate>> {
+    let own = plan.prune.certificate.iter();
+    let own = own.map(|file| Ok(rebuild::read(file)?));
+    let named = args.fixes.iter();
+    own.chain(named.map(|path| read_certificate(&cwd()?.join(path))))
+        .collect()
+}
+
 fn read_certificate(path: &std::path::Path) -> Result<Certificate> {
-    let text = std::fs::read_to_string(path).map_err(|e| Failure::io("read", path, &e))?;
+    let text = std::fs::read_to_string(path).map_err(|e| host::Error::file("read", path, e))?;
     let name = path.display().to_string();
-    rebuild::read(&CertificateFile { name, text })
+    Ok(rebuild::read(&CertificateFile { name, text })?)
 }
 
 fn text(pruned: &PrunedSystem) -> String {

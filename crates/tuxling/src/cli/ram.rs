@@ -1,6 +1,6 @@
 //! `tuxling ram`: the smallest RAM.
 
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use prune::rebuild;
 use trial::check::CheckOptions;
@@ -9,13 +9,17 @@ use super::args::Ram;
 use super::build::lock_output;
 use super::request::{Request, Typed};
 use super::{print, print_json};
+use crate::failure::{Failure, Result};
 use crate::ram::RamOptions;
-use crate::report::ram;
+use report::ram;
 
 /// Searches, and prints what was found. What was found goes into the record,
 /// too.
 pub(super) fn run(args: &Ram) -> Result<()> {
-    let request = Request::new(Typed::of(&args.common, args.json))?;
+    let request = Request::new(Typed {
+        pruned: args.which.pruned,
+        ..Typed::of(&args.common, args.json)
+    })?;
     request.carry_out(
         |list| list.ram(&args.machine),
         |request, session| work(args, request, session),

@@ -3,7 +3,9 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use host::error::{Failure, Kind};
+use host::error::Kind;
+
+use crate::failure::Failure;
 
 /// What to do in place of a common flag, by its names.
 const MENDS: &[(&[&str], &str)] = &[
@@ -91,7 +93,7 @@ mod tests {
             for flag in flags {
                 let failure = failure(&format!("tuxling {command} {flag}"));
                 let failure = failure.unwrap_or_else(|| panic!("{command} {flag}"));
-                assert_eq!(failure.kind.exit_code(), 1);
+                assert_eq!(failure.exit_code(), 1);
                 let name = command.split(' ').next().expect("a name");
                 let bare = flag.trim_end_matches('4');
                 let message = format!("`tuxling {name}` takes no {bare}");

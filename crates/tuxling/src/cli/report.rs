@@ -2,40 +2,50 @@
 
 use std::path::{Path, PathBuf};
 
-use builder::{kernel, system};
 use host::Cache;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::process::shell_line;
 use host::session::Session;
 use measure::built;
+use prune::rebuild::{self, Built};
 use record::{Database, Record};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::args::Report;
+use super::args::ReportArgs;
 use super::diff::record as record_of;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json};
-use crate::report::diff;
-use crate::report::html::{HistoryRow, Page, html};
-use crate::report::map::{self, Map};
+use crate::failure::{Failure, Result};
+use report::diff;
+use report::html::{HistoryRow, Page, html};
+use report::map::{self, Map};
+
+/// The version of the format.
+pub(super) const SCHEMA: &str = "tuxling.report/1";
 
 /// What is printed as JSON.
-#[derive(Serialize)]
-struct Written<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Written<'a> {
     schema: &'static str,
+    /// The page.
     file: &'a Path,
+    /// Its size.
     bytes: usize,
+    /// How many pieces its map has.
     leaves: usize,
+    /// How many records its trend has.
     records: usize,
 }
 
 /// Writes the page.
-pub(super) fn run(args: &Report) -> Result<()> {
+pub(super) fn run(args: &ReportArgs) -> Result<()> {
     let request = Request::new(Typed {
         dry_run: args.dry_run,
         json: args.json,
         verbose: args.verbose,
+        pruned: args.which.pruned,
         ..Typed::looking(&args.recipe)
     })?;
     request.carry_out(
@@ -44,9 +54,13 @@ pub(super) fn run(args: &Report) -> Result<()> {
     )
 }
 
-fn work(args: &Report, request: &Request, session: &Session) -> Result<()> {
+fn work(args: &ReportArgs, request: &Request, session: &Session) -> Result<()> {
     let plan = &request.plan;
-    let record = record_of(&args.recipe)?;
+    let record = match &request.options.output {
+        // A pruned system is of the same recipe: its record stands beside it.
+        Some(output) => record_of(&output.to_string_lossy())?,
+        None => record_of(&args.recipe)?,
+    };
     let against = args.against.as_deref().map(record_of).transpose()?;
     // A page that is passed on tells no paths of this machine.
     let against_name = args.against.as_deref().map(|name| {
@@ -80,7 +94,7 @@ fn work(args: &Report, request: &Request, session: &Session) -> Result<()> {
     write_whole(&out, text.as_bytes())?;
     if request.json {
         return print_json(&Written {
-            schema: "tuxling.report/1",
+            schema: SCHEMA,
             file: &out,
             bytes: text.len(),
             leaves: page.leaves.len(),
@@ -99,17 +113,18 @@ fn mapped(request: &Request, record: &Record, session: &Session) -> Result<(Map,
         options,
         ..
     } = request;
-    let ingredients = system::prepare(plan, options, session)?;
-    let input = ingredients.kernel_input(plan);
-    if record.ids.build_id != Some(input.build_id()?) {
+    let Built {
+        ingredients,
+        system,
+    } = rebuild::with_ingredients(plan, options, session)?;
+    if record.ids.build_id.as_ref() != Some(&system.kernel.build_id) {
         return Err(Failure::new(
             Kind::Usage,
             format!("the newest record of {recipe} is of another kernel than its recipe builds"),
         )
         .help(format!("make a new one: tuxling check {recipe}")));
     }
-    let built = kernel::build(&input, session)?.value;
-    let (_, bytes, _) = built::of_kernel(&built, ingredients.linux(), plan.board.arch)?;
+    let (_, bytes, _) = built::of_kernel(&system.kernel, ingredients.linux(), plan.board.arch)?;
     let mut map = Map::default();
     map.kernel(&bytes);
     if record.image.ramdisk_bytes > 0 {

@@ -2,15 +2,18 @@
 //! started, written or waited for. All commands that start processes begin here.
 
 use std::num::NonZeroU16;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use builder::source::Mode;
-use builder::system::BuildOptions;
-use host::error::Result;
+use builder::system::{BuildOptions, output_folder};
+use host::error::Kind;
+use prune::job::{PRUNED, certificate_path};
 use recipe::Plan;
+use recipe::plan::CertificateFile;
 
 use super::args::Common;
 use super::{cwd, load};
+use crate::failure::{Failure, Result};
 
 /// What was typed of a command that starts processes.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub(super) struct Typed {
     pub allow_dropped: bool,
     /// Where the outputs go.
     pub output: Option<PathBuf>,
+    /// Whether the system is meant that pruning made.
+    pub pruned: bool,
 }
 
 impl Typed {
@@ -60,6 +65,7 @@ impl Typed {
             sources: Mode::Normal,
             allow_dropped: true,
             output: None,
+            pruned: false,
         }
     }
 }
@@ -100,7 +106,7 @@ impl Request {
     /// # Errors
     /// When the recipe is wrong.
     pub(super) fn new(typed: Typed) -> Result<Request> {
-        let plan = load(&typed.recipe)?;
+        let mut plan = load(&typed.recipe)?;
         let output = match &typed.output {
             Some(dir) => Some(cwd()?.join(dir)),
             None => None,
@@ -109,18 +115,45 @@ impl Request {
             || std::thread::available_parallelism().map_or(1, usize::from),
             |jobs| usize::from(jobs.get()),
         );
+        let mut options = BuildOptions {
+            allow_dropped: typed.allow_dropped,
+            sources: typed.sources,
+            output,
+        };
+        if typed.pruned {
+            let folder = output_folder(&plan, &options).join(PRUNED);
+            plan.prune.certificate = Some(certificate_in(&folder, &plan)?);
+            options.output = Some(folder);
+        }
         Ok(Request {
             recipe: typed.recipe,
             plan,
-            options: BuildOptions {
-                allow_dropped: typed.allow_dropped,
-                sources: typed.sources,
-                output,
-            },
+            options,
             jobs,
             json: typed.json,
             verbose: typed.verbose,
             dry_run: typed.dry_run,
         })
+    }
+}
+
+/// The certificate that `tuxling prune` left in a folder.
+fn certificate_in(folder: &Path, plan: &Plan) -> Result<CertificateFile> {
+    let path = certificate_path(plan, folder);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(CertificateFile {
+            name: path.display().to_string(),
+            text,
+        }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(Failure::new(
+            Kind::Usage,
+            format!(
+                "{} has not been pruned: {} is missing",
+                plan.name,
+                path.display()
+            ),
+        )
+        .help(format!("`tuxling prune {}` makes it", plan.name))),
+        Err(e) => Err(host::Error::file("read", &path, e).into()),
     }
 }

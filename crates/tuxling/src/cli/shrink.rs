@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use host::units::grouped;
 use prune::adversity;
@@ -17,6 +17,7 @@ use super::build::lock_output;
 use super::dry_run::{List, PruneList};
 use super::request::{Request, Typed};
 use super::{print, print_json};
+use crate::failure::{Failure, Result};
 use crate::passes;
 use crate::shrinking::job::{self, ShrinkOptions, ShrunkSystem};
 use crate::shrinking::report::{Size, Stage};

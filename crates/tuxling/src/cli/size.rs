@@ -3,32 +3,44 @@
 use std::fs;
 use std::path::Path;
 
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use measure::built;
 use measure::bytes::ramdisk::Part;
 use measure::bytes::{self, Bytes, marginal};
 use measure::file;
 use measure::without::Subject;
+use prune::rebuild::{self, Built};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::SizeArgs;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json, without};
-use crate::report::size::{self, Axis, Node};
+use crate::failure::{Failure, Result};
+use report::size::{self, Axis, Node};
 
 /// What is printed as JSON.
-#[derive(Serialize)]
-struct Told<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct SizeJson<'a> {
     schema: &'static str,
+    /// The recipe's name, or the file's.
     name: &'a str,
+    /// Along what the tree goes.
     axis: Axis,
+    /// How the shares were found: `xz` by the price of each byte in the payload
+    /// itself, `estimated` by compressing as xz what is packed otherwise.
     share_by: Option<&'a str>,
+    /// The image file; `null` without one.
     image_bytes: Option<u64>,
+    /// The compressed kernel in it.
     payload_bytes: Option<u64>,
+    /// The loaded sections together.
     sections_bytes: u64,
+    /// The loaded kernel, from its first byte to its last.
     ram_bytes: u64,
     tree: &'a Node,
+    /// Every leaf, with `--leaves`.
     #[serde(skip_serializing_if = "Option::is_none")]
     leaves: Option<&'a [bytes::Leaf]>,
 }
@@ -43,6 +55,7 @@ pub(super) fn run(args: &SizeArgs) -> Result<()> {
         dry_run: args.dry_run,
         json: args.json,
         verbose: args.verbose,
+        pruned: args.which.pruned,
         ..Typed::looking(&args.subject)
     })?;
     request.carry_out(
@@ -54,21 +67,24 @@ pub(super) fn run(args: &SizeArgs) -> Result<()> {
 fn work(args: &SizeArgs, request: &Request, session: &Session) -> Result<()> {
     let Request { plan, options, .. } = request;
     let arch = plan.board.arch;
-    let ingredients = builder::system::prepare(plan, options, session)?;
     if args.ramdisk {
+        let ingredients = builder::system::prepare(plan, options, session)?;
         return ramdisk(args, &plan.name, &built::of_ramdisk(&ingredients)?);
     }
-    let input = ingredients.kernel_input(plan);
-    let kept = session.phase("kernel", || builder::kernel::build(&input, session))?;
-    let system = ingredients.finish(plan, options, kept)?;
+    let Built {
+        ingredients,
+        system,
+    } = rebuild::with_ingredients(plan, options, session)?;
     let (kernel, bytes, objects) = built::of_kernel(&system.kernel, ingredients.linux(), arch)?;
     if !args.without.is_empty() {
+        let input = ingredients.kernel_input(plan);
         let subject = Subject {
             plan,
             linux: ingredients.linux(),
             kernel: &kernel,
             objects: &objects,
             tools: input.tools,
+            in_words: |error| Failure::from(error).to_string(),
         };
         return without::run(args, &subject, input, session);
     }
@@ -90,7 +106,7 @@ fn tree(args: &SizeArgs, axis: Axis, name: &str, bytes: &Bytes) -> Node {
 
 fn tell(args: &SizeArgs, axis: Axis, name: &str, bytes: &Bytes, tree: &Node) -> Result<()> {
     if args.json {
-        return print_json(&Told {
+        return print_json(&SizeJson {
             schema: size::SCHEMA,
             name,
             axis,
@@ -106,12 +122,17 @@ fn tell(args: &SizeArgs, axis: Axis, name: &str, bytes: &Bytes, tree: &Node) -> 
     print(&size::table(tree, args.limit))
 }
 
+/// The version of the format of a ramdisk.
+pub(super) const RAMDISK: &str = "tuxling.size.ramdisk/1";
+
 /// What is printed of a ramdisk as JSON.
-#[derive(Serialize)]
-struct ToldRamdisk<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ToldRamdisk<'a> {
     schema: &'static str,
     name: &'a str,
+    /// The packed ramdisk.
     image_bytes: u64,
+    /// Unpacked.
     archive_bytes: u64,
     tree: &'a Node,
     parts: &'a [Part],
@@ -120,23 +141,28 @@ struct ToldRamdisk<'a> {
 fn ramdisk(args: &SizeArgs, name: &str, parts: &[Part]) -> Result<()> {
     let order = args.sort.unwrap_or(size::Order::Share);
     let tree = size::ramdisk_tree(parts, name, args.depth, order);
-    match args.json {
-        true => print_json(&ToldRamdisk {
-            schema: "tuxling.size.ramdisk/1",
+    if args.json {
+        print_json(&ToldRamdisk {
+            schema: RAMDISK,
             name,
             image_bytes: parts.iter().map(|p| p.share).sum(),
             archive_bytes: parts.iter().map(|p| p.size).sum(),
             tree: &tree,
             parts,
-        }),
-        false => print(&size::table(&tree, args.limit)),
+        })
+    } else {
+        print(&size::table(&tree, args.limit))
     }
 }
 
 /// A file alone: its map when one stands beside it.
 fn of_file(args: &SizeArgs, path: &Path) -> Result<()> {
     if args.marginal.is_some() || !args.without.is_empty() || args.ramdisk {
-        return Err(built::needs_recipe("--marginal, --without and --ramdisk"));
+        return Err(Failure::new(
+            Kind::Usage,
+            "--marginal, --without and --ramdisk needs a recipe, not a file alone",
+        )
+        .help("name the recipe: its kernel's map, Makefiles and configuration are in the cache"));
     }
     let failed = |e: std::io::Error| {
         Failure::new(Kind::Usage, format!("can't read {}: {e}", path.display()))

@@ -4,12 +4,14 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::process::Cancel;
 use recipe::serial_port::SerialPort;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::termios::{self, OptionalActions, Termios};
 use vm::machine::serial::Line;
+
+use crate::failure::{Failure, Result};
 
 /// How often a signal is looked for.
 const PAUSE: Duration = Duration::from_millis(100);

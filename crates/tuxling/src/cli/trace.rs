@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use host::error::{Failure, Result};
 use host::session::Session;
 use host::units::grouped;
 use prune::job::{TRACE_RUNS, Whole};
@@ -15,6 +14,7 @@ use super::args::Trace;
 use super::build::lock_output;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json};
+use crate::failure::Result;
 
 /// Traces, and tells what ran.
 pub(super) fn run(args: &Trace) -> Result<()> {
@@ -68,7 +68,7 @@ pub(super) fn names_in(files: &[PathBuf]) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for file in files {
         let path = cwd()?.join(file);
-        let bytes = std::fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
+        let bytes = std::fs::read(&path).map_err(|e| host::Error::file("read", &path, e))?;
         names.extend(outside_names(&String::from_utf8_lossy(&bytes)));
     }
     Ok(names)

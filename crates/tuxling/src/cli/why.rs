@@ -3,34 +3,45 @@
 use builder::kernel::config::who;
 use builder::kernel::{Tools, kconfig};
 use builder::system;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use measure::answer::{OptionStep, SCHEMA, Why};
 use measure::built;
 use measure::why::Inquiry;
 use prune::rebuild;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::WhyArgs;
 use super::request::{Request, Typed};
 use super::{print, print_json};
-use crate::report::why;
-use crate::shrinking::answer::{self, Evidence, Said};
+use crate::failure::{Failure, Result};
+use crate::shrinking::answer::{self, KeptEvidence, Said};
+use report::why;
 
 /// What is printed as JSON.
-#[derive(Serialize)]
-struct Told<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct WhyJson<'a> {
     schema: &'static str,
+    /// The recipe's name.
     recipe: &'a str,
-    answers: &'a [Why],
+    /// Of everything that has the name; not where the evidence answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answers: Option<&'a [Why]>,
+    /// What the evidence of a shrunk system says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evidence: Option<&'a [Said]>,
 }
 
 /// What the evidence of a shrunk system says.
 fn tell(request: &Request, said: &[Said]) -> Result<()> {
     if request.json {
-        return print_json(&serde_json::json!({
-            "schema": SCHEMA, "recipe": request.plan.name, "evidence": said,
-        }));
+        return print_json(&WhyJson {
+            schema: SCHEMA,
+            recipe: &request.plan.name,
+            answers: None,
+            evidence: Some(said),
+        });
     }
     print(&answer::text(said))
 }
@@ -41,9 +52,10 @@ pub(super) fn run(args: &WhyArgs) -> Result<()> {
         dry_run: args.dry_run,
         json: args.json,
         verbose: args.verbose,
+        pruned: args.which.pruned,
         ..Typed::looking(&args.recipe)
     })?;
-    if let Some(evidence) = Evidence::beside(&request.plan)? {
+    if let Some(evidence) = KeptEvidence::beside(&request.plan)? {
         let said = evidence.of(&args.subject);
         if !said.is_empty() && !args.dry_run {
             return tell(&request, &said);
@@ -101,10 +113,11 @@ fn work(args: &WhyArgs, request: &Request, session: &Session) -> Result<()> {
         });
     }
     if args.json {
-        return print_json(&Told {
+        return print_json(&WhyJson {
             schema: SCHEMA,
             recipe: &plan.name,
-            answers: &answers,
+            answers: Some(&answers),
+            evidence: None,
         });
     }
     let texts: Vec<String> = answers.iter().map(why::text).collect();

@@ -2,13 +2,26 @@
 
 use builder::kernel::build::BuildInput;
 use builder::kernel::relink::Bench;
-use host::error::Result;
 use host::session::Session;
 use host::units::grouped;
 use measure::without::{self, By, Subject, Without};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::args::SizeArgs;
 use super::{print, print_json};
+use crate::failure::Result;
+
+/// The version of the format.
+pub(super) const SCHEMA: &str = "tuxling.size.without/1";
+
+/// What is printed as JSON.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct WithoutJson<'a> {
+    schema: &'static str,
+    /// The dearest first.
+    options: &'a [Without],
+}
 
 /// Says it of each option, the dearest first.
 pub(super) fn run(
@@ -17,14 +30,18 @@ pub(super) fn run(
     input: BuildInput,
     session: &Session,
 ) -> Result<()> {
-    let bench = match args.compile {
-        true => Some(Bench::open(input, session)?),
-        false => None,
+    let bench = if args.compile {
+        Some(Bench::open(input, session)?)
+    } else {
+        None
     };
     let rows = without::foretell(subject, &args.without, bench.as_ref(), session)?;
     drop(bench);
     if args.json {
-        return print_json(&rows);
+        return print_json(&WithoutJson {
+            schema: SCHEMA,
+            options: &rows,
+        });
     }
     print(&table(&rows, args.compile))
 }

@@ -10,6 +10,7 @@ use host::packages::Distribution;
 use host::process::{Cmd, Processes};
 use host::units::Bytes;
 use recipe::{Arch, Plan};
+use schemars::JsonSchema;
 use serde::Serialize;
 use vm::machine::qemu::{self, Accelerator};
 
@@ -22,7 +23,7 @@ const LEAST_ROOM: Bytes = Bytes::mib(512);
 const MEMORY: Bytes = Bytes::mib(1024);
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Level {
     /// As it should be.
@@ -34,7 +35,7 @@ pub(crate) enum Level {
 }
 
 /// One thing that was looked at.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub(crate) struct Finding {
     /// How bad it is.
     pub level: Level,
@@ -50,7 +51,7 @@ pub(crate) struct Finding {
 }
 
 /// All that was found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Examination {
     /// This machine's distribution.
     pub distribution: Distribution,
@@ -219,10 +220,11 @@ fn memory() -> Option<Finding> {
     let available = Bytes::kib(meminfo(&text, "MemAvailable")?);
     let total = Bytes::kib(meminfo(&text, "MemTotal")?);
     let found = format!("{} of {} available", mib(available), mib(total));
-    Some(match available < MEMORY {
-        true => Finding::new(Level::Hint, "memory", found)
-            .help("builds may run out of it: fewer jobs (-j1) take less"),
-        false => Finding::new(Level::Fine, "memory", found),
+    Some(if available < MEMORY {
+        Finding::new(Level::Hint, "memory", found)
+            .help("builds may run out of it: fewer jobs (-j1) take less")
+    } else {
+        Finding::new(Level::Fine, "memory", found)
     })
 }
 

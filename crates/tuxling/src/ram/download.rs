@@ -5,7 +5,7 @@
 //! Boots with and without the download alternate, and each does nothing for a
 //! moment before RAM is measured. Pure.
 
-use crate::report::ram::Download;
+use report::ram::Download;
 
 /// What the boots say, in pairs: with the download, and without it. `None`
 /// without any pair.

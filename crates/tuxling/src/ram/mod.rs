@@ -12,7 +12,7 @@ pub(crate) mod wall;
 use std::fs;
 
 use builder::system::System;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use host::units::Bytes;
 use measure::system_map::SystemMap;
@@ -23,9 +23,10 @@ use trial::check::{self, CheckOptions};
 use vm::check::agent;
 use vm::machine::inspect::InspectWish;
 
-use crate::report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
+use crate::failure::{Failure, Result};
 use evidence::WallEvidence;
 use prober::Prober;
+use report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
 use search::{Found, Range};
 
 /// How the smallest RAM is asked for.
@@ -116,7 +117,7 @@ fn tried(found: &Found) -> Vec<Tried> {
 
 /// The agent's archive but for the text of its plan.
 fn agent_archive(plan: &Plan, bench: &check::Bench) -> Result<u64> {
-    let bytes = fs::read(&bench.agent).map_err(|e| Failure::io("read", &bench.agent, &e))?;
+    let bytes = fs::read(&bench.agent).map_err(|e| host::Error::file("read", &bench.agent, e))?;
     Ok(agent::archive(&bytes, None, "", &plan.board.channel)?.len() as u64)
 }
 

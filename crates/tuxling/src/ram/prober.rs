@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use builder::system::System;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use host::units::{Bytes, grouped};
 use measure::memory;
@@ -17,6 +17,7 @@ use vm::machine::inspect::InspectWish;
 use super::search::{Oracle, Tally};
 use super::wall::loader_refuses;
 use super::{Outcome, Steady};
+use crate::failure::{Failure, Result};
 
 /// A boot that is silent for so many times the longest pause of one that
 /// passed has hung.
@@ -80,8 +81,8 @@ impl<'a> Prober<'a> {
             None => {
                 let name = size(self.plan.machine.memory.as_kib());
                 let (report, record) = self.attempt(self.plan, Duration::ZERO, &name)?;
-                if let Some(failure) = report.failure() {
-                    return Err(failure
+                if let Some(failed) = report.failed() {
+                    return Err(Failure::from(failed)
                         .help("with all of the recipe's RAM it has to pass first: tuxling check"));
                 }
                 self.learn(&report);
@@ -148,8 +149,8 @@ impl<'a> Prober<'a> {
             return Ok(*used);
         }
         let (report, record) = self.attempt(plan, QUIET, name)?;
-        match (report.failure(), used(&record)) {
-            (Some(failure), _) => Err(failure),
+        match (report.failed(), used(&record)) {
+            (Some(failed), _) => Err(failed.into()),
             (None, Some(used)) => Ok(used),
             (None, None) => Err(Failure::new(
                 Kind::Check,
@@ -169,7 +170,7 @@ impl<'a> Prober<'a> {
         };
         let report = self.boot(&request, &format!("look at {}", size(kib)))?;
         let initrd = request.dir.join("initrd");
-        let file = std::fs::metadata(&initrd).map_err(|e| Failure::io("read", &initrd, &e))?;
+        let file = std::fs::metadata(&initrd).map_err(|e| host::Error::file("read", &initrd, e))?;
         Ok((report, file.len()))
     }
 
@@ -199,7 +200,7 @@ impl<'a> Prober<'a> {
             bench.qemu_version.as_deref(),
             Some(bench.accelerator),
         )?;
-        self.store.of_trial(&trial)
+        Ok(self.store.of_trial(&trial)?)
     }
 
     /// One boot that counts: it is in the store when this returns.
@@ -224,14 +225,16 @@ impl<'a> Prober<'a> {
         let mut told = |event: vm::boot::watch::Progress<'_>| {
             check::tell(self.session, &event);
         };
-        let report = boot::boot(&self.session.processes, request, &mut told).map_err(
-            |failure| match failure.kind {
+        let report = boot::boot(&self.session.processes, request, &mut told);
+        let report = report.map_err(|error| {
+            let failure = Failure::from(error);
+            match failure.kind {
                 Kind::Interrupted(_) => {
                     failure.help("every boot so far is kept: the same command goes on from here")
                 }
                 _ => failure,
-            },
-        )?;
+            }
+        })?;
         let words = report.outcome.words();
         progress.end(&format!("{name}: {words}"), started.elapsed(), false);
         Ok(report)
@@ -281,9 +284,7 @@ impl Oracle for Prober<'_> {
         self.learn(&report);
         match verdict(Some(report.outcome), Some(&report.reason)) {
             Some(passed) => Ok(passed),
-            None => Err(report
-                .failure()
-                .unwrap_or_else(|| Failure::new(Kind::Machine, "a boot ended without a verdict"))),
+            None => Err(report.as_failed().into()),
         }
     }
 }

@@ -2,16 +2,18 @@
 //! which of its code ran.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use builder::kernel::relink::Bench;
 use builder::kernel::what_if::WhatIf;
 use builder::source::Source;
 use builder::system::{Ingredients, System};
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::{Cached, Session};
 use measure::built;
 use measure::bytes::Kernel;
 use prune::trace::conditions::Condition;
+use prune::trace::ranges::Ranges;
 use prune::trace::{Marked, Runner, executed};
 use recipe::Plan;
 use record::Outcome;
@@ -19,6 +21,7 @@ use vm::boot::Observation;
 use vmlinux::Code;
 use vmlinux::attribution::What;
 
+use crate::failure::{Failure, Result};
 use crate::passes::options::{Insight, Ran};
 
 /// How the functions begin that system calls come to
@@ -74,21 +77,34 @@ pub(crate) fn reach(
 
 /// What ran that isn't the kernel's `__init` code.
 fn ran(plan: &Plan, system: &System, kernel: &Kernel, session: &Session) -> Result<Ran> {
-    let attribution = &kernel.attribution;
     let runner = Runner::new(plan, system, session)?;
     let path = system.kernel.vmlinux();
-    let file = std::fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
+    let file = std::fs::read(&path).map_err(|e| host::Error::file("read", &path, e))?;
     let code = Code::parse(&file)
         .map_err(|e| Failure::new(Kind::Build, format!("{}: {e}", path.display())))?;
     let dir = system.output.join("coverage");
-    std::fs::create_dir_all(&dir).map_err(|e| Failure::io("make the folder", &dir, &e))?;
+    std::fs::create_dir_all(&dir).map_err(|e| host::Error::file("make the folder", &dir, e))?;
     let log = dir.join("in_asm.log");
+    let executed = pass_logged(&runner, system, &dir, &log, session)
+        .and_then(|()| Ok(executed(&log, runner.layout(&code))?));
+    let _ = std::fs::remove_file(&log);
+    Ok(touched(kernel, &executed?))
+}
+
+/// Boots a system by QEMU's translator, which logs what it translates.
+fn pass_logged(
+    runner: &Runner,
+    system: &System,
+    dir: &Path,
+    log: &Path,
+    session: &Session,
+) -> Result<()> {
     let boot = || {
         runner.boot(
             &system.kernel.dir,
             &dir.join("boot"),
             &Condition::default(),
-            Marked::logging(&log),
+            Marked::logging(log),
             &Observation::default(),
             session,
         )
@@ -101,13 +117,16 @@ fn ran(plan: &Plan, system: &System, kernel: &Kernel, session: &Session) -> Resu
         }
         report = boot()?;
     }
-    if report.outcome != Outcome::Passed {
-        let _ = std::fs::remove_file(&log);
-        let doesnt = || Failure::new(Kind::Check, "the system doesn't pass under the translator");
-        return Err(report.failure().unwrap_or_else(doesnt));
+    match report.failed() {
+        None => Ok(()),
+        Some(failed) => Err(failed.into()),
     }
-    let executed = executed(&log, runner.layout(&code))?;
-    let _ = std::fs::remove_file(&log);
+}
+
+/// The objects that executed addresses belong to, and which of them have a
+/// system call that ran.
+fn touched(kernel: &Kernel, executed: &Ranges) -> Ran {
+    let attribution = &kernel.attribution;
     let mut ran = Ran::default();
     for range in executed.to_vec() {
         // A block may span the end of one function and the next one's begin.
@@ -132,7 +151,7 @@ fn ran(plan: &Plan, system: &System, kernel: &Kernel, session: &Session) -> Resu
             address = (piece.address + piece.bytes.max(1)).max(address + 1);
         }
     }
-    Ok(ran)
+    ran
 }
 
 /// Whether a function is what a system call comes to.

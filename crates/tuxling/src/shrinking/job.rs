@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use builder::kernel::kconfig::{self, Tree};
 use builder::kernel::{self, Tools};
 use builder::system::{self, BuildOptions, Ingredients, System};
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::id::Id;
-use host::session::{Session, process_failure};
+use host::session::Session;
 use host::units::Bytes;
 use prune::job::{PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use prune::{adversity, job as pruning, subject};
@@ -29,6 +29,7 @@ use super::journal::StoreJournal;
 use super::report::{self, Report, SmallestRam, Stage};
 use super::trials::Trials;
 use super::written::{self, Evidence, Tiny};
+use crate::failure::{Failure, Result};
 use crate::passes::fixed::Fixed;
 use crate::passes::options::{self, Insight};
 use crate::passes::{OPTIONS, Ways, applets, constants};
@@ -81,6 +82,8 @@ impl ShrinkOptions {
             runs: TRACE_RUNS,
             adversity: self.adversity.clone(),
             outside: BTreeSet::new(),
+            taught_by: Vec::new(),
+            without_fixes: false,
             whole_functions: plan.prune.whole_functions,
             keep: plan.prune.keep.clone(),
             drop: plan.prune.drop.clone(),
@@ -205,8 +208,8 @@ impl Job<'_> {
         let system = ingredients.finish(plan, &options, kernel)?;
         let verdict = check::check(plan, &system, &self.options.check, self.session)?;
         record::keep(&verdict.record, &system.output)?;
-        match verdict.failure {
-            Some(failure) => Err(failure
+        match verdict.failed {
+            Some(failed) => Err(Failure::diagnosed(failed, &verdict.record.diagnoses)
                 .help("what is to be shrunk must pass its checks as it is: see `tuxling check`")),
             None => Ok(Built {
                 plan: plan.clone(),
@@ -266,7 +269,12 @@ impl Job<'_> {
         let arch = from.plan.board.arch;
         let session = self.session;
         let tools = Tools::find(from.plan.kernel.toolchain, arch, &session.processes)?;
-        kconfig::load(from.ingredients.linux(), arch, &tools, session)
+        Ok(kconfig::load(
+            from.ingredients.linux(),
+            arch,
+            &tools,
+            session,
+        )?)
     }
 
     /// What can be changed in a system, and what of it at once.
@@ -442,11 +450,12 @@ impl Job<'_> {
         }
         if let Event::Better { candidate, .. } | Event::FellBack { candidate, .. } = event {
             let plan = ways.apply(&from.plan, candidate);
-            let written = tree.evaluate(&plan.kernel).and_then(|configuration| {
+            let write = || -> Result<_> {
+                let configuration = tree.evaluate(&plan.kernel)?;
                 let values = Values::parse(&configuration.to_dotconfig());
                 Tiny::new(self.original, &plan, &values).write(None)
-            });
-            if let Err(failure) = written {
+            };
+            if let Err(failure) = write() {
                 let text = format!("the best so far can't be written down: {}", failure.message);
                 self.session.progress.note(&text);
             }
@@ -466,7 +475,7 @@ impl Job<'_> {
         };
         let whole = Whole::build(&plan, &options, self.session)?;
         let wanted = self.options.pruning(&plan, level);
-        pruning::prune(&whole, &wanted, self.session)
+        Ok(pruning::prune(&whole, &wanted, self.session)?)
     }
 
     /// Finds the smallest RAM before the search and after it, and gives the best
@@ -500,11 +509,12 @@ impl Job<'_> {
 
     fn interrupted(&self) -> Failure {
         match self.session.processes.cancel().signal() {
-            Some(signal) => process_failure(
+            Some(signal) => host::Error::command(
                 Kind::Machine,
                 "shrink",
                 host::process::ProcessError::Interrupted { signal },
-            ),
+            )
+            .into(),
             None => Failure::new(Kind::Machine, INTERRUPTED),
         }
     }

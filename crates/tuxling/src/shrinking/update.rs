@@ -6,17 +6,23 @@ use std::collections::BTreeSet;
 use builder::source;
 use builder::system::{self, BuildOptions};
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::session::Session;
 use prune::certificate::Certificate;
 use prune::job::{PruneOptions, Whole, certificate_path};
 use prune::{job as pruning, rebuild};
 use recipe::Plan;
 use record::Record;
+use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::failure::{Failure, Result};
+
 /// What an update changed.
-#[derive(Debug, Serialize)]
+/// The version of the format.
+pub(crate) const SCHEMA: &str = "tuxling.update/1";
+
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Updated {
     /// Always `tuxling.update/1`.
     pub schema: &'static str,
@@ -58,13 +64,17 @@ pub(crate) fn update(
         ..build.clone()
     };
     let whole = Whole::build(plan, &newest, session)?;
-    let pruned = pruning::prune(&whole, &options(&old)?, session)?;
+    let options = PruneOptions {
+        taught_by: vec![old.clone()],
+        ..options(&old)?
+    };
+    let pruned = pruning::prune(&whole, &options, session)?;
     let written = certificate_path(plan, &pruned.system.output);
-    let text = std::fs::read(&written).map_err(|e| Failure::io("read", &written, &e))?;
+    let text = std::fs::read(&written).map_err(|e| host::Error::file("read", &written, e))?;
     write_whole(&plan.base.join(&file.name), &text)?;
     let (was, is) = (functions(&old), functions(&pruned.certificate));
     Ok(Updated {
-        schema: "tuxling.update/1",
+        schema: SCHEMA,
         recipe: plan.name.clone(),
         kernel_bytes: (before.map(|b| b.len()), pruned.record.image.kernel_bytes),
         added: is.difference(&was).cloned().collect(),

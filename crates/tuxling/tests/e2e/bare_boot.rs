@@ -11,7 +11,7 @@ use initramfs::{FolderOptions, Tree};
 use crate::fixture::{Started, command, folder};
 
 /// A folder as an archive, to stand before a ramdisk.
-pub fn archive(folder: &Path) -> Vec<u8> {
+pub(crate) fn archive(folder: &Path) -> Vec<u8> {
     let tree = Tree::from_folder(folder, FolderOptions::default()).expect("a tree");
     let mut archive = Vec::new();
     cpio::write(&tree, &CpioOptions { mtime: 0 }, &mut archive).expect("fits");
@@ -20,7 +20,7 @@ pub fn archive(folder: &Path) -> Vec<u8> {
 
 /// Boots until the machine restarts, and gives what the console printed. A trap
 /// or a machine that goes on for longer than `limit` fails the test.
-pub fn boot(kernel: &Path, initrd: &[u8], init: &str, limit: Duration) -> String {
+pub(crate) fn boot(kernel: &Path, initrd: &[u8], init: &str, limit: Duration) -> String {
     let dir = folder();
     let (image, console) = (dir.path().join("initrd"), dir.path().join("console"));
     fs::write(&image, initrd).expect("writable");

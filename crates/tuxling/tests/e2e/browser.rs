@@ -31,7 +31,7 @@ const ARGS: &[&str] = &[
 ];
 
 /// One page in a browser of its own.
-pub struct Browser {
+pub(crate) struct Browser {
     socket: WebSocket<TcpStream>,
     session: String,
     sent: u64,
@@ -43,7 +43,7 @@ pub struct Browser {
 
 impl Browser {
     /// Starts Chromium with an empty page of this size.
-    pub fn start(width: u32, height: u32) -> Browser {
+    pub(crate) fn start(width: u32, height: u32) -> Browser {
         let profile = folder();
         let mut chromium = command("chromium");
         chromium
@@ -89,20 +89,20 @@ impl Browser {
     }
 
     /// Gives the page another size.
-    pub fn resize(&mut self, width: u32, height: u32) {
+    pub(crate) fn resize(&mut self, width: u32, height: u32) {
         let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.call("Emulation.setDeviceMetricsOverride", &size);
     }
 
     /// Whether the page is told that its reader prefers dark.
-    pub fn prefer_dark(&mut self, dark: bool) {
+    pub(crate) fn prefer_dark(&mut self, dark: bool) {
         let value = if dark { "dark" } else { "light" };
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": value }] });
         self.call("Emulation.setEmulatedMedia", &media);
     }
 
     /// Opens a file, and waits until it is loaded.
-    pub fn open(&mut self, file: &Path) {
+    pub(crate) fn open(&mut self, file: &Path) {
         self.call(
             "Page.navigate",
             &json!({ "url": format!("file://{}", file.display()) }),
@@ -115,7 +115,7 @@ impl Browser {
     }
 
     /// The value of an expression in the page.
-    pub fn eval(&mut self, expression: &str) -> Value {
+    pub(crate) fn eval(&mut self, expression: &str) -> Value {
         let asked =
             json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let answer = self.call("Runtime.evaluate", &asked);
@@ -127,7 +127,7 @@ impl Browser {
     }
 
     /// Clicks on the middle of an element.
-    pub fn click(&mut self, selector: &str) {
+    pub(crate) fn click(&mut self, selector: &str) {
         let place = self.eval(&format!(
             "(() => {{ const e = document.querySelector({selector:?}); e.scrollIntoView({{ block: 'center' }});
              const r = e.getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; }})()"
@@ -139,7 +139,7 @@ impl Browser {
     }
 
     /// Presses a key: `Enter`, `ArrowRight`, `Tab`.
-    pub fn key(&mut self, key: &str) {
+    pub(crate) fn key(&mut self, key: &str) {
         let code = match key {
             "Enter" => 13,
             "Backspace" => 8,
@@ -159,12 +159,12 @@ impl Browser {
     }
 
     /// Types a text where the focus is.
-    pub fn type_text(&mut self, text: &str) {
+    pub(crate) fn type_text(&mut self, text: &str) {
         self.call("Input.insertText", &json!({ "text": text }));
     }
 
     /// Takes a picture of what is seen, as PNG.
-    pub fn picture(&mut self) -> Vec<u8> {
+    pub(crate) fn picture(&mut self) -> Vec<u8> {
         use base64::Engine;
         let shot = self.call("Page.captureScreenshot", &json!({ "format": "png" }));
         let text = shot["data"].as_str().expect("a picture");
@@ -175,7 +175,7 @@ impl Browser {
 
     /// What went wrong in the page since it was opened: errors, warnings, log
     /// entries, and every request but for the file itself.
-    pub fn complaints(&mut self, file: &Path) -> Vec<String> {
+    pub(crate) fn complaints(&mut self, file: &Path) -> Vec<String> {
         let own = format!("file://{}", file.display());
         self.events
             .drain(..)

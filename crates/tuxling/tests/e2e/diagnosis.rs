@@ -287,3 +287,106 @@ fn ram_that_is_not_enough_is_told_for_the_kernel_and_for_the_system() {
         &["32,768 KiB of RAM are not enough"],
     );
 }
+
+#[test]
+fn an_init_that_is_no_program_is_told_its_first_bytes_and_never_that_it_ended() {
+    let dir = folder();
+    let over = "[[userland.file]]\nto = \"/init\"\nmode = \"0755\"\ntext = \"mount -a\\nexec /bin/sh\\n\"\n";
+    let told = run(&mut check(&variant(dir.path(), "no-first-line", over))).ends_with(5);
+    // Known before anything is compiled, too.
+    let told = told.says(&["note: /init is no program: its first bytes are `mount`"]);
+    let texts = [
+        "Exec format error",
+        "says \\\"Failed to execute /init (error -8)\\\" and starts /sbin/init",
+        "let it begin with #!/bin/sh",
+    ];
+    let record = diagnosed(told, "init-no-program", &texts);
+    let all = record["diagnoses"].as_array().expect("a list");
+    assert_eq!(all.len(), 1, "{all:?}");
+}
+
+/// Checks a variant with this inittab, whose check looks into `/proc`.
+#[track_caller]
+fn inittab(name: &str, text: &str, id: &str, texts: &[&str]) {
+    let dir = folder();
+    let over = format!(
+        "userland.init = {{ inittab = {{ text = {text:?} }} }}\n\
+         [[check]]\nname = \"up\"\nrun = \"cat /proc/version\"\n"
+    );
+    let recipe = variant(dir.path(), name, &over);
+    let record = diagnosed(run(&mut check(&recipe)).ends_with(5), id, &[]);
+    let all = record["diagnoses"].to_string();
+    for text in texts {
+        assert!(all.contains(text), "no {text:?} in {all}");
+    }
+    assert!(!all.contains("proc-not-mounted"), "{all}");
+}
+
+#[test]
+fn an_inittab_is_told_its_wrong_line_and_nobody_is_told_to_mount_proc() {
+    let missing = "::sysinit:/etc/init.d/rc\n::respawn:-/bin/sh\n";
+    let texts = ["line 1: ::sysinit:/etc/init.d/rc", "write /etc/init.d/rcS"];
+    inittab("inittab-rc", missing, "inittab-program-missing", &texts);
+    let system_v = "id:3:initdefault:\nsi::sysinit:/etc/init.d/rcS\n";
+    let texts = ["there is no /dev/si", "leave the first field empty"];
+    inittab("inittab-v", system_v, "inittab-for-system-v", &texts);
+}
+
+#[test]
+fn what_kernel_and_busybox_say_of_themselves_is_told_with_its_option() {
+    let dir = folder();
+    let over = r##"
+        kernel.cmdline = "console=ttyS0 panic=-1 nosmp"
+        userland.init = { rcS = { text = "#!/bin/sh\nmount -a\nmdev -s\nmount -t ext4 none /tmp\n" } }
+
+        [[check]]
+        name = "counts"
+        run = "echo $((6*7))"
+        expect = "42"
+        via = "console"
+
+        [[check]]
+        name = "deep"
+        run = "ls -R /"
+        "##;
+    let recipe = variant(dir.path(), "said", over);
+    let told = run(&mut check(&recipe)).ends_with(5);
+    let texts = [
+        "add \\\"mdev\\\" to busybox",
+        "/etc/init.d/rcS: line 3: mdev: not found",
+    ];
+    let record = diagnosed(told, "command-not-found", &texts);
+    let all = record["diagnoses"].to_string();
+    for text in [
+        "the kernel has no CONFIG_SMP, so nosmp does nothing",
+        "the kernel doesn't have the file system ext4",
+        "CONFIG_FEATURE_LS_RECURSIVE=y",
+    ] {
+        assert!(all.contains(text), "no {text:?} in {all}");
+    }
+    // The manual's own example.
+    let counts = &record["checks"][0];
+    assert_eq!(counts["outcome"], "passed", "{counts}");
+    assert_eq!(
+        record["diagnoses"].as_array().map(Vec::len),
+        Some(4),
+        "{all}"
+    );
+}
+
+#[test]
+fn a_folder_with_a_merged_usr_boots_with_busybox_behind_its_links() {
+    let dir = folder();
+    let root = dir.path().join("root");
+    fs::create_dir_all(root.join("usr/bin")).expect("writable");
+    fs::write(root.join("usr/bin/foo"), "x").expect("writable");
+    for (link, to) in [("bin", "usr/bin"), ("sbin", "usr/sbin")] {
+        std::os::unix::fs::symlink(to, root.join(link)).expect("writable");
+    }
+    let over = "userland.folder = \"root\"\n[[check]]\nname = \"there\"\nrun = \"ls /bin/foo /usr/sbin/init\"\n";
+    let recipe = variant(dir.path(), "merged", over);
+    let record = run(&mut check(&recipe)).ends_with(0).json();
+    let files = &record["ramdisk"]["files"];
+    assert!(files["/usr/bin/busybox"].as_u64() > Some(0), "{record}");
+    assert!(files.get("/bin/busybox").is_none(), "{record}");
+}

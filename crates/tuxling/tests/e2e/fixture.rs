@@ -15,15 +15,15 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// Nothing that is waited for takes longer, however busy the machine is.
-pub const LONG: Duration = Duration::from_secs(600);
+pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 /// Every boot of a test says which accelerator it wants, but the one that is
 /// about finding it.
-pub const TCG: [&str; 2] = ["--accel", "tcg"];
+pub(crate) const TCG: [&str; 2] = ["--accel", "tcg"];
 
 /// A command of the tests' own.
 #[allow(clippy::disallowed_methods)] // the tests stand outside: they start tuxling itself
-pub fn command(program: impl AsRef<OsStr>) -> Command {
+pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
     Command::new(program)
 }
 
@@ -33,12 +33,12 @@ fn home() -> PathBuf {
 }
 
 /// The cache that the tests share.
-pub fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     home().join("cache")
 }
 
 /// The program with the shared cache.
-pub fn tuxling() -> Command {
+pub(crate) fn tuxling() -> Command {
     let mut command = command(env!("CARGO_BIN_EXE_tuxling"));
     command.env("TUXLING_CACHE", cache()).stdin(Stdio::null());
     command
@@ -46,18 +46,18 @@ pub fn tuxling() -> Command {
 
 /// What a command printed and how it ended.
 #[derive(Debug)]
-pub struct Run {
+pub(crate) struct Run {
     /// The exit code; `None` when a signal ended it.
-    pub code: Option<i32>,
+    pub(crate) code: Option<i32>,
     /// Standard output.
-    pub stdout: String,
+    pub(crate) stdout: String,
     /// Standard error.
-    pub stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Run {
     /// Of a command that has ended.
-    pub fn of(output: Output) -> Run {
+    pub(crate) fn of(output: Output) -> Run {
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         Run {
             code: output.status.code(),
@@ -68,7 +68,7 @@ impl Run {
 
     /// Fails the test, with all that was printed, unless the exit code is this.
     #[track_caller]
-    pub fn ends_with(self, code: i32) -> Run {
+    pub(crate) fn ends_with(self, code: i32) -> Run {
         assert_eq!(
             self.code,
             Some(code),
@@ -81,7 +81,7 @@ impl Run {
 
     /// Fails the test unless standard error has all these texts.
     #[track_caller]
-    pub fn says(self, texts: &[&str]) -> Run {
+    pub(crate) fn says(self, texts: &[&str]) -> Run {
         for text in texts {
             assert!(
                 self.stderr.contains(text),
@@ -94,7 +94,7 @@ impl Run {
 
     /// Standard output as JSON.
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|e| panic!("{e}\n{}\n{}", self.stdout, self.stderr))
     }
@@ -102,28 +102,28 @@ impl Run {
 
 /// Runs a command to its end.
 #[track_caller]
-pub fn run(command: &mut Command) -> Run {
+pub(crate) fn run(command: &mut Command) -> Run {
     Run::of(command.output().expect("the command starts"))
 }
 
 /// A child that is killed when the test ends before it does.
-pub struct Started(pub Child);
+pub(crate) struct Started(pub Child);
 
 impl Started {
     /// Starts a command whose output is kept.
-    pub fn new(command: &mut Command) -> Started {
+    pub(crate) fn new(command: &mut Command) -> Started {
         let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
         Started(piped.spawn().expect("the command starts"))
     }
 
     /// Sends a signal to it alone.
-    pub fn signal(&self, signal: rustix::process::Signal) {
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.0), signal)
             .expect("the process is there");
     }
 
     /// Waits for its end and gives all that it printed.
-    pub fn end(mut self) -> Run {
+    pub(crate) fn end(mut self) -> Run {
         let mut stderr = self.0.stderr.take().expect("is piped");
         let errors = std::thread::spawn(move || {
             let mut bytes = Vec::new();
@@ -149,7 +149,7 @@ impl Drop for Started {
 }
 
 /// A folder of one test's own, not on a file system that may be small.
-pub fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let parent = home().join("work");
     fs::create_dir_all(&parent).expect("a folder for the tests");
     tempfile::tempdir_in(parent).expect("a folder for the test")
@@ -157,7 +157,7 @@ pub fn folder() -> TempDir {
 
 /// Waits until something is so.
 #[track_caller]
-pub fn until<T>(what: &str, mut is: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut is: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(value) = is() {
@@ -170,7 +170,7 @@ pub fn until<T>(what: &str, mut is: impl FnMut() -> Option<T>) -> T {
 
 /// The command lines of all processes that have a text in them, this one's
 /// excepted.
-pub fn processes_with(text: &str) -> Vec<String> {
+pub(crate) fn processes_with(text: &str) -> Vec<String> {
     let own = std::process::id().to_string();
     let all = fs::read_dir("/proc").expect("/proc is mounted").flatten();
     all.filter(|entry| entry.file_name() != *own)
@@ -182,14 +182,14 @@ pub fn processes_with(text: &str) -> Vec<String> {
 
 /// Waits until no process has the text in its command line.
 #[track_caller]
-pub fn until_gone(text: &str) {
+pub(crate) fn until_gone(text: &str) {
     until(&format!("an end of all processes with {text}"), || {
         processes_with(text).is_empty().then_some(())
     });
 }
 
 /// Names below a folder that tuxling gives to what isn't whole yet.
-pub fn half_written(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn half_written(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -205,16 +205,16 @@ pub fn half_written(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// A variant of a built-in recipe.
-pub struct Recipe(toml::Table);
+pub(crate) struct Recipe(toml::Table);
 
 impl Recipe {
     /// `pc-net` under another name.
-    pub fn pc_net(name: &str) -> Recipe {
+    pub(crate) fn pc_net(name: &str) -> Recipe {
         Recipe::built_in("pc-net", name)
     }
 
     /// A built-in recipe under another name.
-    pub fn built_in(of: &str, name: &str) -> Recipe {
+    pub(crate) fn built_in(of: &str, name: &str) -> Recipe {
         let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recipe/recipes");
         let text = fs::read_to_string(recipes.join(format!("{of}.toml")));
         let text = text.expect("a built-in recipe");
@@ -229,21 +229,21 @@ impl Recipe {
     }
 
     /// Lays TOML over it: tables are merged, all else is replaced.
-    pub fn with(mut self, over: &str) -> Recipe {
+    pub(crate) fn with(mut self, over: &str) -> Recipe {
         let over: toml::Table = over.parse().expect("the test's own text is TOML");
         merge(&mut self.0, over);
         self
     }
 
     /// Leaves a key of the top out.
-    pub fn without(mut self, key: &str) -> Recipe {
+    pub(crate) fn without(mut self, key: &str) -> Recipe {
         self.0.remove(key);
         self
     }
 
     /// Writes it as `NAME.toml` with the lock file of `pc-net`, and gives the
     /// path.
-    pub fn write(&self, folder: &Path) -> PathBuf {
+    pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         let name = self.0["name"].as_str().expect("it has a name");
         lock(folder, name);
         let path = folder.join(format!("{name}.toml"));
@@ -264,24 +264,24 @@ fn merge(table: &mut toml::Table, over: toml::Table) {
 }
 
 /// What one check of `pc-net` gave.
-pub struct Checked {
+pub(crate) struct Checked {
     /// Its folder.
-    pub dir: PathBuf,
+    pub(crate) dir: PathBuf,
     /// What it printed.
-    pub run: Run,
+    pub(crate) run: Run,
     /// The kept record.
-    pub record: Value,
+    pub(crate) record: Value,
 }
 
 impl Checked {
     /// The folder of the outputs.
-    pub fn outputs(&self) -> PathBuf {
+    pub(crate) fn outputs(&self) -> PathBuf {
         self.dir.join("build/pc-net")
     }
 }
 
 /// `pc-net`, built, booted and checked once for all tests.
-pub fn pc_net() -> &'static Checked {
+pub(crate) fn pc_net() -> &'static Checked {
     static CHECKED: OnceLock<Checked> = OnceLock::new();
     CHECKED.get_or_init(|| {
         let dir = home().join("pc-net");
@@ -295,21 +295,21 @@ pub fn pc_net() -> &'static Checked {
 
 /// Puts the lock file of `pc-net` beside a recipe: its sources are in the
 /// cache, so that Debian's archive isn't asked for them again.
-pub fn lock(folder: &Path, name: &str) {
+pub(crate) fn lock(folder: &Path, name: &str) {
     let lock = pc_net().dir.join("pc-net.lock");
     fs::copy(lock, folder.join(format!("{name}.lock"))).expect("a lock file");
 }
 
 /// The record in a folder of outputs.
 #[track_caller]
-pub fn record(outputs: &Path) -> Value {
+pub(crate) fn record(outputs: &Path) -> Value {
     let json = fs::read(outputs.join("record.json")).expect("a record was kept");
     serde_json::from_slice(&json).expect("it is JSON")
 }
 
 /// Makes a cache of a test's own that has the shared one's topics (`sources`,
 /// `kernels`), by links.
-pub fn cache_with(folder: &Path, topics: &[&str]) -> PathBuf {
+pub(crate) fn cache_with(folder: &Path, topics: &[&str]) -> PathBuf {
     let own = folder.join("cache");
     fs::create_dir_all(&own).expect("a cache");
     for topic in topics {
@@ -321,7 +321,7 @@ pub fn cache_with(folder: &Path, topics: &[&str]) -> PathBuf {
 }
 
 /// A check of a recipe, by JSON, without counting instructions.
-pub fn check(recipe: &Path) -> Command {
+pub(crate) fn check(recipe: &Path) -> Command {
     let mut command = tuxling();
     command
         .current_dir(recipe.parent().expect("it stands in a folder"))
@@ -333,13 +333,13 @@ pub fn check(recipe: &Path) -> Command {
 }
 
 /// The path where a recipe's outputs go.
-pub fn outputs(recipe: &Path) -> PathBuf {
+pub(crate) fn outputs(recipe: &Path) -> PathBuf {
     let name = recipe.file_stem().expect("it has a name");
     recipe.with_file_name("build").join(name)
 }
 
 /// The sources of pc-net's kernel; a test has built it before.
-pub fn linux() -> PathBuf {
+pub(crate) fn linux() -> PathBuf {
     let sources = fs::read_dir(cache().join("sources")).expect("a folder");
     let trees = sources.map(|entry| entry.expect("readable").path());
     let mut trees = trees.filter(|path| {

@@ -10,17 +10,17 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// The argument that lets QEMU listen on this socket.
-pub fn qemu_arguments(socket: &Path) -> [String; 2] {
+pub(crate) fn qemu_arguments(socket: &Path) -> [String; 2] {
     let chardev = format!("unix:{},server=on,wait=off", socket.display());
     ["-gdb".to_owned(), chardev]
 }
 
 /// A connection to a stopped machine.
-pub struct Gdb(UnixStream);
+pub(crate) struct Gdb(UnixStream);
 
 impl Gdb {
     /// Connects as soon as QEMU listens. The machine stops.
-    pub fn connect(socket: &Path, limit: Duration) -> io::Result<Self> {
+    pub(crate) fn connect(socket: &Path, limit: Duration) -> io::Result<Self> {
         let started = Instant::now();
         let stream = loop {
             match UnixStream::connect(socket) {
@@ -37,7 +37,7 @@ impl Gdb {
     }
 
     /// Writes bytes at a virtual address.
-    pub fn write(&mut self, address: u64, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, address: u64, bytes: &[u8]) -> io::Result<()> {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let command = format!("M{address:x},{:x}:{hex}", bytes.len());
         match self.ask(&command)?.as_str() {
@@ -47,7 +47,7 @@ impl Gdb {
     }
 
     /// Lets the machine run on, without us.
-    pub fn detach(mut self) -> io::Result<()> {
+    pub(crate) fn detach(mut self) -> io::Result<()> {
         self.ask("D").map(|_| ())
     }
 
@@ -94,7 +94,7 @@ fn is_stop(answer: &str) -> bool {
 }
 
 /// A symbol's address by the kernel's `System.map`.
-pub fn address_of(system_map: &str, symbol: &str) -> Option<u64> {
+pub(crate) fn address_of(system_map: &str, symbol: &str) -> Option<u64> {
     system_map.lines().find_map(|line| {
         let mut words = line.split(' ');
         let (address, _, name) = (words.next()?, words.next()?, words.next()?);

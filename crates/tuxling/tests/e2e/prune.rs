@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::bare_boot;
-use crate::fixture::{Recipe, Run, folder, run, tuxling};
+use crate::fixture::{Recipe, Run, folder, outputs, run, tuxling};
 
 /// The smallest kernel there is of a PC: it is compiled once more for these
 /// tests, with a section for each function. The long tests prune `pc-net`.
@@ -137,6 +137,8 @@ fn a_certificate_makes_the_same_bytes_again_with_the_same_tools_only() {
     let path = "build/certified/pruned/certified.cert.json";
     run(&mut prune(&recipe, &["--verify", path])).ends_with(0);
 
+    the_pruned_system_is_a_system(&recipe, &certificate);
+
     let mut other = certificate.clone();
     other["bound"]["toolchain"]["ld"] = "GNU ld 1.0".into();
     let altered = dir.path().join("other.json");
@@ -144,6 +146,38 @@ fn a_certificate_makes_the_same_bytes_again_with_the_same_tools_only() {
     run(&mut prune(&recipe, &["--verify", "other.json"]))
         .ends_with(7)
         .says(&["ld: certified with GNU ld 1.0, here is "]);
+}
+
+/// `--pruned` means the very bytes of the certificate, for those who boot, those
+/// who look, and those who ask what a stop means.
+fn the_pruned_system_is_a_system(recipe: &Path, certificate: &serde_json::Value) {
+    let told = |command: &str, arguments: &[&str]| {
+        let mut tuxling = tuxling();
+        tuxling.current_dir(recipe.parent().expect("it stands in a folder"));
+        let run = run(tuxling.arg(command).arg(recipe).args(arguments));
+        run.ends_with(0).json()
+    };
+    let checked = told("check", &["--pruned", "--no-boot-cost", "--json"]);
+    assert_eq!(checked["outcome"], "passed");
+    let outputs = outputs(recipe).join("pruned");
+    let kernel = std::fs::metadata(outputs.join("kernel")).expect("an output");
+    assert_eq!(checked["image"]["kernel_bytes"], kernel.len());
+
+    let size = told("size", &["--pruned", "--json"]);
+    assert_eq!(size["image_bytes"], kernel.len());
+
+    let map = std::fs::read_to_string(outputs.join("System.map")).expect("a map");
+    let mut traps = map.lines().filter_map(|line| {
+        let (place, name) = line.split_once(" T tuxling_trap.")?;
+        Some((place, name.split_once('.')?.1))
+    });
+    let (place, name) = traps
+        .next_back()
+        .expect("something is called through pointers");
+    let line = format!("tuxling: trap 0x{place} from 0x00200046");
+    let stop = told("trap", &[&line, "--json"]);
+    assert_eq!(stop["function"]["symbol"], name);
+    assert_eq!(stop["level"], certificate["level"]);
 }
 
 #[test]

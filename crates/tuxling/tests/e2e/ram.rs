@@ -6,7 +6,7 @@ use crate::fixture::{Recipe, TCG, cache_with, folder, outputs, pc_net, record, r
 
 /// Every use of RAM once: the entries add up to the machine.
 #[track_caller]
-pub fn adds_up(record: &Value) {
+pub(crate) fn adds_up(record: &Value) {
     let mem = &record["mem"];
     let machine = mem["machine_kib"].as_i64().expect("a machine");
     let entries = mem["entries"].as_array().expect("entries");

@@ -177,7 +177,7 @@ fn two_records_differ_in_files_and_kernels_in_objects() {
     assert_eq!(told["kernel"]["total"][0], told["kernel"]["total"][1]);
     assert_eq!(told["kernel"]["objects"].as_array().map(Vec::len), Some(0));
     let markdown = diff(&["--markdown"]).ends_with(0).stdout;
-    assert!(markdown.starts_with("### pc-net → more\n"), "{markdown}");
+    assert!(markdown.starts_with("### pc-net → more: "), "{markdown}");
     assert!(
         markdown.contains("| /etc/more | – | 4 | +4 |"),
         "{markdown}"

@@ -14,7 +14,7 @@ use crate::bare_boot;
 use crate::fixture::{cache, folder};
 
 /// By the name of a test, what it says.
-pub type Verdicts = BTreeMap<String, String>;
+pub(crate) type Verdicts = BTreeMap<String, String>;
 
 /// All of it takes some minutes where nothing hangs.
 const LIMIT: Duration = Duration::from_secs(1800);
@@ -62,9 +62,10 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder") {
         let path = entry.expect("readable").path();
         let to = to.join(path.file_name().expect("a name"));
-        match path.is_dir() {
-            true => copy(&path, &to),
-            false => drop(fs::copy(&path, &to).expect("a file")),
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, &to).expect("a file");
         }
     }
 }
@@ -120,7 +121,7 @@ fn archive(busybox_bytes: u64) -> Vec<u8> {
 }
 
 /// Boots pc-net's ramdisk with this kernel, and gives what the tests say.
-pub fn verdicts(kernel: &Path, ramdisk: &Path, busybox_bytes: u64) -> Verdicts {
+pub(crate) fn verdicts(kernel: &Path, ramdisk: &Path, busybox_bytes: u64) -> Verdicts {
     let mut initrd = archive(busybox_bytes);
     initrd.extend(fs::read(ramdisk).expect("readable"));
     let text = bare_boot::boot(kernel, &initrd, "/suite/init", LIMIT);

@@ -13,6 +13,7 @@ mod ram;
 mod releases;
 mod size;
 mod symbols;
+mod userlands;
 
 use std::fs;
 

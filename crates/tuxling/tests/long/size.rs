@@ -32,8 +32,8 @@ fn foretold(option: &str) {
         option,
     ]);
     let told = run(&mut size).ends_with(0).json();
-    assert_eq!(told[0]["by"], "compiling", "{told}");
-    let foretold = told[0]["compressed"].as_f64().expect("bytes");
+    assert_eq!(told["options"][0]["by"], "compiling", "{told}");
+    let foretold = told["options"][0]["compressed"].as_f64().expect("bytes");
     let name = format!("no-{}", option.to_lowercase().replace('_', "-"));
     let options = format!("[kernel]\noptions = \"# CONFIG_{option} is not set\"\n");
     let recipe = Recipe::pc_net(&name).with(&options).write(dir.path());

@@ -295,7 +295,7 @@ fn nobody_listening_is_told() {
 }
 
 /// Connects two streams until one of them ends.
-pub fn tunnel(client: &mut TcpStream, server: TcpStream) {
+pub(crate) fn tunnel(client: &mut TcpStream, server: TcpStream) {
     let (mut client_in, mut server_out) =
         (client.try_clone().unwrap(), server.try_clone().unwrap());
     let up = std::thread::spawn(move || std::io::copy(&mut client_in, &mut server_out));

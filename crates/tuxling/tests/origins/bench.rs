@@ -6,22 +6,22 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use builder::source::{Context, DebianSources, LockFile, Mode, Network, Request, Source, obtain};
-use host::error::{Failure, Result};
 use host::process::{Cancel, Cmd, Processes};
 use host::{Cache, Id};
 use recipe::package::Package;
 use recipe::plan::{OriginWish, SourceWish};
+use tuxling::failure::{Failure, Result};
 
-pub struct Bench {
-    pub dir: tempfile::TempDir,
-    pub cache: Cache,
-    pub processes: Processes,
-    pub network: Network,
+pub(crate) struct Bench {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) cache: Cache,
+    pub(crate) processes: Processes,
+    pub(crate) network: Network,
     said: RefCell<Vec<String>>,
 }
 
 impl Bench {
-    pub fn new() -> Bench {
+    pub(crate) fn new() -> Bench {
         let dir = tempfile::tempdir().unwrap();
         Bench {
             cache: Cache::at(&dir.path().join("cache")).unwrap(),
@@ -36,19 +36,24 @@ impl Bench {
         }
     }
 
-    pub fn run(&self, cmd: Cmd) -> String {
+    pub(crate) fn run(&self, cmd: Cmd) -> String {
         let output = self.processes.run(&cmd);
         output.unwrap_or_else(|e| panic!("{e:?}")).text()
     }
 
     /// An archive of a C library, some 100 KB that don't compress.
-    pub fn musl(&self, version: &str) -> Vec<u8> {
+    pub(crate) fn musl(&self, version: &str) -> Vec<u8> {
         let top = self.dir.path().join(format!("musl-{version}"));
         write_musl(&top, version);
         pack(&self.processes, &top)
     }
 
-    pub fn obtain(&self, origins: &[OriginWish], mode: Mode, lock: &LockFile) -> Result<Source> {
+    pub(crate) fn obtain(
+        &self,
+        origins: &[OriginWish],
+        mode: Mode,
+        lock: &LockFile,
+    ) -> Result<Source> {
         let progress = |text: &str| self.said.borrow_mut().push(text.to_owned());
         let context = Context {
             cache: &self.cache,
@@ -68,24 +73,24 @@ impl Bench {
             lock,
             mode,
         };
-        obtain(&request, &context)
+        Ok(obtain(&request, &context)?)
     }
 
-    pub fn fetch(&self, url: &str, sha256: Option<Id>) -> Result<Source> {
+    pub(crate) fn fetch(&self, url: &str, sha256: Option<Id>) -> Result<Source> {
         self.obtain(&[at(url, sha256)], Mode::Normal, &nothing())
     }
 
     #[track_caller]
-    pub fn fails(&self, url: &str, sha256: Option<Id>) -> Failure {
+    pub(crate) fn fails(&self, url: &str, sha256: Option<Id>) -> Failure {
         self.fetch(url, sha256).expect_err("must fail")
     }
 
-    pub fn said(&self, text: &str) -> bool {
+    pub(crate) fn said(&self, text: &str) -> bool {
         self.said.borrow().iter().any(|line| line.contains(text))
     }
 
     /// What lies in a folder of the cache, locks aside.
-    pub fn there(&self, topic: &str) -> Vec<PathBuf> {
+    pub(crate) fn there(&self, topic: &str) -> Vec<PathBuf> {
         let entries = fs::read_dir(self.cache.root().join(topic));
         let paths = entries.into_iter().flatten().flatten().map(|e| e.path());
         paths
@@ -94,26 +99,26 @@ impl Bench {
     }
 }
 
-pub fn at(url: &str, sha256: Option<Id>) -> OriginWish {
+pub(crate) fn at(url: &str, sha256: Option<Id>) -> OriginWish {
     OriginWish::Url {
         url: url.to_owned(),
         sha256,
     }
 }
 
-pub fn nothing() -> LockFile {
+pub(crate) fn nothing() -> LockFile {
     LockFile::empty("test.lock")
 }
 
-pub fn lock_of(source: &Source) -> LockFile {
+pub(crate) fn lock_of(source: &Source) -> LockFile {
     LockFile::of("test.lock", [source])
 }
 
-pub fn id(bytes: &[u8]) -> Option<Id> {
+pub(crate) fn id(bytes: &[u8]) -> Option<Id> {
     Some(Id::of_bytes(bytes))
 }
 
-pub fn write_musl(top: &Path, version: &str) {
+pub(crate) fn write_musl(top: &Path, version: &str) {
     fs::create_dir_all(top.join("include")).unwrap();
     fs::write(top.join("configure"), "#!/bin/sh\n").unwrap();
     fs::write(top.join("include/alltypes.h.in"), "").unwrap();
@@ -132,7 +137,7 @@ pub fn write_musl(top: &Path, version: &str) {
 }
 
 /// A folder as a `.tar.gz`.
-pub fn pack(processes: &Processes, top: &Path) -> Vec<u8> {
+pub(crate) fn pack(processes: &Processes, top: &Path) -> Vec<u8> {
     let file = top.with_extension("tar.gz");
     let cmd = Cmd::new("tar").arg("-czf").arg(&file);
     let cmd = cmd.arg(top.file_name().unwrap()).dir(top.parent().unwrap());

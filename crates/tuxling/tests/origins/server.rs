@@ -7,31 +7,31 @@ use std::sync::{Arc, Mutex};
 
 /// A request as far as the tests look at it.
 #[derive(Clone, Debug)]
-pub struct Request {
-    pub line: String,
+pub(crate) struct Request {
+    pub(crate) line: String,
     headers: Vec<(String, String)>,
 }
 
 impl Request {
     /// A header's value.
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let named = self.headers.iter().find(|(key, _)| key == name);
         named.map(|(_, value)| value.as_str())
     }
 
     /// What is asked for: the path, or the host and port of a CONNECT.
-    pub fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         self.line.split(' ').nth(1).unwrap_or_default()
     }
 
     /// Where the rest begins that is asked for.
-    pub fn from(&self) -> Option<usize> {
+    pub(crate) fn from(&self) -> Option<usize> {
         let range = self.header("range")?.strip_prefix("bytes=")?;
         range.strip_suffix('-')?.parse().ok()
     }
 
     /// Reads the head of a request; `None` when the client has gone.
-    pub fn read(stream: &mut impl Read) -> Option<Request> {
+    pub(crate) fn read(stream: &mut impl Read) -> Option<Request> {
         let mut lines = BufReader::with_capacity(1, stream).lines();
         let line = lines.next()?.ok()?;
         let mut headers = Vec::new();
@@ -47,10 +47,10 @@ impl Request {
 }
 
 /// What a server does with a request.
-pub type Answer = dyn Fn(&Request, &mut TcpStream) -> std::io::Result<()> + Send + Sync;
+pub(crate) type Answer = dyn Fn(&Request, &mut TcpStream) -> std::io::Result<()> + Send + Sync;
 
 /// A server that ends with the test.
-pub struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     seen: Arc<Mutex<Vec<Request>>>,
     ended: Arc<AtomicBool>,
@@ -58,7 +58,7 @@ pub struct Server {
 
 impl Server {
     /// Starts one; each connection is one request.
-    pub fn start(
+    pub(crate) fn start(
         answer: impl Fn(&Request, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
     ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -88,16 +88,16 @@ impl Server {
         server
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
     }
 
     /// All requests so far.
-    pub fn seen(&self) -> Vec<Request> {
+    pub(crate) fn seen(&self) -> Vec<Request> {
         self.seen.lock().unwrap().clone()
     }
 }
@@ -110,7 +110,7 @@ impl Drop for Server {
 }
 
 /// The head of an answer.
-pub fn head(
+pub(crate) fn head(
     stream: &mut impl Write,
     status: &str,
     headers: &[(&str, String)],
@@ -124,7 +124,7 @@ pub fn head(
 
 /// An answer of a server that knows ranges: the whole, or the rest when the
 /// file is still the one that the client knows. `most` cuts the body off.
-pub fn serve(
+pub(crate) fn serve(
     request: &Request,
     stream: &mut impl Write,
     bytes: &[u8],
@@ -150,7 +150,7 @@ pub fn serve(
 }
 
 /// The whole, whatever is asked for.
-pub fn whole(stream: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn whole(stream: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
     head(
         stream,
         "200 OK",

@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use host::error::{Failure, Result};
+use crate::error::Result;
 
 pub(super) fn remove(path: &Path) -> Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Failure::io("remove", path, &error))
+            Err(host::Error::file("remove", path, error).into())
         }
         _ => Ok(()),
     }

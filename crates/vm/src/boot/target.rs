@@ -6,12 +6,12 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use host::error::{Failure, Kind, Result};
 use host::process::Running;
 use recipe::serial_port::SerialPort;
 use rustix::fs::OFlags;
 
 use crate::check::outcome::BootEnd;
+use crate::error::{Error, Result};
 use crate::machine::qemu::Files;
 use crate::machine::serial::{Line, send_all};
 
@@ -52,7 +52,7 @@ impl Target {
     /// When a line can't be used.
     pub fn board(lines: &BoardLines, files: &Files) -> Result<Self> {
         let open = |port: &SerialPort, log: &Path| -> Result<(Line, File)> {
-            let file = File::create(log).map_err(|e| Failure::io("create", log, &e))?;
+            let file = File::create(log).map_err(|e| host::Error::file("create", log, e))?;
             Ok((Line::open(port)?, file))
         };
         let channel = lines.channel.as_ref();
@@ -71,7 +71,7 @@ impl Target {
             Target::Qemu {
                 running, errors, ..
             } => {
-                let status = running.poll().map_err(|e| lost(&e))?;
+                let status = running.poll().map_err(Error::Lost)?;
                 Ok(status.map(|status| {
                     if status.success() {
                         BootEnd::MachineStopped
@@ -89,9 +89,7 @@ impl Target {
                         Err(e) => return Ok(Some(BootEnd::LineLost(e.to_string()))),
                     };
                     let kept = log.write_all(&bytes);
-                    kept.map_err(|e| {
-                        Failure::new(Kind::Machine, format!("can't keep the console's text: {e}"))
-                    })?;
+                    kept.map_err(Error::Console)?;
                 }
                 Ok(None)
             }
@@ -110,7 +108,7 @@ impl Target {
             Target::Qemu { .. } => Ok(()),
             Target::Board { console, .. } => console.0.send(keys),
         };
-        sent.map_err(|e| Failure::new(Kind::Machine, format!("can't type at the console: {e}")))
+        sent.map_err(Error::Keys)
     }
 
     /// Ends QEMU; a board is left as it is.
@@ -119,14 +117,10 @@ impl Target {
     /// When QEMU's process is lost.
     pub fn end(&mut self) -> Result<()> {
         match self {
-            Target::Qemu { running, .. } => running.end().map(|_| ()).map_err(|e| lost(&e)),
+            Target::Qemu { running, .. } => running.end().map(|_| ()).map_err(Error::Lost),
             Target::Board { .. } => Ok(()),
         }
     }
-}
-
-fn lost(error: &std::io::Error) -> Failure {
-    Failure::new(Kind::Machine, format!("lost QEMU's process: {error}"))
 }
 
 /// A console that takes keys: QEMU's `pipe` reads from PATH.in and writes to
@@ -145,17 +139,17 @@ pub fn console_with_keys(files: &Files, base: &Path) -> Result<File> {
     for path in [&keys, &printed] {
         super::files::remove(path)?;
     }
-    File::create(&files.console).map_err(|e| Failure::io("create", &files.console, &e))?;
+    File::create(&files.console).map_err(|e| host::Error::file("create", &files.console, e))?;
     std::os::unix::fs::symlink(&files.console, &printed)
-        .map_err(|e| Failure::io("create", &printed, &e))?;
+        .map_err(|e| host::Error::file("create", &printed, e))?;
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
     rustix::fs::mknodat(rustix::fs::CWD, &keys, rustix::fs::FileType::Fifo, mode, 0)
-        .map_err(|e| Failure::io("create", &keys, &e.into()))?;
+        .map_err(|e| host::Error::file("create", &keys, e.into()))?;
     // Both ends, so that neither side waits for the other.
     File::options()
         .read(true)
         .write(true)
         .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
         .open(&keys)
-        .map_err(|e| Failure::io("open", &keys, &e))
+        .map_err(|e| host::Error::file("open", &keys, e).into())
 }

@@ -37,7 +37,6 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use host::error::{Failure, Kind, Result};
 use host::process::{Cmd, Processes};
 use initramfs::cpio::{self, CpioOptions};
 use initramfs::{ArchivePath, Content, Entry, EntryKind, Mode, Tree};
@@ -49,6 +48,7 @@ use recipe::plan::{
 use super::echo::{Echo, EchoServers};
 use super::http::FileServer;
 use super::protocol::escape;
+use crate::error::{Error, Result};
 
 /// The agent's source.
 pub const SOURCE: &str = include_str!("../../guest/agent.c");
@@ -142,18 +142,17 @@ pub fn compile(
 ) -> Result<PathBuf> {
     let source = program.with_extension("c");
     let dir = program.parent().unwrap_or(program);
-    std::fs::create_dir_all(dir).map_err(|e| Failure::io("create", dir, &e))?;
-    std::fs::write(&source, text).map_err(|e| Failure::io("write", &source, &e))?;
+    std::fs::create_dir_all(dir).map_err(|e| host::Error::file("create", dir, e))?;
+    std::fs::write(&source, text).map_err(|e| host::Error::file("write", &source, e))?;
     processes
         .run(&compiler.command(&source, program))
-        .map_err(|error| {
-            let what = program.file_name().unwrap_or_default().display();
-            Failure::new(Kind::Build, format!("can't compile the checks' {what}")).detail(
-                match &error {
-                    host::process::ProcessError::Failed { tail, .. } => format!("{error}\n{tail}"),
-                    _ => error.to_string(),
-                },
-            )
+        .map_err(|error| Error::Compile {
+            program: program
+                .file_name()
+                .unwrap_or_default()
+                .display()
+                .to_string(),
+            error,
         })?;
     Ok(program.to_owned())
 }
@@ -297,11 +296,10 @@ pub fn plan(input: &PlanInput<'_>) -> Result<String> {
         text.push_str(&format!("leave {}\n", idle.as_millis()));
     }
     if text.len() > PLAN_LIMIT {
-        return Err(Failure::new(
-            Kind::Usage,
-            format!("the checks and exercises are too long: {} bytes", text.len()),
-        )
-        .help(format!("shorten the commands to {PLAN_LIMIT} bytes in all, or put them into a file of the user land")));
+        return Err(Error::PlanTooLong {
+            bytes: text.len(),
+            limit: PLAN_LIMIT,
+        });
     }
     Ok(text)
 }
@@ -362,14 +360,10 @@ fn arguments(command: &GuestCommand) -> Vec<String> {
 
 fn line(kind: &str, limit: Duration, want: &str, arguments: &[String]) -> Result<String> {
     if arguments.is_empty() || arguments.len() > WORDS_LIMIT {
-        return Err(Failure::new(
-            Kind::Usage,
-            format!(
-                "a command in the guest has 1 to {WORDS_LIMIT} words, this one {}: {}",
-                arguments.len(),
-                host::process::shell_line(arguments)
-            ),
-        ));
+        return Err(Error::Words {
+            words: arguments.to_vec(),
+            limit: WORDS_LIMIT,
+        });
     }
     let words: Vec<String> = arguments.iter().map(|argument| word(argument)).collect();
     Ok(format!(
@@ -409,18 +403,20 @@ pub fn archive(
         (".tuxling/plan", file(plan.as_bytes()), 0o600),
     ];
     entries.extend(adversary.map(|program| (&ADVERSARY[1..], file(program), 0o700)));
-    let broken = |e: &dyn std::fmt::Display| {
-        Failure::new(Kind::Build, format!("can't pack the checks' agent: {e}"))
-    };
+    pack(entries).map_err(Error::Pack)
+}
+
+/// An archive of paths, what stands there, and modes.
+fn pack(
+    entries: Vec<(&str, EntryKind, u32)>,
+) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
     let mut tree = Tree::new();
     for (path, kind, mode) in entries {
-        let path = ArchivePath::new(path).map_err(|e| broken(&e))?;
-        let mode = Mode::new(mode).map_err(|e| broken(&e))?;
-        tree.insert(Entry::new(path, kind).with_mode(mode))
-            .map_err(|e| broken(&e))?;
+        let entry = Entry::new(ArchivePath::new(path)?, kind);
+        tree.insert(entry.with_mode(Mode::new(mode)?))?;
     }
     let mut archive = Vec::new();
-    cpio::write(&tree, &CpioOptions { mtime: 0 }, &mut archive).map_err(|e| broken(&e))?;
+    cpio::write(&tree, &CpioOptions { mtime: 0 }, &mut archive)?;
     Ok(archive)
 }
 
@@ -514,8 +510,8 @@ mod tests {
     #[test]
     fn a_command_of_too_many_words_is_refused() {
         let words = vec!["x".to_owned(); 61];
-        let failure = line("run", Duration::ZERO, "", &words).expect_err("too long");
-        assert!(failure.message.contains("1 to 60 words, this one 61"));
+        let error = line("run", Duration::ZERO, "", &words).expect_err("too long");
+        assert!(error.to_string().contains("1 to 60 words, this one 61"));
     }
 
     #[test]

@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use host::error::{Failure, Kind, Result};
 use recipe::plan::{CheckKind, CheckPlan, EchoProtocol};
 use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
 
 /// How often the threads ask whether they shall end.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -142,8 +143,7 @@ impl EchoServers {
                 Err(e) => error = e,
             }
         }
-        let message = format!("can't serve an echo on 127.0.0.1: {error}");
-        Err(Failure::new(Kind::Machine, message))
+        Err(Error::Echo(error))
     }
 
     fn listen_on(&mut self, protocol: EchoProtocol, port: u16) -> std::io::Result<u16> {

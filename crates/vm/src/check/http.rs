@@ -17,7 +17,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use host::error::{Failure, Kind, Result};
 use host::units::Bytes;
 use http_body_util::Full;
 use hyper::body::{Bytes as Content, Incoming};
@@ -28,6 +27,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, oneshot};
+
+use crate::error::{Error, Result};
 
 /// Ports of five digits below those that systems give out by themselves.
 const REPEATABLE_PORTS: RangeInclusive<u16> = 20480..=20735;
@@ -56,12 +57,9 @@ impl Served {
     fn new(size: Bytes, word: &str) -> Result<Self> {
         let size = usize::try_from(size.0).unwrap_or(usize::MAX);
         let mut content = Vec::new();
-        content.try_reserve_exact(size).map_err(|_| {
-            Failure::new(
-                Kind::Machine,
-                "not enough memory for the file to be fetched",
-            )
-        })?;
+        content
+            .try_reserve_exact(size)
+            .map_err(|_| Error::NoMemory)?;
         content.resize(size, 0);
         fill_random(&mut content)?;
         Ok(Served {
@@ -126,25 +124,16 @@ impl FileServer {
     /// Serves on the first port that is free.
     fn serve(files: Vec<Served>, ports: RangeInclusive<u16>) -> Result<Self> {
         let files = Arc::new(files);
-        let broken = |error: String| {
-            Failure::new(
-                Kind::Machine,
-                format!("can't serve files on 127.0.0.1: {error}"),
-            )
-        };
-        let mut listener = Err("no port is free".to_owned());
+        let mut listener = Err(std::io::Error::other("no port is free"));
         for port in ports {
-            listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|e| e.to_string());
+            listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port));
             if listener.is_ok() {
                 break;
             }
         }
-        let listener = listener.map_err(broken)?;
-        let port = listener
-            .local_addr()
-            .map_err(|e| broken(e.to_string()))?
-            .port();
-        let (runtime, listener) = enter(listener).map_err(|e| broken(e.to_string()))?;
+        let listener = listener.map_err(Error::Files)?;
+        let port = listener.local_addr().map_err(Error::Files)?.port();
+        let (runtime, listener) = enter(listener).map_err(Error::Files)?;
         let (running, stopped) = oneshot::channel::<Infallible>();
         let thread = {
             let files = files.clone();
@@ -260,7 +249,7 @@ fn fill_random(bytes: &mut [u8]) -> Result<()> {
     let source = Path::new("/dev/urandom");
     File::open(source)
         .and_then(|mut file| file.read_exact(bytes))
-        .map_err(|error| Failure::io("read", source, &error))
+        .map_err(|error| host::Error::file("read", source, error).into())
 }
 
 /// 16 random hexadecimal digits.

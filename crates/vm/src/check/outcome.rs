@@ -10,6 +10,8 @@ use record::{CheckOutcome, CheckRecord, Outcome};
 use super::verdict::errno_text;
 use crate::machine::console::{Scanner, Trouble, telling_line};
 
+const ENOENT: i32 = 2;
+
 /// How the boot ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BootEnd {
@@ -70,10 +72,12 @@ pub(crate) fn outcome(facts: &BootFacts<'_>) -> (Outcome, String) {
     }
     let panic = telling_line(facts.console, Trouble::Panic);
     if let (init, Some(errno)) = facts.init {
-        let reason = format!(
-            "the system has no init: can't execute {init}: {}",
-            errno_text(errno)
-        );
+        // What is there and refused is not missing.
+        let what = match errno {
+            ENOENT => "the system has no init",
+            _ => "the system's init can't be started",
+        };
+        let reason = format!("{what}: can't execute {init}: {}", errno_text(errno));
         return (Outcome::Panicked, explained(reason, facts));
     }
     if let Some(line) = panic {

@@ -8,13 +8,14 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use host::error::{Failure, Kind, Result};
 use host::process::{Cmd, ProcessError, Processes};
 use host::units::Bytes;
 use recipe::arch::Arch;
 use recipe::board::{Board, Port};
 use recipe::plan::StaticAddress;
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
 
 /// An Ethernet address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,8 +63,9 @@ impl Accelerator {
             return Ok(Accelerator::Kvm);
         };
         let kernel = dir.join("kvm-probe");
-        std::fs::create_dir_all(dir).map_err(|e| Failure::io("create", dir, &e))?;
-        std::fs::write(&kernel, probe.kernel).map_err(|e| Failure::io("write", &kernel, &e))?;
+        std::fs::create_dir_all(dir).map_err(|e| host::Error::file("create", dir, e))?;
+        std::fs::write(&kernel, probe.kernel)
+            .map_err(|e| host::Error::file("write", &kernel, e))?;
         let cmd = Cmd::new(facts.qemu)
             .args(["-nodefaults", "-no-user-config", "-display", "none"])
             .args(["-accel", "kvm", "-m", "16M"])
@@ -75,9 +77,9 @@ impl Accelerator {
             Ok(output) if output.status.code() == Some(probe.status) => Ok(Accelerator::Kvm),
             Ok(_) | Err(ProcessError::TimedOut { .. }) => Ok(Accelerator::Tcg),
             Err(ProcessError::Interrupted { signal }) => {
-                Err(Failure::new(Kind::Interrupted(signal), "interrupted"))
+                Err(host::Error::Interrupted { signal }.into())
             }
-            Err(error) => Err(Failure::new(Kind::Machine, error.to_string())),
+            Err(error) => Err(Error::Qemu(error)),
         }
     }
 }
@@ -322,7 +324,9 @@ mod tests {
                 nics: Vec::new(),
                 memory: Bytes::mib(32),
                 memory_step: Bytes::kib(16),
+                memory_most: Bytes::mib(3072),
                 options: String::new(),
+                drivers: Vec::new(),
             },
             kernel: "/k/bzImage".into(),
             device_tree: None,

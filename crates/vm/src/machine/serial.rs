@@ -6,10 +6,11 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::{Duration, Instant};
 
-use host::error::{Failure, Kind, Result};
 use recipe::serial_port::SerialPort;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::termios::{self, ControlModes, InputModes, OptionalActions, SpecialCodeIndex};
+
+use crate::error::{Error, LineProblem, Result};
 
 /// A line that takes no keys for so long is dead.
 const WRITE_LIMIT: Duration = Duration::from_secs(10);
@@ -26,8 +27,9 @@ impl Line {
     /// # Errors
     /// When the device is missing, not a terminal, or in use by another tuxling.
     pub fn open(port: &SerialPort) -> Result<Self> {
-        let failed = |what: &str, help: &str| {
-            Failure::new(Kind::Machine, format!("can't use {port}: {what}")).help(help)
+        let failed = |problem| Error::Line {
+            port: port.clone(),
+            problem,
         };
         let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
         let file = File::options()
@@ -36,24 +38,14 @@ impl Line {
             .custom_flags(flags.bits().cast_signed())
             .open(&port.device)
             .map_err(|e| match e.kind() {
-                ErrorKind::NotFound => failed(
-                    "there is no such device",
-                    "plug the adapter in; `ls /dev/ttyUSB* /dev/ttyACM* /dev/ttyS*` shows the lines of this machine",
-                ),
-                ErrorKind::PermissionDenied => failed(
-                    "permission denied",
-                    "add yourself to the group that owns it (often dialout) and log in again",
-                ),
-                _ => failed(&e.to_string(), "check the cable and the device's name"),
+                ErrorKind::NotFound => failed(LineProblem::Missing),
+                ErrorKind::PermissionDenied => failed(LineProblem::NotPermitted),
+                _ => failed(LineProblem::NotOpened(e)),
             })?;
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            return Err(failed(
-                "another program uses it",
-                "end the other one: two readers of a line get half of it each",
-            ));
+            return Err(failed(LineProblem::InUse));
         }
-        let set = set_up(&file, port.speed);
-        set.map_err(|e| failed(&e.to_string(), "a serial line is a terminal device"))?;
+        set_up(&file, port.speed).map_err(|e| failed(LineProblem::NoTerminal(e)))?;
         Ok(Line { file })
     }
 
@@ -128,9 +120,12 @@ mod tests {
     fn a_device_that_is_no_line_is_told_so() {
         let open = |device: &str| {
             let port = SerialPort::parse(&format!("serial:{device}")).expect("is right");
-            Line::open(&port).expect_err("no line").to_string()
+            match Line::open(&port).expect_err("no line") {
+                Error::Line { problem, .. } => problem,
+                other => panic!("{other}"),
+            }
         };
-        assert!(open("/dev/no-such-line").contains("there is no such device"));
-        assert!(open("/dev/null").contains("a serial line is a terminal device"));
+        assert!(matches!(open("/dev/no-such-line"), LineProblem::Missing));
+        assert!(matches!(open("/dev/null"), LineProblem::NoTerminal(_)));
     }
 }

@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use host::error::{Failure, Kind, Result};
 use vmlinux::Code;
 use vmlinux::prune::{TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED, find_trap};
 
 use super::gdb::{TrapPoints, TrapSeen};
+use crate::error::{Error, Result};
 
 /// The traps of a pruned kernel.
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +44,11 @@ pub fn offset(code: &Code, page_offset: u64) -> u64 {
 impl KernelTraps {
     /// Of a file; `None` where it has no traps.
     pub fn of_file(path: &Path, page_offset: u64) -> Result<Option<KernelTraps>> {
-        let bytes = std::fs::read(path).map_err(|e| Failure::io("read", path, &e))?;
-        let unreadable = |e| Failure::new(Kind::Build, format!("{}: {e}", path.display()));
-        KernelTraps::of(bytes, page_offset).map_err(unreadable)
+        let bytes = std::fs::read(path).map_err(|e| host::Error::file("read", path, e))?;
+        KernelTraps::of(bytes, page_offset).map_err(|error| Error::Unreadable {
+            path: path.to_owned(),
+            error,
+        })
     }
 
     /// Of a file's bytes.

@@ -257,10 +257,6 @@ impl Finder<'_> {
     }
 
     /// Whether the command line has the parameter that an entry names.
-    ///
-    /// A handler of `__setup` is called for each word that begins with its
-    /// text, one of `early_param` for a name that is equal; `-` and `_` are
-    /// the same (kernel/params.c: `parameqn`, `parse_args`).
     fn on_command_line(&self, piece: &Piece) -> bool {
         let Some(line) = &self.wish.command_line else {
             return true;
@@ -268,12 +264,7 @@ impl Finder<'_> {
         let Some(name) = first_reference(self.program, piece).and_then(|s| self.text(s)) else {
             return true;
         };
-        let plain = |text: &str| text.replace('-', "_");
-        let name = plain(&name);
-        let name = name.split('=').next().unwrap_or_default();
-        // Quotes may hide where a word begins: look at every place one could.
-        line.split([' ', '\t', '\n', '"', ','])
-            .any(|word| plain(word).starts_with(name))
+        is_named(line, &name)
     }
 
     /// The string that stands at a place.
@@ -406,4 +397,41 @@ pub(super) fn is_call(program: &Program, place: SectionPlace, index: usize) -> b
 /// The functions of a piece.
 pub(super) fn functions_of(piece: &Piece) -> impl Iterator<Item = FunctionIndex> + use<> {
     piece.functions.clone().map(FunctionIndex)
+}
+
+/// Whether a command line calls the handler of a parameter.
+///
+/// A handler of `__setup` is called for each word that begins with its text, one
+/// of `early_param` for a name that is equal; `-` and `_` are the same
+/// (kernel/params.c: `parameqn`, `parse_args`). `console=` calls the handler of
+/// `earlycon`, too (init/main.c: `do_early_param`).
+fn is_named(line: &str, parameter: &str) -> bool {
+    let plain = |text: &str| text.replace('-', "_");
+    let parameter = plain(parameter);
+    let name = parameter.split('=').next().unwrap_or_default();
+    let also = if name == "earlycon" { "console" } else { name };
+    // Quotes may hide where a word begins: look at every place one could.
+    line.split([' ', '\t', '\n', '"', ','])
+        .map(plain)
+        .any(|word| word.starts_with(name) || word.starts_with(also))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_named;
+
+    #[test]
+    fn a_parameter_is_named_by_the_words_that_call_its_handler() {
+        for (line, parameter, named) in [
+            ("quiet console=ttyS0", "console=", true),
+            ("quiet console=ttyS0", "earlycon", true),
+            ("quiet", "earlycon", false),
+            ("log-buf-len=1M", "log_buf_len", true),
+            ("root=/dev/ram0 \"nohz=off\"", "nohz=", true),
+            ("console=ttyS0", "con", true),
+            ("console=ttyS0", "consoleblank=", false),
+        ] {
+            assert_eq!(is_named(line, parameter), named, "{line}: {parameter}");
+        }
+    }
 }

@@ -1,6 +1,9 @@
-//! What the commands take that look at a built system: `size`, `why`, `report`.
+//! What the commands take that look at a built system: `size`, `why`, `trap`,
+//! `report`; and `schema`.
 
 use std::path::PathBuf;
+
+use super::Which;
 
 /// `tuxling size`
 #[derive(Debug, clap::Args)]
@@ -20,13 +23,13 @@ pub(crate) struct SizeArgs {
     /// Along what the bytes are told [default: option, or what is known of a
     /// file: object, symbol or section]
     #[arg(long, value_name = "AXIS")]
-    pub by: Option<crate::report::size::Axis>,
+    pub by: Option<report::size::Axis>,
     /// How many levels deep
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub depth: usize,
     /// By what to sort [default: share, or size without an image]
     #[arg(long, value_name = "FIGURE")]
-    pub sort: Option<crate::report::size::Order>,
+    pub sort: Option<report::size::Order>,
     /// How many rows below each node
     #[arg(long, value_name = "N", default_value_t = 40)]
     pub limit: usize,
@@ -35,7 +38,12 @@ pub(crate) struct SizeArgs {
     pub marginal: Option<usize>,
     /// Say what turning this option off would save; may be given several times,
     /// and `all` stands for every option that can be turned off
-    #[arg(long, value_name = "OPTION", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "OPTION",
+        value_delimiter = ',',
+        conflicts_with = "pruned"
+    )]
     pub without: Vec<String>,
     /// With --without: compile what names the option and link, for figures that
     /// see what #ifdef takes out
@@ -50,6 +58,9 @@ pub(crate) struct SizeArgs {
     /// With --json: every leaf besides
     #[arg(long, requires = "json")]
     pub leaves: bool,
+    /// Which system.
+    #[command(flatten)]
+    pub which: Which,
     /// Print the commands that would run, and run none
     #[arg(long)]
     pub dry_run: bool,
@@ -79,6 +90,35 @@ pub(crate) struct WhyArgs {
     /// Print the answers as JSON
     #[arg(long)]
     pub json: bool,
+    /// Which system.
+    #[command(flatten)]
+    pub which: Which,
+    /// Print the commands that would run, and run none
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Show the tools' output
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// `tuxling trap`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The kernel is made again from its certificate: the recipe's, or the one that
+`tuxling prune` left in build/NAME/pruned.
+
+Examples:
+  tuxling trap pc-net.tiny 0xc1060670
+  tuxling trap pc-net 'tuxling: trap 0xc1060670 from 0xc10612f4'")]
+pub(crate) struct TrapArgs {
+    /// A recipe: a path, or the name of a built-in one
+    pub recipe: String,
+    /// The address of the trap, or the whole line of the console
+    #[arg(value_name = "ADDRESS|LINE")]
+    pub stop: String,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub json: bool,
     /// Print the commands that would run, and run none
     #[arg(long)]
     pub dry_run: bool,
@@ -97,7 +137,7 @@ Examples:
   tuxling check pc-net && tuxling report pc-net
   tuxling report pc-net --history --out index.html
   tuxling report mine.toml --against before.json")]
-pub(crate) struct Report {
+pub(crate) struct ReportArgs {
     /// A recipe that was checked: a path, or the name of a built-in one
     pub recipe: String,
     /// The file [default: NAME.html in the current folder]
@@ -112,10 +152,26 @@ pub(crate) struct Report {
     /// Say as JSON what was written
     #[arg(long)]
     pub json: bool,
+    /// Which system.
+    #[command(flatten)]
+    pub which: Which,
     /// Print the commands that would run, and run none
     #[arg(long)]
     pub dry_run: bool,
     /// Show the tools' output
     #[arg(short, long)]
     pub verbose: bool,
+}
+
+/// `tuxling schema`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+A value says itself which schema it has: \"schema\": \"tuxling.size/1\" is `size`.")]
+pub(crate) struct SchemaArgs {
+    /// Of what
+    #[arg(default_value = "record")]
+    pub name: String,
+    /// List the names, and what prints each
+    #[arg(long)]
+    pub list: bool,
 }

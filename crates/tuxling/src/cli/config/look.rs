@@ -3,25 +3,34 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use host::error::Result;
 use kconfig::{DefaultValue, Found, Location, Origin, Reverse, Why};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Subject;
+use super::ConfigSubject;
 use super::told::shown;
 use crate::cli::{print, print_json};
+use crate::failure::Result;
 
 /// How many defaults, and how many of those that select or imply a symbol,
 /// are shown.
 const MAX_REVERSES: usize = 8;
 
+/// The versions of the formats.
+pub(in crate::cli) const GET: &str = "tuxling.config.get/1";
+pub(in crate::cli) const WHY: &str = "tuxling.config.why/1";
+pub(in crate::cli) const SEARCH: &str = "tuxling.config.search/1";
+
+/// What is told of values.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ToldValues<'a> {
+    schema: &'static str,
+    /// By symbol.
+    values: BTreeMap<&'a str, &'a str>,
+}
+
 /// `get`: the values.
-pub(super) fn get(at: &Subject<'_>, symbols: &[String]) -> Result<()> {
-    #[derive(Serialize)]
-    struct Told<'a> {
-        schema: &'static str,
-        values: BTreeMap<&'a str, &'a str>,
-    }
+pub(super) fn get(at: &ConfigSubject<'_>, symbols: &[String]) -> Result<()> {
     let configuration = &at.configuration;
     let mut ids = Vec::new();
     for name in symbols {
@@ -36,8 +45,8 @@ pub(super) fn get(at: &Subject<'_>, symbols: &[String]) -> Result<()> {
     }
     if at.json {
         let value = |id| (at.tree.kconfig.display_name(id), configuration.value(id));
-        return print_json(&Told {
-            schema: "tuxling.config.get/1",
+        return print_json(&ToldValues {
+            schema: GET,
             values: ids.into_iter().map(value).collect(),
         });
     }
@@ -46,8 +55,8 @@ pub(super) fn get(at: &Subject<'_>, symbols: &[String]) -> Result<()> {
 }
 
 /// What is told of one symbol.
-#[derive(Serialize)]
-struct ToldWhy {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ToldWhy {
     schema: &'static str,
     symbol: String,
     r#type: &'static str,
@@ -66,7 +75,7 @@ struct ToldWhy {
 }
 
 /// One default of a symbol.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ToldDefault {
     value: String,
     condition: String,
@@ -77,7 +86,7 @@ struct ToldDefault {
 }
 
 /// One symbol that selects or implies another.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ToldReverse {
     symbol: String,
     condition: String,
@@ -86,17 +95,18 @@ struct ToldReverse {
 }
 
 /// `why`: all there is to say about a symbol.
-pub(super) fn why(at: &Subject<'_>, name: &str) -> Result<()> {
+pub(super) fn why(at: &ConfigSubject<'_>, name: &str) -> Result<()> {
     let id = at.symbol(name)?;
     let why = at.configuration.why(id);
     let told = told(at, &why);
-    match at.json {
-        true => print_json(&told),
-        false => print(&sheet(&told)),
+    if at.json {
+        print_json(&told)
+    } else {
+        print(&sheet(&told))
     }
 }
 
-fn told(at: &Subject<'_>, why: &Why) -> ToldWhy {
+fn told(at: &ConfigSubject<'_>, why: &Why) -> ToldWhy {
     let tree = &at.tree.kconfig;
     let reason = match &why.origin {
         Origin::User => at.who(&why.name),
@@ -119,7 +129,7 @@ fn told(at: &Subject<'_>, why: &Why) -> ToldWhy {
         all.iter().map(one).collect()
     };
     ToldWhy {
-        schema: "tuxling.config.why/1",
+        schema: WHY,
         symbol: why.name.clone(),
         r#type: why.ty.as_str(),
         value: why.value.clone(),
@@ -171,9 +181,10 @@ fn sheet(why: &ToldWhy) -> String {
         row("fails", unmet);
     }
     if matches!(why.r#type, "bool" | "tristate") && !why.prompts.is_empty() {
-        let range = match why.lowest == why.highest {
-            true => format!("only {}", why.lowest),
-            false => format!("{} to {}", why.lowest, why.highest),
+        let range = if why.lowest == why.highest {
+            format!("only {}", why.lowest)
+        } else {
+            format!("{} to {}", why.lowest, why.highest)
         };
         row("can be", &range);
     }
@@ -221,20 +232,26 @@ fn reverse_rows(row: &mut impl FnMut(&str, &str), label: &str, reverses: &[ToldR
     and_more(row, reverses.len());
 }
 
+/// What is told of a search.
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ToldHits<'a> {
+    schema: &'static str,
+    /// The best first.
+    hits: Vec<Hit<'a>>,
+}
+
+/// One symbol that was found.
+#[derive(Serialize, JsonSchema)]
+struct Hit<'a> {
+    symbol: &'a str,
+    value: &'a str,
+    prompt: Option<&'a str>,
+    /// `name`, `prompt` or `help`.
+    found_in: &'static str,
+}
+
 /// `search`: symbols by name, prompt and help text.
-pub(super) fn search(at: &Subject<'_>, words: &[String]) -> Result<()> {
-    #[derive(Serialize)]
-    struct Hit<'a> {
-        symbol: &'a str,
-        value: &'a str,
-        prompt: Option<&'a str>,
-        found_in: &'static str,
-    }
-    #[derive(Serialize)]
-    struct Told<'a> {
-        schema: &'static str,
-        hits: Vec<Hit<'a>>,
-    }
+pub(super) fn search(at: &ConfigSubject<'_>, words: &[String]) -> Result<()> {
     let tree = &at.tree.kconfig;
     let hits: Vec<Hit<'_>> = tree
         .search(&words.join(" "))
@@ -251,8 +268,8 @@ pub(super) fn search(at: &Subject<'_>, words: &[String]) -> Result<()> {
         })
         .collect();
     if at.json {
-        let schema = "tuxling.config.search/1";
-        return print_json(&Told { schema, hits });
+        let schema = SEARCH;
+        return print_json(&ToldHits { schema, hits });
     }
     let line = |hit: &Hit<'_>| {
         let prompt = hit.prompt.unwrap_or("(no prompt)");

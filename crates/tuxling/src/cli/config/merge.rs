@@ -5,7 +5,7 @@ use std::path::Path;
 use builder::kernel::config::who;
 use builder::kernel::remarks;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use kconfig::bytes::bytes_of;
 use kconfig::{Configuration, Dialect, Elsewhere};
 use recipe::asker::Asker;
@@ -14,16 +14,21 @@ use recipe::diagnostic::{Problem, Problems, RecipeErrors};
 use recipe::files::Files;
 use recipe::fragment;
 use recipe::plan::KernelPlan;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Subject;
+use super::ConfigSubject;
 use super::told::{ToldChange, changes, commented};
 use super::unmet::dropped_by;
 use crate::cli::{cwd, print, print_json, warn};
+use crate::failure::{Failure, Result};
+
+/// The version of the format.
+pub(in crate::cli) const SCHEMA: &str = "tuxling.config.merge/1";
 
 /// What is told.
-#[derive(Serialize)]
-struct Told<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct MergeJson<'a> {
     schema: &'static str,
     /// How many requests the fragments make.
     requests: usize,
@@ -41,9 +46,10 @@ struct Told<'a> {
 }
 
 /// One request that doesn't hold.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct ToldDropped {
     request: String,
+    #[schemars(with = "String")]
     by: Asker,
     value: String,
     /// What it lacks.
@@ -53,23 +59,25 @@ pub(super) struct ToldDropped {
 }
 
 /// One request that a later one turned round.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ToldOverridden {
     request: String,
+    #[schemars(with = "String")]
     by: Asker,
     /// The request that counts.
     later: String,
+    #[schemars(with = "String")]
     later_by: Asker,
 }
 
 /// Merges, and tells what doesn't hold; this decides the exit code.
-pub(super) fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> Result<()> {
+pub(super) fn run(at: &ConfigSubject<'_>, names: &[String], output: Option<&Path>) -> Result<()> {
     let asked = read(names, at.tree.kconfig.dialect())?;
     let mut plan = at.plan.kernel.clone();
     plan.requests.extend(asked.iter().cloned());
     let after = at.tree.evaluate(&plan)?;
-    let told = Told {
-        schema: "tuxling.config.merge/1",
+    let told = MergeJson {
+        schema: SCHEMA,
         requests: asked.len(),
         dropped: dropped(&plan, at, &after),
         foreign: foreign(&asked, at),
@@ -80,9 +88,10 @@ pub(super) fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> 
     if let Some(path) = output {
         write_whole(&cwd()?.join(path), &bytes_of(&after.to_dotconfig()))?;
     }
-    match at.json {
-        true => print_json(&told)?,
-        false => print(&text(&told))?,
+    if at.json {
+        print_json(&told)?
+    } else {
+        print(&text(&told))?
     }
     outcome(told.dropped.len())
 }
@@ -121,7 +130,7 @@ fn read(names: &[String], dialect: Dialect) -> Result<Vec<Request>> {
 /// the recipe that held before.
 pub(super) fn dropped(
     plan: &KernelPlan,
-    at: &Subject<'_>,
+    at: &ConfigSubject<'_>,
     after: &Configuration<'_>,
 ) -> Vec<ToldDropped> {
     let own = at.plan.kernel.requests.len();
@@ -146,14 +155,14 @@ pub(super) fn dropped(
 }
 
 /// The requests of fragments for symbols that only other architectures have.
-fn foreign(asked: &[Request], at: &Subject<'_>) -> Vec<String> {
+fn foreign(asked: &[Request], at: &ConfigSubject<'_>) -> Vec<String> {
     let told = asked.iter().filter(|one| !one.optional);
     let told = told.filter_map(|one| Some(remarks::foreign(one, elsewhere(one, at)?)));
     told.collect()
 }
 
 /// Which other architectures have a symbol that this one doesn't have.
-fn elsewhere<'a>(request: &Request, at: &'a Subject<'_>) -> Option<&'a Elsewhere> {
+fn elsewhere<'a>(request: &Request, at: &'a ConfigSubject<'_>) -> Option<&'a Elsewhere> {
     match at.tree.kconfig.find_defined(&request.symbol) {
         Some(_) => None,
         None => at.tree.elsewhere().get(&request.symbol),
@@ -189,7 +198,7 @@ fn overridden(plan: &KernelPlan, of_fragments: usize) -> Vec<ToldOverridden> {
 }
 
 /// What is told, as text.
-fn text(told: &Told<'_>) -> String {
+fn text(told: &MergeJson<'_>) -> String {
     let mut lines: Vec<String> = Vec::new();
     lines.extend(told.dropped.iter().map(|dropped| dropped.text.clone()));
     lines.extend(told.foreign.iter().map(|one| commented(one)));

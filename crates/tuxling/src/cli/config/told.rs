@@ -2,19 +2,20 @@
 
 use std::path::Path;
 
-use host::error::Result;
 use kconfig::{Configuration, Origin, SymbolId};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Subject;
+use super::ConfigSubject;
 use crate::cli::{print, print_json};
+use crate::failure::Result;
 
 /// How many other ways are shown.
 const ALTERNATIVES: usize = 6;
 
 /// What is told of a change.
-#[derive(Serialize)]
-pub(super) struct Told<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ChangesJson<'a> {
     pub schema: &'static str,
     /// Lines for the recipe's own options.
     pub requests: Vec<String>,
@@ -33,8 +34,8 @@ pub(super) struct Told<'a> {
 }
 
 /// A symbol that several others select, one of which is asked for.
-#[derive(Serialize)]
-pub(super) struct ToldAlternatives {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ToldAlternatives {
     pub symbol: String,
     /// What selects it now.
     pub by: String,
@@ -58,8 +59,8 @@ pub(super) fn alternatives(
 }
 
 /// One symbol that changes.
-#[derive(Serialize)]
-pub(super) struct ToldChange {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct ToldChange {
     pub symbol: String,
     pub before: String,
     pub after: String,
@@ -92,15 +93,16 @@ pub(super) fn changes(
 }
 
 /// Shows what is told of a change.
-pub(super) fn show(at: &Subject<'_>, told: &Told<'_>) -> Result<()> {
-    match at.json {
-        true => print_json(told),
-        false => print(&text(told)),
+pub(super) fn show(at: &ConfigSubject<'_>, told: &ChangesJson<'_>) -> Result<()> {
+    if at.json {
+        print_json(told)
+    } else {
+        print(&text(told))
     }
 }
 
 /// Lines that can stand in a recipe as they are: all else is a comment.
-fn text(told: &Told<'_>) -> String {
+fn text(told: &ChangesJson<'_>) -> String {
     let mut lines = told.requests.clone();
     if told.smallest == Some(false) {
         lines.push("# the search ended before it had ruled out that fewer do".to_owned());
@@ -155,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_wanted_can_be_copied_into_a_recipe() {
-        let told = Told {
+        let told = ChangesJson {
             schema: "",
             requests: vec!["CONFIG_PCI=y".into(), "# CONFIG_VT is not set".into()],
             smallest: Some(false),

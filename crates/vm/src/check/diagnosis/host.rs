@@ -1,7 +1,8 @@
 //! What is wrong with this machine, or with what QEMU was asked for.
 
 use host::units::{Bytes, grouped};
-use record::{Diagnosis, Outcome};
+use recipe::plan::Via;
+use record::{CheckOutcome, CheckRecord, Diagnosis, Outcome};
 
 use super::{Known, diagnosis};
 
@@ -114,15 +115,30 @@ fn memory(known: &Known<'_>) -> Option<Diagnosis> {
     ))
 }
 
+/// The devices that the command line's `console=` name, in order.
+fn consoles<'k>(known: &'k Known<'_>) -> Vec<&'k str> {
+    let words = known
+        .cmdline
+        .split_whitespace()
+        .take_while(|word| *word != "--");
+    let named = words.filter_map(|word| word.strip_prefix("console="));
+    named.collect()
+}
+
+/// A console's device, without its speed.
+fn device(console: &str) -> &str {
+    console.split(',').next().unwrap_or_default()
+}
+
 fn console(known: &Known<'_>) -> Option<Diagnosis> {
     // A machine that hangs before its first word is another matter.
     let ran = known.checks.iter().any(|check| check.seconds.is_some()) || known.no_init.is_some();
-    if !known.console.trim().is_empty() || !ran {
-        return None;
+    if !known.console.trim().is_empty() {
+        return console_elsewhere(known);
     }
     let nothing = "the console printed nothing, but the system ran".to_owned();
     let missing = known.board_symbols.iter().find(|symbol| !known.on(symbol));
-    if let Some(symbol) = missing {
+    if let (Some(symbol), true) = (missing, ran) {
         return Some(diagnosis(
             "no-console",
             "the kernel has no console on the board's serial port",
@@ -130,25 +146,69 @@ fn console(known: &Known<'_>) -> Option<Diagnosis> {
             format!("ask for CONFIG_{symbol}=y in [kernel]"),
         ));
     }
-    let consoles: Vec<&str> = known
-        .cmdline
-        .split_whitespace()
-        .take_while(|word| *word != "--")
-        .filter_map(|word| word.strip_prefix("console="))
-        .collect();
-    let device = |console: &str| console.split(',').next().unwrap_or_default().to_owned();
+    let consoles = consoles(known);
     let right = consoles.iter().any(|c| device(c) == known.board_console);
-    if consoles.is_empty() || right {
+    // A command line without a console leaves the choice to the kernel.
+    if consoles.is_empty() || right || !ran {
         return None;
+    }
+    let board = known.board_console;
+    let shown = format!("the command line: {}", known.cmdline);
+    let path = consoles
+        .iter()
+        .find(|c| device(c).strip_prefix("/dev/") == Some(board));
+    if let Some(path) = path {
+        return Some(diagnosis(
+            "console-on-wrong-device",
+            format!("console={path} is a path: the kernel knows its consoles by their names"),
+            [nothing, shown],
+            format!("write console={board} in kernel.cmdline"),
+        ));
     }
     Some(diagnosis(
         "console-on-wrong-device",
         format!(
-            "the console is on {}, the board's is {}",
-            consoles.join(" and "),
-            known.board_console
+            "the console is on {}, the board's is {board}",
+            consoles.join(" and ")
         ),
-        [nothing, format!("the command line: {}", known.cmdline)],
-        format!("write console={} in kernel.cmdline", known.board_console),
+        [nothing, shown],
+        format!("write console={board} in kernel.cmdline"),
     ))
+}
+
+/// The kernel prints on every console that is named; programs get the last one
+/// (Documentation/admin-guide/serial-console.rst). Shown by a check that was
+/// typed at the board's port, and was not answered.
+fn console_elsewhere(known: &Known<'_>) -> Option<Diagnosis> {
+    let consoles = consoles(known);
+    let last = consoles.last()?;
+    let named = consoles.iter().any(|c| device(c) == known.board_console);
+    if !named || device(last) == known.board_console || !real(last) {
+        return None;
+    }
+    let typed = |check: &&CheckRecord| {
+        check.via == Via::Console
+            && matches!(check.outcome, CheckOutcome::Failed | CheckOutcome::TimedOut)
+    };
+    let check = known.checks.iter().find(typed)?;
+    let board = known.board_console;
+    Some(diagnosis(
+        "console-named-twice",
+        format!(
+            "programs have their console on {}, the kernel prints on {board}, too",
+            device(last)
+        ),
+        [
+            format!("the command line: {}", known.cmdline),
+            format!("the check {}: {}", check.name, check.detail),
+        ],
+        format!("let console={board} be the last console= in kernel.cmdline, or the only one"),
+    ))
+}
+
+/// Whether programs could get a console there: one without a driver, such as
+/// tty0 of a kernel without terminals, is passed over.
+fn real(console: &str) -> bool {
+    let device = device(console);
+    device.starts_with("ttyS") || device.starts_with("ttyAMA") || device.starts_with("hvc")
 }

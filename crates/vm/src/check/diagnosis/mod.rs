@@ -2,13 +2,21 @@
 //!
 //! A diagnosis is given only when its cause is shown: by what the console or a
 //! check printed, *and* by what is known otherwise: the resolved configuration,
-//! the ramdisk's content, the machine, the wire. docs/diagnoses.md has each of
-//! them. Pure: [`Known`] comes in, the list goes out.
+//! the ramdisk's content, the machine, the wire. What would contradict it is
+//! looked at, too. docs/diagnoses.md has each of them, with its evidence for and
+//! against. Pure: [`Known`] comes in, the list goes out.
 
+mod calls;
+mod cmdline;
+mod devices;
+mod features;
 mod host;
 mod init;
 pub mod listing;
+mod mounts;
 mod network;
+mod signals;
+mod startup_files;
 mod unpacking;
 mod userland;
 
@@ -43,13 +51,17 @@ pub struct Known<'a> {
     /// What the ramdisk holds; `None` when it can't be read.
     pub ramdisk: Option<&'a Listing>,
     /// What an ELF file of this kernel's own kind says of its machine.
-    pub kernel: Option<listing::Elf>,
+    pub kernel: Option<startup::Elf>,
     /// Where the linked kernel ends in physical memory, in bytes.
     pub kernel_end: Option<u64>,
     /// The machine's RAM, in bytes.
     pub memory: u64,
     /// The board's console: `ttyS0`.
     pub board_console: &'a str,
+    /// The model of the machine's processor, where one was named.
+    pub cpu: Option<&'a str>,
+    /// QEMU's name of the network card's device: `virtio-net-device`.
+    pub nic_device: Option<&'a str>,
     /// Symbols that the board can't do without.
     pub board_symbols: &'a [String],
     /// What QEMU said when it failed.
@@ -92,6 +104,30 @@ impl Known<'_> {
         texts.iter().find_map(|text| self.line(text))
     }
 
+    /// Every line that was printed, with who printed it: on the console, or by a
+    /// check that did not pass.
+    fn printed(&self) -> Vec<(String, &str)> {
+        let failed = |check: &&CheckRecord| {
+            matches!(check.outcome, CheckOutcome::Failed | CheckOutcome::TimedOut)
+        };
+        let console = self
+            .console
+            .lines()
+            .map(|line| ("the console".to_owned(), line.trim()));
+        let checks = self.checks.iter().filter(failed).flat_map(|check| {
+            let detail = check.detail.split(" (attempt ").next().unwrap_or_default();
+            let output = detail
+                .split_once("it printed: ")
+                .map_or(detail, |(_, output)| output);
+            let lines = output.split(" | ").map(str::trim);
+            lines.map(|line| (format!("the check {}", check.name), line))
+        });
+        console
+            .chain(checks)
+            .filter(|(_, line)| !line.is_empty())
+            .collect()
+    }
+
     fn has_network(&self) -> bool {
         self.network.mode != NetworkMode::None
     }
@@ -122,18 +158,26 @@ pub fn diagnose(known: &Known<'_>) -> Vec<Diagnosis> {
     } else {
         all.extend(unpacking)
     }
-    all.extend(userland::diagnose(known));
-    all.extend(network::diagnose(known));
+    all.extend(cmdline::diagnose(known));
+    let startup = startup_files::diagnose(known);
+    let explained = !startup.is_empty();
+    all.extend(startup);
+    all.extend(userland::diagnose(known, explained));
+    all.extend(mounts::diagnose(known));
+    all.extend(features::diagnose(known));
+    all.extend(signals::diagnose(known));
+    all.extend(devices::diagnose(known));
+    let network = network::diagnose(known);
+    let lease = network.iter().any(|one| one.id == "dhcp-without-packet");
+    all.extend(network);
+    let calls = calls::diagnose(known);
+    // The lease's own is nearer to the root.
+    all.extend(
+        calls
+            .into_iter()
+            .filter(|one| !(lease && one.mend.contains("CONFIG_PACKET="))),
+    );
     all
-}
-
-/// Diagnoses as they are shown below an error.
-pub fn text(diagnoses: &[Diagnosis]) -> String {
-    let one = |d: &Diagnosis| {
-        let evidence: String = d.evidence.iter().map(|e| format!("\n    {e}")).collect();
-        format!("  {} [{}]{evidence}\n    mend: {}", d.cause, d.id, d.mend)
-    };
-    diagnoses.iter().map(one).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use recipe::plan::NetworkMode;
 use record::Diagnosis;
 
+use super::devices::{Bus, PCI, VIRTIO_MMIO, VIRTIO_PCI};
 use super::{Known, diagnosis};
 
 /// The drivers of QEMU's network cards, by the cards' names there.
@@ -24,16 +25,50 @@ const DRIVERS: &[(&str, &str)] = &[
     ("lan9118", "SMSC911X"),
     ("tulip", "TULIP"),
     ("virtio", "VIRTIO_NET"),
+    ("virtio-net", "VIRTIO_NET"),
     ("virtio-net-pci", "VIRTIO_NET"),
     ("virtio-net-device", "VIRTIO_NET"),
     ("vmxnet3", "VMXNET3"),
 ];
 
-/// What programs say of an interface that isn't there.
+/// The buses of cards, by QEMU's devices.
+const BUSES: &[(&str, &Bus)] = &[
+    ("e1000", &PCI),
+    ("e1000-82544gc", &PCI),
+    ("e1000-82545em", &PCI),
+    ("e1000e", &PCI),
+    ("igb", &PCI),
+    ("i82550", &PCI),
+    ("i82551", &PCI),
+    ("i82557b", &PCI),
+    ("i82559er", &PCI),
+    ("ne2k_pci", &PCI),
+    ("pcnet", &PCI),
+    ("rtl8139", &PCI),
+    ("tulip", &PCI),
+    ("virtio-net-pci", &VIRTIO_PCI),
+    ("virtio-net-device", &VIRTIO_MMIO),
+    ("vmxnet3", &PCI),
+];
+
+/// What programs say of an interface that isn't there, and of what else this
+/// may be said.
 const NO_DEVICE: &[&str] = &[
     "No such device",
     "Cannot find device",
     "interface eth0 does not exist",
+];
+
+/// Who talks of interfaces.
+const OF_INTERFACES: &[&str] = &[
+    "ifconfig",
+    "udhcpc",
+    "ip: ",
+    "route",
+    "eth",
+    "ioctl 0x89",
+    "got no address",
+    "Cannot find device",
 ];
 
 pub(super) fn diagnose(known: &Known<'_>) -> Vec<Diagnosis> {
@@ -48,13 +83,35 @@ pub(super) fn diagnose(known: &Known<'_>) -> Vec<Diagnosis> {
     packet.or_else(|| dead_server(known)).into_iter().collect()
 }
 
+/// A line that says of an interface that it isn't there. A mount without its
+/// file system, a device node without its driver have the same errno.
+fn interface_line(known: &Known<'_>) -> Option<String> {
+    let printed = known.printed();
+    let of_interface = |line: &str| {
+        NO_DEVICE.iter().any(|text| line.contains(text))
+            && OF_INTERFACES.iter().any(|text| line.contains(text))
+            && !line.contains("mounting ")
+            && !line.contains("/dev/")
+    };
+    let (who, line) = printed.iter().find(|(_, line)| of_interface(line))?;
+    Some(format!("{who}: {line}"))
+}
+
 fn no_device(known: &Known<'_>) -> Option<Diagnosis> {
-    let line = known.first_line(NO_DEVICE)?;
+    let line = interface_line(known)?;
+    // Its driver has found it: another name, or another time.
+    if known.console.contains(" eth0: ") {
+        return None;
+    }
     let nic = known.network.nic.as_deref()?;
     let (_, driver) = DRIVERS.iter().find(|(card, _)| *card == nic)?;
     let evidence = [line, known.setting(driver)];
     match known.config.get(driver) {
-        "y" => None,
+        "y" => {
+            let device = known.nic_device.unwrap_or(nic);
+            let (_, bus) = BUSES.iter().find(|(card, _)| *card == device)?;
+            bus.diagnose(known, &format!("the network card {nic}"), &evidence[0])
+        }
         "m" => Some(diagnosis(
             "network-driver-not-loaded",
             format!("the driver of the network card {nic} is a module, and nothing loaded it"),

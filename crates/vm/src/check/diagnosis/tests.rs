@@ -7,8 +7,14 @@ use initramfs::{ArchivePath, Entry, EntryKind, LinkTarget, Mode, Settings, Tree,
 use proptest::prelude::*;
 use recipe::config::Values;
 
-use super::listing::{Elf, Listing, Node, NodeKind};
+use startup::program::Program;
+use startup::{Elf, NodeKind};
+
+use super::listing::Listing;
 use super::*;
+
+mod evidence;
+mod startup_files;
 
 const PC: Elf = Elf {
     machine: 3,
@@ -26,9 +32,14 @@ struct Case {
     nic: &'static str,
     qemu_said: Option<&'static str>,
     kvm: bool,
+    cpu: Option<&'static str>,
+    nic_device: Option<&'static str>,
+    cmdline: &'static str,
     outcome: Outcome,
     no_init: Option<i32>,
     checks: Vec<CheckRecord>,
+    /// The ramdisk, where it isn't packed from the files.
+    image: Option<Vec<u8>>,
 }
 
 impl Default for Case {
@@ -37,15 +48,23 @@ impl Default for Case {
             console: "Linux version 6.12\n",
             config: "CONFIG_BLK_DEV_INITRD=y\nCONFIG_BINFMT_SCRIPT=y\nCONFIG_BINFMT_ELF=y\n\
                      CONFIG_PROC_FS=y\nCONFIG_PACKET=y\nCONFIG_E1000=y\nCONFIG_RD_XZ=y\n\
+                     CONFIG_PCI=y\nCONFIG_PCI_DIRECT=y\n\
                      CONFIG_SERIAL_8250_CONSOLE=y\n",
-            files: &[("init", "#!/bin/sh\n", 0o755), ("bin/sh", "ELF", 0o755)],
+            files: &[
+                ("init", "#!/bin/sh\n", 0o755),
+                ("bin/sh", "\x7fELF\x01\x01", 0o755),
+            ],
             mode: NetworkMode::Dhcp,
             nic: "e1000",
             qemu_said: None,
             kvm: false,
+            cpu: None,
+            nic_device: None,
+            cmdline: "console=ttyS0 panic=-1",
             outcome: Outcome::Panicked,
             no_init: None,
             checks: Vec::new(),
+            image: None,
         }
     }
 }
@@ -56,12 +75,19 @@ impl Case {
         for (path, text, mode) in self.files {
             let path = ArchivePath::new(path).expect("a path");
             let mode = Mode::new(*mode).expect("a mode");
-            tree.insert(Entry::file(path, text.as_bytes()).with_mode(mode))
-                .expect("fits");
+            let entry = match text.strip_prefix("-> ") {
+                Some(to) => Entry::new(
+                    path,
+                    EntryKind::Symlink(LinkTarget::new(to).expect("a target")),
+                ),
+                None if *text == "/" => Entry::new(path, EntryKind::Directory),
+                None => Entry::file(path, text.as_bytes()),
+            };
+            tree.insert(entry.with_mode(mode)).expect("fits");
         }
         let mut image = Vec::new();
         cpio::write(&tree, &cpio::CpioOptions { mtime: 0 }, &mut image).expect("packs");
-        let listing = Listing::read(&image).expect("reads back");
+        let listing = Listing::read(self.image.as_deref().unwrap_or(&image));
         let network = NetworkPlan {
             mode: self.mode.clone(),
             nic: Some(self.nic.to_owned()),
@@ -70,7 +96,7 @@ impl Case {
         diagnose(&Known {
             outcome: self.outcome,
             console: self.console,
-            cmdline: "console=ttyS0 panic=-1",
+            cmdline: self.cmdline,
             init: "/init",
             no_init: self.no_init,
             checks: &self.checks,
@@ -81,12 +107,42 @@ impl Case {
             kernel: Some(PC),
             kernel_end: Some(PC.end),
             memory: 32 << 20,
+            cpu: self.cpu,
+            nic_device: self.nic_device,
             board_console: "ttyS0",
             board_symbols: &symbols,
             qemu_said: self.qemu_said,
             qemu_version: Some("7.2.22"),
             kvm: self.kvm,
         })
+    }
+
+    #[track_caller]
+    fn none(&self) {
+        assert_eq!(self.diagnoses(), []);
+    }
+
+    /// That one diagnosis has this name, and all these texts.
+    #[track_caller]
+    fn told(&self, id: &str, texts: &[&str]) {
+        let all = self.diagnoses();
+        let found = all.iter().find(|one| one.id == id);
+        let found = found.unwrap_or_else(|| panic!("no {id} in {all:#?}"));
+        let text = format!(
+            "{}\n{}\n{}",
+            found.cause,
+            found.evidence.join("\n"),
+            found.mend
+        );
+        for part in texts {
+            assert!(text.contains(part), "no {part:?} in {text}");
+        }
+    }
+
+    #[track_caller]
+    fn not_told(&self, id: &str) {
+        let all = self.diagnoses();
+        assert!(all.iter().all(|one| one.id != id), "{all:#?}");
     }
 
     #[track_caller]
@@ -159,7 +215,10 @@ fn a_kernel_that_takes_no_ramdisk() {
 fn a_ramdisk_without_an_init() {
     let case = Case {
         console: NO_INIT,
-        files: &[("bin/sh", "ELF", 0o755), ("etc/motd", "", 0o644)],
+        files: &[
+            ("bin/sh", "\x7fELF\x01\x01", 0o755),
+            ("etc/motd", "", 0o644),
+        ],
         ..Case::default()
     };
     case.only("no-init", "the ramdisk has no /init");
@@ -299,36 +358,117 @@ fn links_are_followed_as_the_kernel_does() {
     };
     let kind = initramfs::Compression::Xz;
     let image = initramfs::compress::compress(kind, &archive, &settings).expect("packs");
-    let listing = Listing::read(&image).expect("reads back");
+    let listing = Listing::read(&image);
     assert_eq!(
-        listing.resolve("/init").as_deref(),
+        listing.files.resolve("/init").as_deref(),
         Some("/usr/bin/busybox")
     );
-    let script = NodeKind::Script("x".to_owned());
-    assert!(matches!(listing.find("/init"), Some(Node { kind, .. }) if *kind == script));
-    assert_eq!(listing.find("/loop"), None);
-    assert_eq!(listing.compression, Some(kind));
+    let init = listing.files.find("/init").map(|node| &node.kind);
+    let NodeKind::File { program, .. } = init.expect("is there") else {
+        panic!("{init:?}");
+    };
+    assert_eq!(*program, Program::Script("x".to_owned()));
+    assert_eq!(listing.files.find("/loop"), None);
+    assert_eq!(listing.archives(), [(0, kind)]);
 }
 
 #[test]
 fn every_diagnosis_is_described() {
     let text = include_str!("../../../../../docs/diagnoses.md");
     let sources = [
+        include_str!("calls.rs"),
+        include_str!("cmdline.rs"),
+        include_str!("devices.rs"),
+        include_str!("features.rs"),
         include_str!("host.rs"),
         include_str!("init.rs"),
+        include_str!("mounts.rs"),
         include_str!("network.rs"),
+        include_str!("signals.rs"),
+        include_str!("startup_files.rs"),
         include_str!("unpacking.rs"),
         include_str!("userland.rs"),
     ];
+    let tests = [
+        include_str!("tests.rs"),
+        include_str!("tests/evidence.rs"),
+        include_str!("tests/startup_files.rs"),
+        include_str!("../../../../tuxling/tests/e2e/diagnosis.rs"),
+    ];
     let mut ids = 0;
     for source in sources {
-        for part in source.split("diagnosis(\n").skip(1) {
-            let id = part.trim_start().split('"').nth(1).expect("an id");
+        // Names that stand in the code: a text with hyphens and no blanks.
+        let names = source.split('"').filter(|part| {
+            let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            part.contains('-') && part.len() > 5 && part.chars().all(fits)
+        });
+        for id in names.filter(|id| {
+            text.contains(&format!("### {id}\n"))
+                || source.contains(&format!("diagnosis(\n            \"{id}\""))
+                || source.contains(&format!("diagnosis(\n        \"{id}\""))
+        }) {
             assert!(text.contains(&format!("### {id}\n")), "{id}");
+            let row = format!("| [{id}](#{id}) | ");
+            let row = text.lines().find(|line| line.starts_with(&row));
+            let row = row.unwrap_or_else(|| panic!("{id} has no evidence in the table"));
+            let test = row.rsplit('`').nth(1).expect("a test's name");
+            let name = format!("fn {test}()");
+            assert!(
+                tests.iter().any(|source| source.contains(&name)),
+                "{id}: {test}"
+            );
             ids += 1;
         }
     }
-    assert!(ids > 20, "{ids}");
+    assert!(ids > 45, "{ids}");
+    let all = sources.concat();
+    for heading in text.lines().filter_map(|line| line.strip_prefix("### ")) {
+        assert!(
+            all.contains(&format!("\"{heading}\"")),
+            "{heading} is told nowhere"
+        );
+    }
+}
+
+#[test]
+fn a_program_without_binfmt_elf() {
+    let case = |config| Case {
+        no_init: Some(8),
+        files: &[(
+            "init",
+            "\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+            0o755,
+        )],
+        config,
+        ..Case::default()
+    };
+    case(without("BINFMT_ELF")).only("elf-without-support", "CONFIG_BINFMT_ELF is not set");
+    case(Case::default().config).none();
+}
+
+#[test]
+fn a_ramdisk_without_dev_console() {
+    let case = |files| Case {
+        console: "Warning: unable to open an initial console.\n",
+        files,
+        ..Case::default()
+    };
+    case(Case::default().files).only("no-console-device", "no /dev/console");
+    let there: &[(&str, &str, u32)] =
+        &[("init", "#!/bin/sh\n", 0o755), ("dev/console", "x", 0o600)];
+    case(there).none();
+}
+
+#[test]
+fn a_proc_that_the_kernel_does_not_have() {
+    let case = |config| Case {
+        console: "ps: can't open '/proc/self/stat': No such file or directory\n",
+        config,
+        outcome: Outcome::CheckFailed,
+        ..Case::default()
+    };
+    case(without("PROC_FS")).only("no-proc-support", "CONFIG_PROC_FS is not set");
+    case(Case::default().config).not_told("no-proc-support");
 }
 
 proptest! {

@@ -2,10 +2,17 @@
 
 use record::Diagnosis;
 
+use startup::foresee::{self, Userland};
+use startup::program::Abilities;
+
+use super::listing::Listing;
 use super::{Known, diagnosis};
 
-pub(super) fn diagnose(known: &Known<'_>) -> Vec<Diagnosis> {
-    [no_tty(known), no_proc(known), no_console_device(known)]
+/// `explained`: whether the user land's own files are shown to be the cause of
+/// what isn't mounted.
+pub(super) fn diagnose(known: &Known<'_>, explained: bool) -> Vec<Diagnosis> {
+    let proc = no_proc(known, explained);
+    [no_tty(known), proc, no_console_device(known)]
         .into_iter()
         .flatten()
         .collect()
@@ -24,7 +31,9 @@ fn no_tty(known: &Known<'_>) -> Option<Diagnosis> {
     ))
 }
 
-fn no_proc(known: &Known<'_>) -> Option<Diagnosis> {
+/// A file below `/proc` that isn't there: with the kernel's own, because nobody
+/// mounted it.
+fn no_proc(known: &Known<'_>, explained: bool) -> Option<Diagnosis> {
     let mut lines = known.console.lines().map(str::to_owned);
     let about = |line: &str| line.contains("/proc/") && line.contains("No such file or directory");
     let on_console = lines.find(|line| about(line));
@@ -39,27 +48,70 @@ fn no_proc(known: &Known<'_>) -> Option<Diagnosis> {
             "ask for CONFIG_PROC_FS=y in [kernel]",
         ));
     }
-    let folder = known
-        .ramdisk
-        .is_some_and(|ramdisk| ramdisk.find("/proc").is_some());
-    let evidence = if folder {
-        "the kernel has /proc and the ramdisk a folder for it: nobody mounted it"
-    } else {
-        "the kernel has /proc, but the ramdisk has no folder /proc to mount it at"
-    };
+    let ramdisk = known.ramdisk?;
+    if ramdisk.files.find("/proc").is_none() {
+        return Some(diagnosis(
+            "proc-not-mounted",
+            "/proc is not mounted",
+            [
+                line,
+                "the kernel has /proc, but the ramdisk has no folder /proc to mount it at"
+                    .to_owned(),
+            ],
+            "add the folder: [[userland.file]] with to = \"/proc\", directory = true",
+        ));
+    }
+    // Who does mount it has another trouble: its command may never be reached.
+    let mounter = foresee::mounts(&userland(known, ramdisk), "/proc");
+    if explained || mounter.is_some() {
+        return None;
+    }
+    let mut evidence = vec![
+        line,
+        "the kernel has /proc and the ramdisk a folder for it: nobody mounted it".to_owned(),
+    ];
+    let idle = idle_rc(ramdisk);
+    evidence.extend(
+        idle.map(|rc| format!("{rc} would, but nothing that {} starts runs it", known.init)),
+    );
     Some(diagnosis(
         "proc-not-mounted",
         "/proc is not mounted",
-        [line, evidence.to_owned()],
-        "mount it early: `mount -t proc proc /proc` in rcS, or a line of /etc/fstab and `mount -a`",
+        evidence,
+        match idle {
+            Some(rc) => format!(
+                "`mount -t proc proc /proc` in {}, or run {rc} from there",
+                known.init
+            ),
+            None => "mount it early: `mount -t proc proc /proc` in rcS, or a line of /etc/fstab \
+                     and `mount -a`"
+                .to_owned(),
+        },
     ))
+}
+
+/// The ramdisk as what it starts by.
+fn userland<'a>(known: &'a Known<'_>, ramdisk: &'a Listing) -> Userland<'a> {
+    Userland {
+        files: &ramdisk.files,
+        busybox: None,
+        abilities: Abilities::default(),
+        cmdline: known.cmdline,
+        default_init: false,
+    }
+}
+
+/// A start script that is there; who asks knows that nothing runs it.
+fn idle_rc(ramdisk: &Listing) -> Option<&'static str> {
+    const RC: &str = "/etc/init.d/rcS";
+    ramdisk.files.find(RC).map(|_| RC)
 }
 
 /// init/main.c, console_on_rootfs().
 fn no_console_device(known: &Known<'_>) -> Option<Diagnosis> {
     let line = known.line("unable to open an initial console")?;
     let ramdisk = known.ramdisk?;
-    if ramdisk.find("/dev/console").is_some() {
+    if ramdisk.files.find("/dev/console").is_some() {
         return None;
     }
     Some(diagnosis(

@@ -1,0 +1,36 @@
+//! What can go wrong when a system is booted, checked and recorded. That it does
+//! not pass is no error.
+
+use host::error::Kind;
+
+/// What went wrong, and where.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Of this machine.
+    #[error(transparent)]
+    Host(#[from] host::Error),
+    /// Of a machine.
+    #[error(transparent)]
+    Vm(#[from] vm::error::Error),
+    /// Of records that are kept.
+    #[error(transparent)]
+    Record(#[from] record::error::Error),
+    /// What makes an identity can't be written down.
+    #[error(transparent)]
+    Identity(#[from] serde_json::Error),
+}
+
+/// The result of booting, checking and recording.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// What it is about.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Error::Host(error) => error.kind(),
+            Error::Vm(error) => error.kind(),
+            Error::Record(error) => error.kind(),
+            Error::Identity(_) => Kind::Machine,
+        }
+    }
+}

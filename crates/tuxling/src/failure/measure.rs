@@ -1,0 +1,27 @@
+//! Failures of looking for bytes and weighing them.
+
+use measure::error::{Error, FileError};
+use measure::without::ALL;
+
+use super::Failure;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        let failure = Failure::new(error.kind(), error.to_string());
+        match error {
+            Error::Host(error) => error.into(),
+            Error::Builder(error) => error.into(),
+            Error::NoPayload => {
+                failure.help("the image is no bzImage, and no map of its decompressor was kept")
+            }
+            Error::File(FileError::Member { .. }) => {
+                failure.help("a thin archive only names its objects: they stand beside it")
+            }
+            Error::NoSuchOption { nearest, .. } => failure.help(format!(
+                "the nearest are {}; `{ALL}` stands for every one that can be turned off",
+                nearest.join(", ")
+            )),
+            _ => failure,
+        }
+    }
+}
