@@ -3,6 +3,7 @@
 //!
 //! Nothing here boots what it builds.
 
+pub mod error;
 pub mod kernel;
 mod sizes;
 pub mod source;

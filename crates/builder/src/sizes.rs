@@ -1,8 +1,9 @@
 //! Sizes of a built system, for its record.
 
-use host::error::{Failure, Kind, Result};
 use record::{ImageSizes, VmlinuxSizes};
 use vmlinux::{BootImage, Sections};
+
+use crate::error::{Error, Result};
 
 /// Sizes of what a boot loader loads.
 pub(crate) fn image_sizes(
@@ -26,12 +27,7 @@ pub(crate) fn image_sizes(
 
 /// Sizes inside the kernel.
 pub(crate) fn vmlinux_sizes(file: &[u8]) -> Result<VmlinuxSizes> {
-    let sections = Sections::parse(file).map_err(|e| {
-        Failure::new(
-            Kind::Build,
-            format!("can't measure the kernel that was built: {e}"),
-        )
-    })?;
+    let sections = Sections::parse(file).map_err(Error::Unmeasured)?;
     let sizes = sections.sizes();
     Ok(VmlinuxSizes {
         text_bytes: sizes.text,

@@ -6,7 +6,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::session::{Cached, Session};
 use initramfs::Compression;
@@ -15,6 +14,7 @@ use recipe::plan::{KernelPlan, PatchFile, Placement, Plan, SourceWish};
 use record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 
 use super::sizes;
+use crate::error::{Error, Result};
 use crate::kernel::build::{BuildInput, BuiltinRamdisk, Kernel};
 use crate::kernel::{self, Resolved, Tools};
 use crate::source::{self, LockFile, Source};
@@ -298,21 +298,15 @@ fn refuse_dropped(config: &Resolved, options: &BuildOptions, session: &Session) 
     if config.dropped.is_empty() {
         return Ok(());
     }
-    let told: Vec<String> = config.dropped.iter().map(|d| d.to_string()).collect();
-    let told = told.join("\n");
+    let dropped: Vec<String> = config.dropped.iter().map(|d| d.to_string()).collect();
     if options.allow_dropped {
         session.progress.note(&format!(
-            "the configuration drops what was asked for:\n{told}"
+            "the configuration drops what was asked for:\n{}",
+            dropped.join("\n")
         ));
         return Ok(());
     }
-    let count = match config.dropped.len() {
-        1 => "1 request".to_owned(),
-        n => format!("{n} requests"),
-    };
-    Err(Failure::new(Kind::Config, format!("the configuration drops {count} of the recipe's"))
-        .detail(told)
-        .help("ask for what is missing, too, or leave the request out; --allow-dropped goes on all the same"))
+    Err(Error::Dropped { dropped })
 }
 
 fn inputs(plan: &Plan, sources: &Sources, tools: &Tools, config: &Resolved) -> Inputs {
@@ -410,7 +404,7 @@ impl OutputFiles {
         .into_iter()
         .filter_map(|(name, bytes)| Some((name, Id::of_bytes(bytes?))))
         .collect();
-        Id::of("image/1", &hashes).map_err(|e| Failure::new(Kind::Build, e.to_string()))
+        Ok(Id::of("image/1", &hashes)?)
     }
 
     /// Writes them; what this system has not, but an earlier one had, goes.
@@ -440,7 +434,7 @@ fn compression_name(compression: Compression) -> String {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|e| Failure::io("read", path, &e))
+    Ok(fs::read(path).map_err(|e| host::Error::file("read", path, e))?)
 }
 
 /// Writes an output unless it is there already.
@@ -453,7 +447,9 @@ fn place(path: &Path, bytes: &[u8]) -> Result<()> {
 
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Failure::io("remove", path, &e)),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            Err(host::Error::file("remove", path, e).into())
+        }
         _ => Ok(()),
     }
 }

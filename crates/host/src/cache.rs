@@ -38,13 +38,13 @@ pub struct Lock {
 
 impl Cache {
     /// The cache of this user; the folder is made when it is missing.
-    pub fn of_user() -> Result<Cache, Error> {
+    pub fn of_user() -> Result<Cache> {
         Cache::at(&root_of_user()?)
     }
 
     /// The cache of this user, to be looked at alone: no folder of it is made,
     /// no lock of it is taken or waited for. It need not be there.
-    pub fn sealed_of_user() -> Result<Cache, Error> {
+    pub fn sealed_of_user() -> Result<Cache> {
         let root = root_of_user()?;
         let root = std::path::absolute(&root)
             .map_err(|e| Error::file("find the cache folder", &root, e))?;
@@ -56,7 +56,7 @@ impl Cache {
     }
 
     /// A cache at this path; the folder is made when it is missing.
-    pub fn at(root: &Path) -> Result<Cache, Error> {
+    pub fn at(root: &Path) -> Result<Cache> {
         fs::create_dir_all(root).map_err(|e| Error::file("make the cache folder", root, e))?;
         let root = root
             .canonicalize()
@@ -111,7 +111,7 @@ impl Cache {
 
     /// A folder of the cache by topic (`sources`, `kernels`, …), made when it
     /// is missing.
-    pub fn folder(&self, topic: &str) -> Result<PathBuf, Error> {
+    pub fn folder(&self, topic: &str) -> Result<PathBuf> {
         let path = self.root.join(topic);
         if self.in_use.is_none() {
             return Ok(path);
@@ -123,7 +123,7 @@ impl Cache {
     /// Locks `path` against other tuxlings by a file beside it. When another
     /// one holds the lock, says so by `waiting` with the holder's process id
     /// and command, and waits.
-    pub fn lock(&self, path: &Path, waiting: &dyn Fn(&str)) -> Result<Lock, Error> {
+    pub fn lock(&self, path: &Path, waiting: &dyn Fn(&str)) -> Result<Lock> {
         let mut told = false;
         loop {
             if let Some(lock) = self.try_lock(path)? {
@@ -143,7 +143,7 @@ impl Cache {
     }
 
     /// Locks `path` where nobody else has.
-    pub fn try_lock(&self, path: &Path) -> Result<Option<Lock>, Error> {
+    pub fn try_lock(&self, path: &Path) -> Result<Option<Lock>> {
         if self.in_use.is_none() {
             return Ok(Some(Lock { _file: None }));
         }
@@ -172,7 +172,7 @@ impl Cache {
 }
 
 /// Where this user's cache stands, or would.
-fn root_of_user() -> Result<PathBuf, Error> {
+fn root_of_user() -> Result<PathBuf> {
     let set = |key: &str| {
         std::env::var_os(key)
             .filter(|v| !v.is_empty())
@@ -206,7 +206,7 @@ pub const ASIDE: &str = ".tuxling-";
 const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Writes a file as a whole or not at all: aside, synced, renamed.
-pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), Error> {
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir).map_err(|e| Error::file("make the folder", dir, e))?;
     sweep(dir);

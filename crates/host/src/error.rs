@@ -1,11 +1,9 @@
 //! What errors are about, and what can go wrong on this machine itself: files,
 //! commands, the cache.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::packages::Distribution;
 use crate::process::ProcessError;
 
 /// What an error is about; decides the exit code.
@@ -74,8 +72,8 @@ pub enum Error {
     },
 }
 
-/// The result of what can fail.
-pub type Result<T, E = Failure> = std::result::Result<T, E>;
+/// The result of what only this machine can make fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     /// A failed operation on a file of ours.
@@ -134,108 +132,3 @@ fn command_message(doing: &str, error: &ProcessError) -> String {
         ProcessError::NotStarted { .. } => format!("can't {doing}: {error}"),
     }
 }
-
-/// A failure as it is shown.
-#[derive(Debug)]
-pub struct Failure {
-    /// What it is about.
-    pub kind: Kind,
-    /// One sentence: what could not be done.
-    pub message: String,
-    /// The evidence: a tool's last lines, an underlined source. Shown as it is.
-    pub detail: Option<String>,
-    /// What to do about it.
-    pub help: Option<String>,
-}
-
-impl Failure {
-    /// A failure of this kind with its one sentence.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Failure {
-            kind,
-            message: message.into(),
-            detail: None,
-            help: None,
-        }
-    }
-
-    /// Adds the evidence.
-    pub fn detail(mut self, detail: impl Into<String>) -> Self {
-        self.detail = Some(detail.into());
-        self
-    }
-
-    /// Adds what to do about it.
-    pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
-        self
-    }
-
-    /// A failed operation on a file of ours: a full disk, a missing permission.
-    pub fn io(doing: &'static str, path: &Path, error: &std::io::Error) -> Self {
-        let again = match error.raw_os_error() {
-            Some(code) => std::io::Error::from_raw_os_error(code),
-            None => std::io::Error::new(error.kind(), error.to_string()),
-        };
-        Error::file(doing, path, again).into()
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        let failure = Failure::new(error.kind(), error.to_string());
-        match error {
-            Error::File { error, .. } => match error.kind() {
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => failure
-                    .help(
-                    "free some disk space; what was done so far is kept, nothing is half written",
-                ),
-                std::io::ErrorKind::PermissionDenied => {
-                    failure.help("check the owner and the permissions of that path")
-                }
-                _ => failure,
-            },
-            Error::LeftAside { kept, .. } => {
-                failure.help(format!("what was there is now {}", kept.display()))
-            }
-            Error::NoCacheFolder => {
-                failure.help("set TUXLING_CACHE to a folder with some GiB of space")
-            }
-            Error::Interrupted { .. } => failure,
-            Error::Command { error, .. } => match error {
-                ProcessError::Missing { program } => failure.help(how_to_install(&program)),
-                ProcessError::Failed { tail, .. } if is_of_full_disk(&tail) => failure
-                    .detail(tail)
-                    .help("free some disk space; what was finished is kept"),
-                ProcessError::Failed { line, tail, .. }
-                | ProcessError::TimedOut { line, tail, .. } => {
-                    failure.detail(format!("$ {line}\n{tail}"))
-                }
-                ProcessError::NotStarted { .. } | ProcessError::Interrupted { .. } => failure,
-            },
-        }
-    }
-}
-
-fn how_to_install(program: &str) -> String {
-    let all = "`tuxling doctor RECIPE` says all that is missing";
-    match Distribution::of_this_machine().install_command(&[program]) {
-        Some(command) => format!("{command}; {all}"),
-        None => all.to_owned(),
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
-        if let Some(detail) = &self.detail {
-            write!(f, "\n{}", detail.trim_end_matches('\n'))?;
-        }
-        if let Some(help) = &self.help {
-            write!(f, "\nhelp: {help}")?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Failure {}

@@ -8,8 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Cache;
-use crate::error::{Error, Failure, Kind};
-use crate::process::{ProcessError, Processes};
+use crate::process::Processes;
 
 /// Who is told how the work goes on. All of it goes to standard error.
 pub trait Progress: Sync {
@@ -143,14 +142,4 @@ impl<T> Cached<T> {
             cached: false,
         }
     }
-}
-
-/// Turns the failure of a command into the failure of what it was for.
-pub fn process_failure(kind: Kind, doing: &str, error: ProcessError) -> Failure {
-    Error::command(kind, doing, error).into()
-}
-
-/// The failure that a program is not installed, with the mend.
-pub fn missing_tool(program: &str, doing: &str) -> Failure {
-    Error::missing_tool(program, doing).into()
 }

@@ -150,9 +150,10 @@ impl Tree {
             }
         }
         errors.sort_by(|a, b| a.path().cmp(b.path()));
-        match errors.is_empty() {
-            true => Ok(tree),
-            false => Err(FolderErrors(errors)),
+        if errors.is_empty() {
+            Ok(tree)
+        } else {
+            Err(FolderErrors(errors))
         }
     }
 }

@@ -205,11 +205,13 @@ impl Variables {
             let words: Vec<String> = out
                 .text
                 .split_whitespace()
-                .map(|word| match from.contains('%') {
-                    true => substitute(from, to, word),
-                    false => word
-                        .strip_suffix(from)
-                        .map_or(word.to_owned(), |w| format!("{w}{to}")),
+                .map(|word| {
+                    if from.contains('%') {
+                        substitute(from, to, word)
+                    } else {
+                        word.strip_suffix(from)
+                            .map_or(word.to_owned(), |w| format!("{w}{to}"))
+                    }
                 })
                 .collect();
             out.text = words.join(" ");

@@ -140,17 +140,17 @@ impl<'k> Configuration<'k> {
             return Vec::new();
         }
         let mut unusable: Vec<SymbolId> = Vec::new();
-        for (symbol, value) in self.user.in_order() {
+        for symbol in self.tree.hash_order() {
             let ty = self.tree.symbol(symbol).ty;
-            if let UserValue::Text(text) = value
+            if let Some(UserValue::Text(text)) = self.user.get(symbol).cloned()
                 && matches!(ty, SymbolType::Int | SymbolType::Hex)
                 && !self.is_in_range(symbol, &text)
             {
+                self.user.forget(symbol);
+                // What comes later may have it as a bound.
+                self.settle_alone(symbol);
                 unusable.push(symbol);
             }
-        }
-        for &symbol in &unusable {
-            self.user.forget(symbol);
         }
         unusable.sort_by_key(|symbol| self.tree.graph.position[symbol.index()]);
         unusable

@@ -27,7 +27,7 @@ enum Condition {
 
 /// What a symbol in a condition stands for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Reading {
+enum SymbolReading {
     /// Its value.
     Value,
     /// Whether it is other than `n`.
@@ -42,25 +42,31 @@ pub(crate) fn belongs_below(
     base: ExprId,
     condition: ExprId,
 ) -> bool {
-    let value = Condition::of(tree, condition, Reading::Value);
+    let value = Condition::of(tree, condition, SymbolReading::Value);
     if !value.mentions(symbol) {
         return false;
     }
     let needs = value.parts().iter().any(|part| part.demands(symbol));
     needs || {
-        let base = Condition::of(tree, base, Reading::NotNo);
-        let condition = Condition::of(tree, condition, Reading::NotNo);
+        let base = Condition::of(tree, base, SymbolReading::NotNo);
+        let condition = Condition::of(tree, condition, SymbolReading::NotNo);
         let parts = condition.parts();
         base.parts().iter().all(|part| parts.contains(part))
     }
 }
 
 impl Condition {
-    fn of(tree: &Kconfig, expr: ExprId, reading: Reading) -> Self {
+    fn of(tree: &Kconfig, expr: ExprId, reading: SymbolReading) -> Self {
         Self::read(tree, expr, false, reading, 0)
     }
 
-    fn read(tree: &Kconfig, expr: ExprId, negated: bool, reading: Reading, depth: usize) -> Self {
+    fn read(
+        tree: &Kconfig,
+        expr: ExprId,
+        negated: bool,
+        reading: SymbolReading,
+        depth: usize,
+    ) -> Self {
         if depth >= MAX_DEPTH {
             return Self::Opaque(expr, negated);
         }
@@ -86,14 +92,14 @@ impl Condition {
         }
     }
 
-    fn symbol(tree: &Kconfig, symbol: SymbolId, negated: bool, reading: Reading) -> Self {
+    fn symbol(tree: &Kconfig, symbol: SymbolId, negated: bool, reading: SymbolReading) -> Self {
         match symbol {
             SymbolId::NO => return Self::Constant(negated),
             SymbolId::YES => return Self::Constant(!negated),
             _ => {}
         }
         let boolean = tree.symbol(symbol).ty == SymbolType::Bool;
-        match (reading == Reading::NotNo && !boolean, negated) {
+        match (reading == SymbolReading::NotNo && !boolean, negated) {
             (true, true) => Self::Compare(Relation::Equal, symbol, SymbolId::NO),
             (true, false) => Self::Compare(Relation::Unequal, symbol, SymbolId::NO),
             (false, true) => Self::Not(symbol),

@@ -66,7 +66,9 @@ fn compare(oracle: &Oracle, tree: &Kconfig, base: &str, folder: &Path, name: &st
     oracle.conf(folder, &["--olddefconfig"], &[]);
     let output = std::fs::read_to_string(folder.join(".config")).expect("readable");
     let (configuration, _) = Configuration::olddefconfig(tree, base);
-    assert!(configuration.to_dotconfig() == output, "{name}: .config");
+    let ours = configuration.to_dotconfig();
+    let differing = ours.lines().zip(output.lines()).find(|(a, b)| a != b);
+    assert!(ours == output, "{name}: {differing:?}");
     let (with_prompt, unknown) = dropped(tree, base, &output);
     let lost = configuration.lost(base);
     let told = |prompt: Option<bool>| -> BTreeSet<String> {

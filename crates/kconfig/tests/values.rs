@@ -518,3 +518,25 @@ fn recursive_dependencies_are_errors() {
           symbol A depends on B, symbol B default value contains A"]
     );
 }
+
+#[test]
+fn a_number_that_6_1_forgets_is_a_bound_of_those_that_come_later() {
+    // `conf` looks at CPUS before EROFS_STREAMS.
+    let text = "config CPUS\n\tint \"cpus\"\n\trange 2 16\n\tdefault 4\n\
+                config EROFS_STREAMS\n\tint \"streams\"\n\trange 1 CPUS\n\tdefault CPUS\n";
+    let tree = Kconfig::load(&LoadOptions {
+        root: "Kconfig",
+        tree: &MemoryTree::new().with("Kconfig", text),
+        env: &Environment::new(),
+        shell: &SilentShell,
+        dialect: Dialect::Linux6_1,
+    })
+    .expect("loads");
+    let (configuration, _) =
+        Configuration::olddefconfig(&tree, "CONFIG_CPUS=64\nCONFIG_EROFS_STREAMS=16\n");
+    let config = configuration.to_dotconfig();
+    assert!(
+        config.ends_with("CONFIG_CPUS=4\nCONFIG_EROFS_STREAMS=4\n"),
+        "{config}"
+    );
+}

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use host::error::{Failure, Kind};
+use host::error::Kind;
 use initramfs::compress::DecompressError;
 use initramfs::cpio::CpioError;
 use vmlinux::elf::ElfError;
@@ -15,9 +15,9 @@ pub enum Error {
     /// Of this machine.
     #[error(transparent)]
     Host(#[from] host::Error),
-    /// Of what stands below.
-    #[error("{}", .0.message)]
-    Failure(Failure),
+    /// Of what is built.
+    #[error(transparent)]
+    Builder(#[from] builder::error::Error),
 
     /// A file that is looked at is no readable kernel.
     #[error("can't read vmlinux: {0}")]
@@ -90,7 +90,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::Host(error) => error.kind(),
-            Error::Failure(failure) => failure.kind,
+            Error::Builder(error) => error.kind(),
             Error::Vmlinux(_) | Error::Map(_) | Error::NoSuchOption { .. } => Kind::Usage,
             Error::Packed(_) | Error::Compress(_) | Error::ThreadEnded => Kind::Machine,
             Error::Linked(_)
@@ -104,11 +104,5 @@ impl Error {
             | Error::RamdiskStream(_)
             | Error::RamdiskProgram { .. } => Kind::Build,
         }
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Error {
-        Error::Failure(failure)
     }
 }

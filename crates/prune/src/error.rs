@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use host::Id;
-use host::error::{Failure, Kind};
+use host::error::Kind;
 use vm::boot::FailedBoot;
 use vm::machine::qmp::QmpError;
 use vmlinux::elf::ElfError;
@@ -16,9 +16,9 @@ pub enum Error {
     /// Of this machine.
     #[error(transparent)]
     Host(#[from] host::error::Error),
-    /// Of what stands below.
-    #[error("{}", .0.message)]
-    Failure(Failure),
+    /// Of what is built.
+    #[error(transparent)]
+    Builder(#[from] builder::error::Error),
     /// Of a machine.
     #[error(transparent)]
     Vm(#[from] vm::error::Error),
@@ -163,7 +163,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::Host(error) => error.kind(),
-            Error::Failure(failure) => failure.kind,
+            Error::Builder(error) => error.kind(),
             Error::Vm(error) => error.kind(),
             Error::Record(error) => error.kind(),
             Error::Trial(error) => error.kind(),
@@ -191,11 +191,5 @@ impl Error {
             | Error::Cable(_)
             | Error::OtherTools { .. } => Kind::Machine,
         }
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Error {
-        Error::Failure(failure)
     }
 }

@@ -21,6 +21,7 @@ use vmlinux::prune::{FunctionIndex, Graph, Program};
 
 use super::calls::{self, Entries, GuestProgram, SystemCalls};
 use super::certificate::{self, Bound, Certificate, Evidence, certified};
+use super::keys::{AdverseCoverageKey, CoverageKey, PrunedKey};
 use super::memory::Memory;
 use super::policy::{Facts, Kept};
 use super::rebuild;
@@ -98,12 +99,17 @@ impl Whole {
     /// What identifies a trace: the kernel and all that makes it run.
     fn coverage_file(&self, runs: usize, session: &Session) -> Result<PathBuf> {
         let plan = &self.plan;
-        let key = (
-            &self.system.kernel.build_id,
-            (&plan.checks, &plan.exercises),
-            (&plan.machine, &plan.network, &plan.board),
-            (&self.runner.qemu_version, agent::SOURCE, runs),
-        );
+        let key = CoverageKey {
+            kernel: &self.system.kernel.build_id,
+            checks: &plan.checks,
+            exercises: &plan.exercises,
+            machine: &plan.machine,
+            network: &plan.network,
+            board: &plan.board,
+            qemu_version: &self.runner.qemu_version,
+            agent: agent::SOURCE,
+            runs,
+        };
         let id = Id::of("coverage/4", &key)?;
         let folder = session.cache.folder("coverage")?;
         Ok(folder.join(format!("{}.json", id.short())))
@@ -131,14 +137,15 @@ impl Whole {
         session: &Session,
     ) -> Result<AdverseCoverage> {
         let names: Vec<&str> = bench.cases().iter().map(|case| case.name).collect();
-        let key = (
+        let key = AdverseCoverageKey {
+            kernel: &self.system.kernel.build_id,
             coverage,
-            names,
-            bench.flood_and_seed(),
-            agent::ADVERSARY_SOURCE,
-        );
-        let build_id = &self.system.kernel.build_id;
-        let id = Id::of("hardship/2", &(build_id, key))?;
+            cases: names,
+            flood: bench.flood(),
+            seed: bench.seed(),
+            adversary: agent::ADVERSARY_SOURCE,
+        };
+        let id = Id::of("hardship/2", &key)?;
         let folder = session.cache.folder("coverage")?;
         let kept = folder.join(format!("{}.json", id.short()));
         if let Some(adverse) = read_kept(&kept) {
@@ -501,18 +508,16 @@ fn record_of(
     repaired: &Repaired,
     session: &Session,
 ) -> Result<(System, Record)> {
-    let roots: Vec<u32> = kept.roots.keys().map(|f| f.0).collect();
     let indices = |set: &BTreeSet<FunctionIndex>| set.iter().map(|f| f.0).collect::<Vec<_>>();
-    let build_id = Id::of(
-        "pruned/3",
-        &(
-            (&whole.system.kernel.build_id, certificate::gaps_text(kept)),
-            level.word(),
-            roots,
-            indices(&kept.dropped),
-            indices(&kept.closed),
-        ),
-    )?;
+    let key = PrunedKey {
+        whole: &whole.system.kernel.build_id,
+        gaps: certificate::gaps_text(kept),
+        level: level.word(),
+        roots: kept.roots.keys().map(|f| f.0).collect(),
+        dropped: indices(&kept.dropped),
+        closed: indices(&kept.closed),
+    };
+    let build_id = Id::of("pruned/3", &key)?;
     let kernel = Kernel {
         build_id,
         dir: dir.join("kernel"),

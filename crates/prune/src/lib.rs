@@ -7,6 +7,7 @@ mod calls;
 pub mod certificate;
 pub mod error;
 pub mod job;
+mod keys;
 mod memory;
 pub mod policy;
 mod rate;

@@ -359,11 +359,14 @@ impl Kept {
             PruneLevel::Safe => Verdict::Allow,
             PruneLevel::Balanced | PruneLevel::Tight => Verdict::Trap,
         };
-        let verdict = |index| match self.roots.contains_key(&index) {
-            _ if self.dropped.contains(&index) => Verdict::Trap,
-            _ if self.closed.contains(&index) => Verdict::Trap,
-            true => Verdict::Keep,
-            false => other,
+        let verdict = |index| {
+            if self.dropped.contains(&index) || self.closed.contains(&index) {
+                Verdict::Trap
+            } else if self.roots.contains_key(&index) {
+                Verdict::Keep
+            } else {
+                other
+            }
         };
         let all = (0..program.functions().len() as u32).map(FunctionIndex);
         let closed = self

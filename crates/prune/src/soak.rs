@@ -32,7 +32,7 @@ const ROUND: usize = 12;
 
 /// What is asked for.
 #[derive(Debug)]
-pub struct Options {
+pub struct SoakOptions {
     /// How long all boots of this kernel that are kept take together, in time of
     /// the host.
     pub time: Duration,
@@ -91,7 +91,7 @@ pub fn run(
     plan: &Plan,
     system: &System,
     certificate: Option<&Certificate>,
-    options: &Options,
+    options: &SoakOptions,
     session: &Session,
 ) -> Result<Soak> {
     let path = system.output.join("kernel");

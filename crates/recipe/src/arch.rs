@@ -49,6 +49,9 @@ pub struct ArchFacts {
     pub ld_emulation: Option<&'static str>,
     /// musl's `--target`.
     pub musl_target: &'static str,
+    /// The longest command line that its kernels take (`COMMAND_LINE_SIZE` in
+    /// arch/…/asm/setup.h).
+    pub cmdline_bytes: usize,
     /// Where RAM begins in its boards' addresses.
     pub ram_base: u64,
     /// Where QEMU's loader puts the ramdisk.
@@ -164,6 +167,7 @@ static I386: ArchFacts = ArchFacts {
     user_cflags: &["-m32", "-march=i686"],
     ld_emulation: Some("elf_i386"),
     musl_target: "i386",
+    cmdline_bytes: 2048,
     ram_base: 0,
     ramdisk_place: RamdiskPlace::Top,
     decompressor_bytes: 0x1_5000, // arch/x86/include/asm/boot.h: heap, stack
@@ -198,6 +202,7 @@ static X86_64: ArchFacts = ArchFacts {
     user_cflags: &["-m64", "-march=x86-64"],
     ld_emulation: None,
     musl_target: "x86_64",
+    cmdline_bytes: 2048,
     ram_base: 0,
     ramdisk_place: RamdiskPlace::Top,
     decompressor_bytes: 0x1_8000, // arch/x86/include/asm/boot.h: heap, stack
@@ -228,6 +233,7 @@ static ARM: ArchFacts = ArchFacts {
     user_cflags: &["-march=armv5te", "-marm", "-mfloat-abi=soft"],
     ld_emulation: None,
     musl_target: "arm-linux-gnueabi",
+    cmdline_bytes: 1024,
     ram_base: 0,
     ramdisk_place: RamdiskPlace::Half,
     decompressor_bytes: 0x1_1000, // arch/arm/boot/compressed: heap and stack

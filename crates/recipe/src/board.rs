@@ -40,6 +40,7 @@ static BOARD: Schema = Schema {
         "console",
         "memory",
         "memory-step",
+        "memory-most",
         "options",
         "drivers",
         "channel",
@@ -87,6 +88,9 @@ pub struct Board {
     /// are told apart by `tuxling ram`. Not part of what is booted.
     #[serde(skip)]
     pub memory_step: Bytes,
+    /// The largest RAM that the machine can have. Not part of what is booted.
+    #[serde(skip)]
+    pub memory_most: Bytes,
     /// Kconfig symbols that the board can't do without, as fragment lines.
     pub options: String,
     /// The drivers of what is on the board or can be plugged into it, without
@@ -199,12 +203,14 @@ fn read_top(problems: &Problems, top: &Table<'_>, name: &str) -> Option<Board> {
     let memory = top.parsed("memory", words::bytes);
     let memory_step = top.parsed("memory-step", words::bytes);
     let memory_step = memory_step.map_or(MEMORY_STEP, |step| step.value.max(QEMU_STEP));
+    let memory_most = top.parsed("memory-most", words::bytes);
     let channel = top.table("channel", &CHANNEL);
     let channel = channel.and_then(|t| read_channel(problems, &t));
     Some(Board {
         name: name.to_owned(),
         description: text("description").unwrap_or_default(),
         options: options(problems, top),
+        memory_most: memory_most.map_or_else(|| arch_most(arch.as_ref()), |most| most.value),
         arch: arch?.value,
         machine: machine?,
         device_tree: top.parsed("device-tree", words::file_name).map(|t| t.value),
@@ -225,6 +231,15 @@ fn require(problems: &Problems, table: &Table<'_>, keys: &[&str]) {
             let help = "docs/recipe.md has a whole board to begin with";
             problems.push(Problem::at(&table.place(), message).help(help));
         }
+    }
+}
+
+/// The largest RAM where the board says nothing: what addresses of the
+/// architecture's words reach, or a terabyte.
+fn arch_most(arch: Option<&Placed<Arch>>) -> Bytes {
+    match arch.map(|arch| arch.value.facts().bits) {
+        Some(32) => Bytes(4 << 30),
+        _ => Bytes(1 << 40),
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use kconfig::dotconfig::{line_of, quoted};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::asker::Asker;
 
@@ -60,6 +60,36 @@ pub fn lines(requests: &[Request]) -> String {
         .iter()
         .map(|request| format!("{}\n", line(request)))
         .collect()
+}
+
+/// What of a request decides what is built, for identities: not who asks.
+///
+/// It is written as a list of the three, as it was before they had names: what
+/// is in caches keeps its identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestKey<'a> {
+    /// The option.
+    pub symbol: &'a str,
+    /// Its value.
+    pub value: &'a str,
+    /// Whether that is a text.
+    pub quoted: bool,
+}
+
+impl<'a> From<&'a Request> for RequestKey<'a> {
+    fn from(request: &'a Request) -> Self {
+        RequestKey {
+            symbol: &request.symbol,
+            value: &request.value,
+            quoted: request.quoted,
+        }
+    }
+}
+
+impl Serialize for RequestKey<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        (self.symbol, self.value, self.quoted).serialize(to)
+    }
 }
 
 /// A request as a line of a `.config`.

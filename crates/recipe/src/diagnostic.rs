@@ -10,8 +10,12 @@ use std::fmt;
 use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use host::error::{Failure, Kind};
+use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+
+/// A line that is longer, in bytes, is shown in part: so much around what is
+/// wrong.
+const LONG_LINE: usize = 1_000;
+const AROUND: usize = 60;
 
 /// One of the texts that belong to a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,7 +60,7 @@ pub struct Problem {
 }
 
 #[derive(Clone, Debug)]
-struct Source {
+struct SourceText {
     name: String,
     text: String,
 }
@@ -64,7 +68,7 @@ struct Source {
 /// Collects the problems of one recipe while it is read.
 #[derive(Debug, Default)]
 pub struct Problems {
-    sources: RefCell<Vec<Source>>,
+    sources: RefCell<Vec<SourceText>>,
     list: RefCell<Vec<Problem>>,
 }
 
@@ -72,7 +76,7 @@ pub struct Problems {
 #[derive(Clone, Debug, Default)]
 pub struct RecipeErrors {
     subject: String,
-    sources: Vec<Source>,
+    sources: Vec<SourceText>,
     problems: Vec<Problem>,
 }
 
@@ -146,7 +150,7 @@ impl Problems {
     /// knows it: the path as typed.
     pub fn add_source(&self, name: &str, text: &str) -> SourceId {
         let mut sources = self.sources.borrow_mut();
-        sources.push(Source {
+        sources.push(SourceText {
             name: name.to_owned(),
             text: text.to_owned(),
         });
@@ -227,56 +231,79 @@ impl RecipeErrors {
     /// All problems as a text for people: each with file, line and column, the
     /// text underlined, and the mend. With ANSI colours if `colour`.
     pub fn render(&self, colour: bool) -> String {
-        let renderer = match colour {
-            true => Renderer::styled(),
-            false => Renderer::plain(),
+        let renderer = if colour {
+            Renderer::styled()
+        } else {
+            Renderer::plain()
         };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
+        let lines: Vec<Vec<usize>> = self.sources.iter().map(|s| line_starts(&s.text)).collect();
         let shown: Vec<String> = self
             .problems
             .iter()
-            .map(|p| self.render_one(&renderer, p))
+            .map(|p| self.render_one(&renderer, p, &lines))
             .collect();
         shown.join("\n\n")
     }
 
-    fn render_one(&self, renderer: &Renderer, problem: &Problem) -> String {
-        let level = match problem.warning {
-            true => Level::WARNING,
-            false => Level::ERROR,
+    /// Shows one problem. The renderer is given the one line that is shown: it
+    /// looks through all that it is given.
+    fn render_one(&self, renderer: &Renderer, problem: &Problem, lines: &[Vec<usize>]) -> String {
+        let level = if problem.warning {
+            Level::WARNING
+        } else {
+            Level::ERROR
         };
         let title = level.primary_title(&problem.message);
         let mut group = Group::with_title(title);
         if let Some(place) = &problem.place
             && let Some(source) = self.sources.get(place.source.0)
+            && let Some(starts) = lines.get(place.source.0)
         {
-            let mark = AnnotationKind::Primary.span(shown_span(&source.text, &place.span));
+            let span = shown_span(&source.text, &place.span);
+            let line = starts.partition_point(|start| *start <= span.start).max(1) - 1;
+            let start = starts.get(line).copied().unwrap_or(0);
+            let end = starts.get(line + 1).copied().unwrap_or(source.text.len());
+            let part = window(&source.text, start..end, &span);
+            let mark = AnnotationKind::Primary.span(span.start - part.start..span.end - part.start);
             let mark = mark.label(problem.label.as_deref());
-            let snippet = Snippet::source(&source.text).path(&source.name);
+            let mut snippet = Snippet::source(&source.text[part.clone()]).line_start(line + 1);
+            if part == (start..end) {
+                snippet = snippet.path(&source.name);
+            } else {
+                let column = source.text[start..span.start].chars().count() + 1;
+                let origin = Origin::path(&source.name).line(line + 1);
+                group = group.element(origin.char_column(column));
+            }
             group = group.element(snippet.annotation(mark));
         }
         if let Some(help) = &problem.help {
             group = group.element(Level::HELP.message(help));
         }
-        renderer.render(&[group])
+        let shown = renderer.render(&[group]);
+        // The part of a long line has no name of its own.
+        let lines = shown.lines().filter(|line| line.trim() != ":::");
+        lines.collect::<Vec<_>>().join("\n")
     }
 
-    /// The failure that ends the command, with the problems as its evidence.
-    pub fn into_failure(self, colour: bool) -> Failure {
-        if let [only] = &self.problems[..]
-            && only.place.is_none()
-        {
-            let failure = Failure::new(Kind::Usage, &only.message);
-            return match &only.help {
-                Some(help) => failure.help(help),
-                None => failure,
-            };
+    /// The only problem, where it stands nowhere in a file: there is no recipe, or
+    /// it can't be read.
+    pub fn without_place(&self) -> Option<Wrong> {
+        match &self.problems[..] {
+            [only] if only.place.is_none() => Some(Wrong {
+                message: only.message.clone(),
+                help: only.help.clone(),
+            }),
+            _ => None,
         }
-        let message = match self.count() {
+    }
+
+    /// How many there are, in a sentence.
+    pub fn summary(&self) -> String {
+        match self.count() {
             1 => format!("the recipe {} can't be used", self.subject),
             n => format!("the recipe {} has {n} errors", self.subject),
-        };
-        Failure::new(Kind::Usage, message).detail(self.render(colour))
+        }
     }
 }
 
@@ -288,10 +315,28 @@ impl fmt::Display for RecipeErrors {
 
 impl std::error::Error for RecipeErrors {}
 
-impl From<RecipeErrors> for Failure {
-    fn from(errors: RecipeErrors) -> Failure {
-        errors.into_failure(false)
+/// The part of a line that is shown of one that is very long.
+fn window(text: &str, line: Range<usize>, span: &Range<usize>) -> Range<usize> {
+    if line.len() <= LONG_LINE {
+        return line;
     }
+    let mut start = span.start.saturating_sub(AROUND).max(line.start);
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    let mut end = (span.end.min(span.start + LONG_LINE) + AROUND).clamp(span.end, line.end);
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
+}
+
+/// Where the lines of a text begin.
+fn line_starts(text: &str) -> Vec<usize> {
+    let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+    std::iter::once(0)
+        .chain(ends.map(|(at, _)| at + 1))
+        .collect()
 }
 
 /// The part of a span that is underlined: its first line, within the text, on

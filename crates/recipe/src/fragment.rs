@@ -241,10 +241,12 @@ pub fn of_text(problems: &Problems, text: &Placed<String>, by: &Asker) -> Vec<Re
 /// The lines that were typed under `key`; those that are none are problems.
 pub fn typed(problems: &Problems, text: &Placed<String>, key: &str) -> Vec<Line> {
     let parsed = parse(&text.value, Form::Typed);
+    let within = table::Within::new(problems, text);
+    let whole = text.value.trim().len();
     for mut remark in parsed.remarks {
         let line = text.value.get(remark.span.clone()).unwrap_or_default();
-        let place = table::within(problems, text, remark.span.clone());
-        if place == text.place && line.len() < text.value.trim().len() {
+        let place = within.place(remark.span.clone());
+        if place == text.place && line.len() < whole {
             let message = &mut remark.wrong.message;
             message.push_str(&format!(" (in the line `{line}`)"));
         }

@@ -5,6 +5,7 @@
 //!
 //! docs/recipe.md describes every key; a test holds that.
 
+mod cflags;
 mod read;
 mod read_check;
 mod read_source;

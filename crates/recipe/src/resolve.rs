@@ -7,6 +7,7 @@
 mod checks;
 mod implied;
 mod kernel;
+mod ramdisk_files;
 mod sources;
 mod userland;
 
@@ -32,6 +33,9 @@ use crate::{Board, RecipeErrors, board};
 const TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a boot may be silent where the recipe doesn't say.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// With less RAM no kernel gets as far as saying so.
+const LEAST_MEMORY: Bytes = Bytes::mib(1);
 
 /// What all sections need to be resolved.
 #[derive(Debug)]
@@ -87,8 +91,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         ramdisk: &ramdisk,
         userland: &needs,
     });
-    let console = board.as_ref().map_or("", |b| &b.console);
-    let kernel = kernel::plan(&context, raw.kernel, console, requests);
+    let kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests);
     let plan = Plan {
         name: name?,
         origin: home.origin,
@@ -203,9 +206,10 @@ fn network(context: &Context<'_>, raw: &raw::Network, board: Option<&Board>) -> 
         }
         (Some(nic), _) if board.is_some() && !nics.contains(&nic.value.as_str()) => {
             let message = format!("the board has no network card `{}`", nic.value);
-            let help = match nics.is_empty() {
-                true => "the board has none at all".to_owned(),
-                false => words::suggestion(&nic.value, &nics),
+            let help = if nics.is_empty() {
+                "the board has none at all".to_owned()
+            } else {
+                words::suggestion(&nic.value, &nics)
             };
             context.problem(Problem::at(&nic.place, message).help(help));
             None
@@ -275,6 +279,15 @@ fn machine(context: &Context<'_>, raw: &raw::Machine, board: Option<&Board>) -> 
         context.problem(Problem::at(&channel.place, message).help(help));
     }
     let memory = board.map_or(Bytes::mib(32), |b| b.memory);
+    if let (Some(given), Some(board)) = (&raw.memory, board)
+        && !(LEAST_MEMORY..=board.memory_most).contains(&given.value)
+    {
+        let message = format!("the machine can't have {} of RAM", given.value);
+        let mib = |bytes: Bytes| bytes.0 >> 20;
+        let (least, most) = (mib(LEAST_MEMORY), mib(board.memory_most));
+        let help = format!("from \"{least}MiB\" to \"{most}MiB\"");
+        context.problem(Problem::at(&given.place, message).help(help));
+    }
     MachinePlan {
         memory: raw.memory.as_ref().map_or(memory, |m| m.value),
         timeout: raw.timeout.as_ref().map_or(TIMEOUT, |t| t.value),

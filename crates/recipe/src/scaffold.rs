@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use host::cache;
-use host::error::{Failure, Kind, Result};
 
 use super::{builtin, words};
 use crate::board;
+use crate::diagnostic::Wrong;
 
 /// What the new recipe is about.
 #[derive(Clone, Debug)]
@@ -19,25 +19,43 @@ pub struct Wish {
     pub network: bool,
 }
 
+/// Why there is no new recipe.
+#[derive(Debug, thiserror::Error)]
+pub enum ScaffoldError {
+    /// Of this machine.
+    #[error(transparent)]
+    Host(#[from] host::Error),
+    /// A name that no file can have.
+    #[error("{}", .0.message)]
+    Name(Wrong),
+    /// A board that is not known.
+    #[error("there is no board `{board}`")]
+    NoBoard {
+        /// Its name.
+        board: String,
+        /// Which there are, or the nearest.
+        suggestion: String,
+    },
+    /// A file of that name is there.
+    #[error("{} is there already", .0.display())]
+    Exists(PathBuf),
+}
+
 /// The text of a new recipe: commented, and without errors.
-pub fn text(wish: &Wish) -> Result<String> {
-    let usage = |wrong: super::diagnostic::Wrong| {
-        let failure = Failure::new(Kind::Usage, wrong.message);
-        match wrong.help {
-            Some(help) => failure.help(help),
-            None => failure,
-        }
-    };
-    words::file_name(&wish.name).map_err(usage)?;
+pub fn text(wish: &Wish) -> Result<String, ScaffoldError> {
+    words::file_name(&wish.name).map_err(ScaffoldError::Name)?;
     let path = wish.board.contains('/') || wish.board.ends_with(".toml");
     if !path && !board::names().contains(&wish.board.as_str()) {
         let names = board::names();
-        let message = format!("there is no board `{}`", wish.board);
-        return Err(Failure::new(Kind::Usage, message).help(words::suggestion(&wish.board, &names)));
+        return Err(ScaffoldError::NoBoard {
+            board: wish.board.clone(),
+            suggestion: words::suggestion(&wish.board, &names),
+        });
     }
-    let (applets, mode, checks) = match wish.network {
-        true => (NET_APPLETS, "dhcp", NET_CHECKS),
-        false => (APPLETS, "none", ""),
+    let (applets, mode, checks) = if wish.network {
+        (NET_APPLETS, "dhcp", NET_CHECKS)
+    } else {
+        (APPLETS, "none", "")
     };
     let fill = [
         ("{name}", wish.name.as_str()),
@@ -71,13 +89,11 @@ fn fragments(board: &str, network: bool) -> String {
 }
 
 /// Writes `NAME.toml` into a folder and gives its path; refuses to overwrite.
-pub fn write(folder: &Path, wish: &Wish) -> Result<PathBuf> {
+pub fn write(folder: &Path, wish: &Wish) -> Result<PathBuf, ScaffoldError> {
     let text = text(wish)?;
     let path = folder.join(format!("{}.toml", wish.name));
     if path.symlink_metadata().is_ok() {
-        let message = format!("{} is there already", path.display());
-        return Err(Failure::new(Kind::Usage, message)
-            .help("take another name, or move the file away: nothing is overwritten"));
+        return Err(ScaffoldError::Exists(path));
     }
     cache::write_whole(&path, text.as_bytes())?;
     Ok(path)

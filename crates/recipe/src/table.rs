@@ -344,20 +344,34 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// The place of a part of a text's value. Where the text was typed with
+/// Where the parts of a text's value stand. Where the text was typed with
 /// escapes, that is the place of the whole text.
-pub(crate) fn within(problems: &Problems, text: &Placed<String>, part: Range<usize>) -> Place {
-    let typed = problems.typed(&text.place);
-    // The value stands between the quotes as it is, unless there are escapes
-    // or line ends that TOML rewrites.
-    match typed.find(text.value.as_str()) {
-        Some(start) if !text.value.is_empty() => {
-            let start = text.place.span.start + start;
-            Place {
-                source: text.place.source,
-                span: start + part.start..start + part.end,
-            }
+pub(crate) struct Within<'a> {
+    text: &'a Placed<String>,
+    start: Option<usize>,
+}
+
+impl<'a> Within<'a> {
+    pub(crate) fn new(problems: &Problems, text: &'a Placed<String>) -> Self {
+        let typed = problems.typed(&text.place);
+        // The value stands between the quotes as it is, unless there are escapes
+        // or line ends that TOML rewrites.
+        let start = typed.find(text.value.as_str());
+        let start = start.filter(|_| !text.value.is_empty());
+        Within {
+            text,
+            start: start.map(|start| text.place.span.start + start),
         }
-        _ => text.place.clone(),
+    }
+
+    /// The place of a part.
+    pub(crate) fn place(&self, part: Range<usize>) -> Place {
+        match self.start {
+            Some(start) => Place {
+                source: self.text.place.source,
+                span: start + part.start..start + part.end,
+            },
+            None => self.text.place.clone(),
+        }
     }
 }

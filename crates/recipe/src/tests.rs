@@ -458,6 +458,176 @@ fn warnings_come_with_the_plan_and_are_no_errors() {
 }
 
 #[test]
+fn of_a_very_long_line_the_part_is_shown_that_is_wrong() {
+    let applets: Vec<String> = (0..400)
+        .map(|n| format!("\"a{n}{}\"", ["", "!"][n / 399]))
+        .collect();
+    let text = format!(
+        "board = \"pc\"\n[userland]\nbusybox = [{}]\n",
+        applets.join(", ")
+    );
+    let shown = errors(&text);
+    assert!(
+        shown.starts_with("error: `a399!` is not the name of an applet\n --> job.toml:3:3094\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("\"a398\", \"a399!\"]\n") && shown.contains(" ^^^^^^^\n"),
+        "{shown}"
+    );
+    assert!(shown.lines().all(|line| line.len() < 200), "{shown}");
+}
+
+/// The titles of all errors of a recipe, and how each is mended.
+fn told_of(text: &str) -> Vec<(String, String)> {
+    let shown = errors_of(text);
+    let after = |line: &str, start: &str| line.strip_prefix(start).map(str::to_owned);
+    let titles = shown.lines().filter_map(|line| after(line, "error: "));
+    let helps = shown.lines().filter_map(|line| after(line, "  = help: "));
+    titles.zip(helps).collect()
+}
+
+#[test]
+fn what_the_ramdisk_cannot_hold_is_refused_with_the_recipe() {
+    let long = "n".repeat(256);
+    let deep = "/d".repeat(2048);
+    let file = |to: &str, what: &str| format!("[[userland.file]]\nto = \"{to}\"\n{what}\n");
+    let text = "text = \"x\"";
+    for (recipe, title) in [
+        (
+            file(&format!("/{long}"), text),
+            format!(
+                "the name \"{}…\" has 256 bytes; a file name can have 255",
+                &long[..80]
+            ),
+        ),
+        (
+            file(&deep, text),
+            format!(
+                "the path \"{}…\" has 4095 bytes; the kernel takes 4095",
+                &deep[..80]
+            ),
+        ),
+        (
+            file("/.tuxling/plan", text),
+            "`/.tuxling/plan` is tuxling's own".to_owned(),
+        ),
+        (
+            file("/.tuxling", "directory = true"),
+            "`/.tuxling` is tuxling's own".to_owned(),
+        ),
+        (
+            file("/l", "symlink = \"\""),
+            "a symbolic link has an empty target".to_owned(),
+        ),
+        (
+            file("/a", text) + &file("/a/b", text),
+            "/a/b can't be there: /a is no folder here".to_owned(),
+        ),
+        (
+            file("/l", "symlink = \"/bin\"") + &file("/l/x", text),
+            "/l/x can't be there: /l is no folder here".to_owned(),
+        ),
+        (
+            file("/bin/sh/x", text),
+            "/bin/sh/x can't be there: /bin/sh is a program of BusyBox's".to_owned(),
+        ),
+        (
+            file("/etc/inittab/x", text),
+            "/etc/inittab/x can't be there: /etc/inittab is a file that tuxling writes".to_owned(),
+        ),
+    ] {
+        let result = parse(
+            "job.toml",
+            &format!("{LEAST}{recipe}"),
+            home(Path::new("/")),
+        );
+        if recipe.contains(&deep) {
+            // Without its first slash it is as long as can be.
+            assert!(result.is_ok());
+            continue;
+        }
+        let shown = result.expect_err(&title).render(false);
+        assert!(shown.starts_with(&format!("error: {title}\n")), "{shown}");
+    }
+    let good = file("/.tuxlings", text) + &file("/a", "directory = true") + &file("/a/b", text);
+    assert!(parse("job.toml", &format!("{LEAST}{good}"), home(Path::new("/"))).is_ok());
+}
+
+#[test]
+fn a_file_below_a_file_of_the_folder_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path().join("root");
+    std::fs::create_dir_all(root.join("full/x")).expect("made");
+    std::fs::write(root.join("init"), "#!/bin/sh\n").expect("writes");
+    std::os::unix::fs::symlink("/usr", root.join("link")).expect("made");
+    for (to, told) in [
+        (
+            "/init/x",
+            "/init/x can't be there: /init is a file in the folder",
+        ),
+        (
+            "/link/x",
+            "/link/x can't be there: /link is a symbolic link in the folder",
+        ),
+        ("/full", "/full is a folder with something in it"),
+    ] {
+        let text = format!(
+            "board = \"pc\"\n[userland]\nfolder = \"root\"\n\
+             [[userland.file]]\nto = \"{to}\"\ntext = \"x\"\n"
+        );
+        let shown = parse("job.toml", &text, home(folder.path()))
+            .expect_err(to)
+            .render(false);
+        assert!(shown.starts_with(&format!("error: {told}\n")), "{shown}");
+    }
+}
+
+#[test]
+fn what_no_machine_takes_is_refused_with_the_recipe() {
+    let words: Vec<String> = (0..61).map(|n| format!("\"{n}\"")).collect();
+    let words = words.join(", ");
+    let long = "x".repeat(70_000);
+    for (text, title, help) in [
+        (
+            "[machine]\nmemory = \"1KiB\"\n".to_owned(),
+            "the machine can't have 1,024 B of RAM",
+            "from \"1MiB\" to \"4096MiB\"",
+        ),
+        (
+            "[machine]\nmemory = \"18446744073709551615\"\n".to_owned(),
+            "the machine can't have 18,446,744,073,709,551,615 B of RAM",
+            "from \"1MiB\" to \"4096MiB\"",
+        ),
+        (
+            format!("[kernel]\ncmdline = \"{}\"\n", &long[..1793]),
+            "the command line has 1793 bytes",
+            "1792 at most: the kernel cuts off what is longer",
+        ),
+        (
+            format!("[[check]]\nname = \"a\"\nrun = [{words}]\n"),
+            "the command has 61 words",
+            "60 at most; put more into a file of the user land",
+        ),
+        (
+            format!("[[check]]\nname = \"a\"\nrun = \"{long}\"\n"),
+            "the checks and exercises are too long from here on",
+            "their commands have 63 KiB in all, blanks and non-ASCII counted three times; \
+             put them into a file of the user land",
+        ),
+        (
+            "[kernel]\ncflags = [\"-O2\", \"-o/tmp/x\"]\n".to_owned(),
+            "`-o/tmp/x` is not a flag that a recipe may give the compiler",
+            "flags that name files to be written, load code or end a compilation early have no \
+             place here",
+        ),
+    ] {
+        let told = told_of(&text);
+        assert_eq!(told, [(title.to_owned(), help.to_owned())]);
+    }
+}
+
+#[test]
 fn a_bad_regular_expression_says_why() {
     let shown = errors_of("[[check]]\nname = \"a\"\nrun = \"true\"\nmatch = \"(x\"\n");
     assert_eq!(
@@ -552,7 +722,7 @@ fn contradictions_are_errors_with_their_mend() {
         ),
         (
             "[network]\nmode = \"static\"\naddress = \"10.0.2.9/33\"\n".to_owned(),
-            "not an address with its network",
+            "not an IPv4 address with its network",
             "10.0.2.15/24",
         ),
         (
@@ -684,13 +854,10 @@ fn colours_are_for_those_who_ask() {
 fn a_name_that_is_nearly_a_built_in_one_is_suggested() {
     let errors = load("pc-nett", Path::new("/")).expect_err("none");
     let there = words::list(&builtin::names());
-    assert_eq!(
-        errors.into_failure(false).to_string(),
-        format!(
-            "error: there is no recipe `pc-nett`\n\
-             help: did you mean `pc-net`? Built in are {there}"
-        )
-    );
+    let wrong = errors.without_place().expect("it is about the name");
+    assert_eq!(wrong.message, "there is no recipe `pc-nett`");
+    let help = format!("did you mean `pc-net`? Built in are {there}");
+    assert_eq!(wrong.help, Some(help));
 }
 
 #[test]
@@ -704,9 +871,8 @@ fn a_file_that_cannot_be_read_is_one_clear_error() {
         ("dir.toml", "it is not a file"),
     ] {
         let errors = load(name, folder.path()).expect_err(name);
-        let failure = errors.into_failure(false);
-        assert_eq!(failure.kind, host::error::Kind::Usage);
-        assert!(failure.to_string().contains(reason), "{failure}");
+        let wrong = errors.without_place().expect("it is about the file");
+        assert!(wrong.message.contains(reason), "{}", wrong.message);
     }
 }
 
@@ -763,7 +929,7 @@ fn a_new_recipe_has_no_errors_and_overwrites_nothing() {
         assert_eq!(plan.name, wish.name);
         assert_eq!(plan.checks.len(), if network { 5 } else { 2 });
         let again = scaffold::write(folder.path(), &wish).expect_err("refuses");
-        assert_eq!(again.kind, host::error::Kind::Usage);
+        assert!(matches!(again, scaffold::ScaffoldError::Exists(_)));
     }
 }
 

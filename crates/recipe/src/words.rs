@@ -1,6 +1,6 @@
 //! The words and quantities of a recipe, each from its text.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use host::units::{self, Bytes};
@@ -79,10 +79,11 @@ fn quantity(typed: &str, error: &units::QuantityError) -> Wrong {
 /// A version or the beginning of one: `6.12`, `1.35`, `1.2.3`.
 pub(crate) fn version(typed: &str) -> Result<String, Wrong> {
     let number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-    match typed.split('.').count() <= 4 && typed.split('.').all(number) {
-        true => Ok(typed.to_owned()),
-        false => Err(Wrong::new(format!("`{typed}` is not a version"))
-            .help("write numbers with dots, such as \"6.12\"")),
+    if typed.split('.').count() <= 4 && typed.split('.').all(number) {
+        Ok(typed.to_owned())
+    } else {
+        Err(Wrong::new(format!("`{typed}` is not a version"))
+            .help("write numbers with dots, such as \"6.12\""))
     }
 }
 
@@ -128,9 +129,14 @@ pub(crate) fn owner(typed: &str) -> Result<(u32, u32), Wrong> {
 
 /// An IPv4 address: `10.0.2.2`.
 pub(crate) fn address(typed: &str) -> Result<Ipv4Addr, Wrong> {
-    let wrong = || Wrong::new(format!("`{typed}` is not an IPv4 address"));
     let parsed = typed.parse();
-    parsed.map_err(|_| wrong().help("write it as in \"10.0.2.2\""))
+    parsed.map_err(|_| {
+        let message = match typed.parse::<Ipv6Addr>() {
+            Ok(_) => format!("`{typed}` is an IPv6 address, and the network is IPv4"),
+            Err(_) => format!("`{typed}` is not an IPv4 address"),
+        };
+        Wrong::new(message).help("write it as in \"10.0.2.2\"")
+    })
 }
 
 /// An IPv4 address, and the bits of its network where they are given:
@@ -140,10 +146,11 @@ pub(crate) fn network_address(typed: &str) -> Result<(Ipv4Addr, Option<u32>), Wr
         return Ok((address(typed)?, None));
     };
     let digits = !bits.is_empty() && bits.bytes().all(|b| b.is_ascii_digit());
+    let host = address(host)?;
     match bits.parse() {
-        Ok(bits @ 1..=30) if digits => Ok((address(host)?, Some(bits))),
+        Ok(bits @ 1..=30) if digits => Ok((host, Some(bits))),
         _ => Err(
-            Wrong::new(format!("`{typed}` is not an address with its network"))
+            Wrong::new(format!("`{typed}` is not an IPv4 address with its network"))
                 .help("behind the `/` stand 1 to 30 bits, as in \"10.0.2.15/24\""),
         ),
     }
@@ -154,19 +161,21 @@ pub(crate) fn network_address(typed: &str) -> Result<(Ipv4Addr, Option<u32>), Wr
 pub(crate) fn file_name(typed: &str) -> Result<String, Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let starts = typed.starts_with(|c: char| c.is_ascii_alphanumeric());
-    match starts && typed.len() <= 64 && typed.chars().all(fits) {
-        true => Ok(typed.to_owned()),
-        false => Err(Wrong::new(format!("`{typed}` can't be a name")).help(
+    if starts && typed.len() <= 64 && typed.chars().all(fits) {
+        Ok(typed.to_owned())
+    } else {
+        Err(Wrong::new(format!("`{typed}` can't be a name")).help(
             "a name has up to 64 letters, digits, `.`, `_` and `-`, and begins with a letter or digit",
-        )),
+        ))
     }
 }
 
 /// A text that is one line.
 pub(crate) fn one_line(text: &str) -> Result<String, Wrong> {
-    match text.contains(['\n', '\r']) {
-        true => Err(Wrong::new("this must be one line").help("remove the line ends")),
-        false => Ok(text.to_owned()),
+    if text.contains(['\n', '\r']) {
+        Err(Wrong::new("this must be one line").help("remove the line ends"))
+    } else {
+        Ok(text.to_owned())
     }
 }
 
@@ -181,6 +190,29 @@ mod tests {
         assert_eq!(nearest("busybox_path", known), Some("busybox-path"));
         assert_eq!(nearest("RUN", known), Some("run"));
         assert_eq!(nearest("colour", known), None);
+    }
+
+    #[test]
+    fn what_is_no_ipv4_address_is_said_to_be_none() {
+        for (typed, message) in [
+            ("example.org", "`example.org` is not an IPv4 address"),
+            (
+                "fe80::1",
+                "`fe80::1` is an IPv6 address, and the network is IPv4",
+            ),
+            (
+                "fe80::1/64",
+                "`fe80::1` is an IPv6 address, and the network is IPv4",
+            ),
+            (
+                "10.0.2.15/64",
+                "`10.0.2.15/64` is not an IPv4 address with its network",
+            ),
+            ("10.0.2/24", "`10.0.2` is not an IPv4 address"),
+        ] {
+            let wrong = network_address(typed).expect_err(typed);
+            assert_eq!(wrong.message, message);
+        }
     }
 
     #[test]

@@ -60,9 +60,10 @@ pub fn of_kernels(diff: &KernelDiff) -> String {
 }
 
 fn names(a: &str, b: &str) -> String {
-    match a == b {
-        true => a.to_owned(),
-        false => format!("{a} → {b}"),
+    if a == b {
+        a.to_owned()
+    } else {
+        format!("{a} → {b}")
     }
 }
 

@@ -94,9 +94,10 @@ pub fn diff(a: &Side, b: &Side) -> KernelDiff {
         sections: along(Axis::Section),
         directories: changes(&folders(&a.bytes), &folders(&b.bytes)),
         objects: along(Axis::Object),
-        brought_by: match a.bytes.tells_options() && b.bytes.tells_options() {
-            true => along(Axis::Option),
-            false => Vec::new(),
+        brought_by: if a.bytes.tells_options() && b.bytes.tells_options() {
+            along(Axis::Option)
+        } else {
+            Vec::new()
         },
         bloat: bloat.to_string(),
         symbols: bloat.rows.into_iter().map(Change::from).collect(),

@@ -248,18 +248,16 @@ fn write_wall(out: &mut String, wall: &Wall) -> std::fmt::Result {
     if let Some(place) = &wall.stands_in {
         writeln!(out, "  The processor stood in {place}.")?;
     }
-    match wall.said.is_empty() {
-        true => writeln!(
+    if wall.said.is_empty() {
+        return writeln!(
             out,
             "  Nothing was said, on the console or in the kernel's log."
-        ),
-        false => {
-            writeln!(out, "  The last that was said:")?;
-            wall.said
-                .iter()
-                .try_for_each(|line| writeln!(out, "    {line}"))
-        }
+        );
     }
+    writeln!(out, "  The last that was said:")?;
+    wall.said
+        .iter()
+        .try_for_each(|line| writeln!(out, "    {line}"))
 }
 
 fn write_download(out: &mut String, download: &Download) -> std::fmt::Result {

@@ -30,14 +30,13 @@ pub fn text(why: &Why) -> String {
             let _ = writeln!(out, "{:indent$}{}", "", step_text(step));
         }
     };
-    match why.way.is_empty() {
-        true => {
-            let _ = writeln!(
-                out,
-                "\nNo reference from what the kernel enters by itself leads to it: it is linked because its object is."
-            );
-        }
-        false => section(&mut out, "The shortest way to it", &why.way, true),
+    if why.way.is_empty() {
+        let _ = writeln!(
+            out,
+            "\nNo reference from what the kernel enters by itself leads to it: it is linked because its object is."
+        );
+    } else {
+        section(&mut out, "The shortest way to it", &why.way, true)
     }
     if !why.through.is_empty() {
         section(&mut out, "Every way to it goes through", &why.through, true);

@@ -341,19 +341,13 @@ fn stack_origin(code: u32, offset: i64) -> Origin {
         },
         // push
         Kind::Block if changes && store && code & 0x0180_0000 == 0x0100_0000 => {
-            match offset < count {
-                true if offset % 4 == 0 => listed(code, (offset / 4) as u32),
-                true => Origin::Unknown,
-                false => moved(-count),
-            }
+            in_list(code, offset, count).unwrap_or_else(|| moved(-count))
         }
         // pop
         Kind::Block if changes && !store && is_upward(code) && code & 1 << SP == 0 => moved(count),
-        Kind::Block if rn == SP && store && !changes && is_upward(code) => match offset < count {
-            true if offset % 4 == 0 => listed(code, (offset / 4) as u32),
-            true => Origin::Unknown,
-            false => moved(0),
-        },
+        Kind::Block if rn == SP && store && !changes && is_upward(code) => {
+            in_list(code, offset, count).unwrap_or_else(|| moved(0))
+        }
         Kind::Transfer if changes => single(code, offset),
         _ if changes => Origin::Unknown,
         Kind::Transfer if rn == SP && store => match transfer(code) {
@@ -376,6 +370,18 @@ fn single(code: u32, offset: i64) -> Origin {
         0x041d_0000 if code & 1 << 23 != 0 && field(code, 12) != SP => moved(by),
         0x049d_0000 if field(code, 12) != SP => moved(by),
         _ => Origin::Unknown,
+    }
+}
+
+/// The register that a block's list has at this offset; `None` behind the list,
+/// which is `count` bytes long.
+fn in_list(code: u32, offset: i64, count: i64) -> Option<Origin> {
+    if offset >= count {
+        None
+    } else if offset % 4 == 0 {
+        Some(listed(code, (offset / 4) as u32))
+    } else {
+        Some(Origin::Unknown)
     }
 }
 

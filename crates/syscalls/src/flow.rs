@@ -313,12 +313,15 @@ impl<'a> Graph<'a> {
             ..state
         };
         match way {
-            Way::Back => match self.over_call(step, state.place) {
-                true => before.push(State { not: None, ..at }),
-                false => state
-                    .change
-                    .unknown(values, step.at, "a function gives it back"),
-            },
+            Way::Back => {
+                if self.over_call(step, state.place) {
+                    before.push(State { not: None, ..at })
+                } else {
+                    state
+                        .change
+                        .unknown(values, step.at, "a function gives it back")
+                }
+            }
             Way::Call => match state.place {
                 Place::Register(_) => before.push(State { not: None, ..at }),
                 Place::Stack(offset) if offset >= self.convention.return_address => {
@@ -337,11 +340,12 @@ impl<'a> Graph<'a> {
             },
             Way::On | Way::Jump if step.flow == Flow::Site => {
                 let spoiled = |r: &u8| state.place == Place::Register(*r);
-                match self.convention.spoiled.iter().any(spoiled) {
-                    true => state
+                if self.convention.spoiled.iter().any(spoiled) {
+                    state
                         .change
-                        .unknown(values, step.at, "the kernel gives it back"),
-                    false => before.push(State { not: None, ..at }),
+                        .unknown(values, step.at, "the kernel gives it back")
+                } else {
+                    before.push(State { not: None, ..at })
                 }
             }
             Way::On | Way::Jump => self.over(at, way, values, before),

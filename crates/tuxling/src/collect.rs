@@ -17,7 +17,7 @@ use host::cache::ASIDE;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 
 /// What a folder of the cache holds.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ pub(crate) fn list(cache: &Cache) -> Result<Vec<Entry>> {
         let found = match fs::read_dir(&folder) {
             Ok(found) => found,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(Failure::io("list", &folder, &e)),
+            Err(e) => return Err(host::Error::file("list", &folder, e).into()),
         };
         for found in found.flatten() {
             let name = found.file_name().to_string_lossy().into_owned();
@@ -109,7 +109,7 @@ fn entry(kind: &Kind, name: String, path: PathBuf) -> Result<Entry> {
     // What goes away while it is looked at is not there.
     sum.add(&path)
         .or_else(gone)
-        .map_err(|e| Failure::io("look at", &path, &e))?;
+        .map_err(|e| host::Error::file("look at", &path, e))?;
     if let Ok(lock) = fs::symlink_metadata(lock_of(&path)) {
         sum.last_use = sum.last_use.max(lock.mtime());
     }
@@ -196,17 +196,17 @@ pub(crate) struct Collected {
 /// for no more than that.
 pub(crate) fn remove(cache: &Cache, chosen: Vec<Entry>) -> Result<Option<Collected>> {
     let done = cache.alone(|| {
-        let failed = |e: &io::Error| Failure::io("make a folder in", cache.root(), e);
+        let failed = |e: std::io::Error| host::Error::file("make a folder in", cache.root(), e);
         let away = tempfile::Builder::new()
             .prefix(ASIDE)
             .tempdir_in(cache.root())
-            .map_err(|e| failed(&e))?;
+            .map_err(failed)?;
         let mut collected = Collected::default();
         for (at, entry) in chosen.into_iter().enumerate() {
             match take(&entry.path, &away.path().join(at.to_string())) {
                 Ok(true) => collected.removed.push(entry),
                 Ok(false) => collected.held.push(entry),
-                Err(e) => return Err(Failure::io("remove", &entry.path, &e)),
+                Err(e) => return Err(host::Error::file("remove", &entry.path, e)),
             }
         }
         Ok((away, collected))
@@ -215,7 +215,8 @@ pub(crate) fn remove(cache: &Cache, chosen: Vec<Entry>) -> Result<Option<Collect
         return Ok(None);
     };
     let path = away.path().to_owned();
-    away.close().map_err(|e| Failure::io("remove", &path, &e))?;
+    away.close()
+        .map_err(|e| host::Error::file("remove", &path, e))?;
     Ok(Some(collected))
 }
 

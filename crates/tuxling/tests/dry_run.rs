@@ -194,6 +194,41 @@ fn the_list_of_a_build_has_the_commands_of_all_its_phases_in_their_order() {
 }
 
 #[test]
+fn what_is_had_once_is_listed_once_and_placeholders_name_one_thing_each() {
+    let bench = Bench::new();
+    let list = bench.list(&["build", "pc-net"]);
+    let updates = |list: &str| list.matches("apt-get -q update").count();
+    assert_eq!(updates(&list), 1, "{list}");
+    assert!(list.contains("musl is unpacked by tuxling itself to <musl>"));
+    assert!(list.contains("'<musl>/configure'"), "{list}");
+    assert!(list.contains("'--prefix=<libc>'"), "{list}");
+    // Each source is asked for anew.
+    let newer = bench.list(&["build", "pc-net", "--update"]);
+    assert_eq!(updates(&newer), 3, "{newer}");
+}
+
+#[test]
+fn boots_are_listed_with_all_that_they_are_given() {
+    let bench = Bench::new();
+    let all = bench.list(&["check", "pc-net", "--adversity"]);
+    let phase = |name: &str| {
+        let (_, rest) = all.split_once(&format!("# {name}\n")).expect(name);
+        rest.split("\n\n").next().unwrap().to_owned()
+    };
+    let boot = phase("boot");
+    assert!(!boot.contains("-gdb") && !boot.contains("-qmp"), "{boot}");
+    let cable = phase("adversity: link");
+    assert!(cable.contains("-qmp"), "{cable}");
+    let flood = phase("adversity: flood");
+    assert!(flood.contains("connect=127.0.0.1:0"), "{flood}");
+    // A pruned system is watched for its traps.
+    let pruned = bench.list(&["check", "pc-net.tiny"]);
+    assert!(pruned.contains("-S -gdb"), "{pruned}");
+    let ram = bench.list(&["ram", "pc-net.tiny"]);
+    assert!(!ram.contains("-gdb"), "{ram}");
+}
+
+#[test]
 fn boots_are_listed_where_a_command_boots_and_write_below_the_asked_for_folder() {
     let bench = Bench::new();
     for (command, boots) in [("build", 0), ("boot", 1), ("check", 2), ("ram", 1)] {

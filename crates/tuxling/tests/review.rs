@@ -237,9 +237,10 @@ fn forge(comments: Value) -> (String, Asked) {
             let mut body = vec![0; length];
             stream.read_exact(&mut body).unwrap();
             let first = first.trim_end_matches(" HTTP/1.1\r\n").to_owned();
-            let answer = match first.starts_with("GET") {
-                true => comments.to_string(),
-                false => "{}".to_owned(),
+            let answer = if first.starts_with("GET") {
+                comments.to_string()
+            } else {
+                "{}".to_owned()
             };
             let body = String::from_utf8(body).unwrap();
             seen.lock().unwrap().push((first, token, body));

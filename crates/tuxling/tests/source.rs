@@ -9,11 +9,12 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use builder::source::{Context, DebianSources, LockFile, Mode, Network, Request, Source, obtain};
-use host::error::{Kind, Result};
+use host::error::Kind;
 use host::process::{Cancel, Cmd, Processes};
 use host::{Cache, Id};
 use recipe::package::Package;
 use recipe::plan::{PatchFile, SourceWish};
+use tuxling::failure::Result;
 
 /// An archive in a folder (unsigned and trusted: by tests only), and a cache.
 struct Bench {
@@ -154,7 +155,7 @@ impl Bench {
             lock,
             mode,
         };
-        obtain(&request, &context)
+        Ok(obtain(&request, &context)?)
     }
 
     fn said(&self, text: &str) -> bool {

@@ -21,17 +21,19 @@ pub(crate) fn advisories() -> Result<(), String> {
 
 fn check(what: &[&str]) -> Result<(), String> {
     eprintln!("== cargo deny check {}", what.join(" "));
-    let program = match Path::new(OWN).exists() {
-        true => OWN,
-        false => "cargo-deny",
+    let program = if Path::new(OWN).exists() {
+        OWN
+    } else {
+        "cargo-deny"
     };
     let status = command(program)
         .args(["--workspace", "--locked", "check"])
         .args(what)
         .status()
         .map_err(|e| format!("{program}: {e}; scripts/cargo-deny.sh installs it"))?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(format!("cargo deny check {} failed", what.join(" "))),
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("cargo deny check {} failed", what.join(" ")))
     }
 }

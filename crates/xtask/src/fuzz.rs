@@ -117,9 +117,10 @@ fn build(folder: &str, host: &str) -> Result<(), String> {
         .env("RUSTFLAGS", RUSTFLAGS)
         .status()
         .map_err(|e| e.to_string())?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(format!("the fuzz targets of {folder} don't compile")),
+    if status.success() {
+        Ok(())
+    } else {
+        Err(format!("the fuzz targets of {folder} don't compile"))
     }
 }
 

@@ -86,9 +86,10 @@ fn git(args: &[&str]) -> Result<String, String> {
         .args(args)
         .output()
         .map_err(|e| format!("git: {e}"))?;
-    match output.status.success() {
-        true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
-        false => Err(format!("git {} failed", args.join(" "))),
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    } else {
+        Err(format!("git {} failed", args.join(" ")))
     }
 }
 

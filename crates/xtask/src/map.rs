@@ -144,10 +144,13 @@ fn first_words(file: &str, text: &str) -> Option<String> {
     let lines: Vec<&str> = match comment {
         Comment::RustDoc => starting_with(text, "//!"),
         Comment::Hash => starting_with(text, "#"),
-        Comment::C => match text.trim_start().starts_with("//") {
-            true => starting_with(text, "//"),
-            false => between(text, "/*", "*/"),
-        },
+        Comment::C => {
+            if text.trim_start().starts_with("//") {
+                starting_with(text, "//")
+            } else {
+                between(text, "/*", "*/")
+            }
+        }
         Comment::Html => between(text, "<!--", "-->"),
     };
     let said = lines

@@ -49,9 +49,10 @@ pub(crate) fn build(selection: &[&str]) -> Result<Vec<TestProgram>, String> {
     }
     let status = cargo.wait().map_err(|e| e.to_string())?;
     programs.sort_by_key(|program| program.is_end_to_end);
-    match status.success() {
-        true => Ok(programs),
-        false => Err("the tests don't compile".to_owned()),
+    if status.success() {
+        Ok(programs)
+    } else {
+        Err("the tests don't compile".to_owned())
     }
 }
 
@@ -88,9 +89,10 @@ impl TestProgram {
             .current_dir(&self.dir)
             .output()
             .map_err(|e| format!("{}: {e}", self.path))?;
-        match output.status.success() {
-            true => Ok(listed(&String::from_utf8_lossy(&output.stdout))),
-            false => Err(format!("{} tells no list of its tests", self.name)),
+        if output.status.success() {
+            Ok(listed(&String::from_utf8_lossy(&output.stdout)))
+        } else {
+            Err(format!("{} tells no list of its tests", self.name))
         }
     }
 

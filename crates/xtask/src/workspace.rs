@@ -99,9 +99,10 @@ pub(crate) fn as_text(crates: &[Crate]) -> String {
     let mut text = String::new();
     for (floor, one) in by_floor(crates) {
         let uses: Vec<&str> = one.uses.iter().map(String::as_str).collect();
-        let arrows = match uses.is_empty() {
-            true => String::new(),
-            false => format!(" -> {}", uses.join(", ")),
+        let arrows = if uses.is_empty() {
+            String::new()
+        } else {
+            format!(" -> {}", uses.join(", "))
         };
         text += &format!(
             "floor {floor}  {}\n",
@@ -146,9 +147,10 @@ pub(crate) fn difference(old: &str, new: &str) -> Option<String> {
     let mut common = vec![vec![0; new.len() + 1]; old.len() + 1];
     for i in (0..old.len()).rev() {
         for j in (0..new.len()).rev() {
-            common[i][j] = match old[i] == new[j] {
-                true => common[i + 1][j + 1] + 1,
-                false => common[i + 1][j].max(common[i][j + 1]),
+            common[i][j] = if old[i] == new[j] {
+                common[i + 1][j + 1] + 1
+            } else {
+                common[i + 1][j].max(common[i][j + 1])
             };
         }
     }

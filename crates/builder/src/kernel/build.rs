@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use host::cache::{Lock, fill_folder, write_whole};
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::id::Id;
 use host::process::Cmd;
-use host::session::{Cached, Session, process_failure};
+use host::session::{Cached, Session};
 use kconfig::bytes::{bytes_of, text_of};
 use recipe::Arch;
 use recipe::config::Values;
@@ -19,6 +19,7 @@ use super::config::Resolved;
 use super::device_tree::DeviceTree;
 use super::toolchain::{Tools, Versions};
 use super::{compiled, linker, make, objects};
+use crate::error::{Error, Result};
 use crate::source::Source;
 
 /// The list of the files that a kernel was compiled from.
@@ -62,8 +63,8 @@ impl Kernel {
     }
 
     /// What is known of its link.
-    pub fn link(&self) -> linker::Kept {
-        linker::Kept::of(&self.dir)
+    pub fn link(&self) -> linker::KeptLink {
+        linker::KeptLink::of(&self.dir)
     }
 
     /// Whether all of it is there. Kernels of older tuxlings lack the link.
@@ -131,15 +132,14 @@ impl BuildInput<'_> {
             ramdisk: self.ramdisk.map(|r| Id::of_bytes(r.bytes)),
             device_tree: self.device_tree,
         };
-        Id::of("build/1", &key).map_err(|e| Failure::new(Kind::Build, e.to_string()))
+        Ok(Id::of("build/1", &key)?)
     }
 
     /// Kernels of the same source and tools share one object tree; flags change
     /// every object, so each set has a tree of its own.
     fn objects_folder(&self) -> Result<String> {
         let flags = (self.cflags, &self.tools.cc, &self.tools.versions);
-        let id =
-            Id::of("objects/1", &flags).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+        let id = Id::of("objects/1", &flags)?;
         Ok(format!(
             "linux-{}-{}-{}",
             self.source.digest.short(),
@@ -179,7 +179,7 @@ pub fn sources(input: &BuildInput, session: &Session) -> Result<Option<BTreeSet<
     match fs::read_to_string(&list) {
         Ok(text) => return Ok(Some(text.lines().map(PathBuf::from).collect())),
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        Err(e) => return Err(Failure::io("read", &list, &e)),
+        Err(e) => return Err(host::Error::file("read", &list, e).into()),
     }
     // A kernel that an older tuxling kept has no list: its object tree tells, as
     // long as no other configuration was built there since.
@@ -200,14 +200,14 @@ pub fn sources(input: &BuildInput, session: &Session) -> Result<Option<BTreeSet<
         return Ok(None);
     }
     let found = compiled::sources(&objects, &input.source.tree);
-    found
+    Ok(found
         .map(Some)
-        .map_err(|e| Failure::io("look into", &objects, &e))
+        .map_err(|e| host::Error::file("look into", &objects, e))?)
 }
 
 fn keep_sources(input: &BuildInput, objects: &Path, dir: &Path) -> Result<()> {
     let found = compiled::sources(objects, &input.source.tree)
-        .map_err(|e| Failure::io("look into", objects, &e))?;
+        .map_err(|e| host::Error::file("look into", objects, e))?;
     let lines: Vec<String> = found.iter().map(|p| format!("{}\n", p.display())).collect();
     Ok(write_whole(&dir.join(SOURCES), lines.concat().as_bytes())?)
 }
@@ -251,7 +251,7 @@ pub fn make(input: &BuildInput, tree: &Path, session: &Session) -> Result<()> {
     objects::begin(tree)?;
     let compiled = compile(input, tree, session);
     // A build that failed by itself has left nothing half written.
-    if !matches!(&compiled, Err(failure) if matches!(failure.kind, Kind::Interrupted(_))) {
+    if !matches!(&compiled, Err(error) if error.is_interrupted()) {
         objects::end(tree)?;
     }
     compiled
@@ -268,10 +268,9 @@ fn compile(input: &BuildInput, objects: &Path, session: &Session) -> Result<()> 
     session
         .processes
         .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))
-        .map_err(|e| process_failure(Kind::Build, "build the kernel", e))
-        .map_err(|failure| match failure.kind {
-            Kind::Build => failure.help(format!("the whole log: {}", log.display())),
-            _ => failure,
+        .map_err(|e| Error::Kernel {
+            error: host::Error::command(Kind::Build, "build the kernel", e).into(),
+            log: log.clone(),
         })
 }
 
@@ -340,7 +339,7 @@ pub fn keep(input: &BuildInput, objects: &Path, dir: &Path) -> Result<()> {
     files.extend(device_tree.as_deref().map(|path| (path, "device-tree")));
     for (from, to) in files {
         let from = objects.join(from);
-        fs::copy(&from, dir.join(to)).map_err(|e| Failure::io("copy", &from, &e))?;
+        fs::copy(&from, dir.join(to)).map_err(|e| host::Error::file("copy", &from, e))?;
     }
     Ok(())
 }

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use ::kconfig::bytes::{bytes_of, text_of};
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::id::Id;
-use host::session::{Cached, Session, process_failure};
+use host::session::{Cached, Session};
 use recipe::Arch;
-use recipe::config::{Request, Values, effective, lines, met};
+use recipe::config::{Request, RequestKey, Values, effective, lines, met};
 use recipe::plan::{BaseConfig, KernelPlan};
 use serde::Serialize;
 
@@ -20,6 +20,7 @@ use super::make::{kconfig_tree, make};
 use super::remarks::{self, Remarks};
 use super::toolchain::{Tools, Versions};
 use super::{kconfig, objects};
+use crate::error::Result;
 use crate::source::Source;
 
 /// A configuration that the kernel's own tools have completed.
@@ -50,11 +51,11 @@ impl Resolved {
 
 /// What a resolution depends on.
 #[derive(Serialize)]
-struct RequestKey<'a> {
+struct ConfigKey<'a> {
     source: &'a Id,
     arch: Arch,
     base: &'a BaseConfig,
-    requests: Vec<(&'a str, &'a str, bool)>,
+    requests: Vec<RequestKey<'a>>,
     versions: &'a Versions,
 }
 
@@ -66,18 +67,14 @@ pub fn resolve(
     tools: &Tools,
     session: &Session,
 ) -> Result<Cached<Resolved>> {
-    let key = RequestKey {
+    let key = ConfigKey {
         source: &source.digest,
         arch,
         base: &plan.base,
-        requests: plan
-            .requests
-            .iter()
-            .map(|r| (&*r.symbol, &*r.value, r.quoted))
-            .collect(),
+        requests: plan.requests.iter().map(RequestKey::from).collect(),
         versions: &tools.versions,
     };
-    let id = Id::of("config/1", &key).map_err(|e| Failure::new(Kind::Config, e.to_string()))?;
+    let id = Id::of("config/1", &key)?;
     let kept = session
         .cache
         .folder("configs")?
@@ -90,7 +87,25 @@ pub fn resolve(
             (text, false)
         }
     };
-    let values = Values::parse(&text);
+    let (dropped, remarks) = compare(plan, source, arch, (tools, session), &text)?;
+    let value = Resolved {
+        text,
+        dropped,
+        remarks,
+    };
+    Ok(Cached { value, cached })
+}
+
+/// What of the requests the resolved configuration doesn't hold, and what is to be
+/// said of it besides.
+fn compare(
+    plan: &KernelPlan,
+    source: &Source,
+    arch: Arch,
+    (tools, session): (&Tools, &Session),
+    text: &str,
+) -> Result<(Vec<Dropped>, Remarks)> {
+    let values = Values::parse(text);
     let doubtful: Vec<&Request> = effective(&plan.requests)
         .into_iter()
         .filter(|request| !request.optional)
@@ -104,24 +119,19 @@ pub fn resolve(
     if !doubtful.is_empty() || matches!(plan.base, BaseConfig::File { .. }) {
         match kconfig::load(source, arch, tools, session) {
             Ok(tree) => {
-                let configuration = tree.resolve(&text);
+                let configuration = tree.resolve(text);
                 (dropped, remarks.foreign) =
                     dropped::explain(&doubtful, &values, &configuration, &|name| {
                         tree.elsewhere().get(name).cloned()
                     });
                 remarks.lost = remarks::lost(plan, &configuration, &tree);
             }
-            Err(failure) if matches!(failure.kind, Kind::Interrupted(_)) => return Err(failure),
+            Err(error) if error.is_interrupted() => return Err(error),
             // What was dropped is known all the same.
-            Err(failure) => dropped = dropped::unexplained(&doubtful, &values, &failure),
+            Err(error) => dropped = dropped::unexplained(&doubtful, &values, &error),
         }
     }
-    let value = Resolved {
-        text,
-        dropped,
-        remarks,
-    };
-    Ok(Cached { value, cached })
+    Ok((dropped, remarks))
 }
 
 /// Whether a request that something be off may name what isn't there at all:
@@ -163,7 +173,7 @@ fn run_conf(
         session
             .processes
             .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))
-            .map_err(|e| process_failure(Kind::Config, doing, e))
+            .map_err(|e| host::Error::command(Kind::Config, doing, e))
     };
     let config = tree.join(".config");
     match &plan.base {
@@ -178,6 +188,6 @@ fn run_conf(
 }
 
 fn read(path: &Path) -> Result<String> {
-    let bytes = fs::read(path).map_err(|e| Failure::io("read", path, &e))?;
+    let bytes = fs::read(path).map_err(|e| host::Error::file("read", path, e))?;
     Ok(text_of(&bytes))
 }

@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use host::error::{Failure, Kind, Result};
 use recipe::Arch;
 
+use crate::error::{Error, Result};
 use crate::source::Source;
 
 /// A device tree that the kernel's build can make.
@@ -33,24 +33,14 @@ impl DeviceTree {
                 folder,
                 target: one.with_extension("dtb").to_string_lossy().into_owned(),
             }),
-            [] => Err(Failure::new(
-                Kind::Build,
-                format!("this kernel has no device tree called {name}"),
-            )
-            .detail(format!("there is no {name}.dts below {}", root.display()))
-            .help(
-                "`device-tree` in the board's file is the name of a .dts file without its ending",
-            )),
-            several => Err(Failure::new(
-                Kind::Build,
-                format!("this kernel has several device trees called {name}"),
-            )
-            .detail(
-                several
-                    .iter()
-                    .map(|p| format!("{}\n", p.display()))
-                    .collect::<String>(),
-            )),
+            [] => Err(Error::NoDeviceTree {
+                name: name.to_owned(),
+                below: root,
+            }),
+            several => Err(Error::SeveralDeviceTrees {
+                name: name.to_owned(),
+                found: several.to_vec(),
+            }),
         }
     }
 
@@ -114,10 +104,16 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let source = source(folder.path(), &["x/b.dts", "y/b.dts"]);
         let find = |name| DeviceTree::find(&source, Arch::Arm, name).expect_err("refused");
-        assert!(find("c").message.contains("no device tree called c"));
+        assert!(find("c").to_string().contains("no device tree called c"));
         let several = find("b");
-        assert!(several.message.contains("several device trees called b"));
-        let told = several.detail.expect("which");
-        assert_eq!(told, "x/b.dts\ny/b.dts\n");
+        assert!(
+            several
+                .to_string()
+                .contains("several device trees called b")
+        );
+        let Error::SeveralDeviceTrees { found, .. } = several else {
+            panic!("{several}");
+        };
+        assert_eq!(found, ["x/b.dts", "y/b.dts"].map(PathBuf::from));
     }
 }

@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use host::error::Failure;
 use kconfig::{Configuration, Elsewhere, RequestError};
 use recipe::config::{Request, Values, met, spelled};
 
@@ -87,14 +86,18 @@ pub fn explain(
 
 /// The requests that are not met, where the kernel's tree could not be read to
 /// say why.
-pub fn unexplained(doubtful: &[&Request], values: &Values, failure: &Failure) -> Vec<Dropped> {
+pub fn unexplained(
+    doubtful: &[&Request],
+    values: &Values,
+    error: &dyn fmt::Display,
+) -> Vec<Dropped> {
     doubtful
         .iter()
         .filter(|request| !met(request, values))
         .map(|request| Dropped {
             request: (*request).clone(),
             value: values.get(&request.symbol).to_owned(),
-            reason: format!("why can't be told: {}", failure.message),
+            reason: format!("why can't be told: {error}"),
             definitions: Vec::new(),
         })
         .collect()

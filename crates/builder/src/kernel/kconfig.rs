@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::id::Id;
 use host::process::{Cmd, PASSED_ON, ProcessError, Processes};
-use host::session::{Session, process_failure};
+use host::session::Session;
 use kconfig::{
     Answer, Configuration, Dialect, DiskTree, Elsewhere, Environment, Kconfig, LoadOptions,
     MemoShell, ProbeError, ProbeMemo, ProbeOutput, Severity, Shell, SourceTree,
@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::objects;
 use super::toolchain::{Tools, Versions};
+use crate::error::{Error, Result};
 use crate::kernel::make::{kconfig_tree, make};
 use crate::source::Source;
 
@@ -129,7 +130,7 @@ pub fn load(source: &Source, arch: Arch, tools: &Tools, session: &Session) -> Re
     let memo = shell.into_memo();
     runner.outcome()?;
     let root = source.tree.join("Kconfig");
-    let kconfig = kconfig.map_err(|e| Failure::io("read", &root, &e))?;
+    let kconfig = kconfig.map_err(|e| host::Error::file("read", &root, e))?;
     if asked > 0 || !known {
         keep(&path, &kept.environment, memo)?;
     }
@@ -155,8 +156,7 @@ impl Tree {
         if errors.is_empty() {
             return Ok(());
         }
-        let message = "the kernel's Kconfig files can't be understood";
-        Err(Failure::new(Kind::Config, message).detail(errors.join("\n")))
+        Err(Error::Kconfig(errors))
     }
 
     /// The configuration that a recipe asks for, resolved as the kernel's
@@ -184,15 +184,16 @@ impl Tree {
             BaseConfig::File { text, .. } => return Ok(text.clone()),
             BaseConfig::Target(target) => target.as_str(),
         };
-        let missing = |what: &str, error: &std::io::Error| {
-            let message = format!("this kernel has no {target}: can't read {what}: {error}");
-            Failure::new(Kind::Config, message)
+        let missing = |what: &str, error| Error::NoTarget {
+            target: target.to_owned(),
+            what: what.to_owned(),
+            error,
         };
         let configuration = match target {
             "allnoconfig" => Configuration::all(&self.kconfig, Answer::No, None),
             "tinyconfig" => {
                 Configuration::kernel_tinyconfig(&self.kconfig, &self.files, self.source_arch)
-                    .map_err(|e| missing("its files in kernel/configs", &e))?
+                    .map_err(|e| missing("its files in kernel/configs", e))?
             }
             _ => {
                 let by_makefile = self.environment.get("KBUILD_DEFCONFIG");
@@ -201,7 +202,7 @@ impl Tree {
                     _ => target,
                 };
                 let path = format!("arch/{}/configs/{name}", self.source_arch);
-                let text = self.files.read(&path).map_err(|e| missing(&path, &e))?;
+                let text = self.files.read(&path).map_err(|e| missing(&path, e))?;
                 Configuration::defconfig(&self.kconfig, &text).0
             }
         };
@@ -231,7 +232,7 @@ fn kept_path(source: &Source, arch: Arch, tools: &Tools, session: &Session) -> R
         path: std::env::var("PATH").ok(),
         programs: own.chain(prefixed).map(find).collect(),
     };
-    let id = Id::of("probes/1", &key).map_err(|e| Failure::new(Kind::Config, e.to_string()))?;
+    let id = Id::of("probes/1", &key)?;
     let folder = session.cache.folder("probes")?;
     Ok(folder.join(format!("{}.json", id.short())))
 }
@@ -257,8 +258,7 @@ fn keep(path: &Path, environment: &Environment, memo: ProbeMemo) -> Result<()> {
         environment: environment.clone(),
         answers,
     };
-    let json = serde_json::to_vec_pretty(&kept)
-        .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))?;
+    let json = serde_json::to_vec_pretty(&kept).map_err(Error::Json)?;
     Ok(write_whole(path, &json)?)
 }
 
@@ -266,7 +266,7 @@ fn keep(path: &Path, environment: &Environment, memo: ProbeMemo) -> Result<()> {
 fn probe_folder(source: &Source, arch: Arch, session: &Session) -> Result<PathBuf> {
     let name = format!("probes-{}-{}", source.digest.short(), arch.facts().name);
     let folder = session.cache.folder("objects")?.join(name);
-    fs::create_dir_all(&folder).map_err(|e| Failure::io("make the folder", &folder, &e))?;
+    fs::create_dir_all(&folder).map_err(|e| host::Error::file("make the folder", &folder, e))?;
     Ok(folder)
 }
 
@@ -289,10 +289,10 @@ fn environment(
     session
         .processes
         .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))
-        .map_err(|e| process_failure(Kind::Config, "read the kernel's Kconfig files", e))?;
+        .map_err(|e| host::Error::command(Kind::Config, "read the kernel's Kconfig files", e))?;
     objects::end(&tree)?;
     let path = tree.join("tuxling.environment");
-    let bytes = fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
+    let bytes = fs::read(&path).map_err(|e| host::Error::file("read", &path, e))?;
     Ok(of_dump(&bytes))
 }
 
@@ -334,11 +334,12 @@ impl<'a> Runner<'a> {
     fn outcome(self) -> Result<()> {
         match self.broken.into_inner() {
             None => Ok(()),
-            Some(error) => Err(process_failure(
-                Kind::Machine,
-                "ask the tool chain what it can do",
-                error,
-            )),
+            Some(error) => {
+                Err(
+                    host::Error::command(Kind::Machine, "ask the tool chain what it can do", error)
+                        .into(),
+                )
+            }
         }
     }
 }

@@ -18,12 +18,13 @@ use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::process::{Cmd, become_program};
-use host::session::{Session, process_failure};
+use host::session::Session;
 
 use super::fold;
 use super::toolchain::Tools;
+use crate::error::{Error, Result};
 
 /// The name under which tuxling is the linker.
 pub const NAME: &str = "tuxling-ld";
@@ -57,14 +58,14 @@ const KEPT: [&str; 4] = ["vmlinux.map", "boot.map", "setup.map", RELOCATIONS];
 
 /// What a kernel's folder keeps of its link.
 #[derive(Clone, Debug)]
-pub struct Kept {
+pub struct KeptLink {
     folder: PathBuf,
 }
 
-impl Kept {
+impl KeptLink {
     /// What the kernel in this folder keeps.
-    pub fn of(kernel: &Path) -> Kept {
-        Kept {
+    pub fn of(kernel: &Path) -> KeptLink {
+        KeptLink {
             folder: kernel.join("link"),
         }
     }
@@ -101,15 +102,16 @@ impl Kept {
 
     fn read(&self, name: &str) -> Result<Vec<u8>> {
         let path = self.file(name);
-        let failed = |e: io::Error| Failure::io("read", &path, &e);
+        let failed = |e: io::Error| host::Error::file("read", &path, e);
         let file = fs::File::open(&path).map_err(failed)?;
-        zstd::decode_all(file).map_err(failed)
+        Ok(zstd::decode_all(file).map_err(failed)?)
     }
 
     fn read_optional(&self, name: &str) -> Result<Option<Vec<u8>>> {
-        match self.file(name).exists() {
-            true => self.read(name).map(Some),
-            false => Ok(None),
+        if self.file(name).exists() {
+            self.read(name).map(Some)
+        } else {
+            Ok(None)
         }
     }
 }
@@ -117,13 +119,13 @@ impl Kept {
 /// Puts tuxling where [`through`] lets `make` look for the linker.
 pub(super) fn install(objects: &Path, session: &Session) -> Result<()> {
     let folder = objects.join(FOLDER);
-    fs::create_dir_all(&folder).map_err(|e| Failure::io("make the folder", &folder, &e))?;
+    fs::create_dir_all(&folder).map_err(|e| host::Error::file("make the folder", &folder, e))?;
     let linker = folder.join(NAME);
     let executable = session.processes.executable();
     if fs::read_link(&linker).ok().as_deref() != Some(executable) {
-        let failed = |e: io::Error| Failure::io("link", &linker, &e);
+        let failed = |e: io::Error| host::Error::file("link", &linker, e);
         match fs::remove_file(&linker) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e)),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(failed(e).into()),
             _ => std::os::unix::fs::symlink(executable, &linker).map_err(failed)?,
         }
     }
@@ -145,7 +147,7 @@ pub fn folding(make: Cmd) -> Cmd {
 /// The arguments of the last link of vmlinux in an object tree.
 pub fn written_arguments(objects: &Path) -> Result<Vec<OsString>> {
     let list = objects.join(FOLDER).join(ARGUMENTS);
-    let text = fs::read(&list).map_err(|e| Failure::io("read", &list, &e))?;
+    let text = fs::read(&list).map_err(|e| host::Error::file("read", &list, e))?;
     Ok(text
         .split_inclusive(|byte| *byte == 0)
         .map(|arg| OsString::from_vec(arg.strip_suffix(&[0]).unwrap_or(arg).to_vec()))
@@ -256,8 +258,7 @@ pub fn linking(
 ) -> Result<Vec<OsString>> {
     let (old_always, old_libraries) = inputs(&args);
     if old_always.is_empty() || old_libraries.start < old_always.end {
-        let message = "the kernel's last link names no objects";
-        return Err(Failure::new(Kind::Build, message));
+        return Err(Error::NoObjects);
     }
     let mut ours = args;
     ours.splice(old_libraries, libraries);
@@ -345,20 +346,20 @@ pub(super) fn keep_link(
 ) -> Result<()> {
     let folder = objects.join(FOLDER);
     link_with_relocations(objects, other, &folder, tools, session)?;
-    let kept = Kept::of(kernel);
+    let kept = KeptLink::of(kernel);
     fs::create_dir_all(&kept.folder)
-        .map_err(|e| Failure::io("make the folder", &kept.folder, &e))?;
+        .map_err(|e| host::Error::file("make the folder", &kept.folder, e))?;
     for name in KEPT {
         let from = folder.join(name);
         let bytes = match fs::read(&from) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(Failure::io("read", &from, &e)),
+            Err(e) => return Err(host::Error::file("read", &from, e).into()),
         };
         let to = kept.file(name);
         zstd::encode_all(&*bytes, zstd::DEFAULT_COMPRESSION_LEVEL)
             .and_then(|packed| fs::write(&to, packed))
-            .map_err(|e| Failure::io("write", &to, &e))?;
+            .map_err(|e| host::Error::file("write", &to, e))?;
     }
     Ok(())
 }
@@ -372,7 +373,7 @@ fn link_with_relocations(
 ) -> Result<()> {
     let mut args = written_arguments(objects)?;
     if let Some(other) = other {
-        args = relinked(&args, other).map_err(|e| Failure::io("read", other, &e))?;
+        args = relinked(&args, other).map_err(|e| host::Error::file("read", other, e))?;
     }
     args.retain(|arg| !arg.as_bytes().starts_with(b"-Map="));
     // Sections of functions were gathered by a script of ours.
@@ -393,11 +394,9 @@ fn link_with_relocations(
         .arg("--emit-relocs")
         .arg("--strip-debug")
         .dir(objects);
-    session
-        .processes
-        .run(&cmd)
-        .map(|_| ())
-        .map_err(|e| process_failure(Kind::Build, "link the kernel with its relocations", e))
+    Ok(session.processes.run(&cmd).map(|_| ()).map_err(|e| {
+        host::Error::command(Kind::Build, "link the kernel with its relocations", e)
+    })?)
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use host::error::Result;
 use host::process::Cmd;
 use host::session::Session;
 use recipe::Arch;
 use recipe::plan::Toolchain;
 
 use super::toolchain::Tools;
+use crate::error::Result;
 use crate::source::Source;
 
 /// Arguments that every `make` in the kernel's tree needs.

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 use std::{fs, io};
 
-use host::error::{Failure, Result};
+use crate::error::Result;
 
 /// Stands in a tree as long as a build runs.
 const MARK: &str = "tuxling.building";
@@ -23,20 +23,20 @@ const LAST_WORK: Duration = Duration::from_secs(30);
 /// Prepares a tree for a build: makes the folder, clears what a build that was
 /// cut off has left, and sets the mark.
 pub(crate) fn begin(objects: &Path) -> Result<()> {
-    fs::create_dir_all(objects).map_err(|e| Failure::io("make the folder", objects, &e))?;
+    fs::create_dir_all(objects).map_err(|e| host::Error::file("make the folder", objects, e))?;
     let mark = objects.join(MARK);
     if let Ok(begun) = fs::metadata(&mark).and_then(|m| m.modified()) {
         newest(objects, begun)
             .and_then(|ended| remove_since(objects, begun.max(ended - LAST_WORK)))
-            .map_err(|e| Failure::io("clear", objects, &e))?;
+            .map_err(|e| host::Error::file("clear", objects, e))?;
     }
-    fs::write(&mark, b"").map_err(|e| Failure::io("write", &mark, &e))
+    Ok(fs::write(&mark, b"").map_err(|e| host::Error::file("write", &mark, e))?)
 }
 
 /// Says that the build of a tree has come to its end: what is there is whole.
 pub(crate) fn end(objects: &Path) -> Result<()> {
     let mark = objects.join(MARK);
-    fs::remove_file(&mark).map_err(|e| Failure::io("remove", &mark, &e))
+    Ok(fs::remove_file(&mark).map_err(|e| host::Error::file("remove", &mark, e))?)
 }
 
 /// Whether a build of a tree was cut off.

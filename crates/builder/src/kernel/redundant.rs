@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use host::error::Result;
 use kconfig::{Configuration, Kconfig, Origin, parse_assignments};
 use recipe::config::{Request, spelled};
 use recipe::plan::KernelPlan;
 
 use super::config::who;
 use super::kconfig::Tree;
+use crate::error::Result;
 
 /// A request that could be left out.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,11 +11,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use host::cache::Lock;
-use host::error::{Failure, Kind, Result};
-use host::session::{Session, process_failure};
+use host::error::Kind;
+use host::session::Session;
 
 use super::build::{self, BuildInput};
 use super::{compile_line, linker};
+use crate::error::{Error, Result};
 
 /// The object whose compilation others are modelled on: plain C of the core.
 pub(super) const MODEL: &str = "init/main.o";
@@ -89,10 +90,7 @@ impl<'a> Bench<'a> {
             }
         }
         if objects.is_empty() {
-            return Err(Failure::new(
-                Kind::Build,
-                "the kernel's last link names no objects",
-            ));
+            return Err(Error::NoObjects);
         }
         Ok(objects)
     }
@@ -104,10 +102,8 @@ impl<'a> Bench<'a> {
             let path = argument.as_bytes().strip_prefix(b"--script=")?;
             Some(self.tree.join(std::ffi::OsStr::from_bytes(path)))
         });
-        let path = script.ok_or_else(|| {
-            Failure::new(Kind::Build, "the kernel's last link names no linker script")
-        })?;
-        fs::read_to_string(&path).map_err(|e| Failure::io("read", &path, &e))
+        let path = script.ok_or(Error::NoLinkerScript)?;
+        Ok(fs::read_to_string(&path).map_err(|e| host::Error::file("read", &path, e))?)
     }
 
     /// Compiles one more file as the kernel's core is compiled. `source` is C,
@@ -115,31 +111,29 @@ impl<'a> Bench<'a> {
     pub fn compile(&self, name: &str, source: &str, session: &Session) -> Result<Vec<u8>> {
         let folder = self.tree.join("tuxling-link");
         let (file, object) = (folder.join(name), folder.join(format!("{name}.o")));
-        fs::create_dir_all(&folder).map_err(|e| Failure::io("make the folder", &folder, &e))?;
-        fs::write(&file, source).map_err(|e| Failure::io("write", &file, &e))?;
+        fs::create_dir_all(&folder)
+            .map_err(|e| host::Error::file("make the folder", &folder, e))?;
+        fs::write(&file, source).map_err(|e| host::Error::file("write", &file, e))?;
         let saved = self.tree.join(compile_line::file_of(MODEL));
-        let text = fs::read_to_string(&saved).map_err(|e| Failure::io("read", &saved, &e))?;
-        let cmd = compile_line::command(&text, &file, &object).ok_or_else(|| {
-            Failure::new(
-                Kind::Build,
-                format!("can't tell from {} how to compile", saved.display()),
-            )
-        })?;
+        let text = fs::read_to_string(&saved).map_err(|e| host::Error::file("read", &saved, e))?;
+        let cmd =
+            compile_line::command(&text, &file, &object).ok_or(Error::NoCompileLine(saved))?;
         session
             .processes
             .run(&cmd.dir(&self.tree))
-            .map_err(|e| process_failure(Kind::Build, &format!("compile {name}"), e))?;
-        fs::read(&object).map_err(|e| Failure::io("read", &object, &e))
+            .map_err(|e| host::Error::command(Kind::Build, format!("compile {name}"), e))?;
+        Ok(fs::read(&object).map_err(|e| host::Error::file("read", &object, e))?)
     }
 
     /// Links the kernel from an archive and makes its boot image; fills `dir`
     /// with what a kernel's folder holds.
     pub fn link(&self, archive: &[u8], dir: &Path, session: &Session) -> Result<()> {
         let objects = self.tree.join(OBJECTS);
-        fs::create_dir_all(&objects).map_err(|e| Failure::io("make the folder", &objects, &e))?;
+        fs::create_dir_all(&objects)
+            .map_err(|e| host::Error::file("make the folder", &objects, e))?;
         for (name, bytes) in [(ARCHIVE, archive), (linker::LIST, ARCHIVE.as_bytes())] {
             let path = objects.join(name);
-            fs::write(&path, bytes).map_err(|e| Failure::io("write", &path, &e))?;
+            fs::write(&path, bytes).map_err(|e| host::Error::file("write", &path, e))?;
         }
         let _guard = Unlinked::new(&self.tree)?;
         let log = self.tree.join("tuxling.log");
@@ -154,7 +148,7 @@ impl<'a> Bench<'a> {
             .run_logged(&make.env(linker::RELINKED, &objects), &log, &|line| {
                 session.progress.tool_line(line);
             })
-            .map_err(|e| process_failure(Kind::Build, "link the kernel again", e))?;
+            .map_err(|e| host::Error::command(Kind::Build, "link the kernel again", e))?;
         build::keep(&self.input, &self.tree, dir)
     }
 
@@ -181,7 +175,10 @@ impl<'a> Bench<'a> {
             });
             return Ok(());
         }
-        let unreadable = |e| Failure::new(Kind::Build, format!("{}: {e}", path.display()));
+        let unreadable = |error| Error::Archive {
+            path: path.clone(),
+            error,
+        };
         let folder = Path::new(argument).parent().unwrap_or(Path::new(""));
         for member in vmlinux::archive::members(&bytes).map_err(unreadable)? {
             let name = folder.join(&member.name);
@@ -200,7 +197,7 @@ impl<'a> Bench<'a> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|e| Failure::io("read", path, &e))
+    Ok(fs::read(path).map_err(|e| host::Error::file("read", path, e))?)
 }
 
 /// Makes sure that `vmlinux` is linked anew: now, and by whoever comes next.

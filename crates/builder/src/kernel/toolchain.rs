@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use host::error::{Kind, Result};
+use host::error::Kind;
 use host::process::{Cmd, Processes};
-use host::session::{missing_tool, process_failure};
 use recipe::Arch;
 use recipe::plan::Toolchain;
 use serde::Serialize;
+
+use crate::error::Result;
 
 /// The tools that build for one architecture.
 #[derive(Clone, Debug)]
@@ -62,11 +63,11 @@ impl Tools {
             .filter(|(name, _)| *name != "user_cc" || user_cc != cc);
         for &(name, program) in all {
             if processes.find(program).is_none() {
-                return Err(missing_tool(program, doing));
+                return Err(host::Error::missing_tool(program, doing).into());
             }
             let output = processes
                 .run(&Cmd::new(program).arg("--version"))
-                .map_err(|e| process_failure(Kind::Machine, doing, e))?;
+                .map_err(|e| host::Error::command(Kind::Machine, doing, e))?;
             let text = output.text();
             versions.insert(
                 name.to_owned(),
@@ -79,7 +80,7 @@ impl Tools {
             Toolchain::Gcc => "gcc",
         };
         if processes.find(host_cc).is_none() {
-            return Err(missing_tool(host_cc, doing));
+            return Err(host::Error::missing_tool(host_cc, doing).into());
         }
         let ccache = processes.find("ccache").is_some();
         Ok(Tools {
@@ -131,7 +132,7 @@ fn native_or_cross(arch: Arch, processes: &Processes) -> Result<String> {
         Some(prefix) => Ok((*prefix).to_owned()),
         None => {
             let last = facts.cross_prefixes.last().copied().unwrap_or_default();
-            Err(missing_tool(&format!("{last}gcc"), "build for this board"))
+            Err(host::Error::missing_tool(&format!("{last}gcc"), "build for this board").into())
         }
     }
 }

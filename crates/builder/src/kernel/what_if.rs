@@ -15,14 +15,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::process::Cmd;
-use host::session::{Session, process_failure};
+use host::session::Session;
 use recipe::config::Values;
 
 use super::relink::{Bench, LinkedObject, MODEL};
 use super::toolchain::Tools;
 use super::{compile_line, fold, linker};
+use crate::error::{Error, Result};
 
 /// Where it is compiled and linked, below the object tree: commands name
 /// headers relative to that.
@@ -136,7 +137,7 @@ impl<'b> WhatIf<'b> {
         let aside = Aside::new(&folder)?;
         let tree = folder.join("tree");
         let now = self.bench.tree().join(AUTOCONF);
-        let now = fs::read_to_string(&now).map_err(|e| Failure::io("read", &now, &e))?;
+        let now = fs::read_to_string(&now).map_err(|e| host::Error::file("read", &now, e))?;
         mirror(self.bench.tree(), &tree, &autoconf(&now, change.values))?;
         let (mut works, mut always, mut libraries) = (Vec::new(), Vec::new(), Vec::new());
         for (name, library) in &self.objects {
@@ -148,13 +149,12 @@ impl<'b> WhatIf<'b> {
             } else {
                 &mut always
             };
-            match self.names_one(name, change) {
-                false => list.push(PathBuf::from(name)),
-                true => {
-                    let work = self.again(name, &folder)?;
-                    list.push(work.object.clone());
-                    works.push(work);
-                }
+            if self.names_one(name, change) {
+                let work = self.again(name, &folder)?;
+                list.push(work.object.clone());
+                works.push(work);
+            } else {
+                list.push(PathBuf::from(name));
             }
         }
         for (name, library) in change.added {
@@ -187,8 +187,9 @@ impl<'b> WhatIf<'b> {
     /// An object of the kernel's, once more.
     fn again(&self, name: &str, folder: &Path) -> Result<Work> {
         let path = self.bench.tree().join(compile_line::file_of(name));
-        let kept = fs::read_to_string(&path).map_err(|e| Failure::io("read", &path, &e))?;
-        let source = compile_line::source(&kept).ok_or_else(|| unknown_command(&path))?;
+        let kept = fs::read_to_string(&path).map_err(|e| host::Error::file("read", &path, e))?;
+        let source =
+            compile_line::source(&kept).ok_or_else(|| Error::NoCompileLine(path.clone()))?;
         Ok(Work {
             source: PathBuf::from(source),
             object: folder.join("objects").join(name),
@@ -229,14 +230,8 @@ impl<'b> WhatIf<'b> {
         };
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..session.jobs.max(1)).map(|_| scope.spawn(one)).collect();
-            let ended = |_| {
-                Err(Failure::new(
-                    Kind::Machine,
-                    "a thread that compiled ended early",
-                ))
-            };
             let join = |worker: std::thread::ScopedJoinHandle<Result<()>>| {
-                worker.join().unwrap_or_else(ended)
+                worker.join().unwrap_or(Err(Error::ThreadEnded))
             };
             workers.into_iter().try_for_each(join)
         })
@@ -245,11 +240,12 @@ impl<'b> WhatIf<'b> {
     fn compile_one(&self, work: &Work, tree: &Path, session: &Session) -> Result<()> {
         make_folder_of(&work.object)?;
         let cmd = compile_line::command(&work.kept, &work.source, &work.object)
-            .ok_or_else(|| unknown_command(&work.object))?;
+            .ok_or_else(|| Error::NoCompileLine(work.object.clone()))?;
         let what = format!("compile {}", work.source.display());
         let ran = session.processes.run(&cmd.dir(tree));
-        ran.map(drop)
-            .map_err(|e| process_failure(Kind::Build, &what, e))
+        Ok(ran
+            .map(drop)
+            .map_err(|e| host::Error::command(Kind::Build, &what, e))?)
     }
 
     /// The linker script, made again when it names an option that changes.
@@ -283,7 +279,8 @@ impl<'b> WhatIf<'b> {
         };
         self.compile_one(&work, &folder.join("tree"), session)?;
         if gathered.is_file() {
-            let text = fs::read_to_string(&made).map_err(|e| Failure::io("read", &made, &e))?;
+            let text =
+                fs::read_to_string(&made).map_err(|e| host::Error::file("read", &made, e))?;
             write(&made, fold::fold(&text).as_bytes())?;
         }
         Ok(Some(made))
@@ -339,18 +336,14 @@ impl<'b> WhatIf<'b> {
     fn run(&self, cmd: Cmd, session: &Session) -> Result<()> {
         let ran = session.processes.run(&cmd.dir(self.bench.tree()));
         let what = "link the kernel as it would be";
-        ran.map(drop)
-            .map_err(|e| process_failure(Kind::Build, what, e))
+        Ok(ran
+            .map(drop)
+            .map_err(|e| host::Error::command(Kind::Build, what, e))?)
     }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|e| Failure::io("read", path, &e))
-}
-
-fn unknown_command(path: &Path) -> Failure {
-    let message = format!("can't tell from {} how to compile", path.display());
-    Failure::new(Kind::Build, message)
+    Ok(fs::read(path).map_err(|e| host::Error::file("read", path, e))?)
 }
 
 /// `include/generated/autoconf.h` with other values. The lines keep their order,
@@ -401,12 +394,12 @@ fn definition(name: &str, value: &str) -> String {
 
 fn make_folder_of(path: &Path) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder).map_err(|e| Failure::io("make the folder", folder, &e))
+    Ok(fs::create_dir_all(folder).map_err(|e| host::Error::file("make the folder", folder, e))?)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     make_folder_of(path)?;
-    fs::write(path, bytes).map_err(|e| Failure::io("write", path, &e))
+    Ok(fs::write(path, bytes).map_err(|e| host::Error::file("write", path, e))?)
 }
 
 /// What the configuration is to the compiler.
@@ -418,12 +411,12 @@ const AUTOCONF: &str = "include/generated/autoconf.h";
 fn mirror(tree: &Path, folder: &Path, header: &str) -> Result<()> {
     let (mut from, mut to) = (tree.to_owned(), folder.to_owned());
     for name in Path::new(AUTOCONF) {
-        fs::create_dir_all(&to).map_err(|e| Failure::io("make the folder", &to, &e))?;
-        let entries = fs::read_dir(&from).map_err(|e| Failure::io("read", &from, &e))?;
+        fs::create_dir_all(&to).map_err(|e| host::Error::file("make the folder", &to, e))?;
+        let entries = fs::read_dir(&from).map_err(|e| host::Error::file("read", &from, e))?;
         for entry in entries.flatten().filter(|entry| entry.file_name() != name) {
             let link = to.join(entry.file_name());
             std::os::unix::fs::symlink(entry.path(), &link)
-                .map_err(|e| Failure::io("link", &link, &e))?;
+                .map_err(|e| host::Error::file("link", &link, e))?;
         }
         (from, to) = (from.join(name), to.join(name));
     }
@@ -436,7 +429,7 @@ struct Aside<'a>(&'a Path);
 impl<'a> Aside<'a> {
     fn new(folder: &'a Path) -> Result<Self> {
         let _ = fs::remove_dir_all(folder); // one that was killed may have left it
-        fs::create_dir_all(folder).map_err(|e| Failure::io("make the folder", folder, &e))?;
+        fs::create_dir_all(folder).map_err(|e| host::Error::file("make the folder", folder, e))?;
         Ok(Aside(folder))
     }
 }

@@ -9,14 +9,12 @@ use std::time::{Duration, SystemTime};
 
 use host::Id;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
 use host::process::{Cmd, ProcessError};
 use host::units::Bytes;
 use recipe::package::Package;
 
-use super::{
-    Context, DebianSources, Offer, Origin, Provenance, command_failed, debsources, version,
-};
+use super::{Context, DebianSources, Offer, Origin, Provenance, debsources, version};
+use crate::error::{Error, Result};
 
 /// For so long an index is new enough to look up what is on offer.
 const INDEX_LIFE: Duration = Duration::from_secs(24 * 3600);
@@ -86,7 +84,8 @@ impl<'a> Apt<'a> {
             "sources.d",
         ] {
             let path = self.state.join(folder);
-            fs::create_dir_all(&path).map_err(|e| Failure::io("make the folder", &path, &e))?;
+            fs::create_dir_all(&path)
+                .map_err(|e| host::Error::file("make the folder", &path, e))?;
         }
         let files = [
             ("sources.d/tuxling.sources", entries.to_owned()),
@@ -191,13 +190,15 @@ impl<'a> Apt<'a> {
         }
     }
 
+    /// The file that says when the index was renewed.
+    fn stamp(&self) -> PathBuf {
+        self.state.join("updated")
+    }
+
     /// Renews the index when it is older than [`INDEX_LIFE`], or at once.
     fn update(&self, renew: bool) -> Result<()> {
-        let stamp = self.state.join("updated");
-        let age = fs::metadata(&stamp)
-            .and_then(|m| m.modified())
-            .ok()
-            .and_then(|at| SystemTime::now().duration_since(at).ok());
+        let stamp = self.stamp();
+        let age = age_of(&stamp);
         if !renew && age.is_some_and(|age| age < INDEX_LIFE) {
             return Ok(());
         }
@@ -205,16 +206,11 @@ impl<'a> Apt<'a> {
         match self.context.processes.run(&self.update_command()) {
             Ok(_) => Ok(write_whole(&stamp, b"")?),
             Err(error) => {
-                let failure = command_failed(
-                    Kind::Source,
-                    "Debian's archive could not be asked what it offers",
-                    error,
-                )
-                .help("check the network; a source tree of your own needs none: `path = \"…\"`");
+                let error = Error::of_tool(error, Error::AskDebian);
                 // An index that is there is still signed; that it is old must
                 // not stop someone without a network.
-                if renew || age.is_none() || matches!(failure.kind, Kind::Interrupted(_)) {
-                    return Err(failure);
+                if renew || age.is_none() || error.is_interrupted() {
+                    return Err(error);
                 }
                 (self.context.progress)(
                     "warning: Debian's archive could not be reached; going by what it offered before",
@@ -231,7 +227,7 @@ impl<'a> Apt<'a> {
             .context
             .processes
             .run_any_status(cmd)
-            .map_err(|e| command_failed(Kind::Source, "apt's index can't be read", e))?;
+            .map_err(|e| Error::of_tool(e, Error::AptIndex))?;
         Ok(output.text())
     }
 
@@ -295,9 +291,11 @@ impl Origin for Apt<'_> {
         let exactly = format!("{what}={}", offer.version);
         let cmd = self.fetch_command(package, &exactly, into);
         let failed = |e| {
-            let message = format!("{name} {} could not be downloaded", offer.version);
-            command_failed(Kind::Source, message, e)
-                .help("call again when the network is there; nothing half downloaded is kept")
+            Error::of_tool(e, |error| Error::Download {
+                package: name,
+                version: offer.version.clone(),
+                error,
+            })
         };
         self.run_watched(&cmd, name, into, offer.size.unwrap_or(0))
             .map_err(failed)
@@ -334,8 +332,21 @@ impl Apt<'_> {
     }
 }
 
-/// The commands that fetch the newest of a series into a folder, `version`
-/// being what the commands before the last tell.
+/// How long ago a file was written; `None` where it isn't there.
+fn age_of(path: &Path) -> Option<Duration> {
+    let at = fs::metadata(path).and_then(|m| m.modified()).ok()?;
+    SystemTime::now().duration_since(at).ok()
+}
+
+/// The command that renews the index, where it is old or is to be renewed.
+pub(super) fn index_command(context: &Context, renew: bool) -> Result<Option<Cmd>> {
+    let (apt, _) = Apt::find(context)?;
+    let is_fresh = age_of(&apt.stamp()).is_some_and(|age| age < INDEX_LIFE);
+    Ok((renew || !is_fresh).then(|| apt.update_command()))
+}
+
+/// The commands that fetch the newest of a series into a folder, once the index
+/// is there; `version` is what the commands before the last tell.
 pub(super) fn commands(
     context: &Context,
     package: Package,
@@ -344,7 +355,7 @@ pub(super) fn commands(
     into: &Path,
 ) -> Result<Vec<Cmd>> {
     let (apt, _) = Apt::find(context)?;
-    let mut commands = vec![apt.update_command()];
+    let mut commands = Vec::new();
     let name = match (package, kernel_series(series)) {
         (Package::Linux, Some(series)) => format!("linux-source-{series}"),
         (Package::Linux, None) => {
@@ -438,33 +449,20 @@ fn source_offer(package: &str, fields: &Fields) -> Option<Offer> {
     })
 }
 
-fn no_debian(why: &str) -> Failure {
-    Failure::new(
-        Kind::Source,
-        format!("can't get sources from Debian's archive: {why}"),
-    )
-    .help("name a source tree of your own in the recipe: `path = \"../linux\"`")
+fn no_debian(why: &str) -> Error {
+    Error::NoDebian(why.to_owned())
 }
 
-fn nothing_offered(package: Package, series: &str) -> Failure {
+fn nothing_offered(package: Package, series: &str) -> Error {
     let name = package.name();
-    let what = match (package, kernel_series(series)) {
-        (Package::Linux, Some(series)) => format!("linux-source-{series}"),
-        _ => format!("the source package {name}"),
-    };
-    let of = if series.is_empty() {
-        String::new()
-    } else {
-        format!(" of series {series}")
-    };
-    Failure::new(
-        Kind::Source,
-        format!("Debian's archive offers no {name}{of} (looked for {what})"),
-    )
-    .help(format!(
-        "ask for a series that this release has (`apt-cache search linux-source`, \
-         `apt-cache showsrc {name}`), or name a source tree of your own: `path = \"…\"`"
-    ))
+    Error::NotInDebian {
+        package: name,
+        series: series.to_owned(),
+        looked_for: match (package, kernel_series(series)) {
+            (Package::Linux, Some(series)) => format!("linux-source-{series}"),
+            _ => format!("the source package {name}"),
+        },
+    }
 }
 
 #[cfg(test)]

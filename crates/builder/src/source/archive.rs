@@ -14,12 +14,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use host::cache::fill_folder;
-use host::error::{Failure, Kind, Result};
 use host::{Cache, Id};
 use recipe::package::Package;
 
 use super::unpack::{self, UnpackError};
 use super::{Context, LockEntry, Offer, Origin, Provenance, version};
+use crate::error::{Error, Result};
 
 /// An unpacked archive.
 pub(super) struct Found {
@@ -54,13 +54,13 @@ pub(super) fn have(
     let Some(archive) = only_file(&folder)? else {
         return Ok(None);
     };
-    let sha256 = Id::of_file(&archive).map_err(|e| Failure::io("read", &archive, &e))?;
+    let sha256 = Id::of_file(&archive).map_err(|e| host::Error::file("read", &archive, e))?;
     if sha256 != entry.sha256 {
         (context.progress)(&format!(
             "warning: {} is damaged; it is fetched anew",
             archive.display()
         ));
-        fs::remove_dir_all(&folder).map_err(|e| Failure::io("remove", &folder, &e))?;
+        fs::remove_dir_all(&folder).map_err(|e| host::Error::file("remove", &folder, e))?;
         return Ok(None);
     }
     let what = match entry.version.as_str() {
@@ -95,7 +95,7 @@ pub(super) fn fetch(
         let Some(file) = only_file(aside)? else {
             return Err(not_as_offered(package, offer, "no file came".to_owned()));
         };
-        let sha256 = Id::of_file(&file).map_err(|e| Failure::io("read", &file, &e))?;
+        let sha256 = Id::of_file(&file).map_err(|e| host::Error::file("read", &file, e))?;
         if sha256 != offer.sha256 {
             let size = file.metadata().map_or(0, |m| m.len());
             let of = offer.size.map_or(String::new(), |n| format!("{n} bytes, "));
@@ -106,26 +106,17 @@ pub(super) fn fetch(
             return Err(not_as_offered(package, offer, seen));
         }
         let kept = aside.join(&offer.file);
-        fs::rename(&file, &kept).map_err(|e| Failure::io("name", &kept, &e))
+        Ok(fs::rename(&file, &kept).map_err(|e| host::Error::file("name", &kept, e))?)
     })
 }
 
-fn not_as_offered(package: Package, offer: &Offer, seen: String) -> Failure {
-    let message = format!(
-        "{} of {} {} did not arrive as it was offered",
-        offer.file,
-        package.name(),
-        offer.version
-    );
-    Failure::new(Kind::Source, message).detail(seen).help(
-        "what came was removed; call again, and if it stays so, look at the network's proxies",
-    )
-}
-
-/// An archive that was there a moment ago is not there any more.
-pub(super) fn gone_again(file: &str) -> Failure {
-    Failure::new(Kind::Source, format!("{file} is gone again"))
-        .help("another program removes files from tuxling's cache folder")
+fn not_as_offered(package: Package, offer: &Offer, seen: String) -> Error {
+    Error::NotAsOffered {
+        file: offer.file.clone(),
+        package: package.name(),
+        version: offer.version.clone(),
+        seen,
+    }
 }
 
 /// `sources/NAME-VERSION-SHORTSHA`: VERSION is upstream's (a `:` in a path
@@ -158,18 +149,18 @@ fn only_name(path: &Path) -> String {
 
 /// The first regular file in a folder, by name.
 fn only_file(folder: &Path) -> Result<Option<PathBuf>> {
-    let entries = fs::read_dir(folder).map_err(|e| Failure::io("list", folder, &e))?;
+    let entries = fs::read_dir(folder).map_err(|e| host::Error::file("list", folder, e))?;
     let files = entries.flatten().map(|e| e.path());
     Ok(files.filter(|p| p.is_file()).min())
 }
 
-pub(super) fn unpack_failed(archive: &Path, error: UnpackError) -> Failure {
-    if let UnpackError::Disk { path, error } = &error {
-        return Failure::io("write", path, error);
+pub(super) fn unpack_failed(archive: &Path, error: UnpackError) -> Error {
+    match error {
+        UnpackError::Disk { path, error } => host::Error::file("write", &path, error).into(),
+        error => Error::Unpack {
+            name: only_name(archive),
+            archive: archive.to_owned(),
+            error: error.into(),
+        },
     }
-    let name = only_name(archive);
-    Failure::new(Kind::Source, format!("can't unpack {name}: {error}")).help(format!(
-        "nothing was unpacked; the archive is {}",
-        archive.display()
-    ))
 }

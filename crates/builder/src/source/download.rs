@@ -11,12 +11,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
 use host::process::Cancel;
 use host::units::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::network::{MOST_REDIRECTS, Network};
+use crate::error::{Error, FetchProblem, Result};
 
 /// Larger than any source's archive.
 const LARGEST: u64 = 16 << 30;
@@ -51,7 +51,7 @@ pub(super) struct Download<'a> {
 
 /// What is known of the server's file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Known {
+struct KnownFile {
     url: String,
     /// `ETag` when it is strong, else `Last-Modified`.
     validator: Option<String>,
@@ -64,13 +64,13 @@ enum Broken {
     /// The connection: what has come stays, and the rest can be asked for.
     Connection(String),
     /// Anything else.
-    For(Failure),
+    For(Error),
 }
 
 /// The head of a response, as far as it matters here.
 struct Head {
     status: u16,
-    known: Known,
+    known: KnownFile,
     /// Where the body begins in the file.
     start: u64,
 }
@@ -93,12 +93,12 @@ impl Download<'_> {
             resumed |= before > 0;
             match self.attempt(before) {
                 Ok(()) => return Ok(resumed),
-                Err(Broken::For(failure)) => return Err(failure),
+                Err(Broken::For(error)) => return Err(error),
                 Err(Broken::Connection(why)) => {
                     breaks += 1;
                     let here = self.length();
                     if breaks > MOST_BREAKS || here <= before {
-                        return Err(self.gave_up(&why, here));
+                        return Err(self.gave_up(why, here));
                     }
                     (self.progress)(&format!(
                         "{}: {why} after {}; going on from there",
@@ -116,7 +116,7 @@ impl Download<'_> {
         for path in [&self.part, &self.known_at()] {
             match fs::remove_file(path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Failure::io("remove", path, &e));
+                    return Err(host::Error::file("remove", path, e).into());
                 }
                 _ => {}
             }
@@ -132,9 +132,9 @@ impl Download<'_> {
         fs::metadata(&self.part).map_or(0, |m| m.len())
     }
 
-    fn known(&self) -> Option<Known> {
+    fn known(&self) -> Option<KnownFile> {
         let bytes = fs::read(self.known_at()).ok()?;
-        let known: Known = serde_json::from_slice(&bytes).ok()?;
+        let known: KnownFile = serde_json::from_slice(&bytes).ok()?;
         (known.url == self.url).then_some(known)
     }
 
@@ -150,14 +150,11 @@ impl Download<'_> {
     /// An error once the user wants to stop.
     fn go_on(&self) -> Result<()> {
         match self.cancel.signal() {
-            Some(signal) => Err(Failure::new(
-                Kind::Interrupted(signal),
-                format!(
-                    "interrupted; {} of {} are kept, and the next call goes on from there",
-                    Bytes(self.length()),
-                    self.url
-                ),
-            )),
+            Some(signal) => Err(Error::FetchInterrupted {
+                signal,
+                kept: Bytes(self.length()),
+                url: self.url.to_owned(),
+            }),
             None => Ok(()),
         }
     }
@@ -166,7 +163,7 @@ impl Download<'_> {
         let known = self.known().filter(|_| have > 0);
         let (from, validator) = match &known {
             Some(known) if known.size == Some(have) => return Ok(()),
-            Some(Known {
+            Some(KnownFile {
                 validator: Some(validator),
                 ..
             }) => (have, Some(validator.clone())),
@@ -176,7 +173,7 @@ impl Download<'_> {
         let agent = self
             .network
             .agent(self.url)
-            .map_err(|e| Broken::For(self.failed(&e)))?;
+            .map_err(|e| self.broken_for(self.problem(&e)))?;
         let mut request = agent.get(self.url).header("Accept-Encoding", "identity");
         if let Some(validator) = &validator {
             request = request
@@ -205,14 +202,14 @@ impl Download<'_> {
                 self.forget().map_err(Broken::For)?;
                 let why = "the server has another file now";
                 return match from {
-                    0 => Err(Broken::For(self.status(head.status))),
+                    0 => Err(self.broken_for(FetchProblem::Status(head.status))),
                     _ => {
                         (self.progress)(&format!("{}: {why}; from the start", self.name));
                         self.attempt(0)
                     }
                 };
             }
-            status => return Err(Broken::For(self.status(status))),
+            status => return Err(self.broken_for(FetchProblem::Status(status))),
         };
         if from > 0 && start == 0 {
             let why = "the server sends the whole file again (it changed, or can't be resumed)";
@@ -227,16 +224,16 @@ impl Download<'_> {
         head: &Head,
         start: u64,
     ) -> std::result::Result<(), Broken> {
-        let io = |e: &std::io::Error| Broken::For(Failure::io("write", &self.part, e));
+        let io = |e| Broken::For(host::Error::file("write", &self.part, e).into());
         let mut file = File::options()
             .create(true)
             .truncate(false)
             .write(true)
             .open(&self.part)
-            .map_err(|e| io(&e))?;
+            .map_err(io)?;
         file.set_len(start)
             .and_then(|()| file.seek(SeekFrom::Start(start)).map(drop))
-            .map_err(|e| io(&e))?;
+            .map_err(io)?;
         self.remember(&head.known).map_err(Broken::For)?;
         let mut meter = Meter::new(self, head.known.size, start);
         let mut length = start;
@@ -246,9 +243,9 @@ impl Download<'_> {
                     length += piece.len() as u64;
                     if length > LARGEST || head.known.size.is_some_and(|size| length > size) {
                         let _ = self.forget(); // nothing of it is of use
-                        return Err(Broken::For(self.too_long()));
+                        return Err(self.broken_for(FetchProblem::TooLong));
                     }
-                    file.write_all(&piece).map_err(|e| io(&e))?;
+                    file.write_all(&piece).map_err(io)?;
                     meter.tell(length);
                 }
                 Event::Failed(error) => return Err(self.broken(error)),
@@ -259,8 +256,8 @@ impl Download<'_> {
             }
         }
         // Whole now: what the server said of its size doesn't matter any more.
-        file.sync_all().map_err(|e| io(&e))?;
-        let known = Known {
+        file.sync_all().map_err(io)?;
+        let known = KnownFile {
             size: Some(length),
             ..head.known.clone()
         };
@@ -278,9 +275,8 @@ impl Download<'_> {
         }
     }
 
-    fn remember(&self, known: &Known) -> Result<()> {
-        let json = serde_json::to_vec(known)
-            .map_err(|e| Failure::new(Kind::Machine, format!("can't write JSON: {e}")))?;
+    fn remember(&self, known: &KnownFile) -> Result<()> {
+        let json = serde_json::to_vec(known).map_err(Error::Json)?;
         Ok(write_whole(&self.known_at(), &json)?)
     }
 
@@ -297,77 +293,47 @@ impl Download<'_> {
             }),
             // A body that ends early, or isn't HTTP.
             ureq::Error::Protocol(e) => Broken::Connection(format!("the answer broke off ({e})")),
-            error => Broken::For(self.failed(error)),
+            error => self.broken_for(self.problem(error)),
         }
     }
 
-    fn gave_up(&self, why: &str, here: u64) -> Failure {
-        let failure = self.failure(why.to_owned());
-        let proxy = match self.network.proxy_for(self.url) {
-            Some(proxy) => format!(" and the proxy {}", without_password(proxy)),
-            None => String::new(),
-        };
-        match here {
-            0 => failure.help(format!("check the network{proxy}, and call again")),
-            _ => failure.help(format!(
-                "call again: the {} that came are kept, and it goes on from there",
-                Bytes(here)
-            )),
+    fn gave_up(&self, why: String, here: u64) -> Error {
+        self.failed(FetchProblem::Broke {
+            why,
+            here: Bytes(here),
+            proxy: self.network.proxy_for(self.url).map(without_password),
+        })
+    }
+
+    fn failed(&self, problem: FetchProblem) -> Error {
+        Error::Fetch {
+            url: self.url.to_owned(),
+            problem,
         }
     }
 
-    fn failure(&self, why: String) -> Failure {
-        Failure::new(Kind::Source, format!("can't fetch {}: {why}", self.url))
-    }
-
-    fn status(&self, status: u16) -> Failure {
-        let failure = self.failure(format!("the server answers with status {status}"));
-        match status {
-            404 | 410 => failure.help("it isn't there: check the address and the version"),
-            401 | 403 => failure.help("the server doesn't give it to everyone"),
-            407 => {
-                failure.help("the proxy wants a password: https_proxy=http://USER:PASSWORD@HOST")
-            }
-            500.. => failure.help("the server is in trouble: call again later"),
-            _ => failure,
-        }
-    }
-
-    fn too_long(&self) -> Failure {
-        self.failure("more came than the server had said".to_owned())
-            .help("what came was removed; look at the network's proxies")
+    fn broken_for(&self, problem: FetchProblem) -> Broken {
+        Broken::For(self.failed(problem))
     }
 
     /// What can't be mended by asking again.
-    fn failed(&self, error: &ureq::Error) -> Failure {
+    fn problem(&self, error: &ureq::Error) -> FetchProblem {
         if is_about_certificates(error) {
-            return self
-                .failure(format!("the server can't prove who it is ({error})"))
-                .help(
-                    "set SSL_CERT_FILE to your authority's certificate if this network has one of \
-                     its own; else someone stands between",
-                );
+            return FetchProblem::Certificate(error.to_string());
         }
         match error {
-            ureq::Error::TooManyRedirects => self
-                .failure(format!("it is redirected more than {MOST_REDIRECTS} times"))
-                .help("check the address"),
-            ureq::Error::RequireHttpsOnly(to) => self
-                .failure(format!("it is redirected to {to}, without TLS"))
-                .help("give an address that stays with https://"),
-            ureq::Error::HostNotFound => self
-                .failure("its host is not known".to_owned())
-                .help("check the network and the address; behind a proxy, set https_proxy"),
+            ureq::Error::TooManyRedirects => FetchProblem::Redirects(MOST_REDIRECTS),
+            ureq::Error::RequireHttpsOnly(to) => FetchProblem::WithoutTls(to.clone()),
+            ureq::Error::HostNotFound => FetchProblem::UnknownHost,
             ureq::Error::ConnectProxyFailed(why) => {
                 let proxy = self.network.proxy_for(self.url).unwrap_or_default();
-                let proxy = without_password(proxy);
-                self.failure(format!("the proxy {proxy} refuses ({why})"))
-                    .help("check https_proxy and http_proxy; no_proxy spares hosts")
+                FetchProblem::Refused {
+                    proxy: without_password(proxy),
+                    why: why.clone(),
+                }
             }
-            ureq::Error::InvalidProxyUrl => self
-                .failure("the proxy's address can't be read".to_owned())
-                .help("https_proxy and http_proxy are written as in http://HOST:PORT"),
-            other => self.failure(other.to_string()),
+            ureq::Error::InvalidProxyUrl => FetchProblem::ProxyAddress,
+            other => FetchProblem::Other(other.to_string()),
         }
     }
 }
@@ -473,7 +439,7 @@ fn head_of(url: &str, response: &ureq::http::Response<ureq::Body>) -> Head {
     Head {
         status,
         start,
-        known: Known {
+        known: KnownFile {
             url: url.to_owned(),
             validator,
             size,

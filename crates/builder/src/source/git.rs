@@ -10,13 +10,12 @@ use std::path::{Path, PathBuf};
 
 use host::Id;
 use host::cache::fill_folder;
-use host::error::{Failure, Kind, Result};
 use host::process::{Cmd, ProcessError};
 
 use super::{
-    Context, LockEntry, Mode, Provenance, Request, Source, archive, command_failed, series,
-    source_of, tree, unpack,
+    Context, LockEntry, Mode, Provenance, Request, Source, archive, series, source_of, tree, unpack,
 };
+use crate::error::{Error, Result};
 
 /// A commit somewhere.
 struct Repository<'a> {
@@ -75,37 +74,28 @@ pub(super) fn obtain(
     let tree = archive::tree_path(request.package.name(), &entry, context.cache)?;
     let cached = tree.is_dir();
     if cached {
-        fs::remove_dir_all(&exported).map_err(|e| Failure::io("remove", &exported, &e))?;
+        fs::remove_dir_all(&exported).map_err(|e| host::Error::file("remove", &exported, e))?;
     } else {
-        fs::rename(&exported, &tree).map_err(|e| Failure::io("name", &tree, &e))?;
+        fs::rename(&exported, &tree).map_err(|e| host::Error::file("name", &tree, e))?;
     }
     source_of(request, entry, tree, cached)
 }
 
-fn changed(request: &Request, locked: &LockEntry, came: &LockEntry) -> Failure {
-    let lock = request.lock.name();
-    Failure::new(
-        Kind::Source,
-        format!("the tree of {} is not what {lock} records", came.origin),
-    )
-    .detail(format!(
-        "recorded: {}\ncame:     {}",
-        locked.sha256, came.sha256
-    ))
-    .help(format!(
-        "to accept it, remove [{}] from {lock}",
-        request.package.name()
-    ))
+fn changed(request: &Request, locked: &LockEntry, came: &LockEntry) -> Error {
+    Error::CommitChanged {
+        package: request.package.name(),
+        origin: came.origin.to_string(),
+        lock: request.lock.name().to_owned(),
+        recorded: locked.sha256.clone(),
+        came: came.sha256.clone(),
+    }
 }
 
 impl Repository<'_> {
     /// The commit's files, in a folder of the cache.
     fn export(&self) -> Result<PathBuf> {
         if self.context.processes.find("git").is_none() {
-            return Err(host::session::missing_tool(
-                "git",
-                "fetch from a repository",
-            ));
+            return Err(host::Error::missing_tool("git", "fetch from a repository").into());
         }
         let _lock = self.context.cache.lock(&self.here, self.context.progress)?;
         if !self.here.join("HEAD").exists() {
@@ -136,7 +126,7 @@ impl Repository<'_> {
             .prefix(".tuxling-")
             .suffix(".tar")
             .tempfile_in(&self.here)
-            .map_err(|e| Failure::io("write in", &self.here, &e))?;
+            .map_err(|e| host::Error::file("write in", &self.here, e))?;
         let cmd = self
             .git()
             .args(["archive", "--format=tar", "--prefix=tree/"]);
@@ -181,20 +171,20 @@ impl Repository<'_> {
         let all = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
         let all = fetch().args(["--no-tags", "--", self.url]).args(all);
         if let Err(error) = self.context.processes.run(&all) {
-            let failure = self.failed("fetch from the repository", error);
-            return Err(match failure.kind {
-                Kind::Source => failure.help("check the network and the address"),
-                _ => failure,
-            });
+            return Err(Error::of_tool(error, |error| Error::GitFetch {
+                package: self.name.to_owned(),
+                url: self.url.to_owned(),
+                error: error.into(),
+            }));
         }
-        match self.has_commit()? {
-            true => Ok(()),
-            false => Err(Failure::new(
-                Kind::Source,
-                format!("{} has no commit {}", self.url, self.commit),
-            )
-            .detail(refused)
-            .help("no branch and no tag leads to it: check the digits, or push it")),
+        if self.has_commit()? {
+            Ok(())
+        } else {
+            Err(Error::NoCommit {
+                url: self.url.to_owned(),
+                commit: self.commit.to_owned(),
+                refused,
+            })
         }
     }
 
@@ -224,13 +214,17 @@ impl Repository<'_> {
             )
     }
 
-    fn run(&self, cmd: Cmd, doing: &str) -> Result<()> {
+    fn run(&self, cmd: Cmd, doing: &'static str) -> Result<()> {
         let done = self.context.processes.run(&cmd);
         done.map(drop).map_err(|e| self.failed(doing, e))
     }
 
-    fn failed(&self, doing: &str, error: ProcessError) -> Failure {
-        let message = format!("{}: can't {doing} ({})", self.name, self.url);
-        command_failed(Kind::Source, message, error)
+    fn failed(&self, doing: &'static str, error: ProcessError) -> Error {
+        Error::of_tool(error, |error| Error::Git {
+            package: self.name.to_owned(),
+            doing,
+            url: self.url.to_owned(),
+            error: error.into(),
+        })
     }
 }

@@ -1,9 +1,10 @@
 //! Origins in the recipe's order: the first that a source can be had from.
 
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use recipe::plan::OriginWish;
 
 use super::{Context, Mode, Provenance, Request, Source, git, of_path, of_series, series, url};
+use crate::error::{Error, Result};
 
 /// Tries the origins, the one that the lock file names before the others.
 pub(super) fn obtain(
@@ -22,13 +23,13 @@ pub(super) fn obtain(
     for origin in order {
         match one(request, series, origin, context) {
             Ok(source) => {
-                if let Some((_, failure)) = failures.last() {
-                    told(request, failure, &source.origin, context);
+                if let Some((_, error)) = failures.last() {
+                    told(request, error, &source.origin, context);
                 }
                 return Ok(source);
             }
-            Err(failure) if ends_it(&failure) => return Err(failure),
-            Err(failure) => failures.push((origin, failure)),
+            Err(error) if ends_it(&error) => return Err(error),
+            Err(error) => failures.push((shown(origin), error)),
         }
     }
     Err(none_left(name, failures))
@@ -66,49 +67,25 @@ fn is_named(origin: &OriginWish, locked: &Provenance) -> bool {
     }
 }
 
-/// Failures that another origin doesn't mend: the user's stop, and an address
+/// Errors that another origin doesn't mend: the user's stop, and an address
 /// that could be reached but that the recipe doesn't pin.
-fn ends_it(failure: &Failure) -> bool {
-    matches!(failure.kind, Kind::Interrupted(_) | Kind::Usage)
+fn ends_it(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Interrupted(_) | Kind::Usage)
 }
 
-fn told(request: &Request, failure: &Failure, origin: &Provenance, context: &Context) {
+fn told(request: &Request, error: &Error, origin: &Provenance, context: &Context) {
     (context.progress)(&format!(
-        "{}: {}; taken from {origin} instead",
-        request.package.name(),
-        failure.message
+        "{}: {error}; taken from {origin} instead",
+        request.package.name()
     ));
 }
 
 /// All origins failed: each with its reason and its mend.
-fn none_left(name: &str, mut failures: Vec<(&OriginWish, Failure)>) -> Failure {
-    if failures.len() == 1 {
-        return failures.remove(0).1;
+fn none_left(package: &'static str, mut tried: Vec<(String, Error)>) -> Error {
+    if tried.len() == 1 {
+        return tried.remove(0).1;
     }
-    let mut detail = String::new();
-    for (at, (origin, failure)) in failures.iter().enumerate() {
-        detail.push_str(&format!("{}. {}\n", at + 1, shown(origin)));
-        let mut lines = vec![failure.message.clone()];
-        lines.extend(
-            failure
-                .detail
-                .iter()
-                .flat_map(|d| d.lines().map(str::to_owned)),
-        );
-        lines.extend(failure.help.iter().map(|help| format!("help: {help}")));
-        for line in lines {
-            detail.push_str(&format!("   {line}\n"));
-        }
-    }
-    let kind = match failures.iter().all(|(_, f)| f.kind == Kind::Machine) {
-        true if !failures.is_empty() => Kind::Machine,
-        _ => Kind::Source,
-    };
-    let message = format!(
-        "{name} could be had from none of its {} origins",
-        failures.len()
-    );
-    Failure::new(kind, message).detail(detail)
+    Error::NoOrigin { package, tried }
 }
 
 fn shown(origin: &OriginWish) -> String {

@@ -14,10 +14,10 @@ use std::{fs, io};
 
 use host::Id;
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{Provenance, Source};
+use crate::error::{Error, Result};
 
 const HEADER: &str = "# Written by tuxling; commit it. These are the sources that the recipe was built\n\
                       # from; `--locked` refuses any other.\n";
@@ -56,21 +56,18 @@ impl LockFile {
         match fs::read_to_string(path) {
             Ok(text) => LockFile::parse(&name, &text),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(LockFile::empty(&name)),
-            Err(e) => Err(Failure::io("read", path, &e)),
+            Err(e) => Err(host::Error::file("read", path, e).into()),
         }
     }
 
     /// Reads a lock file's text.
     ///
     /// # Errors
-    /// [`Kind::Usage`], with the line and what is wrong with it underlined.
+    /// With the line and what is wrong with it underlined.
     pub fn parse(name: &str, text: &str) -> Result<LockFile> {
-        let unreadable = |detail: String| {
-            Failure::new(Kind::Usage, format!("can't read {name}"))
-                .detail(detail)
-                .help(format!(
-                    "restore {name} from version control, or delete it: it is written anew"
-                ))
+        let unreadable = |problem: String| Error::Lock {
+            name: name.to_owned(),
+            problem,
         };
         let entries: BTreeMap<String, LockEntry> =
             toml::from_str(text).map_err(|e| unreadable(e.to_string()))?;
@@ -179,10 +176,9 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_told_with_its_line() {
-        let wrong = |text: &str| {
-            let failure = LockFile::parse("x.lock", text).expect_err("wrong");
-            assert_eq!(failure.kind, Kind::Usage);
-            failure.to_string()
+        let wrong = |text: &str| match LockFile::parse("x.lock", text).expect_err("wrong") {
+            Error::Lock { problem, .. } => problem,
+            other => panic!("{other}"),
         };
         assert!(wrong("[linux]\norigin = 3\n").contains("line 2"));
         assert!(wrong("[linux]\nfoo = \"x\"\n").contains("foo"));

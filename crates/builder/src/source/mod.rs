@@ -25,12 +25,13 @@ pub mod version;
 
 use std::path::{Path, PathBuf};
 
-use host::error::{Failure, Kind, Result};
-use host::process::{Cmd, ProcessError, Processes};
+use host::process::{Cmd, Processes};
 use host::{Cache, Id};
 use recipe::package::Package;
 use recipe::plan::{PatchFile, SourceWish};
 use record::SourceRecord;
+
+use crate::error::{Error, Recorded, Result};
 
 pub use lock::{LockEntry, LockFile};
 pub use network::Network;
@@ -163,9 +164,9 @@ trait Origin {
 /// The caller writes the lock file of what came out: [`LockFile::of`].
 ///
 /// # Errors
-/// [`Kind::Source`] when it can't be had or [`Mode::Locked`] forbids what can
-/// be had, [`Kind::Usage`] when nothing pins what is at an address, [`Kind::Build`] when a patch doesn't apply, [`Kind::Machine`] when
-/// the disk or a tool fails.
+/// When it can't be had or [`Mode::Locked`] forbids what can be had, when nothing
+/// pins what is at an address, when a patch doesn't apply, when the disk or a tool
+/// fails.
 pub fn obtain(request: &Request, context: &Context) -> Result<Source> {
     let mut source = match request.wish {
         SourceWish::Path(path) => of_path(request, path, context)?,
@@ -188,9 +189,18 @@ pub fn unpacked(package: Package, entry: &LockEntry, cache: &Cache) -> Option<Pa
     tree.is_dir().then_some(tree)
 }
 
+/// The command that asks the distribution's archive what it offers; `None` where
+/// what it offered before is young enough, unless it is to be asked all the same.
+///
+/// # Errors
+/// When this machine has no archive of Debian's.
+pub fn index_command(context: &Context, renew: bool) -> Result<Option<Cmd>> {
+    apt::index_command(context, renew)
+}
+
 /// The commands that fetch the newest package of a series from the
-/// distribution into a folder. Nothing is started or written; `version` stands
-/// for what the commands before the last tell.
+/// distribution into a folder, once its index is there. Nothing is started or
+/// written; `version` stands for what the commands before the last tell.
 ///
 /// # Errors
 /// When this machine has no archive of Debian's.
@@ -240,7 +250,7 @@ fn of_series(request: &Request, series: &str, context: &Context) -> Result<Sourc
         None => {
             archive::fetch(request.package, &offer, &origin, context)?;
             archive::have(request.package, &entry, context)?
-                .ok_or_else(|| archive::gone_again(&offer.file))?
+                .ok_or_else(|| Error::GoneAgain(offer.file.clone()))?
         }
     };
     source_of(request, entry, found.tree, found.cached)
@@ -284,7 +294,10 @@ fn choose(
     let newest = offers
         .iter()
         .max_by(|a, b| version::compare(&a.version, &b.version))
-        .ok_or_else(|| Failure::new(Kind::Source, format!("no {name} {series} is offered")))?;
+        .ok_or_else(|| Error::NotOffered {
+            package: name,
+            series: series.to_owned(),
+        })?;
     match (locked, same) {
         (None, _) => Ok(newest.clone()),
         (Some(entry), Some(offer)) if offer.sha256 == entry.sha256 => Ok(offer.clone()),
@@ -301,56 +314,46 @@ fn choose(
 }
 
 /// `--locked`, and what the lock file names can't be had any more.
-fn gone(request: &Request, entry: &LockEntry, newest: &Offer) -> Failure {
-    let message = format!(
-        "{} names {} {}, but only {} is offered",
-        request.lock.name(),
-        request.package.name(),
-        entry.version,
-        newest.version
-    );
-    Failure::new(Kind::Source, message).help(
-        "leave out --locked to take the newer one, or put the archive back into tuxling's cache \
-         (archives/SHA256/FILE)",
-    )
+fn gone(request: &Request, entry: &LockEntry, newest: &Offer) -> Error {
+    Error::NoLongerOffered {
+        lock: request.lock.name().to_owned(),
+        package: request.package.name(),
+        version: entry.version.clone(),
+        offered: newest.version.clone(),
+    }
 }
 
 /// The archive that is offered is not the one that the lock file knows under
-/// the same version: someone replaced it, here or there.
-fn other_bytes(request: &Request, offer: &Offer, entry: &LockEntry) -> Failure {
-    let (name, lock) = (request.package.name(), request.lock.name());
-    Failure::new(
-        Kind::Source,
-        format!("{name} {} is not what {lock} records", offer.version),
-    )
-    .detail(format!(
-        "recorded: {} from {}\noffered:  {} from {}",
-        entry.sha256, entry.origin, offer.sha256, offer.origin
-    ))
-    .help(format!(
-        "find out who replaced it; to accept it, remove [{name}] from {lock}"
-    ))
+/// the same version.
+fn other_bytes(request: &Request, offer: &Offer, entry: &LockEntry) -> Error {
+    Error::Replaced {
+        package: request.package.name(),
+        lock: request.lock.name().to_owned(),
+        entry: Box::new(recorded(entry)),
+        offered: (offer.sha256.clone(), offer.origin.to_string()),
+    }
 }
 
 /// `--locked` and the lock file names something else or nothing.
-fn refused(request: &Request, wanted: &str) -> Failure {
-    let (name, lock) = (request.package.name(), request.lock.name());
-    let recorded = match request.lock.get(name) {
-        Some(entry) => format!(
-            "{lock} records {} from {} ({})",
-            entry.version,
-            entry.origin,
-            entry.sha256.short()
-        ),
-        None => format!("{lock} records nothing of {name}"),
-    };
-    Failure::new(
-        Kind::Source,
-        format!("--locked: the recipe asks for {name}, {wanted}, but {recorded}"),
-    )
-    .help(format!(
-        "leave out --locked once; then commit the new {lock}"
-    ))
+fn refused(request: &Request, wanted: &str) -> Error {
+    let package = request.package.name();
+    Error::Locked {
+        package,
+        wanted: wanted.to_owned(),
+        lock: request.lock.name().to_owned(),
+        entry: request
+            .lock
+            .get(package)
+            .map(|entry| Box::new(recorded(entry))),
+    }
+}
+
+fn recorded(entry: &LockEntry) -> Recorded {
+    Recorded {
+        version: entry.version.clone(),
+        origin: entry.origin.to_string(),
+        sha256: entry.sha256.clone(),
+    }
 }
 
 fn source_of(request: &Request, entry: LockEntry, tree: PathBuf, cached: bool) -> Result<Source> {
@@ -368,22 +371,5 @@ fn source_of(request: &Request, entry: LockEntry, tree: PathBuf, cached: bool) -
 /// The identity of a tree with its patches; their names don't matter.
 fn identity(base: &Id, patches: &[PatchFile]) -> Result<Id> {
     let patches: Vec<Id> = patches.iter().map(|p| Id::of_bytes(&p.content)).collect();
-    Id::of("source/1", &(base, patches))
-        .map_err(|e| Failure::new(Kind::Machine, format!("can't identify a source: {e}")))
-}
-
-/// A failed command as a failure of `kind`; an interruption stays one.
-fn command_failed(kind: Kind, message: impl Into<String>, error: ProcessError) -> Failure {
-    match error {
-        ProcessError::Interrupted { signal } => {
-            Failure::new(Kind::Interrupted(signal), "interrupted")
-        }
-        ProcessError::Failed { line, status, tail } => {
-            Failure::new(kind, message).detail(format!("{tail}\n({line}: {status})"))
-        }
-        ProcessError::TimedOut { .. } => Failure::new(kind, message).detail(error.to_string()),
-        ProcessError::Missing { .. } | ProcessError::NotStarted { .. } => {
-            Failure::new(Kind::Machine, message).detail(error.to_string())
-        }
-    }
+    Ok(Id::of("source/1", &(base, patches))?)
 }

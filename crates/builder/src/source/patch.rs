@@ -11,11 +11,11 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use host::cache::fill_folder;
-use host::error::{Failure, Kind, Result};
 use host::process::Cmd;
 use recipe::plan::PatchFile;
 
-use super::{Context, Provenance, Request, Source, archive, command_failed};
+use super::{Context, Provenance, Request, Source, archive};
+use crate::error::{Error, Result};
 
 /// Makes `source` a copy with the request's patches applied.
 pub(super) fn apply(source: &mut Source, request: &Request, context: &Context) -> Result<()> {
@@ -33,10 +33,7 @@ pub(super) fn apply(source: &mut Source, request: &Request, context: &Context) -
     }
     source.cached = false;
     if context.processes.find("patch").is_none() {
-        return Err(host::session::missing_tool(
-            "patch",
-            "apply the recipe's patches",
-        ));
+        return Err(host::Error::missing_tool("patch", "apply the recipe's patches").into());
     }
     fill_folder(&patched, |aside| {
         fill(&original, aside, source, request, context)
@@ -60,7 +57,7 @@ fn fill(
     for path in &named {
         let to = aside.join(path);
         let parent = to.parent().unwrap_or(aside);
-        fs::create_dir_all(parent).map_err(|e| Failure::io("make the folder", parent, &e))?;
+        fs::create_dir_all(parent).map_err(|e| host::Error::file("make the folder", parent, e))?;
         copy_file(&original.join(path), &to)?;
     }
     for patch in patches {
@@ -76,7 +73,7 @@ fn fill(
 /// apply`, quilt's packages and Buildroot; other line numbers are fine.
 /// `--unified`: patch would start an editor for an ed script.
 fn run_patch(patch: &PatchFile, tree: &Path, source: &Source, context: &Context) -> Result<()> {
-    let io = |e: std::io::Error| Failure::io("write the patch beside", tree, &e);
+    let io = |e: std::io::Error| host::Error::file("write the patch beside", tree, e);
     let file = tempfile::NamedTempFile::new().map_err(io)?;
     fs::write(file.path(), &patch.content).map_err(io)?;
     let cmd = Cmd::new("patch")
@@ -91,15 +88,14 @@ fn run_patch(patch: &PatchFile, tree: &Path, source: &Source, context: &Context)
         .args(["--no-backup-if-mismatch", "--reject-file=-"])
         .arg(format!("--input={}", file.path().display()))
         .dir(tree);
-    let message = format!(
-        "the patch {} does not apply to {} {}",
-        patch.name, source.name, source.version
-    );
     match context.processes.run(&cmd) {
         Ok(_) => Ok(()),
-        Err(e) => Err(command_failed(Kind::Build, message, e).help(
-            "refresh the patch against this version; its paths need one leading folder (-p1)",
-        )),
+        Err(e) => Err(Error::of_tool(e, |error| Error::Patch {
+            patch: patch.name.clone(),
+            package: source.name.clone(),
+            version: source.version.clone(),
+            error: error.into(),
+        })),
     }
 }
 
@@ -157,7 +153,7 @@ fn copy_file(from: &Path, to: &Path) -> Result<()> {
             .open(to)?
             .set_modified(time)
     };
-    copy().map_err(|e| Failure::io("copy to", to, &e))
+    Ok(copy().map_err(|e| host::Error::file("copy to", to, e))?)
 }
 
 /// Puts a tree's files beside the patched ones, without those that the patches
@@ -167,13 +163,13 @@ fn add_the_rest(from: &Path, to: &Path, named: &BTreeSet<PathBuf>, share: bool) 
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
         let source = from.join(&folder);
-        let failed = |e: &std::io::Error| Failure::io("copy", &source, e);
-        for entry in fs::read_dir(&source).map_err(|e| failed(&e))? {
-            let entry = entry.map_err(|e| failed(&e))?;
-            let kind = entry.file_type().map_err(|e| failed(&e))?;
+        let failed = |e: std::io::Error| host::Error::file("copy", &source, e);
+        for entry in fs::read_dir(&source).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let kind = entry.file_type().map_err(failed)?;
             let path = folder.join(entry.file_name());
             let target = to.join(&path);
-            let put = |e: std::io::Error| Failure::io("copy to", &target, &e);
+            let put = |e: std::io::Error| host::Error::file("copy to", &target, e);
             if path == Path::new(".git") || named.contains(&path) {
                 continue;
             } else if kind.is_dir() {

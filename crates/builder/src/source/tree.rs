@@ -5,18 +5,19 @@
 //! is kept by a fingerprint of every file's stat(2) (path, size, times, inode),
 //! so that a tree that was not touched is not read again.
 
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
-use std::{fs, io};
 
 use host::cache::write_whole;
-use host::error::{Failure, Kind, Result};
 use host::{Cache, Id};
 use recipe::package::Package;
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
 
 /// A file that changed so shortly before the tree was looked at could change
 /// again without its times showing it (they have the kernel's tick).
@@ -38,15 +39,10 @@ pub(crate) struct Measured {
 /// in place: a build elsewhere would find its objects.
 pub(crate) fn version(package: Package, path: &Path) -> Result<String> {
     if !path.is_dir() {
-        let what = if path.exists() {
-            "is not a folder"
-        } else {
-            "does not exist"
-        };
-        return Err(Failure::new(
-            Kind::Source,
-            format!("the source tree {} {what}", path.display()),
-        ));
+        return Err(Error::NoFolder {
+            path: path.to_owned(),
+            exists: path.exists(),
+        });
     }
     let (parts, version): (&[&str], _) = match package {
         Package::Linux => (&["Kbuild", "Kconfig", "init/main.c"], of_makefile(path)),
@@ -60,24 +56,24 @@ pub(crate) fn version(package: Package, path: &Path) -> Result<String> {
     if package != Package::Musl
         && let Some(remains) = built_in_place(path)
     {
-        let message = format!("{} was built in place: it holds {remains}", path.display());
-        return Err(Failure::new(Kind::Source, message).help(format!(
-            "clean it: make -C {} mrproper (this removes its .config: keep a copy if you need it)",
-            path.display()
-        )));
+        return Err(Error::BuiltInPlace {
+            path: path.to_owned(),
+            remains,
+        });
     }
     Ok(version)
 }
 
-fn no_tree(package: Package, path: &Path, missing: Option<&str>) -> Failure {
-    let lacks = match (missing, package) {
-        (Some(part), _) => format!("it has no {part}"),
-        (None, Package::Musl) => "its file VERSION holds no version".to_owned(),
-        (None, _) => "its Makefile sets no VERSION and PATCHLEVEL".to_owned(),
-    };
-    let name = package.name();
-    let message = format!("{} is not a source tree of {name}: {lacks}", path.display());
-    Failure::new(Kind::Source, message).help("`path` names the top folder of the unpacked sources")
+fn no_tree(package: Package, path: &Path, missing: Option<&str>) -> Error {
+    Error::NotATree {
+        path: path.to_owned(),
+        package: package.name(),
+        lacks: match (missing, package) {
+            (Some(part), _) => format!("it has no {part}"),
+            (None, Package::Musl) => "its file VERSION holds no version".to_owned(),
+            (None, _) => "its Makefile sets no VERSION and PATCHLEVEL".to_owned(),
+        },
+    }
 }
 
 /// What stops Kbuild from building elsewhere (the target `outputmakefile` of
@@ -144,7 +140,7 @@ struct Item {
 
 /// What is remembered of a tree.
 #[derive(Serialize, Deserialize)]
-struct Known {
+struct KnownTree {
     fingerprint: Id,
     digest: Id,
 }
@@ -162,7 +158,7 @@ pub(crate) fn digest(path: &Path, cache: &Cache) -> Result<Measured> {
     let fingerprint = fingerprint_of(&items);
     let known = fs::read(&known_at)
         .ok()
-        .and_then(|b| serde_json::from_slice::<Known>(&b).ok());
+        .and_then(|b| serde_json::from_slice::<KnownTree>(&b).ok());
     if let Some(known) = known.filter(|known| known.fingerprint == fingerprint) {
         return Ok(Measured {
             id: known.digest,
@@ -172,7 +168,7 @@ pub(crate) fn digest(path: &Path, cache: &Cache) -> Result<Measured> {
     let digest = digest_of(path, &items)?;
     let newest = items.iter().map(|i| i.changed_ns).max().unwrap_or(0);
     if newest < now - TOO_NEW_NS {
-        let known = Known {
+        let known = KnownTree {
             fingerprint,
             digest: digest.clone(),
         };
@@ -240,21 +236,21 @@ fn list(
     folders: &mut Vec<PathBuf>,
 ) -> Result<()> {
     let at = root.join(folder);
-    let failed = |e: &io::Error| Failure::io("list", &at, e);
-    for entry in fs::read_dir(&at).map_err(|e| failed(&e))? {
-        let entry = entry.map_err(|e| failed(&e))?;
+    let failed = |e: std::io::Error| host::Error::file("list", &at, e);
+    for entry in fs::read_dir(&at).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
         let name = entry.file_name();
         if folder.as_os_str().is_empty() && name == ".git" {
             continue;
         }
         let path = folder.join(name);
-        let kind = entry.file_type().map_err(|e| failed(&e))?;
+        let kind = entry.file_type().map_err(failed)?;
         if kind.is_dir() {
             folders.push(path);
         } else if kind.is_file() || kind.is_symlink() {
             let meta = entry
                 .metadata()
-                .map_err(|e| Failure::io("look at", &entry.path(), &e))?;
+                .map_err(|e| host::Error::file("look at", &entry.path(), e))?;
             let ns = |s: i64, ns: i64| i128::from(s) * 1_000_000_000 + i128::from(ns);
             items.push(Item {
                 path,
@@ -284,7 +280,7 @@ fn digest_of(root: &Path, items: &[Item]) -> Result<Id> {
         } else {
             Id::of_file(&path)
         };
-        hash.map_err(|e| Failure::io("read", &path, &e))
+        Ok(hash.map_err(|e| host::Error::file("read", &path, e))?)
     })?;
     let mut text = b"tree/1\n".to_vec();
     for (item, hash) in items.iter().zip(hashes) {
@@ -315,7 +311,7 @@ pub(super) fn shared_out<T: Send>(
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             if at >= count {
-                return Ok::<_, Failure>(done);
+                return Ok::<_, Error>(done);
             }
             done.push((at, work(at)?));
         }
@@ -329,7 +325,7 @@ pub(super) fn shared_out<T: Send>(
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        Ok::<_, Failure>(all)
+        Ok::<_, Error>(all)
     })?;
     all.sort_by_key(|(at, _)| *at);
     Ok(all.into_iter().map(|(_, value)| value).collect())
@@ -374,13 +370,16 @@ mod tests {
         write(&musl, "include/alltypes.h.in", "");
         assert_eq!(version(Package::Musl, &musl).expect("a libc"), "1.2.3");
         let wrong = version(Package::BusyBox, &tree).expect_err("is a kernel");
-        assert!(wrong.message.ends_with("it has no Config.in"), "{wrong}");
+        assert!(
+            wrong.to_string().ends_with("it has no Config.in"),
+            "{wrong}"
+        );
         let nothing = version(Package::Linux, &dir.path().join("none")).expect_err("not there");
-        assert!(nothing.message.ends_with("does not exist"), "{nothing}");
+        assert!(nothing.to_string().ends_with("does not exist"), "{nothing}");
     }
 
     #[test]
-    fn a_tree_that_was_built_in_place_is_refused_with_the_mend() {
+    fn a_tree_that_was_built_in_place_is_refused() {
         for remains in [
             ".config",
             "include/config/auto.conf",
@@ -389,9 +388,8 @@ mod tests {
             let (dir, _) = temporary();
             linux(dir.path());
             write(dir.path(), remains, "");
-            let failure = version(Package::Linux, dir.path()).expect_err("was built");
-            assert_eq!(failure.kind, Kind::Source);
-            assert!(failure.help.is_some_and(|h| h.contains("mrproper")));
+            let error = version(Package::Linux, dir.path()).expect_err("was built");
+            assert!(matches!(error, Error::BuiltInPlace { .. }), "{error}");
         }
     }
 

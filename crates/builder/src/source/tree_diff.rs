@@ -6,17 +6,17 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use host::error::{Failure, Result};
 use imara_diff::{Algorithm, Diff, InternedInput};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::tree;
+use crate::error::Result;
 
 /// What became of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Change {
+pub enum FileChange {
     /// Only the second tree has it.
     Added,
     /// Only the first tree has it.
@@ -31,7 +31,7 @@ pub struct FileDiff {
     /// Relative to the trees.
     pub path: String,
     /// What became of it.
-    pub change: Change,
+    pub change: FileChange,
     /// Lines that only the second tree has.
     pub added: u64,
     /// Lines that only the first tree has.
@@ -49,7 +49,7 @@ pub struct TreeDiff {
 
 impl TreeDiff {
     /// How many files, and their added and removed lines.
-    pub fn sum(&self, change: Change) -> (usize, u64, u64) {
+    pub fn sum(&self, change: FileChange) -> (usize, u64, u64) {
         let of_kind = self.files.iter().filter(|f| f.change == change);
         of_kind.fold((0, 0, 0), |(n, a, r), f| {
             (n + 1, a + f.added, r + f.removed)
@@ -88,16 +88,19 @@ pub fn diff(a: &Path, b: &Path, only: &Only) -> Result<TreeDiff> {
     let paths: Vec<_> = paths.into_iter().collect();
     let compared = tree::shared_out(paths.len(), |at| {
         let (path, (in_a, in_b)) = &paths[at];
-        let content = |there: bool, root: &Path| match there {
-            true => read(&root.join(path)),
-            false => Ok(Vec::new()),
+        let content = |there: bool, root: &Path| {
+            if there {
+                read(&root.join(path))
+            } else {
+                Ok(Vec::new())
+            }
         };
         let (old, new) = (content(*in_a, a)?, content(*in_b, b)?);
         let change = match (in_a, in_b) {
             (true, true) if old == new => return Ok(None),
-            (true, true) => Change::Changed,
-            (false, _) => Change::Added,
-            (true, false) => Change::Removed,
+            (true, true) => FileChange::Changed,
+            (false, _) => FileChange::Added,
+            (true, false) => FileChange::Removed,
         };
         let (added, removed) = lines(&old, &new);
         Ok(Some(FileDiff {
@@ -115,11 +118,14 @@ pub fn diff(a: &Path, b: &Path, only: &Only) -> Result<TreeDiff> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
-    let read = || match fs::symlink_metadata(path)?.is_symlink() {
-        true => Ok(fs::read_link(path)?.as_os_str().as_bytes().to_vec()),
-        false => fs::read(path),
+    let read = || {
+        if fs::symlink_metadata(path)?.is_symlink() {
+            Ok(fs::read_link(path)?.as_os_str().as_bytes().to_vec())
+        } else {
+            fs::read(path)
+        }
     };
-    read().map_err(|e| Failure::io("read", path, &e))
+    Ok(read().map_err(|e| host::Error::file("read", path, e))?)
 }
 
 /// Added and removed lines; none of what is no text (has a NUL near its beginning, as git has it).

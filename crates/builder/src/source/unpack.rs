@@ -89,7 +89,7 @@ pub(crate) fn archive(file: &Path, into: &Path) -> Result<(), UnpackError> {
             current: io::Cursor::new(Vec::new()),
             zeros: 0,
         };
-        let unpacked = Tree::new(into).fill(&mut plain);
+        let unpacked = UnpackedTree::new(into).fill(&mut plain);
         drop(plain);
         unpacked
     })
@@ -192,7 +192,7 @@ enum Kind {
 }
 
 /// The folder that is being filled.
-struct Tree<'a> {
+struct UnpackedTree<'a> {
     root: &'a Path,
     top: Option<OsString>,
     there: HashMap<PathBuf, Kind>,
@@ -203,9 +203,9 @@ struct Tree<'a> {
     buffer: Vec<u8>,
 }
 
-impl<'a> Tree<'a> {
+impl<'a> UnpackedTree<'a> {
     fn new(root: &'a Path) -> Self {
-        Tree {
+        UnpackedTree {
             root,
             top: None,
             there: HashMap::new(),

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use host::Id;
 use host::cache::fill_folder;
-use host::error::{Failure, Kind, Result};
 use recipe::package::Package;
 
 use super::download::Download;
@@ -14,6 +13,7 @@ use super::{
     Context, LockEntry, Mode, Offer, Origin, Provenance, Request, Source, archive, series,
     source_of, tree,
 };
+use crate::error::{Error, Result};
 
 /// An address that an archive is fetched from.
 struct Address<'a> {
@@ -50,12 +50,13 @@ impl Address<'_> {
         };
         let mut resumed = download.run()?;
         loop {
-            let sha256 =
-                Id::of_file(&download.part).map_err(|e| Failure::io("read", &download.part, &e))?;
+            let sha256 = Id::of_file(&download.part)
+                .map_err(|e| host::Error::file("read", &download.part, e))?;
             let wrong = expected.is_some_and(|expected| *expected != sha256);
             if !(wrong && resumed) {
                 let whole = part.with_extension("whole");
-                fs::rename(&download.part, &whole).map_err(|e| Failure::io("name", &whole, &e))?;
+                fs::rename(&download.part, &whole)
+                    .map_err(|e| host::Error::file("name", &whole, e))?;
                 download.forget()?;
                 return Ok((whole, sha256));
             }
@@ -78,7 +79,7 @@ impl Origin for Address<'_> {
     fn fetch(&self, package: Package, offer: &Offer, into: &Path) -> Result<()> {
         let (file, _) = self.download(package, Some(&offer.sha256))?;
         let to = into.join(&offer.file);
-        fs::rename(&file, &to).map_err(|e| Failure::io("name", &to, &e))
+        Ok(fs::rename(&file, &to).map_err(|e| host::Error::file("name", &to, e))?)
     }
 }
 
@@ -124,8 +125,7 @@ pub(super) fn obtain(
                 sha256: entry.sha256.clone(),
             };
             archive::fetch(request.package, &offer, &address, context)?;
-            archive::have(request.package, &entry, context)?
-                .ok_or_else(|| archive::gone_again(&offer.file))?
+            archive::have(request.package, &entry, context)?.ok_or(Error::GoneAgain(offer.file))?
         }
     };
     entry.version = tree::version(request.package, &found.tree)?;
@@ -144,7 +144,7 @@ fn first_use(request: &Request, address: &Address) -> Result<Id> {
     if !kept.is_dir() {
         fill_folder(&kept, |aside| {
             let to = aside.join(address.file_name());
-            fs::rename(&file, &to).map_err(|e| Failure::io("name", &to, &e))
+            fs::rename(&file, &to).map_err(|e| host::Error::file("name", &to, e))
         })?;
     }
     if request.mode == Mode::TrustNew {
@@ -154,13 +154,8 @@ fn first_use(request: &Request, address: &Address) -> Result<Id> {
         ));
         return Ok(sha256);
     }
-    Err(Failure::new(
-        Kind::Usage,
-        format!("nothing says what {} must be", address.url),
-    )
-    .detail(format!("what came has the SHA-256\n  sha256 = \"{sha256}\""))
-    .help(
-        "compare it with what upstream publishes, and put it into the recipe beside the address; \
-         or let the lock file record it: tuxling fetch RECIPE --trust-new (it is not downloaded again)",
-    ))
+    Err(Error::Unpinned {
+        url: address.url.to_owned(),
+        sha256,
+    })
 }

@@ -11,13 +11,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use host::cache::{fill_folder, write_whole};
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::id::Id;
 use host::process::Cmd;
-use host::session::{Cached, Session, process_failure};
+use host::session::{Cached, Session};
 use kconfig::dotconfig::line_of;
 use recipe::Arch;
-use recipe::config::{Request, Values, spelled};
+use recipe::config::{Request, RequestKey, Values, spelled};
 use recipe::plan::BusyboxPlan;
 use regex::Regex;
 use serde::Serialize;
@@ -25,6 +25,7 @@ use serde::Serialize;
 use super::headers::Headers;
 use super::musl::UserCompiler;
 use super::with_scratch;
+use crate::error::{Error, Result};
 use crate::kernel::toolchain::Tools;
 use crate::source::Source;
 
@@ -75,7 +76,7 @@ impl Busybox {
     /// that declare none are shared.
     pub fn objects(&self) -> Result<BTreeMap<String, String>> {
         let path = self.program.with_file_name(OBJECTS);
-        let text = fs::read_to_string(&path).map_err(|e| Failure::io("read", &path, &e))?;
+        let text = fs::read_to_string(&path).map_err(|e| host::Error::file("read", &path, e))?;
         let lines = text.lines().filter_map(|line| line.split_once(' '));
         Ok(lines.map(|(o, a)| (o.to_owned(), a.to_owned())).collect())
     }
@@ -89,7 +90,7 @@ struct BusyboxKey<'a> {
     applets: &'a [String],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     defconfig: bool,
-    requests: Vec<(&'a str, &'a str, bool)>,
+    requests: Vec<RequestKey<'a>>,
 }
 
 /// What BusyBox is built with.
@@ -117,14 +118,9 @@ pub(crate) fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Bu
         compiler: &input.compiler.id,
         applets: &input.plan.applets,
         defconfig: input.plan.defconfig,
-        requests: input
-            .plan
-            .requests
-            .iter()
-            .map(|r| (&*r.symbol, &*r.value, r.quoted))
-            .collect(),
+        requests: input.plan.requests.iter().map(RequestKey::from).collect(),
     };
-    let id = Id::of("busybox/1", &key).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let id = Id::of("busybox/1", &key)?;
     let dir = session.cache.folder("busybox")?.join(id.short());
     if let Some(busybox) = kept(&dir, input.plan) {
         return Ok(Cached::hit(busybox));
@@ -152,7 +148,7 @@ pub(crate) fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Bu
             ];
             for (from, to) in kept {
                 let from = objects.join(from);
-                fs::copy(&from, fresh.join(to)).map_err(|e| Failure::io("copy", &from, &e))?;
+                fs::copy(&from, fresh.join(to)).map_err(|e| host::Error::file("copy", &from, e))?;
             }
             Ok(())
         })?;
@@ -233,7 +229,7 @@ pub(crate) fn declared(tree: &Path) -> Result<Declared> {
     let mut folders = vec![tree.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder)
-            .map_err(|e| Failure::io("read the folder", &folder, &e))?
+            .map_err(|e| host::Error::file("read the folder", &folder, e))?
             .flatten()
         {
             let path = entry.path();
@@ -244,7 +240,7 @@ pub(crate) fn declared(tree: &Path) -> Result<Declared> {
                 || name == "Config.in"
                 || name == "Config.src"
             {
-                let text = fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
+                let text = fs::read(&path).map_err(|e| host::Error::file("read", &path, e))?;
                 let text = String::from_utf8_lossy(&text);
                 declared.switches.extend(switches_in(&text));
                 // hush and ash both declare `sh`: ash is the one that is built.
@@ -312,16 +308,12 @@ fn choose(names: &[String], known: &BTreeMap<String, Applet>) -> Result<Vec<Appl
         .iter()
         .map(|name| {
             known.get(name).cloned().ok_or_else(|| {
-                let failure = Failure::new(
-                    Kind::Usage,
-                    format!("this BusyBox has no applet called \"{name}\""),
-                );
                 let nearest = known
                     .keys()
                     .min_by_key(|k| strsim::damerau_levenshtein(k, name));
-                match nearest {
-                    Some(nearest) => failure.help(format!("did you mean \"{nearest}\"?")),
-                    None => failure,
+                Error::NoApplet {
+                    name: name.clone(),
+                    nearest: nearest.cloned(),
                 }
             })
         })
@@ -330,7 +322,7 @@ fn choose(names: &[String], known: &BTreeMap<String, Applet>) -> Result<Vec<Appl
 
 /// The applets of a configuration.
 fn turned_on(known: &Declared, config: &Path) -> Result<Vec<Applet>> {
-    let text = fs::read_to_string(config).map_err(|e| Failure::io("read", config, &e))?;
+    let text = fs::read_to_string(config).map_err(|e| host::Error::file("read", config, e))?;
     let values = Values::parse(&text);
     let on = |applet: &&Applet| values.get(&applet.symbol) == "y";
     Ok(known.applets.values().filter(on).cloned().collect())
@@ -383,7 +375,7 @@ fn compile(
         session
             .processes
             .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))
-            .map_err(|e| process_failure(Kind::Build, "build BusyBox", e))
+            .map_err(|e| host::Error::command(Kind::Build, "build BusyBox", e))
     };
     write_whole(
         &objects.join(SEED),
@@ -391,7 +383,7 @@ fn compile(
     )?;
     run(configure)?;
     verify(wanted, known, input.plan, &objects.join(".config"))?;
-    run(make)
+    Ok(run(make)?)
 }
 
 /// The commands that complete the configuration and build BusyBox in a folder
@@ -442,7 +434,7 @@ pub fn commands(
 /// tools drop silently, as the kernel's do.
 fn verify(wanted: &[Applet], known: &Declared, plan: &BusyboxPlan, config: &Path) -> Result<()> {
     let requests = &plan.requests;
-    let text = fs::read_to_string(config).map_err(|e| Failure::io("read", config, &e))?;
+    let text = fs::read_to_string(config).map_err(|e| host::Error::file("read", config, e))?;
     let values = Values::parse(&text);
     let mut wrong = Vec::new();
     for applet in wanted.iter().filter(|a| values.get(&a.symbol) != "y") {
@@ -485,11 +477,7 @@ fn verify(wanted: &[Applet], known: &Declared, plan: &BusyboxPlan, config: &Path
     if wrong.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(
-        Kind::Config,
-        "BusyBox's configuration doesn't resolve as asked",
-    )
-    .detail(wrong.join("\n")))
+    Err(Error::BusyboxConfig(wrong))
 }
 
 #[cfg(test)]
@@ -539,7 +527,10 @@ mod tests {
     #[test]
     fn an_unknown_applet_names_the_nearest() {
         let error = choose(&["cta".to_owned()], &known()).expect_err("there is no cta");
-        assert_eq!(error.help.as_deref(), Some("did you mean \"cat\"?"));
+        let Error::NoApplet { nearest, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(nearest.as_deref(), Some("cat"));
     }
 
     #[test]

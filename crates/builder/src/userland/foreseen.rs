@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 
-use host::error::{Failure, Kind, Result};
 use initramfs::{Content, EntryKind, Tree};
 use recipe::plan::{BaseConfig, BusyboxPlan, KernelPlan, Plan};
 use startup::foresee::{self, Finding, Userland};
@@ -13,6 +12,7 @@ use startup::program::Abilities;
 use startup::{Elf, Files, Node, NodeKind};
 
 use super::tree::{self, busybox_place};
+use crate::error::{Error, Result};
 
 /// So much is read of a file at most, in bytes: no script is larger, and of a
 /// program its head is enough.
@@ -44,7 +44,7 @@ pub fn foreseen(plan: &Plan) -> Result<Vec<Finding>> {
     let (certain, warnings): (Vec<Finding>, Vec<Finding>) =
         found.into_iter().partition(|finding| finding.certain);
     match certain.into_iter().next() {
-        Some(one) => Err(Failure::new(Kind::Usage, one.what).help(one.mend)),
+        Some(one) => Err(Error::Foreseen(Box::new(one))),
         None => Ok(warnings),
     }
 }

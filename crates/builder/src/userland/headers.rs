@@ -4,12 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use host::cache::fill_folder;
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::id::Id;
 use host::process::Cmd;
-use host::session::{Cached, Session, process_failure};
+use host::session::{Cached, Session};
 use recipe::Arch;
 
+use crate::error::Result;
 use crate::kernel::make;
 use crate::kernel::toolchain::Tools;
 use crate::source::Source;
@@ -30,8 +31,7 @@ pub fn build(
     tools: &Tools,
     session: &Session,
 ) -> Result<Cached<Headers>> {
-    let id = Id::of("headers/1", &(&source.digest, arch))
-        .map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let id = Id::of("headers/1", &(&source.digest, arch))?;
     let kept = session.cache.folder("headers")?.join(id.short());
     let headers = Headers {
         dir: kept.join("usr/include"),
@@ -53,7 +53,7 @@ pub fn build(
             .run_logged(&cmd, &fresh.join("tuxling.log"), &|line| {
                 session.progress.tool_line(line)
             })
-            .map_err(|e| process_failure(Kind::Build, "make the kernel's headers", e))
+            .map_err(|e| host::Error::command(Kind::Build, "make the kernel's headers", e))
     })?;
     Ok(Cached::fresh(headers))
 }

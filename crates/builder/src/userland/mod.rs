@@ -11,14 +11,14 @@ pub mod tree;
 use std::fs;
 use std::path::Path;
 
-use host::error::{Failure, Result};
+use crate::error::Result;
 
 /// Gives `work` a folder for objects inside a folder that is being filled, and
 /// removes it afterwards. A build that is cut off leaves it inside a folder
 /// that never got its name.
 fn with_scratch(fresh: &Path, work: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let objects = fresh.join("objects");
-    fs::create_dir(&objects).map_err(|e| Failure::io("make the folder", &objects, &e))?;
+    fs::create_dir(&objects).map_err(|e| host::Error::file("make the folder", &objects, e))?;
     work(&objects)?;
-    fs::remove_dir_all(&objects).map_err(|e| Failure::io("remove", &objects, &e))
+    Ok(fs::remove_dir_all(&objects).map_err(|e| host::Error::file("remove", &objects, e))?)
 }

@@ -9,14 +9,15 @@
 use std::path::Path;
 
 use host::cache::{fill_folder, write_whole};
-use host::error::{Failure, Kind, Result};
+use host::error::Kind;
 use host::id::Id;
 use host::process::Cmd;
-use host::session::{Cached, Session, process_failure};
+use host::session::{Cached, Session};
 use recipe::Arch;
 use serde::Serialize;
 
 use super::with_scratch;
+use crate::error::Result;
 use crate::kernel::toolchain::{Tools, Versions};
 use crate::source::Source;
 
@@ -50,7 +51,7 @@ pub fn build(
         arch,
         versions: &tools.versions,
     };
-    let id = Id::of("musl/1", &key).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let id = Id::of("musl/1", &key)?;
     let dir = session.cache.folder("musl")?.join(id.short());
     let compiler = UserCompiler {
         cc: compiler_words(&dir, arch, tools),
@@ -102,7 +103,7 @@ fn compile(
                 .run_logged(&cmd.dir(objects), &log, &|line| {
                     session.progress.tool_line(line)
                 })
-                .map_err(|e| process_failure(Kind::Build, "build musl", e))?;
+                .map_err(|e| host::Error::command(Kind::Build, "build musl", e))?;
         }
         Ok(())
     })

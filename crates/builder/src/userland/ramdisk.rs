@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use host::cache::{fill_folder, write_whole};
-use host::error::{Failure, Kind, Result};
 use host::id::Id;
 use host::session::{Cached, Session};
 use host::units::Bytes;
 use initramfs::cpio::CpioOptions;
-use initramfs::{Compression, Content, EntryKind, PackError, Settings, Tree, pack};
+use initramfs::{Compression, Content, EntryKind, Settings, Tree, pack};
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
 
 /// A packed ramdisk.
 #[derive(Clone, Debug)]
@@ -53,8 +54,7 @@ pub(crate) fn build(
     session: &Session,
 ) -> Result<Cached<Ramdisk>> {
     let entries = tree.entries().map(entry_key).collect::<Result<Vec<_>>>()?;
-    let id = Id::of("ramdisk/2", &(kind, ram, entries))
-        .map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+    let id = Id::of("ramdisk/2", &(kind, ram, entries))?;
     let dir = session.cache.folder("ramdisks")?.join(id.short());
     if let Some(ramdisk) = kept(&dir) {
         return Ok(Cached::hit(ramdisk));
@@ -67,20 +67,19 @@ pub(crate) fn build(
     }
     let summary = fill_folder(&dir, |fresh| -> Result<_> {
         let image = fresh.join("image");
-        let output = fs::File::create(&image).map_err(|e| Failure::io("write", &image, &e))?;
+        let output = fs::File::create(&image).map_err(|e| host::Error::file("write", &image, e))?;
         let settings = Settings {
             machine_ram: ram.0,
             bcj: None,
         };
         let packed =
-            pack(tree, kind, &settings, &CpioOptions { mtime: 0 }, &output).map_err(failure)?;
+            pack(tree, kind, &settings, &CpioOptions { mtime: 0 }, &output).map_err(Error::Pack)?;
         let summary = RamdiskSummary {
             archive_bytes: packed.archive.bytes,
             image_bytes: packed.image_bytes,
             files: files(tree)?,
         };
-        let json =
-            serde_json::to_vec(&summary).map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
+        let json = serde_json::to_vec(&summary)?;
         write_whole(&fresh.join("summary.json"), &json)?;
         Ok(summary)
     })?;
@@ -98,7 +97,7 @@ fn files(tree: &Tree) -> Result<BTreeMap<String, u64>> {
             match &entry.kind {
                 EntryKind::File(content) => match content.bytes() {
                     Ok(bytes) => Ok((path, bytes)),
-                    Err(e) => Err(Failure::io("read", Path::new(&path), &e)),
+                    Err(e) => Err(host::Error::file("read", Path::new(&path), e).into()),
                 },
                 _ => Ok((path, 0)),
             }
@@ -118,7 +117,7 @@ fn entry_key(entry: &initramfs::Entry) -> Result<EntryKey> {
     let content = match &entry.kind {
         EntryKind::File(Content::Bytes(bytes)) => Some(Id::of_bytes(bytes)),
         EntryKind::File(Content::Path(path)) => {
-            Some(Id::of_file(path).map_err(|e| Failure::io("read", path, &e))?)
+            Some(Id::of_file(path).map_err(|e| host::Error::file("read", path, e))?)
         }
         _ => None,
     };
@@ -138,22 +137,4 @@ fn entry_key(entry: &initramfs::Entry) -> Result<EntryKey> {
         uid: entry.uid,
         gid: entry.gid,
     })
-}
-
-fn failure(error: PackError) -> Failure {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
-    let mut full = false;
-    while let Some(error) = cause {
-        let io = error.downcast_ref::<std::io::Error>();
-        full |= io.is_some_and(|e| e.kind() == std::io::ErrorKind::StorageFull);
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    let failure = Failure::new(if full { Kind::Machine } else { Kind::Build }, text);
-    if full {
-        failure.help("free some disk space")
-    } else {
-        failure
-    }
 }

@@ -3,12 +3,12 @@
 
 use std::path::Path;
 
-use host::error::{Failure, Kind, Result};
 use initramfs::{ArchivePath, Content, Entry, EntryKind, FolderOptions, LinkTarget, Mode, Tree};
 use recipe::plan::{FileKind, FilePlan, UserlandPlan};
 use startup::applets;
 
 use super::busybox::Busybox;
+use crate::error::{Error, Result};
 
 /// Where BusyBox stands in the ramdisk, unless a link of the user's folder leads
 /// elsewhere: [`busybox_place`].
@@ -78,33 +78,17 @@ fn assembled(plan: &UserlandPlan, busybox: Option<MultiCall>) -> Result<Tree> {
             wrong.push(format!("{}: {why}", file.to));
         }
     }
-    match &wrong[..] {
-        [] => Ok(tree),
-        [one] => {
-            let message = format!("can't be put into the ramdisk: {one}");
-            Err(Failure::new(Kind::Usage, message))
-        }
-        all => {
-            let message = format!("{} files can't be put into the ramdisk", all.len());
-            Err(Failure::new(Kind::Usage, message).detail(all.join("\n")))
-        }
+    if wrong.is_empty() {
+        Ok(tree)
+    } else {
+        Err(Error::NotPlaced(wrong))
     }
 }
 
 fn of_folder(folder: &Path) -> Result<Tree> {
-    Tree::from_folder(folder, FolderOptions::default()).map_err(|errors| {
-        let shown = folder.display();
-        match errors.all().len() {
-            1 => Failure::new(
-                Kind::Usage,
-                format!("can't pack the folder {shown}: {errors}"),
-            ),
-            n => Failure::new(
-                Kind::Usage,
-                format!("can't pack the folder {shown}: {n} files are in the way"),
-            )
-            .detail(errors.to_string()),
-        }
+    Tree::from_folder(folder, FolderOptions::default()).map_err(|errors| Error::Folder {
+        folder: folder.to_owned(),
+        errors,
     })
 }
 

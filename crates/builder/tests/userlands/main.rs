@@ -6,9 +6,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use builder::error::Error;
 use builder::userland::foreseen::foreseen;
 use corpus::{Content, HEAD, USER_LANDS, UserLand};
-use host::error::Failure;
 use proptest::prelude::*;
 use startup::foresee::Finding;
 
@@ -37,7 +37,7 @@ fn write(folder: &Path, land: &UserLand) {
 }
 
 /// What is told of the recipe in a folder.
-fn told(folder: &Path) -> Result<Vec<Finding>, Failure> {
+fn told(folder: &Path) -> Result<Vec<Finding>, Error> {
     foreseen(&recipe::load("land.toml", folder).expect("a recipe"))
 }
 
@@ -132,8 +132,10 @@ fn what_leaves_nothing_to_start_is_refused_with_its_mend() {
             "{HEAD}[[userland.file]]\nto = \"/init\"\nmode = \"{mode}\"\ntext = {init:?}\n"
         );
         fs::write(folder.path().join("land.toml"), text).expect("writable");
-        let failure = told(folder.path()).expect_err("the kernel can start nothing");
-        format!("{}; {}", failure.message, failure.help.unwrap_or_default())
+        match told(folder.path()).expect_err("the kernel can start nothing") {
+            Error::Foreseen(finding) => format!("{}; {}", finding.what, finding.mend),
+            other => panic!("{other}"),
+        }
     };
     assert_eq!(
         refused("mount -a\n", "0755"),
@@ -154,13 +156,15 @@ fn all_that_is_in_the_way_of_a_folder_is_told_before_anything_is_built() {
     let text = format!("{HEAD}[userland]\nbusybox = [\"sh\"]\nfolder = \"root\"\n");
     fs::write(folder.path().join("land.toml"), text).expect("writable");
     let sockets = ["a", "b"].map(|name| UnixListener::bind(root.join(name)).expect("binds"));
-    let failure = told(folder.path()).expect_err("sockets can't be packed");
+    let error = told(folder.path()).expect_err("sockets can't be packed");
     assert!(
-        failure.message.ends_with("2 files are in the way"),
-        "{}",
-        failure.message
+        error.to_string().ends_with("2 files are in the way"),
+        "{error}"
     );
-    let detail = failure.detail.expect("a list");
+    let Error::Folder { errors, .. } = error else {
+        panic!("{error}");
+    };
+    let detail = errors.to_string();
     let sockets_told = detail
         .lines()
         .filter(|line| line.ends_with("its program makes it anew"));
@@ -171,13 +175,13 @@ fn all_that_is_in_the_way_of_a_folder_is_told_before_anything_is_built() {
         fs::remove_file(root.join(name)).expect("ours");
     }
     fs::write(root.join("bin"), "").expect("writable");
-    let failure = told(folder.path()).expect_err("a file in the place of a folder");
-    let detail = failure.detail.expect("a list");
-    assert!(
-        detail.contains("/bin/busybox: bin/busybox can't be placed: bin is not a directory"),
-        "{detail}"
-    );
-    assert!(detail.lines().count() > 2, "{detail}");
+    let error = told(folder.path()).expect_err("a file in the place of a folder");
+    let Error::NotPlaced(wrong) = error else {
+        panic!("{error}");
+    };
+    let told = "/bin/busybox: bin/busybox can't be placed: bin is not a directory";
+    assert!(wrong.iter().any(|line| line.contains(told)), "{wrong:?}");
+    assert!(wrong.len() > 2, "{wrong:?}");
 }
 
 proptest! {

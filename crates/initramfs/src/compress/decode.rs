@@ -54,9 +54,10 @@ pub fn decompress(
     limit: usize,
 ) -> Result<Vec<u8>, DecompressError> {
     let (data, end) = decompress_part(kind, input, limit)?;
-    match input[end..].iter().all(|&byte| byte == 0) {
-        true => Ok(data),
-        false => Err(DecompressError::Trailing { kind, offset: end }),
+    if input[end..].iter().all(|&byte| byte == 0) {
+        Ok(data)
+    } else {
+        Err(DecompressError::Trailing { kind, offset: end })
     }
 }
 

@@ -209,9 +209,10 @@ fn option_named(word: &str) -> Option<String> {
     let option = match word.get(..prefix.len()) {
         Some(start) if start.eq_ignore_ascii_case(prefix) => {
             let rest = &word[prefix.len()..];
-            match start == prefix {
-                true => rest.to_owned(),
-                false => rest.to_ascii_uppercase(),
+            if start == prefix {
+                rest.to_owned()
+            } else {
+                rest.to_ascii_uppercase()
             }
         }
         _ => word.to_ascii_uppercase(),
@@ -270,9 +271,10 @@ fn asks(option: &str, value: OptionValue) -> Reading {
 fn assignment(line: &str) -> Reading {
     let rest = &line["CONFIG_".len()..];
     let Some((option, value)) = rest.split_once('=') else {
-        let error = match looks_unset(line) {
-            true => LineError::Comment,
-            false => LineError::NoAssignment,
+        let error = if looks_unset(line) {
+            LineError::Comment
+        } else {
+            LineError::NoAssignment
         };
         return odd(Some(error));
     };

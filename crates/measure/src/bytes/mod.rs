@@ -187,9 +187,10 @@ impl Kernel {
         };
         let path = &self.attribution.objects[object];
         if is_made_by_link(path) {
-            return match path.contains("kallsyms") {
-                true => BroughtBy::Options(vec!["KALLSYMS".to_owned()]),
-                false => BroughtBy::Always,
+            return if path.contains("kallsyms") {
+                BroughtBy::Options(vec!["KALLSYMS".to_owned()])
+            } else {
+                BroughtBy::Always
             };
         }
         match objects.reason(path) {

@@ -101,9 +101,12 @@ fn flat_starts(elf: &Elf) -> Vec<Option<usize>> {
     }
     elf.sections
         .iter()
-        .map(|s| match has_bytes(s) {
-            true => usize::try_from(s.load_address - base).ok(),
-            false => None,
+        .map(|s| {
+            if has_bytes(s) {
+                usize::try_from(s.load_address - base).ok()
+            } else {
+                None
+            }
         })
         .collect()
 }

@@ -184,9 +184,14 @@ impl<'a> Bench<'a> {
         wanted(self.plan, self.options)
     }
 
-    /// What of the faults can be chosen.
-    pub fn flood_and_seed(&self) -> (u64, u64) {
-        (self.options.flood, self.options.seed)
+    /// How many packets of a fault come at most.
+    pub fn flood(&self) -> u64 {
+        self.options.flood
+    }
+
+    /// What faults are chosen by.
+    pub fn seed(&self) -> u64 {
+        self.options.seed
     }
 
     /// Boots once, and says how the system took it.

@@ -2,6 +2,7 @@
 
 use initramfs::Compression;
 
+use super::cflags;
 use super::read_check::{read_check, read_exercise};
 use super::read_source::read_sources;
 use super::schema::{
@@ -93,14 +94,17 @@ fn read_each<T>(tables: Vec<Table<'_>>, read: impl Fn(&Table<'_>) -> T) -> Vec<T
 
 fn read_kernel(problems: &Problems, t: &Table<'_>) -> Kernel {
     let toolchains = [("gcc", Toolchain::Gcc), ("llvm", Toolchain::Llvm)];
-    let cflags = match t.is_list("cflags") {
-        true => values(t.texts("cflags"))
-            .into_iter()
-            .map(|f| f.value)
-            .collect(),
-        false => t.text("cflags").map_or_else(Vec::new, |text| {
-            text.value.split_whitespace().map(str::to_owned).collect()
-        }),
+    let flag = |place: &Place, typed: &str| problems.take(place, cflags::flag(typed));
+    let cflags = if t.is_list("cflags") {
+        values(t.texts("cflags"))
+            .iter()
+            .filter_map(|typed| flag(&typed.place, &typed.value))
+            .collect()
+    } else {
+        t.text("cflags").map_or_else(Vec::new, |text| {
+            let flags = text.value.split_whitespace();
+            flags.filter_map(|typed| flag(&text.place, typed)).collect()
+        })
     };
     Kernel {
         version: t.parsed("version", words::version),

@@ -81,9 +81,10 @@ fn named(word: Word, sha256: Option<Id>) -> SourceOrigin {
 fn read_table(problems: &Problems, t: &Table<'_>) -> Option<SourceOrigin> {
     let given: Vec<&str> = KINDS.iter().copied().filter(|key| t.has(key)).collect();
     let [kind] = given[..] else {
-        let message = match given.is_empty() {
-            true => "it is not said where it comes from".to_owned(),
-            false => format!("{} contradict each other", words::list(&given)),
+        let message = if given.is_empty() {
+            "it is not said where it comes from".to_owned()
+        } else {
+            format!("{} contradict each other", words::list(&given))
         };
         let help = format!("give one of {}", words::list(KINDS));
         problems.push(Problem::at(&t.place(), message).help(help));
@@ -135,10 +136,11 @@ fn sha256(typed: &str) -> Result<Id, Wrong> {
 
 /// Branches and tags move: only a whole commit says what is built.
 fn commit(typed: &str) -> Result<String, Wrong> {
-    match typed.len() == 40 && typed.bytes().all(|b| b.is_ascii_hexdigit()) {
-        true => Ok(typed.to_ascii_lowercase()),
-        false => Err(Wrong::new(format!("`{typed}` is not a whole commit"))
-            .help("write all 40 digits: `git ls-remote URL` or `git rev-parse NAME` prints them")),
+    if typed.len() == 40 && typed.bytes().all(|b| b.is_ascii_hexdigit()) {
+        Ok(typed.to_ascii_lowercase())
+    } else {
+        Err(Wrong::new(format!("`{typed}` is not a whole commit"))
+            .help("write all 40 digits: `git ls-remote URL` or `git rev-parse NAME` prints them"))
     }
 }
 
@@ -149,12 +151,13 @@ fn archive_url(typed: &str) -> Result<String, Wrong> {
         .find(|s| typed.starts_with(**s));
     let host = scheme.and_then(|s| typed[s.len()..].split('/').next());
     let plain = typed.bytes().all(|b| b.is_ascii_graphic());
-    match host.is_some_and(|host| !host.is_empty()) && plain {
-        true => Ok(typed.to_owned()),
-        false => Err(
+    if host.is_some_and(|host| !host.is_empty()) && plain {
+        Ok(typed.to_owned())
+    } else {
+        Err(
             Wrong::new(format!("`{typed}` is not the address of an archive"))
                 .help("write it as in \"https://example.org/linux-6.12.58.tar.xz\""),
-        ),
+        )
     }
 }
 
@@ -163,16 +166,14 @@ fn archive_url(typed: &str) -> Result<String, Wrong> {
 fn repository_url(typed: &str) -> Result<String, Wrong> {
     let schemes = ["https://", "http://", "git://", "ssh://", "file:///"];
     let plain = typed.bytes().all(|b| b.is_ascii_graphic());
-    match plain
-        && schemes
-            .iter()
-            .any(|s| typed.starts_with(s) && typed.len() > s.len())
-    {
-        true => Ok(typed.to_owned()),
-        false => Err(
+    let names_one = |scheme: &&str| typed.starts_with(scheme) && typed.len() > scheme.len();
+    if plain && schemes.iter().any(names_one) {
+        Ok(typed.to_owned())
+    } else {
+        Err(
             Wrong::new(format!("`{typed}` is not the address of a git repository"))
                 .help("it begins with https://, http://, git://, ssh:// or file:///"),
-        ),
+        )
     }
 }
 

@@ -1,5 +1,6 @@
 //! The checks' and exercises' part of a recipe.
 
+use std::collections::HashSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use host::units::Bytes;
 use super::Context;
 use crate::diagnostic::{Place, Problem, Wrong};
 use crate::plan::{
-    CheckKind, CheckPlan, ExercisePlan, GuestCommand, NetworkMode, NetworkPlan, UserlandPlan, Via,
+    CheckKind, CheckPlan, ExercisePlan, Expectation, GuestCommand, NetworkMode, NetworkPlan,
+    UserlandPlan, Via,
 };
 use crate::raw::{self, What};
 use crate::typed;
@@ -40,10 +42,15 @@ pub(super) fn plan(
         memory,
     };
     let mut plans: Vec<CheckPlan> = Vec::new();
+    let mut names: HashSet<&str> = HashSet::new();
+    let mut room = Room::new(context);
     for check in &raw.checks {
-        let name = checks.name(check, &plans);
+        let name = checks.name(check, &mut names);
         let kind = check.what.as_ref().and_then(|what| checks.kind(what));
         checks.can_be_typed(check, kind.as_ref());
+        if let Some(kind) = &kind {
+            room.take(check_words(kind), &check.place);
+        }
         if let (Some(name), Some(kind)) = (name, kind) {
             plans.push(CheckPlan {
                 name,
@@ -52,6 +59,12 @@ pub(super) fn plan(
                 via: check.via.as_ref().map_or(Via::Channel, |v| v.value),
             });
         }
+    }
+    for exercise in &raw.exercises {
+        room.take(
+            command_words(&exercise.command.value),
+            &exercise.command.place,
+        );
     }
     plans
 }
@@ -65,18 +78,91 @@ pub(super) fn exercises(raw: &[raw::Exercise]) -> Vec<ExercisePlan> {
     raw.iter().map(plan).collect()
 }
 
+/// What the agent in the guest is told of all checks and exercises
+/// (guest/agent.c): so many bytes in all, and so many words each.
+const ROOM: usize = 64 * 1024 - 1024;
+const WORDS: usize = 60;
+/// What stands on a line besides: the kind, its time limit, a port, a key.
+const LINE: usize = 96;
+
+/// The room that is left for checks and exercises.
+struct Room<'a> {
+    context: &'a Context<'a>,
+    taken: usize,
+}
+
+impl<'a> Room<'a> {
+    fn new(context: &'a Context<'a>) -> Self {
+        Room { context, taken: 0 }
+    }
+
+    /// Takes room for one line; the first that finds none is a problem.
+    fn take(&mut self, words: Vec<&str>, place: &Place) {
+        if words.len() > WORDS {
+            let message = format!("the command has {} words", words.len());
+            let help = format!("{WORDS} at most; put more into a file of the user land");
+            self.context.problem(Problem::at(place, message).help(help));
+        }
+        let before = self.taken;
+        self.taken += LINE + words.iter().map(|word| escaped(word)).sum::<usize>();
+        if before <= ROOM && self.taken > ROOM {
+            let message = "the checks and exercises are too long from here on";
+            let help = format!(
+                "their commands have {} KiB in all, blanks and non-ASCII counted three times; \
+                 put them into a file of the user land",
+                ROOM / 1024
+            );
+            self.context.problem(Problem::at(place, message).help(help));
+        }
+    }
+}
+
+/// How long a word is when it is escaped as the agent reads it.
+fn escaped(word: &str) -> usize {
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'%';
+    let bytes = word.bytes();
+    1 + bytes
+        .map(|byte| if plain(byte) { 1 } else { 3 })
+        .sum::<usize>()
+}
+
+fn command_words(command: &GuestCommand) -> Vec<&str> {
+    match command {
+        GuestCommand::Shell(line) => vec!["/bin/sh", "-c", line],
+        GuestCommand::Argv(words) => words.iter().map(|word| &**word).collect(),
+    }
+}
+
+fn check_words(kind: &CheckKind) -> Vec<&str> {
+    match kind {
+        CheckKind::Run { command, expect } => {
+            let mut words = command_words(command);
+            if let (Some(Expectation::Contains(text)), true) = (expect, words.len() <= WORDS) {
+                words.insert(0, text);
+                words.truncate(WORDS);
+            }
+            words
+        }
+        CheckKind::Sleep { command, .. } => command_words(command),
+        CheckKind::Fetch { command, .. } | CheckKind::Ping { command, .. } => {
+            vec!["/bin/sh", "-c", command]
+        }
+        _ => Vec::new(),
+    }
+}
+
 impl Checks<'_> {
     fn problem(&self, place: &Place, message: &str, help: &str) {
         self.context.problem(Problem::at(place, message).help(help));
     }
 
-    fn name(&self, check: &raw::Check, before: &[CheckPlan]) -> Option<String> {
+    fn name<'r>(&self, check: &'r raw::Check, before: &mut HashSet<&'r str>) -> Option<String> {
         let Some(name) = &check.name else {
             self.problem(&check.place, "the check has no name", "add name = \"NAME\"");
             return None;
         };
         self.context.take(&name.place, check_name(&name.value))?;
-        if before.iter().any(|check| check.name == name.value) {
+        if !before.insert(&name.value) {
             let message = format!("there is another check named `{}`", name.value);
             self.problem(&name.place, &message, "give each check a name of its own");
         }
@@ -291,9 +377,10 @@ impl Checks<'_> {
 fn check_name(name: &str) -> Result<(), Wrong> {
     let fits = |c: char| c.is_alphanumeric() || " ._-".contains(c);
     let good = !name.is_empty() && name.trim() == name && name.len() <= 64;
-    match good && name.chars().all(fits) {
-        true => Ok(()),
-        false => Err(Wrong::new(format!("`{name}` can't name a check"))
-            .help("a name has up to 64 letters, digits, spaces, `.`, `_` and `-`")),
+    if good && name.chars().all(fits) {
+        Ok(())
+    } else {
+        Err(Wrong::new(format!("`{name}` can't name a check"))
+            .help("a name has up to 64 letters, digits, spaces, `.`, `_` and `-`"))
     }
 }

@@ -6,24 +6,31 @@ use kconfig::Dialect;
 use super::{Context, sources};
 use crate::asker::Asker;
 use crate::config::Request;
-use crate::diagnostic::{Placed, Wrong};
+use crate::diagnostic::{Placed, Problem, Wrong};
 use crate::package::Package;
 use crate::plan::{BaseConfig, KernelPlan, PatchFile, Toolchain};
 use crate::raw::{self, Given};
-use crate::{fragment, words};
+use crate::{Board, fragment, words};
 
 /// The series that is built where the recipe names none: the one that the
 /// built-in recipes are proven with.
 pub(super) const SERIES: &str = "6.12";
+
+/// What checks and QEMU add to a command line, at most.
+const OTHERS: usize = 256;
 
 /// The kernel as asked for: the implied requests first, so that the recipe's
 /// own win.
 pub(super) fn plan(
     context: &Context<'_>,
     raw: raw::Kernel,
-    console: &str,
+    board: Option<&Board>,
     implied: Vec<Request>,
 ) -> KernelPlan {
+    let console = board.map_or("", |b| &b.console);
+    if let (Some(cmdline), Some(board)) = (&raw.cmdline, board) {
+        cmdline_fits(context, cmdline, board);
+    }
     let dialect = dialect(context, &raw);
     let symbols = implied.iter().map(|r| r.symbol.clone()).collect();
     let mut requests = implied;
@@ -56,6 +63,17 @@ pub(super) fn plan(
         cflags: raw.cflags,
         compress: raw.compress.map_or(Compression::Xz, |c| c.value),
         cmdline: raw.cmdline.map_or_else(cmdline, |c| c.value),
+    }
+}
+
+/// The kernel cuts a command line that is too long, without a word.
+fn cmdline_fits(context: &Context<'_>, cmdline: &Placed<String>, board: &Board) {
+    let most = board.arch.facts().cmdline_bytes - OTHERS;
+    let bytes = cmdline.value.len();
+    if bytes > most {
+        let message = format!("the command line has {bytes} bytes");
+        let help = format!("{most} at most: the kernel cuts off what is longer");
+        context.problem(Problem::at(&cmdline.place, message).help(help));
     }
 }
 

@@ -74,9 +74,10 @@ fn listed(
         .collect();
     let typed = version.as_ref().map(|v| v.value.clone());
     // An archive or a commit says by itself which version it is.
-    let default = match origins.contains(&OriginWish::Distribution) {
-        true => keys.default,
-        false => "",
+    let default = if origins.contains(&OriginWish::Distribution) {
+        keys.default
+    } else {
+        ""
     };
     SourceWish::Listed {
         series: typed.unwrap_or_else(|| default.to_owned()),

@@ -5,9 +5,10 @@ use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use super::implied::UserlandNeeds;
+use super::ramdisk_files::{self, Beneath};
 use super::{Context, sources};
 use crate::asker::Asker;
-use crate::diagnostic::{Place, Placed, Problem, Wrong};
+use crate::diagnostic::{Place, Placed, Problem};
 use crate::init::{self, OwnTexts};
 use crate::package::Package;
 use crate::plan::{
@@ -32,8 +33,15 @@ pub(super) fn plan(
     let own = own_files(context, &typed.files);
     let mut files = init_files(context, typed, mode, &mut applets, &mut needs);
     files.extend(init::devices());
-    files.retain(|written| own.iter().all(|file| file.to != written.to));
-    files.extend(own);
+    let replaced: HashSet<&str> = own.iter().map(|(file, _)| &*file.to).collect();
+    files.retain(|written| !replaced.contains(&*written.to));
+    let beneath = Beneath {
+        written: &files,
+        applets: typed.busybox.is_some().then_some(&applets[..]),
+        folder: folder.as_deref(),
+    };
+    ramdisk_files::fit(context, &own, &beneath);
+    files.extend(own.into_iter().map(|(file, _)| file));
     init_exists(context, raw, &files, folder.as_deref());
     let files = with_folders(files, folder.as_deref());
     needs.script = script(&files);
@@ -87,6 +95,7 @@ fn wishes(context: &Context<'_>, typed: &raw::Userland) -> (SourceWish, SourceWi
 
 fn applets(context: &Context<'_>, typed: &raw::Userland) -> Vec<String> {
     let mut seen = Vec::new();
+    let mut known: HashSet<&str> = HashSet::new();
     let Some(list) = &typed.busybox else {
         return seen;
     };
@@ -99,7 +108,7 @@ fn applets(context: &Context<'_>, typed: &raw::Userland) -> Vec<String> {
         if applet.value.is_empty() || !applet.value.chars().all(fits) {
             let message = format!("`{}` is not the name of an applet", applet.value);
             context.problem(Problem::at(&applet.place, message).help("such as \"sh\" or \"wget\""));
-        } else if seen.contains(&applet.value) {
+        } else if !known.insert(&applet.value) {
             let message = format!("the applet `{}` is named twice", applet.value);
             context.problem(Problem::at(&applet.place, message).help("remove one of the two"));
         } else {
@@ -206,22 +215,24 @@ fn own_text(context: &Context<'_>, text: &raw::Text) -> Option<FileKind> {
     }
 }
 
-fn own_files(context: &Context<'_>, files: &[raw::File]) -> Vec<FilePlan> {
-    let mut plans: Vec<FilePlan> = Vec::new();
+fn own_files(context: &Context<'_>, files: &[raw::File]) -> Vec<(FilePlan, Place)> {
+    let mut plans: Vec<(FilePlan, Place)> = Vec::new();
+    let mut seen: HashSet<String> = HashSet::new();
     for file in files {
         let Some(to) = &file.to else {
             let help = "add to = \"/PATH/IN/THE/RAMDISK\"";
             context.problem(Problem::at(&file.place, "`to` is missing").help(help));
             continue;
         };
-        let Some(path) = context.take(&to.place, ramdisk_path(&to.value)) else {
+        let Some(path) = context.take(&to.place, ramdisk_files::path(&to.value)) else {
             continue;
         };
-        if plans.iter().any(|plan| plan.to == path) {
+        if !seen.insert(path.clone()) {
             let message = format!("{path} is given twice");
             context.problem(Problem::at(&to.place, message).help("remove one of the two"));
         }
-        plans.extend(own_file(context, file, path));
+        let plan = own_file(context, file, path);
+        plans.extend(plan.map(|plan| (plan, to.place.clone())));
     }
     plans
 }
@@ -257,13 +268,16 @@ fn file_kind(context: &Context<'_>, file: &raw::File) -> Option<(FileKind, u32)>
         (FileKind::Directory, 0o755)
     };
     let text = |text: &Placed<String>| (FileKind::Text(text.value.clone()), 0o644);
-    let link = |to: &Placed<String>| (FileKind::Symlink(to.value.clone()), 0o777);
+    let link = |to: &Placed<String>| {
+        let target = context.take(&to.place, ramdisk_files::target(&to.value))?;
+        Some((FileKind::Symlink(target), 0o777))
+    };
     let char = |major, minor| (FileKind::CharDevice { major, minor }, 0o600);
     let block = |major, minor| (FileKind::BlockDevice { major, minor }, 0o600);
     let kinds = [
         file.text.as_ref().map(|t| Some(text(t))),
         file.from.as_ref().map(from),
-        file.symlink.as_ref().map(|t| Some(link(t))),
+        file.symlink.as_ref().map(link),
         file.directory.as_ref().map(|on| Some(directory(on))),
         file.char.as_ref().map(|n| Some(char(n.value.0, n.value.1))),
         file.block
@@ -289,25 +303,6 @@ fn usual_mode(path: &Path) -> u32 {
     use std::os::unix::fs::PermissionsExt;
     let mode = path.metadata().map_or(0, |meta| meta.permissions().mode());
     if mode & 0o100 != 0 { 0o755 } else { 0o644 }
-}
-
-/// A path in the ramdisk, in its one form.
-fn ramdisk_path(typed: &str) -> Result<String, Wrong> {
-    let wrong = |message: &str| Wrong::new(format!("`{typed}` {message}"));
-    let Some(relative) = typed.strip_prefix('/') else {
-        return Err(wrong("is not an absolute path").help(format!("write \"/{typed}\"")));
-    };
-    let parts: Vec<&str> = relative
-        .split('/')
-        .filter(|part| !part.is_empty())
-        .collect();
-    if parts.is_empty() {
-        return Err(wrong("is the root itself").help("it is always there"));
-    }
-    if parts.iter().any(|part| matches!(*part, "." | "..")) {
-        return Err(wrong("has `.` or `..` in it").help("write the path that it leads to"));
-    }
-    Ok(format!("/{}", parts.join("/")))
 }
 
 fn init_exists(

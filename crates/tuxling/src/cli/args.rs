@@ -15,7 +15,7 @@ mod shrink;
 mod soak;
 
 pub(crate) use config::{Config, ConfigAction};
-pub(crate) use look::{Report, SchemaArgs, SizeArgs, TrapArgs, WhyArgs};
+pub(crate) use look::{ReportArgs, SchemaArgs, SizeArgs, TrapArgs, WhyArgs};
 pub(crate) use shrink::{GoalArg, Group, ShrinkArgs, ShrinkLevel};
 pub(crate) use soak::SoakArgs;
 
@@ -65,7 +65,7 @@ pub(crate) enum Command {
     /// Say why a symbol, an object or an option is in the image
     Why(WhyArgs),
     /// Write a record as one HTML page: a map of all bytes, tables, the trend
-    Report(Report),
+    Report(ReportArgs),
     /// Find out which functions of the kernel run
     Trace(Trace),
     /// Remove from the kernel what didn't run

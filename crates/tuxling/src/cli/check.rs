@@ -27,6 +27,7 @@ pub(super) fn run(args: &Check) -> Result<()> {
         machine: Some(&args.machine),
         boot_cost: !args.no_boot_cost,
         adversity: args.adversity.then_some(&args.cases[..]),
+        unwatched: false,
     };
     request.carry_out(
         |list| list.check(wanted),

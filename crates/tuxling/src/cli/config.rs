@@ -57,7 +57,7 @@ fn work(args: &Config, request: &Request, session: &Session) -> Result<()> {
     let hardware = plan.board.hardware();
     let hardware = hardware.iter().filter_map(|name| tree.kconfig.find(name));
     configuration.prefer(hardware);
-    let at = Subject {
+    let at = ConfigSubject {
         recipe: &args.recipe,
         plan,
         tree: &tree,
@@ -100,7 +100,7 @@ impl Desk<'_> {
 }
 
 /// The configuration that is looked at.
-struct Subject<'a> {
+struct ConfigSubject<'a> {
     /// The recipe as it was typed.
     recipe: &'a str,
     plan: &'a Plan,
@@ -109,7 +109,7 @@ struct Subject<'a> {
     json: bool,
 }
 
-impl Subject<'_> {
+impl ConfigSubject<'_> {
     /// A symbol by its name, with or without `CONFIG_`.
     fn symbol(&self, name: &str) -> Result<SymbolId> {
         let tree = &self.tree.kconfig;
@@ -147,7 +147,7 @@ pub(super) struct Saved<'a> {
     text: &'a str,
 }
 
-fn save(at: &Subject<'_>, defconfig: bool, output: Option<&std::path::Path>) -> Result<()> {
+fn save(at: &ConfigSubject<'_>, defconfig: bool, output: Option<&std::path::Path>) -> Result<()> {
     let text = if defconfig {
         at.configuration.to_defconfig()
     } else {

@@ -25,16 +25,17 @@ pub(super) fn run(args: &Diff) -> Result<()> {
         return diff_kernels::files(args, &a, &b);
     }
     let (a, b) = (record(&args.a)?, record(&args.b)?);
-    let told = Told {
+    let told = DiffJson {
         records: diff::diff(&a, &b),
         kernel: diff_kernels::of_records((&args.a, &a), (&args.b, &b))?,
     };
     if args.json {
         print_json(&told)?;
     } else {
-        let text = match args.markdown {
-            true => diff_markdown::markdown(&told.records, told.kernel.as_ref()),
-            false => plain(&told),
+        let text = if args.markdown {
+            diff_markdown::markdown(&told.records, told.kernel.as_ref())
+        } else {
+            plain(&told)
         };
         print(&text)?;
     }
@@ -42,7 +43,7 @@ pub(super) fn run(args: &Diff) -> Result<()> {
     diff_kernels::within(args, total(&b) - total(&a))
 }
 
-fn plain(told: &Told) -> String {
+fn plain(told: &DiffJson) -> String {
     let kernels = told.kernel.as_ref().map(kernel_diff::text);
     let kernels = kernels.map_or(String::new(), |text| format!("\n{text}"));
     diff::table(&told.records) + &kernels
@@ -51,7 +52,7 @@ fn plain(told: &Told) -> String {
 /// What is printed as JSON: the records' difference, and under `kernel` that of
 /// the kernels, when both are still in the cache.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Told {
+pub(super) struct DiffJson {
     #[serde(flatten)]
     records: diff::Diff,
     kernel: Option<kernel_diff::KernelDiff>,

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use builder::kernel::linker::Kept;
+use builder::kernel::linker::KeptLink;
 use builder::source;
 use builder::system::obtain_linux;
 use host::Cache;
@@ -98,8 +98,8 @@ fn side(
     })?;
     let map = match kernel
         .or(vmlinux.parent())
-        .map(Kept::of)
-        .filter(Kept::exists)
+        .map(KeptLink::of)
+        .filter(KeptLink::exists)
     {
         Some(kept) => Some(kept.vmlinux_map()?),
         None => {
@@ -133,14 +133,15 @@ pub(super) fn within(args: &Diff, growth: i64) -> Result<()> {
         Failure::new(Kind::Usage, format!("--fail-over {limit}: that is no size"))
             .help("for instance 4KiB")
     })?;
-    match growth > i64::try_from(limit.0).unwrap_or(i64::MAX) {
-        false => Ok(()),
-        true => Err(Failure::new(
+    if growth > i64::try_from(limit.0).unwrap_or(i64::MAX) {
+        Err(Failure::new(
             Kind::Budget,
             format!(
                 "{} is {growth} B larger than {}, {limit} are allowed",
                 args.b, args.a
             ),
-        )),
+        ))
+    } else {
+        Ok(())
     }
 }

@@ -23,7 +23,7 @@ pub(super) const SCHEMA: &str = "tuxling.doctor/1";
 
 /// What is printed as JSON.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Told<'a> {
+pub(super) struct DoctorJson<'a> {
     schema: &'static str,
     /// Whether something needed is lacking.
     lacking: bool,
@@ -52,7 +52,7 @@ pub(super) fn run(args: &Doctor) -> Result<()> {
     };
     let examination = doctor::examine(&subject, Distribution::of_this_machine());
     if args.json {
-        print_json(&Told {
+        print_json(&DoctorJson {
             schema: SCHEMA,
             lacking: examination.lacking(),
             examination: &examination,
@@ -60,9 +60,10 @@ pub(super) fn run(args: &Doctor) -> Result<()> {
     } else {
         print(&table(&examination))?;
     }
-    match examination.lacking() {
-        false => Ok(()),
-        true => Err(lacking(&examination)),
+    if examination.lacking() {
+        Err(lacking(&examination))
+    } else {
+        Ok(())
     }
 }
 

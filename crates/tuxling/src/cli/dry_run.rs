@@ -36,7 +36,7 @@ const HEAD: &str = "# Nothing is started and nothing is written. What the cache 
 /// One line of a list.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Entry {
+enum ListLine {
     /// A command, as a line for a shell.
     Command(String),
     /// What tuxling does by itself, or what a command depends on.
@@ -47,7 +47,7 @@ enum Entry {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Step {
     phase: String,
-    entries: Vec<Entry>,
+    entries: Vec<ListLine>,
 }
 
 /// The version of the format.
@@ -55,7 +55,7 @@ pub(super) const SCHEMA: &str = "tuxling.dry_run/1";
 
 /// What is printed as JSON.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Told<'a> {
+pub(super) struct ListJson<'a> {
     schema: &'static str,
     /// The recipe's name.
     recipe: &'a str,
@@ -69,10 +69,12 @@ pub(super) struct List<'a> {
     /// Its starter records, its cache is sealed.
     session: Session<'a>,
     steps: Vec<Step>,
+    /// Whether the distribution's index is renewed in an earlier step.
+    index_is_fresh: bool,
 }
 
-/// What the phases of a build give to those behind them.
-struct Built {
+/// What the first phases of a build give to those ahead.
+struct Ahead {
     tools: Tools,
     linux: Source,
     compiler: UserCompiler,
@@ -95,10 +97,11 @@ pub(super) fn print_list(
         request,
         session,
         steps: Vec::new(),
+        index_is_fresh: false,
     };
     fill(&mut list)?;
     if request.json {
-        return print_json(&Told {
+        return print_json(&ListJson {
             schema: SCHEMA,
             recipe: &request.plan.name,
             steps: &list.steps,
@@ -113,8 +116,8 @@ fn text(steps: &[Step]) -> String {
         text.push_str(&format!("\n# {}\n", step.phase));
         for entry in &step.entries {
             match entry {
-                Entry::Command(line) => text.push_str(&format!("{line}\n")),
-                Entry::Note(note) => {
+                ListLine::Command(line) => text.push_str(&format!("{line}\n")),
+                ListLine::Note(note) => {
                     for line in note.lines() {
                         text.push_str(&format!("#   {line}\n"));
                     }
@@ -134,7 +137,7 @@ impl List<'_> {
         });
     }
 
-    fn enter(&mut self, entry: Entry) {
+    fn enter(&mut self, entry: ListLine) {
         if let Some(step) = self.steps.last_mut() {
             step.entries.push(entry);
         }
@@ -142,13 +145,13 @@ impl List<'_> {
 
     /// Tells what tuxling does by itself, or what depends on what.
     fn note(&mut self, text: impl Into<String>) {
-        self.enter(Entry::Note(text.into()));
+        self.enter(ListLine::Note(text.into()));
     }
 
     /// Enters what was recorded since this was last called.
     fn take_recorded(&mut self) {
         for cmd in self.session.processes.take_recorded() {
-            self.enter(Entry::Command(cmd.to_line()));
+            self.enter(ListLine::Command(cmd.to_line()));
         }
     }
 

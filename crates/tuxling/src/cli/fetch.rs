@@ -22,7 +22,7 @@ pub(super) const SCHEMA: &str = "tuxling.fetch/1";
 
 /// What is printed as JSON.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Told<'a> {
+pub(super) struct FetchJson<'a> {
     schema: &'static str,
     sources: Vec<Fetched<'a>>,
 }
@@ -80,7 +80,7 @@ pub(super) fn run(args: &Fetch) -> Result<()> {
 fn work(request: &Request, session: &Session) -> Result<()> {
     let sources = system::fetch(&request.plan, request.options.sources, session)?;
     if request.json {
-        return print_json(&Told {
+        return print_json(&FetchJson {
             schema: SCHEMA,
             sources: sources.iter().map(Fetched::of).collect(),
         });

@@ -176,7 +176,8 @@ fn cwd() -> Result<PathBuf> {
 fn load(recipe: &str) -> Result<Plan> {
     use std::io::IsTerminal;
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let plan = recipe::load(recipe, &cwd()?).map_err(|errors| errors.into_failure(colour))?;
+    let plan =
+        recipe::load(recipe, &cwd()?).map_err(|errors| Failure::of_recipe(&errors, colour))?;
     warn(&plan.warnings);
     Ok(plan)
 }

@@ -101,9 +101,10 @@ impl Progress for Terminal {
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner());
         if told.insert(text.to_owned()) {
-            match self.verbose && !rest.is_empty() {
-                true => self.note(&format!("{text}\n{rest}")),
-                false => self.note(text),
+            if self.verbose && !rest.is_empty() {
+                self.note(&format!("{text}\n{rest}"))
+            } else {
+                self.note(text)
             }
         }
     }

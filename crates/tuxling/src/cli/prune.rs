@@ -21,7 +21,7 @@ use super::dry_run::PruneList;
 use super::request::{Request, Typed};
 use super::trace::names_in;
 use super::{cwd, print, print_json};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 use report::card;
 
 /// The version of the format.
@@ -129,7 +129,7 @@ fn certificates(args: &Prune, plan: &Plan) -> Result<Vec<Certificate>> {
 }
 
 fn read_certificate(path: &std::path::Path) -> Result<Certificate> {
-    let text = std::fs::read_to_string(path).map_err(|e| Failure::io("read", path, &e))?;
+    let text = std::fs::read_to_string(path).map_err(|e| host::Error::file("read", path, e))?;
     let name = path.display().to_string();
     Ok(rebuild::read(&CertificateFile { name, text })?)
 }

@@ -13,7 +13,7 @@ use record::{Database, Record};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::args::Report;
+use super::args::ReportArgs;
 use super::diff::record as record_of;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json};
@@ -40,7 +40,7 @@ pub(super) struct Written<'a> {
 }
 
 /// Writes the page.
-pub(super) fn run(args: &Report) -> Result<()> {
+pub(super) fn run(args: &ReportArgs) -> Result<()> {
     let request = Request::new(Typed {
         dry_run: args.dry_run,
         json: args.json,
@@ -54,7 +54,7 @@ pub(super) fn run(args: &Report) -> Result<()> {
     )
 }
 
-fn work(args: &Report, request: &Request, session: &Session) -> Result<()> {
+fn work(args: &ReportArgs, request: &Request, session: &Session) -> Result<()> {
     let plan = &request.plan;
     let record = match &request.options.output {
         // A pruned system is of the same recipe: its record stands beside it.

@@ -154,6 +154,6 @@ fn certificate_in(folder: &Path, plan: &Plan) -> Result<CertificateFile> {
             ),
         )
         .help(format!("`tuxling prune {}` makes it", plan.name))),
-        Err(e) => Err(Failure::io("read", &path, &e)),
+        Err(e) => Err(host::Error::file("read", &path, e).into()),
     }
 }

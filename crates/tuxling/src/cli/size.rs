@@ -22,7 +22,7 @@ use report::size::{self, Axis, Node};
 
 /// What is printed as JSON.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Told<'a> {
+pub(super) struct SizeJson<'a> {
     schema: &'static str,
     /// The recipe's name, or the file's.
     name: &'a str,
@@ -105,7 +105,7 @@ fn tree(args: &SizeArgs, name: &str, bytes: &Bytes) -> Node {
 
 fn tell(args: &SizeArgs, name: &str, bytes: &Bytes, tree: &Node) -> Result<()> {
     if args.json {
-        return print_json(&Told {
+        return print_json(&SizeJson {
             schema: size::SCHEMA,
             name,
             axis: args.by,
@@ -140,16 +140,17 @@ pub(super) struct ToldRamdisk<'a> {
 fn ramdisk(args: &SizeArgs, name: &str, parts: &[Part]) -> Result<()> {
     let order = args.sort.unwrap_or(size::Order::Share);
     let tree = size::ramdisk_tree(parts, name, args.depth, order);
-    match args.json {
-        true => print_json(&ToldRamdisk {
+    if args.json {
+        print_json(&ToldRamdisk {
             schema: RAMDISK,
             name,
             image_bytes: parts.iter().map(|p| p.share).sum(),
             archive_bytes: parts.iter().map(|p| p.size).sum(),
             tree: &tree,
             parts,
-        }),
-        false => print(&size::table(&tree, args.limit)),
+        })
+    } else {
+        print(&size::table(&tree, args.limit))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use host::session::Session;
 use prune::rebuild;
-use prune::soak::{self, Options, Soak};
+use prune::soak::{self, Soak, SoakOptions};
 use prune::trace::estimate::Missing;
 use trial::check::CheckOptions;
 use vm::machine::qemu::Accelerator;
@@ -41,7 +41,7 @@ fn work(args: &SoakArgs, request: &Request, session: &Session) -> Result<()> {
     let certificate = plan.prune.certificate.as_ref();
     let certificate = certificate.map(rebuild::read).transpose()?;
     let system = rebuild::build(plan, options, session)?;
-    let wanted = Options {
+    let wanted = SoakOptions {
         time: Duration::from_secs_f64(args.hours * 3600.0),
         adversity: args.adversity.then(|| prune::adversity::Options {
             only: Vec::new(),

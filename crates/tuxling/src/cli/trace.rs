@@ -14,7 +14,7 @@ use super::args::Trace;
 use super::build::lock_output;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json};
-use crate::failure::{Failure, Result};
+use crate::failure::Result;
 
 /// Traces, and tells what ran.
 pub(super) fn run(args: &Trace) -> Result<()> {
@@ -68,7 +68,7 @@ pub(super) fn names_in(files: &[PathBuf]) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for file in files {
         let path = cwd()?.join(file);
-        let bytes = std::fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
+        let bytes = std::fs::read(&path).map_err(|e| host::Error::file("read", &path, e))?;
         names.extend(outside_names(&String::from_utf8_lossy(&bytes)));
     }
     Ok(names)

@@ -24,7 +24,7 @@ pub(super) const SCHEMA: &str = "tuxling.trap/1";
 
 /// What is printed as JSON.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Told<'a> {
+pub(super) struct TrapJson<'a> {
     schema: &'static str,
     recipe: &'a str,
     #[serde(flatten)]
@@ -69,14 +69,14 @@ fn work(record: TrapRecord, request: &Request, session: &Session) -> Result<()> 
         .help("give the line that this very kernel printed; another pruning has other addresses"));
     };
     let config_path = system.kernel.config();
-    let config_text =
-        std::fs::read_to_string(&config_path).map_err(|e| Failure::io("read", &config_path, &e))?;
+    let config_text = std::fs::read_to_string(&config_path)
+        .map_err(|e| host::Error::file("read", &config_path, e))?;
     let linux = ingredients.linux();
     let objects = measure::built::objects(&linux.tree, plan.board.arch, &config_text);
     let reason = objects.reason(&stop.function.object);
     let options = reason.map(|r| r.options.clone()).unwrap_or_default();
     if request.json {
-        return print_json(&Told {
+        return print_json(&TrapJson {
             schema: SCHEMA,
             recipe: &plan.name,
             stop: &stop,
@@ -131,19 +131,19 @@ fn text(stop: &Stop, options: &[String], values: &config::Values) -> String {
     }
     row(
         "called by",
-        match callers.is_empty() {
-            true => {
-                "nothing that stays calls it by name: it was reached through a pointer".to_owned()
-            }
-            false => callers.join(", "),
+        if callers.is_empty() {
+            "nothing that stays calls it by name: it was reached through a pointer".to_owned()
+        } else {
+            callers.join(", ")
         },
     );
     let set = |option: &String| format!("CONFIG_{option}={}", values.get(option));
     row(
         "compiled for",
-        match options.is_empty() {
-            true => "every kernel".to_owned(),
-            false => options.iter().map(set).collect::<Vec<_>>().join(", "),
+        if options.is_empty() {
+            "every kernel".to_owned()
+        } else {
+            options.iter().map(set).collect::<Vec<_>>().join(", ")
         },
     );
     row(

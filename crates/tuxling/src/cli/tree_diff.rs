@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use builder::kernel::build::BuildInput;
 use builder::kernel::{self, Tools};
 use builder::source::Mode;
-use builder::source::tree_diff::{self, Change, Only, TreeDiff};
+use builder::source::tree_diff::{self, FileChange, Only, TreeDiff};
 use builder::system::obtain_linux;
 use host::Cache;
 use host::error::Kind;
@@ -28,7 +28,7 @@ pub(super) const SCHEMA: &str = "tuxling.diff.tree/1";
 
 /// What is printed as JSON.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Told<'a> {
+pub(super) struct TreeDiffJson<'a> {
     schema: &'static str,
     /// The first tree.
     a: &'a Path,
@@ -68,7 +68,7 @@ pub(super) fn run(args: &Diff) -> Result<()> {
     }
     let difference = tree_diff::diff(&a, &b, &only)?;
     if args.json {
-        return print_json(&Told {
+        return print_json(&TreeDiffJson {
             schema: SCHEMA,
             a: &a,
             b: &b,
@@ -130,22 +130,23 @@ fn text(difference: &TreeDiff, markdown: bool) -> String {
     for file in &difference.files {
         let change = word(file.change);
         let (added, removed) = (grouped(file.added), grouped(file.removed));
-        let _ = match markdown {
-            true => writeln!(out, "| `{}` | {change} | {added} | {removed} |", file.path),
-            false => writeln!(
+        let _ = if markdown {
+            writeln!(out, "| `{}` | {change} | {added} | {removed} |", file.path)
+        } else {
+            writeln!(
                 out,
                 "{change:<8} {:>9} {:>9}  {}",
                 format!("+{added}"),
                 format!("-{removed}"),
                 file.path
-            ),
+            )
         };
     }
     if !out.is_empty() {
         out.push('\n');
     }
     let mut total = (0, 0);
-    for change in [Change::Added, Change::Removed, Change::Changed] {
+    for change in [FileChange::Added, FileChange::Removed, FileChange::Changed] {
         let (files, added, removed) = difference.sum(change);
         total = (total.0 + added, total.1 + removed);
         let _ = writeln!(
@@ -170,10 +171,10 @@ fn text(difference: &TreeDiff, markdown: bool) -> String {
     out
 }
 
-fn word(change: Change) -> &'static str {
+fn word(change: FileChange) -> &'static str {
     match change {
-        Change::Added => "added",
-        Change::Removed => "removed",
-        Change::Changed => "changed",
+        FileChange::Added => "added",
+        FileChange::Removed => "removed",
+        FileChange::Changed => "changed",
     }
 }

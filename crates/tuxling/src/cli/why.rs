@@ -16,12 +16,12 @@ use super::args::WhyArgs;
 use super::request::{Request, Typed};
 use super::{print, print_json};
 use crate::failure::{Failure, Result};
-use crate::shrinking::answer::{self, Evidence, Said};
+use crate::shrinking::answer::{self, KeptEvidence, Said};
 use report::why;
 
 /// What is printed as JSON.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Told<'a> {
+pub(super) struct WhyJson<'a> {
     schema: &'static str,
     /// The recipe's name.
     recipe: &'a str,
@@ -36,7 +36,7 @@ pub(super) struct Told<'a> {
 /// What the evidence of a shrunk system says.
 fn tell(request: &Request, said: &[Said]) -> Result<()> {
     if request.json {
-        return print_json(&Told {
+        return print_json(&WhyJson {
             schema: SCHEMA,
             recipe: &request.plan.name,
             answers: None,
@@ -55,7 +55,7 @@ pub(super) fn run(args: &WhyArgs) -> Result<()> {
         pruned: args.which.pruned,
         ..Typed::looking(&args.recipe)
     })?;
-    if let Some(evidence) = Evidence::beside(&request.plan)? {
+    if let Some(evidence) = KeptEvidence::beside(&request.plan)? {
         let said = evidence.of(&args.subject);
         if !said.is_empty() && !args.dry_run {
             return tell(&request, &said);
@@ -113,7 +113,7 @@ fn work(args: &WhyArgs, request: &Request, session: &Session) -> Result<()> {
         });
     }
     if args.json {
-        return print_json(&Told {
+        return print_json(&WhyJson {
             schema: SCHEMA,
             recipe: &plan.name,
             answers: Some(&answers),

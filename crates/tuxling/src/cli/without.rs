@@ -17,7 +17,7 @@ pub(super) const SCHEMA: &str = "tuxling.size.without/1";
 
 /// What is printed as JSON.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Told<'a> {
+pub(super) struct WithoutJson<'a> {
     schema: &'static str,
     /// The dearest first.
     options: &'a [Without],
@@ -30,14 +30,15 @@ pub(super) fn run(
     input: BuildInput,
     session: &Session,
 ) -> Result<()> {
-    let bench = match args.compile {
-        true => Some(Bench::open(input, session)?),
-        false => None,
+    let bench = if args.compile {
+        Some(Bench::open(input, session)?)
+    } else {
+        None
     };
     let rows = without::foretell(subject, &args.without, bench.as_ref(), session)?;
     drop(bench);
     if args.json {
-        return print_json(&Told {
+        return print_json(&WithoutJson {
             schema: SCHEMA,
             options: &rows,
         });

@@ -220,10 +220,11 @@ fn memory() -> Option<Finding> {
     let available = Bytes::kib(meminfo(&text, "MemAvailable")?);
     let total = Bytes::kib(meminfo(&text, "MemTotal")?);
     let found = format!("{} of {} available", mib(available), mib(total));
-    Some(match available < MEMORY {
-        true => Finding::new(Level::Hint, "memory", found)
-            .help("builds may run out of it: fewer jobs (-j1) take less"),
-        false => Finding::new(Level::Fine, "memory", found),
+    Some(if available < MEMORY {
+        Finding::new(Level::Hint, "memory", found)
+            .help("builds may run out of it: fewer jobs (-j1) take less")
+    } else {
+        Finding::new(Level::Fine, "memory", found)
     })
 }
 

@@ -174,12 +174,11 @@ fn libraries(subject: &Subject, arch: Arch) -> Vec<Finding> {
         .arg("-print-libgcc-file-name");
     let library = processes.run(&cmd).map(|o| o.text()).unwrap_or_default();
     let what = format!("libgcc for {}", arch.facts().name);
-    findings.push(match std::path::Path::new(&library).is_file() {
-        true => Finding::new(Level::Fine, what, library),
-        false => {
-            let found = format!("{} {} has none", tools.user_cc, flags.join(" "));
-            Finding::new(Level::Lacking, what, found).install("lib:gcc32")
-        }
+    findings.push(if std::path::Path::new(&library).is_file() {
+        Finding::new(Level::Fine, what, library)
+    } else {
+        let found = format!("{} {} has none", tools.user_cc, flags.join(" "));
+        Finding::new(Level::Lacking, what, found).install("lib:gcc32")
     });
     findings
 }

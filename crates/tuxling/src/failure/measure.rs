@@ -10,7 +10,7 @@ impl From<Error> for Failure {
         let failure = Failure::new(error.kind(), error.to_string());
         match error {
             Error::Host(error) => error.into(),
-            Error::Failure(below) => below.into(),
+            Error::Builder(error) => error.into(),
             Error::NoPayload => {
                 failure.help("the image is no bzImage, and no map of its decompressor was kept")
             }

@@ -4,15 +4,16 @@
 //! The libraries say what went wrong and where; each has its table here that
 //! turns its errors into failures.
 
+mod builder;
 mod host;
 mod measure;
 mod prune;
+mod recipe;
 mod record;
 mod trial;
 mod vm;
 
 use std::fmt;
-use std::path::Path;
 
 use ::host::error::Kind;
 
@@ -55,11 +56,6 @@ impl Failure {
         self
     }
 
-    /// A failed operation on a file of ours.
-    pub fn io(doing: &'static str, path: &Path, error: &std::io::Error) -> Self {
-        ::host::error::Failure::io(doing, path, error).into()
-    }
-
     /// The exit code of the process.
     pub fn exit_code(&self) -> u8 {
         exit_code(self.kind)
@@ -94,14 +90,3 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
-
-impl From<::host::error::Failure> for Failure {
-    fn from(failure: ::host::error::Failure) -> Failure {
-        Failure {
-            kind: failure.kind,
-            message: failure.message,
-            detail: failure.detail,
-            help: failure.help,
-        }
-    }
-}

@@ -9,7 +9,7 @@ impl From<Error> for Failure {
         let failure = Failure::new(error.kind(), error.to_string());
         match error {
             Error::Host(error) => error.into(),
-            Error::Failure(below) => below.into(),
+            Error::Builder(error) => error.into(),
             Error::Vm(error) => error.into(),
             Error::Record(error) => error.into(),
             Error::Trial(error) => error.into(),

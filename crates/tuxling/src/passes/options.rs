@@ -235,11 +235,14 @@ fn way(
     let share = |object: &&str| insight.shares.get(*object).copied().unwrap_or(0);
     let bytes: u64 = objects.iter().map(share).sum();
     let any = |of: &BTreeSet<String>| objects.iter().any(|object| of.contains(*object));
-    let group = match objects.is_empty() {
-        _ if off.iter().any(|option| VOICE.contains(&&**option)) => MESSAGES,
-        true => INSIDE,
-        false if any(&insight.ran.objects) => USED,
-        false => UNUSED,
+    let group = if off.iter().any(|option| VOICE.contains(&&**option)) {
+        MESSAGES
+    } else if objects.is_empty() {
+        INSIDE
+    } else if any(&insight.ran.objects) {
+        USED
+    } else {
+        UNUSED
     };
     let risk = match group {
         UNUSED => Some(0.004),

@@ -117,7 +117,7 @@ fn tried(found: &Found) -> Vec<Tried> {
 
 /// The agent's archive but for the text of its plan.
 fn agent_archive(plan: &Plan, bench: &check::Bench) -> Result<u64> {
-    let bytes = fs::read(&bench.agent).map_err(|e| Failure::io("read", &bench.agent, &e))?;
+    let bytes = fs::read(&bench.agent).map_err(|e| host::Error::file("read", &bench.agent, e))?;
     Ok(agent::archive(&bytes, None, "", &plan.board.channel)?.len() as u64)
 }
 

@@ -170,7 +170,7 @@ impl<'a> Prober<'a> {
         };
         let report = self.boot(&request, &format!("look at {}", size(kib)))?;
         let initrd = request.dir.join("initrd");
-        let file = std::fs::metadata(&initrd).map_err(|e| Failure::io("read", &initrd, &e))?;
+        let file = std::fs::metadata(&initrd).map_err(|e| host::Error::file("read", &initrd, e))?;
         Ok((report, file.len()))
     }
 

@@ -195,9 +195,10 @@ fn decompressor_over_ramdisk(evidence: &WallEvidence<'_>) -> Option<Wall> {
         "the loader puts ramdisk and device tree at half of RAM (0x{half:x}); there the kernel's decompressor is at work: it moves itself ({} B) behind the unpacked kernel ({} B) and needs RAM up to 0x{needed:x}, its heap included. {}",
         grouped(evidence.kernel_bytes),
         grouped(unpacked),
-        match spoiled {
-            true => "So the ramdisk was spoiled before the kernel ran",
-            false => "The kernel never came to print",
+        if spoiled {
+            "So the ramdisk was spoiled before the kernel ran"
+        } else {
+            "The kernel never came to print"
         }
     );
     let mends = vec![

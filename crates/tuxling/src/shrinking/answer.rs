@@ -16,7 +16,7 @@ use crate::failure::{Failure, Result};
 
 /// The evidence that stands beside a recipe.
 #[derive(Debug)]
-pub(crate) struct Evidence {
+pub(crate) struct KeptEvidence {
     report: Report,
     certificate: Option<Certificate>,
 }
@@ -34,10 +34,10 @@ pub(crate) struct Said {
     pub bytes: Option<u64>,
 }
 
-impl Evidence {
+impl KeptEvidence {
     /// What stands beside a plan's recipe; nothing where it isn't the result
     /// of a shrink.
-    pub(crate) fn beside(plan: &Plan) -> Result<Option<Evidence>> {
+    pub(crate) fn beside(plan: &Plan) -> Result<Option<KeptEvidence>> {
         let name = format!("{}.shrink.json", plan.name);
         let (text, path) = match &plan.origin {
             RecipeOrigin::BuiltIn => (builtin::file(&name).map(str::to_owned), PathBuf::new()),
@@ -46,7 +46,7 @@ impl Evidence {
                 match std::fs::read_to_string(&path) {
                     Ok(text) => (Some(text), path),
                     Err(e) if e.kind() == std::io::ErrorKind::NotFound => (None, path),
-                    Err(e) => return Err(Failure::io("read", &path, &e)),
+                    Err(e) => return Err(host::Error::file("read", &path, e).into()),
                 }
             }
         };
@@ -64,7 +64,7 @@ impl Evidence {
             return Err(wrong(format!("its schema is {:?}", report.schema)));
         }
         let certificate = plan.prune.certificate.as_ref().map(rebuild::read);
-        Ok(Some(Evidence {
+        Ok(Some(KeptEvidence {
             report,
             certificate: certificate.transpose()?,
         }))

@@ -79,11 +79,11 @@ pub(crate) fn reach(
 fn ran(plan: &Plan, system: &System, kernel: &Kernel, session: &Session) -> Result<Ran> {
     let runner = Runner::new(plan, system, session)?;
     let path = system.kernel.vmlinux();
-    let file = std::fs::read(&path).map_err(|e| Failure::io("read", &path, &e))?;
+    let file = std::fs::read(&path).map_err(|e| host::Error::file("read", &path, e))?;
     let code = Code::parse(&file)
         .map_err(|e| Failure::new(Kind::Build, format!("{}: {e}", path.display())))?;
     let dir = system.output.join("coverage");
-    std::fs::create_dir_all(&dir).map_err(|e| Failure::io("make the folder", &dir, &e))?;
+    std::fs::create_dir_all(&dir).map_err(|e| host::Error::file("make the folder", &dir, e))?;
     let log = dir.join("in_asm.log");
     let executed = pass_logged(&runner, system, &dir, &log, session)
         .and_then(|()| Ok(executed(&log, runner.layout(&code))?));

@@ -108,9 +108,10 @@ impl Trials {
         }
         let input = ingredients.kernel_input(&plan);
         let built = kernel::build(&input, &session)?;
-        match built.cached {
-            true => work.cache_hits += 1,
-            false => work.builds += 1,
+        if built.cached {
+            work.cache_hits += 1
+        } else {
+            work.builds += 1
         }
         let system = ingredients.finish(&plan, &options, built.value)?;
         let image = Id::of(
@@ -136,7 +137,7 @@ impl Trials {
         let key = SystemKey {
             kernel: ingredients.kernel_input(plan).build_id()?,
             ramdisk: Id::of_file(&ingredients.ramdisk().image)
-                .map_err(|e| Failure::io("read", &ingredients.ramdisk().image, &e))?,
+                .map_err(|e| host::Error::file("read", &ingredients.ramdisk().image, e))?,
             cmdline: &plan.kernel.cmdline,
             checks: self.checks_id(plan)?,
         };

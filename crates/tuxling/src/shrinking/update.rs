@@ -70,7 +70,7 @@ pub(crate) fn update(
     };
     let pruned = pruning::prune(&whole, &options, session)?;
     let written = certificate_path(plan, &pruned.system.output);
-    let text = std::fs::read(&written).map_err(|e| Failure::io("read", &written, &e))?;
+    let text = std::fs::read(&written).map_err(|e| host::Error::file("read", &written, e))?;
     write_whole(&plan.base.join(&file.name), &text)?;
     let (was, is) = (functions(&old), functions(&pruned.certificate));
     Ok(Updated {

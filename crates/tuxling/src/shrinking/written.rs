@@ -228,7 +228,7 @@ fn original_text(plan: &Plan) -> Result<(String, bool)> {
 }
 
 fn read(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|e| Failure::io("read", path, &e))
+    Ok(std::fs::read_to_string(path).map_err(|e| host::Error::file("read", path, e))?)
 }
 
 /// The recipe's fragments and one more. A recipe in a folder calls built-in
@@ -239,9 +239,10 @@ fn fragments(document: &DocumentMut, is_builtin: bool, one_more: &str) -> Array 
         .and_then(|kernel| kernel.as_table_like()?.get("fragments")?.as_array());
     let mut all = Array::new();
     for name in old.into_iter().flatten().filter_map(Value::as_str) {
-        match is_builtin && !name.starts_with("builtin:") {
-            true => all.push(format!("builtin:{name}")),
-            false => all.push(name),
+        if is_builtin && !name.starts_with("builtin:") {
+            all.push(format!("builtin:{name}"))
+        } else {
+            all.push(name)
         }
     }
     all.push(one_more);

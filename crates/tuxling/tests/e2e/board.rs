@@ -116,12 +116,13 @@ fn a_board_at_a_serial_line_is_checked_by_typing_and_by_its_channel() {
         let out = outputs(&recipe);
         let log = out.join("boot/console.log");
         until("the wait for the board", || log.exists().then_some(()));
-        let (initrd, cmdline) = match with_channel {
-            true => (
+        let (initrd, cmdline) = if with_channel {
+            (
                 out.join("boot/initrd"),
                 "rdinit=/.tuxling/init console=ttyS0 panic=-1",
-            ),
-            false => (out.join("ramdisk"), "console=ttyS0 panic=-1"),
+            )
+        } else {
+            (out.join("ramdisk"), "console=ttyS0 panic=-1")
         };
         let _board = board(&out.join("kernel"), &initrd, cmdline, &[&console, &channel]);
         let record = check

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use builder::source::{Context, DebianSources, LockFile, Mode, Network, Request, Source, obtain};
-use host::error::{Failure, Result};
 use host::process::{Cancel, Cmd, Processes};
 use host::{Cache, Id};
 use recipe::package::Package;
 use recipe::plan::{OriginWish, SourceWish};
+use tuxling::failure::{Failure, Result};
 
 pub(crate) struct Bench {
     pub(crate) dir: tempfile::TempDir,
@@ -73,7 +73,7 @@ impl Bench {
             lock,
             mode,
         };
-        obtain(&request, &context)
+        Ok(obtain(&request, &context)?)
     }
 
     pub(crate) fn fetch(&self, url: &str, sha256: Option<Id>) -> Result<Source> {

@@ -135,7 +135,7 @@ Examples:
   tuxling check pc-net && tuxling report pc-net
   tuxling report pc-net --history --out index.html
   tuxling report mine.toml --against before.json")]
-pub(crate) struct Report {
+pub(crate) struct ReportArgs {
     /// A recipe that was checked: a path, or the name of a built-in one
     pub recipe: String,
     /// The file [default: NAME.html in the current folder]

@@ -14,9 +14,9 @@ use recipe::config::{Request, line};
 use recipe::edit::set_options;
 use recipe::plan::RecipeOrigin;
 
-use super::told::{Told, ToldAlternatives, ToldChange, alternatives, changes, show};
+use super::told::{ChangesJson, ToldAlternatives, ToldChange, alternatives, changes, show};
 use super::unmet::dropped_by;
-use super::{Subject, merge, unknown_symbol};
+use super::{ConfigSubject, merge, unknown_symbol};
 use crate::cli::{print, print_json};
 use crate::failure::{Failure, Result};
 
@@ -26,14 +26,14 @@ pub(in crate::cli) const TRY: &str = "tuxling.config.try/1";
 pub(in crate::cli) const WANT: &str = "tuxling.config.want/1";
 
 /// `set`: edits the recipe's own options.
-pub(super) fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {
+pub(super) fn set(at: &ConfigSubject<'_>, typed: &[String], allow_dropped: bool) -> Result<()> {
     let path = own_file(at.plan)?;
     let mut requests = Vec::new();
     for typed in typed {
         let asked = parse(at, typed)?;
         requests.push(of_engine(at, &asked)?);
     }
-    let edit = Edit::new(at, path, &requests, None)?;
+    let edit = RecipeEdit::new(at, path, &requests, None)?;
     if !edit.dropped.is_empty() && !allow_dropped {
         return Err(refused(at, &edit.dropped));
     }
@@ -43,7 +43,7 @@ pub(super) fn set(at: &Subject<'_>, typed: &[String], allow_dropped: bool) -> Re
 
 /// `try`: what would change. What wouldn't hold any more is told, and decides
 /// the exit code.
-pub(super) fn try_out(at: &Subject<'_>, typed: &[String]) -> Result<()> {
+pub(super) fn try_out(at: &ConfigSubject<'_>, typed: &[String]) -> Result<()> {
     let mut requests = Vec::new();
     for typed in typed {
         let request = parse(at, typed)?;
@@ -53,7 +53,7 @@ pub(super) fn try_out(at: &Subject<'_>, typed: &[String]) -> Result<()> {
     plan.requests.extend(requests.iter().cloned());
     let after = at.tree.evaluate(&plan)?;
     let dropped = merge::dropped(&plan, at, &after);
-    let told = Told {
+    let told = ChangesJson {
         schema: TRY,
         requests: requests.iter().map(line).collect(),
         smallest: None,
@@ -67,7 +67,7 @@ pub(super) fn try_out(at: &Subject<'_>, typed: &[String]) -> Result<()> {
 }
 
 /// Who asks for a symbol once these requests are the last ones.
-fn who<'a>(at: &'a Subject<'_>, requests: &'a [Request]) -> impl Fn(&str) -> String + 'a {
+fn who<'a>(at: &'a ConfigSubject<'_>, requests: &'a [Request]) -> impl Fn(&str) -> String + 'a {
     move |symbol| match requests.iter().find(|request| request.symbol == symbol) {
         Some(request) => format!("asked for by {}", request.by),
         None => at.who(symbol),
@@ -75,10 +75,11 @@ fn who<'a>(at: &'a Subject<'_>, requests: &'a [Request]) -> impl Fn(&str) -> Str
 }
 
 /// `want`: the fewest changes that give a symbol this value.
-pub(super) fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> {
-    let path = match apply {
-        true => Some(own_file(at.plan)?),
-        false => None,
+pub(super) fn want(mut at: ConfigSubject<'_>, typed: &str, apply: bool) -> Result<()> {
+    let path = if apply {
+        Some(own_file(at.plan)?)
+    } else {
+        None
     };
     let goal = parse(&at, typed)?;
     if at.configuration.holds(&goal) {
@@ -91,7 +92,7 @@ pub(super) fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> 
         requests.push(of_engine(&at, request)?);
     }
     if let Some(path) = path {
-        let edit = Edit::new(&at, path, &requests, Some(&goal))?;
+        let edit = RecipeEdit::new(&at, path, &requests, Some(&goal))?;
         if !edit.dropped.is_empty() {
             return Err(refused(&at, &edit.dropped));
         }
@@ -100,7 +101,7 @@ pub(super) fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> 
     }
     let mut after = at.configuration.clone();
     after.set(&found.requests);
-    let told = Told {
+    let told = ChangesJson {
         schema: WANT,
         requests: requests.iter().map(line).collect(),
         smallest: Some(found.smallest),
@@ -113,7 +114,7 @@ pub(super) fn want(mut at: Subject<'_>, typed: &str, apply: bool) -> Result<()> 
 }
 
 /// What is wanted is there.
-fn holds_already(at: &Subject<'_>, goal: &kconfig::Request) -> Result<()> {
+fn holds_already(at: &ConfigSubject<'_>, goal: &kconfig::Request) -> Result<()> {
     if at.json {
         return tell_nothing();
     }
@@ -125,18 +126,19 @@ fn holds_already(at: &Subject<'_>, goal: &kconfig::Request) -> Result<()> {
 }
 
 /// The search found nothing.
-fn no_way(at: &Subject<'_>, typed: &str, failure: &kconfig::WantFailure) -> Failure {
+fn no_way(at: &ConfigSubject<'_>, typed: &str, failure: &kconfig::WantFailure) -> Failure {
     let reason = at.tree.kconfig.reason_text(&failure.reason);
-    let searched = match failure.exhausted {
-        true => "no answer to any prompt brings it there",
-        false => "the search gave up before it had tried everything",
+    let searched = if failure.exhausted {
+        "no answer to any prompt brings it there"
+    } else {
+        "the search gave up before it had tried everything"
     };
     Failure::new(Kind::Config, format!("found no way to {typed}"))
         .detail(format!("in the way: {reason}\n{searched}"))
 }
 
 /// A recipe's new text, and what comes of it.
-struct Edit {
+struct RecipeEdit {
     path: PathBuf,
     text: String,
     dropped: Vec<Dropped>,
@@ -144,15 +146,15 @@ struct Edit {
     changes: Vec<ToldChange>,
 }
 
-impl Edit {
+impl RecipeEdit {
     /// Works out what the recipe would come to with these requests. Nothing is
     /// written.
     fn new(
-        at: &Subject<'_>,
+        at: &ConfigSubject<'_>,
         path: PathBuf,
         requests: &[Request],
         goal: Option<&kconfig::Request>,
-    ) -> Result<Edit> {
+    ) -> Result<RecipeEdit> {
         // What is wanted may come by itself; it must hold all the same.
         let goal = goal.map(|goal| of_engine(at, goal)).transpose()?;
         let failed = |reason: String| {
@@ -160,7 +162,7 @@ impl Edit {
         };
         let text = fs::read_to_string(&path).map_err(|e| failed(e.to_string()))?;
         let text = set_options(&text, requests).map_err(failed)?;
-        let plan = recipe::with_text(&path, &text).map_err(|e| e.into_failure(false))?;
+        let plan = recipe::with_text(&path, &text)?;
         let after = at.tree.evaluate(&plan.kernel)?;
         let asked = requests
             .iter()
@@ -171,7 +173,7 @@ impl Edit {
             .chain(&goal)
             .filter_map(|request| dropped_by(request, &after))
             .collect();
-        Ok(Edit {
+        Ok(RecipeEdit {
             dropped,
             alternatives: alternatives(&after, &asked),
             changes: changes(&at.configuration, &after, &who(at, requests)),
@@ -184,9 +186,9 @@ impl Edit {
 /// The recipe's own file; a built-in one has none.
 pub(super) fn own_file(plan: &Plan) -> Result<PathBuf> {
     match &plan.origin {
-        RecipeOrigin::File(path) => path
+        RecipeOrigin::File(path) => Ok(path
             .canonicalize()
-            .map_err(|e| Failure::io("find", path, &e)),
+            .map_err(|e| host::Error::file("find", path, e))?),
         RecipeOrigin::BuiltIn => Err(Failure::new(
             Kind::Usage,
             format!("{} is built in: it can't be edited", plan.name),
@@ -196,7 +198,7 @@ pub(super) fn own_file(plan: &Plan) -> Result<PathBuf> {
 }
 
 /// `E1000=y` as a request.
-fn parse(at: &Subject<'_>, typed: &str) -> Result<kconfig::Request> {
+fn parse(at: &ConfigSubject<'_>, typed: &str) -> Result<kconfig::Request> {
     let Some((name, value)) = typed.split_once('=') else {
         return Err(
             Failure::new(Kind::Usage, format!("`{typed}` asks for no value"))
@@ -210,7 +212,7 @@ fn parse(at: &Subject<'_>, typed: &str) -> Result<kconfig::Request> {
 }
 
 /// A request of the engine as one of a recipe.
-fn of_engine(at: &Subject<'_>, request: &kconfig::Request) -> Result<Request> {
+fn of_engine(at: &ConfigSubject<'_>, request: &kconfig::Request) -> Result<Request> {
     let symbol = at.tree.kconfig.symbol(request.symbol);
     let value = match &request.value {
         Some(UserValue::Tristate(value)) => value.to_string(),
@@ -230,7 +232,7 @@ fn of_engine(at: &Subject<'_>, request: &kconfig::Request) -> Result<Request> {
     })
 }
 
-fn refused(at: &Subject<'_>, dropped: &[Dropped]) -> Failure {
+fn refused(at: &ConfigSubject<'_>, dropped: &[Dropped]) -> Failure {
     let told: Vec<String> = dropped.iter().map(ToString::to_string).collect();
     let failure = Failure::new(
         Kind::Config,
@@ -249,13 +251,13 @@ fn refused(at: &Subject<'_>, dropped: &[Dropped]) -> Failure {
 }
 
 fn tell(
-    at: &Subject<'_>,
+    at: &ConfigSubject<'_>,
     schema: &'static str,
     requests: &[Request],
     smallest: Option<bool>,
-    edit: Edit,
+    edit: RecipeEdit,
 ) -> Result<()> {
-    let told = Told {
+    let told = ChangesJson {
         schema,
         requests: requests.iter().map(line).collect(),
         smallest,
@@ -268,7 +270,7 @@ fn tell(
 }
 
 fn tell_nothing() -> Result<()> {
-    print_json(&Told {
+    print_json(&ChangesJson {
         schema: WANT,
         requests: Vec::new(),
         smallest: Some(true),

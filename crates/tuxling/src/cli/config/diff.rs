@@ -11,7 +11,7 @@ use recipe::Plan;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Desk, Subject};
+use super::{ConfigSubject, Desk};
 use crate::cli::{cwd, load, print, print_json};
 use crate::failure::{Failure, Result};
 
@@ -23,12 +23,12 @@ pub(in crate::cli) const SCHEMA: &str = "tuxling.config.diff/1";
 pub(in crate::cli) struct Differences<'a> {
     schema: &'static str,
     /// By name.
-    differences: &'a [Told],
+    differences: &'a [DifferenceJson],
 }
 
 /// One difference.
 #[derive(Serialize, JsonSchema)]
-struct Told {
+struct DifferenceJson {
     symbol: String,
     /// `null` where the first configuration has no such symbol.
     before: Option<String>,
@@ -46,7 +46,7 @@ enum Side {
 }
 
 /// Compares the recipe with A, or A with B.
-pub(super) fn run(desk: &Desk<'_>, at: &Subject<'_>, a: &str, b: Option<&str>) -> Result<()> {
+pub(super) fn run(desk: &Desk<'_>, at: &ConfigSubject<'_>, a: &str, b: Option<&str>) -> Result<()> {
     let first = side(desk, a)?;
     let second = b.map(|b| side(desk, b)).transpose()?;
     let (before, after) = match &second {
@@ -108,7 +108,7 @@ fn tell(
     after: &str,
     configuration: &Configuration<'_>,
     who: &dyn Fn(&str) -> String,
-) -> Vec<Told> {
+) -> Vec<DifferenceJson> {
     let tree = configuration.tree();
     let reason = |difference: &Difference| {
         let name = difference.name();
@@ -122,18 +122,18 @@ fn tell(
     };
     kconfig::diff(before, after)
         .into_iter()
-        .map(|difference| Told::of(&difference, reason(&difference)))
+        .map(|difference| DifferenceJson::of(&difference, reason(&difference)))
         .collect()
 }
 
-impl Told {
-    fn of(difference: &Difference, reason: String) -> Told {
+impl DifferenceJson {
+    fn of(difference: &Difference, reason: String) -> DifferenceJson {
         let (before, after) = match difference {
             Difference::Removed { value, .. } => (Some(value), None),
             Difference::Added { value, .. } => (None, Some(value)),
             Difference::Changed { before, after, .. } => (Some(before), Some(after)),
         };
-        Told {
+        DifferenceJson {
             symbol: difference.name().to_owned(),
             before: before.cloned(),
             after: after.cloned(),
@@ -144,10 +144,10 @@ impl Told {
 }
 
 /// The lines of diffconfig, with the reasons behind them.
-fn table(told: &[Told]) -> String {
+fn table(told: &[DifferenceJson]) -> String {
     let width = told.iter().map(|one| one.line.len()).max().unwrap_or(0);
     let width = width.min(40);
-    let line = |one: &Told| format!("{:<width$}  # {}\n", one.line, one.reason);
+    let line = |one: &DifferenceJson| format!("{:<width$}  # {}\n", one.line, one.reason);
     told.iter().map(line).collect()
 }
 

@@ -7,7 +7,7 @@ use kconfig::{DefaultValue, Found, Location, Origin, Reverse, Why};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Subject;
+use super::ConfigSubject;
 use super::told::shown;
 use crate::cli::{print, print_json};
 use crate::failure::Result;
@@ -30,7 +30,7 @@ pub(in crate::cli) struct ToldValues<'a> {
 }
 
 /// `get`: the values.
-pub(super) fn get(at: &Subject<'_>, symbols: &[String]) -> Result<()> {
+pub(super) fn get(at: &ConfigSubject<'_>, symbols: &[String]) -> Result<()> {
     let configuration = &at.configuration;
     let mut ids = Vec::new();
     for name in symbols {
@@ -95,17 +95,18 @@ struct ToldReverse {
 }
 
 /// `why`: all there is to say about a symbol.
-pub(super) fn why(at: &Subject<'_>, name: &str) -> Result<()> {
+pub(super) fn why(at: &ConfigSubject<'_>, name: &str) -> Result<()> {
     let id = at.symbol(name)?;
     let why = at.configuration.why(id);
     let told = told(at, &why);
-    match at.json {
-        true => print_json(&told),
-        false => print(&sheet(&told)),
+    if at.json {
+        print_json(&told)
+    } else {
+        print(&sheet(&told))
     }
 }
 
-fn told(at: &Subject<'_>, why: &Why) -> ToldWhy {
+fn told(at: &ConfigSubject<'_>, why: &Why) -> ToldWhy {
     let tree = &at.tree.kconfig;
     let reason = match &why.origin {
         Origin::User => at.who(&why.name),
@@ -180,9 +181,10 @@ fn sheet(why: &ToldWhy) -> String {
         row("fails", unmet);
     }
     if matches!(why.r#type, "bool" | "tristate") && !why.prompts.is_empty() {
-        let range = match why.lowest == why.highest {
-            true => format!("only {}", why.lowest),
-            false => format!("{} to {}", why.lowest, why.highest),
+        let range = if why.lowest == why.highest {
+            format!("only {}", why.lowest)
+        } else {
+            format!("{} to {}", why.lowest, why.highest)
         };
         row("can be", &range);
     }
@@ -249,7 +251,7 @@ struct Hit<'a> {
 }
 
 /// `search`: symbols by name, prompt and help text.
-pub(super) fn search(at: &Subject<'_>, words: &[String]) -> Result<()> {
+pub(super) fn search(at: &ConfigSubject<'_>, words: &[String]) -> Result<()> {
     let tree = &at.tree.kconfig;
     let hits: Vec<Hit<'_>> = tree
         .search(&words.join(" "))

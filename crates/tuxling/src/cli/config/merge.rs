@@ -17,7 +17,7 @@ use recipe::plan::KernelPlan;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Subject;
+use super::ConfigSubject;
 use super::told::{ToldChange, changes, commented};
 use super::unmet::dropped_by;
 use crate::cli::{cwd, print, print_json, warn};
@@ -28,7 +28,7 @@ pub(in crate::cli) const SCHEMA: &str = "tuxling.config.merge/1";
 
 /// What is told.
 #[derive(Serialize, JsonSchema)]
-pub(in crate::cli) struct Told<'a> {
+pub(in crate::cli) struct MergeJson<'a> {
     schema: &'static str,
     /// How many requests the fragments make.
     requests: usize,
@@ -71,12 +71,12 @@ struct ToldOverridden {
 }
 
 /// Merges, and tells what doesn't hold; this decides the exit code.
-pub(super) fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> Result<()> {
+pub(super) fn run(at: &ConfigSubject<'_>, names: &[String], output: Option<&Path>) -> Result<()> {
     let asked = read(names, at.tree.kconfig.dialect())?;
     let mut plan = at.plan.kernel.clone();
     plan.requests.extend(asked.iter().cloned());
     let after = at.tree.evaluate(&plan)?;
-    let told = Told {
+    let told = MergeJson {
         schema: SCHEMA,
         requests: asked.len(),
         dropped: dropped(&plan, at, &after),
@@ -88,9 +88,10 @@ pub(super) fn run(at: &Subject<'_>, names: &[String], output: Option<&Path>) -> 
     if let Some(path) = output {
         write_whole(&cwd()?.join(path), &bytes_of(&after.to_dotconfig()))?;
     }
-    match at.json {
-        true => print_json(&told)?,
-        false => print(&text(&told))?,
+    if at.json {
+        print_json(&told)?
+    } else {
+        print(&text(&told))?
     }
     outcome(told.dropped.len())
 }
@@ -115,9 +116,7 @@ fn read(names: &[String], dialect: Dialect) -> Result<Vec<Request>> {
             Ok(text) => text,
             Err(wrong) => {
                 let problem = Problem::general(wrong.message);
-                return Err(RecipeErrors::general(name, problem)
-                    .into_failure(false)
-                    .into());
+                return Err(RecipeErrors::general(name, problem).into());
             }
         };
         let source = problems.add_source(name, &text);
@@ -131,7 +130,7 @@ fn read(names: &[String], dialect: Dialect) -> Result<Vec<Request>> {
 /// the recipe that held before.
 pub(super) fn dropped(
     plan: &KernelPlan,
-    at: &Subject<'_>,
+    at: &ConfigSubject<'_>,
     after: &Configuration<'_>,
 ) -> Vec<ToldDropped> {
     let own = at.plan.kernel.requests.len();
@@ -156,14 +155,14 @@ pub(super) fn dropped(
 }
 
 /// The requests of fragments for symbols that only other architectures have.
-fn foreign(asked: &[Request], at: &Subject<'_>) -> Vec<String> {
+fn foreign(asked: &[Request], at: &ConfigSubject<'_>) -> Vec<String> {
     let told = asked.iter().filter(|one| !one.optional);
     let told = told.filter_map(|one| Some(remarks::foreign(one, elsewhere(one, at)?)));
     told.collect()
 }
 
 /// Which other architectures have a symbol that this one doesn't have.
-fn elsewhere<'a>(request: &Request, at: &'a Subject<'_>) -> Option<&'a Elsewhere> {
+fn elsewhere<'a>(request: &Request, at: &'a ConfigSubject<'_>) -> Option<&'a Elsewhere> {
     match at.tree.kconfig.find_defined(&request.symbol) {
         Some(_) => None,
         None => at.tree.elsewhere().get(&request.symbol),
@@ -199,7 +198,7 @@ fn overridden(plan: &KernelPlan, of_fragments: usize) -> Vec<ToldOverridden> {
 }
 
 /// What is told, as text.
-fn text(told: &Told<'_>) -> String {
+fn text(told: &MergeJson<'_>) -> String {
     let mut lines: Vec<String> = Vec::new();
     lines.extend(told.dropped.iter().map(|dropped| dropped.text.clone()));
     lines.extend(told.foreign.iter().map(|one| commented(one)));

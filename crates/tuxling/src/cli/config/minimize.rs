@@ -12,7 +12,7 @@ use recipe::edit::remove_options;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Subject;
+use super::ConfigSubject;
 use super::change::own_file;
 use super::told::commented;
 use super::unmet::dropped_by;
@@ -24,7 +24,7 @@ pub(in crate::cli) const SCHEMA: &str = "tuxling.config.minimize/1";
 
 /// What is told.
 #[derive(Serialize, JsonSchema)]
-pub(in crate::cli) struct Told {
+pub(in crate::cli) struct MinimizeJson {
     schema: &'static str,
     /// How many requests the recipe and its own fragments make.
     requests: usize,
@@ -47,10 +47,11 @@ struct ToldRedundant {
 }
 
 /// Finds the redundant requests, and removes those of the recipe's own options.
-pub(super) fn run(at: &Subject<'_>, apply: bool) -> Result<()> {
-    let path = match apply {
-        true => Some(own_file(at.plan)?),
-        false => None,
+pub(super) fn run(at: &ConfigSubject<'_>, apply: bool) -> Result<()> {
+    let path = if apply {
+        Some(own_file(at.plan)?)
+    } else {
+        None
     };
     let requests = &at.plan.kernel.requests;
     let found = redundant::find(at.tree, &at.plan.kernel)?;
@@ -59,7 +60,7 @@ pub(super) fn run(at: &Subject<'_>, apply: bool) -> Result<()> {
     let dropped = counting
         .filter(|request| !request.lenient)
         .filter_map(|request| dropped_by(request, &at.configuration));
-    let mut told = Told {
+    let mut told = MinimizeJson {
         schema: SCHEMA,
         requests: typed.count(),
         redundant: found.iter().map(|one| told(one, requests)).collect(),
@@ -72,9 +73,10 @@ pub(super) fn run(at: &Subject<'_>, apply: bool) -> Result<()> {
         remove(at, &found, &path)?;
         told.written = Some(path);
     }
-    match at.json {
-        true => print_json(&told),
-        false => print(&text(&told)),
+    if at.json {
+        print_json(&told)
+    } else {
+        print(&text(&told))
     }
 }
 
@@ -94,7 +96,7 @@ fn is_own(request: &Request) -> bool {
 
 /// Removes what is redundant from the recipe's own options, and writes it if it
 /// comes to the same configuration.
-fn remove(at: &Subject<'_>, found: &[Redundant], path: &PathBuf) -> Result<()> {
+fn remove(at: &ConfigSubject<'_>, found: &[Redundant], path: &PathBuf) -> Result<()> {
     let failed = |reason: String| {
         Failure::new(Kind::Usage, format!("can't edit {}", path.display())).detail(reason)
     };
@@ -107,7 +109,7 @@ fn remove(at: &Subject<'_>, found: &[Redundant], path: &PathBuf) -> Result<()> {
         .collect();
     let text = fs::read_to_string(path).map_err(|e| failed(e.to_string()))?;
     let text = remove_options(&text, &gone).map_err(failed)?;
-    let plan = recipe::with_text(path, &text).map_err(|e| e.into_failure(false))?;
+    let plan = recipe::with_text(path, &text)?;
     let after = at.tree.evaluate(&plan.kernel)?.to_dotconfig();
     if after != at.configuration.to_dotconfig() {
         let message = "without these lines the configuration would be another one";
@@ -119,7 +121,7 @@ fn remove(at: &Subject<'_>, found: &[Redundant], path: &PathBuf) -> Result<()> {
 }
 
 /// One line for each request, and what was done.
-fn text(told: &Told) -> String {
+fn text(told: &MinimizeJson) -> String {
     let width = told.redundant.iter().map(|one| one.request.len()).max();
     let width = width.unwrap_or(0).min(40);
     let mut lines: Vec<String> = told

@@ -6,7 +6,7 @@ use kconfig::{Configuration, Origin, SymbolId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Subject;
+use super::ConfigSubject;
 use crate::cli::{print, print_json};
 use crate::failure::Result;
 
@@ -15,7 +15,7 @@ const ALTERNATIVES: usize = 6;
 
 /// What is told of a change.
 #[derive(Serialize, JsonSchema)]
-pub(in crate::cli) struct Told<'a> {
+pub(in crate::cli) struct ChangesJson<'a> {
     pub schema: &'static str,
     /// Lines for the recipe's own options.
     pub requests: Vec<String>,
@@ -93,15 +93,16 @@ pub(super) fn changes(
 }
 
 /// Shows what is told of a change.
-pub(super) fn show(at: &Subject<'_>, told: &Told<'_>) -> Result<()> {
-    match at.json {
-        true => print_json(told),
-        false => print(&text(told)),
+pub(super) fn show(at: &ConfigSubject<'_>, told: &ChangesJson<'_>) -> Result<()> {
+    if at.json {
+        print_json(told)
+    } else {
+        print(&text(told))
     }
 }
 
 /// Lines that can stand in a recipe as they are: all else is a comment.
-fn text(told: &Told<'_>) -> String {
+fn text(told: &ChangesJson<'_>) -> String {
     let mut lines = told.requests.clone();
     if told.smallest == Some(false) {
         lines.push("# the search ended before it had ruled out that fewer do".to_owned());
@@ -156,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_is_wanted_can_be_copied_into_a_recipe() {
-        let told = Told {
+        let told = ChangesJson {
             schema: "",
             requests: vec!["CONFIG_PCI=y".into(), "# CONFIG_VT is not set".into()],
             smallest: Some(false),

@@ -1,14 +1,17 @@
 //! The commands that boot a built system, on the terminal and with its checks.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use ::prune::adversity::{ALL, Case};
 use builder::system::output_folder;
 use builder::userland::musl::UserCompiler;
-use recipe::plan::Via;
+use recipe::plan::{CheckPlan, Via};
 use trial::check;
 use vm::check::agent::{self, GuestCompiler};
+use vm::machine::gdb;
 use vm::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
+use vm::machine::qmp;
 
 use super::List;
 use crate::cli::args::MachineArgs;
@@ -26,6 +29,21 @@ pub(in crate::cli) struct CheckList<'a> {
     pub boot_cost: bool,
     /// Whether it is booted under adversity; by these cases alone, if any.
     pub adversity: Option<&'a [String]>,
+    /// Whether nobody looks at traps: a search for RAM does not.
+    pub unwatched: bool,
+}
+
+/// How QEMU is wired to what looks at a boot.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct HeadlessBoot<'a> {
+    /// The folder of its files.
+    pub dir: &'a Path,
+    /// What its clock goes by.
+    pub clock: Clock,
+    /// What the system is asked.
+    pub checks: &'a [CheckPlan],
+    /// Whether its traps are looked at.
+    pub watched: bool,
 }
 
 impl List<'_> {
@@ -53,6 +71,7 @@ impl List<'_> {
     pub(in crate::cli) fn ram(&mut self, args: &MachineArgs) -> Result<()> {
         self.check(CheckList {
             machine: Some(args),
+            unwatched: true,
             ..CheckList::default()
         })?;
         self.phase("search");
@@ -78,24 +97,53 @@ impl List<'_> {
         let output = output_folder(self.plan, &self.request.options);
         self.phase("boot");
         self.note("an archive with the agent and its plan is put before the ramdisk");
-        self.headless(&machine, &output.join("boot"), Clock::Host)?;
+        let watched = self.plan.prune.certificate.is_some() && !wanted.unwatched;
+        let dir = output.join("boot");
+        let mut boot = HeadlessBoot {
+            dir: &dir,
+            clock: Clock::Host,
+            checks: &self.plan.checks,
+            watched,
+        };
+        self.headless(&machine, boot)?;
         if wanted.boot_cost && self.plan.board.arch.facts().cycle_counter {
             self.phase("boot cost");
             self.note("when the checks have passed and the store doesn't know the answer");
-            self.headless(&machine, &output.join("boot-cost"), Clock::Instructions)?;
+            let dir = output.join("boot-cost");
+            boot.dir = &dir;
+            boot.clock = Clock::Instructions;
+            self.headless(&machine, boot)?;
         }
         if let Some(only) = wanted.adversity {
             self.agent(compiler, "adversary")?;
-            self.note("each case when the checks have passed; its gateway's port is added");
+            self.note(
+                "each case when the checks have passed; a gateway listens at a free port, told as 0",
+            );
             for case in self.cases(only) {
-                let mut machine = machine.clone();
-                case.change(&mut machine);
-                let dir = output.join("adversity").join(case.name);
-                self.phase(&format!("adversity: {}", case.name));
-                self.headless(&machine, &dir, Clock::Host)?;
+                self.case(case, machine.clone(), &output)?;
             }
         }
         Ok(())
+    }
+
+    /// The boot of a case of adversity.
+    fn case(&mut self, case: &Case, mut machine: Machine, output: &Path) -> Result<()> {
+        self.phase(&format!("adversity: {}", case.name));
+        case.change(&mut machine);
+        if case.needs_monitor() {
+            let socket = Path::new("<qmp>/monitor");
+            machine.extra.extend(qmp::arguments(socket));
+        }
+        machine.gateway = case
+            .faults()
+            .map(|_| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let boot = HeadlessBoot {
+            dir: &output.join("adversity").join(case.name),
+            clock: Clock::Host,
+            checks: &case.checks(self.plan),
+            watched: false,
+        };
+        self.headless(&machine, boot)
     }
 
     fn cases(&self, only: &[String]) -> Vec<&'static Case> {
@@ -146,8 +194,11 @@ impl List<'_> {
     }
 
     /// A boot whose console goes to a file, with the agent before the ramdisk.
-    pub(super) fn headless(&mut self, machine: &Machine, dir: &Path, clock: Clock) -> Result<()> {
-        let typed = self.plan.checks.iter().any(|c| c.via == Via::Console);
+    pub(super) fn headless(&mut self, machine: &Machine, boot: HeadlessBoot) -> Result<()> {
+        let HeadlessBoot {
+            dir, clock, checks, ..
+        } = boot;
+        let typed = checks.iter().any(|c| c.via == Via::Console);
         let files = Files {
             console: dir.join("console.log"),
             keys: (typed && clock == Clock::Host).then(|| dir.join("console")),
@@ -157,6 +208,10 @@ impl List<'_> {
         let mut machine = machine.clone();
         machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
         machine.initrd = Some(dir.join("initrd"));
-        self.start(&qemu::command(&machine, Wiring::Headless(&files), clock))
+        let mut cmd = qemu::command(&machine, Wiring::Headless(&files), clock);
+        if boot.watched {
+            cmd = cmd.args(gdb::qemu_arguments(Path::new("<gdb>/gdb")));
+        }
+        self.start(&cmd)
     }
 }

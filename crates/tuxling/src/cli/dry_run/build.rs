@@ -12,7 +12,7 @@ use host::Id;
 use recipe::package::Package;
 use recipe::plan::{BaseConfig, OriginWish, SourceWish};
 
-use super::{Built, List};
+use super::{Ahead, List};
 use crate::failure::Result;
 
 /// The kernel's object tree.
@@ -25,7 +25,7 @@ impl List<'_> {
     }
 
     /// The same, for what comes behind it.
-    pub(super) fn whole_build(&mut self) -> Result<Built> {
+    pub(super) fn whole_build(&mut self) -> Result<Ahead> {
         let certified = self.plan.prune.certificate.is_some();
         let mut cflags = self.plan.kernel.cflags.clone();
         if certified {
@@ -46,7 +46,7 @@ impl List<'_> {
     }
 
     /// Everything but the kernel.
-    pub(super) fn prepare(&mut self) -> Result<Built> {
+    pub(super) fn prepare(&mut self) -> Result<Ahead> {
         let tools = self.tools()?;
         self.phase("sources");
         let linux = self.source(Package::Linux, &self.plan.kernel.source)?;
@@ -72,7 +72,7 @@ impl List<'_> {
         }
         self.phase("ramdisk");
         self.note("packed by tuxling itself");
-        Ok(Built {
+        Ok(Ahead {
             tools,
             linux,
             compiler,
@@ -214,10 +214,21 @@ impl List<'_> {
         };
         let version = locked.map_or("<version>", |entry| &entry.version);
         let into = Path::new("<archive>");
-        match source::distribution_commands(&context, package, series, version, into) {
-            Ok(commands) => commands.iter().try_for_each(|cmd| self.start(cmd)),
-            Err(failure) => {
-                self.note(format!("the distribution's package: {}", failure.message));
+        let renew = self.request.options.sources == Mode::Update;
+        let found = source::index_command(&context, renew).and_then(|index| {
+            let all = source::distribution_commands(&context, package, series, version, into)?;
+            Ok((index.filter(|_| renew || !self.index_is_fresh), all))
+        });
+        match found {
+            Ok((index, commands)) => {
+                self.index_is_fresh = true;
+                index
+                    .iter()
+                    .chain(&commands)
+                    .try_for_each(|cmd| self.start(cmd))
+            }
+            Err(error) => {
+                self.note(format!("the distribution's package: {error}"));
                 Ok(())
             }
         }
@@ -249,7 +260,7 @@ impl List<'_> {
 
     fn c_library(&mut self, source: &Source, tools: &Tools) -> Result<UserCompiler> {
         self.phase("C library");
-        let (arch, prefix) = (self.plan.board.arch, Path::new("<musl>"));
+        let (arch, prefix) = (self.plan.board.arch, Path::new("<libc>"));
         for cmd in musl::commands(source, arch, tools, prefix, self.session.jobs) {
             self.start(&cmd.dir(prefix.join("objects")))?;
         }
@@ -281,7 +292,7 @@ impl List<'_> {
     }
 
     /// The kernel's build and the link that keeps relocations.
-    pub(super) fn kernel(&mut self, built: &Built, cflags: &[String]) -> Result<()> {
+    pub(super) fn kernel(&mut self, built: &Ahead, cflags: &[String]) -> Result<()> {
         self.note(format!(
             "the resolved configuration is written to {OBJECTS}/.config"
         ));
@@ -305,7 +316,7 @@ impl List<'_> {
     }
 
     /// A link of the kernel from other objects.
-    pub(super) fn relink(&mut self, built: &Built, cflags: &[String]) -> Result<()> {
+    pub(super) fn relink(&mut self, built: &Ahead, cflags: &[String]) -> Result<()> {
         self.note(
             "trap.S and sizes.c are compiled by the line that the build has compiled its own with",
         );

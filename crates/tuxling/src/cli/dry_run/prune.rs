@@ -7,8 +7,8 @@ use builder::system::output_folder;
 use trial::check;
 use vm::machine::qemu::{Accelerator, Clock};
 
-use super::boot::CheckList;
-use super::{Built, List};
+use super::boot::{CheckList, HeadlessBoot};
+use super::{Ahead, List};
 use crate::failure::Result;
 
 /// How a kernel is pruned.
@@ -71,7 +71,7 @@ impl List<'_> {
     }
 
     /// The build of the kernel whose functions have sections of their own.
-    fn sectioned(&mut self) -> Result<Built> {
+    fn sectioned(&mut self) -> Result<Ahead> {
         let built = self.prepare()?;
         self.phase("whole kernel");
         self.kernel(&built, &self.sectioned_flags())?;
@@ -85,7 +85,7 @@ impl List<'_> {
         output_folder(self.plan, &self.request.options).join("whole")
     }
 
-    fn traces(&mut self, built: &Built, runs: usize) -> Result<()> {
+    fn traces(&mut self, built: &Ahead, runs: usize) -> Result<()> {
         self.phase("QEMU");
         check::qemu_version(self.plan, &self.session)?;
         self.take_recorded();
@@ -96,6 +96,10 @@ impl List<'_> {
         let mut all = conditions::all(self.plan);
         all.truncate(runs.max(1));
         let whole = self.whole_folder();
+        self.note(
+            "a kernel that chooses its address (RANDOMIZE_BASE) has `nokaslr` behind the command \
+             line of every boot",
+        );
         for condition in &all {
             self.phase(&format!("trace: {}", condition.words()));
             let mut machine = check::machine(self.plan, &whole, Accelerator::Tcg, &[]);
@@ -107,7 +111,13 @@ impl List<'_> {
                 drop(busy);
                 self.take_recorded();
             }
-            self.headless(&machine, &dir.join("boot"), Clock::Host)?;
+            let boot = HeadlessBoot {
+                dir: &dir.join("boot"),
+                clock: Clock::Host,
+                checks: &condition.checks(self.plan).checks,
+                watched: false,
+            };
+            self.headless(&machine, boot)?;
         }
         self.phase("trace: again");
         self.note(format!(
@@ -116,7 +126,7 @@ impl List<'_> {
         Ok(())
     }
 
-    fn pruned(&mut self, built: &Built, wanted: PruneList) -> Result<()> {
+    fn pruned(&mut self, built: &Ahead, wanted: PruneList) -> Result<()> {
         self.traces(built, wanted.runs)?;
         if wanted.adversity {
             self.phase("adversity");

@@ -4,8 +4,9 @@ use record::Diagnosis;
 
 use super::{Known, diagnosis};
 
-/// What BusyBox says, and the option that takes it away. A text that ends with
-/// `'` is one of getopt's.
+/// What BusyBox says, and the option that takes it away. What getopt(3) says is
+/// written as glibc's does and stands for musl's words, too: `invalid option --
+/// 'z'` for `unrecognized option: z`, with no letter for any.
 const SAID: &[(&str, &str)] = &[
     ("support for $((arith)) is disabled", "FEATURE_SH_MATH"),
     (
@@ -52,7 +53,7 @@ const SAID: &[(&str, &str)] = &[
     ("ls: invalid option -- 'L'", "FEATURE_LS_FOLLOWLINKS"),
     ("ls: invalid option -- 'w'", "FEATURE_LS_WIDTH"),
     ("ls: invalid option -- 'h'", "FEATURE_HUMAN_READABLE"),
-    ("ls: unrecognized option", "FEATURE_LS_COLOR"),
+    ("ls: unrecognized option '--color", "FEATURE_LS_COLOR"),
     ("df: invalid option -- 'h'", "FEATURE_HUMAN_READABLE"),
     ("df: invalid option -- '", "FEATURE_DF_FANCY"),
     ("du: invalid option -- 'h'", "FEATURE_HUMAN_READABLE"),
@@ -155,13 +156,35 @@ pub(super) fn diagnose(known: &Known<'_>) -> Vec<Diagnosis> {
 }
 
 fn option(line: &str) -> Option<&'static str> {
-    let said = SAID.iter().find(|(text, _)| says(line, text));
+    let said = SAID.iter().find(|(text, _)| fits(line, text));
     let ip = || {
         let object = line.split("ip: invalid argument '").nth(1)?;
         let found = IP_OBJECTS.iter().find(|(name, _)| object.starts_with(name));
         found.map(|(_, option)| *option)
     };
     said.map(|(_, option)| *option).or_else(ip)
+}
+
+/// Whether a line has the words of a row, as either C library says them.
+fn fits(line: &str, text: &str) -> bool {
+    if says(line, text) {
+        return true;
+    }
+    let (applet, wanted, short) = match text.split_once(": invalid option -- '") {
+        Some((applet, letter)) => (applet, letter.trim_end_matches('\''), true),
+        None => match text.split_once(": unrecognized option") {
+            Some((applet, word)) => (applet, word.trim_start_matches(" '--"), false),
+            None => return false,
+        },
+    };
+    // musl says the same of a letter and of a word (src/misc/getopt.c).
+    let start = format!("{applet}: unrecognized option: ");
+    let Some(at) = line.find(&start).filter(|_| says(line, &start)) else {
+        return false;
+    };
+    let told = line[at + start.len()..].split_whitespace().next();
+    let told = told.unwrap_or_default();
+    (told.chars().count() == 1) == short && (wanted.is_empty() || told == wanted)
 }
 
 /// Whether a line has a text, at its beginning or behind a word's end.

@@ -314,6 +314,21 @@ fn a_busybox_without_what_a_command_needs() {
     ] {
         case(line).told("busybox-option-off", &[&format!("CONFIG_{option}=y"), line]);
     }
+    for (line, option) in [
+        ("ls: unrecognized option: R", "FEATURE_LS_RECURSIVE"),
+        ("ls: unrecognized option: color", "FEATURE_LS_COLOR"),
+        ("tar: unrecognized option: z", "FEATURE_SEAMLESS_GZ"),
+        (
+            "tar: unrecognized option: exclude",
+            "FEATURE_TAR_LONG_OPTIONS",
+        ),
+        ("ping: unrecognized option: c", "FEATURE_FANCY_PING"),
+    ] {
+        case(line).told("busybox-option-off", &[&format!("CONFIG_{option}=y"), line]);
+    }
+    case("ls: unrecognized option: Q").none();
+    case("ls: unrecognized option: wrong").none();
+    case("mytar: unrecognized option: z").none();
     case("mytar: invalid option -- 'z'").none();
     let other = Case {
         files: Case::default().files,
