@@ -25,6 +25,7 @@ WORK=${WORK:-${RUNNER_TEMP:-${TMPDIR:-/tmp}}/size-review}
 comment=$WORK/comment.md
 label=size-budget-override
 fence='```'
+base_tree=$WORK/base
 over=6
 status=0
 
@@ -58,7 +59,6 @@ begin() {
 }
 
 review() {
-    base_tree=$WORK/base
     git worktree remove --force "$base_tree" 2>/dev/null || true
     git worktree prune
     git worktree add --quiet --detach "$base_tree" "$BASE"
@@ -132,7 +132,7 @@ verdict() {
 
 # An error with what stands below it, as a block of code.
 said() {
-    lines=$(sed -n '/^error: /,$p' "$WORK/$1.log" | tail -n 20)
+    lines=$(sed -n "/^error: /,\$ { s|$base_tree/\($RECIPE\)|\1 at the base|; p; }" "$WORK/$1.log" | tail -n 20)
     [ -z "$lines" ] || printf '\n%s\n%s\n%s\n' "$fence" "$lines" "$fence"
 }
 

@@ -24,8 +24,9 @@ use crate::error::{Error, Result};
 use crate::trace::Runner;
 use crate::trace::conditions::Condition;
 
-/// More attempts than this don't converge.
-const ATTEMPTS_LIMIT: u32 = 200;
+/// A kernel that has to be repaired more often than this doesn't converge. Boots
+/// that pass don't count: a long row has many.
+const REPAIRS_LIMIT: usize = 200;
 
 /// So often in a row a kernel may fail a trial without a trap, before it counts.
 const LOST_LIMIT: u32 = 1;
@@ -271,7 +272,8 @@ impl Repair<'_> {
                 let added = self.put_back(kept, missed, number);
                 attempt.added = added.iter().map(|f| self.name(*f)).collect();
                 fixes.extend(self.remember(&added, trial, session)?);
-                !added.is_empty() && number < ATTEMPTS_LIMIT
+                let repairs = attempts.iter().filter(|a| a.missed.is_some()).count();
+                !added.is_empty() && repairs < REPAIRS_LIMIT
             } else {
                 // A host that is busy breaks time limits: once is no verdict.
                 standing.lost = lost + 1;

@@ -22,7 +22,7 @@ pub fn markdown(diff: &Diff, kernels: Option<&KernelDiff>) -> String {
         .iter()
         .filter(|f| f.a != f.b || f.name == "together")
         .collect();
-    table(&mut out, "figure", &figures);
+    measured(&mut out, &figures);
     for (title, figures) in [("section", &diff.sections), ("ramdisk file", &diff.files)] {
         table(&mut out, title, &figures.iter().collect::<Vec<_>>());
     }
@@ -145,18 +145,36 @@ fn changes(out: &mut String, title: &str, changes: &[Change], rows: usize) {
     limited(out, title, &all, rows);
 }
 
+/// What was measured. A figure that one side lacks didn't change: it isn't known.
+fn measured(out: &mut String, figures: &[&Figure]) {
+    let by = |f: &Figure| Some(f.b?.saturating_sub(f.a?));
+    rows(out, "figure", figures, ROWS, by);
+}
+
 fn table(out: &mut String, title: &str, figures: &[&Figure]) {
     limited(out, title, figures, ROWS);
 }
 
-fn limited(out: &mut String, title: &str, figures: &[&Figure], rows: usize) {
+/// What is there or isn't: what one side lacks takes nothing there.
+fn limited(out: &mut String, title: &str, figures: &[&Figure], most: usize) {
+    let by = |f: &Figure| Some(f.b.unwrap_or(0).saturating_sub(f.a.unwrap_or(0)));
+    rows(out, title, figures, most, by);
+}
+
+fn rows(
+    out: &mut String,
+    title: &str,
+    figures: &[&Figure],
+    most: usize,
+    by: impl Fn(&Figure) -> Option<i64>,
+) {
     if figures.is_empty() {
         return;
     }
     let _ = writeln!(out, "\n| {title} | old | new | change |\n|---|--:|--:|--:|");
     let told = |value: Option<i64>| value.map_or_else(|| "–".to_owned(), |v| number(v, false));
-    let by = |f: &Figure| f.b.unwrap_or(0).saturating_sub(f.a.unwrap_or(0));
-    for f in figures.iter().take(rows) {
+    let by_how_much = |f: &Figure| by(f).map_or_else(|| "–".to_owned(), |v| number(v, true));
+    for f in figures.iter().take(most) {
         let unit = if f.unit == "B" { "" } else { f.unit.as_str() };
         let name = format!("{} {unit}", f.name);
         let _ = writeln!(
@@ -165,11 +183,14 @@ fn limited(out: &mut String, title: &str, figures: &[&Figure], rows: usize) {
             cell(name.trim_end()),
             told(f.a),
             told(f.b),
-            number(by(f), true)
+            by_how_much(f)
         );
     }
-    if let Some(rest) = figures.get(rows..).filter(|rest| !rest.is_empty()) {
-        let sum = rest.iter().map(|f| by(f)).fold(0, i64::saturating_add);
+    if let Some(rest) = figures.get(most..).filter(|rest| !rest.is_empty()) {
+        let sum = rest
+            .iter()
+            .filter_map(|f| by(f))
+            .fold(0, i64::saturating_add);
         let _ = writeln!(out, "| {} more | | | {} |", rest.len(), number(sum, true));
     }
 }
@@ -201,6 +222,7 @@ mod tests {
         b.image.kernel_bytes = 600;
         b.image.total_bytes = 650;
         b.ramdisk.files.insert("/etc/a|b".to_owned(), 3000);
+        b.ram.smallest_kib = Some(4512);
         assert_eq!(
             markdown(&diff(&a, &b), None),
             "\
@@ -210,6 +232,7 @@ mod tests {
 |---|--:|--:|--:|
 | kernel | 1,000 | 600 | −400 |
 | together | 1,050 | 650 | −400 |
+| smallest RAM KiB | – | 4,512 | – |
 
 | ramdisk file | old | new | change |
 |---|--:|--:|--:|

@@ -10,7 +10,7 @@ use builder::system::obtain_linux;
 use host::Cache;
 use host::error::Kind;
 use host::session::Session;
-use host::units::Bytes;
+use host::units::{Bytes, grouped};
 use kbuild::Objects;
 use measure::built;
 use measure::bytes::{self, Given};
@@ -137,8 +137,10 @@ pub(super) fn within(args: &Diff, growth: i64) -> Result<()> {
         Err(Failure::new(
             Kind::Budget,
             format!(
-                "{} is {growth} B larger than {}, {limit} are allowed",
-                args.b, args.a
+                "{} is {} B larger than {}, {limit} are allowed",
+                args.b,
+                grouped(growth.unsigned_abs()),
+                args.a
             ),
         ))
     } else {

@@ -17,6 +17,11 @@ use rustls::{ServerConfig, ServerConnection, Stream};
 use crate::bench::{Bench, id, pack, write_musl};
 use crate::server::{Request, Server, head, serve};
 
+/// The head of a program for i386, linked statically: an init that the kernel
+/// would start.
+const PROGRAM: &[u8] =
+    b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x03\0\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
 /// A recipe's folder.
 struct Desk {
     bench: Bench,
@@ -54,9 +59,10 @@ impl Desk {
     fn fetch(&self, sources: &str) -> Command {
         let recipe = format!(
             "board = \"pc\"\n[kernel]\nversion = \"6.12.58\"\nsources = [{sources}]\n\
-             [userland]\nlibc-path = \"musl\"\n[[userland.file]]\nto = \"/init\"\ntext = \"x\"\n"
+             [userland]\nlibc-path = \"musl\"\n[[userland.file]]\nto = \"/init\"\nfrom = \"init\"\nmode = \"0755\"\n"
         );
         fs::write(self.folder().join("mine.toml"), recipe).unwrap();
+        fs::write(self.folder().join("init"), PROGRAM).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_tuxling"));
         command
             .args(["fetch", "mine.toml"])
