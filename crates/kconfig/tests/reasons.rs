@@ -225,7 +225,7 @@ fn of_several_ways_the_one_whose_hardware_is_there_comes_first_and_the_others_ar
         let requests: Vec<_> = want.requests.iter().map(|one| name(&one.symbol)).collect();
         assert_eq!(requests.join(" "), expected, "{hardware}");
         configuration.set(&want.requests);
-        let told = configuration.alternatives(&want.requests);
+        let told = configuration.alternatives(Some(wish.symbol), &want.requests);
         let told: Vec<String> = told
             .iter()
             .flat_map(|one| one.others.iter().map(name))

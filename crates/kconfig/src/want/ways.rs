@@ -85,11 +85,11 @@ impl Configuration<'_> {
         }
     }
 
-    /// The symbols that the requests need and that come by one of several
-    /// others: which one it is now, and which could be in its place.
+    /// What comes by one of several others, of the goal and of what the requests
+    /// for it need: which one it is now, and which could be in its place.
     #[must_use]
-    pub fn alternatives(&self, requests: &[Request]) -> Vec<Alternatives> {
-        let mut needed: Vec<SymbolId> = Vec::new();
+    pub fn alternatives(&self, goal: Option<SymbolId>, requests: &[Request]) -> Vec<Alternatives> {
+        let mut needed: Vec<SymbolId> = goal.into_iter().collect();
         for request in requests {
             let definition = self.tree.symbol(request.symbol);
             for (_, prompt) in definition.prompts() {

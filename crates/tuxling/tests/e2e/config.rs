@@ -349,14 +349,96 @@ fn fragments_are_merged_with_the_fate_of_every_request() {
     let merged = fs::read_to_string(desk.dir.path().join("merged.config")).expect("written");
     assert!(merged.contains("\nCONFIG_LOG_BUF_SHIFT=13\n"));
 
-    // What holds is fine; what is no fragment is told with its place.
+    // What holds is fine; what the kernel's tools pass over is told with its place.
     desk.file("c.config", "CONFIG_LOG_BUF_SHIFT=12\n");
     let told = desk.ask(&["merge", "c.config"]).ends_with(0).stdout;
     assert!(told.ends_with("# 1 request merged: all hold, 1 value changes\n"));
     desk.file("d.config", "CONFIG_TTY=y\nCONFIG_NET\n");
     desk.ask(&["merge", "d.config"])
-        .ends_with(1)
-        .says(&["this is not a line of a .config", "d.config:2:1"]);
+        .ends_with(0)
+        .says(&["warning: this is not a line of a .config", "d.config:2:1"]);
+}
+
+#[test]
+fn what_only_others_have_fails_nothing_and_a_whole_configuration_is_no_flood() {
+    let desk = Desk::plain();
+    let tegra = "# CONFIG_ARCH_TEGRA is not set\n";
+    desk.file("off.config", tegra);
+    let answer = desk.json(&["merge", "off.config"], 0);
+    let foreign = strings(&answer["foreign"]);
+    assert!(
+        foreign[0].contains("only arm and arm64 have it (arch/arm/mach-tegra/Kconfig:"),
+        "{foreign:?}"
+    );
+    desk.file("on.config", "CONFIG_ARCH_TEGRA=y\nCONFIG_ARCH_TEGRAA=y\n");
+    let answer = desk.json(&["merge", "on.config"], 3);
+    assert_eq!(answer["dropped"].as_array().expect("a list").len(), 1);
+    // Marked as optional it is neither.
+    let shared = "# tuxling: optional\nCONFIG_ARCH_TEGRAA=y\nCONFIG_EXT4_FS=y\n";
+    desk.file("shared.config", shared);
+    desk.json(&["merge", "shared.config"], 0);
+    // The whole of another compiler's configuration.
+    let whole = desk.ask(&["save"]).ends_with(0).stdout;
+    let version = whole
+        .lines()
+        .find(|line| line.starts_with("CONFIG_GCC_VERSION="));
+    let other = whole.replace(version.expect("GCC's"), "CONFIG_GCC_VERSION=40000");
+    desk.file("whole.config", &other);
+    let answer = desk.json(&["merge", "whole.config"], 0);
+    assert_eq!(answer["dropped"].as_array().expect("a list").len(), 0);
+    // Typed by hand the same is a request.
+    desk.file("typed.config", "CONFIG_GCC_VERSION=40000\n");
+    desk.json(&["merge", "typed.config"], 3);
+}
+
+#[test]
+fn of_several_ways_that_of_the_board_comes_first() {
+    let desk = Desk::plain();
+    let answer = desk.json(&["want", "VIRTIO_BLK=y"], 0);
+    let mut requests = strings(&answer["requests"]);
+    requests.sort_unstable();
+    assert_eq!(
+        requests,
+        [
+            "CONFIG_BLOCK=y",
+            "CONFIG_PCI=y",
+            "CONFIG_VIRTIO_BLK=y",
+            "CONFIG_VIRTIO_MENU=y",
+            "CONFIG_VIRTIO_PCI=y",
+        ]
+    );
+    let other = &answer["alternatives"][0];
+    assert_eq!(
+        (&other["symbol"], &other["by"]),
+        (&"VIRTIO".into(), &"VIRTIO_PCI".into())
+    );
+    assert!(
+        strings(&other["others"]).contains(&"VIRTIO_MMIO"),
+        "{other}"
+    );
+    let card = desk.json(&["why", "VIRTIO"], 0);
+    assert_eq!(card["selected_by"][0]["symbol"], "VIRTIO_PCI");
+    let sound = desk.json(&["want", "SND_AC97_CODEC=y"], 0);
+    let by = sound["alternatives"].as_array().expect("a list").iter();
+    let by = by.filter(|one| one["symbol"] == "SND_AC97_CODEC");
+    let by: Vec<_> = by.map(|one| one["by"].as_str()).collect();
+    assert!(
+        matches!(by[..], [Some("SND_ENS1371" | "SND_INTEL8X0")]),
+        "{sound:#}"
+    );
+}
+
+#[test]
+fn bytes_that_are_no_text_go_through_as_they_are() {
+    let desk = Desk::plain();
+    let fragment = desk.dir.path().join("hand.config");
+    fs::write(&fragment, b"CONFIG_DEFAULT_HOSTNAME=\"caf\xe9\"\n").expect("writable");
+    let saved = desk.dir.path().join("saved.config");
+    let path = saved.to_str().expect("UTF-8");
+    desk.ask(&["save", "-o", path]).ends_with(0);
+    let bytes = fs::read(&saved).expect("written");
+    let line = b"\nCONFIG_DEFAULT_HOSTNAME=\"caf\xe9\"\n";
+    assert!(bytes.windows(line.len()).any(|part| part == line));
 }
 
 #[test]

@@ -57,6 +57,40 @@ fn a_symbol_that_does_not_exist_is_refused_with_the_nearest_one() {
 }
 
 #[test]
+fn what_a_base_loses_and_what_is_a_module_is_told_before_anything_is_compiled() {
+    let dir = folder();
+    let base = "CONFIG_EXPERT=y\n# CONFIG_BLOCK is not set\nCONFIG_EXT4_FS=y\nCONFIG_WIREGUARD=m\nCONFIG_NO_SUCH_THING=y\n\
+                CONFIG_RETPOLINE=y\nCONFIG_ARCH_TEGRA=y\nCONFIG_GCC_VERSION=1\n\
+                # CONFIG_GONE is not set\n";
+    fs::write(dir.path().join("mine.config"), base).expect("writable");
+    // The request that is dropped ends the build early.
+    let recipe = Recipe::pc_net("base")
+        .with("kernel.config = \"file:mine.config\"")
+        .with("kernel.options = \"CONFIG_MODULES=y\\nCONFIG_E1000=m\\nCONFIG_NO_MORE=y\\n\"")
+        .write(dir.path());
+    let run = run(&mut build(&recipe)).ends_with(3);
+    let told = run
+        .stderr
+        .lines()
+        .skip_while(|line| !line.starts_with("note: "));
+    let told: Vec<&str> = told.take_while(|line| !line.starts_with("error")).collect();
+    let told = told.join("\n");
+    for line in [
+        "note: 5 lines of mine.config don't hold:\n  \
+         CONFIG_RETPOLINE=y: gone or renamed since: MITIGATION_RETPOLINE?\n  \
+         CONFIG_EXT4_FS=y: needs BLOCK [=n]\n  \
+         CONFIG_WIREGUARD=m: needs NET_CORE [=n]\n  \
+         CONFIG_ARCH_TEGRA=y: only arm and arm64 have it\n  \
+         CONFIG_NO_SUCH_THING=y: gone or renamed since\n",
+        "symbols are m, and modules are not made: they do nothing; the board, the network or the \
+         ramdisk needs CONFIG_E1000=y",
+    ] {
+        assert!(told.contains(line), "no {line:?} in\n{told}");
+    }
+    nothing_was_compiled(&run.stderr);
+}
+
+#[test]
 fn a_dropped_request_can_be_allowed() {
     let checked = pc_net();
     let dir = folder();

@@ -105,7 +105,7 @@ pub(super) fn want(mut at: ConfigSubject<'_>, typed: &str, apply: bool) -> Resul
         schema: WANT,
         requests: requests.iter().map(line).collect(),
         smallest: Some(found.smallest),
-        alternatives: alternatives(&after, &found.requests),
+        alternatives: alternatives(&after, Some(&goal), &found.requests),
         changes: changes(&at.configuration, &after, &who(&at, &requests)),
         dropped: Vec::new(),
         written: None,
@@ -156,6 +156,7 @@ impl RecipeEdit {
         goal: Option<&kconfig::Request>,
     ) -> Result<RecipeEdit> {
         // What is wanted may come by itself; it must hold all the same.
+        let wanted = goal;
         let goal = goal.map(|goal| of_engine(at, goal)).transpose()?;
         let failed = |reason: String| {
             Failure::new(Kind::Usage, format!("can't edit {}", path.display())).detail(reason)
@@ -175,7 +176,7 @@ impl RecipeEdit {
             .collect();
         Ok(RecipeEdit {
             dropped,
-            alternatives: alternatives(&after, &asked),
+            alternatives: alternatives(&after, wanted, &asked),
             changes: changes(&at.configuration, &after, &who(at, requests)),
             path,
             text,

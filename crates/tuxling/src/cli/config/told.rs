@@ -46,10 +46,11 @@ pub(in crate::cli) struct ToldAlternatives {
 /// What could be asked for in place of these requests.
 pub(super) fn alternatives(
     after: &Configuration<'_>,
+    goal: Option<&kconfig::Request>,
     requests: &[kconfig::Request],
 ) -> Vec<ToldAlternatives> {
     let name = |one: &SymbolId| after.tree().display_name(*one).to_owned();
-    let told = after.alternatives(requests);
+    let told = after.alternatives(goal.map(|goal| goal.symbol), requests);
     let told = told.iter().map(|one| ToldAlternatives {
         symbol: name(&one.symbol),
         by: name(&one.by),
