@@ -145,7 +145,7 @@ fn a_recipe_that_cannot_be_read_is_told_in_one_message() {
     fs::write(dir.path().join("bytes.toml"), b"name = \"\xff\xfe\"\n").expect("writable");
     let cases = [
         ("folder.toml", "it is not a file"),
-        ("bytes.toml", "it is not a text (not UTF-8)"),
+        ("bytes.toml", "line 1 has the byte 0xFF, which is not UTF-8"),
         ("missing.toml", "No such file or directory"),
     ];
     for (name, reason) in cases {
