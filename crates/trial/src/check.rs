@@ -448,7 +448,7 @@ fn remember_accelerator(
 /// Where the answer is kept until the host is booted again.
 fn accelerator_file(arch: Arch, qemu_version: &str, session: &Session) -> Result<PathBuf> {
     let host_boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let id = Id::of("accelerator/1", &(host_boot.trim(), arch, qemu_version))?;
+    let id = Id::of("accelerator/2", &(host_boot.trim(), arch, qemu_version))?;
     Ok(session.cache.folder("accelerator")?.join(id.short()))
 }
 

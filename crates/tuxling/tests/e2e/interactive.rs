@@ -16,7 +16,7 @@ fn the_console_is_in_the_terminal_and_ctrl_a_x_leaves() {
         dir.path().file_name().expect("a name").display()
     );
     let boot = format!(
-        "'{}' boot pc-net --qemu-arg=-name --qemu-arg={mark}",
+        "'{}' boot pc-net --accel tcg --qemu-arg=-name --qemu-arg={mark}",
         env!("CARGO_BIN_EXE_tuxling")
     );
     // util-linux' `script` runs a command under a pseudo-terminal.

@@ -27,6 +27,10 @@ pub const GUEST_MAC: Mac = Mac([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
 /// A probe of KVM that takes longer has failed.
 pub const PROBE_LIMIT: Duration = Duration::from_secs(2);
 
+/// So often in a row it has to succeed: where KVM is of no use it does once in a
+/// while, when the host is busy.
+const PROBES: usize = 3;
+
 /// What runs the guest's instructions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,8 +54,8 @@ impl Accelerator {
     ///
     /// `/dev/kvm` can be there and open and yet be of no use: in some
     /// containers the firmware never gets past its timers. So the smallest
-    /// machine is booted, which takes about 0.2 s where KVM works and
-    /// [`PROBE_LIMIT`] where it doesn't. The answer holds until the host is
+    /// machine is booted, a few times, each of which takes about 0.2 s where KVM
+    /// works and [`PROBE_LIMIT`] where it doesn't. The answer holds until the host is
     /// booted again or QEMU changes, as long as [`kvm_opens`]; it is the
     /// caller's to keep. `dir` is a folder for the probe's file.
     pub fn probe(processes: &Processes, arch: Arch, dir: &Path) -> Result<Self> {
@@ -73,14 +77,17 @@ impl Accelerator {
             .arg("-kernel")
             .arg(&kernel)
             .limit(PROBE_LIMIT);
-        match processes.run_any_status(&cmd) {
-            Ok(output) if output.status.code() == Some(probe.status) => Ok(Accelerator::Kvm),
-            Ok(_) | Err(ProcessError::TimedOut { .. }) => Ok(Accelerator::Tcg),
-            Err(ProcessError::Interrupted { signal }) => {
-                Err(host::Error::Interrupted { signal }.into())
+        for _ in 0..PROBES {
+            match processes.run_any_status(&cmd) {
+                Ok(output) if output.status.code() == Some(probe.status) => {}
+                Ok(_) | Err(ProcessError::TimedOut { .. }) => return Ok(Accelerator::Tcg),
+                Err(ProcessError::Interrupted { signal }) => {
+                    return Err(host::Error::Interrupted { signal }.into());
+                }
+                Err(error) => return Err(Error::Qemu(error)),
             }
-            Err(error) => Err(Error::Qemu(error)),
         }
+        Ok(Accelerator::Kvm)
     }
 }
 
