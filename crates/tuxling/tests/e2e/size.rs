@@ -132,14 +132,14 @@ fn marginal_figures_are_real_compressions_of_the_largest_nodes() {
 fn what_an_ifdef_takes_out_is_foretold_by_compiling_it() {
     // Its objects go, and with them what seven others have for it.
     let without = ["--without", "SERIAL_8250_CONSOLE"];
-    let by_makefiles = size("pc-net", &without);
-    assert_eq!(by_makefiles[0]["by"], "makefiles");
-    assert_eq!(by_makefiles[0]["compiled"], Value::Null);
-    let compiled = size("pc-net", &[&without[..], &["--compile"]].concat());
-    assert_eq!(compiled[0]["by"], "compiling", "{compiled}");
-    assert_eq!(compiled[0]["compiled"], 7);
+    let by_makefiles = &size("pc-net", &without)["options"][0];
+    assert_eq!(by_makefiles["by"], "makefiles");
+    assert_eq!(by_makefiles["compiled"], Value::Null);
+    let compiled = &size("pc-net", &[&without[..], &["--compile"]].concat())["options"][0];
+    assert_eq!(compiled["by"], "compiling", "{compiled}");
+    assert_eq!(compiled["compiled"], 7);
     for figure in ["size", "compressed"] {
-        let (less, more) = (&by_makefiles[0][figure], &compiled[0][figure]);
+        let (less, more) = (&by_makefiles[figure], &compiled[figure]);
         assert!(less.as_i64() < more.as_i64(), "{figure}: {less} and {more}");
     }
 }
