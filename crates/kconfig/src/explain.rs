@@ -65,9 +65,10 @@ impl Kconfig {
             let mut symbols = unmet.symbols.iter().map(|&one| self.symbol(one));
             let foreign = !unmet.symbols.is_empty()
                 && symbols.all(|one| one.kind == SymbolKind::Option && one.entries.is_empty());
-            match foreign {
-                true => format!("{} (not of this architecture)", unmet.text),
-                false => unmet.text.clone(),
+            if foreign {
+                format!("{} (not of this architecture)", unmet.text)
+            } else {
+                unmet.text.clone()
             }
         };
         let parts: Vec<String> = unmet.iter().map(part).collect();

@@ -241,9 +241,10 @@ const WHOLE: u64 = 1_000;
 
 /// What of a node counts: its share where there is an image.
 fn part(node: &Node, of_image: bool) -> u64 {
-    match of_image {
-        true => node.share.unwrap_or(0),
-        false => node.size,
+    if of_image {
+        node.share.unwrap_or(0)
+    } else {
+        node.size
     }
 }
 

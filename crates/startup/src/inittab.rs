@@ -171,9 +171,10 @@ impl Inittab {
         let known = ACTIONS.iter().find(|(name, _)| *name == action);
         let Some((_, action)) = known else {
             if unseen.is_none() {
-                fault(match SYSTEM_V.contains(&action) {
-                    true => Fault::SystemV(action.to_owned()),
-                    false => Fault::Action(action.to_owned()),
+                fault(if SYSTEM_V.contains(&action) {
+                    Fault::SystemV(action.to_owned())
+                } else {
+                    Fault::Action(action.to_owned())
                 });
             }
             return;

@@ -192,9 +192,10 @@ fn script(files: &Files, line: &str, abilities: &Abilities, depth: usize) -> Opt
     };
     if files.find(name).is_none() {
         let dos = name.ends_with('\r') && files.find(name.trim_end_matches('\r')).is_some();
-        return Some(match dos {
-            true => Refusal::DosLine(line.to_owned()),
-            false => Refusal::Interpreter(name.to_owned()),
+        return Some(if dos {
+            Refusal::DosLine(line.to_owned())
+        } else {
+            Refusal::Interpreter(name.to_owned())
         });
     }
     if depth == 0 {
@@ -234,9 +235,10 @@ pub fn first_bytes(head: &[u8]) -> String {
     }
     let blank = head.iter().take_while(|b| b.is_ascii_whitespace()).count();
     if blank > 0 {
-        let what = match head[blank..].starts_with(b"#!") {
-            true => "blanks before #!",
-            false => "blanks",
+        let what = if head[blank..].starts_with(b"#!") {
+            "blanks before #!"
+        } else {
+            "blanks"
         };
         return format!("{}, {what}", hex(&head[..blank.min(4)]));
     }

@@ -304,9 +304,10 @@ impl<'a> Divider<'a> {
 fn start_of(elf: &Elf, symbol: &Symbol) -> u64 {
     let section = symbol.section.and_then(|of| elf.sections.get(of));
     let code = section.is_some_and(Section::is_text);
-    match code && elf.machine == object::elf::EM_ARM {
-        true => symbol.address & !1,
-        false => symbol.address,
+    if code && elf.machine == object::elf::EM_ARM {
+        symbol.address & !1
+    } else {
+        symbol.address
     }
 }
 

@@ -39,9 +39,10 @@ impl fmt::Display for Dropped {
             symbol, value, by, ..
         } = &self.request;
         write!(f, "CONFIG_{symbol}={value} (asked for by {by}) ")?;
-        match self.value == *value {
-            true => write!(f, "says nothing")?,
-            false => write!(f, "is {} after all", self.value)?,
+        if self.value == *value {
+            write!(f, "says nothing")?
+        } else {
+            write!(f, "is {} after all", self.value)?
         }
         write!(f, "\n    {}", self.reason)?;
         for definition in &self.definitions {

@@ -180,9 +180,10 @@ fn kept(dir: &Path, plan: &BusyboxPlan) -> Option<Busybox> {
             })
         })
         .collect();
-    let whole = match plan.defconfig {
-        true => !applets.is_empty(),
-        false => applets.len() == plan.applets.len(),
+    let whole = if plan.defconfig {
+        !applets.is_empty()
+    } else {
+        applets.len() == plan.applets.len()
     };
     whole.then(|| Busybox {
         program: dir.join("busybox"),

@@ -94,9 +94,10 @@ impl Finding {
 impl std::fmt::Display for Finding {
     /// The place and what is wrong there, without the mend.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.what.starts_with(&self.file) {
-            true => f.write_str(&self.what),
-            false => write!(f, "{}: {}", self.place(), self.what),
+        if self.what.starts_with(&self.file) {
+            f.write_str(&self.what)
+        } else {
+            write!(f, "{}: {}", self.place(), self.what)
         }
     }
 }

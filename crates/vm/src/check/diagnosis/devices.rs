@@ -63,21 +63,22 @@ impl Bus {
         let mut evidence = vec![line.to_owned()];
         evidence.extend(lacking.iter().take(3).map(|symbol| known.setting(symbol)));
         let first = lacking.first()?;
-        let (id, cause) = match *first == self.symbol {
-            true => (
+        let (id, cause) = if *first == self.symbol {
+            (
                 "bus-not-configured",
                 format!(
                     "{what} stands on {}, which the kernel doesn't have",
                     self.name
                 ),
-            ),
-            false => (
+            )
+        } else {
+            (
                 "bus-not-enumerated",
                 format!(
                     "{what} is never announced: the kernel has {} and nothing that finds its devices",
                     self.name
                 ),
-            ),
+            )
         };
         let first = if self.symbol == "VIRTIO_MMIO" && known.on("OF") {
             "OF"

@@ -228,9 +228,10 @@ impl Start<'_> {
         if denied != (why.errno() == 13) {
             return None;
         }
-        let by = match script.starts_with('/') {
-            true => script.to_owned(),
-            false => "a shell".to_owned(),
+        let by = if script.starts_with('/') {
+            script.to_owned()
+        } else {
+            "a shell".to_owned()
         };
         let mut evidence = vec![shown.to_owned()];
         evidence.push(match why {

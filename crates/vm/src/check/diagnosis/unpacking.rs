@@ -160,15 +160,16 @@ fn damaged(known: &Known<'_>) -> Option<Diagnosis> {
     let number = ramdisk.parts.len() + 1;
     let what = which(number, number, wrong.offset);
     let what = what.trim_end_matches(',');
-    let (cause, shown) = match wrong.damaged {
-        true => (
+    let (cause, shown) = if wrong.damaged {
+        (
             format!("{what} is damaged"),
             "it can't be unpacked here either".to_owned(),
-        ),
-        false => (
+        )
+    } else {
+        (
             format!("{what} is no archive"),
             "its first bytes are those of no format that is known".to_owned(),
-        ),
+        )
     };
     let place = format!("at byte {} of it: {shown}", grouped(wrong.offset as u64));
     Some(diagnosis(
