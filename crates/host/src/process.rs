@@ -20,10 +20,12 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 mod command;
+mod listener;
 mod recorder;
 mod supervisor;
 
 pub use command::{Cmd, shell_line};
+use listener::Listener;
 use recorder::Recorder;
 pub use supervisor::supervise;
 
@@ -247,6 +249,8 @@ pub struct Processes {
     cancel: Cancel,
     /// Takes every command in place of its start.
     recorder: Option<Recorder>,
+    /// Is told of every command that starts.
+    listener: Listener,
 }
 
 impl Processes {
@@ -256,7 +260,14 @@ impl Processes {
             supervisor: supervisor.into(),
             cancel,
             recorder: None,
+            listener: Listener::default(),
         }
+    }
+
+    /// Tells of every command that starts, as a line for a shell.
+    pub fn on_start(mut self, told: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.listener = Listener(Some(Arc::new(told)));
+        self
     }
 
     /// Starts nothing: what is to be started is recorded, has printed nothing
@@ -266,6 +277,7 @@ impl Processes {
             supervisor: supervisor.into(),
             cancel: Cancel::default(),
             recorder: Some(Recorder::default()),
+            listener: Listener::default(),
         }
     }
 
@@ -400,6 +412,7 @@ impl Processes {
         }
         let program = program?;
         let line = cmd.to_line();
+        self.listener.tell(&line);
         let broken = |error| ProcessError::NotStarted {
             line: line.clone(),
             error,

@@ -107,7 +107,7 @@ pub(crate) struct Common {
     /// Print the commands that would run, and run none
     #[arg(long)]
     pub dry_run: bool,
-    /// Show the tools' output
+    /// Show every command and what it prints
     #[arg(short, long)]
     pub verbose: bool,
     /// How many jobs a build may run at once [default: this machine's processors]

@@ -7,7 +7,7 @@ use host::session::{Progress, Session};
 
 use super::dry_run::{self, List};
 use super::processes;
-use super::progress::Terminal;
+use super::progress::{self, Terminal};
 use super::request::Request;
 use crate::failure::Result;
 
@@ -23,7 +23,11 @@ impl Request {
         if self.dry_run {
             return dry_run::print_list(self, &terminal, list);
         }
-        let session = Session::new(processes()?, Cache::of_user()?, &terminal, self.jobs);
+        let mut processes = processes()?;
+        if self.verbose {
+            processes = processes.on_start(progress::show_command);
+        }
+        let session = Session::new(processes, Cache::of_user()?, &terminal, self.jobs);
         work(self, session)
     }
 

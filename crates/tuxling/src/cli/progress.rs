@@ -57,6 +57,12 @@ impl Terminal {
     }
 }
 
+/// Shows a command before its output: `--verbose`.
+pub(super) fn show_command(line: &str) {
+    // Standard error may be closed: the work goes on all the same.
+    let _ = writeln!(std::io::stderr(), "$ {line}");
+}
+
 impl Progress for Terminal {
     fn begin(&self, phase: &str) {
         let bar = self.fancy.then(|| {

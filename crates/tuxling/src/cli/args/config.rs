@@ -25,7 +25,7 @@ pub(crate) struct Config {
     /// Print the answer as JSON
     #[arg(long, global = true)]
     pub json: bool,
-    /// Show the tools' output
+    /// Show every command and what it prints
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// Refuse any source that the lock file doesn't name

@@ -64,7 +64,7 @@ pub(crate) struct SizeArgs {
     /// Print the commands that would run, and run none
     #[arg(long)]
     pub dry_run: bool,
-    /// Show the tools' output
+    /// Show every command and what it prints
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -96,7 +96,7 @@ pub(crate) struct WhyArgs {
     /// Print the commands that would run, and run none
     #[arg(long)]
     pub dry_run: bool,
-    /// Show the tools' output
+    /// Show every command and what it prints
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -122,7 +122,7 @@ pub(crate) struct TrapArgs {
     /// Print the commands that would run, and run none
     #[arg(long)]
     pub dry_run: bool,
-    /// Show the tools' output
+    /// Show every command and what it prints
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -158,7 +158,7 @@ pub(crate) struct ReportArgs {
     /// Print the commands that would run, and run none
     #[arg(long)]
     pub dry_run: bool,
-    /// Show the tools' output
+    /// Show every command and what it prints
     #[arg(short, long)]
     pub verbose: bool,
 }
