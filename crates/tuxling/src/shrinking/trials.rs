@@ -15,7 +15,7 @@ use host::process::{Cancel, Processes};
 use host::session::{Session, Silent};
 use recipe::{Plan, config};
 use record::{CheckOutcome, Record};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use shrink::{Answer, Cost, Executor, Identity, Outcome, Trial, Work};
 use trial::check::{self, CheckOptions};
 
@@ -63,6 +63,38 @@ struct SystemKey<'a> {
     ramdisk: Id,
     cmdline: &'a str,
     checks: Id,
+}
+
+/// What identifies a system when it is built.
+struct ImageKey<'a> {
+    image: &'a Id,
+    checks: Id,
+}
+
+/// Both keys are written as the lists that they were before they had names: the
+/// answers in today's stores stay known.
+impl Serialize for ImageKey<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        (self.image, &self.checks).serialize(serializer)
+    }
+}
+
+/// What identifies a trial's verdict beside the system: what it is asked, and
+/// on which machine.
+struct ChecksKey<'a> {
+    trials: &'a Trials,
+    plan: &'a Plan,
+}
+
+impl Serialize for ChecksKey<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let Self { trials, plan } = self;
+        let check = &trials.check;
+        let machine = (&plan.board, &plan.machine, &plan.network);
+        let asked = (&plan.checks, &plan.exercises, &trials.exercises);
+        let started = (&check.qemu_args, check.accelerator.map(|a| a.name()));
+        (machine, asked, started).serialize(serializer)
+    }
 }
 
 impl Executor for Trials {
@@ -114,10 +146,11 @@ impl Trials {
             work.builds += 1
         }
         let system = ingredients.finish(&plan, &options, built.value)?;
-        let image = Id::of(
-            "shrink/image/1",
-            &(&system.image_id, self.checks_id(&plan)?),
-        );
+        let key = ImageKey {
+            image: &system.image_id,
+            checks: self.checks_id(&plan)?,
+        };
+        let image = Id::of("shrink/image/1", &key);
         let image = image.map_err(|e| Failure::new(Kind::Build, e.to_string()))?;
         if trial.becomes(Identity::new(format!("image:{image}"))) {
             return Ok(Answer::known().after(work));
@@ -147,12 +180,7 @@ impl Trials {
     }
 
     fn checks_id(&self, plan: &Plan) -> Result<Id> {
-        let accelerator = self.check.accelerator.map(|a| a.name());
-        let key = (
-            (&plan.board, &plan.machine, &plan.network),
-            (&plan.checks, &plan.exercises, &self.exercises),
-            (&self.check.qemu_args, accelerator),
-        );
+        let key = ChecksKey { trials: self, plan };
         Id::of("shrink/checks/1", &key).map_err(|e| Failure::new(Kind::Check, e.to_string()))
     }
 
