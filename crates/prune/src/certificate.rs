@@ -47,6 +47,9 @@ pub struct Certificate {
     /// longest was, what was done in it.
     #[serde(default)]
     pub proof: String,
+    /// Whether the console says the name of a function that was missed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub names: bool,
     /// What the evidence is bound to.
     pub bound: Bound,
     /// The functions that were kept on purpose, by object, with the reason.
@@ -292,6 +295,7 @@ impl Certificate {
             board: names.1.to_owned(),
             level: level.word().to_owned(),
             proof: passed.words(),
+            names: kept.names,
             bound,
             kept: kept_functions(program, kept),
             price: price(program, kept),
@@ -317,7 +321,11 @@ impl Certificate {
                 FunctionIndex(index as u32),
             );
         }
-        let (mut kept, mut lacking) = (Kept::default(), Vec::new());
+        let mut kept = Kept {
+            names: self.names,
+            ..Kept::default()
+        };
+        let mut lacking = Vec::new();
         for (object, functions) in &self.kept {
             for function in functions {
                 let key = (object.as_str(), function.symbol.as_str(), function.ordinal);
@@ -451,6 +459,10 @@ fn removed(level: PruneLevel, program: &Program, kept: &Kept, pruned: &Pruned) -
 fn sort<T: Ord>(list: &mut Vec<T>) {
     list.sort_unstable();
     list.dedup();
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_zero(n: &u32) -> bool {

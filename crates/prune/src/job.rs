@@ -264,6 +264,8 @@ pub struct PruneOptions {
     pub without_fixes: bool,
     /// Whether functions stay or go as a whole, at `tight` too.
     pub whole_functions: bool,
+    /// Whether the console says what was missed.
+    pub names: bool,
     /// Patterns of functions that stay.
     pub keep: Vec<String>,
     /// Patterns of functions that go, whatever says that they stay.
@@ -396,6 +398,7 @@ impl Findings {
             outside: &options.outside,
             fixes: memory.known(),
             whole_functions: options.whole_functions,
+            names: options.names,
             keep: &patterns(&options.keep),
             drop: &patterns(&options.drop),
         };
@@ -512,6 +515,7 @@ fn record_of(
     let key = PrunedKey {
         whole: &whole.system.kernel.build_id,
         gaps: certificate::gaps_text(kept),
+        names: kept.names,
         level: level.word(),
         roots: kept.roots.keys().map(|f| f.0).collect(),
         dropped: indices(&kept.dropped),

@@ -74,18 +74,19 @@ pub(crate) struct PrunedKey<'a> {
     pub(crate) dropped: Vec<u32>,
     /// What is closed to system calls.
     pub(crate) closed: Vec<u32>,
+    /// Whether the console says what was missed.
+    pub(crate) names: bool,
 }
 
 impl Serialize for PrunedKey<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        (
-            (self.whole, &self.gaps),
-            self.level,
-            &self.roots,
-            &self.dropped,
-            &self.closed,
-        )
-            .serialize(to)
+        let base = (self.whole, &self.gaps);
+        if self.names {
+            let base = (base, "names");
+            (base, self.level, &self.roots, &self.dropped, &self.closed).serialize(to)
+        } else {
+            (base, self.level, &self.roots, &self.dropped, &self.closed).serialize(to)
+        }
     }
 }
 
@@ -103,6 +104,7 @@ mod tests {
             roots: vec![1, 2],
             dropped: Vec::new(),
             closed: vec![3],
+            names: false,
         };
         let lists = (
             (&whole, vec![(7, "0-8")]),

@@ -75,6 +75,8 @@ pub struct Facts<'a> {
     pub fixes: &'a [Fix],
     /// Whether functions stay or go as a whole at every level.
     pub whole_functions: bool,
+    /// Whether the console says what was missed.
+    pub names: bool,
     /// The user's patterns of what stays.
     pub keep: &'a [Pattern],
     /// The user's patterns of what goes, whatever else says that it stays.
@@ -94,6 +96,8 @@ pub struct Kept {
     pub not_there: Option<FunctionIndex>,
     /// Parts that go of functions that stay.
     pub gaps: Parts,
+    /// Whether the console says what was missed.
+    pub names: bool,
 }
 
 /// A program's functions by their names.
@@ -113,7 +117,10 @@ fn by_id(program: &Program) -> ById<'_> {
 impl Kept {
     /// What a level keeps before anything was tried.
     pub fn of(level: PruneLevel, facts: &Facts<'_>) -> Kept {
-        let mut kept = Kept::default();
+        let mut kept = Kept {
+            names: facts.names,
+            ..Kept::default()
+        };
         if level == PruneLevel::Safe {
             // What is left refers to all that it may need: nothing stays
             // because it ran.
@@ -140,8 +147,25 @@ impl Kept {
                 let named = kept.named_by(rule, facts);
                 kept.add_rule(rule.name, named, facts);
             }
+            kept.add_tables(facts);
         }
         kept
+    }
+
+    /// Tables that are in use stay whole: whoever has come to one of a table's
+    /// functions can come to the others.
+    fn add_tables(&mut self, facts: &Facts<'_>) {
+        let ran = self.roots.iter().filter(|(_, reason)| {
+            matches!(
+                reason,
+                Reason::Ran | Reason::RanElsewhere | Reason::Survives(_)
+            )
+        });
+        let beside = ran.flat_map(|(index, _)| facts.graph.beside_in_tables(*index));
+        let beside = beside
+            .filter(|index| !self.closed.contains(index))
+            .collect();
+        self.add_rule(rules::TABLES, beside, facts);
     }
 
     /// What ran stays. Gives the parts of functions of which no boot and no case
@@ -380,6 +404,7 @@ impl Kept {
             // A call that misses its function says so by its own place.
             marks: true,
             direct: true,
+            names: self.names,
             command_line: Some(command_line.to_owned()),
             ..Wish::default()
         }

@@ -12,7 +12,7 @@ use recipe::plan::CertificateFile;
 use vm::check::agent;
 
 use super::certificate::{Certificate, SCHEMA, certified};
-use super::subject::{Subject, sectioned};
+use super::subject::{Subject, certified_plan};
 use crate::error::{Error, Result};
 
 /// Builds the system of a plan: with the kernel that its certificate has proven,
@@ -42,7 +42,7 @@ pub fn with_ingredients(plan: &Plan, options: &BuildOptions, session: &Session) 
         }
         Some(certificate) => {
             let certificate = read(certificate)?;
-            let sectioned = sectioned(plan);
+            let sectioned = certified_plan(plan, &certificate);
             let ingredients = system::prepare(&sectioned, options, session)?;
             let kernel = session.phase("pruned kernel", || {
                 kernel(&sectioned, &ingredients, &certificate, session)

@@ -42,6 +42,11 @@ pub struct Patterns(Vec<Pattern>);
 /// names, but read from its programs.
 pub const SYSTEM_CALLS: &str = "system calls";
 
+/// What stands in the same table of functions as one that ran, such as the
+/// operations of a socket, a file, a clock: not a list of names, but read from
+/// the kernel's data.
+pub const TABLES: &str = "tables";
+
 /// Functions of which at `tight`, too, no parts go, and whatever of them those
 /// that ran call by name or hand over stays: which of them run is decided by
 /// timing, and the next boot may be the first to come to one.
@@ -66,6 +71,10 @@ pub static TIMING: Rule = Rule {
         "net/core/sock.o:*",
         "net/core/stream.o:*",
         "net/ipv4/tcp*:*",
+        // Who closes a connection first.
+        "net/ipv4/inet_connection_sock.o:*",
+        "net/ipv4/inet_timewait_sock.o:*",
+        "net/ipv4/inet_hashtables.o:*",
         "net/core/skbuff.o:*",
         "drivers/tty/*:*",
         "mm/filemap.o:*",

@@ -13,6 +13,7 @@ use vmlinux::prune::{
     EntrySizes, Graph, Input, PROBE, Program, Pruned, Role, Wish, unsupported, verify,
 };
 
+use crate::certificate::Certificate;
 use crate::error::{Error, Result};
 
 /// A kernel that can be pruned.
@@ -43,6 +44,13 @@ pub fn sectioned(plan: &Plan) -> Plan {
             plan.kernel.cflags.push(flag.to_owned());
         }
     }
+    plan
+}
+
+/// The [`sectioned`] plan of the kernel that a certificate was made of.
+pub fn certified_plan(plan: &Plan, certificate: &Certificate) -> Plan {
+    let mut plan = sectioned(plan);
+    plan.prune.names = certificate.names;
     plan
 }
 
@@ -118,9 +126,13 @@ fn handler(plan: &Plan, bench: &Bench, session: &Session) -> Result<LinkedObject
     let source = facts
         .trap_handler
         .ok_or(Error::UnsupportedArch { name: facts.name })?;
+    let mut source = source.to_owned();
+    if plan.prune.names {
+        source.insert_str(0, "#define NAMES\n");
+    }
     Ok(LinkedObject {
         name: "tuxling/trap.o".to_owned(),
-        bytes: bench.compile("trap.S", source, session)?,
+        bytes: bench.compile("trap.S", &source, session)?,
         library: false,
     })
 }

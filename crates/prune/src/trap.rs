@@ -17,7 +17,7 @@ use crate::certificate::Certificate;
 use crate::error::{Error, Result};
 use crate::policy::Kept;
 use crate::rules;
-use crate::subject::{Subject, sectioned};
+use crate::subject::{Subject, certified_plan};
 
 /// Where a stop came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -54,7 +54,7 @@ pub fn explain(
     record: TrapRecord,
     session: &Session,
 ) -> Result<Option<Stop>> {
-    let plan = sectioned(plan);
+    let plan = certified_plan(plan, certificate);
     let level = certificate
         .level()
         .ok_or(Error::UnknownLevel { kind: Kind::Build })?;

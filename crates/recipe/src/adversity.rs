@@ -5,6 +5,7 @@
 pub const NAMES: &[&str] = &[
     "local",
     "sockets",
+    "uses",
     "less-ram",
     "four-times-ram",
     "another-cpu",

@@ -73,6 +73,8 @@ pub struct ArchFacts {
     /// What the traps of a pruned kernel end in; `None` where kernels can't be
     /// pruned yet.
     pub trap_handler: Option<&'static str>,
+    /// Whether it prints, and so can print names.
+    pub trap_names: bool,
     /// What its programs are for.
     pub programs: Machine,
     /// Where the kernel's sources say which system calls there are; `None` where
@@ -177,6 +179,7 @@ static I386: ArchFacts = ArchFacts {
     kvm_hosts: &["x86_64", "i686"],
     page_offset: 0xc000_0000,
     trap_handler: Some(include_str!("../trap/i386.S")),
+    trap_names: true,
     programs: Machine::I386,
     system_calls: Some(SystemCallTable {
         list: "arch/x86/entry/syscalls/syscall_32.tbl",
@@ -212,6 +215,7 @@ static X86_64: ArchFacts = ArchFacts {
     kvm_hosts: &["x86_64"],
     page_offset: 0xffff_ffff_8000_0000,
     trap_handler: None,
+    trap_names: false,
     programs: Machine::X86_64,
     system_calls: None,
     kvm_probe: Some(MULTIBOOT_PROBE),
@@ -242,6 +246,7 @@ static ARM: ArchFacts = ArchFacts {
     kvm_hosts: &[],
     page_offset: 0xc000_0000,
     trap_handler: Some(include_str!("../trap/arm.S")),
+    trap_names: false,
     programs: Machine::Arm,
     system_calls: Some(SystemCallTable {
         list: "arch/arm/tools/syscall.tbl",

@@ -13,6 +13,8 @@ pub struct PrunePlan {
     pub drop: Vec<String>,
     /// Whether functions stay or go as a whole, at `tight` too.
     pub whole_functions: bool,
+    /// Whether the console says the name of a function that was missed.
+    pub names: bool,
     /// The evidence of an earlier pruning: the kernel is built as it says.
     pub certificate: Option<CertificateFile>,
 }

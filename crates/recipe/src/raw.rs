@@ -73,6 +73,8 @@ pub struct Prune {
     pub drop: Vec<String>,
     /// `whole-functions`
     pub whole_functions: Given<bool>,
+    /// `names`
+    pub names: Given<bool>,
     /// `certificate`
     pub certificate: Given<String>,
 }

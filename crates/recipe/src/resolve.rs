@@ -25,6 +25,7 @@ use super::plan::{
     BudgetPlan, CertificateFile, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, PrunePlan,
     RamdiskPlan, RecipeOrigin, StaticAddress,
 };
+use super::raw::Given;
 use super::{raw, words};
 use crate::{Board, RecipeErrors, board};
 
@@ -92,6 +93,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         userland: &needs,
     });
     let kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests);
+    let names = trap_names(problems, raw.prune.names, board.as_ref());
     let plan = Plan {
         name: name?,
         origin: home.origin,
@@ -116,6 +118,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
             keep: raw.prune.keep,
             drop: raw.prune.drop,
             whole_functions: raw.prune.whole_functions.is_some_and(|w| w.value),
+            names,
             certificate: raw
                 .prune
                 .certificate
@@ -132,6 +135,20 @@ fn certificate(context: &Context<'_>, name: &Placed<String>) -> Option<Certifica
         name: name.value.clone(),
         text,
     })
+}
+
+/// Whether the console is to say the name of a function that was missed.
+fn trap_names(problems: &Problems, given: Given<bool>, board: Option<&Board>) -> bool {
+    let Some(given) = given.filter(|given| given.value) else {
+        return false;
+    };
+    let arch = board.map(|board| board.arch.facts());
+    if let Some(arch) = arch.filter(|arch| !arch.trap_names) {
+        let message = format!("a trap of a pruned {} kernel prints nothing", arch.name);
+        let help = "leave `names` out: `tuxling trap` says the name for the address";
+        problems.push(Problem::at(&given.place, message).help(help));
+    }
+    true
 }
 
 /// The cases of adversity that a recipe names.

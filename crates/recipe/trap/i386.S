@@ -8,6 +8,9 @@
  * hardly any room: it uses no stack, calls nothing, and finds its data by its
  * distance from its code. The only thing it waits for is the UART, for so many
  * reads and no longer. What it leaves is described in vmlinux::prune.
+ *
+ * With NAMES, every trap is one of those that stand together: its number is
+ * that of its name. Of a part or in place, it was called from there.
  */
 	.set	UART, 0x3f8
 	.set	LINE_STATUS, UART + 5
@@ -28,6 +31,35 @@ tuxling_trap:
 	   where the trap's own return address stood. */
 	call	1f
 1:	popl	%edi
+#ifdef NAMES
+	cld
+	movl	%ebp, %eax
+	leal	tuxling_traps_start - 1b(%edi), %ecx
+	subl	%ecx, %eax
+	xorl	%edx, %edx
+	movl	$CALL_BYTES, %ecx
+	divl	%ecx
+	movl	%eax, %ecx		/* the names before this one */
+	leal	tuxling_trap_names - 1b(%edi), %esi
+20:	movzbl	(%esi), %edx		/* how many letters are the same */
+	incl	%esi
+	leal	name - 1b(%edi,%edx), %edx
+21:	lodsb
+	movb	%al, (%edx)
+	incl	%edx
+	testb	%al, %al
+	jnz	21b
+	decl	%ecx
+	jns	20b
+	leal	name - 1 - 1b(%edi), %esi
+	leal	tuxling_parts_start - 1b(%edi), %eax
+	cmpl	%eax, %ebp
+	jb	22f
+	leal	-CALL_BYTES(%ebx), %ebp
+	xorl	%ebx, %ebx
+	leal	in_name - 1b(%edi), %esi
+22:	movl	%esi, shown - 1b(%edi)
+#endif
 	movl	%ebp, 4 + tuxling_trap_record - 1b(%edi)
 	movl	%ebx, 8 + tuxling_trap_record - 1b(%edi)
 	movl	$MAGIC, tuxling_trap_record - 1b(%edi)
@@ -39,6 +71,11 @@ tuxling_trap:
 2:	movl	%ebp, %edx
 	leal	3f - 1b(%edi), %esp
 	jmp	number
+#ifdef NAMES
+3:	movl	shown - 1b(%edi), %esi
+	leal	3f - 1b(%edi), %esp
+	jmp	text
+#endif
 	/* A part of a function, or a call that was rewritten, has no address to go
 	   back to on top of the stack: what is no code is not told. */
 3:	leal	_stext - 1b(%edi), %eax
@@ -124,5 +161,16 @@ end_of_line:	.asciz	"\r\n"
 tuxling_trap_record:
 	.long	0, 0, 0
 	.size	tuxling_trap_record, 12
+
+#ifdef NAMES
+	/* Where they are missing, nothing was taken away: the kernel is traced. */
+	.weak	tuxling_traps_start
+	.weak	tuxling_parts_start
+	.weak	tuxling_trap_names
+shown:	.long	0
+in_name:
+	.ascii	" in "
+name:	.skip	124			/* vmlinux::prune::LONGEST_NAME and its end */
+#endif
 
 	.section .note.GNU-stack, "", @progbits

@@ -5,6 +5,7 @@ use std::time::Duration;
 use recipe::Plan;
 use recipe::plan::{CheckKind, CheckPlan, NetworkMode};
 use vm::check::agent::{self, ADVERSARY, Pause, Until};
+use vm::check::console_session;
 use vm::check::gateway::{Deeds, Faults};
 use vm::machine::qemu::Machine;
 
@@ -43,6 +44,8 @@ pub enum Change {
     Link,
     /// The gateway misbehaves.
     Faults(fn() -> Faults),
+    /// Somebody at the console uses all that is there.
+    Uses,
 }
 
 /// All cases, the cheapest first.
@@ -66,6 +69,12 @@ pub const ALL: &[Case] = &[
         name: "sockets",
         about: "closed ports, dead hosts, errors of sockets",
         change: Change::ProvokeNetwork(&["network"]),
+        at_every_level: false,
+    },
+    Case {
+        name: "uses",
+        about: "somebody at the console uses every applet as its manual says, rightly and wrongly",
+        change: Change::Uses,
         at_every_level: false,
     },
     Case {
@@ -198,6 +207,9 @@ impl Case {
             Change::Faults(_) if plan.network.mode != NetworkMode::Dhcp => {
                 Some("the misbehaving gateway gives addresses by DHCP alone".to_owned())
             }
+            Change::Uses if console_session::uses(plan).is_none() => {
+                Some("its init keeps no shell of BusyBox's on the console".to_owned())
+            }
             Change::Cpu(n) if n >= cpus.len() => {
                 Some("its architecture lists no such CPU model".to_owned())
             }
@@ -239,6 +251,8 @@ impl Case {
                     .collect()
             }
             Change::Faults(faults) => with_faults(&faults(), plan),
+            // What is left of the network behind it is whatever was typed.
+            Change::Uses => own.chain(console_session::uses(plan)).collect(),
             Change::Memory(..) | Change::Cpu(_) | Change::Date(_) => own.collect(),
         };
         if matches!(self.change, Change::Faults(_)) {

@@ -83,6 +83,7 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
             keep: patterns("keep"),
             drop: patterns("drop"),
             whole_functions: prune.as_ref().and_then(|t| t.boolean("whole-functions")),
+            names: prune.as_ref().and_then(|t| t.boolean("names")),
             certificate: prune.as_ref().and_then(|t| t.text("certificate")),
         },
     }

@@ -128,7 +128,14 @@ pub(super) static BUDGET: Schema = Schema {
 };
 pub(super) static PRUNE: Schema = Schema {
     header: "[prune]",
-    keys: &["level", "keep", "drop", "whole-functions", "certificate"],
+    keys: &[
+        "level",
+        "keep",
+        "drop",
+        "whole-functions",
+        "names",
+        "certificate",
+    ],
 };
 pub(super) static ADVERSITY: Schema = Schema {
     header: "[adversity]",

@@ -114,6 +114,7 @@ fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
         taught_by: certificates(args, plan)?,
         without_fixes: args.without_fixes,
         whole_functions: plan.prune.whole_functions || args.whole_functions,
+        names: plan.prune.names,
         keep: [&plan.prune.keep[..], &args.keep[..]].concat(),
         drop: [&plan.prune.drop[..], &args.drop[..]].concat(),
     })

@@ -85,6 +85,7 @@ impl ShrinkOptions {
             taught_by: Vec::new(),
             without_fixes: false,
             whole_functions: plan.prune.whole_functions,
+            names: plan.prune.names,
             keep: plan.prune.keep.clone(),
             drop: plan.prune.drop.clone(),
         }

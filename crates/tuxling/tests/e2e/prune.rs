@@ -80,7 +80,7 @@ fn answer_to_a_stranger(kernel: &Path) -> String {
 #[test]
 fn a_missed_function_is_seen_wherever_it_is_missed() {
     let dir = folder();
-    let recipe = recipe("planted", "").write(dir.path());
+    let recipe = recipe("planted", "[prune]\nnames = true").write(dir.path());
     for (function, where_it_runs) in [
         ("mk_early_pgtbl_32", "before paging is on"),
         ("timer_interrupt", "in an interrupt"),
@@ -95,6 +95,12 @@ fn a_missed_function_is_seen_wherever_it_is_missed() {
             planted.stderr
         );
         planted.says(&["was removed, and called from "]);
+        // The console says it, too, whoever looks at it.
+        let console = outputs(&recipe).join("prune/boot/console.log");
+        let console = std::fs::read_to_string(console).expect("there was a boot");
+        let said = console.lines().rfind(|l| l.contains("tuxling: trap 0x"));
+        let named = said.is_some_and(|line| line.split(' ').any(|word| word == function));
+        assert!(named, "{where_it_runs}: {said:?}");
     }
 }
 

@@ -8,6 +8,7 @@ mod fixture;
 
 mod boards;
 mod busybox_suite;
+mod dry_run;
 mod prune;
 mod ram;
 mod releases;

@@ -4,14 +4,18 @@
 //!
 //! Nothing that is printed is judged: after each line the shell must answer.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use recipe::Plan;
 use recipe::plan::{BusyboxPlan, CheckKind, CheckPlan, FileKind, Via};
 
-/// How long a whole session may take.
-const LIMIT: Duration = Duration::from_secs(240);
+use super::packs;
+
+/// How long a whole session may take, besides its lines.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// How long a line may take, all in all: some wait for an answer of the network.
+const LINE_LIMIT: Duration = Duration::from_secs(6);
 
 /// Mistakes and their mending, as a terminal sends them; what a shell without
 /// line editing doesn't know, Ctrl-U takes away again.
@@ -147,7 +151,7 @@ const APPLETS: &[(&str, &[&str])] = &[
     ("id", &["id\r"]),
     ("uptime", &["uptime\r"]),
     ("top", &["top\r\0q"]),
-    ("vi", &["vi /session-text\r\0ia line\x1b:wq\r"]),
+    ("vi", &["vi /session-text\r\0ia line\x1b\0:wq\r"]),
     ("more", &["more /proc/version\r"]),
     ("less", &["less /proc/version\r\0q"]),
     ("dd", &["dd if=/dev/zero of=/dev/null bs=1k count=4\r"]),
@@ -169,18 +173,41 @@ pub fn session(plan: &Plan) -> Option<CheckPlan> {
     if !starts_a_shell(plan) {
         return None;
     }
-    let lines = lines(busybox).into_iter().map(str::to_owned).collect();
-    Some(CheckPlan {
-        name: "console-session".to_owned(),
-        kind: CheckKind::Session { lines },
-        timeout: LIMIT,
+    Some(check("console-session", lines(busybox)))
+}
+
+/// A session that uses every applet as its manual says, rightly and wrongly;
+/// `None` where no shell is started at the console.
+pub fn uses(plan: &Plan) -> Option<CheckPlan> {
+    let busybox = plan.userland.busybox.as_ref()?;
+    if !starts_a_shell(plan) {
+        return None;
+    }
+    let mut lines = packs::SHELL.to_vec();
+    lines.extend(of_applets(busybox, packs::APPLETS));
+    Some(check("uses", lines))
+}
+
+fn check(name: &str, lines: Vec<&str>) -> CheckPlan {
+    CheckPlan {
+        name: name.to_owned(),
+        timeout: LIMIT + LINE_LIMIT * lines.len() as u32,
+        kind: CheckKind::Session {
+            lines: lines.into_iter().map(str::to_owned).collect(),
+        },
         via: Via::Console,
-    })
+    }
+}
+
+/// The lines of those applets that a system has.
+fn of_applets(busybox: &BusyboxPlan, all: &[(&str, &'static [&'static str])]) -> Vec<&'static str> {
+    let has = |applet: &str| busybox.defconfig || busybox.applets.iter().any(|a| a == applet);
+    let used = all.iter().filter(|(applet, _)| has(applet));
+    used.flat_map(|(_, lines)| lines.iter().copied()).collect()
 }
 
 fn lines(busybox: &BusyboxPlan) -> Vec<&'static str> {
-    let applets: BTreeSet<&str> = busybox.applets.iter().map(String::as_str).collect();
-    let has = |applet: &str| busybox.defconfig || applets.contains(applet);
+    let has_sleep = busybox.defconfig || busybox.applets.iter().any(|a| a == "sleep");
     let has_jobs = busybox.defconfig
         || busybox
             .requests
@@ -188,14 +215,13 @@ fn lines(busybox: &BusyboxPlan) -> Vec<&'static str> {
             .any(|r| r.symbol == "ASH_JOB_CONTROL" && r.value == "y");
     let mut lines = EDITING.to_vec();
     lines.extend(INTERRUPTING);
-    if has("sleep") {
+    if has_sleep {
         lines.extend(INTERRUPTING_SLEEP);
         if has_jobs {
             lines.extend(JOBS);
         }
     }
-    let used = APPLETS.iter().filter(|(applet, _)| has(applet));
-    lines.extend(used.flat_map(|(_, lines)| lines.iter()));
+    lines.extend(of_applets(busybox, APPLETS));
     // Last: it ends with the shell's own end.
     lines.extend(SHELL);
     lines
@@ -245,8 +271,16 @@ mod tests {
 
     #[test]
     fn a_line_ends_or_interrupts_and_fits_a_terminal() {
-        let all = APPLETS.iter().flat_map(|(_, lines)| lines.iter());
-        let fixed = [EDITING, SHELL, INTERRUPTING, INTERRUPTING_SLEEP, JOBS];
+        let all = APPLETS.iter().chain(packs::APPLETS);
+        let all = all.flat_map(|(_, lines)| lines.iter());
+        let fixed = [
+            EDITING,
+            SHELL,
+            INTERRUPTING,
+            INTERRUPTING_SLEEP,
+            JOBS,
+            packs::SHELL,
+        ];
         for line in all.chain(fixed.concat().iter()) {
             assert!(line.len() < 255, "{line:?}");
             assert!(!line.starts_with(PAUSE_KEY), "{line:?}");

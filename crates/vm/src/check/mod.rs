@@ -14,6 +14,7 @@ pub mod echo;
 pub mod gateway;
 pub(crate) mod http;
 pub(crate) mod outcome;
+mod packs;
 pub mod protocol;
 pub mod typist;
 pub mod verdict;

@@ -12,7 +12,7 @@
 //!
 //! A session is lines of keys as a person types them: one key after the other,
 //! and after each line the shell is called and must answer before the next.
-//! Who gets no answer presses Ctrl-C.
+//! Who gets no answer leaves what runs, by Ctrl-C first.
 //!
 //! Pure: bytes and times come in, bytes and events go out.
 
@@ -35,8 +35,21 @@ const LOOKED: Duration = Duration::from_millis(150);
 /// What a pause within a session's line lasts.
 const PAUSED: Duration = Duration::from_millis(400);
 
-/// So often a shell is called before a person presses Ctrl-C.
-const CALLS_BEFORE_CTRL_C: u32 = 3;
+/// So often a shell is called before a person has pressed Escape, and waits.
+const ESCAPED: u32 = 7;
+
+/// How a person leaves a program that doesn't answer, by how often the shell was
+/// called in vain: Ctrl-C, what pagers and editors know, Ctrl-\.
+fn leaving(calls: u32) -> &'static [u8] {
+    match calls {
+        0..3 => b"",
+        5 => b"q",
+        6 => b"\x1b",
+        7 => b":q!\r",
+        8 => b"\x1c",
+        _ => b"\x03",
+    }
+}
 
 /// Stands in a session's line for a pause.
 pub const PAUSE_KEY: char = '\0';
@@ -340,10 +353,13 @@ impl Typist {
         }
         let over = self.pending.len().saturating_sub(PENDING_LIMIT);
         self.pending.drain(..over);
-        if place.calls >= CALLS_BEFORE_CTRL_C {
-            keys.push(3);
-        }
+        keys.extend_from_slice(leaving(place.calls));
         place.calls += 1;
+        if place.calls == ESCAPED {
+            // An escape that more keys follow at once is the beginning of one key.
+            place.not_before = now + PAUSED;
+            return;
+        }
         place.not_before = now + CALL_EVERY / 4 * place.calls.min(4);
         let call = format!("\recho tux\"\"ling-{}-r{}.\r", self.nonce, place.line);
         keys.extend_from_slice(call.as_bytes());

@@ -7,6 +7,7 @@ use super::live::{self, Live};
 use super::piece::{Piece, PieceRole};
 use super::program::{Program, Spot};
 use super::sections::Lives;
+use super::tables::Tables;
 use super::wish::{Verdict, Wish};
 
 /// The functions' references to each other.
@@ -15,6 +16,7 @@ pub struct Graph {
     callees: Vec<Vec<FunctionIndex>>,
     handed: Vec<Vec<FunctionIndex>>,
     taken: BTreeSet<FunctionIndex>,
+    tables: Tables,
 }
 
 impl Graph {
@@ -48,7 +50,15 @@ impl Graph {
             callees: meant_by_all(&self.callees),
             handed: meant_by_all(&self.handed),
             taken: self.taken.iter().map(meant).collect(),
+            tables: self.tables.redirected(meant),
         }
+    }
+
+    /// The functions that stand in the same tables as one does: variables that
+    /// hold its address and that of others, such as a `struct file_operations`.
+    /// It is among them itself.
+    pub fn beside_in_tables(&self, function: FunctionIndex) -> BTreeSet<FunctionIndex> {
+        self.tables.beside(function)
     }
 
     /// The functions whose address a function's own code takes: callbacks that
@@ -87,6 +97,7 @@ impl Program {
             callees: vec![BTreeSet::new(); self.functions.len()],
             handed: vec![BTreeSet::new(); self.functions.len()],
             taken: BTreeSet::new(),
+            tables: Tables::of(self.functions.len()),
         };
         let resolved = live::resolved_branches(self);
         for (number, piece) in self.pieces.iter().enumerate() {
@@ -97,7 +108,7 @@ impl Program {
             ) {
                 continue;
             }
-            builder.references(piece);
+            builder.references(number as u32, piece);
             let resolved = resolved.get(&(number as u32)).into_iter().flatten();
             builder.branches(piece, resolved.copied());
         }
@@ -147,6 +158,7 @@ struct Builder<'a> {
     callees: Vec<BTreeSet<FunctionIndex>>,
     handed: Vec<BTreeSet<FunctionIndex>>,
     taken: BTreeSet<FunctionIndex>,
+    tables: Tables,
 }
 
 impl Builder<'_> {
@@ -159,7 +171,7 @@ impl Builder<'_> {
     }
 
     /// What the relocations of a piece refer to.
-    fn references(&mut self, piece: &Piece) {
+    fn references(&mut self, number: u32, piece: &Piece) {
         let sections = &self.program.units[piece.unit as usize].sections;
         let references = &sections[piece.section as usize].references;
         for at in piece.relocations.clone().map(|at| at as usize) {
@@ -167,6 +179,9 @@ impl Builder<'_> {
             let Some(function) = spot.and_then(|spot| self.target(spot)) else {
                 continue;
             };
+            if self.is_data(number) {
+                self.tables.holds(number, function);
+            }
             if live::is_branch(self.program, piece, at) {
                 for caller in live::functions_of(piece) {
                     self.callees[caller.0 as usize].insert(function);
@@ -178,6 +193,10 @@ impl Builder<'_> {
                 }
             }
         }
+    }
+
+    fn is_data(&self, piece: u32) -> bool {
+        self.program.pieces[piece as usize].role == PieceRole::Data
     }
 
     /// Branches of a piece that the assembler has resolved.
@@ -201,6 +220,7 @@ impl Builder<'_> {
             callees: sorted(self.callees),
             handed: sorted(self.handed),
             taken: self.taken,
+            tables: self.tables,
         }
     }
 }

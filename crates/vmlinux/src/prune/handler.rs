@@ -24,5 +24,17 @@ pub const TRAP_MAGIC: u32 = 0x5452_4150;
 /// Where the traps begin that stand together.
 pub const TRAPS_START: &str = "tuxling_traps_start";
 
+/// Where those begin, behind all others, that parts and functions in place call
+/// where traps have names ([`super::Wish::names`]).
+pub const PARTS_START: &str = "tuxling_parts_start";
+
+/// The names of the functions whose traps stand together, in their order. Each
+/// begins with a byte that says how many letters it shares with the one before,
+/// and ends in a zero byte; [`LONGEST_NAME`] letters at the most.
+pub const TRAP_NAMES: &str = "tuxling_trap_names";
+
+/// What the handler has room for; longer names are cut.
+pub const LONGEST_NAME: usize = 120;
+
 /// Where they end.
 pub const TRAPS_END: &str = "tuxling_traps_end";

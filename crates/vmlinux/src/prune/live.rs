@@ -309,7 +309,7 @@ impl Finder<'_> {
                     unit: piece.unit,
                     section: piece.section,
                 };
-                let direct = self.wish.direct && is_call(self.program, place, at);
+                let direct = self.wish.calls_handler() && is_call(self.program, place, at);
                 self.refer(spot, direct);
             }
         }

@@ -68,6 +68,8 @@ mod pruned;
 mod relink;
 mod rewrite;
 pub mod sections;
+mod tables;
+mod trap_names;
 mod traps;
 pub mod verify;
 mod wish;
@@ -76,7 +78,10 @@ pub use call_graph::Graph;
 pub use config::{Unsupported, unsupported};
 pub use error::PruneError;
 pub use function::{Function, FunctionId, FunctionIndex, Parts, RemovalUnit};
-pub use handler::{TRAP_HANDLER, TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED, TRAPS_END, TRAPS_START};
+pub use handler::{
+    LONGEST_NAME, PARTS_START, TRAP_HANDLER, TRAP_MAGIC, TRAP_NAMES, TRAP_RECORD, TRAP_STOPPED,
+    TRAPS_END, TRAPS_START,
+};
 pub use input::{EntrySizes, Input, Role};
 pub use missed::{Missed, TrapRecord};
 pub use names::{FunctionAddress, NamedTrap, find_trap, function_addresses};

@@ -23,7 +23,7 @@ pub(super) fn rewrite(
     live: &Live,
     wish: &Wish,
 ) -> Result<(Vec<Output>, Vec<Trap>), PruneError> {
-    let traps = Traps::find(program, live);
+    let traps = Traps::find(program, live, wish);
     let handled = !traps.list.is_empty() || live.called.contains(&true) || !live.gaps.is_empty();
     if handled && !program.globals.contains_key(TRAP_HANDLER) {
         return Err(PruneError::NoHandler);
@@ -38,7 +38,7 @@ pub(super) fn rewrite(
             });
         }
     }
-    if traps.list.iter().any(|t| !t.in_place) {
+    if traps.stand_together() {
         let bytes = traps.object(program).write();
         outputs.push(Output {
             name: "tuxling_traps.o".to_owned(),
@@ -51,9 +51,17 @@ pub(super) fn rewrite(
 /// A section on its way out.
 struct Kept {
     section: ObjectSection,
-    /// Of each relocation, its index in the section it comes from; none for
-    /// the call of a trap.
-    origins: Vec<Option<usize>>,
+    /// Where each relocation comes from.
+    origins: Vec<Origin>,
+}
+
+/// Where a relocation comes from.
+#[derive(Clone, Copy)]
+enum Origin {
+    /// Its index in the section that was.
+    Old(usize),
+    /// It is the call that ends what was filled of this function.
+    Filled(u32),
 }
 
 impl Kept {
@@ -315,7 +323,7 @@ impl<'a> Rewriter<'a> {
                 let trap = &self.program.machine.trap;
                 kept.section.data.extend(fill(bytes.len(), trap));
                 let start = kept.section.data.len() - trap.code.len();
-                self.call_handler(&mut kept, start as u64);
+                self.call_trap(&mut kept, start as u64, piece);
             } else if facts.cut == Cut::Filled {
                 let end = kept.section.data.len() + bytes.len();
                 kept.section.data.resize(end, 0);
@@ -341,7 +349,7 @@ impl<'a> Rewriter<'a> {
             let offset = from + (old.offset - piece.start);
             let moved = Relocation { offset, ..old };
             kept.section.relocations.push(moved);
-            kept.origins.push(Some(at as usize));
+            kept.origins.push(Origin::Old(at as usize));
         }
         let trap = &self.program.machine.trap;
         for gap in self.live.gaps_of(number) {
@@ -350,24 +358,28 @@ impl<'a> Rewriter<'a> {
             let call = (filled.end - trap.code.len()) as u64;
             let bytes = fill(filled.len(), trap);
             kept.section.data[filled].copy_from_slice(&bytes);
-            self.call_handler(kept, call);
+            self.call_trap(kept, call, piece);
         }
     }
 
-    /// Notes the call of the handler in a trap that begins at an offset.
-    fn call_handler(&self, kept: &mut Kept, start: u64) {
+    /// Notes the call that ends what was filled, at an offset.
+    fn call_trap(&self, kept: &mut Kept, start: u64, piece: &Piece) {
         let explicit = kept.section.explicit_addends;
         let call = call_of_handler(self.program, start, 0, explicit);
         kept.section.relocations.push(call);
-        kept.origins.push(None);
+        kept.origins.push(Origin::Filled(piece.functions.start));
     }
 
     fn relocations(&mut self, index: usize, kept: &mut Kept) -> Result<(), PruneError> {
         let mut relocations = std::mem::take(&mut kept.section.relocations);
         for (at, origin) in relocations.iter_mut().zip(&kept.origins) {
             match origin {
-                None => at.symbol = Some(self.symbol_named(TRAP_HANDLER)),
-                Some(origin) => self.relocation(index, &mut kept.section, at, *origin)?,
+                Origin::Filled(function) => {
+                    let traps = self.traps;
+                    let own = traps.parts.get(function).map(String::as_str);
+                    at.symbol = Some(self.symbol_named(own.unwrap_or(TRAP_HANDLER)));
+                }
+                Origin::Old(origin) => self.relocation(index, &mut kept.section, at, *origin)?,
             }
         }
         kept.section.relocations = relocations;
@@ -390,7 +402,7 @@ impl<'a> Rewriter<'a> {
             unit: self.number,
             section: index as u32,
         };
-        let direct = self.wish.direct && live::is_call(self.program, place, origin);
+        let direct = self.wish.calls_handler() && live::is_call(self.program, place, origin);
         if let Some(name) = self.replaced_by(spot, direct)? {
             at.symbol = Some(self.symbol_named(&name));
             return self.point_at(section, at, |base, _| base);

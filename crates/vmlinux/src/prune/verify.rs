@@ -10,6 +10,7 @@ use super::handler::{TRAP_HANDLER, TRAPS_END, TRAPS_START};
 use super::program::Program;
 use super::pruned::{Output, Pruned};
 use super::sections::{self, Entry, Kind, Lives};
+use super::traps::PART;
 
 /// What was found to be true.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -235,6 +236,8 @@ fn relocations_point_at_something(
                 continue;
             }
             let ours = symbol_name.starts_with("tuxling_") || symbol_name.is_empty();
+            // The handler of traps without names does without them.
+            let ours = ours && !symbol.is_weak();
             if ours || defined_before.contains_key(symbol_name) {
                 return Err(VerifyError::Gone {
                     object: output.name.clone(),
@@ -259,6 +262,7 @@ fn traps_call_the_handler(
     let mut seen = BTreeSet::new();
     for (output, file) in files {
         let calls = calls_of_handler(file);
+        let direct = calls_of(file, |name| name == TRAP_HANDLER);
         let mut together = 0;
         let mut bounds = (None, None);
         for symbol in file.symbols().filter(|s| s.is_definition()) {
@@ -268,6 +272,13 @@ fn traps_call_the_handler(
                 TRAPS_END => bounds.1 = Some(symbol.address()),
                 _ => {}
             }
+            if name.starts_with(PART) {
+                if !calls_handler(&direct, &symbol) {
+                    let what = format!("{name} doesn't call {TRAP_HANDLER}");
+                    return Err(broken(output, what));
+                }
+                together += symbol.size();
+            }
             let Some(rest) = name.strip_prefix("tuxling_trap.") else {
                 continue;
             };
@@ -276,7 +287,8 @@ fn traps_call_the_handler(
             let Some((trap, index)) = trap.zip(index) else {
                 return Err(broken(output, format!("{name} is no trap that is known")));
             };
-            if !calls_handler(&calls, &symbol) {
+            let calls = if trap.in_place { &calls } else { &direct };
+            if !calls_handler(calls, &symbol) {
                 return Err(broken(
                     output,
                     format!("{name} doesn't call {TRAP_HANDLER}"),
@@ -357,8 +369,14 @@ fn gaps_call_the_handler(
     Ok(())
 }
 
-/// Where a file's sections call the handler, by section and offset.
+/// Where a file's sections call the handler, or a trap that does, by section and
+/// offset.
 fn calls_of_handler(file: &object::File) -> BTreeSet<(usize, u64)> {
+    calls_of(file, |name| name == TRAP_HANDLER || name.starts_with(PART))
+}
+
+/// Where a file's sections refer to symbols of some names.
+fn calls_of(file: &object::File, is: impl Fn(&str) -> bool) -> BTreeSet<(usize, u64)> {
     let mut calls = BTreeSet::new();
     for section in file.sections() {
         for (offset, relocation) in section.relocations() {
@@ -366,7 +384,7 @@ fn calls_of_handler(file: &object::File) -> BTreeSet<(usize, u64)> {
                 continue;
             };
             let name = file.symbol_by_index(index).and_then(|s| s.name());
-            if name == Ok(TRAP_HANDLER) {
+            if name.is_ok_and(&is) {
                 calls.insert((section.index().0, offset));
             }
         }

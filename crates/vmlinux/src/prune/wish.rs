@@ -35,10 +35,22 @@ pub struct Wish {
     /// the functions have to be marked. Smaller than traps for all, and shorter
     /// when compressed, since all such calls are alike.
     pub direct: bool,
+    /// Every trap has an entry of its own among those that stand together, also
+    /// of a part or in place, in the order of the names that
+    /// [`TRAP_NAMES`](super::TRAP_NAMES) holds: the handler can print which
+    /// function was missed. Then no call goes to the handler itself.
+    pub names: bool,
     /// Parts that go of functions that stay, as [`super::Program::gaps`] gives them:
     /// filled in place with no-operations that end in a call of the handler.
     pub gaps: Parts,
     /// Leaves out nothing at all, not even what nothing refers to: sections
     /// only change their names. For the kernel that is traced.
     pub whole: bool,
+}
+
+impl Wish {
+    /// Whether calls of what is gone can go to the handler itself.
+    pub(super) fn calls_handler(&self) -> bool {
+        self.direct && !self.names
+    }
 }

@@ -1,0 +1,290 @@
+//! Programs that are compiled, pruned, linked and run.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests run the compiler and what it makes"
+)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use vmlinux::prune::{
+    EntrySizes, Fate, FunctionIndex, Input, Parts, Program, Pruned, Role, Verdict, Wish, find_trap,
+    function_addresses, verify,
+};
+
+/// What every program stands on: a way in, and a way out.
+const RUNTIME: &str = r#"
+#ifdef __i386__
+static long call(long n, long a, long b, long c)
+{ long r; __asm__ volatile("int $0x80" : "=a"(r) : "a"(n), "b"(a), "c"(b), "d"(c) : "memory"); return r; }
+#define WRITE 4
+#define EXIT 1
+#else
+static long call(long n, long a, long b, long c)
+{ long r; __asm__ volatile("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory"); return r; }
+#define WRITE 1
+#define EXIT 60
+#endif
+void say(const char *text) { long n = 0; while (text[n]) n++; call(WRITE, 1, (long)text, n); }
+void say_number(unsigned long number)
+{ char digits[24]; int at = 23; digits[at] = 0; do digits[--at] = '0' + number % 10; while (number /= 10); say(digits + at); say("\n"); }
+void leave(int status) { call(EXIT, status, 0, 0); for (;;); }
+extern int run(void);
+__attribute__((force_align_arg_pointer)) void _start(void) { leave(run()); }
+"#;
+
+/// What the handler calls: it says the trap's address on the standard output.
+const TRAPPED: &str = r#"
+void trapped(unsigned long behind) { say("trap "); say_number(behind - 5); leave(99); }
+"#;
+
+/// The handler: the word on top of the stack is the address behind the call.
+const HANDLER: &str = r#"
+	.text
+	.globl tuxling_trap
+	.type tuxling_trap, @function
+tuxling_trap:
+#ifdef __i386__
+	pop %eax
+	and $-16, %esp
+	sub $12, %esp
+	push %eax
+	call trapped
+#else
+	pop %rdi
+	and $-16, %rsp
+	call trapped
+#endif
+	.size tuxling_trap, . - tuxling_trap
+	.section .note.GNU-stack, "", @progbits
+"#;
+
+/// Steps through a program and says every address that it comes to.
+const TRACER: &str = r#"
+#include <stdio.h>
+#include <stddef.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int argc, char **argv)
+{
+	pid_t child = fork();
+	int status;
+	if (!child) { ptrace(PTRACE_TRACEME, 0, 0, 0); execv(argv[1], argv + 1); _exit(127); }
+	for (waitpid(child, &status, 0); WIFSTOPPED(status); waitpid(child, &status, 0)) {
+		long at = ptrace(PTRACE_PEEKUSER, child, offsetof(struct user_regs_struct, rip), 0);
+		fprintf(stderr, "%lx\n", at);
+		ptrace(PTRACE_SINGLESTEP, child, 0, 0);
+	}
+	return 0;
+}
+"#;
+
+/// A folder in which programs are compiled, pruned and run.
+pub(crate) struct Bench {
+    pub(crate) folder: PathBuf,
+    mode: &'static str,
+}
+
+impl Bench {
+    pub(crate) fn new(name: &str, mode: &'static str) -> Bench {
+        let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let folder = root.join(format!("prune-{name}{mode}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder for the programs");
+        Bench { folder, mode }
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> Output {
+        let output = Command::new(program)
+            .args(arguments)
+            .current_dir(&self.folder)
+            .output();
+        output.unwrap_or_else(|error| panic!("{program}: {error}"))
+    }
+
+    fn good(&self, program: &str, arguments: &[&str]) {
+        let output = self.run(program, arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} {arguments:?}: {said}");
+    }
+
+    /// Compiles a text as the kernel compiles its own.
+    pub(crate) fn compile(&self, name: &str, text: &str) -> (String, Vec<u8>) {
+        std::fs::write(self.folder.join(name), text).expect("written");
+        let object = format!("{name}.o");
+        let flags = "-O2 -ffreestanding -fno-pic -fno-pie -ffunction-sections -fdata-sections \
+                     -fno-asynchronous-unwind-tables -fno-stack-protector -fcf-protection=none \
+                     -fno-builtin -fno-ipa-icf -w -c -o";
+        let mut arguments: Vec<&str> = flags.split_whitespace().collect();
+        arguments.extend([object.as_str(), self.mode, name]);
+        self.good("gcc", &arguments);
+        let bytes = std::fs::read(self.folder.join(&object)).expect("compiled");
+        (object, bytes)
+    }
+
+    pub(crate) fn load(&self, texts: &[(&str, &str)]) -> Program {
+        self.load_with(TRAPPED, texts)
+    }
+
+    /// With a text of its own for what the handler calls.
+    pub(crate) fn load_with(&self, trapped: &str, texts: &[(&str, &str)]) -> Program {
+        let runtime = format!("{RUNTIME}{trapped}");
+        let mut objects = vec![
+            self.compile("runtime.c", &runtime),
+            self.compile("handler.S", HANDLER),
+        ];
+        objects.extend(texts.iter().map(|(name, text)| self.compile(name, text)));
+        let inputs: Vec<Input> = objects
+            .iter()
+            .map(|(name, bytes)| Input {
+                name,
+                bytes,
+                role: Role::Always,
+            })
+            .collect();
+        Program::load(&inputs, "ENTRY(_start)", &EntrySizes::default()).expect("they resolve")
+    }
+
+    /// Links what came out and runs it.
+    pub(crate) fn execute(&self, pruned: &Pruned) -> (String, Option<i32>) {
+        self.link(pruned);
+        let output = self.run("./program", &[]);
+        (
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            output.status.code(),
+        )
+    }
+
+    /// Runs what was linked with a byte on its standard input.
+    pub(crate) fn hears(&self, byte: u8) -> (String, Option<i32>) {
+        std::fs::write(self.folder.join("input"), [byte]).expect("written");
+        let output = self.run("sh", &["-c", "./program < input"]);
+        (
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+            output.status.code(),
+        )
+    }
+
+    /// What runs of each function of the program that was linked, with marks,
+    /// when it hears a byte: one step after the other.
+    pub(crate) fn trace(&self, byte: u8) -> Parts {
+        self.compile_for_host("tracer", TRACER);
+        std::fs::write(self.folder.join("input"), [byte]).expect("written");
+        let steps = self.run("sh", &["-c", "./tracer ./program < input"]);
+        let steps = String::from_utf8_lossy(&steps.stderr).into_owned();
+        let lengths = self.instruction_lengths();
+        let bytes = std::fs::read(self.folder.join("program")).expect("linked");
+        let marked = function_addresses(&bytes).expect("an ELF file");
+        let mut ran = Parts::new();
+        for line in steps.lines() {
+            let at = u64::from_str_radix(line, 16).expect("an address");
+            let Some(f) = marked
+                .iter()
+                .find(|f| (f.address..f.address + f.bytes).contains(&at))
+            else {
+                continue;
+            };
+            let start = at - f.address;
+            let part = start..start + lengths[&at];
+            let parts = ran.entry(f.function).or_default();
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        ran
+    }
+
+    fn compile_for_host(&self, name: &str, text: &str) {
+        let source = format!("{name}.c");
+        std::fs::write(self.folder.join(&source), text).expect("written");
+        self.good("gcc", &["-O1", "-o", name, &source]);
+    }
+
+    /// The instructions of the program, as another disassembler reads them.
+    fn instruction_lengths(&self) -> BTreeMap<u64, u64> {
+        let listing = self.run("objdump", &["-d", "-w", "program"]);
+        let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
+        let line = |line: &str| {
+            let (address, rest) = line.trim_start().split_once(":\t")?;
+            let bytes = rest.split('\t').next()?.split_ascii_whitespace().count();
+            Some((u64::from_str_radix(address, 16).ok()?, bytes as u64))
+        };
+        listing.lines().filter_map(line).collect()
+    }
+
+    /// Links what came out.
+    pub(crate) fn link(&self, pruned: &Pruned) {
+        std::fs::write(self.folder.join("all.a"), pruned.archive()).expect("written");
+        let emulation = if self.mode == "-m32" {
+            "elf_i386"
+        } else {
+            "elf_x86_64"
+        };
+        let link = [
+            "-m",
+            emulation,
+            "--fatal-warnings",
+            "-z",
+            "noexecstack",
+            "-e",
+            "_start",
+            "-o",
+            "program",
+        ];
+        let mut link = link.to_vec();
+        link.extend(["--whole-archive", "all.a"]);
+        self.good("ld", &link);
+    }
+
+    /// The symbol of the function whose trap was run into, from what the
+    /// handler said.
+    pub(crate) fn trap_of(&self, said: &str) -> Option<String> {
+        let address = said.lines().find_map(|line| line.strip_prefix("trap "))?;
+        let program = std::fs::read(self.folder.join("program")).expect("linked");
+        let trap = find_trap(&program, address.parse().expect("a number")).expect("an ELF file");
+        trap.map(|trap| trap.symbol)
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+pub(crate) fn prune(program: &Program, wish: &Wish) -> Pruned {
+    let pruned = program.prune(wish).expect("prunes");
+    verify::check(program, &pruned).expect("another reader finds it right");
+    pruned
+}
+
+/// All functions of this name trap; whatever else is reached stays.
+pub(crate) fn without(program: &Program, names: &[&str]) -> Wish {
+    let mut wish = Wish {
+        verdicts: vec![Verdict::Allow; program.functions().len()],
+        ..Wish::default()
+    };
+    for name in names {
+        let found = program.named(name);
+        assert!(!found.is_empty(), "{name} is there");
+        found
+            .iter()
+            .for_each(|f| wish.verdicts[f.0 as usize] = Verdict::Trap);
+    }
+    wish
+}
+
+pub(crate) fn fate(program: &Program, pruned: &Pruned, name: &str) -> Vec<Fate> {
+    program
+        .named(name)
+        .iter()
+        .map(|FunctionIndex(f)| pruned.report.functions[*f as usize])
+        .collect()
+}
+
+pub(crate) const MODES: [&str; 2] = ["-m32", "-m64"];
