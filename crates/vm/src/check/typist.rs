@@ -361,7 +361,9 @@ impl Typist {
             return;
         }
         place.not_before = now + CALL_EVERY / 4 * place.calls.min(4);
-        let call = format!("\recho tux\"\"ling-{}-r{}.\r", self.nonce, place.line);
+        // Newlines: a program that was killed may have left the terminal raw, and
+        // there Enter ends no line.
+        let call = format!("\necho tux\"\"ling-{}-r{}.\n", self.nonce, place.line);
         keys.extend_from_slice(call.as_bytes());
     }
 
@@ -439,12 +441,12 @@ impl SessionPlace {
 }
 
 /// The first key of a text: a letter, or an escape sequence as a whole, which a
-/// terminal sends at once.
+/// terminal sends at once. An escape before a pause is the key of that name.
 fn next_key(text: &str) -> Option<&str> {
     let mut letters = text.char_indices();
     let (_, first) = letters.next()?;
     let mut end = letters.next().map_or(text.len(), |(at, _)| at);
-    if first == '\x1b' {
+    if first == '\x1b' && !text[end..].starts_with(PAUSE_KEY) {
         let is_last = |c: char| c.is_ascii_alphabetic() || c == '~';
         let rest = text[end..].char_indices();
         let last = rest.take(8).find(|(_, c)| is_last(*c));
@@ -595,9 +597,9 @@ mod tests {
             }
             panic!("{keys:?}");
         };
-        type_until(&mut typist, b"-r0.\r");
+        type_until(&mut typist, b"-r0.\n");
         // A program that reads has swallowed the call: Ctrl-C ends it.
-        let now = type_until(&mut typist, b"\x03\recho tux\"\"ling-n1-r0.\r");
+        let now = type_until(&mut typist, b"\x03\necho tux\"\"ling-n1-r0.\n");
         let (typed, events) = typist.step(now, b"tuxling-n1-r0.\r\n", true);
         assert!(typed.is_empty() && events.is_empty());
         let type_until = |typist: &mut Typist, mut now: Instant, end: &[u8]| {
@@ -609,7 +611,7 @@ mod tests {
         let asked = type_until(&mut typist, now, b"\r");
         let stopped = type_until(&mut typist, asked, b"\x03");
         assert!(stopped - asked >= PAUSED);
-        let now = type_until(&mut typist, stopped, b"-r1.\r");
+        let now = type_until(&mut typist, stopped, b"-r1.\n");
         typist.step(now, b"tuxling-n1-r1.\r\n", true);
         let (_, events) = typist.step(now, b"", true);
         assert!(
@@ -618,6 +620,13 @@ mod tests {
         );
         assert!(typist.done());
         assert_eq!(keys[..4], ["a", "b", "\x1b[D", "\r"]);
+    }
+
+    #[test]
+    fn an_escape_before_a_pause_is_a_key_of_its_own() {
+        assert_eq!(next_key("\x1b[3~x"), Some("\x1b[3~"));
+        assert_eq!(next_key("\x1b\0:wq\r"), Some("\x1b"));
+        assert_eq!(next_key("\0:wq\r"), Some("\0"));
     }
 
     proptest! {
