@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use host::Cache;
-use host::cache::ASIDE;
+use host::aside::ASIDE;
 use schemars::JsonSchema;
 use serde::Serialize;
 
