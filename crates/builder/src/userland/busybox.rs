@@ -10,10 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use host::cache::{fill_folder, write_whole};
+use host::cache::write_whole;
 use host::error::Kind;
 use host::id::Id;
 use host::process::Cmd;
+use host::seal::{fill_sealed, is_sound};
 use host::session::{Cached, Session};
 use kconfig::dotconfig::line_of;
 use recipe::Arch;
@@ -122,18 +123,18 @@ pub(crate) fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Bu
     };
     let id = Id::of("busybox/1", &key)?;
     let dir = session.cache.folder("busybox")?.join(id.short());
-    if let Some(busybox) = kept(&dir, input.plan) {
+    if let Some(busybox) = kept(&dir, input.plan, session)? {
         return Ok(Cached::hit(busybox));
     }
     let _lock = session
         .cache
         .lock(&dir, &|text| session.progress.note(text))?;
-    if let Some(busybox) = kept(&dir, input.plan) {
+    if let Some(busybox) = kept(&dir, input.plan, session)? {
         return Ok(Cached::hit(busybox));
     }
     let known = declared(&input.source.tree)?;
     let mut wanted = choose(&input.plan.applets, &known.applets)?;
-    fill_folder(&dir, |fresh| -> Result<()> {
+    fill_sealed(&dir, |fresh| -> Result<()> {
         with_scratch(fresh, |objects| {
             compile(input, &wanted, &known, objects, session)?;
             if input.plan.defconfig {
@@ -163,12 +164,14 @@ pub(crate) fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Bu
     }))
 }
 
-fn kept(dir: &Path, plan: &BusyboxPlan) -> Option<Busybox> {
+fn kept(dir: &Path, plan: &BusyboxPlan, session: &Session) -> Result<Option<Busybox>> {
     // What older tuxlings kept has no map.
-    if !dir.join(MAP).exists() {
-        return None;
+    if !dir.join(MAP).exists() || !is_sound(dir, "BusyBox", session.progress)? {
+        return Ok(None);
     }
-    let list = fs::read_to_string(dir.join("applets")).ok()?;
+    let Ok(list) = fs::read_to_string(dir.join("applets")) else {
+        return Ok(None);
+    };
     let applets: Vec<Applet> = list
         .lines()
         .filter_map(|line| {
@@ -185,10 +188,10 @@ fn kept(dir: &Path, plan: &BusyboxPlan) -> Option<Busybox> {
     } else {
         applets.len() == plan.applets.len()
     };
-    whole.then(|| Busybox {
+    Ok(whole.then(|| Busybox {
         program: dir.join("busybox"),
         applets,
-    })
+    }))
 }
 
 fn list(applets: &[Applet]) -> String {
