@@ -182,6 +182,7 @@ fn lines(busybox: &BusyboxPlan) -> Vec<&'static str> {
     let applets: BTreeSet<&str> = busybox.applets.iter().map(String::as_str).collect();
     let has = |applet: &str| busybox.defconfig || applets.contains(applet);
     let has_jobs = busybox.defconfig
+        || busybox.usual
         || busybox
             .requests
             .iter()
