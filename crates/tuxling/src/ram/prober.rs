@@ -236,7 +236,7 @@ impl<'a> Prober<'a> {
             what: "",
             done,
             total: Some(self.about.max(done + 1)),
-            unit: Unit::Of("boots, about"),
+            unit: Unit::Of("boots or so"),
         });
         progress.begin(name);
         let started = Instant::now();
