@@ -36,14 +36,25 @@ impl Aside {
         self.dir.path()
     }
 
+    /// Removes it, and says when that fails.
+    ///
+    /// # Errors
+    /// When something of it stays.
+    pub fn close(self) -> io::Result<()> {
+        self.dir.close()
+    }
+
     /// It stays; gives its path.
     pub fn keep(self) -> PathBuf {
         self.dir.keep()
     }
 }
 
-/// A fresh folder in another one, that will take a place there.
-pub(crate) fn folder(dir: &Path) -> io::Result<Aside> {
+/// A fresh folder in another one, that will take a place there or go.
+///
+/// # Errors
+/// When it can't be made.
+pub fn folder(dir: &Path) -> io::Result<Aside> {
     made(tempfile::Builder::new().prefix(ASIDE), Some(dir))
 }
 

@@ -494,6 +494,21 @@ fn pruned(page: &SearchPage) -> String {
             ]
         })
         .collect();
+    let stops = match stops.is_empty() {
+        true => "<p>No boot of this pruning stopped.</p>".to_owned(),
+        false => table(&["#Boot", "Condition", "What was seen", "Put back"], &stops),
+    };
+    let mut content = format!("<p>{}</p>{stops}", escaped(&pruned.proof));
+    if !fixes.is_empty() {
+        content.push_str("<h3>Put back by this and earlier prunings</h3>");
+        content.push_str(&table(&["Function", "Object", "Missed in"], &fixes));
+    }
+    content.push_str(&conditions(pruned));
+    section("stops", "Stops, fixes and conditions", &content)
+}
+
+/// Under which conditions it was booted, and what it survived.
+fn conditions(pruned: &Pruning) -> String {
     let conditions: Vec<Vec<String>> = pruned
         .conditions
         .iter()
@@ -514,16 +529,7 @@ fn pruned(page: &SearchPage) -> String {
             vec![name.clone(), survived.to_owned(), detail.clone()]
         })
         .collect();
-    let stops = match stops.is_empty() {
-        true => "<p>No boot of this pruning stopped.</p>".to_owned(),
-        false => table(&["#Boot", "Condition", "What was seen", "Put back"], &stops),
-    };
-    let mut content = format!("<p>{}</p>{stops}", escaped(&pruned.proof));
-    if !fixes.is_empty() {
-        content.push_str("<h3>Put back by this and earlier prunings</h3>");
-        content.push_str(&table(&["Function", "Object", "Missed in"], &fixes));
-    }
-    content.push_str("<h3>Conditions of its boots</h3>");
+    let mut content = "<h3>Conditions of its boots</h3>".to_owned();
     content.push_str(&table(
         &["Condition", "#Passed", "#Not passed"],
         &conditions,
@@ -532,7 +538,7 @@ fn pruned(page: &SearchPage) -> String {
         content.push_str("<h3>Adversity</h3>");
         content.push_str(&table(&["Case", "How it went", "Detail"], &cases));
     }
-    section("stops", "Stops, fixes and conditions", &content)
+    content
 }
 
 fn security(page: &SearchPage) -> String {
