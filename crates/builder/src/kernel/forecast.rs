@@ -197,7 +197,13 @@ fn flags(source: &Path, arch: Arch, changed: &BTreeMap<String, usize>) -> Vec<St
 /// or in the condition right before it.
 fn chosen_by(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().collect();
-    let flags = |line: &str| line.to_ascii_lowercase().contains("flags");
+    // The linker's, Rust's and sparse's are of no object here.
+    let flags = |line: &str| {
+        let line = line.to_ascii_lowercase();
+        let others = ["ldflags", "rustflags", "checkflags"];
+        let line = others.iter().fold(line, |line, other| line.replace(other, ""));
+        line.contains("flags")
+    };
     let conditions = ["ifdef", "ifndef", "ifeq", "ifneq"];
     let chooses = |at: usize, line: &str| {
         let condition = conditions.iter().any(|word| line.trim().starts_with(word));
@@ -338,7 +344,8 @@ mod tests {
         write(&dir.join("net/Makefile"), "obj-$(CONFIG_NET) += tcp.o\n");
         write(
             &dir.join("Makefile"),
-            "ifdef CONFIG_SIZE\nKBUILD_CFLAGS += -Os\nendif\n",
+            "ifdef CONFIG_SIZE\nKBUILD_CFLAGS += -Os\nendif\n\
+             LDFLAGS_vmlinux += $(CONFIG_LINKED)\n",
         );
         for name in [
             "kernel/fork.c",
@@ -431,6 +438,9 @@ mod tests {
         built(&tree, CONFIG, &all.map(|object| (object, "PM")));
         let same = Forecast::of(dir.path(), Arch::I386, CONFIG, &tree);
         assert_eq!(same.words(2, None), None);
+        let linked = format!("{CONFIG}CONFIG_LINKED=y\n");
+        let linked = Forecast::of(dir.path(), Arch::I386, &linked, &tree);
+        assert_eq!(linked.words(2, None), None);
         let config = format!("{CONFIG}CONFIG_SIZE=y\n");
         let forecast = Forecast::of(dir.path(), Arch::I386, &config, &tree);
         assert_eq!(
