@@ -22,7 +22,8 @@ setup-test:
 	@scripts/kernel-trees.sh "$(KCONFIG_TEST_TREES)"
 
 demo: setup
-	@cargo build --quiet --release --package tuxling
+	@echo 'Building tuxling itself; the first time, with all it is made of, some minutes.'
+	@cargo build --release --package tuxling
 	@target/release/tuxling check pc-net
 
 test: setup-test

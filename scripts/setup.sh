@@ -64,6 +64,6 @@ fi
 
 as_root=
 [ "$(id -u)" = 0 ] || as_root=sudo
-$as_root apt-get update -qq
+$as_root apt-get update -q
 # shellcheck disable=SC2086 # the list is made of words
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -q --no-install-recommends $missing

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use host::cache::write_whole;
 use host::id::Id;
-use host::session::{Cached, Session};
+use host::session::{Cached, Session, Step};
 use initramfs::Compression;
 use recipe::package::Package;
 use recipe::plan::{KernelPlan, PatchFile, Placement, Plan, SourceWish};
@@ -277,10 +277,12 @@ fn obtain_one(
     session: &Session,
 ) -> Result<Source> {
     let note = |text: &str| session.progress.note(text);
+    let step = |step: &Step<'_>| session.progress.step(step);
     let context = source::Context {
         cache: &session.cache,
         processes: &session.processes,
         progress: &note,
+        step: &step,
         debian: &source::DebianSources::System,
         network: &source::Network::of_user(),
     };

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::aside;
 use crate::error::{Error, Result};
 use crate::process::Cancel;
 
@@ -65,6 +66,7 @@ impl Cache {
         let failed = |e: io::Error| Error::file("lock the cache by", &path, e);
         let file = open_lock(&path).map_err(failed)?;
         file.lock_shared().map_err(failed)?;
+        sweep_all(&root);
         Ok(Cache {
             root,
             in_use: Some(Arc::new(file)),
@@ -171,6 +173,15 @@ impl Cache {
     }
 }
 
+/// Removes what tuxlings that were killed have left anywhere in the cache.
+fn sweep_all(root: &Path) {
+    aside::sweep(root);
+    let topics = fs::read_dir(root).into_iter().flatten().flatten();
+    for topic in topics.filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir())) {
+        aside::sweep(&topic.path());
+    }
+}
+
 /// Where this user's cache stands, or would.
 fn root_of_user() -> Result<PathBuf> {
     let set = |key: &str| {
@@ -199,23 +210,13 @@ fn open_lock(path: &Path) -> std::io::Result<File> {
         .open(path)
 }
 
-/// How the names of files and folders begin that are being written.
-pub const ASIDE: &str = ".tuxling-";
-
-/// What is older was left by a tuxling that was ended.
-const LEFT_OVER: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// Writes a file as a whole or not at all: aside, synced, renamed.
 pub fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir).map_err(|e| Error::file("make the folder", dir, e))?;
-    sweep(dir);
+    aside::sweep(dir);
     let failed = |e: io::Error| Error::file("write", path, e);
-    let mut file = tempfile::Builder::new()
-        .prefix(ASIDE)
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
-        .tempfile_in(dir)
-        .map_err(failed)?;
+    let mut file = aside::file(dir).map_err(failed)?;
     file.write_all(content)
         .and_then(|()| file.as_file().sync_all())
         .map_err(failed)?;
@@ -231,12 +232,8 @@ pub fn fill_folder<T, E: From<Error>>(
 ) -> Result<T, E> {
     let dir = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir).map_err(|e| Error::file("make the folder", dir, e))?;
-    sweep(dir);
-    let aside = tempfile::Builder::new()
-        .prefix(ASIDE)
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .tempdir_in(dir)
-        .map_err(|e| Error::file("make a folder in", dir, e))?;
+    aside::sweep(dir);
+    let aside = aside::folder(dir).map_err(|e| Error::file("make a folder in", dir, e))?;
     let value = fill(aside.path())?;
     let failed = |e: io::Error| Error::file("put in place", path, e);
     // What was written must be on the disk before its name says that it is whole.
@@ -248,10 +245,7 @@ pub fn fill_folder<T, E: From<Error>>(
         return Ok(value);
     }
     // Aside, not away: at any moment one of the two is there, whole.
-    let old = tempfile::Builder::new()
-        .prefix(".tuxling-old-")
-        .tempdir_in(dir)
-        .map_err(failed)?;
+    let old = aside::old(dir).map_err(failed)?;
     let kept = old.path().join("it");
     fs::rename(path, &kept).map_err(failed)?;
     if let Err(e) = fs::rename(aside.path(), path) {
@@ -267,27 +261,6 @@ pub fn fill_folder<T, E: From<Error>>(
     }
     let _ = aside.keep(); // in place: nothing of that name is left to be removed
     Ok(value)
-}
-
-/// Removes what tuxlings left in a folder that were ended while they wrote.
-/// None writes for as long as [`LEFT_OVER`]. What can't be removed does no
-/// harm.
-fn sweep(dir: &Path) {
-    let is_left_over = |entry: &fs::DirEntry| {
-        let name = entry.file_name();
-        let changed = entry.metadata().and_then(|m| m.modified());
-        name.as_encoded_bytes().starts_with(ASIDE.as_bytes())
-            && changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LEFT_OVER))
-    };
-    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-        if is_left_over(&entry) {
-            let _ = if entry.file_type().is_ok_and(|t| t.is_dir()) {
-                fs::remove_dir_all(entry.path())
-            } else {
-                fs::remove_file(entry.path())
-            };
-        }
-    }
 }
 
 #[cfg(test)]
@@ -322,34 +295,6 @@ mod tests {
         assert!(!path.join("a").exists());
         assert_eq!(fs::read(path.join("b")).expect("there"), b"2");
         assert_eq!(fs::read_dir(dir.path()).expect("readable").count(), 1);
-    }
-
-    #[test]
-    fn what_is_left_over_is_swept_a_day_later() {
-        let dir = tempfile::tempdir().expect("a temporary folder");
-        let long_ago = std::time::SystemTime::now() - 2 * LEFT_OVER;
-        for (name, old) in [
-            (".tuxling-a", true),
-            (".tuxling-b", false),
-            (".other", true),
-        ] {
-            let file = File::create(dir.path().join(name)).expect("makes");
-            if old {
-                file.set_modified(long_ago).expect("sets");
-            }
-        }
-        fs::create_dir(dir.path().join(".tuxling-d")).expect("makes");
-        File::open(dir.path().join(".tuxling-d"))
-            .and_then(|d| d.set_modified(long_ago))
-            .expect("sets");
-        write_whole(&dir.path().join("new"), b"").expect("writes");
-        let mut left: Vec<_> = fs::read_dir(dir.path())
-            .expect("readable")
-            .flatten()
-            .map(|e| e.file_name())
-            .collect();
-        left.sort();
-        assert_eq!(left, [".other", ".tuxling-b", "new"]);
     }
 
     #[test]

@@ -103,7 +103,9 @@ impl Error {
                 ProcessError::Interrupted { signal } => Kind::Interrupted(*signal),
                 ProcessError::Missing { .. } | ProcessError::NotStarted { .. } => Kind::Machine,
                 ProcessError::Failed { tail, .. } if is_of_full_disk(tail) => Kind::Machine,
-                ProcessError::Failed { .. } | ProcessError::TimedOut { .. } => *kind,
+                ProcessError::Failed { .. }
+                | ProcessError::TimedOut { .. }
+                | ProcessError::Stalled { .. } => *kind,
             },
         }
     }
@@ -128,6 +130,9 @@ fn command_message(doing: &str, error: &ProcessError) -> String {
         }
         ProcessError::TimedOut { limit, .. } => {
             format!("can't {doing}: a command took longer than {limit:?}")
+        }
+        ProcessError::Stalled { .. } => {
+            format!("can't {doing}: a command did not get on any more")
         }
         ProcessError::NotStarted { .. } => format!("can't {doing}: {error}"),
     }

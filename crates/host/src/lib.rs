@@ -4,11 +4,13 @@
 //!
 //! Nothing here knows what the processes and the cache are for.
 
+pub mod aside;
 pub mod cache;
 pub mod error;
 pub mod id;
 pub mod packages;
 pub mod process;
+pub mod seal;
 pub mod session;
 pub mod units;
 

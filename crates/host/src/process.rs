@@ -106,6 +106,14 @@ pub enum ProcessError {
         /// Its last lines of output.
         tail: String,
     },
+    /// It did not get on any more.
+    #[error("{line}\ndid not get on any more and was ended")]
+    Stalled {
+        /// The command line.
+        line: String,
+        /// Its last lines of output.
+        tail: String,
+    },
     /// The user ended tuxling by a signal.
     #[error("interrupted by signal {signal}")]
     Interrupted {
@@ -202,6 +210,16 @@ impl Running {
         cancel: &Cancel,
         limit: Option<Duration>,
     ) -> Result<ExitStatus, ProcessError> {
+        self.wait_while(cancel, limit, &mut || true)
+    }
+
+    /// The same; ends it, too, when `gets_on` says that it doesn't any more.
+    fn wait_while(
+        &mut self,
+        cancel: &Cancel,
+        limit: Option<Duration>,
+        gets_on: &mut dyn FnMut() -> bool,
+    ) -> Result<ExitStatus, ProcessError> {
         let started = Instant::now();
         let mut pause = Duration::from_micros(200);
         loop {
@@ -218,6 +236,13 @@ impl Running {
                 return Err(ProcessError::TimedOut {
                     line: self.line.clone(),
                     limit,
+                    tail: String::new(),
+                });
+            }
+            if !gets_on() {
+                self.end().map_err(|error| self.not_started(error))?;
+                return Err(ProcessError::Stalled {
+                    line: self.line.clone(),
                     tail: String::new(),
                 });
             }
@@ -307,7 +332,17 @@ impl Processes {
 
     /// Runs a command, keeps what it prints, and fails unless it ends with 0.
     pub fn run(&self, cmd: &Cmd) -> Result<Output, ProcessError> {
-        let output = self.run_any_status(cmd)?;
+        self.run_while(cmd, &mut || true)
+    }
+
+    /// The same; ends the command when `gets_on`, which is asked many times a
+    /// second, says that it doesn't get on any more.
+    pub fn run_while(
+        &self,
+        cmd: &Cmd,
+        gets_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Output, ProcessError> {
+        let output = self.captured(cmd, gets_on)?;
         if output.status.success() {
             return Ok(output);
         }
@@ -322,6 +357,14 @@ impl Processes {
 
     /// Runs a command and keeps what it prints, however it ends.
     pub fn run_any_status(&self, cmd: &Cmd) -> Result<Output, ProcessError> {
+        self.captured(cmd, &mut || true)
+    }
+
+    fn captured(
+        &self,
+        cmd: &Cmd,
+        gets_on: &mut dyn FnMut() -> bool,
+    ) -> Result<Output, ProcessError> {
         let broken = |error| ProcessError::NotStarted {
             line: cmd.to_line(),
             error,
@@ -332,14 +375,23 @@ impl Processes {
         std::thread::scope(|scope| {
             let stdout = scope.spawn(move || read_bounded(out_read));
             let stderr = scope.spawn(move || read_bounded(err_read));
-            let status = running.wait(&self.cancel, cmd.limit);
+            let status = running.wait_while(&self.cancel, cmd.limit, gets_on);
             let stdout = stdout.join().unwrap_or_default();
             let stderr = stderr.join().unwrap_or_default();
-            Ok(Output {
-                status: status?,
-                stdout,
-                stderr,
-            })
+            let said =
+                || String::from_utf8_lossy(&[&stdout[..], &stderr[..]].concat()).into_owned();
+            match status {
+                Ok(status) => Ok(Output {
+                    status,
+                    stdout,
+                    stderr,
+                }),
+                Err(ProcessError::Stalled { line, .. }) => Err(ProcessError::Stalled {
+                    line,
+                    tail: tail(&said()),
+                }),
+                Err(error) => Err(error),
+            }
         })
     }
 

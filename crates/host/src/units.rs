@@ -149,9 +149,25 @@ pub fn show_duration(duration: Duration) -> String {
     }
 }
 
+/// A foretold time, no more exact than it is: `40 s`, `17 min`, `1.7 h`.
+pub fn about(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..90 => format!("{} s", seconds.max(1)),
+        90..5400 => format!("{} min", (seconds + 30) / 60),
+        _ => format!("{:.1} h", seconds as f64 / 3600.0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_foretold_time_is_no_more_exact_than_it_is() {
+        let told = [0, 59, 89, 90, 1000, 6000].map(|s| about(Duration::from_secs(s)));
+        assert_eq!(told, ["1 s", "59 s", "89 s", "2 min", "17 min", "1.7 h"]);
+    }
 
     #[test]
     fn bytes_are_read_with_and_without_unit() {

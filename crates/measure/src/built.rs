@@ -1,50 +1,20 @@
 //! Where the bytes of a built system are: from its folder in the cache to the
 //! figures of [`crate::bytes`], and what it would be without an option.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use builder::kernel;
+use builder::kernel::makefiles;
 use builder::source::Source;
 use builder::system::Ingredients;
 use kbuild::Objects;
-use recipe::{Arch, config};
+use recipe::Arch;
 
 use crate::bytes::ramdisk::{self, Part, Program};
 use crate::bytes::{self, Bytes, Given};
 use crate::error::Result;
-
-/// The Makefiles of an unpacked source tree.
-#[derive(Clone, Debug)]
-pub struct Makefiles(pub PathBuf);
-
-impl kbuild::Tree for Makefiles {
-    fn read(&self, path: &str) -> Option<String> {
-        // A Makefile names files of its own tree only.
-        if path.starts_with('/') || path.split('/').any(|part| part == "..") {
-            return None;
-        }
-        fs::read(self.0.join(path))
-            .ok()
-            .map(|text| String::from_utf8_lossy(&text).into_owned())
-    }
-}
-
-/// What the Makefiles of a source tree build with a configuration.
-pub fn objects(source: &Path, arch: Arch, config_text: &str) -> Objects {
-    let values = config::Values::parse(config_text);
-    let on = values.iter().filter(|(_, value)| *value != "n");
-    let values: BTreeMap<String, String> = on
-        .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
-        .collect();
-    Objects::read(
-        &Makefiles(source.to_owned()),
-        arch.facts().source_arch,
-        &values,
-    )
-}
 
 /// Where the bytes of a built kernel are.
 pub fn of_kernel(
@@ -54,7 +24,7 @@ pub fn of_kernel(
 ) -> Result<(bytes::Kernel, Bytes, Objects)> {
     let read = |path: PathBuf| fs::read(&path).map_err(|e| host::Error::file("read", &path, e));
     let config_text = String::from_utf8_lossy(&read(kernel.config())?).into_owned();
-    let objects = objects(&source.tree, arch, &config_text);
+    let objects = makefiles::objects(&source.tree, arch, &config_text);
     let (vmlinux, image) = (read(kernel.vmlinux())?, read(kernel.image())?);
     let link = kernel.link();
     let map = link.vmlinux_map()?;

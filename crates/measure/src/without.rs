@@ -7,6 +7,7 @@ use std::ops::Range;
 use ::kconfig::{Configuration, SymbolId, Tristate};
 use builder::kernel::Tools;
 use builder::kernel::kconfig::{self, Tree};
+use builder::kernel::makefiles;
 use builder::kernel::relink::Bench;
 use builder::kernel::what_if::{Change, Form, WhatIf};
 use builder::source::Source;
@@ -183,7 +184,7 @@ fn think(name: &str, subject: &Subject, tree: &Tree, before: &Values) -> Result<
         .filter(|n| before.get(n) != values.get(n))
         .map(|n| [n, before.get(n), values.get(n)].map(str::to_owned))
         .collect();
-    let built = of::objects(&subject.linux.tree, subject.plan.board.arch, &text);
+    let built = makefiles::objects(&subject.linux.tree, subject.plan.board.arch, &text);
     let gone = of::gone(subject.objects, &built);
     let attribution = &subject.kernel.attribution;
     let objects = attribution.objects.iter().filter(|o| gone(o)).count();

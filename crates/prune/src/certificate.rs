@@ -59,6 +59,10 @@ pub struct Certificate {
     /// that several reasons ask for counts for the first.
     #[serde(default)]
     pub price: BTreeMap<String, u64>,
+    /// Bytes of code that the rules of each level keep, by what was traced here,
+    /// before boots put anything back: what another level would weigh, about.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub levels: BTreeMap<String, u64>,
     /// Which system calls the programs can make, and which answer ENOSYS since
     /// none can.
     #[serde(default)]
@@ -245,6 +249,8 @@ pub struct Evidence<'a> {
     pub kept: &'a Kept,
     /// What the engine says.
     pub pruned: &'a Pruned,
+    /// Bytes of code that the rules of each level keep.
+    pub levels: BTreeMap<String, u64>,
     /// What the programs can call.
     pub calls: SystemCalls,
     /// All boots.
@@ -267,6 +273,7 @@ impl Certificate {
             program,
             kept,
             pruned,
+            levels,
             mut calls,
             attempts,
             cases,
@@ -299,6 +306,7 @@ impl Certificate {
             bound,
             kept: kept_functions(program, kept),
             price: price(program, kept),
+            levels,
             system_calls: calls,
             removed: removed(level, program, kept, pruned),
             attempts,
@@ -426,6 +434,13 @@ fn price(program: &Program, kept: &Kept) -> BTreeMap<String, u64> {
         *price.entry(reason.words()).or_default() += function.map_or(0, |f| f.bytes);
     }
     price
+}
+
+/// Bytes of the functions that are kept on purpose, without the parts that go.
+pub(crate) fn code_bytes(program: &Program, kept: &Kept) -> u64 {
+    let whole: u64 = price(program, kept).values().sum();
+    let gaps = kept.gaps.values().flatten();
+    whole.saturating_sub(gaps.map(|gap| gap.end.saturating_sub(gap.start)).sum())
 }
 
 fn removed(level: PruneLevel, program: &Program, kept: &Kept, pruned: &Pruned) -> Removed {

@@ -1,7 +1,7 @@
 //! `tuxling trace` and `tuxling prune` from beginning to end: what is built,
 //! traced, pruned and proved, in that order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -292,7 +292,8 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
     let bench = bench_of(whole, &adversity, session)?;
     let found = Findings::gather(whole, &subject, options, bench.as_ref(), session)?;
     let memory = whole.memory(options, session)?;
-    let mut kept = found.kept(&subject, &memory, options);
+    let mut kept = found.kept(options.level, &subject, &memory, options);
+    let levels = found.levels(&subject, &memory, options);
     let dir = whole.output().join("prune");
     let trials = trials(&found.coverage, found.adverse.as_ref(), options.boots);
     let repair = Repair {
@@ -316,6 +317,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         program: &subject.program,
         kept: &kept,
         pruned: &repaired.pruned,
+        levels,
         calls: found.calls,
         attempts: repaired.attempts,
         cases: all_cases(found.adverse, repaired.cases),
@@ -386,8 +388,30 @@ impl Findings {
         })
     }
 
-    /// What stays by the rules.
-    fn kept(&self, subject: &Subject, memory: &Memory, options: &PruneOptions) -> Kept {
+    /// Bytes of code that the rules of the levels keep. At `safe` stays what is
+    /// referred to: only the link tells.
+    fn levels(
+        &self,
+        subject: &Subject,
+        memory: &Memory,
+        options: &PruneOptions,
+    ) -> BTreeMap<String, u64> {
+        let foretold = [PruneLevel::Balanced, PruneLevel::Tight].map(|level| {
+            let kept = self.kept(level, subject, memory, options);
+            let bytes = certificate::code_bytes(&subject.program, &kept);
+            (level.word().to_owned(), bytes)
+        });
+        foretold.into()
+    }
+
+    /// What stays by the rules of a level.
+    fn kept(
+        &self,
+        level: PruneLevel,
+        subject: &Subject,
+        memory: &Memory,
+        options: &PruneOptions,
+    ) -> Kept {
         let patterns = |texts: &[String]| texts.iter().map(|t| Pattern::new(t)).collect::<Vec<_>>();
         let facts = Facts {
             program: &subject.program,
@@ -402,7 +426,7 @@ impl Findings {
             keep: &patterns(&options.keep),
             drop: &patterns(&options.drop),
         };
-        Kept::of(options.level, &facts)
+        Kept::of(level, &facts)
     }
 }
 

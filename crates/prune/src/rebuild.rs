@@ -3,9 +3,9 @@
 
 use builder::kernel::Kernel;
 use builder::system::{self, BuildOptions, Ingredients, System};
-use host::cache::fill_folder;
 use host::error::Kind;
 use host::id::Id;
+use host::seal::fill_sealed;
 use host::session::{Cached, Session};
 use recipe::Plan;
 use recipe::plan::CertificateFile;
@@ -86,7 +86,7 @@ fn kernel(
     let build_id = Id::of("pruned/3", &(&bound.build_id, &bound.kernel))?;
     let dir = session.cache.folder("kernels")?.join(build_id.short());
     let kernel = Kernel { build_id, dir };
-    if kernel.is_whole() {
+    if kernel.is_kept(session)? {
         return Ok(Cached::hit(kernel));
     }
     let level = certificate
@@ -99,7 +99,7 @@ fn kernel(
     // The checks' agent is started by a parameter of its own.
     let command_line = agent::cmdline_with_agent(&plan.kernel.cmdline);
     let wish = kept.wish(level, &subject.program, &command_line);
-    fill_folder(&kernel.dir, |fresh| {
+    fill_sealed(&kernel.dir, |fresh| {
         subject.link(&wish, fresh, session)?;
         subject.keep_link(fresh, session)?;
         same_bytes(fresh, &bound.kernel)

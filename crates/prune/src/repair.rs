@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use host::session::Session;
+use host::session::{Session, Step, Unit};
 use recipe::plan::PruneLevel;
 use record::{Fix, Outcome};
 use schemars::JsonSchema;
@@ -240,6 +240,7 @@ impl Repair<'_> {
         let mut standing = Standing::default();
         let mut fixes = Vec::new();
         loop {
+            self.tell(&standing, session);
             let started = Instant::now();
             let fresh = linked.is_none();
             let current = match linked.take() {
@@ -286,6 +287,16 @@ impl Repair<'_> {
             }
             attempts.push(attempt);
         }
+    }
+
+    /// Says how many of the boots in a row have passed.
+    fn tell(&self, standing: &Standing, session: &Session) {
+        session.progress.step(&Step {
+            what: "",
+            done: standing.passed as u64,
+            total: Some(self.trials.len() as u64),
+            unit: Unit::Of("boots in a row"),
+        });
     }
 
     /// Keeps for the next pruning what had to be put back.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use builder::system::System;
 use host::Id;
-use host::session::{Cached, Session};
+use host::session::{Cached, Session, Step, Unit};
 use recipe::Plan;
 use record::{Outcome, SoakBoot, known_soak, remember_soak};
 use schemars::JsonSchema;
@@ -113,7 +113,7 @@ pub fn run(
         let Some(turn) = turns.get(boots.len() % turns.len().max(1)) else {
             break;
         };
-        let boot = soaking.boot(turn, session)?;
+        let boot = soaking.boot((turn, boots.len()), session)?;
         remember_soak(&kernel, &boot, &session.cache)?;
         boots.push(boot);
         tell(&boots, options.time, session);
@@ -157,30 +157,34 @@ impl Soaking<'_> {
         turns
     }
 
-    fn boot(&self, turn: &Turn, session: &Session) -> Result<SoakBoot> {
+    fn boot(&self, (turn, done): (&Turn, usize), session: &Session) -> Result<SoakBoot> {
+        session.phase("soak", || {
+            session.progress.step(&Step {
+                what: &turn.words(),
+                done: done as u64,
+                total: None,
+                unit: Unit::Of("boots so far"),
+            });
+            let (report, passed) = self.booted(turn, session)?;
+            Ok(Cached::fresh(kept(turn, &report, passed)))
+        })
+    }
+
+    /// One boot, and whether it passed.
+    fn booted(&self, turn: &Turn, session: &Session) -> Result<(BootReport, bool)> {
         let observation = |leave| Observation {
             traps: self.traps.as_ref().map(|traps| traps.watched(traps)),
             leave,
         };
         let dir = self.system.output.join("soak");
-        let kernel = self.system.output.join("kernel");
-        let (report, passed) = match turn {
+        match turn {
             Turn::Ordinary(condition) => {
+                let kernel = self.system.output.join("kernel");
                 let seen = observation(condition.leave());
-                let boot = || {
-                    let report = self.runner.boot_image(
-                        &kernel,
-                        &dir,
-                        condition,
-                        Vec::new(),
-                        &seen,
-                        session,
-                    );
-                    report.map(Cached::fresh)
-                };
-                let report = session.phase("soak", boot)?;
+                let (runner, extra) = (&self.runner, Vec::new());
+                let report = runner.boot_image(&kernel, &dir, condition, extra, &seen, session)?;
                 let passed = report.outcome == Outcome::Passed;
-                (report, passed)
+                Ok((report, passed))
             }
             Turn::Adverse(case) => {
                 let bench = self.bench.as_ref().ok_or(Error::NoBench)?;
@@ -190,12 +194,10 @@ impl Soaking<'_> {
                     extra: Vec::new(),
                     observation: observation(None),
                 };
-                let booted = || bench.boot(case, &boot, session).map(Cached::fresh);
-                let (record, report) = session.phase("soak", booted)?;
-                (report, record.survived == Some(true))
+                let (record, report) = bench.boot(case, &boot, session)?;
+                Ok((report, record.survived == Some(true)))
             }
-        };
-        Ok(kept(turn, &report, passed))
+        }
     }
 }
 

@@ -143,6 +143,13 @@ pub fn names() -> Vec<&'static str> {
     BUILT_IN.iter().map(|(name, _)| *name).collect()
 }
 
+/// The RAM of a built-in board.
+pub fn memory(name: &str) -> Option<Bytes> {
+    let (name, text) = BUILT_IN.iter().find(|(board, _)| *board == name)?;
+    let board = read(&Problems::default(), name, &format!("{name}.toml"), text)?;
+    Some(board.memory)
+}
+
 /// The board that a recipe names: a built-in one, or the path of a file.
 /// `None` when it can't be used; why is among the problems.
 pub fn load(problems: &Problems, files: &Files, wanted: &Placed<String>) -> Option<Board> {

@@ -206,6 +206,9 @@ pub struct BusyboxPlan {
     /// Whether BusyBox's own defaults stand beneath, with all applets that they
     /// bring in.
     pub defconfig: bool,
+    /// Whether each applet has its usual options: those that BusyBox's own
+    /// defaults turn on and that stand beside it in the sources.
+    pub usual: bool,
     /// Further lines for BusyBox's configuration.
     pub requests: Vec<Request>,
     /// The symbols, of those, that the applets need to do what they are for.

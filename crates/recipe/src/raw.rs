@@ -108,6 +108,7 @@ pub struct Userland {
     pub busybox_path: Given<String>,
     pub busybox_sources: Given<Vec<Source>>,
     pub busybox_options: Given<String>,
+    pub busybox_usual: Given<bool>,
     pub folder: Given<String>,
     pub libc_version: Given<String>,
     pub libc_path: Given<String>,

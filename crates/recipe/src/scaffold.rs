@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use host::cache;
+use host::units::Bytes;
 
 use super::{builtin, words};
 use crate::board;
@@ -67,6 +68,7 @@ pub fn text(wish: &Wish) -> Result<String, ScaffoldError> {
         ("{applets}", applets),
         ("{mode}", mode),
         ("{checks}", checks),
+        ("{memory}", &format!("{}MiB", memory(&wish.board).0 >> 20)),
     ];
     let text = fill.iter().fold(TEMPLATE.to_owned(), |text, (hole, with)| {
         text.replace(hole, with)
@@ -86,6 +88,12 @@ fn fragments(board: &str, network: bool) -> String {
     let there = names.filter(|name| builtin::file(name).is_some());
     let quoted: Vec<String> = there.map(|name| format!("\"builtin:{name}\"")).collect();
     quoted.join(", ")
+}
+
+/// The board's own RAM, where it is a built-in one; a board of the user's says
+/// it in its file, and a recipe need not.
+fn memory(board: &str) -> Bytes {
+    board::memory(board).unwrap_or(Bytes::mib(32))
 }
 
 /// Writes `NAME.toml` into a folder and gives its path; refuses to overwrite.
@@ -139,7 +147,10 @@ compress  = "xz"                      # none, gzip, xz, lzma, zstd, lz4
 
 [userland]
 busybox = [{applets}]
-# What init needs comes along. Your own files:
+# What init needs comes along. Each applet has its usual options; without them
+# the ramdisk is some 20 KiB smaller, and knows no `head -2`.
+busybox-usual = true
+# Your own files:
 #
 # [[userland.file]]
 # to   = "/bin/job"
@@ -150,7 +161,7 @@ busybox = [{applets}]
 mode = "{mode}"                         # dhcp, static, none
 
 [machine]
-memory = "32MiB"
+memory = "{memory}"
 
 # What the system must do. A check that nothing makes is a thing that may be
 # lost: whatever matters to you belongs here.

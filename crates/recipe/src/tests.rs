@@ -927,6 +927,8 @@ fn a_new_recipe_has_no_errors_and_overwrites_nothing() {
         let name = path.to_str().expect("a plain path");
         let plan = load(name, folder.path()).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(plan.name, wish.name);
+        assert_eq!(plan.machine.memory, plan.board.memory, "{board}");
+        assert!(plan.userland.busybox.as_ref().is_some_and(|b| b.usual));
         assert_eq!(plan.checks.len(), if network { 5 } else { 2 });
         let again = scaffold::write(folder.path(), &wish).expect_err("refuses");
         assert!(matches!(again, scaffold::ScaffoldError::Exists(_)));

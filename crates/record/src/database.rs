@@ -2,7 +2,7 @@
 //! added; a verdict is computed from them. What prunings had to put back stands
 //! beside them ([`Fix`](super::Fix)).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use host::Id;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct Database {
     connection: Connection,
+    path: PathBuf,
 }
 
 /// One attempt as it was kept.
@@ -61,17 +62,26 @@ const TABLES: &str = "
 impl Database {
     /// Opens the database; it is made when it is missing.
     pub fn open(path: &Path) -> Result<Database> {
-        let connection = Connection::open(path).map_err(|e| broken("open the store", e))?;
+        let broken = |doing| move |e| broken(path, doing, e);
+        let connection = Connection::open(path).map_err(broken("open the store"))?;
         connection
             .busy_timeout(std::time::Duration::from_secs(30))
             .and_then(|()| connection.pragma_update(None, "journal_mode", "WAL"))
             .and_then(|()| connection.execute_batch(TABLES))
-            .map_err(|e| broken("prepare the store", e))?;
-        Ok(Database { connection })
+            .map_err(broken("prepare the store"))?;
+        Ok(Database {
+            connection,
+            path: path.to_owned(),
+        })
     }
 
     pub(crate) fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// What SQLite said of this file.
+    pub(crate) fn broken(&self, doing: &'static str, error: rusqlite::Error) -> Error {
+        broken(&self.path, doing, error)
     }
 
     /// Adds one attempt; one that is there already is left alone.
@@ -96,7 +106,7 @@ impl Database {
                     json
                 ],
             )
-            .map_err(|e| broken("add to the store", e))?;
+            .map_err(|e| self.broken("add to the store", e))?;
         Ok(())
     }
 
@@ -111,18 +121,21 @@ impl Database {
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()
-            .map_err(|e| broken("read the store", e))?;
+            .map_err(|e| self.broken("read the store", e))?;
         let Some((at, json)) = found else {
             return Ok(None);
         };
-        let record = serde_json::from_str(&json).map_err(Error::Unreadable)?;
+        let record = serde_json::from_str(&json).map_err(|error| Error::Unreadable {
+            path: self.path.clone(),
+            error,
+        })?;
         Ok(Some(Attempt { at, record }))
     }
 
     /// The records of all attempts at a trial, the oldest first. One that this
     /// version can't read is left out.
     pub fn of_trial(&self, trial: &Id) -> Result<Vec<Record>> {
-        let read = |e: rusqlite::Error| broken("read the store", e);
+        let read = |e: rusqlite::Error| self.broken("read the store", e);
         let mut query = self
             .connection
             .prepare("SELECT record FROM attempt WHERE trial_id = ?1 ORDER BY at, rowid")
@@ -146,7 +159,7 @@ impl Database {
                 .query_map([recipe], |row| Ok((row.get(0)?, row.get(1)?)))?
                 .collect()
         };
-        let rows = read().map_err(|e| broken("read the store", e))?;
+        let rows = read().map_err(|e| self.broken("read the store", e))?;
         Ok(rows
             .into_iter()
             .filter_map(|(at, json)| {
@@ -168,7 +181,7 @@ impl Database {
                 |row| row.get(0),
             )
             .optional()
-            .map_err(|e| broken("read the store", e))?;
+            .map_err(|e| self.broken("read the store", e))?;
         Ok(found.and_then(|n| u64::try_from(n).ok()))
     }
 
@@ -180,12 +193,16 @@ impl Database {
                 [trial.as_str()],
                 |row| row.get(0),
             )
-            .map_err(|e| broken("read the store", e))
+            .map_err(|e| self.broken("read the store", e))
     }
 }
 
-pub(crate) fn broken(doing: &'static str, error: rusqlite::Error) -> Error {
-    Error::Store { doing, error }
+fn broken(path: &Path, doing: &'static str, error: rusqlite::Error) -> Error {
+    Error::Store {
+        doing,
+        path: path.to_owned(),
+        error,
+    }
 }
 
 #[cfg(test)]
@@ -219,6 +236,15 @@ mod tests {
         assert!(store.newest("another").expect("reads").is_none());
         let all = store.all(&first.recipe).expect("reads");
         assert_eq!(all.iter().map(|a| a.at).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_store_is_named() {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let path = dir.path().join("store.sqlite");
+        std::fs::write(&path, [b'x'; 8192]).expect("writes");
+        let error = Database::open(&path).expect_err("is none").to_string();
+        assert!(error.contains(&path.display().to_string()), "{error}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What can go wrong where records are kept.
 
+use std::path::PathBuf;
+
 use host::error::Kind;
 
 /// What went wrong, and where.
@@ -12,13 +14,20 @@ pub enum Error {
     #[error("can't write the record: {0}")]
     Unwritable(serde_json::Error),
     /// A record in the store is of no form that this version knows.
-    #[error("the store holds an unreadable record: {0}")]
-    Unreadable(serde_json::Error),
+    #[error("the store {} holds an unreadable record: {error}", path.display())]
+    Unreadable {
+        /// The store's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        error: serde_json::Error,
+    },
     /// The database of attempts.
-    #[error("can't {doing}: {error}")]
+    #[error("can't {doing} {}: {error}", path.display())]
     Store {
         /// What was to be done with it.
         doing: &'static str,
+        /// Its file.
+        path: PathBuf,
         /// What SQLite said.
         error: rusqlite::Error,
     },
@@ -32,7 +41,7 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::Host(error) => error.kind(),
-            Error::Unwritable(_) | Error::Unreadable(_) | Error::Store { .. } => Kind::Machine,
+            Error::Unwritable(_) | Error::Unreadable { .. } | Error::Store { .. } => Kind::Machine,
         }
     }
 }

@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Database;
-use super::database::broken;
 use crate::error::Result;
 
 /// A function that a boot of a pruned kernel missed, or that stands on the way
@@ -29,7 +28,7 @@ impl Database {
             let values = params![series, fix.object, fix.symbol, fix.missed_in];
             self.connection()
                 .execute("INSERT OR IGNORE INTO fix VALUES (?1, ?2, ?3, ?4)", values)
-                .map_err(|e| broken("add to the store", e))?;
+                .map_err(|e| self.broken("add to the store", e))?;
         }
         Ok(())
     }
@@ -51,7 +50,7 @@ impl Database {
             })?;
             fixes.collect()
         };
-        read().map_err(|e| broken("read the store", e))
+        read().map_err(|e| self.broken("read the store", e))
     }
 }
 

@@ -7,7 +7,6 @@ use rusqlite::params;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::database::broken;
 use super::{Database, store_path};
 
 /// One boot of a soak.
@@ -47,7 +46,7 @@ impl Database {
         ];
         let insert = "INSERT INTO soak VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         let added = self.connection().execute(insert, values);
-        added.map_err(|e| broken("add to the store", e))?;
+        added.map_err(|e| self.broken("add to the store", e))?;
         Ok(())
     }
 
@@ -68,7 +67,7 @@ impl Database {
             })?;
             boots.collect()
         };
-        read().map_err(|e| broken("read the store", e))
+        read().map_err(|e| self.broken("read the store", e))
     }
 }
 

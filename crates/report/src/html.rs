@@ -118,7 +118,7 @@ pub fn html(page: &Page) -> serde_json::Result<String> {
 
 /// A template with its `{{name}}`s replaced. What is put in is not looked at
 /// again: a value that holds `{{data}}` stays as it is.
-fn fill(template: &str, parts: &[(&str, String)]) -> String {
+pub(crate) fn fill(template: &str, parts: &[(&str, String)]) -> String {
     let mut out = String::new();
     let mut rest = template;
     while let Some((before, behind)) = rest.split_once("{{") {
@@ -133,7 +133,7 @@ fn fill(template: &str, parts: &[(&str, String)]) -> String {
 }
 
 /// Text between tags.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

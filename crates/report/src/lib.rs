@@ -10,5 +10,6 @@ pub mod html;
 pub mod kernel_diff;
 pub mod map;
 pub mod ram;
+pub mod search;
 pub mod size;
 pub mod why;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use builder::system::System;
-use host::cache::{fill_folder, write_whole};
+use host::cache::write_whole;
 use host::error::Kind;
 use host::id::Id;
 use host::process::Cmd;
-use host::session::{Cached, Session};
+use host::seal::{fill_sealed, is_sound};
+use host::session::{Cached, Session, Step, Unit};
 use measure::memory::{self, MemoryEvidence};
 use measure::system_map::SystemMap;
 use recipe::plan::{
@@ -294,7 +295,19 @@ fn boot_once(
     session: &Session,
 ) -> Result<BootReport> {
     session.phase("boot and checks", || {
-        let mut told = |progress: Progress<'_>| tell(session, &progress);
+        let mut ended = 0;
+        let mut told = |progress: Progress<'_>| {
+            tell(session, &progress);
+            if matches!(progress, Progress::CheckEnded(_)) {
+                ended += 1;
+                session.progress.step(&Step {
+                    what: "",
+                    done: ended,
+                    total: Some(request.checks.len() as u64),
+                    unit: Unit::Of("checks"),
+                });
+            }
+        };
         let report = boot::observed(&session.processes, request, observation, &mut told)?;
         if let Some(note) = &report.note {
             session.progress.note(note);
@@ -488,7 +501,7 @@ fn guest_program(
     let id = Id::of("agent/1", &(source, &system.compiler.id))?;
     let dir = session.cache.folder("agent")?.join(id.short());
     let program = dir.join(name);
-    if program.exists() {
+    if program.exists() && is_sound(&dir, name, session.progress)? {
         return Ok(Cached::hit(program));
     }
     let _lock = session
@@ -499,7 +512,7 @@ fn guest_program(
         cflags: Vec::new(),
         ldflags: Vec::new(),
     };
-    fill_folder(&dir, |fresh| {
+    fill_sealed(&dir, |fresh| {
         agent::compile(&session.processes, &compiler, source, &fresh.join(name))
     })?;
     Ok(Cached::fresh(program))

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use host::Cache;
-use host::cache::ASIDE;
+use host::aside;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -197,10 +197,7 @@ pub(crate) struct Collected {
 pub(crate) fn remove(cache: &Cache, chosen: Vec<Entry>) -> Result<Option<Collected>> {
     let done = cache.alone(|| {
         let failed = |e: std::io::Error| host::Error::file("make a folder in", cache.root(), e);
-        let away = tempfile::Builder::new()
-            .prefix(ASIDE)
-            .tempdir_in(cache.root())
-            .map_err(failed)?;
+        let away = aside::folder(cache.root()).map_err(failed)?;
         let mut collected = Collected::default();
         for (at, entry) in chosen.into_iter().enumerate() {
             match take(&entry.path, &away.path().join(at.to_string())) {

@@ -145,6 +145,7 @@ impl Bench {
             cache: &self.cache,
             processes: &self.processes,
             progress: &progress,
+            step: &|_| {},
             debian: &self.debian,
             network: &Network::default(),
         };

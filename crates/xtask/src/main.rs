@@ -3,6 +3,7 @@
 
 mod circles;
 mod deny;
+mod figures;
 mod fuzz;
 mod layers;
 mod long;
@@ -28,13 +29,15 @@ fn main() -> ExitCode {
         "lint" => lint(),
         "layers" => layers::run(&arguments),
         "map" => map::run(&arguments),
+        "figures" => figures::run(&arguments),
         "advisories" => deny::advisories(),
         "notices" => notices::run(&arguments),
         "test" => lint().and_then(|()| test(&["--workspace", "--features", FAST])),
         "test-long" => long::run(&arguments),
         "fuzz" => fuzz::run(&arguments),
         _ => Err(
-            "usage: cargo xtask lint|layers|map|advisories|notices|test|test-long|fuzz".to_owned(),
+            "usage: cargo xtask lint|layers|map|figures|advisories|notices|test|test-long|fuzz"
+                .to_owned(),
         ),
     };
     match done {
@@ -78,6 +81,7 @@ fn lint() -> Result<(), String> {
     ])?;
     layers::run(&[])?;
     map::check()?;
+    figures::run(&[])?;
     deny::offline()
 }
 

@@ -3,13 +3,15 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 use std::{fs, io};
 
-use host::cache::{Lock, fill_folder, write_whole};
+use host::cache::{Lock, write_whole};
 use host::error::Kind;
 use host::id::Id;
 use host::process::Cmd;
-use host::session::{Cached, Session};
+use host::seal::{fill_sealed, is_sound};
+use host::session::{Cached, Session, Step, Unit};
 use kconfig::bytes::{bytes_of, text_of};
 use recipe::Arch;
 use recipe::config::Values;
@@ -17,6 +19,7 @@ use serde::Serialize;
 
 use super::config::Resolved;
 use super::device_tree::DeviceTree;
+use super::forecast::{Forecast, Meter, Pace};
 use super::toolchain::{Tools, Versions};
 use super::{compiled, linker, make, objects};
 use crate::error::{Error, Result};
@@ -70,6 +73,14 @@ impl Kernel {
     /// Whether all of it is there. Kernels of older tuxlings lack the link.
     pub fn is_whole(&self) -> bool {
         self.image().exists() && self.link().exists()
+    }
+
+    /// Whether it is there and as it was put there.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn is_kept(&self, session: &Session) -> Result<bool> {
+        Ok(self.is_whole() && is_sound(&self.dir, "kernel", session.progress)?)
     }
 
     /// Its resolved configuration.
@@ -154,15 +165,15 @@ pub fn build(input: &BuildInput, session: &Session) -> Result<Cached<Kernel>> {
     let build_id = input.build_id()?;
     let dir = session.cache.folder("kernels")?.join(build_id.short());
     let kernel = Kernel { build_id, dir };
-    if kernel.is_whole() {
+    if kernel.is_kept(session)? {
         return Ok(Cached::hit(kernel));
     }
     let (tree, _lock) = tree(input, session)?;
-    if kernel.is_whole() {
+    if kernel.is_kept(session)? {
         return Ok(Cached::hit(kernel)); // built by the one we waited for
     }
     make(input, &tree, session)?;
-    fill_folder(&kernel.dir, |dir| {
+    fill_sealed(&kernel.dir, |dir| {
         keep(input, &tree, dir)?;
         keep_sources(input, &tree, dir)?;
         linker::keep(&tree, dir, input.tools, session)
@@ -261,17 +272,55 @@ fn compile(input: &BuildInput, objects: &Path, session: &Session) -> Result<()> 
     if let Some(ramdisk) = input.ramdisk {
         write_if_changed(&objects.join(ramdisk.name), ramdisk.bytes)?;
     }
+    let forecast = foretell(input, objects, session);
     write_if_changed(&objects.join(".config"), &bytes_of(&input.config.text))?;
     let log = objects.join("tuxling.log");
     let _ = fs::remove_file(&log); // the last build's; a new one is begun
     let cmd = whole_command(input, objects, session)?;
+    let meter = Meter::new(&forecast);
+    let begun = Instant::now();
+    let on_line = |line: &str| {
+        session.progress.tool_line(line);
+        if let Some((done, total)) = meter.line(line) {
+            session.progress.step(&compiled_so_far(done, total));
+        }
+    };
     session
         .processes
-        .run_logged(&cmd, &log, &|line| session.progress.tool_line(line))
+        .run_logged(&cmd, &log, &on_line)
         .map_err(|e| Error::Kernel {
             error: host::Error::command(Kind::Build, "build the kernel", e).into(),
             log: log.clone(),
-        })
+        })?;
+    Pace::keep(meter.done(), begun.elapsed(), session);
+    Ok(())
+}
+
+/// Tells what will be compiled, where somebody listens.
+fn foretell(input: &BuildInput, objects: &Path, session: &Session) -> Forecast {
+    if !session.progress.listens() {
+        return Forecast::default();
+    }
+    let text = &input.config.text;
+    let forecast = Forecast::of(&input.source.tree, input.arch, text, objects);
+    if let Some(words) = forecast.words(session.jobs, Pace::known(session)) {
+        let image = forecast.image_bytes(text);
+        session.progress.note(&format!(
+            "the kernel: {words}; its image will have roughly {:.1} MiB",
+            image.0 as f64 / f64::from(1 << 20)
+        ));
+        session.progress.step(&compiled_so_far(0, forecast.total()));
+    }
+    forecast
+}
+
+fn compiled_so_far<'a>(done: u64, total: u64) -> Step<'a> {
+    Step {
+        what: "",
+        done,
+        total: Some(total),
+        unit: Unit::Of("objects"),
+    }
 }
 
 /// The command that builds the kernel, with tuxling put in the linker's place.

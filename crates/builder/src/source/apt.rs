@@ -10,9 +10,11 @@ use std::time::{Duration, SystemTime};
 use host::Id;
 use host::cache::write_whole;
 use host::process::{Cmd, ProcessError};
+use host::session::{Step, Unit};
 use host::units::Bytes;
 use recipe::package::Package;
 
+use super::stall::{Stall, StallError};
 use super::{Context, DebianSources, Offer, Origin, Provenance, debsources, version};
 use crate::error::{Error, Result};
 
@@ -36,9 +38,6 @@ const CLEARED: &[&str] = &[
     "Acquire::IndexTargets::deb::Contents-udeb",
     "Acquire::IndexTargets::deb-src::Contents-dsc",
 ];
-
-/// How often a download's progress is looked at.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// apt with a state of its own.
 pub(super) struct Apt<'a> {
@@ -203,13 +202,15 @@ impl<'a> Apt<'a> {
             return Ok(());
         }
         (self.context.progress)("asking Debian's archive what it offers");
-        match self.context.processes.run(&self.update_command()) {
-            Ok(_) => Ok(write_whole(&stamp, b"")?),
+        let stall = Stall::new(vec![self.state.join("lists"), self.state.join("cache")]);
+        match self.run_watched(&self.update_command(), stall, ("asking Debian", None)) {
+            Ok(()) => Ok(write_whole(&stamp, b"")?),
             Err(error) => {
-                let error = Error::of_tool(error, Error::AskDebian);
+                let error = of_apt(error, Error::AskDebian);
                 // An index that is there is still signed; that it is old must
                 // not stop someone without a network.
-                if renew || age.is_none() || error.is_interrupted() {
+                let of_host = matches!(error, Error::Host(_));
+                if renew || age.is_none() || of_host {
                     return Err(error);
                 }
                 (self.context.progress)(
@@ -291,44 +292,50 @@ impl Origin for Apt<'_> {
         let exactly = format!("{what}={}", offer.version);
         let cmd = self.fetch_command(package, &exactly, into);
         let failed = |e| {
-            Error::of_tool(e, |error| Error::Download {
+            of_apt(e, |error| Error::Download {
                 package: name,
                 version: offer.version.clone(),
                 error,
             })
         };
-        self.run_watched(&cmd, name, into, offer.size.unwrap_or(0))
+        let stall = Stall::new(vec![into.to_owned()]);
+        let doing = format!("fetching {name}");
+        self.run_watched(&cmd, stall, (&doing, offer.size))
             .map_err(failed)
     }
 }
 
 impl Apt<'_> {
-    /// Runs a download and says now and then how far it is, by the size of
-    /// what lies in its folder.
+    /// Runs apt, says how far it is by what lies in its folders, and ends it when
+    /// nothing comes any more.
     fn run_watched(
         &self,
         cmd: &Cmd,
-        name: &str,
-        into: &Path,
-        size: u64,
-    ) -> std::result::Result<(), ProcessError> {
-        let ended = std::thread::scope(|scope| {
-            let download = scope.spawn(|| self.context.processes.run(cmd));
-            let mut told = 0;
-            while !download.is_finished() {
-                std::thread::sleep(LOOK);
-                let percent = bytes_in(into).min(size) * 100 / size.max(1);
-                if percent / 10 > told / 10 && percent < 100 {
-                    (self.context.progress)(&format!("{name}: {percent} % downloaded"));
-                    told = percent;
-                }
+        mut stall: Stall,
+        (what, total): (&str, Option<u64>),
+    ) -> std::result::Result<(), StallError> {
+        let mut gets_on = || {
+            let look = stall.look();
+            if let Some(done) = look.bytes {
+                (self.context.step)(&Step {
+                    what,
+                    done: total.map_or(done, |total| done.min(total)),
+                    total,
+                    unit: Unit::Bytes,
+                });
             }
-            download.join()
-        });
-        match ended {
-            Ok(result) => result.map(drop),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
+            look.gets_on
+        };
+        let ended = self.context.processes.run_while(cmd, &mut gets_on);
+        ended.map(drop).map_err(|error| stall.explain(error))
+    }
+}
+
+/// What a failure of apt is: one of the disk's, or of what it was for.
+fn of_apt(error: StallError, what: impl FnOnce(ProcessError) -> Error) -> Error {
+    match error {
+        StallError::Full(error) => error.into(),
+        StallError::Tool(error) => Error::of_tool(error, what),
     }
 }
 
@@ -374,16 +381,6 @@ pub(super) fn commands(
 fn kernel_series(series: &str) -> Option<String> {
     let mut parts = series.split('.');
     Some(format!("{}.{}", parts.next()?, parts.next()?))
-}
-
-/// The size of all files in a folder, folders excluded.
-fn bytes_in(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .filter_map(|e| e.metadata().ok())
-        .filter(|m| m.is_file())
-        .map(|m| m.len())
-        .sum()
 }
 
 /// A paragraph's fields; further lines of a field are kept with their line

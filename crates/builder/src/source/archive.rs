@@ -14,6 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use host::cache::fill_folder;
+use host::session::{Step, Unit};
 use host::{Cache, Id};
 use recipe::package::Package;
 
@@ -68,13 +69,25 @@ pub(super) fn have(
         version => version.to_owned(),
     };
     (context.progress)(&format!("{}: unpacking {what}", package.name()));
+    let doing = format!("unpacking {}", package.name());
+    let told = |done, total| (context.step)(&unpacked(&doing, done, total));
     fill_folder(&tree, |aside| {
-        unpack::archive(&archive, aside).map_err(|e| unpack_failed(&archive, e))
+        unpack::archive(&archive, aside, &told).map_err(|e| unpack_failed(&archive, e))
     })?;
     Ok(Some(Found {
         tree,
         cached: false,
     }))
+}
+
+/// How far an unpacking is, by what was read of the archive.
+pub(super) fn unpacked(what: &str, done: u64, total: u64) -> Step<'_> {
+    Step {
+        what,
+        done,
+        total: Some(total),
+        unit: Unit::Bytes,
+    }
 }
 
 /// Fetches an offer's archive and keeps it, if it is what was offered.

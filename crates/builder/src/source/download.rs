@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use host::cache::write_whole;
 use host::process::Cancel;
+use host::session::{Step, Unit};
 use host::units::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -29,8 +30,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const MOST_BREAKS: usize = 4;
 /// The pause before it is.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How often it is told how far it is, where the size isn't known.
-const TELL_EVERY: u64 = 16 << 20;
+/// How often it is told how far it is.
+const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// A file to be fetched.
 pub(super) struct Download<'a> {
@@ -45,8 +46,10 @@ pub(super) struct Download<'a> {
     pub network: &'a Network,
     /// Whether the user wants to stop.
     pub cancel: &'a Cancel,
-    /// Is told how far it is.
+    /// Is told what is being done.
     pub progress: &'a dyn Fn(&str),
+    /// Is told how far it is.
+    pub step: &'a dyn Fn(&Step<'_>),
 }
 
 /// What is known of the server's file.
@@ -338,13 +341,12 @@ impl Download<'_> {
     }
 }
 
-/// Tells how far a transfer is: every tenth, or every so many bytes.
+/// Tells how far a transfer is.
 struct Meter<'a> {
     download: &'a Download<'a>,
+    what: String,
     size: Option<u64>,
-    begun: Instant,
-    start: u64,
-    told: u64,
+    told: Instant,
 }
 
 impl<'a> Meter<'a> {
@@ -355,38 +357,30 @@ impl<'a> Meter<'a> {
             _ => format!("going on with {} after {}{of}", download.url, Bytes(start)),
         };
         (download.progress)(&format!("{}: {what}", download.name));
-        let mut meter = Meter {
+        let meter = Meter {
             download,
+            what: format!("fetching {}", download.name),
             size,
-            begun: Instant::now(),
-            start,
-            told: 0,
+            told: Instant::now(),
         };
-        meter.told = meter.step(start);
+        meter.step(start);
         meter
     }
 
-    fn step(&self, length: u64) -> u64 {
-        match self.size {
-            Some(size) => length * 10 / size.max(1),
-            None => length / TELL_EVERY,
-        }
+    fn step(&self, length: u64) {
+        (self.download.step)(&Step {
+            what: &self.what,
+            done: length,
+            total: self.size,
+            unit: Unit::Bytes,
+        });
     }
 
     fn tell(&mut self, length: u64) {
-        let step = self.step(length);
-        if step <= self.told || self.size == Some(length) {
-            return;
+        if self.told.elapsed() >= TELL_EVERY || self.size == Some(length) {
+            self.told = Instant::now();
+            self.step(length);
         }
-        self.told = step;
-        let how_far = match self.size {
-            Some(_) => format!("{} % downloaded", step * 10),
-            None => format!("{} downloaded", Bytes(length)),
-        };
-        let seconds = self.begun.elapsed().as_secs_f64().max(0.001);
-        let rate = (length - self.start) as f64 / 1024.0 / seconds;
-        let name = self.download.name;
-        (self.download.progress)(&format!("{name}: {how_far}, {rate:.0} KiB/s"));
     }
 }
 

@@ -132,7 +132,9 @@ impl Repository<'_> {
             .args(["archive", "--format=tar", "--prefix=tree/"]);
         let cmd = cmd.arg(format!("--output={}", archive.path().display()));
         self.run(cmd.arg(self.commit), "take out a commit")?;
-        unpack::archive(archive.path(), into)
+        let doing = format!("taking out {}", self.name);
+        let told = |done, total| (self.context.step)(&archive::unpacked(&doing, done, total));
+        unpack::archive(archive.path(), into, &told)
             .map_err(|e| archive::unpack_failed(Path::new(self.url), e))
     }
 

@@ -53,8 +53,16 @@ impl LockFile {
     /// Reads a lock file; one that isn't there has no entries.
     pub fn read(path: &Path) -> Result<LockFile> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let unreadable = |problem: String| Error::Lock {
+            name: path.display().to_string(),
+            problem,
+        };
         match fs::read_to_string(path) {
-            Ok(text) => LockFile::parse(&name, &text),
+            Ok(text) => LockFile::parse(&name, &text).map_err(|e| match e {
+                Error::Lock { problem, .. } => unreadable(problem),
+                e => e,
+            }),
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => Err(unreadable(e.to_string())),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(LockFile::empty(&name)),
             Err(e) => Err(host::Error::file("read", path, e).into()),
         }

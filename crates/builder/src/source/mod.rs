@@ -17,6 +17,7 @@ pub(crate) mod network;
 mod patch;
 mod provenance;
 mod series;
+mod stall;
 pub(crate) mod tree;
 pub mod tree_diff;
 pub(crate) mod unpack;
@@ -26,6 +27,7 @@ pub mod version;
 use std::path::{Path, PathBuf};
 
 use host::process::{Cmd, Processes};
+use host::session::Step;
 use host::{Cache, Id};
 use recipe::package::Package;
 use recipe::plan::{PatchFile, SourceWish};
@@ -77,6 +79,8 @@ pub struct Context<'a> {
     /// Is told in one line each what is being done and what the user should
     /// know.
     pub progress: &'a dyn Fn(&str),
+    /// Is told how far a download or an unpacking is.
+    pub step: &'a dyn Fn(&Step<'_>),
     /// Where Debian's packages come from.
     pub debian: &'a DebianSources,
     /// How other servers are reached.

@@ -15,6 +15,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -32,6 +33,9 @@ const MOST_LINKS: usize = 40;
 /// How much is decompressed at a time, and how many such pieces ahead.
 const PIECE: usize = 256 << 10;
 const PIECES_AHEAD: usize = 16;
+
+/// After so many entries it is told how far it is.
+const TELL_EVERY: usize = 64;
 
 /// Why an archive was not unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -71,8 +75,18 @@ pub(crate) enum UnpackError {
 /// Unpacks an archive into a folder that is there and empty. The one folder
 /// that all entries stand in is stripped. Times are the archive's, modes 0755
 /// or 0644, owners the caller's.
-pub(crate) fn archive(file: &Path, into: &Path) -> Result<(), UnpackError> {
+///
+/// `told` hears again and again how many bytes of the archive were read, and of
+/// how many.
+pub(crate) fn archive(
+    file: &Path,
+    into: &Path,
+    told: &dyn Fn(u64, u64),
+) -> Result<(), UnpackError> {
     let file = File::open(file).map_err(UnpackError::Damaged)?;
+    let size = file.metadata().map_err(UnpackError::Damaged)?.len();
+    let read = AtomicU64::new(0);
+    let file = Counted { file, read: &read };
     let (sender, pieces) = sync_channel(PIECES_AHEAD);
     // Decompressing and writing each take about as long: one thread for each.
     std::thread::scope(|scope| {
@@ -89,10 +103,25 @@ pub(crate) fn archive(file: &Path, into: &Path) -> Result<(), UnpackError> {
             current: io::Cursor::new(Vec::new()),
             zeros: 0,
         };
-        let unpacked = UnpackedTree::new(into).fill(&mut plain);
+        let how_far = || told(read.load(Ordering::Relaxed), size);
+        let unpacked = UnpackedTree::new(into).fill(&mut plain, &how_far);
         drop(plain);
         unpacked
     })
+}
+
+/// A file that is being read, and how far.
+struct Counted<'a> {
+    file: File,
+    read: &'a AtomicU64,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read(buffer)?;
+        self.read.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
 }
 
 /// The writing end of the channel between the two threads.
@@ -136,7 +165,7 @@ impl Read for Plain {
 }
 
 /// Decompresses the source's tar into the channel.
-fn feed(file: File, to: &mut Pieces) -> io::Result<()> {
+fn feed(file: impl Read, to: &mut Pieces) -> io::Result<()> {
     let mut file = BufReader::with_capacity(PIECE, file);
     if !file.fill_buf()?.starts_with(b"!<arch>\n") {
         return to.copy(decompressed(file)?);
@@ -216,10 +245,13 @@ impl<'a> UnpackedTree<'a> {
         }
     }
 
-    fn fill(mut self, from: &mut Plain) -> Result<(), UnpackError> {
+    fn fill(mut self, from: &mut Plain, how_far: &dyn Fn()) -> Result<(), UnpackError> {
         let mut archive = tar::Archive::new(&mut *from);
         for entry in archive.entries().map_err(UnpackError::Damaged)? {
             self.add(&mut entry.map_err(UnpackError::Damaged)?)?;
+            if self.there.len().is_multiple_of(TELL_EVERY) {
+                how_far();
+            }
             if self.there.len() > MOST_ENTRIES {
                 return Err(TooMuch(format!("{MOST_ENTRIES} entries")));
             }

@@ -34,7 +34,7 @@ fn unpacked(bytes: &[u8]) -> (tempfile::TempDir, Result<(), UnpackError>) {
     let file = dir.path().join("archive");
     fs::write(&file, bytes).expect("writes");
     fs::create_dir(dir.path().join("into")).expect("a folder");
-    let result = archive(&file, &dir.path().join("into"));
+    let result = archive(&file, &dir.path().join("into"), &|_, _| {});
     let names: Vec<_> = fs::read_dir(dir.path())
         .expect("readable")
         .flatten()

@@ -47,6 +47,7 @@ impl Address<'_> {
             network: self.context.network,
             cancel: self.context.processes.cancel(),
             progress: self.context.progress,
+            step: self.context.step,
         };
         let mut resumed = download.run()?;
         loop {

@@ -10,21 +10,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use host::cache::{fill_folder, write_whole};
+use host::cache::write_whole;
 use host::error::Kind;
 use host::id::Id;
 use host::process::Cmd;
+use host::seal::{fill_sealed, is_sound};
 use host::session::{Cached, Session};
 use kconfig::dotconfig::line_of;
 use recipe::Arch;
-use recipe::config::{Request, RequestKey, Values, spelled};
+use recipe::config::{RequestKey, Values, spelled};
 use recipe::plan::BusyboxPlan;
-use regex::Regex;
 use serde::Serialize;
 
+pub use super::declared::Applet;
+use super::declared::{Declared, declared};
 use super::headers::Headers;
 use super::musl::UserCompiler;
-use super::with_scratch;
+use super::{usual, with_scratch};
 use crate::error::{Error, Result};
 use crate::kernel::toolchain::Tools;
 use crate::source::Source;
@@ -48,17 +50,6 @@ pub struct Busybox {
     pub program: PathBuf,
     /// Its applets.
     pub applets: Vec<Applet>,
-}
-
-/// One applet as BusyBox's sources declare it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct Applet {
-    /// Its name: `wget`, `[`.
-    pub name: String,
-    /// The symbol that brings it in, without `CONFIG_`.
-    pub symbol: String,
-    /// The folder of its link: `/usr/bin`.
-    pub folder: String,
 }
 
 impl Busybox {
@@ -90,6 +81,8 @@ struct BusyboxKey<'a> {
     applets: &'a [String],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     defconfig: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    usual: bool,
     requests: Vec<RequestKey<'a>>,
 }
 
@@ -118,22 +111,23 @@ pub(crate) fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Bu
         compiler: &input.compiler.id,
         applets: &input.plan.applets,
         defconfig: input.plan.defconfig,
+        usual: input.plan.usual,
         requests: input.plan.requests.iter().map(RequestKey::from).collect(),
     };
     let id = Id::of("busybox/1", &key)?;
     let dir = session.cache.folder("busybox")?.join(id.short());
-    if let Some(busybox) = kept(&dir, input.plan) {
+    if let Some(busybox) = kept(&dir, input.plan, session)? {
         return Ok(Cached::hit(busybox));
     }
     let _lock = session
         .cache
         .lock(&dir, &|text| session.progress.note(text))?;
-    if let Some(busybox) = kept(&dir, input.plan) {
+    if let Some(busybox) = kept(&dir, input.plan, session)? {
         return Ok(Cached::hit(busybox));
     }
     let known = declared(&input.source.tree)?;
     let mut wanted = choose(&input.plan.applets, &known.applets)?;
-    fill_folder(&dir, |fresh| -> Result<()> {
+    fill_sealed(&dir, |fresh| -> Result<()> {
         with_scratch(fresh, |objects| {
             compile(input, &wanted, &known, objects, session)?;
             if input.plan.defconfig {
@@ -163,12 +157,14 @@ pub(crate) fn build(input: &BusyboxInput, session: &Session) -> Result<Cached<Bu
     }))
 }
 
-fn kept(dir: &Path, plan: &BusyboxPlan) -> Option<Busybox> {
+fn kept(dir: &Path, plan: &BusyboxPlan, session: &Session) -> Result<Option<Busybox>> {
     // What older tuxlings kept has no map.
-    if !dir.join(MAP).exists() {
-        return None;
+    if !dir.join(MAP).exists() || !is_sound(dir, "BusyBox", session.progress)? {
+        return Ok(None);
     }
-    let list = fs::read_to_string(dir.join("applets")).ok()?;
+    let Ok(list) = fs::read_to_string(dir.join("applets")) else {
+        return Ok(None);
+    };
     let applets: Vec<Applet> = list
         .lines()
         .filter_map(|line| {
@@ -185,10 +181,10 @@ fn kept(dir: &Path, plan: &BusyboxPlan) -> Option<Busybox> {
     } else {
         applets.len() == plan.applets.len()
     };
-    whole.then(|| Busybox {
+    Ok(whole.then(|| Busybox {
         program: dir.join("busybox"),
         applets,
-    })
+    }))
 }
 
 fn list(applets: &[Applet]) -> String {
@@ -209,97 +205,6 @@ fn objects(wanted: &[Applet], known: &Declared) -> String {
     names
         .iter()
         .map(|(object, names)| format!("{object} {}\n", names.join(", ")))
-        .collect()
-}
-
-/// What BusyBox's sources declare.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Declared {
-    /// All applets by name.
-    pub applets: BTreeMap<String, Applet>,
-    /// All options that are on or off, without `CONFIG_`.
-    pub switches: BTreeSet<String>,
-    /// The object that an applet is compiled to, by the applet's name.
-    pub objects: BTreeMap<String, String>,
-}
-
-/// Reads what BusyBox's sources declare: applets in `//applet:` lines, options
-/// in `//config:` lines and in `Config.in` and `Config.src` files.
-pub(crate) fn declared(tree: &Path) -> Result<Declared> {
-    let mut declared = Declared::default();
-    let mut folders = vec![tree.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder)
-            .map_err(|e| host::Error::file("read the folder", &folder, e))?
-            .flatten()
-        {
-            let path = entry.path();
-            let name = entry.file_name();
-            if entry.file_type().is_ok_and(|t| t.is_dir()) {
-                folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "c")
-                || name == "Config.in"
-                || name == "Config.src"
-            {
-                let text = fs::read(&path).map_err(|e| host::Error::file("read", &path, e))?;
-                let text = String::from_utf8_lossy(&text);
-                declared.switches.extend(switches_in(&text));
-                // hush and ash both declare `sh`: ash is the one that is built.
-                let applets = applets_in(&text)
-                    .into_iter()
-                    .filter(|a| !a.symbol.contains("HUSH"));
-                let object = path.strip_prefix(tree).unwrap_or(&path).with_extension("o");
-                for applet in applets {
-                    let object = object.display().to_string();
-                    declared.objects.insert(applet.name.clone(), object);
-                    declared.applets.insert(applet.name.clone(), applet);
-                }
-            }
-        }
-    }
-    Ok(declared)
-}
-
-/// The `bool` options that one file declares.
-fn switches_in(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut symbol = None;
-    for line in text.lines() {
-        let line = line.strip_prefix("//config:").unwrap_or(line).trim();
-        if let Some(name) = line
-            .strip_prefix("config ")
-            .or_else(|| line.strip_prefix("menuconfig "))
-        {
-            symbol = Some(name.trim().to_owned());
-        } else if line == "bool" || line.starts_with("bool ") || line.starts_with("bool\t") {
-            found.extend(symbol.take());
-        } else if !line.is_empty() && !line.starts_with('#') {
-            symbol = None;
-        }
-    }
-    found
-}
-
-/// The applets that one source file declares.
-fn applets_in(text: &str) -> Vec<Applet> {
-    let declaration =
-        r"^//applet:\s*IF_([A-Z0-9_]+)\(\s*APPLET[A-Z_]*\(\s*([^\s,]+)\s*,.*?\bBB_DIR_([A-Z_]+)";
-    let Ok(declaration) = Regex::new(declaration) else {
-        return Vec::new();
-    };
-    text.lines()
-        .filter_map(|line| {
-            let found = declaration.captures(line)?;
-            let folder = match &found[3] {
-                "ROOT" => String::new(),
-                dir => format!("/{}", dir.to_lowercase().replace('_', "/")),
-            };
-            Some(Applet {
-                name: found[2].to_owned(),
-                symbol: found[1].to_owned(),
-                folder,
-            })
-        })
         .collect()
 }
 
@@ -331,8 +236,14 @@ fn turned_on(known: &Declared, config: &Path) -> Result<Vec<Applet>> {
 
 /// The configuration from which BusyBox's own tools make the whole one: every
 /// option is off that isn't asked for, unless it has BusyBox's defaults.
-fn seed(wanted: &[Applet], known: &Declared, defconfig: bool, requests: &[Request]) -> String {
-    let off = known.switches.iter().filter(|_| !defconfig);
+fn seed(wanted: &[Applet], known: &Declared, plan: &BusyboxPlan) -> String {
+    let usual = if plan.usual {
+        usual::options(wanted, known)
+    } else {
+        BTreeSet::new()
+    };
+    let off = known.switches.iter().filter(|_| !plan.defconfig);
+    let off = off.filter(|symbol| !usual.contains(&***symbol));
     let mut values: BTreeMap<&str, String> =
         off.map(|symbol| (&**symbol, "n".to_owned())).collect();
     for applet in wanted {
@@ -346,7 +257,7 @@ fn seed(wanted: &[Applet], known: &Declared, defconfig: bool, requests: &[Reques
     for symbol in ["STATIC", "LFS", "BUSYBOX"] {
         values.insert(symbol, "y".to_owned());
     }
-    for request in requests {
+    for request in &plan.requests {
         values.insert(&request.symbol, spelled(request));
     }
     values
@@ -380,7 +291,7 @@ fn compile(
     };
     write_whole(
         &objects.join(SEED),
-        seed(wanted, known, input.plan.defconfig, &input.plan.requests).as_bytes(),
+        seed(wanted, known, input.plan).as_bytes(),
     )?;
     run(configure)?;
     verify(wanted, known, input.plan, &objects.join(".config"))?;
@@ -484,50 +395,17 @@ fn verify(wanted: &[Applet], known: &Declared, plan: &BusyboxPlan, config: &Path
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::userland::declared::SOURCE;
 
-    const SOURCE: &str = r#"
-//config:config CAT
-//config:	bool "cat (5.9 kb)"
-//config:	default y
-//config:config IP
-//config:	bool "ip (35 kb)"
-//config:config FEATURE_SIZE
-//config:	int "Size"
-//applet:IF_CAT(APPLET_NOFORK(cat, cat, BB_DIR_BIN, BB_SUID_DROP, cat))
-//applet:IF_IP(      APPLET_NOEXEC(ip      , ip      , BB_DIR_SBIN, BB_SUID_DROP, ip      ))
-//applet:IF_TEST1(APPLET_NOFORK([,   test, BB_DIR_USR_BIN, BB_SUID_DROP, test))
-//applet:IF_LINUXRC(APPLET_ODDNAME(linuxrc, init, BB_DIR_ROOT, BB_SUID_DROP, linuxrc))
-// not an applet: IF_X(APPLET(x, BB_DIR_BIN
-"#;
-
-    fn known() -> BTreeMap<String, Applet> {
-        applets_in(SOURCE)
-            .into_iter()
-            .map(|a| (a.name.clone(), a))
-            .collect()
-    }
-
-    #[test]
-    fn applets_are_found_with_their_symbols_and_folders() {
-        let known = known();
-        let told: Vec<_> = known
-            .values()
-            .map(|a| (&*a.name, &*a.symbol, &*a.folder))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                ("[", "TEST1", "/usr/bin"),
-                ("cat", "CAT", "/bin"),
-                ("ip", "IP", "/sbin"),
-                ("linuxrc", "LINUXRC", "")
-            ]
-        );
+    fn known() -> Declared {
+        let mut known = Declared::default();
+        known.take(Path::new("coreutils/cat.c"), SOURCE);
+        known
     }
 
     #[test]
     fn an_unknown_applet_names_the_nearest() {
-        let error = choose(&["cta".to_owned()], &known()).expect_err("there is no cta");
+        let error = choose(&["cta".to_owned()], &known().applets).expect_err("there is no cta");
         let Error::NoApplet { nearest, .. } = error else {
             panic!("{error}");
         };
@@ -536,15 +414,19 @@ mod tests {
 
     #[test]
     fn applets_that_are_not_named_are_turned_off() {
-        let known = Declared {
-            applets: known(),
-            switches: switches_in(SOURCE).into_iter().collect(),
-            objects: BTreeMap::from([("cat".to_owned(), "coreutils/cat.o".to_owned())]),
-        };
+        let known = known();
         let wanted_objects = choose(&["cat".to_owned()], &known.applets).expect("is known");
         assert_eq!(objects(&wanted_objects, &known), "coreutils/cat.o cat\n");
         let wanted = choose(&["cat".to_owned()], &known.applets).expect("cat is known");
-        let seed = seed(&wanted, &known, false, &[]);
+        let plan = BusyboxPlan {
+            source: recipe::plan::SourceWish::Series("1.35".to_owned()),
+            applets: vec!["cat".to_owned()],
+            defconfig: false,
+            usual: false,
+            requests: Vec::new(),
+            implied: BTreeSet::new(),
+        };
+        let seed = seed(&wanted, &known, &plan);
         assert!(
             !seed.contains("FEATURE_SIZE"),
             "only switches are turned off"

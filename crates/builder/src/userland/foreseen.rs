@@ -72,6 +72,7 @@ fn planned_busybox<'a>(plan: &'a BusyboxPlan, place: &'a str) -> foresee::Busybo
         path: place,
         applets: &plan.applets,
         defaults: plan.defconfig,
+        usual: plan.usual,
         options,
     }
 }

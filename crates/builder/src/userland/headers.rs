@@ -3,10 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use host::cache::fill_folder;
 use host::error::Kind;
 use host::id::Id;
 use host::process::Cmd;
+use host::seal::{fill_sealed, is_sound};
 use host::session::{Cached, Session};
 use recipe::Arch;
 
@@ -37,16 +37,19 @@ pub fn build(
         dir: kept.join("usr/include"),
         id,
     };
-    if headers.dir.exists() {
+    let is_kept = || -> Result<bool> {
+        Ok(headers.dir.exists() && is_sound(&kept, "kernel's headers", session.progress)?)
+    };
+    if is_kept()? {
         return Ok(Cached::hit(headers));
     }
     let _lock = session
         .cache
         .lock(&kept, &|text| session.progress.note(text))?;
-    if headers.dir.exists() {
+    if is_kept()? {
         return Ok(Cached::hit(headers));
     }
-    fill_folder(&kept, |fresh| {
+    fill_sealed(&kept, |fresh| {
         let cmd = command(source, fresh, arch, tools, session.jobs);
         session
             .processes

@@ -2,11 +2,13 @@
 //! that the ramdisk is packed from.
 
 pub mod busybox;
+pub(crate) mod declared;
 pub mod foreseen;
 pub mod headers;
 pub mod musl;
 pub(crate) mod ramdisk;
 pub mod tree;
+pub(crate) mod usual;
 
 use std::fs;
 use std::path::Path;

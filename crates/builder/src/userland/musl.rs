@@ -8,10 +8,11 @@
 
 use std::path::Path;
 
-use host::cache::{fill_folder, write_whole};
+use host::cache::write_whole;
 use host::error::Kind;
 use host::id::Id;
 use host::process::Cmd;
+use host::seal::{fill_sealed, is_sound};
 use host::session::{Cached, Session};
 use recipe::Arch;
 use serde::Serialize;
@@ -58,21 +59,25 @@ pub fn build(
         cross: tools.cross.clone(),
         id,
     };
-    if dir.join("lib/libc.a").exists() {
+    if is_kept(&dir, session)? {
         return Ok(Cached::hit(compiler));
     }
     let _lock = session
         .cache
         .lock(&dir, &|text| session.progress.note(text))?;
-    if dir.join("lib/libc.a").exists() {
+    if is_kept(&dir, session)? {
         return Ok(Cached::hit(compiler));
     }
-    fill_folder(&dir, |fresh| -> Result<()> {
+    fill_sealed(&dir, |fresh| -> Result<()> {
         compile(source, arch, tools, fresh, session)?;
         write_whole(&fresh.join("gcc.specs"), specs(&dir, arch).as_bytes())?;
         Ok(())
     })?;
     Ok(Cached::fresh(compiler))
+}
+
+fn is_kept(dir: &Path, session: &Session) -> Result<bool> {
+    Ok(dir.join("lib/libc.a").exists() && is_sound(dir, "C library", session.progress)?)
 }
 
 /// The compiler with the arguments that it needs for the musl in `dir`.

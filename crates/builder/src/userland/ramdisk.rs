@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use host::cache::{fill_folder, write_whole};
+use host::cache::write_whole;
 use host::id::Id;
+use host::seal::{fill_sealed, is_sound};
 use host::session::{Cached, Session};
 use host::units::Bytes;
 use initramfs::cpio::CpioOptions;
@@ -56,16 +57,16 @@ pub(crate) fn build(
     let entries = tree.entries().map(entry_key).collect::<Result<Vec<_>>>()?;
     let id = Id::of("ramdisk/2", &(kind, ram, entries))?;
     let dir = session.cache.folder("ramdisks")?.join(id.short());
-    if let Some(ramdisk) = kept(&dir) {
+    if let Some(ramdisk) = kept(&dir, session)? {
         return Ok(Cached::hit(ramdisk));
     }
     let _lock = session
         .cache
         .lock(&dir, &|text| session.progress.note(text))?;
-    if let Some(ramdisk) = kept(&dir) {
+    if let Some(ramdisk) = kept(&dir, session)? {
         return Ok(Cached::hit(ramdisk));
     }
-    let summary = fill_folder(&dir, |fresh| -> Result<_> {
+    let summary = fill_sealed(&dir, |fresh| -> Result<_> {
         let image = fresh.join("image");
         let output = fs::File::create(&image).map_err(|e| host::Error::file("write", &image, e))?;
         let settings = Settings {
@@ -105,12 +106,18 @@ fn files(tree: &Tree) -> Result<BTreeMap<String, u64>> {
         .collect()
 }
 
-fn kept(dir: &Path) -> Option<Ramdisk> {
-    let summary = serde_json::from_slice(&fs::read(dir.join("summary.json")).ok()?).ok()?;
-    Some(Ramdisk {
+fn kept(dir: &Path, session: &Session) -> Result<Option<Ramdisk>> {
+    let Ok(json) = fs::read(dir.join("summary.json")) else {
+        return Ok(None);
+    };
+    if !is_sound(dir, "ramdisk", session.progress)? {
+        return Ok(None);
+    }
+    let summary = serde_json::from_slice(&json).ok();
+    Ok(summary.map(|summary| Ramdisk {
         image: dir.join("image"),
         summary,
-    })
+    }))
 }
 
 fn entry_key(entry: &initramfs::Entry) -> Result<EntryKey> {

@@ -16,7 +16,7 @@ use serde_json::json;
 pub use cases::{ALL, Case, Change};
 
 use builder::system::System;
-use host::session::{Cached, Session};
+use host::session::{Cached, Session, Step, Unit};
 use host::units::Bytes;
 use recipe::Plan;
 use recipe::plan::{CheckKind, CheckPlan, Expectation, GuestCommand, Via};
@@ -125,6 +125,32 @@ pub fn run(
     session: &Session,
 ) -> Result<Adversity> {
     let bench = Bench::new(plan, system, options, session)?;
+    let cases = session.phase("adversity", || {
+        all_cases(plan, system, &bench, session).map(Cached::fresh)
+    })?;
+    Ok(Adversity {
+        schema: SCHEMA.to_owned(),
+        recipe: plan.name.clone(),
+        cases,
+    })
+}
+
+/// Says which of the cases comes now, from 0.
+pub(crate) fn tell(bench: &Bench<'_>, at: usize, session: &Session) {
+    session.progress.step(&Step {
+        what: "",
+        done: at as u64,
+        total: Some(bench.cases().len() as u64),
+        unit: Unit::Of("cases"),
+    });
+}
+
+fn all_cases(
+    plan: &Plan,
+    system: &System,
+    bench: &Bench<'_>,
+    session: &Session,
+) -> Result<Vec<CaseRecord>> {
     let mut cases = Vec::new();
     for case in bench.cases() {
         if let Some(record) = not_concerned(case, plan) {
@@ -137,16 +163,13 @@ pub fn run(
             extra: Vec::new(),
             observation: Observation::default(),
         };
+        tell(bench, cases.len(), session);
         let (record, _) = session.phase(case.name, || {
             bench.boot(case, &boot, session).map(Cached::fresh)
         })?;
         cases.push(record);
     }
-    Ok(Adversity {
-        schema: SCHEMA.to_owned(),
-        recipe: plan.name.clone(),
-        cases,
-    })
+    Ok(cases)
 }
 
 /// The record of a case that doesn't concern a system.

@@ -70,6 +70,20 @@ pub fn trace(
     dir: &Path,
     session: &Session,
 ) -> Result<AdverseCoverage> {
+    session.phase("trace, adversity", || {
+        traced(subject, marked, plan, coverage, bench, dir, session).map(Cached::fresh)
+    })
+}
+
+fn traced(
+    subject: &Subject,
+    marked: &Marked,
+    plan: &Plan,
+    coverage: &Coverage,
+    bench: &Bench<'_>,
+    dir: &Path,
+    session: &Session,
+) -> Result<AdverseCoverage> {
     let log = dir.join("in_asm.log");
     let mut cases = Vec::new();
     let mut needs = Needs::besides(coverage, &subject.program);
@@ -84,6 +98,7 @@ pub fn trace(
             extra: Marked::logging(&log),
             observation: Observation::default(),
         };
+        adversity::tell(bench, cases.len(), session);
         let record = booted(case, &boot, bench, session)?;
         let before = needs.functions.len();
         if record.survived == Some(true) {

@@ -19,7 +19,7 @@ use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use host::session::{Cached, Session};
+use host::session::{Cached, Session, Step, Unit};
 use record::Outcome;
 use vm::boot::Observation;
 use vmlinux::Code;
@@ -110,8 +110,22 @@ pub fn trace(
     dir: &Path,
     session: &Session,
 ) -> Result<Coverage> {
+    let trace = session.phase("trace", || {
+        traced(marked, runner, runs, dir, session).map(Cached::fresh)
+    })?;
+    Ok(trace.coverage(subject, runner))
+}
+
+fn traced<'a>(
+    marked: &'a Marked,
+    runner: &Runner,
+    runs: usize,
+    dir: &Path,
+    session: &Session,
+) -> Result<Trace<'a>> {
     let mut trace = Trace {
         marked,
+        most: runs,
         seen: BTreeMap::new(),
         runs: Vec::new(),
     };
@@ -135,11 +149,13 @@ pub fn trace(
         };
         trace.run(condition, runner, dir, session)?;
     }
-    Ok(trace.coverage(subject, runner))
+    Ok(trace)
 }
 
 struct Trace<'a> {
     marked: &'a Marked,
+    /// How many boots it has at most.
+    most: usize,
     seen: BTreeMap<FunctionIndex, Seen>,
     runs: Vec<Run>,
 }
@@ -183,6 +199,12 @@ impl Trace<'_> {
         dir: &Path,
         session: &Session,
     ) -> Result<()> {
+        session.progress.step(&Step {
+            what: &condition.words(),
+            done: self.runs.len() as u64,
+            total: Some(self.most.max(self.runs.len() + 1) as u64),
+            unit: Unit::Of("boots at most"),
+        });
         let log = dir.join("in_asm.log");
         let observation = Observation {
             traps: None,

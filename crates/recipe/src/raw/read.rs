@@ -144,6 +144,7 @@ fn read_userland(problems: &Problems, t: &Table<'_>) -> Userland {
         busybox_path: t.text("busybox-path"),
         busybox_sources: read_sources(problems, t, "busybox-sources"),
         busybox_options: t.text("busybox-options"),
+        busybox_usual: t.boolean("busybox-usual"),
         folder: t.text("folder"),
         libc_version: t.parsed("libc-version", words::version),
         libc_path: t.text("libc-path"),

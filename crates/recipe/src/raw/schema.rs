@@ -44,6 +44,7 @@ pub(super) static USERLAND: Schema = Schema {
         "busybox-path",
         "busybox-sources",
         "busybox-options",
+        "busybox-usual",
         "folder",
         "libc",
         "libc-version",

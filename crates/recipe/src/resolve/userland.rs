@@ -137,6 +137,11 @@ fn busybox_plan(
                 context.problem(Problem::at(&value.place, message).help(help));
             }
         }
+        if let Some(usual) = &typed.busybox_usual {
+            let message = "`busybox-usual` without `busybox`";
+            let help = "add busybox = [APPLETS], or remove `busybox-usual`";
+            context.problem(Problem::at(&usual.place, message).help(help));
+        }
         return None;
     }
     let mut requests = Vec::new();
@@ -153,6 +158,7 @@ fn busybox_plan(
         source,
         applets,
         defconfig: typed.busybox_defconfig,
+        usual: typed.busybox_usual.as_ref().is_some_and(|u| u.value),
         requests,
         implied,
     })

@@ -52,6 +52,9 @@ pub struct Busybox<'a> {
     /// Whether it has its own defaults beneath, and so more applets and options
     /// than are known.
     pub defaults: bool,
+    /// Whether its applets have the options that its defaults give them: more
+    /// than are known.
+    pub usual: bool,
     /// The symbols of its configuration that are on, without `CONFIG_`.
     pub options: BTreeSet<String>,
 }
@@ -176,7 +179,7 @@ impl Userland<'_> {
     /// Whether the BusyBox that is built has an option; one with defaults may
     /// have any.
     fn option(&self, symbol: &str) -> bool {
-        let has = |b: &Busybox<'_>| b.defaults || b.options.contains(symbol);
+        let has = |b: &Busybox<'_>| b.defaults || b.usual || b.options.contains(symbol);
         self.busybox.as_ref().is_some_and(has)
     }
 

@@ -100,6 +100,7 @@ impl Case {
                 path: "/bin/busybox",
                 applets: &self.applets,
                 defaults: self.defaults,
+                usual: false,
                 options: self.options.iter().map(|o| (*o).to_owned()).collect(),
             }),
             abilities: Abilities::default(),

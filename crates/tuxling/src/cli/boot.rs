@@ -8,6 +8,7 @@ use vm::machine::qemu::Accelerator;
 
 use super::args::Boot;
 use super::build::lock_output;
+use super::carry_out::Needs;
 use super::request::{Request, Typed};
 use crate::failure::{Failure, Result};
 
@@ -18,6 +19,7 @@ pub(super) fn run(args: &Boot) -> Result<()> {
         ..Typed::of(&args.common, false)
     })?;
     request.carry_out(
+        Needs::Boot,
         |list| list.boot(&args.machine),
         |request, session| work(args, request, &session),
     )

@@ -10,6 +10,7 @@ use recipe::Plan;
 use record::{Database, Record};
 
 use super::args::Build;
+use super::carry_out::Needs;
 use super::request::{Request, Typed};
 use super::{diff_kernels, print, print_json};
 use crate::failure::{Failure, Result};
@@ -23,6 +24,7 @@ pub(super) fn run(args: &Build) -> Result<()> {
         ..Typed::of(&args.common, args.json)
     })?;
     request.carry_out(
+        Needs::Build,
         |list| list.build(),
         |request, session| work(request, &session),
     )

@@ -11,6 +11,7 @@ use trial::check;
 
 use super::args::Check;
 use super::build::{lock_output, within_budget};
+use super::carry_out::Needs;
 use super::dry_run::CheckList;
 use super::request::{Request, Typed};
 use super::{print, print_json};
@@ -30,6 +31,7 @@ pub(super) fn run(args: &Check) -> Result<()> {
         unwatched: false,
     };
     request.carry_out(
+        Needs::Boot,
         |list| list.check(wanted),
         |request, session| work(args, request, session),
     )

@@ -26,6 +26,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::{Config, ConfigAction};
+use super::carry_out::Needs;
 use super::request::{Request, Typed, sources};
 use super::{cwd, print};
 use crate::failure::{Failure, Result};
@@ -41,6 +42,7 @@ pub(super) fn run(args: &Config) -> Result<()> {
         ..Typed::looking(&args.recipe)
     })?;
     request.carry_out(
+        Needs::Little,
         |list| list.kconfig(),
         |request, session| work(args, request, &session),
     )

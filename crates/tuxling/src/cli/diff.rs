@@ -82,16 +82,20 @@ pub(super) fn record(name: &str) -> Result<Record> {
 }
 
 fn read(path: &Path) -> Result<Record> {
-    let text = fs::read_to_string(path)
-        .map_err(|e| Failure::new(Kind::Usage, format!("can't read {}: {e}", path.display())))?;
+    let text = fs::read_to_string(path).map_err(|e| {
+        Failure::new(Kind::Usage, format!("can't read {}: {e}", path.display()))
+            .help("make the record anew: tuxling check")
+    })?;
     parse(&text, &path.display().to_string())
 }
 
 /// A record from its text; `shown` is the file's name.
 fn parse(text: &str, shown: &str) -> Result<Record> {
     let no_record = |e: serde_json::Error| {
-        Failure::new(Kind::Usage, format!("{shown} is not a record: {e}"))
-            .help("a record is what tuxling writes to build/NAME/record.json or prints with --json")
+        Failure::new(Kind::Usage, format!("{shown} is not a record: {e}")).help(
+            "a record is what tuxling writes to build/NAME/record.json or prints with --json; \
+                 where that is damaged, make it anew: tuxling check",
+        )
     };
     // Another schema may have other fields: it comes first.
     let value: serde_json::Value = serde_json::from_str(text).map_err(no_record)?;

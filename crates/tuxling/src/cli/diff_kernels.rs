@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use builder::kernel::linker::KeptLink;
+use builder::kernel::makefiles;
 use builder::source;
 use builder::system::obtain_linux;
 use host::Cache;
@@ -12,7 +13,6 @@ use host::error::Kind;
 use host::session::Session;
 use host::units::{Bytes, grouped};
 use kbuild::Objects;
-use measure::built;
 use measure::bytes::{self, Given};
 use record::Record;
 
@@ -72,7 +72,7 @@ fn objects(name: &str, folder: &Path) -> Option<Objects> {
     let linux = obtain_linux(&plan, source::Mode::Normal, &session).ok()?;
     let config = fs::read(folder.join("config")).ok()?;
     let config = kconfig::bytes::text_of(&config);
-    Some(built::objects(&linux.tree, plan.board.arch, &config))
+    Some(makefiles::objects(&linux.tree, plan.board.arch, &config))
 }
 
 fn folder(record: &Record) -> Result<Option<PathBuf>> {

@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::Fetch;
+use super::carry_out::Needs;
 use super::request::{Request, Typed, sources};
 use super::{print, print_json};
 use crate::failure::Result;
@@ -72,6 +73,7 @@ pub(super) fn run(args: &Fetch) -> Result<()> {
         ..Typed::looking(&args.recipe)
     })?;
     request.carry_out(
+        Needs::Little,
         |list| list.fetch(),
         |request, session| work(request, &session),
     )

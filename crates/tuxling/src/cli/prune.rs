@@ -17,6 +17,7 @@ use vm::machine::qemu::Accelerator;
 
 use super::args::Prune;
 use super::build::{lock_output, within_budget};
+use super::carry_out::Needs;
 use super::dry_run::PruneList;
 use super::request::{Request, Typed};
 use super::trace::names_in;
@@ -48,6 +49,7 @@ pub(super) fn run(args: &Prune) -> Result<()> {
     if let Some(path) = &args.verify {
         let certificate = read_certificate(&cwd()?.join(path))?;
         return request.carry_out(
+            Needs::Boot,
             |list| list.verify(),
             |request, session| verify(&certificate, request, &session),
         );
@@ -59,6 +61,7 @@ pub(super) fn run(args: &Prune) -> Result<()> {
         adversity: wanted.level != PruneLevel::Tight,
     };
     request.carry_out(
+        Needs::Boot,
         |list| list.prune(listed),
         |request, session| work(&wanted, request, session),
     )

@@ -7,6 +7,7 @@ use trial::check::CheckOptions;
 
 use super::args::Ram;
 use super::build::lock_output;
+use super::carry_out::Needs;
 use super::request::{Request, Typed};
 use super::{print, print_json};
 use crate::failure::{Failure, Result};
@@ -21,6 +22,7 @@ pub(super) fn run(args: &Ram) -> Result<()> {
         ..Typed::of(&args.common, args.json)
     })?;
     request.carry_out(
+        Needs::Boot,
         |list| list.ram(&args.machine),
         |request, session| work(args, request, session),
     )

@@ -1,4 +1,5 @@
-//! `tuxling report`: a recipe's newest record as one HTML page.
+//! `tuxling report`: a recipe's newest record as one HTML page; or the search
+//! that found the recipe.
 
 use std::path::{Path, PathBuf};
 
@@ -14,16 +15,36 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::ReportArgs;
+use super::carry_out::Needs;
 use super::diff::record as record_of;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json};
 use crate::failure::{Failure, Result};
+use crate::shrinking::answer::KeptEvidence;
 use report::diff;
 use report::html::{HistoryRow, Page, html};
 use report::map::{self, Map};
+use report::search::{SearchPage, html as search_html};
 
 /// The version of the format.
 pub(super) const SCHEMA: &str = "tuxling.report/1";
+
+/// The version of the format, where the page shows a search.
+pub(super) const SEARCH: &str = "tuxling.report.search/1";
+
+/// What is printed as JSON of the page of a search.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct WrittenSearch<'a> {
+    schema: &'static str,
+    /// The page.
+    file: &'a Path,
+    /// Its size.
+    bytes: usize,
+    /// How many steps it shows.
+    steps: usize,
+    /// How many boots of the pruning stopped or failed.
+    stops: usize,
+}
 
 /// What is printed as JSON.
 #[derive(Serialize, JsonSchema)]
@@ -48,10 +69,37 @@ pub(super) fn run(args: &ReportArgs) -> Result<()> {
         pruned: args.which.pruned,
         ..Typed::looking(&args.recipe)
     })?;
+    if !(args.map || args.history || args.against.is_some() || args.which.pruned)
+        && let Some(evidence) = KeptEvidence::beside(&request.plan)?
+    {
+        return search(args, &request, &evidence.page());
+    }
     request.carry_out(
+        Needs::Little,
         |list| list.size(false, false),
         |request, session| work(args, request, &session),
     )
+}
+
+/// Writes the page of the search that made the recipe. Nothing is started.
+fn search(args: &ReportArgs, request: &Request, page: &SearchPage) -> Result<()> {
+    if request.dry_run {
+        return request.carry_out(Needs::Little, |_| Ok(()), |_, _| Ok(()));
+    }
+    let text = search_html(page);
+    let name = PathBuf::from(format!("{}.html", request.plan.name));
+    let out = cwd()?.join(args.out.as_ref().unwrap_or(&name));
+    write_whole(&out, text.as_bytes())?;
+    if request.json {
+        return print_json(&WrittenSearch {
+            schema: SEARCH,
+            file: &out,
+            bytes: text.len(),
+            steps: page.rounds.iter().map(|round| round.steps.len()).sum(),
+            stops: page.pruned.as_ref().map_or(0, |pruned| pruned.stops.len()),
+        });
+    }
+    print(&format!("{}\n", out.display()))
 }
 
 fn work(args: &ReportArgs, request: &Request, session: &Session) -> Result<()> {

@@ -60,6 +60,7 @@ const FORMATS: &[Format] = &[
     of::<RamReport>(ram::SCHEMA, "ram"),
     of::<Record>(record::SCHEMA, "build, check; record.json"),
     of::<page::Written<'static>>(page::SCHEMA, "report"),
+    of::<page::WrittenSearch<'static>>(page::SEARCH, "report of a search"),
     of::<shrinking::Report>(shrinking::SCHEMA, "shrink; NAME.shrink.json"),
     of::<size::SizeJson<'static>>(report::size::SCHEMA, "size"),
     of::<size::ToldRamdisk<'static>>(size::RAMDISK, "size --ramdisk"),

@@ -14,6 +14,7 @@ use vm::machine::qemu::Accelerator;
 
 use super::args::{Accel, GoalArg, Group, ShrinkArgs, ShrinkLevel};
 use super::build::lock_output;
+use super::carry_out::Needs;
 use super::dry_run::{List, PruneList};
 use super::request::{Request, Typed};
 use super::{print, print_json};
@@ -29,6 +30,7 @@ pub(super) fn run(args: &ShrinkArgs) -> Result<()> {
     let wanted = shrink_options(args, &request.plan);
     let again = args.common.update && request.plan.prune.certificate.is_some();
     request.carry_out(
+        Needs::Boot,
         |list| listed(list, &wanted, again),
         |request, session| work(&wanted, request, again, session),
     )

@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::SizeArgs;
+use super::carry_out::Needs;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json, without};
 use crate::failure::{Failure, Result};
@@ -59,6 +60,7 @@ pub(super) fn run(args: &SizeArgs) -> Result<()> {
         ..Typed::looking(&args.subject)
     })?;
     request.carry_out(
+        Needs::Little,
         |list| list.size(args.ramdisk, args.compile),
         |request, session| work(args, request, &session),
     )

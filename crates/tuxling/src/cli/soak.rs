@@ -12,6 +12,7 @@ use vm::machine::qemu::Accelerator;
 
 use super::args::SoakArgs;
 use super::build::lock_output;
+use super::carry_out::Needs;
 use super::dry_run::CheckList;
 use super::request::{Request, Typed};
 use super::{print, print_json};
@@ -24,6 +25,7 @@ pub(super) fn run(args: &SoakArgs) -> Result<()> {
         ..Typed::of(&args.common, args.json)
     })?;
     request.carry_out(
+        Needs::Boot,
         |list| {
             list.check(CheckList {
                 boot_cost: false,

@@ -12,6 +12,7 @@ use prune::trace::coverage::outside_names;
 
 use super::args::Trace;
 use super::build::lock_output;
+use super::carry_out::Needs;
 use super::request::{Request, Typed};
 use super::{cwd, print, print_json};
 use crate::failure::Result;
@@ -21,6 +22,7 @@ pub(super) fn run(args: &Trace) -> Result<()> {
     let request = Request::new(Typed::of(&args.common, args.json))?;
     let names = names_in(&args.from)?;
     request.carry_out(
+        Needs::Boot,
         |list| list.trace(args.runs.unwrap_or(TRACE_RUNS)),
         |request, session| work(args, request, &names, session),
     )

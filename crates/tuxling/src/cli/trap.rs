@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use builder::kernel::makefiles;
 use host::error::Kind;
 use host::session::Session;
 use prune::rebuild::{self, Built};
@@ -12,6 +13,7 @@ use serde::Serialize;
 use vmlinux::prune::TrapRecord;
 
 use super::args::TrapArgs;
+use super::carry_out::Needs;
 use super::request::{Request, Typed};
 use super::{print, print_json};
 use crate::failure::{Failure, Result};
@@ -45,6 +47,7 @@ pub(super) fn run(args: &TrapArgs) -> Result<()> {
     // Where the recipe names no certificate it is what pruning left.
     typed.pruned = super::load(&args.recipe)?.prune.certificate.is_none();
     Request::new(typed)?.carry_out(
+        Needs::Little,
         |list| list.verify(),
         |request, session| work(record, request, &session),
     )
@@ -72,7 +75,7 @@ fn work(record: TrapRecord, request: &Request, session: &Session) -> Result<()> 
     let config_text = std::fs::read_to_string(&config_path)
         .map_err(|e| host::Error::file("read", &config_path, e))?;
     let linux = ingredients.linux();
-    let objects = measure::built::objects(&linux.tree, plan.board.arch, &config_text);
+    let objects = makefiles::objects(&linux.tree, plan.board.arch, &config_text);
     let reason = objects.reason(&stop.function.object);
     let options = reason.map(|r| r.options.clone()).unwrap_or_default();
     if request.json {

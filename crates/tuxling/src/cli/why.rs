@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::WhyArgs;
+use super::carry_out::Needs;
 use super::request::{Request, Typed};
 use super::{print, print_json};
 use crate::failure::{Failure, Result};
@@ -62,6 +63,7 @@ pub(super) fn run(args: &WhyArgs) -> Result<()> {
         }
     }
     request.carry_out(
+        Needs::Little,
         |list| list.build(),
         |request, session| work(args, request, &session),
     )

@@ -6,6 +6,7 @@ mod needs;
 
 use std::path::{Path, PathBuf};
 
+use host::error::Kind;
 use host::packages::Distribution;
 use host::process::{Cmd, Processes};
 use host::units::Bytes;
@@ -13,6 +14,8 @@ use recipe::{Arch, Plan};
 use schemars::JsonSchema;
 use serde::Serialize;
 use vm::machine::qemu::{self, Accelerator};
+
+use crate::failure::Failure;
 
 /// What a fresh build of the built-in recipes took of the cache: 2.0 GiB,
 /// nearly all of it the kernel's sources.
@@ -126,6 +129,43 @@ pub(crate) fn examine(subject: &Subject, distribution: Distribution) -> Examinat
         findings,
         install,
     }
+}
+
+/// What a build of a recipe lacks of tools and libraries, and a boot, before
+/// either begins; all of it in one failure. Libraries are tried only when
+/// something is to be looked at closely: that takes a moment.
+pub(crate) fn lacking(subject: &Subject, boots: bool, closely: bool) -> Option<Failure> {
+    let arch = subject.plan.map_or(Arch::I386, |plan| plan.board.arch);
+    if !closely && !needs::lacks_program(subject, arch, boots) {
+        return None;
+    }
+    let emulator = arch.facts().qemu;
+    let mut findings = needs::tools(subject, arch);
+    findings
+        .retain(|finding| finding.level == Level::Lacking && (boots || finding.what != emulator));
+    let names: Vec<&str> = findings.iter().map(|finding| &*finding.what).collect();
+    let (last, others) = names.split_last()?;
+    let message = if !others.is_empty() {
+        format!("{} and {last} are missing", others.join(", "))
+    } else if findings
+        .iter()
+        .all(|finding| finding.found == needs::NOT_INSTALLED)
+    {
+        format!("{last} is not installed")
+    } else {
+        format!("{last}: {}", findings.first()?.found)
+    };
+    let install: Vec<&str> = findings
+        .iter()
+        .filter_map(|f| f.install.as_deref())
+        .collect();
+    let command = Distribution::of_this_machine().install_command(&install);
+    let all = "`tuxling doctor RECIPE` says all that is missing";
+    let help = match command {
+        Some(command) => format!("{}; {all}", with_gcc_version(command, subject.processes)),
+        None => all.to_owned(),
+    };
+    Some(Failure::new(Kind::Machine, message).help(help))
 }
 
 /// Debian has a package of GCC's 32-bit part for each version of it.

@@ -13,6 +13,9 @@ use super::{Finding, Level, Subject, version};
 /// What every kernel's build starts besides the compiler.
 const BUILD: &[&str] = &["make", "ar", "flex", "bison", "bc", "perl", "awk", "find"];
 
+/// What is said of a program that isn't there.
+pub(super) const NOT_INSTALLED: &str = "is not installed";
+
 /// Every tool and library, found or not.
 pub(super) fn tools(subject: &Subject, arch: Arch) -> Vec<Finding> {
     let mut findings = compiler(subject, arch);
@@ -28,11 +31,28 @@ pub(super) fn tools(subject: &Subject, arch: Arch) -> Vec<Finding> {
     findings
 }
 
+/// Whether a program that a build starts, or a boot, is not installed. Nothing is
+/// started to find out.
+pub(super) fn lacks_program(subject: &Subject, arch: Arch, boots: bool) -> bool {
+    let there = |program: &&str| subject.processes.find(program).is_some();
+    let wished = subject.plan.map(|plan| plan.kernel.toolchain);
+    let facts = arch.facts();
+    let mut prefixes = facts.cross_prefixes.iter();
+    let compiler = match std::env::var("CROSS_COMPILE") {
+        Ok(_) => true, // Tools::find knows
+        Err(_) => prefixes.any(|prefix| there(&&*format!("{prefix}gcc"))),
+    };
+    let llvm = wished != Some(Toolchain::Llvm) || ["clang", "ld.lld"].iter().all(there);
+    let emulator = !boots || there(&facts.qemu);
+    let mut others = BUILD.iter().copied().chain(of_recipe(subject.plan));
+    !(compiler && llvm && emulator && there(&"gcc") && others.all(|tool| there(&tool)))
+}
+
 fn tool_finding(subject: &Subject, tool: &str, otherwise: Level) -> Finding {
     let Some(path) = subject.processes.find(tool) else {
         let what = match otherwise {
             Level::Hint => "is not installed: without it, builds take longer",
-            _ => "is not installed",
+            _ => NOT_INSTALLED,
         };
         return Finding::new(otherwise, tool, what).install(tool);
     };
@@ -186,7 +206,7 @@ fn libraries(subject: &Subject, arch: Arch) -> Vec<Finding> {
 fn emulator(subject: &Subject, arch: Arch) -> Finding {
     let program = arch.facts().qemu;
     if subject.processes.find(program).is_none() {
-        return Finding::new(Level::Lacking, program, "is not installed").install(program);
+        return Finding::new(Level::Lacking, program, NOT_INSTALLED).install(program);
     }
     match qemu::version(subject.processes, arch) {
         Ok(version) => Finding::new(Level::Fine, program, version),

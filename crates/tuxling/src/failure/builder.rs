@@ -230,6 +230,9 @@ fn of_origins(tried: Vec<(String, Error)>) -> String {
 fn said_by(error: ProcessError) -> String {
     match error {
         ProcessError::Failed { line, status, tail } => format!("{tail}\n({line}: {status})"),
+        ProcessError::Stalled { line, tail } => {
+            format!("{tail}\n({line}: did not get on any more, and was ended)")
+        }
         error => error.to_string(),
     }
 }

@@ -40,9 +40,9 @@ fn of_command(failure: Failure, error: ProcessError) -> Failure {
         ProcessError::Failed { tail, .. } if is_of_full_disk(&tail) => failure
             .detail(tail)
             .help("free some disk space; what was finished is kept"),
-        ProcessError::Failed { line, tail, .. } | ProcessError::TimedOut { line, tail, .. } => {
-            failure.detail(format!("$ {line}\n{tail}"))
-        }
+        ProcessError::Failed { line, tail, .. }
+        | ProcessError::TimedOut { line, tail, .. }
+        | ProcessError::Stalled { line, tail } => failure.detail(format!("$ {line}\n{tail}")),
         ProcessError::NotStarted { .. } | ProcessError::Interrupted { .. } => failure,
     }
 }

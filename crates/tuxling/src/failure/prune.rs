@@ -49,9 +49,9 @@ impl From<Error> for Failure {
 /// Failures of what a certificate says, and what has no mend.
 fn of_certificate(failure: Failure, error: Error) -> Failure {
     match error {
-        Error::NoCertificate { .. } => {
-            failure.help("`tuxling prune` and `tuxling shrink` write one")
-        }
+        Error::NoCertificate { .. } => failure.help(
+            "restore it from version control; `tuxling prune` and `tuxling shrink` write one",
+        ),
         Error::FunctionsLacking { lacking } => failure.detail(lacking.join("\n")),
         Error::OtherTools { differ } => failure
             .detail(differ.join("\n"))

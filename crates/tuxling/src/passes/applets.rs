@@ -42,6 +42,17 @@ pub(crate) fn ways(plan: &Plan, built: &[&str]) -> Vec<Way> {
             risk: Some(0.1),
         });
     }
+    if busybox.usual {
+        ways.push(Way {
+            key: "busybox usual".to_owned(),
+            label: "the usual options of BusyBox's applets".to_owned(),
+            group: USER_LAND,
+            edits: vec![Edit::BareApplets],
+            gain_bytes: 20_000,
+            trial_time: TRIAL,
+            risk: Some(0.3),
+        });
+    }
     for applet in busybox.applets.iter().filter(|a| !named.contains(&***a)) {
         ways.push(Way {
             key: format!("applet {applet}"),

@@ -43,6 +43,8 @@ pub(crate) enum Edit {
     Busybox(Request),
     /// BusyBox without its own defaults: with these applets alone.
     OnlyApplets(Vec<String>),
+    /// BusyBox's applets without their usual options: with what is asked for.
+    BareApplets,
     /// Packs the ramdisk so, and gives the kernel what unpacks it.
     Ramdisk(Compression, Vec<Request>),
 }
@@ -56,6 +58,7 @@ impl Edit {
             Edit::WithoutApplets(names) => format!("without {}", names.join(" ")),
             Edit::Busybox(request) => line(request),
             Edit::OnlyApplets(names) => format!("only {}", names.join(" ")),
+            Edit::BareApplets => "bare".to_owned(),
             Edit::Ramdisk(compression, _) => format!("{compression:?}").to_lowercase(),
         }
     }
@@ -83,9 +86,14 @@ impl Edit {
                     };
                     busybox.requests.retain(|r| !gone(r));
                     // What isn't asked for is off, unless defaults stand beneath.
-                    if busybox.defconfig || request.value != "n" {
+                    if busybox.defconfig || busybox.usual || request.value != "n" {
                         busybox.requests.push(request.clone());
                     }
+                }
+            }
+            Edit::BareApplets => {
+                if let Some(busybox) = &mut plan.userland.busybox {
+                    busybox.usual = false;
                 }
             }
             Edit::OnlyApplets(names) => {

@@ -201,6 +201,7 @@ fn of_busyboxs_defaults_the_named_applets_stay_with_what_they_need() {
     for way in applets::ways(&plan, &["cat", "dd", "init", "sh", "udhcpc", "vi"]) {
         ways.add(way);
     }
+    assert_eq!(ways.space.find("busybox usual"), None);
     let id = ways.space.find("busybox").expect("a change");
     let taken = ways.space.with(&Candidate::default(), &[id]);
     let changed = ways.apply(&plan, &taken);

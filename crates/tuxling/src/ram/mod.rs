@@ -13,7 +13,7 @@ use std::fs;
 
 use builder::system::System;
 use host::error::Kind;
-use host::session::Session;
+use host::session::{Cached, Session};
 use host::units::Bytes;
 use measure::system_map::SystemMap;
 use recipe::Plan;
@@ -51,9 +51,23 @@ pub(crate) fn smallest(
     session: &Session,
 ) -> Result<(RamReport, Record)> {
     let bench = check::bench(plan, system, &options.check, session)?;
-    let mut prober = Prober::new(plan, system, &bench, &options.check, session)?;
-    let mut record = prober.own_machine()?;
+    session.phase("smallest RAM", || {
+        searched(plan, system, options, &bench, session).map(Cached::fresh)
+    })
+}
+
+fn searched(
+    plan: &Plan,
+    system: &System,
+    options: &RamOptions,
+    bench: &check::Bench,
+    session: &Session,
+) -> Result<(RamReport, Record)> {
+    let mut prober = Prober::new(plan, system, bench, &options.check, session)?;
     let range = range(plan, options)?;
+    let pairs = options.download.unwrap_or_default();
+    prober.expect(search::expected_boots(range) + 1 + 2 * u64::from(pairs));
+    let mut record = prober.own_machine()?;
     let found = search::search(range, &mut prober)?;
     let wall = match found.edge.and_then(|edge| edge.checked_sub(range.step)) {
         Some(below) if found.tallies.contains_key(&below) => {
@@ -80,7 +94,7 @@ pub(crate) fn smallest(
         steady: prober.steady(found.edge)?,
         wall,
         agent: AgentCost {
-            archive_bytes: agent_archive(plan, &bench)?,
+            archive_bytes: agent_archive(plan, bench)?,
             running_kib: record.ram.agent_kib,
         },
         download,

@@ -1,11 +1,12 @@
 //! Boots a system with other amounts of RAM, or with other checks, and keeps
 //! every attempt in the store.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use builder::system::System;
 use host::error::Kind;
-use host::session::Session;
+use host::session::{Session, Step, Unit};
 use host::units::{Bytes, grouped};
 use measure::memory;
 use recipe::Plan;
@@ -41,6 +42,9 @@ pub(super) struct Prober<'a> {
     session: &'a Session<'a>,
     store: Database,
     silence: Duration,
+    /// How many boots were made, and how many the search has, about.
+    boots: Cell<u64>,
+    about: u64,
 }
 
 impl<'a> Prober<'a> {
@@ -60,7 +64,14 @@ impl<'a> Prober<'a> {
             session,
             store: Database::open(&store_path(&session.cache))?,
             silence: plan.machine.silence,
+            boots: Cell::new(0),
+            about: 1,
         })
+    }
+
+    /// Is told how many boots there will be, about.
+    pub(super) fn expect(&mut self, boots: u64) {
+        self.about = boots;
     }
 
     /// The plan that all variants come from.
@@ -220,6 +231,13 @@ impl<'a> Prober<'a> {
 
     fn boot(&self, request: &BootRequest<'_>, name: &str) -> Result<BootReport> {
         let progress = self.session.progress;
+        let done = self.boots.replace(self.boots.get() + 1);
+        progress.step(&Step {
+            what: "",
+            done,
+            total: Some(self.about.max(done + 1)),
+            unit: Unit::Of("boots or so"),
+        });
         progress.begin(name);
         let started = Instant::now();
         let mut told = |event: vm::boot::watch::Progress<'_>| {
@@ -227,6 +245,7 @@ impl<'a> Prober<'a> {
         };
         let report = boot::boot(&self.session.processes, request, &mut told);
         let report = report.map_err(|error| {
+            progress.fail();
             let failure = Failure::from(error);
             match failure.kind {
                 Kind::Interrupted(_) => {

@@ -81,6 +81,14 @@ pub(crate) struct Range {
     pub step: u64,
 }
 
+/// How many boots a search has where no size passes by chance and nothing is
+/// known from before: the bisection's, those near the edge twice, and the proof.
+pub(crate) fn expected_boots(range: Range) -> u64 {
+    let sizes = (range.to / range.step.max(1)).max(1);
+    let bisection = u64::from(sizes.ilog2() + 1) + NEAR.ilog2() as u64;
+    bisection + u64::from(TIMES) * (1 + BELOW)
+}
+
 /// Searches.
 pub(crate) fn search<O: Oracle>(range: Range, oracle: &mut O) -> Result<Found, O::Error> {
     let mut work = Work {

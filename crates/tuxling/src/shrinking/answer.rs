@@ -11,6 +11,9 @@ use recipe::plan::{Plan, RecipeOrigin};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use ::report::search::SearchPage;
+
+use super::page;
 use super::report::{Report, SCHEMA};
 use crate::failure::{Failure, Result};
 
@@ -58,6 +61,11 @@ impl KeptEvidence {
                 Kind::Usage,
                 format!("{} is no report of a shrink: {why}", path.display()),
             )
+            .help(format!(
+                "restore it from version control, or remove it: `tuxling shrink` writes it anew, \
+                 and {} is a recipe without it",
+                plan.name
+            ))
         };
         let report: Report = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
         if report.schema != SCHEMA {
@@ -68,6 +76,11 @@ impl KeptEvidence {
             report,
             certificate: certificate.transpose()?,
         }))
+    }
+
+    /// The page of the search.
+    pub(crate) fn page(&self) -> SearchPage {
+        page::page(&self.report, self.certificate.as_ref())
     }
 
     /// What it says of a subject; nothing where it doesn't know it.

@@ -13,7 +13,7 @@ use builder::kernel::{self, Tools};
 use builder::system::{self, BuildOptions, Ingredients, System};
 use host::error::Kind;
 use host::id::Id;
-use host::session::Session;
+use host::session::{Cached, Session, Step, Unit};
 use host::units::Bytes;
 use prune::job::{PruneOptions, PrunedSystem, TRACE_RUNS, Whole};
 use prune::{adversity, job as pruning, subject};
@@ -26,6 +26,7 @@ use trial::check::{self, CheckOptions};
 
 use super::insight;
 use super::journal::StoreJournal;
+use super::live::Live;
 use super::report::{self, Report, SmallestRam, Stage};
 use super::trials::Trials;
 use super::written::{self, Evidence, Tiny};
@@ -152,12 +153,14 @@ impl Job<'_> {
         };
         let start = self.make(&plan, "start")?;
         let (before, given) = (start.record.clone(), start.system.clone());
+        let file = format!("{}.html", written::name_of(&self.original.name));
+        let live = Live::new(self.original, &before, self.original.base.join(file));
         let mut stages = Vec::new();
         let mut best = start;
         let mut known = BTreeSet::new();
         for round in 1..=ROUNDS {
             let name = format!("round {round}");
-            let Some(better) = self.stage(&name, &best, &mut known, &mut stages)? else {
+            let Some(better) = self.stage((&name, &live), &best, &mut known, &mut stages)? else {
                 break;
             };
             best = self.make(&better, &name.replace(' ', "-"))?;
@@ -170,6 +173,9 @@ impl Job<'_> {
         let values = Values::parse(&best.ingredients.config().text);
         let tiny = Tiny::new(self.original, &best.plan, &values);
         tiny.write(None)?;
+        if self.options.level.is_some() {
+            live.doing("the result is pruned and proven");
+        }
         let pruned = match self.options.level {
             Some(level) => Some(self.prune(&best.plan, level)?),
             None => None,
@@ -188,6 +194,7 @@ impl Job<'_> {
             certificate: pruned.as_ref().map(|p| &p.certificate),
         };
         let recipe = tiny.write(Some(&evidence))?;
+        live.end(&report, evidence.certificate);
         Ok(ShrunkSystem {
             report,
             pruned,
@@ -225,7 +232,7 @@ impl Job<'_> {
     /// had; the plan of a smaller one.
     fn stage(
         &self,
-        name: &str,
+        (name, live): (&str, &Live),
         from: &Built,
         known: &mut BTreeSet<String>,
         stages: &mut Vec<Stage>,
@@ -244,15 +251,22 @@ impl Job<'_> {
         self.session
             .progress
             .note(&format!("{name}: {}", report::to_try(&ways.space)));
+        live.begin(name);
         let executor = Arc::new(self.trials(from, &ways));
         let journal = Box::new(StoreJournal::new(&store_path(&self.session.cache)));
         let settings = self.settings();
         let mut turns = Ways::turns(together);
         let cancel = settings.cancel.clone();
-        let shrunk = self.watched(&cancel, || {
-            Search::new(&ways.space, executor, journal, settings)?
-                .on_event(|event, progress| self.tell((&ways, from, &tree), event, progress))
-                .run(&mut turns)
+        let shrunk = self.session.phase(name, || {
+            self.watched(&cancel, || {
+                Search::new(&ways.space, executor, journal, settings)?
+                    .on_event(|event, progress| {
+                        live.event(event, progress, &ways.space);
+                        self.tell((&ways, from, &tree), event, progress)
+                    })
+                    .run(&mut turns)
+            })
+            .map(Cached::fresh)
         });
         if cancel.is_cancelled() {
             return Err(self.interrupted());
@@ -261,7 +275,9 @@ impl Job<'_> {
             Ok(shrunk) => shrunk,
             Err(error) => return Err(search_failure(&error)),
         };
-        stages.push(Stage::of(name, &ways, &shrunk));
+        let stage = Stage::of(name, &ways, &shrunk);
+        live.end_round(&stage);
+        stages.push(stage);
         let is_better = !shrunk.best.is_empty();
         Ok(is_better.then(|| ways.apply(&from.plan, &shrunk.best)))
     }
@@ -449,6 +465,12 @@ impl Job<'_> {
         if let Some(text) = report::words(event, progress, &ways.space) {
             self.session.progress.note(&text);
         }
+        self.session.progress.step(&Step {
+            what: &report::standing(progress),
+            done: progress.attempts,
+            total: None,
+            unit: Unit::Of("trials so far"),
+        });
         if let Event::Better { candidate, .. } | Event::FellBack { candidate, .. } = event {
             let plan = ways.apply(&from.plan, candidate);
             let write = || -> Result<_> {

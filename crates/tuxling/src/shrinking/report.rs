@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use host::units::grouped;
+use host::units::{about, grouped};
 use recipe::Plan;
 use record::Record;
 use schemars::JsonSchema;
@@ -332,6 +332,21 @@ pub(crate) fn words(event: &Event, progress: &Progress, space: &Space) -> Option
         let _ = write!(text, ", {} min left", left.as_secs() / 60);
     }
     Some(text)
+}
+
+/// Where a search stands: the best so far, and the time that it has left.
+pub(crate) fn standing(progress: &Progress) -> String {
+    let mut text = match (&progress.start, &progress.best) {
+        (Some(start), Some(best)) if start != best => {
+            format!("best {} of {}", bytes(best), bytes(start))
+        }
+        (Some(start), _) => format!("nothing better than {} yet", bytes(start)),
+        (None, _) => "the system as it was given".to_owned(),
+    };
+    if let Some(left) = progress.time_left {
+        let _ = write!(text, ", at most {} left", about(left));
+    }
+    text
 }
 
 fn outcome_words(outcome: &Outcome) -> String {

@@ -182,6 +182,9 @@ impl<'a> Tiny<'a> {
                 names.extend(new.applets.iter().map(String::as_str));
                 set(document, &["userland", "busybox"], Value::Array(names));
             }
+            if old.usual && !new.usual {
+                set(document, &["userland", "busybox-usual"], Value::from(false));
+            }
             if old.requests != new.requests {
                 let lines: String = new
                     .requests

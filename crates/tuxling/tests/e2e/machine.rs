@@ -172,3 +172,68 @@ fn a_failure_is_told_as_json_where_json_was_asked_for() {
     assert_eq!(told["exit_code"], 1);
     assert_eq!(half_written(dir.path()), Vec::<PathBuf>::new());
 }
+
+#[test]
+fn a_flipped_byte_in_the_cache_is_noticed_and_made_anew() {
+    let pc_net = pc_net();
+    let dir = folder();
+    lock(dir.path(), "pc-net");
+    let topics = [
+        "archives", "sources", "configs", "headers", "musl", "kernels", "busybox",
+    ];
+    let own = cache_with(dir.path(), &topics);
+    let build = || {
+        let mut build = tuxling();
+        build.current_dir(dir.path()).env("TUXLING_CACHE", &own);
+        run(build.args(["build", "pc-net", "--json"])).ends_with(0)
+    };
+    let before = build();
+    assert!(!before.stderr.contains("is damaged"), "{}", before.stderr);
+    let packed = fs::read_dir(own.join("ramdisks"))
+        .expect("a ramdisk")
+        .flatten();
+    let packed = packed.map(|e| e.path()).find(|path| path.is_dir());
+    let image = packed.expect("one was packed").join("image");
+    let mut bytes = fs::read(&image).expect("readable");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&image, &bytes).expect("writable");
+    let after = build().says(&["the ramdisk in the cache is damaged", "it is made anew"]);
+    let packed = |run: &Run| run.json()["ids"]["image_id"].clone();
+    assert_eq!(packed(&after), packed(&before));
+    assert_eq!(packed(&after), pc_net.record["ids"]["image_id"]);
+    assert!(!build().stderr.contains("is damaged"));
+}
+
+#[test]
+fn a_damaged_store_is_named_with_its_mend() {
+    let dir = folder();
+    let own = dir.path().join("cache");
+    fs::create_dir_all(&own).expect("a cache");
+    let store = own.join("store.sqlite");
+    fs::write(&store, [b'x'; 8192]).expect("writable");
+    let mut diff = tuxling();
+    diff.current_dir(dir.path()).env("TUXLING_CACHE", &own);
+    let run = run(diff.args(["diff", "pc-net", "pc-net"])).ends_with(7);
+    let path = store.display().to_string();
+    let run = run.says(&[&path, "file is not a database", "mv "]);
+    one_error(&run);
+}
+
+#[test]
+fn all_that_a_machine_lacks_is_told_at_once_before_anything_is_fetched() {
+    let dir = folder();
+    let programs = programs_without(dir.path(), &["flex", "bison", "qemu-system-i386"]);
+    let own = dir.path().join("cache");
+    let mut check = tuxling();
+    check
+        .current_dir(dir.path())
+        .env("PATH", programs)
+        .env("TUXLING_CACHE", &own);
+    let run = run(check.args(["check", "pc-net"])).ends_with(7).says(&[
+        "flex, bison and qemu-system-i386 are missing",
+        "help: apt-get install bison flex qemu-system-x86",
+    ]);
+    one_error(&run);
+    assert!(!own.join("archives").exists() && !own.join("apt").exists());
+}

@@ -85,3 +85,49 @@ fn a_ramdisk_that_is_built_into_the_kernel_is_booted() {
     let total = record["image"]["total_bytes"].as_u64().expect("a size");
     assert_eq!(Value::from(total), record["image"]["kernel_bytes"]);
 }
+
+#[test]
+fn applets_with_their_usual_options_do_what_people_type() {
+    pc_net();
+    let dir = folder();
+    // The kernel is pc-net's own: only BusyBox is compiled.
+    let recipe = Recipe::pc_net("usual")
+        .without("check")
+        .without("budget")
+        .with(
+            r#"
+            [userland]
+            busybox = ["sh", "cat", "head", "find", "tar", "gzip", "ls", "mkdir", "wget", "sleep"]
+            busybox-usual = true
+            busybox-options = ""
+
+            [[check]]
+            name  = "math"
+            run   = "echo $((6 * 7))"
+            match = "^42$"
+
+            [[check]]
+            name  = "head"
+            run   = "printf 'a\nb\nc\n' | head -2"
+            match = "^a\nb$"
+
+            [[check]]
+            name  = "find"
+            run   = "find /usr/bin -type l -name head"
+            match = "^/usr/bin/head$"
+
+            [[check]]
+            name  = "tar"
+            run   = "mkdir /t && tar czf /t/x.tgz /etc && tar tzf /t/x.tgz | head -1"
+            match = "etc"
+
+            [[check]]
+            name  = "wget"
+            run   = "wget -T 1 -q -O /dev/null http://127.0.0.1:9/ ; echo $?"
+            match = "^1$"
+            "#,
+        )
+        .write(dir.path());
+    let record = run(&mut check(&recipe)).ends_with(0).json();
+    assert_eq!(record["outcome"], "passed");
+}

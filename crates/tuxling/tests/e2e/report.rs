@@ -176,3 +176,48 @@ fn the_parts_of_the_map_add_up_to_the_files() {
         .sum();
     assert_eq!(data["record"]["image"]["total_bytes"], share);
 }
+
+#[test]
+fn the_page_of_a_search_needs_no_build_and_fits_a_phone_and_a_desk() {
+    let dir = folder();
+    let file = dir.path().join("pc-net.tiny.html");
+    let mut report = tuxling();
+    // A cache without anything: nothing is fetched and nothing is built.
+    report
+        .current_dir(dir.path())
+        .env("TUXLING_CACHE", dir.path().join("cache"))
+        .args(["report", "pc-net.tiny", "--json"]);
+    let told = run(&mut report).ends_with(0).json();
+    assert_eq!(told["schema"], "tuxling.report.search/1");
+    assert_eq!(told["file"], file.to_str().expect("a plain path"));
+    let mut browser = Browser::start(390, 844);
+    let mut grounds = Vec::new();
+    for (dark, tone) in [(false, "light"), (true, "dark")] {
+        browser.prefer_dark(dark);
+        browser.resize(1280, 1000);
+        browser.open(&file);
+        keep(&mut browser, &format!("search-desktop-{tone}.png"));
+        browser.resize(390, 844);
+        browser.open(&file);
+        assert_eq!(browser.eval(BEYOND), "", "reaches beyond the edge");
+        let wide = browser.eval("document.documentElement.scrollWidth");
+        assert!(wide.as_u64() <= Some(390), "{wide} pixels wide");
+        grounds.push(browser.eval("getComputedStyle(document.body).backgroundColor"));
+        keep(&mut browser, &format!("search-phone-{tone}.png"));
+    }
+    assert_ne!(grounds[0], grounds[1]);
+    // The bars fall: each is as long as what is left, beside what went.
+    let bars = browser.eval(
+        "[...document.querySelectorAll('.fall')].map((bar) =>
+            [...bar.children].map((i) => i.getBoundingClientRect().width))",
+    );
+    let bars = bars.as_array().expect("bars");
+    assert!(bars.len() > 2, "{bars:?}");
+    let left: Vec<f64> = bars.iter().filter_map(|bar| bar[0].as_f64()).collect();
+    assert!(left.is_sorted_by(|a, b| a >= b), "{left:?}");
+    let open = "document.querySelector('details summary').click()";
+    browser.eval(open);
+    let shown = browser.eval("document.querySelector('details').open");
+    assert_eq!(shown, true, "without a script");
+    assert_eq!(browser.complaints(&file), Vec::<String>::new());
+}

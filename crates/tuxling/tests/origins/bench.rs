@@ -59,6 +59,7 @@ impl Bench {
             cache: &self.cache,
             processes: &self.processes,
             progress: &progress,
+            step: &|_| {},
             debian: &DebianSources::Entries(String::new()),
             network: &self.network,
         };

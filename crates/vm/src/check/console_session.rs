@@ -209,6 +209,7 @@ fn of_applets(busybox: &BusyboxPlan, all: &[(&str, &'static [&'static str])]) ->
 fn lines(busybox: &BusyboxPlan) -> Vec<&'static str> {
     let has_sleep = busybox.defconfig || busybox.applets.iter().any(|a| a == "sleep");
     let has_jobs = busybox.defconfig
+        || busybox.usual
         || busybox
             .requests
             .iter()

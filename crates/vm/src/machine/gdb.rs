@@ -15,6 +15,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use host::aside::{self, Aside};
+
 use super::qemu::Accelerator;
 
 /// QEMU listens within a few milliseconds; a busy host takes longer.
@@ -69,8 +71,8 @@ pub fn qemu_arguments(socket: &Path) -> Vec<String> {
 
 /// A folder for the socket: the path of a socket has to be short (unix(7)),
 /// which the folder of a boot need not be.
-pub fn socket_folder() -> io::Result<(tempfile::TempDir, PathBuf)> {
-    let folder = tempfile::Builder::new().prefix("tuxling-gdb-").tempdir()?;
+pub fn socket_folder() -> io::Result<(Aside, PathBuf)> {
+    let folder = aside::scratch("gdb")?;
     let socket = folder.path().join("gdb");
     Ok((folder, socket))
 }

@@ -6,6 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use host::aside::{self, Aside};
 use serde_json::{Value, json};
 
 /// So many lines are read while waiting for an answer: events come between.
@@ -37,7 +38,7 @@ pub enum QmpError {
 pub struct MonitorSocket {
     /// The socket.
     pub path: PathBuf,
-    _folder: tempfile::TempDir,
+    _folder: Aside,
 }
 
 impl MonitorSocket {
@@ -46,7 +47,7 @@ impl MonitorSocket {
     /// # Errors
     /// When it can't be made.
     pub fn new() -> io::Result<MonitorSocket> {
-        let folder = tempfile::Builder::new().prefix("tuxling-qmp-").tempdir()?;
+        let folder = aside::scratch("qmp")?;
         Ok(MonitorSocket {
             path: folder.path().join("monitor"),
             _folder: folder,

@@ -143,6 +143,9 @@ pub(crate) struct ReportArgs {
     /// The file [default: NAME.html in the current folder]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Show the system's bytes, where the recipe is what a search found
+    #[arg(long)]
+    pub map: bool,
     /// Show the trend of every stored record of the recipe
     #[arg(long)]
     pub history: bool,

@@ -209,6 +209,7 @@ impl List<'_> {
             cache: &self.session.cache,
             processes: &self.session.processes,
             progress: &|_| {},
+            step: &|_| {},
             debian: &source::DebianSources::System,
             network: &source::Network::of_user(),
         };
