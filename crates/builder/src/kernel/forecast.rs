@@ -201,7 +201,9 @@ fn chosen_by(text: &str) -> Vec<String> {
     let flags = |line: &str| {
         let line = line.to_ascii_lowercase();
         let others = ["ldflags", "rustflags", "checkflags"];
-        let line = others.iter().fold(line, |line, other| line.replace(other, ""));
+        let line = others
+            .iter()
+            .fold(line, |line, other| line.replace(other, ""));
         line.contains("flags")
     };
     let conditions = ["ifdef", "ifndef", "ifeq", "ifneq"];
