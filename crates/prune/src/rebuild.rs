@@ -12,7 +12,7 @@ use recipe::plan::CertificateFile;
 use vm::check::agent;
 
 use super::certificate::{Certificate, SCHEMA, certified};
-use super::subject::{Subject, certified_plan};
+use super::subject::{Subject, sectioned};
 use crate::error::{Error, Result};
 
 /// Builds the system of a plan: with the kernel that its certificate has proven,
@@ -105,6 +105,13 @@ fn kernel(
         same_bytes(fresh, &bound.kernel)
     })?;
     Ok(Cached::fresh(kernel))
+}
+
+/// The [`sectioned`] plan of the kernel that a certificate was made of.
+pub fn certified_plan(plan: &Plan, certificate: &Certificate) -> Plan {
+    let mut plan = sectioned(plan);
+    plan.prune.names = certificate.names;
+    plan
 }
 
 /// Compares a kernel's image with the certified one.

@@ -13,7 +13,6 @@ use vmlinux::prune::{
     EntrySizes, Graph, Input, PROBE, Program, Pruned, Role, Wish, unsupported, verify,
 };
 
-use crate::certificate::Certificate;
 use crate::error::{Error, Result};
 
 /// A kernel that can be pruned.
@@ -44,13 +43,6 @@ pub fn sectioned(plan: &Plan) -> Plan {
             plan.kernel.cflags.push(flag.to_owned());
         }
     }
-    plan
-}
-
-/// The [`sectioned`] plan of the kernel that a certificate was made of.
-pub fn certified_plan(plan: &Plan, certificate: &Certificate) -> Plan {
-    let mut plan = sectioned(plan);
-    plan.prune.names = certificate.names;
     plan
 }
 

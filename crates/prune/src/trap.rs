@@ -16,8 +16,9 @@ use vmlinux::prune::{FunctionIndex, Missed, Program, TrapRecord};
 use crate::certificate::Certificate;
 use crate::error::{Error, Result};
 use crate::policy::Kept;
+use crate::rebuild::certified_plan;
 use crate::rules;
-use crate::subject::{Subject, certified_plan};
+use crate::subject::Subject;
 
 /// Where a stop came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]

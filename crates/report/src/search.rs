@@ -476,9 +476,10 @@ fn pruned(page: &SearchPage) -> String {
         .iter()
         .map(|stop| {
             let why = stop.why.clone();
-            let added = match stop.added.is_empty() {
-                true => "nothing: it was booted again".to_owned(),
-                false => stop.added.join(", "),
+            let added = if stop.added.is_empty() {
+                "nothing: it was booted again".to_owned()
+            } else {
+                stop.added.join(", ")
             };
             vec![stop.boot.to_string(), stop.condition.clone(), why, added]
         })
@@ -494,9 +495,10 @@ fn pruned(page: &SearchPage) -> String {
             ]
         })
         .collect();
-    let stops = match stops.is_empty() {
-        true => "<p>No boot of this pruning stopped.</p>".to_owned(),
-        false => table(&["#Boot", "Condition", "What was seen", "Put back"], &stops),
+    let stops = if stops.is_empty() {
+        "<p>No boot of this pruning stopped.</p>".to_owned()
+    } else {
+        table(&["#Boot", "Condition", "What was seen", "Put back"], &stops)
     };
     let mut content = format!("<p>{}</p>{stops}", escaped(&pruned.proof));
     if !fixes.is_empty() {

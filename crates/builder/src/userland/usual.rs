@@ -58,6 +58,9 @@ pub(super) fn options<'a>(wanted: &[Applet], known: &'a Declared) -> BTreeSet<&'
 mod tests {
     use super::*;
 
+    /// A file, its applets with their symbols, and its options.
+    type File<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+
     fn known() -> Declared {
         let applet = |name: &str, symbol: &str| Applet {
             name: name.to_owned(),
@@ -65,7 +68,7 @@ mod tests {
             folder: "/bin".to_owned(),
         };
         let mut known = Declared::default();
-        let files: [(&str, &[(&str, &str)], &[&str]); 6] = [
+        let files: [File; 6] = [
             (
                 "coreutils/head.c",
                 &[("head", "HEAD")],

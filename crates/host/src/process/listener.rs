@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 /// Told of command lines; shared by all copies of a starter.
 #[derive(Clone, Default)]
-pub(super) struct Listener(pub Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub(super) struct Listener(pub Option<Told>);
+
+/// What is told of a command line.
+type Told = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl Listener {
     /// Tells of one command line.

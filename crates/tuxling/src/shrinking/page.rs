@@ -126,9 +126,10 @@ fn conditions(attempts: &[Attempt]) -> Vec<ConditionRow> {
             });
             rows.len() - 1
         });
-        match passed(attempt) {
-            true => rows[at].passed += 1,
-            false => rows[at].failed += 1,
+        if passed(attempt) {
+            rows[at].passed += 1
+        } else {
+            rows[at].failed += 1
         }
     }
     rows

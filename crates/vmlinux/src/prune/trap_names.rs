@@ -16,7 +16,7 @@ pub(super) fn section<'a>(
     ObjectSection {
         name: ".rodata".to_owned(),
         kind: elf::SHT_PROGBITS,
-        flags: elf::SHF_ALLOC.into(),
+        flags: elf::SHF_ALLOC,
         align: 1,
         entry_size: 0,
         linked: None,

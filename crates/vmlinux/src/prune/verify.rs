@@ -272,12 +272,10 @@ fn traps_call_the_handler(
                 TRAPS_END => bounds.1 = Some(symbol.address()),
                 _ => {}
             }
+            let calls_none = || broken(output, format!("{name} doesn't call {TRAP_HANDLER}"));
             if name.starts_with(PART) {
-                if !calls_handler(&direct, &symbol) {
-                    let what = format!("{name} doesn't call {TRAP_HANDLER}");
-                    return Err(broken(output, what));
-                }
                 together += symbol.size();
+                calls_handler(&direct, &symbol).ok_or_else(calls_none)?;
             }
             let Some(rest) = name.strip_prefix("tuxling_trap.") else {
                 continue;
@@ -288,12 +286,7 @@ fn traps_call_the_handler(
                 return Err(broken(output, format!("{name} is no trap that is known")));
             };
             let calls = if trap.in_place { &calls } else { &direct };
-            if !calls_handler(calls, &symbol) {
-                return Err(broken(
-                    output,
-                    format!("{name} doesn't call {TRAP_HANDLER}"),
-                ));
-            }
+            calls_handler(calls, &symbol).ok_or_else(calls_none)?;
             seen.insert(index);
             if trap.in_place {
                 verified.in_place += 1;
@@ -392,13 +385,12 @@ fn calls_of(file: &object::File, is: impl Fn(&str) -> bool) -> BTreeSet<(usize, 
     calls
 }
 
-fn calls_handler(calls: &BTreeSet<(usize, u64)>, trap: &object::Symbol) -> bool {
-    let Some(section) = trap.section_index() else {
-        return false;
-    };
+/// A trap's call of the handler.
+fn calls_handler(calls: &BTreeSet<(usize, u64)>, trap: &object::Symbol) -> Option<(usize, u64)> {
+    let section = trap.section_index()?;
     let end = trap.address().saturating_add(trap.size());
     calls
         .range((section.0, trap.address())..(section.0, end))
         .next()
-        .is_some()
+        .copied()
 }
