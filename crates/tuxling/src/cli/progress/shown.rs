@@ -71,7 +71,9 @@ impl Shown {
         // The same work goes on while as much of the same is to be done.
         let same = |count: &&Count| {
             let alike = count.what == step.what || count.total == step.total;
-            count.unit == step.unit && alike && count.since.1 <= step.done
+            // Before the first of them is done, other things are made.
+            let begun = count.since.1 > 0 || step.done == 0;
+            count.unit == step.unit && alike && count.since.1 <= step.done && begun
         };
         let since = phase.count.as_ref().filter(same).map(|count| count.since);
         phase.count = Some(Count {
@@ -94,7 +96,13 @@ impl Shown {
     pub(super) fn line(&self, now: Instant) -> String {
         let begun = self.open.first().map_or(now, |phase| phase.begun);
         let took = show_duration(now.duration_since(begun));
-        format!("  {} after {took}", self.text(now))
+        let last = self.open.last().filter(|phase| !phase.line.is_empty());
+        let last = last.map(|phase| format!(": {}", phase.line));
+        format!(
+            "  {} after {took}{}",
+            self.text(now),
+            last.unwrap_or_default()
+        )
     }
 
     fn text(&self, now: Instant) -> String {
@@ -174,22 +182,26 @@ mod tests {
         shown.begin("kernel", begun);
         assert_eq!(shown.line(at(6)), "  kernel after 6.00 s");
         shown.tool_line("  GEN     Makefile");
-        assert_eq!(shown.line(at(7)), "  kernel (1 lines) after 7.00 s");
+        assert_eq!(
+            shown.line(at(7)),
+            "  kernel (1 lines) after 7.00 s: GEN Makefile"
+        );
         shown.step(&objects(0), at(10));
         assert_eq!(
             shown.line(at(11)),
-            "  kernel: 0 of 400 objects after 11.00 s"
+            "  kernel: 0 of 400 objects after 11.00 s: GEN Makefile"
         );
-        shown.step(&objects(100), at(40));
+        shown.step(&objects(10), at(20));
+        shown.step(&objects(110), at(50));
         shown.tool_line("  CC      net/ipv4/tcp.o");
         assert_eq!(
-            shown.changing(at(40)),
-            "kernel: 100 of 400 objects, about 2 min left  CC net/ipv4/tcp.o"
+            shown.changing(at(50)),
+            "kernel: 110 of 400 objects, about 87 s left  CC net/ipv4/tcp.o"
         );
         shown.step(&objects(400), at(130));
         assert_eq!(
             shown.line(at(131)),
-            "  kernel: 400 of 400 objects after 2:11 min"
+            "  kernel: 400 of 400 objects after 2:11 min: CC net/ipv4/tcp.o"
         );
     }
 
@@ -226,7 +238,8 @@ mod tests {
         let mut shown = Shown::default();
         shown.begin("sources", begun);
         shown.step(&step("fetching linux", 5 << 20), begun);
-        shown.step(&step("unpacking linux", 0), at(100));
+        shown.step(&step("unpacking linux", 0), at(90));
+        shown.step(&step("unpacking linux", 1 << 20), at(101));
         shown.step(&step("unpacking linux", 5 << 20), at(105));
         let text = shown.changing(at(105));
         assert_eq!(
