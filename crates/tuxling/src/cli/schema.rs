@@ -17,7 +17,7 @@ use host::error::Kind;
 use crate::failure::{Failure, Result};
 
 use super::args::SchemaArgs;
-use super::config::{self, change, look, merge, minimize};
+use super::config::{self, change, check, look, merge, minimize};
 use super::{ERROR, ToldError};
 use super::{cache, diff, doctor, dry_run, fetch, print, trap, tree_diff, why, without};
 
@@ -39,6 +39,7 @@ const FORMATS: &[Format] = &[
     of::<cache::Gone<'static>>(cache::GC, "cache gc"),
     of::<cache::Listed<'static>>(cache::LIST, "cache list"),
     of::<Certificate>(certificate::SCHEMA, "prune; NAME.cert.json"),
+    of::<check::CheckJson>(check::SCHEMA, "config check"),
     of::<config::diff::Differences<'static>>(config::diff::SCHEMA, "config diff"),
     of::<look::ToldValues<'static>>(look::GET, "config get"),
     of::<merge::MergeJson<'static>>(merge::SCHEMA, "config merge"),
