@@ -13,6 +13,8 @@ use startup::foresee::Finding;
 use vmlinux::archive::ArchiveError;
 use vmlinux::elf::ElfError;
 
+use crate::kernel::contract::Broken;
+
 /// What went wrong, and where.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -292,6 +294,14 @@ pub enum Error {
         /// The requests that are not met, and why.
         dropped: Vec<String>,
     },
+    /// The configuration breaks terms of the recipe's contract.
+    #[error("{}", contract(broken, *terms))]
+    Contract {
+        /// The terms, what the values are instead, and why.
+        broken: Vec<Broken>,
+        /// How many terms there are.
+        terms: usize,
+    },
     /// A kernel has no device tree of a name.
     #[error("this kernel has no device tree called {name}")]
     NoDeviceTree {
@@ -477,6 +487,7 @@ impl Error {
             Error::Kconfig(_)
             | Error::NoTarget { .. }
             | Error::Dropped { .. }
+            | Error::Contract { .. }
             | Error::BusyboxConfig(_) => Kind::Config,
             Error::Identity(_)
             | Error::NoDeviceTree { .. }
@@ -539,6 +550,18 @@ fn requests(dropped: &[String]) -> String {
     match dropped.len() {
         1 => "1 request".to_owned(),
         n => format!("{n} requests"),
+    }
+}
+
+/// The first of the broken terms, which a search for a smaller system tells as
+/// the reason.
+fn contract(broken: &[Broken], terms: usize) -> String {
+    let first = broken.first().map_or_else(String::new, Broken::brief);
+    match broken.len() {
+        1 => format!("the configuration breaks the recipe's contract: {first}"),
+        n => format!(
+            "the configuration breaks {n} of the {terms} terms of the recipe's contract: {first}; …"
+        ),
     }
 }
 

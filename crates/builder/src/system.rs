@@ -162,6 +162,7 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
     })?;
     config.remarks.tell(&plan.kernel, session);
     refuse_dropped(&config, options, session)?;
+    refuse_broken(&config, plan)?;
     let compiler = session.phase("C library", || {
         musl::build(&sources.musl, arch, &tools, session)
     })?;
@@ -309,6 +310,17 @@ fn refuse_dropped(config: &Resolved, options: &BuildOptions, session: &Session) 
         return Ok(());
     }
     Err(Error::Dropped { dropped })
+}
+
+/// The contract is held whatever else is allowed.
+fn refuse_broken(config: &Resolved, plan: &Plan) -> Result<()> {
+    if config.broken.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Contract {
+        broken: config.broken.clone(),
+        terms: plan.kernel.contract.len(),
+    })
 }
 
 fn inputs(plan: &Plan, sources: &Sources, tools: &Tools, config: &Resolved) -> Inputs {

@@ -175,6 +175,18 @@ impl Problems {
             .to_owned()
     }
 
+    /// Where a place is, for messages of later phases: `job.toml:7:9`.
+    pub fn position(&self, place: &Place) -> String {
+        let sources = self.sources.borrow();
+        let Some(source) = sources.get(place.source.0) else {
+            return String::new();
+        };
+        let before = source.text.get(..place.span.start).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let within = before.rsplit('\n').next().unwrap_or_default();
+        format!("{}:{line}:{}", source.name, within.chars().count() + 1)
+    }
+
     /// Adds a problem.
     pub fn push(&self, problem: Problem) {
         self.list.borrow_mut().push(problem);

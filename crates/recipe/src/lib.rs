@@ -12,6 +12,7 @@ pub mod asker;
 pub mod board;
 pub mod builtin;
 pub mod config;
+pub mod contract;
 pub mod diagnostic;
 pub mod edit;
 pub mod files;

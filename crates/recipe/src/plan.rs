@@ -16,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Request;
+use crate::contract::Term;
 use crate::serial_port::SerialPort;
 use crate::{Board, RecipeErrors};
 
@@ -135,6 +136,8 @@ pub struct KernelPlan {
     /// The symbols, of those, that other words of the recipe ask for: its
     /// board, its network, its ramdisk.
     pub implied: BTreeSet<String>,
+    /// What the resolved configuration has to be.
+    pub contract: Vec<Term>,
     /// Applied to a copy of the sources, in order.
     pub patches: Vec<PatchFile>,
     /// The compiler.

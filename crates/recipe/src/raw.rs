@@ -89,6 +89,8 @@ pub struct Kernel {
     pub config: Given<String>,
     pub fragments: Vec<Placed<String>>,
     pub options: Given<String>,
+    pub must: Vec<Placed<String>>,
+    pub must_not: Vec<Placed<String>>,
     pub patches: Vec<Placed<String>>,
     pub toolchain: Given<Toolchain>,
     pub cflags: Vec<String>,

@@ -15,6 +15,7 @@ use recipe::config::{Request, RequestKey, Values, effective, lines, met};
 use recipe::plan::{BaseConfig, KernelPlan};
 use serde::Serialize;
 
+use super::contract::{self, Broken};
 use super::dropped::{self, Dropped};
 use super::make::{kconfig_tree, make};
 use super::remarks::{self, Remarks};
@@ -30,6 +31,8 @@ pub struct Resolved {
     pub text: String,
     /// The requests that it doesn't fulfil.
     pub dropped: Vec<Dropped>,
+    /// The terms of the recipe's contract that it breaks.
+    pub broken: Vec<Broken>,
     /// What else is to be told of it.
     pub remarks: Remarks,
 }
@@ -87,51 +90,59 @@ pub fn resolve(
             (text, false)
         }
     };
-    let (dropped, remarks) = compare(plan, source, arch, (tools, session), &text)?;
-    let value = Resolved {
-        text,
-        dropped,
-        remarks,
-    };
+    let value = compare(plan, source, arch, (tools, session), text)?;
     Ok(Cached { value, cached })
 }
 
-/// What of the requests the resolved configuration doesn't hold, and what is to be
-/// said of it besides.
+/// The resolved configuration, with what of the requests and of the contract it
+/// doesn't hold, and what is to be said of it besides.
 fn compare(
     plan: &KernelPlan,
     source: &Source,
     arch: Arch,
     (tools, session): (&Tools, &Session),
-    text: &str,
-) -> Result<(Vec<Dropped>, Remarks)> {
-    let values = Values::parse(text);
+    text: String,
+) -> Result<Resolved> {
+    let values = Values::parse(&text);
     let doubtful: Vec<&Request> = effective(&plan.requests)
         .into_iter()
         .filter(|request| !request.optional)
         .filter(|request| !met(request, &values) || may_be_unknown(request, &values))
         .collect();
-    let mut dropped = Vec::new();
-    let mut remarks = Remarks {
-        modular: remarks::modular(plan, &values),
-        ..Remarks::default()
+    let terms = contract::doubtful(plan, &values);
+    let mut found = Resolved {
+        dropped: Vec::new(),
+        broken: Vec::new(),
+        remarks: Remarks {
+            modular: remarks::modular(plan, &values),
+            ..Remarks::default()
+        },
+        text,
     };
-    if !doubtful.is_empty() || matches!(plan.base, BaseConfig::File { .. }) {
-        match kconfig::load(source, arch, tools, session) {
-            Ok(tree) => {
-                let configuration = tree.resolve(text);
-                (dropped, remarks.foreign) =
-                    dropped::explain(&doubtful, &values, &configuration, &|name| {
-                        tree.elsewhere().get(name).cloned()
-                    });
-                remarks.lost = remarks::lost(plan, &configuration, &tree);
+    let is_file = matches!(plan.base, BaseConfig::File { .. });
+    if doubtful.is_empty() && terms.is_empty() && !is_file {
+        return Ok(found);
+    }
+    match kconfig::load(source, arch, tools, session) {
+        Ok(tree) => {
+            let configuration = tree.resolve(&found.text);
+            (found.dropped, found.remarks.foreign) =
+                dropped::explain(&doubtful, &values, &configuration, &|name| {
+                    tree.elsewhere().get(name).cloned()
+                });
+            found.remarks.lost = remarks::lost(plan, &configuration, &tree);
+            if !terms.is_empty() {
+                found.broken = tree.broken(plan, &values, &tree.evaluate(plan)?);
             }
-            Err(error) if error.is_interrupted() => return Err(error),
-            // What was dropped is known all the same.
-            Err(error) => dropped = dropped::unexplained(&doubtful, &values, &error),
+        }
+        Err(error) if error.is_interrupted() => return Err(error),
+        // What was dropped is known all the same.
+        Err(error) => {
+            found.dropped = dropped::unexplained(&doubtful, &values, &error);
+            found.broken = contract::unexplained(&terms, &values, &error);
         }
     }
-    Ok((dropped, remarks))
+    Ok(found)
 }
 
 /// Whether a request that something be off may name what isn't there at all:

@@ -45,17 +45,24 @@ impl fmt::Display for Dropped {
             write!(f, "is {} after all", self.value)?
         }
         write!(f, "\n    {}", self.reason)?;
-        for definition in &self.definitions {
-            write!(f, "\n    defined at {}", definition.place)?;
-            match &definition.prompt {
-                Some(prompt) => write!(f, ": \"{prompt}\"")?,
-                None => write!(f, ", without a prompt")?,
-            }
-            if let Some(depends) = &definition.depends {
-                write!(f, "\n    depends on {depends}")?;
-            }
+        self.definitions
+            .iter()
+            .try_for_each(|one| write!(f, "{one}"))
+    }
+}
+
+/// Lines below others.
+impl fmt::Display for Definition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\n    defined at {}", self.place)?;
+        match &self.prompt {
+            Some(prompt) => write!(f, ": \"{prompt}\"")?,
+            None => write!(f, ", without a prompt")?,
         }
-        Ok(())
+        match &self.depends {
+            Some(depends) => write!(f, "\n    depends on {depends}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ pub mod build;
 pub(crate) mod compile_line;
 pub(crate) mod compiled;
 pub mod config;
+pub mod contract;
 pub(crate) mod device_tree;
 pub mod dropped;
 pub(crate) mod fold;

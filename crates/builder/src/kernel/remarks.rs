@@ -42,7 +42,7 @@ pub fn foreign(request: &Request, found: &Elsewhere) -> String {
 }
 
 /// Which architectures have a symbol: `only arm and arm64 have it`.
-fn only(archs: &[String]) -> String {
+pub(super) fn only(archs: &[String]) -> String {
     match archs {
         [] => "no architecture has it".to_owned(),
         [one] => format!("only {one} has it"),

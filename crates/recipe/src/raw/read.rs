@@ -114,6 +114,8 @@ fn read_kernel(problems: &Problems, t: &Table<'_>) -> Kernel {
         config: t.text("config"),
         fragments: values(t.texts("fragments")),
         options: t.text("options"),
+        must: values(t.texts("must")),
+        must_not: values(t.texts("must-not")),
         patches: values(t.texts("patches")),
         toolchain: t.word("toolchain", &toolchains),
         cflags,

@@ -29,6 +29,8 @@ pub(super) static KERNEL: Schema = Schema {
         "config",
         "fragments",
         "options",
+        "must",
+        "must-not",
         "patches",
         "toolchain",
         "cflags",

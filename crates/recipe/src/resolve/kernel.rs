@@ -10,7 +10,7 @@ use crate::diagnostic::{Placed, Problem, Wrong};
 use crate::package::Package;
 use crate::plan::{BaseConfig, KernelPlan, PatchFile, Toolchain};
 use crate::raw::{self, Given};
-use crate::{Board, fragment, words};
+use crate::{Board, contract, fragment, words};
 
 /// The series that is built where the recipe names none: the one that the
 /// built-in recipes are proven with.
@@ -58,6 +58,7 @@ pub(super) fn plan(
         base: base(context, raw.config),
         requests,
         implied: symbols,
+        contract: contract::read(context.problems, &raw.must, &raw.must_not),
         patches: patches(context, &raw.patches),
         toolchain: raw.toolchain.map_or(Toolchain::Gcc, |t| t.value),
         cflags: raw.cflags,

@@ -2,6 +2,7 @@
 //! change what the recipe asks for.
 
 pub(super) mod change;
+pub(super) mod check;
 pub(super) mod diff;
 pub(super) mod look;
 pub(super) mod merge;
@@ -59,7 +60,7 @@ fn work(args: &Config, request: &Request, session: &Session) -> Result<()> {
     let hardware = plan.board.hardware();
     let hardware = hardware.iter().filter_map(|name| tree.kconfig.find(name));
     configuration.prefer(hardware);
-    let at = ConfigSubject {
+    let mut at = ConfigSubject {
         recipe: &args.recipe,
         plan,
         tree: &tree,
@@ -67,6 +68,7 @@ fn work(args: &Config, request: &Request, session: &Session) -> Result<()> {
         json: args.json,
     };
     match &args.action {
+        ConfigAction::Check => check::run(&mut at),
         ConfigAction::Get { symbols } => look::get(&at, symbols),
         ConfigAction::Why { symbol } => look::why(&at, symbol),
         ConfigAction::Search { words } => look::search(&at, words),

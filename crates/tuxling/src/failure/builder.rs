@@ -1,6 +1,7 @@
 //! Failures of having sources and of building from them.
 
 use builder::error::{Error, FetchProblem, is_of_full_disk};
+use builder::kernel::contract::Broken;
 use host::error::Kind;
 use host::process::ProcessError;
 
@@ -23,6 +24,10 @@ impl From<Error> for Failure {
                 "ask for what is missing, too, or leave the request out; --allow-dropped goes on \
                  all the same",
             ),
+            Error::Contract { broken, .. } => failure.detail(lines(&broken)).help(
+                "`tuxling config RECIPE check` says what to ask for so that the contract holds; \
+                     else change `must` and `must-not`",
+            ),
             Error::NoDeviceTree { name, below } => failure
                 .detail(format!("there is no {name}.dts below {}", below.display()))
                 .help(
@@ -36,6 +41,11 @@ impl From<Error> for Failure {
             error => of_userland(failure, error),
         }
     }
+}
+
+fn lines(all: &[Broken]) -> String {
+    let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 fn of_userland(failure: Failure, error: Error) -> Failure {

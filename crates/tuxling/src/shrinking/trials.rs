@@ -278,3 +278,37 @@ fn outcome_of(failure: &Failure) -> Outcome {
         _ => Outcome::Broken { why },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use builder::kernel::contract::Broken;
+    use recipe::contract::{Duty, Term};
+
+    #[test]
+    fn a_candidate_that_breaks_the_contract_cannot_be_had_and_says_which_term() {
+        let broken = Broken {
+            term: Term {
+                duty: Duty::Must,
+                symbol: "EXT4_FS".to_owned(),
+                value: None,
+                place: "job.toml:7:9".to_owned(),
+            },
+            value: "n".to_owned(),
+            reason: "needs BLOCK [=n]".to_owned(),
+            definitions: Vec::new(),
+        };
+        let error = builder::error::Error::Contract {
+            broken: vec![broken],
+            terms: 1,
+        };
+        let Outcome::Unresolved { why } = outcome_of(&Failure::from(error)) else {
+            panic!("another outcome");
+        };
+        assert_eq!(
+            why,
+            "the configuration breaks the recipe's contract: CONFIG_EXT4_FS must be on and is n: \
+             needs BLOCK [=n]"
+        );
+    }
+}

@@ -529,3 +529,84 @@ fn what_olddefconfig_drops_in_silence_is_told_with_what_it_lacks() {
         assert!(parts.contains(&&*lacks), "{symbol}: {reason}");
     }
 }
+
+/// The recipe with a contract.
+fn contracted(terms: &str) -> Desk {
+    let terms = format!("[kernel]\n{terms}\n");
+    Desk::new(|text| text.replacen("[kernel]\n", &terms, 1), "")
+}
+
+#[test]
+fn a_contract_that_holds_is_told_term_by_term() {
+    let desk = contracted(
+        "must = [\"CONFIG_TTY\", \"CONFIG_LOG_BUF_SHIFT=14\"]\nmust-not = [\"CONFIG_NET\"]",
+    );
+    let run = desk.ask(&["check"]).ends_with(0);
+    assert!(
+        run.stdout
+            .starts_with("# holds: CONFIG_TTY must be on (asked.toml:6:9)\n"),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(run.stdout.matches("# holds: ").count(), 3);
+    let answer = desk.json(&["check"], 0);
+    assert_eq!(answer["holds"], true);
+    assert_eq!(answer["terms"][1]["value"], "14");
+}
+
+#[test]
+fn a_broken_contract_is_told_with_its_place_its_reason_and_what_to_ask_for() {
+    let desk = contracted(
+        "must = [\"CONFIG_TTY\", \"CONFIG_EXT4_FS\"]\nmust-not = [\"CONFIG_SERIAL_CORE\"]",
+    );
+    let answer = desk.json(&["check"], 3);
+    assert_eq!(answer["holds"], false);
+    let terms = answer["terms"].as_array().expect("a list");
+    assert!(terms[0]["broken"].is_null());
+    assert_eq!(terms[1]["place"], "asked.toml:6:23");
+    assert_eq!(terms[1]["broken"], "needs BLOCK [=n]");
+    assert_eq!(
+        strings(&terms[1]["ask"]),
+        ["CONFIG_BLOCK=y", "CONFIG_EXT4_FS=y"]
+    );
+    let why = terms[2]["broken"].as_str().expect("a reason");
+    assert!(why.contains("SERIAL_8250"), "{why}");
+
+    // What to ask for does what it says.
+    let asked = Desk::new(
+        |text| {
+            let terms = "[kernel]\nmust = [\"CONFIG_EXT4_FS\"]\n";
+            let text = text.replacen("[kernel]\n", terms, 1);
+            text.replacen(
+                "CONFIG_LOG_BUF_SHIFT=14\n",
+                "CONFIG_BLOCK=y\nCONFIG_EXT4_FS=y\n",
+                1,
+            )
+        },
+        "",
+    );
+    asked.ask(&["check"]).ends_with(0);
+}
+
+#[test]
+fn a_build_refuses_a_broken_contract_before_it_compiles_anything() {
+    let desk = contracted("must = [\"CONFIG_EXT4_FS\"]\nmust-not = [\"CONFIG_TTYX\"]");
+    for arguments in [
+        &["build", "asked.toml"][..],
+        &["build", "asked.toml", "--allow-dropped"],
+    ] {
+        let mut build = tuxling();
+        build.current_dir(desk.dir.path()).args(arguments);
+        let told = run(&mut build).ends_with(3);
+        told.says(&[
+            "the configuration breaks 2 of the 2 terms of the recipe's contract",
+            "asked.toml:6:9: CONFIG_EXT4_FS must be on and is n",
+            "needs BLOCK [=n]",
+            "defined at fs/ext4/Kconfig:",
+            "CONFIG_TTYX must not be on and is n",
+            "this kernel has no such symbol; did you mean CONFIG_TTY?",
+            "tuxling config RECIPE check",
+        ]);
+        assert!(!desk.dir.path().join("build").exists());
+    }
+}

@@ -11,6 +11,7 @@ Examples:
   tuxling config pc-net why E1000             where its value comes from
   tuxling config mine.toml want E1000=y       what else must be asked for
   tuxling config mine.toml want E1000=y --apply
+  tuxling config mine.toml check              whether its contract holds
   tuxling config mine.toml try NET=n          what would go with it
   tuxling config mine.toml merge my.config    which of its lines don't hold
   tuxling config mine.toml minimize           which lines can be left out
@@ -40,6 +41,9 @@ pub(crate) struct Config {
 /// `CONFIG_`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigAction {
+    /// Say which terms of the contract (`must`, `must-not`) and which requests
+    /// don't hold, and what to ask for; builds nothing
+    Check,
     /// Print the values of symbols; all that are written when none is named
     Get {
         /// The symbols.
