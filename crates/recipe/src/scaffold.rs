@@ -155,7 +155,7 @@ compress  = "xz"                      # none, gzip, xz, lzma, zstd, lz4
 [userland]
 busybox = [{applets}]
 # What init needs comes along. Each applet has its usual options; without them
-# the ramdisk is some 20 KiB smaller, and knows no `head -2`.
+# the ramdisk is smaller, and knows no `head -2`.
 busybox-usual = true
 # Your own files:
 #
