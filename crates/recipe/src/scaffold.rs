@@ -18,6 +18,8 @@ pub struct Wish {
     pub board: String,
     /// Whether it gets an address by DHCP.
     pub network: bool,
+    /// Fragments of its own, after the board's.
+    pub fragments: Vec<String>,
 }
 
 /// Why there is no new recipe.
@@ -64,7 +66,7 @@ pub fn text(wish: &Wish) -> Result<String, ScaffoldError> {
             "{board}",
             &toml::Value::from(wish.board.as_str()).to_string(),
         ),
-        ("{fragments}", &fragments(&wish.board, wish.network)),
+        ("{fragments}", &fragments(wish)),
         ("{applets}", applets),
         ("{mode}", mode),
         ("{checks}", checks),
@@ -76,17 +78,22 @@ pub fn text(wish: &Wish) -> Result<String, ScaffoldError> {
     Ok(text)
 }
 
-/// The fragments that a board's recipes begin with: those of the built-in ones,
-/// which are called after the board.
-fn fragments(board: &str, network: bool) -> String {
-    let parts = if network {
+/// The fragments that a board's recipes begin with, those of the built-in ones,
+/// which are called after the board; then the recipe's own.
+fn fragments(wish: &Wish) -> String {
+    let parts = if wish.network {
         &["base", "net"][..]
     } else {
         &["base"]
     };
+    let board = &wish.board;
     let names = parts.iter().map(|part| format!("{board}-{part}.config"));
     let there = names.filter(|name| builtin::file(name).is_some());
-    let quoted: Vec<String> = there.map(|name| format!("\"builtin:{name}\"")).collect();
+    let builtin = there.map(|name| format!("builtin:{name}"));
+    let all = builtin.chain(wish.fragments.iter().cloned());
+    let quoted: Vec<String> = all
+        .map(|name| toml::Value::from(name).to_string())
+        .collect();
     quoted.join(", ")
 }
 

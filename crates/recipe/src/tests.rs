@@ -906,12 +906,14 @@ error: `i368` is not possible here
 #[test]
 fn a_new_recipe_has_no_errors_and_overwrites_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("own.config"), "CONFIG_HZ_100=y\n").expect("writes");
     let boards = board::names().into_iter();
     for (board, network) in boards.flat_map(|b| [(b, false), (b, true)]) {
         let wish = scaffold::Wish {
             name: format!("job-{board}-{network}"),
             board: board.to_owned(),
             network,
+            fragments: vec!["own.config".to_owned()],
         };
         let text = scaffold::text(&wish).expect("a known board");
         let parts = if network {
@@ -929,6 +931,7 @@ fn a_new_recipe_has_no_errors_and_overwrites_nothing() {
         assert_eq!(plan.name, wish.name);
         assert_eq!(plan.machine.memory, plan.board.memory, "{board}");
         assert!(plan.userland.busybox.as_ref().is_some_and(|b| b.usual));
+        assert_eq!(value(&plan.kernel.requests, "HZ_100"), Some("y"));
         assert_eq!(plan.checks.len(), if network { 5 } else { 2 });
         let again = scaffold::write(folder.path(), &wish).expect_err("refuses");
         assert!(matches!(again, scaffold::ScaffoldError::Exists(_)));

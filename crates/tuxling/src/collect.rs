@@ -39,6 +39,7 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("digests", "digests of trees of the user's own"),
     kind("configs", "kernel configurations"),
     kind("probes", "answers of Kconfig's probes"),
+    kind("drivers", "tables of drivers"),
     kind("objects", "object trees"),
     kind("kernels", "kernels"),
     kind("coverage", "what of kernels ran"),

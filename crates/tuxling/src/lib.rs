@@ -4,6 +4,7 @@
 pub mod cli;
 mod collect;
 mod doctor;
+mod drivers;
 pub mod failure;
 mod passes;
 mod ram;

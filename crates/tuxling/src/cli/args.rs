@@ -10,11 +10,13 @@ use recipe::plan::PruneLevel;
 use vm::machine::qemu::Accelerator;
 
 mod config;
+mod hw;
 mod look;
 mod shrink;
 mod soak;
 
 pub(crate) use config::{Config, ConfigAction};
+pub(crate) use hw::{Hw, HwAction, HwImport};
 pub(crate) use look::{ReportArgs, SchemaArgs, SizeArgs, TrapArgs, WhyArgs};
 pub(crate) use shrink::{GoalArg, Group, ShrinkArgs, ShrinkLevel};
 pub(crate) use soak::SoakArgs;
@@ -78,6 +80,8 @@ pub(crate) enum Command {
     Shrink(ShrinkArgs),
     /// Look at the kernel's configuration, and change what the recipe asks for
     Config(Config),
+    /// Find the drivers of a machine: pack what it shows, read what others post
+    Hw(Hw),
     /// Fetch the sources and write the lock file
     Fetch(Fetch),
     /// Say what this machine lacks, and how to install it
@@ -138,6 +142,18 @@ pub(crate) struct New {
     /// How the system is connected
     #[arg(long, default_value = "dhcp")]
     pub network: Network,
+    /// A machine's devices, as for `tuxling hw import`: their drivers are asked
+    /// for in NAME-hw.config
+    #[arg(long, value_name = "FILE")]
+    pub from_hw: Vec<PathBuf>,
+    /// Classes of devices that no list shows: usb-storage, hid, wifi, vfat, …
+    #[arg(
+        long,
+        value_name = "CLASS",
+        value_delimiter = ',',
+        requires = "from_hw"
+    )]
+    pub also: Vec<String>,
 }
 
 /// How a new system is connected.
@@ -490,6 +506,7 @@ impl Command {
             Command::Why(why) => why.json,
             Command::Report(report) => report.json,
             Command::Config(config) => config.json,
+            Command::Hw(hw) => matches!(&hw.action, HwAction::Import(args) if args.json),
             Command::Fetch(fetch) => fetch.json,
             Command::Doctor(doctor) => doctor.json,
             Command::Cache(cache) => cache.json,

@@ -13,6 +13,7 @@ mod diff_kernels;
 mod doctor;
 mod dry_run;
 mod fetch;
+mod hw;
 mod man;
 mod new;
 mod progress;
@@ -86,6 +87,7 @@ pub fn run(typed: &[OsString]) -> u8 {
         Command::Why(why) => why::run(why),
         Command::Report(report) => report::run(report),
         Command::Config(config) => config::run(config),
+        Command::Hw(hw) => hw::run(hw),
         Command::Fetch(fetch) => fetch::run(fetch),
         Command::Doctor(doctor) => doctor::run(doctor),
         Command::Cache(cache) => cache::run(cache),

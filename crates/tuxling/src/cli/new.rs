@@ -1,9 +1,19 @@
-//! `tuxling new`: a recipe to start from.
+//! `tuxling new`: a recipe to start from, with the drivers of a machine where a
+//! list of its devices is given.
 
-use recipe::scaffold::{self, Wish};
+use std::num::NonZeroU16;
+use std::path::Path;
+
+use hardware::inventory::Inventory;
+use host::cache::write_whole;
+use recipe::scaffold::{self, ScaffoldError, Wish};
 
 use super::args::{Network, New};
+use super::carry_out::Needs;
+use super::hw;
+use super::request::{Request, Typed};
 use super::{cwd, print};
+use crate::drivers::State;
 use crate::failure::Result;
 
 /// Writes NAME.toml, never over a file that is there.
@@ -16,11 +26,60 @@ pub(super) fn run(new: &New) -> Result<()> {
         name: new.name.clone(),
         board: new.board.clone(),
         network,
+        fragments: Vec::new(),
     };
+    if !new.from_hw.is_empty() {
+        return with_drivers(new, wish, &hw::inventory(&new.from_hw)?);
+    }
     let path = scaffold::write(&cwd()?, &wish)?;
     print(&format!(
         "wrote {}; next: tuxling check {}.toml\n",
         path.display(),
         new.name
     ))
+}
+
+/// Writes NAME-hw.config, then the recipe that names it.
+fn with_drivers(new: &New, mut wish: Wish, inventory: &Inventory) -> Result<()> {
+    let classes = hw::classes(&new.also)?;
+    let folder = cwd()?;
+    let text = scaffold::text(&wish)?;
+    let fragment = format!("{}-hw.config", new.name);
+    let config = folder.join(&fragment);
+    for path in [&config, &folder.join(format!("{}.toml", new.name))] {
+        if path.symlink_metadata().is_ok() {
+            return Err(ScaffoldError::Exists(path.clone()).into());
+        }
+    }
+    let file = format!("{}.toml", new.name);
+    let plan = recipe::with_text(&folder.join(&file), &text)?;
+    let typed = Typed {
+        jobs: Some(NonZeroU16::MIN),
+        ..Typed::looking(&file)
+    };
+    wish.fragments = vec![fragment];
+    Request::of(typed, plan)?.carry_out(
+        Needs::Little,
+        |list| list.kconfig(),
+        |request, session| {
+            let (answer, version) = hw::answer(request, inventory, &classes, None, &session)?;
+            let text = hw::fragment(&answer, &version, &file);
+            write_whole(&config, text.as_bytes())?;
+            let path = scaffold::write(&folder, &wish)?;
+            let without = answer
+                .devices
+                .iter()
+                .filter(|one| one.state == State::LeftOut);
+            print(&told(&path, &config, answer.devices.len(), without.count()))
+        },
+    )
+}
+
+fn told(recipe: &Path, config: &Path, devices: usize, without: usize) -> String {
+    let name = recipe.file_name().unwrap_or_default().to_string_lossy();
+    format!(
+        "wrote {} and {}: {devices} devices, {without} without a driver; next: tuxling check {name}\n",
+        recipe.display(),
+        config.display(),
+    )
 }

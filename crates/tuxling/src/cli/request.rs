@@ -106,7 +106,15 @@ impl Request {
     /// # Errors
     /// When the recipe is wrong.
     pub(super) fn new(typed: Typed) -> Result<Request> {
-        let mut plan = load(&typed.recipe)?;
+        let plan = load(&typed.recipe)?;
+        Request::of(typed, plan)
+    }
+
+    /// The request for a plan that was read already.
+    ///
+    /// # Errors
+    /// When its paths can't be made absolute.
+    pub(super) fn of(typed: Typed, mut plan: Plan) -> Result<Request> {
         let output = match &typed.output {
             Some(dir) => Some(cwd()?.join(dir)),
             None => None,

@@ -1,6 +1,7 @@
 //! `tuxling schema`: the JSON schema of everything that `--json` prints, made of
 //! the types that are printed.
 
+use hardware::survey::{self, Survey};
 use prune::adversity::{self, Adversity};
 use prune::certificate::{self, Certificate};
 use prune::soak::{self, Soak};
@@ -19,7 +20,7 @@ use crate::failure::{Failure, Result};
 use super::args::SchemaArgs;
 use super::config::{self, change, check, look, merge, minimize};
 use super::{ERROR, ToldError};
-use super::{cache, diff, doctor, dry_run, fetch, print, trap, tree_diff, why, without};
+use super::{cache, diff, doctor, dry_run, fetch, hw, print, trap, tree_diff, why, without};
 
 use super::{prune as pruning, report as page, size};
 use crate::shrinking::{report as shrinking, update};
@@ -57,6 +58,8 @@ const FORMATS: &[Format] = &[
     of::<dry_run::ListJson<'static>>(dry_run::SCHEMA, "every command with --dry-run"),
     of::<ToldError<'static>>(ERROR, "every command that fails"),
     of::<fetch::FetchJson<'static>>(fetch::SCHEMA, "fetch"),
+    of::<Survey>(survey::SCHEMA, "hw save"),
+    of::<hw::ImportJson<'static>>(hw::SCHEMA, "hw import"),
     of::<KernelDiff>(kernel_diff::SCHEMA, "diff of two vmlinux"),
     of::<RamReport>(ram::SCHEMA, "ram"),
     of::<Record>(record::SCHEMA, "build, check; record.json"),

@@ -18,6 +18,7 @@ mod diagnosis;
 mod failures;
 mod fixture;
 mod gdbstub;
+mod hw;
 mod interactive;
 mod machine;
 mod pass;

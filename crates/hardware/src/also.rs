@@ -1,0 +1,135 @@
+//! What a machine may be given later, or what no list of devices shows: asked
+//! for by classes.
+
+/// A class of devices or file systems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Class {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is, in words.
+    pub what: &'static str,
+    /// The symbols, without `CONFIG_`, in the order in which they are asked for.
+    pub symbols: &'static [&'static str],
+}
+
+/// All classes.
+pub const CLASSES: &[Class] = &[
+    Class {
+        name: "usb-storage",
+        what: "USB sticks and disks",
+        symbols: &["USB_STORAGE", "USB_UAS", "BLK_DEV_SD"],
+    },
+    Class {
+        name: "hid",
+        what: "USB keyboards and mice",
+        symbols: &["USB_HID", "HID_GENERIC", "INPUT_EVDEV"],
+    },
+    Class {
+        name: "wifi",
+        what: "what wireless cards need besides their driver",
+        symbols: &["WLAN", "CFG80211", "MAC80211"],
+    },
+    Class {
+        name: "bluetooth",
+        what: "Bluetooth adapters at USB",
+        symbols: &["BT", "BT_BREDR", "BT_HCIBTUSB"],
+    },
+    Class {
+        name: "sound",
+        what: "USB sound devices",
+        symbols: &["SOUND", "SND", "SND_USB_AUDIO"],
+    },
+    Class {
+        name: "camera",
+        what: "USB cameras",
+        symbols: &["MEDIA_SUPPORT", "USB_VIDEO_CLASS"],
+    },
+    Class {
+        name: "printer",
+        what: "USB printers",
+        symbols: &["USB_PRINTER"],
+    },
+    Class {
+        name: "usb-serial",
+        what: "serial lines and modems at USB",
+        symbols: &[
+            "USB_ACM",
+            "USB_SERIAL",
+            "USB_SERIAL_FTDI_SIO",
+            "USB_SERIAL_CP210X",
+            "USB_SERIAL_CH341",
+        ],
+    },
+    Class {
+        name: "usb-ethernet",
+        what: "network cards at USB",
+        symbols: &[
+            "USB_USBNET",
+            "USB_NET_CDCETHER",
+            "USB_RTL8152",
+            "USB_NET_AX88179_178A",
+        ],
+    },
+    Class {
+        name: "cdrom",
+        what: "CDs and DVDs",
+        symbols: &["BLK_DEV_SR", "ISO9660_FS", "JOLIET"],
+    },
+    Class {
+        name: "vfat",
+        what: "file systems of USB sticks and of EFI",
+        symbols: &["VFAT_FS", "NLS_CODEPAGE_437", "NLS_ISO8859_1"],
+    },
+    Class {
+        name: "exfat",
+        what: "file systems of large USB sticks",
+        symbols: &["EXFAT_FS"],
+    },
+    Class {
+        name: "ntfs",
+        what: "file systems of Windows",
+        symbols: &["NTFS3_FS"],
+    },
+    Class {
+        name: "ext4",
+        what: "the usual file systems of Linux",
+        symbols: &["EXT4_FS"],
+    },
+    Class {
+        name: "nfs",
+        what: "file systems of other machines",
+        symbols: &["NETWORK_FILESYSTEMS", "NFS_FS", "NFS_V4"],
+    },
+    Class {
+        name: "virtio",
+        what: "the devices of virtual machines",
+        symbols: &[
+            "VIRTIO_PCI",
+            "VIRTIO_BLK",
+            "VIRTIO_NET",
+            "VIRTIO_CONSOLE",
+            "HW_RANDOM_VIRTIO",
+        ],
+    },
+];
+
+/// A class by its name.
+pub fn class(name: &str) -> Option<&'static Class> {
+    CLASSES.iter().find(|class| class.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_is_found_by_its_name_alone() {
+        for own in CLASSES {
+            assert_eq!(class(own.name), Some(own));
+            let same = CLASSES.iter().filter(|other| other.name == own.name);
+            assert_eq!(same.count(), 1, "{}", own.name);
+            assert!(!own.symbols.is_empty() && !own.what.is_empty());
+        }
+        assert_eq!(class("usb"), None);
+    }
+}
