@@ -2,13 +2,12 @@
 
 mod told;
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
-use builder::kernel::{Tools, kconfig as tree};
+use builder::kernel::{Tools, kconfig as tree, makefiles};
 use builder::system::obtain_linux;
 use hardware::also::{CLASSES, Class, class};
 use hardware::inventory::Inventory;
@@ -17,9 +16,9 @@ use host::cache::write_whole;
 use host::error::Kind;
 use host::session::{Cached, Session};
 use kbuild::Objects;
-use measure::built::Makefiles;
 
 use super::args::{Hw, HwAction, HwImport};
+use super::carry_out::Needs;
 use super::request::{Request, Typed, sources};
 use super::{cwd, print, print_json};
 use crate::drivers::{Answer, Asking, Catalogue, of_list, of_sources};
@@ -86,6 +85,7 @@ fn import(args: &HwImport) -> Result<()> {
         ..Typed::looking(&args.recipe)
     })?;
     request.carry_out(
+        Needs::Little,
         |list| list.kconfig(),
         |request, session| {
             let (answer, version) =
@@ -181,15 +181,10 @@ pub(super) fn answer(
         Some(path) => of_list(path)?,
         None => session.phase("drivers' tables", || of_sources(&linux, arch, session))?,
     };
-    let everything: BTreeMap<String, String> = Catalogue::everything(&configuration);
+    let everything = Catalogue::everything(&configuration);
     let objects = session.phase("Makefiles", || -> Result<Cached<Objects>> {
-        let makefiles = Makefiles(linux.tree.clone());
-        let source_arch = arch.facts().source_arch;
-        Ok(Cached::fresh(Objects::read(
-            &makefiles,
-            source_arch,
-            &everything,
-        )))
+        let objects = makefiles::objects(&linux.tree, arch, &everything);
+        Ok(Cached::fresh(objects))
     })?;
     let before = configuration.clone();
     let mut asking = Asking {

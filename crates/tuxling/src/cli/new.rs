@@ -9,6 +9,7 @@ use host::cache::write_whole;
 use recipe::scaffold::{self, ScaffoldError, Wish};
 
 use super::args::{Network, New};
+use super::carry_out::Needs;
 use super::hw;
 use super::request::{Request, Typed};
 use super::{cwd, print};
@@ -58,6 +59,7 @@ fn with_drivers(new: &New, mut wish: Wish, inventory: &Inventory) -> Result<()> 
     };
     wish.fragments = vec![fragment];
     Request::of(typed, plan)?.carry_out(
+        Needs::Little,
         |list| list.kconfig(),
         |request, session| {
             let (answer, version) = hw::answer(request, inventory, &classes, None, &session)?;

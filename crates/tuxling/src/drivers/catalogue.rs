@@ -84,18 +84,17 @@ impl Catalogue {
         can.map(|(_, option)| option.name.to_string()).collect()
     }
 
-    /// The values of a configuration with every option on, for the Makefiles.
-    pub(crate) fn everything(configuration: &Configuration<'_>) -> BTreeMap<String, String> {
+    /// A configuration with every option on, for the Makefiles.
+    pub(crate) fn everything(configuration: &Configuration<'_>) -> String {
         let options = configuration.tree().defined_options();
-        let value = |(id, option): (kconfig::SymbolId, &kconfig::Symbol)| {
-            let value = if option.ty.is_logical() {
-                "y".to_owned()
+        let line = |(id, option): (kconfig::SymbolId, &kconfig::Symbol)| {
+            if option.ty.is_logical() {
+                format!("CONFIG_{}=y\n", option.name)
             } else {
-                configuration.value(id).to_owned()
-            };
-            (option.name.to_string(), value)
+                configuration.line(id)
+            }
         };
-        options.map(value).collect()
+        options.map(line).collect()
     }
 
     /// The drivers that a device could have, the likeliest first.
