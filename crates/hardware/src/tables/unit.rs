@@ -41,13 +41,15 @@ const HEADERS: &[&str] = &[
     "include/scsi/scsi_device.h",
 ];
 
+/// From which byte of the code on a name means what; nothing where it is undone.
+type Definition = (usize, Option<Rc<Macro>>);
+
 /// A source file, its directives carried out.
 pub(super) struct Unit<'a> {
     /// What is left of it and of those headers of its own that are parts of it.
     pub code: String,
-    /// The definitions of a name: from which byte of the code each holds; none
-    /// where it is undone.
-    defined: HashMap<String, Vec<(usize, Option<Rc<Macro>>)>>,
+    /// The definitions of each name, in the order of the code.
+    defined: HashMap<String, Vec<Definition>>,
     /// How many files were put in their places.
     taken: usize,
     /// The headers that guard themselves and were met.

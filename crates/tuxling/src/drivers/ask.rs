@@ -170,7 +170,13 @@ impl Asking<'_, '_> {
         let mut found = Found::nothing(&device.at, &device.name, &device.modalias);
         let mut why = None;
         for candidate in candidates {
-            match self.wish(&[&[candidate.option.clone()], candidate.besides.as_slice()].concat()) {
+            match self.wish(
+                &[
+                    std::slice::from_ref(&candidate.option),
+                    candidate.besides.as_slice(),
+                ]
+                .concat(),
+            ) {
                 Wished::No(reason) => why = why.or(Some(reason)),
                 other => {
                     self.take(&mut found, candidate, other);
