@@ -7,13 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use host::Id;
-use recipe::plan::PruneLevel;
+use host::units::Bytes;
+use recipe::plan::{LoadPlan, PruneLevel};
 use record::{Fix, Outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vmlinux::prune::{Fate, FunctionIndex, Program, Pruned};
 
 use super::calls::SystemCalls;
+use super::loading::Loaded;
 use super::policy::{Kept, Reason};
 use super::repair::Attempt;
 use crate::adversity::CaseRecord;
@@ -29,6 +31,12 @@ pub const SCHEMA: &str = "tuxling.certificate/1";
 const MEANING: &str = "Evidence, not a proof: this system passed these checks in these boots \
 under these conditions. On other hardware, or when something happens that no check and no \
 boot has seen, code may be missing; then the machine stops and says which function.";
+
+/// What those say whose kernels load what was pruned.
+const MEANING_WHERE_LOADED: &str = "Evidence, not a proof: this system passed these checks in \
+these boots under these conditions. When something happens that no check and no boot has seen, \
+the code for it is loaded; when there is no room left for it, the machine stops and says for \
+which function.";
 
 /// The evidence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +71,9 @@ pub struct Certificate {
     /// before boots put anything back: what another level would weigh, about.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub levels: BTreeMap<String, u64>,
+    /// What is loaded when something needs it, in place of a stop.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<Loaded>,
     /// Which system calls the programs can make, and which answer ENOSYS since
     /// none can.
     #[serde(default)]
@@ -251,6 +262,8 @@ pub struct Evidence<'a> {
     pub pruned: &'a Pruned,
     /// Bytes of code that the rules of each level keep.
     pub levels: BTreeMap<String, u64>,
+    /// What is loaded.
+    pub loaded: Option<Loaded>,
     /// What the programs can call.
     pub calls: SystemCalls,
     /// All boots.
@@ -274,6 +287,7 @@ impl Certificate {
             kept,
             pruned,
             levels,
+            loaded,
             mut calls,
             attempts,
             cases,
@@ -297,7 +311,10 @@ impl Certificate {
         let passed = Passed::in_a_row(&counted);
         Certificate {
             schema: SCHEMA.to_owned(),
-            meaning: MEANING.to_owned(),
+            meaning: loaded
+                .as_ref()
+                .map_or(MEANING, |_| MEANING_WHERE_LOADED)
+                .to_owned(),
             recipe: names.0.to_owned(),
             board: names.1.to_owned(),
             level: level.word().to_owned(),
@@ -307,6 +324,7 @@ impl Certificate {
             kept: kept_functions(program, kept),
             price: price(program, kept),
             levels,
+            loaded,
             system_calls: calls,
             removed: removed(level, program, kept, pruned),
             attempts,
@@ -373,6 +391,13 @@ impl Certificate {
         } else {
             Err(lacking)
         }
+    }
+
+    /// How its kernel loads what was pruned.
+    pub fn load_plan(&self) -> Option<LoadPlan> {
+        self.loaded.as_ref().map(|loaded| LoadPlan {
+            reserve: Bytes::kib(loaded.reserve_kib),
+        })
     }
 
     /// The level.
@@ -503,6 +528,7 @@ mod tests {
             link_seconds: linked.then_some(1.0),
             rewrite_seconds: None,
             boot_seconds: 1.0,
+            loaded_pages: None,
         }
     }
 

@@ -47,6 +47,35 @@ pub enum Error {
         /// Its name.
         name: &'static str,
     },
+    /// An architecture for which nothing loads cold code.
+    #[error(
+        "kernels for {name} can't load what was pruned: there is no loader for it yet \
+         (a handler of faults, and addresses that nothing backs)"
+    )]
+    NoLoader {
+        /// Its name.
+        name: &'static str,
+    },
+    /// An option with which cold code can't be loaded.
+    #[error("a kernel with {option} can't load what was pruned: {why}")]
+    NoColdCode {
+        /// The option.
+        option: &'static str,
+        /// Why.
+        why: &'static str,
+    },
+    /// The loader stands before a function that this kernel doesn't have.
+    #[error("what was pruned can't be loaded: this kernel has no {name}")]
+    NothingToHook {
+        /// The function.
+        name: String,
+    },
+    /// The store of cold code changes its size with each link.
+    #[error("the room for cold code doesn't settle")]
+    StoreUnsettled,
+    /// The kernel that was linked has other cold code than its store.
+    #[error("the kernel's cold code is not what is stored, which is a bug of tuxling's")]
+    OtherColdCode,
     /// A kernel's objects are not as the engine knows them.
     #[error("this kernel can't be pruned: {0}")]
     NotPruned(#[from] PruneError),
@@ -171,11 +200,15 @@ impl Error {
             Error::UnknownLevel { kind } => *kind,
             Error::NoCertificate { .. }
             | Error::UnsupportedArch { .. }
+            | Error::NoLoader { .. }
             | Error::NothingToBoot
             | Error::NoBench => Kind::Usage,
-            Error::Unsupported { .. } => Kind::Config,
+            Error::Unsupported { .. } | Error::NoColdCode { .. } => Kind::Config,
             Error::Identity(_)
             | Error::NotPruned(_)
+            | Error::NothingToHook { .. }
+            | Error::StoreUnsettled
+            | Error::OtherColdCode
             | Error::Wrong(_)
             | Error::Probe(_)
             | Error::Unreadable { .. }

@@ -22,6 +22,7 @@ use vmlinux::prune::{FunctionIndex, Graph, Program};
 use super::calls::{self, Entries, GuestProgram, SystemCalls};
 use super::certificate::{self, Bound, Certificate, Evidence, certified};
 use super::keys::{AdverseCoverageKey, CoverageKey, PrunedKey};
+use super::loading;
 use super::memory::Memory;
 use super::policy::{Facts, Kept};
 use super::rebuild;
@@ -59,6 +60,7 @@ pub struct Whole {
 impl Whole {
     /// Builds what is missing.
     pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Whole> {
+        loading::refuse_unsupported_arch(plan)?;
         let plan = subject::sectioned(plan);
         let output = system::output_folder(&plan, options);
         let options = BuildOptions {
@@ -67,6 +69,7 @@ impl Whole {
         };
         let ingredients = system::prepare(&plan, &options, session)?;
         subject::refuse_unsupported(&ingredients.config().text)?;
+        loading::refuse_unsupported(&plan, &ingredients.config().text)?;
         let kernel = session.phase("kernel", || {
             kernel::build(&ingredients.kernel_input(&plan), session)
         })?;
@@ -228,7 +231,9 @@ impl Whole {
         }
         let ours = check::build_programs(&self.system, session)?;
         let adversary = (agent::ADVERSARY, &ours.adversary);
-        let adversary = (level != PruneLevel::Tight).then_some(adversary);
+        // Whoever loads what is missing doesn't know what programs come later.
+        let wide = level != PruneLevel::Tight || self.plan.prune.load.is_some();
+        let adversary = wide.then_some(adversary);
         for (path, file) in std::iter::once((agent::INIT, &ours.agent)).chain(adversary) {
             programs.push(GuestProgram {
                 path: path.to_owned(),
@@ -318,6 +323,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         kept: &kept,
         pruned: &repaired.pruned,
         levels,
+        loaded: repaired.loaded.clone(),
         calls: found.calls,
         attempts: repaired.attempts,
         cases: all_cases(found.adverse, repaired.cases),
@@ -514,7 +520,10 @@ pub fn verify(whole: &Whole, certificate: &Certificate, session: &Session) -> Re
     let level = certificate
         .level()
         .ok_or(Error::UnknownLevel { kind: Kind::Build })?;
-    let subject = whole.subject(session)?;
+    let plan = rebuild::certified_plan(&whole.plan, certificate);
+    let subject = session.phase("objects", || {
+        Subject::open(&plan, &whole.ingredients, session).map(Cached::fresh)
+    })?;
     let kept = certificate
         .kept_in(&subject.program)
         .map_err(|lacking| Error::FunctionsLacking { lacking })?;

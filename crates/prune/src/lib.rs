@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod error;
 pub mod job;
 mod keys;
+pub mod loading;
 mod memory;
 pub mod policy;
 mod rate;

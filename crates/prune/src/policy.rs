@@ -10,7 +10,7 @@ use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Missed, Parts, Program, V
 
 use super::calls::Entries;
 use super::rules::{self, Pattern, Rule};
-use super::subject::CallGraph;
+use super::subject::{CallGraph, Subject};
 use crate::trace::Coverage;
 use crate::trace::adverse_coverage::{AdverseCoverage, NeededBy};
 
@@ -377,7 +377,14 @@ impl Kept {
         wanted
     }
 
-    /// The wish that keeps this.
+    /// The wish that keeps this of a kernel that stops or loads, as its plan says.
+    pub fn wish_of(&self, subject: &Subject<'_>, level: PruneLevel, command_line: &str) -> Wish {
+        let mut wish = self.wish(level, &subject.program, command_line);
+        subject.put_aside(&mut wish, &self.closed);
+        wish
+    }
+
+    /// The wish that keeps this and loads nothing.
     pub fn wish(&self, level: PruneLevel, program: &Program, command_line: &str) -> Wish {
         let other = match level {
             PruneLevel::Safe => Verdict::Allow,

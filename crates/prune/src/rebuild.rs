@@ -98,7 +98,7 @@ fn kernel(
         .map_err(|lacking| Error::FunctionsLacking { lacking })?;
     // The checks' agent is started by a parameter of its own.
     let command_line = agent::cmdline_with_agent(&plan.kernel.cmdline);
-    let wish = kept.wish(level, &subject.program, &command_line);
+    let wish = kept.wish_of(&subject, level, &command_line);
     fill_sealed(&kernel.dir, |fresh| {
         subject.link(&wish, fresh, session)?;
         subject.keep_link(fresh, session)?;
@@ -111,6 +111,7 @@ fn kernel(
 pub fn certified_plan(plan: &Plan, certificate: &Certificate) -> Plan {
     let mut plan = sectioned(plan);
     plan.prune.names = certificate.names;
+    plan.prune.load = certificate.load_plan();
     plan
 }
 

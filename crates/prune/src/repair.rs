@@ -16,6 +16,7 @@ use vm::machine::gdb::TrapSeen;
 use vm::machine::traps::{KernelTraps, TrapWords};
 use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TrapRecord};
 
+use super::loading::Loaded;
 use super::memory::Memory;
 use super::policy::Kept;
 use super::subject::{CallGraph, Relinked, Subject};
@@ -58,6 +59,9 @@ pub struct Attempt {
     pub rewrite_seconds: Option<f64>,
     /// How long the boot took.
     pub boot_seconds: f64,
+    /// How many pages of cold code were loaded until its checks were done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded_pages: Option<u64>,
 }
 
 /// One boot that a pruned kernel must pass.
@@ -83,6 +87,8 @@ impl Trial {
 pub struct Repaired {
     /// What the engine says of the last kernel.
     pub pruned: Pruned,
+    /// What that kernel loads.
+    pub loaded: Option<Loaded>,
     /// All boots.
     pub attempts: Vec<Attempt>,
     /// The last ordinary boot that passed with the recipe's RAM.
@@ -100,6 +106,8 @@ pub struct Linked<'a> {
     pub pruned: Pruned,
     /// How long rewriting its objects took.
     pub rewrite: Duration,
+    /// What it loads when something first needs it.
+    pub loaded: Option<Loaded>,
     traps: KernelTraps,
     program: &'a Program,
 }
@@ -115,14 +123,19 @@ impl<'a> Linked<'a> {
     ) -> Result<Linked<'a>> {
         // The checks' agent is started by a parameter of its own.
         let command_line = agent::cmdline_with_agent(&runner.plan.kernel.cmdline);
-        let wish = kept.wish(level, &subject.program, &command_line);
-        let Relinked { pruned, rewrite } = subject.link(&wish, dir, session)?;
+        let wish = kept.wish_of(subject, level, &command_line);
+        let Relinked {
+            pruned,
+            rewrite,
+            loaded,
+        } = subject.link(&wish, dir, session)?;
         let path = dir.join("vmlinux");
         let bytes = std::fs::read(&path).map_err(|e| host::Error::file("read", &path, e))?;
         let traps = KernelTraps::of(bytes, runner.page_offset())?.ok_or(Error::NoTraps)?;
         Ok(Linked {
             pruned,
             rewrite,
+            loaded,
             traps,
             program: &subject.program,
         })
@@ -130,6 +143,9 @@ impl<'a> Linked<'a> {
 
     /// What a trap says.
     pub fn missed(&self, seen: &TrapSeen) -> Option<Missed> {
+        if self.traps.not_loaded(seen).is_some() {
+            return None;
+        }
         let record = TrapRecord {
             trap: self.traps.virtual_address(seen.trap),
             caller: self.traps.virtual_address(seen.caller),
@@ -150,6 +166,9 @@ impl<'a> Linked<'a> {
 
 impl TrapWords for Linked<'_> {
     fn words(&self, seen: &TrapSeen) -> String {
+        if let Some(words) = self.traps.not_loaded(seen) {
+            return words;
+        }
         let Some(Missed {
             function,
             caller,
@@ -260,7 +279,7 @@ impl Repair<'_> {
                 attempts.push(attempt);
                 standing.pass(booted, trial);
                 if standing.passed >= self.trials.len() {
-                    return Ok(standing.repaired(current.pruned, attempts, fixes));
+                    return Ok(standing.repaired(current, attempts, fixes));
                 }
                 linked = Some(current);
                 continue;
@@ -381,9 +400,10 @@ impl Repair<'_> {
 
 impl Standing {
     /// What came out, once it stands.
-    fn repaired(self, pruned: Pruned, attempts: Vec<Attempt>, fixes: Vec<Fix>) -> Repaired {
+    fn repaired(self, linked: Linked<'_>, attempts: Vec<Attempt>, fixes: Vec<Fix>) -> Repaired {
         Repaired {
-            pruned,
+            pruned: linked.pruned,
+            loaded: linked.loaded,
             attempts,
             last: self.last,
             cases: self.cases,
@@ -431,6 +451,7 @@ fn attempt(
         link_seconds: link_time.map(|(whole, _)| whole.as_secs_f64()),
         rewrite_seconds: link_time.map(|(_, rewrite)| rewrite.as_secs_f64()),
         boot_seconds: report.took.as_secs_f64(),
+        loaded_pages: report.loaded.as_ref().map(|pages| pages.len() as u64),
     }
 }
 
@@ -449,8 +470,11 @@ fn tell(attempt: &Attempt, trial: &Trial, session: &Session) {
     let link = attempt
         .link_seconds
         .map_or_else(String::new, |s| format!("link {s:.1} s, "));
+    let loaded = attempt
+        .loaded_pages
+        .map_or_else(String::new, |pages| format!(", {pages} pages loaded"));
     session.progress.note(&format!(
-        "boot {}, {}: {} ({link}boot {:.1} s){}",
+        "boot {}, {}: {} ({link}boot {:.1} s{loaded}){}",
         attempt.number,
         trial.words(),
         attempt.outcome.words(),

@@ -1,6 +1,7 @@
 //! The kernel that is pruned: compiled with a section for each function, read
 //! into the engine, and linked again and again.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -10,10 +11,12 @@ use builder::system::Ingredients;
 use host::session::Session;
 use recipe::Plan;
 use vmlinux::prune::{
-    EntrySizes, Graph, Input, PROBE, Program, Pruned, Role, Wish, unsupported, verify,
+    EntrySizes, FunctionIndex, Graph, Input, PROBE, Program, Pruned, Role, Wish, unsupported,
+    verify,
 };
 
 use crate::error::{Error, Result};
+use crate::loading::{self, Loaded, Pager};
 
 /// A kernel that can be pruned.
 #[derive(Debug)]
@@ -21,6 +24,8 @@ pub struct Subject<'a> {
     bench: Bench<'a>,
     /// Its objects, resolved.
     pub program: Program,
+    /// What loads what is pruned, where the plan says so.
+    pager: Option<Pager>,
 }
 
 /// A kernel's functions, and who calls whom among them.
@@ -56,22 +61,55 @@ impl<'a> Subject<'a> {
         let bench = Bench::open(ingredients.kernel_input(plan), session)?;
         let mut objects = bench.objects()?;
         objects.push(handler(plan, &bench, session)?);
+        objects.extend(loading::object(plan, &bench, session)?);
         let sizes = entry_sizes(&bench, session)?;
         let inputs: Vec<Input> = objects.iter().map(input).collect();
         let program = Program::load(&inputs, &bench.script()?, &sizes)?;
-        Ok(Subject { bench, program })
+        let pager = Pager::find(plan, &program)?;
+        Ok(Subject {
+            bench,
+            program,
+            pager,
+        })
+    }
+
+    /// Changes a wish for a kernel that loads what is pruned, but for what nobody
+    /// can call.
+    pub fn put_aside(&self, wish: &mut Wish, closed: &BTreeSet<FunctionIndex>) {
+        if let Some(pager) = &self.pager {
+            pager.put_aside(wish, |f| closed.contains(&f));
+        }
     }
 
     /// Prunes, links, and fills `dir` with what a kernel's folder holds. The
     /// objects are read again and verified before they are linked.
     pub fn link(&self, wish: &Wish, dir: &Path, session: &Session) -> Result<Relinked> {
         let started = Instant::now();
-        let pruned = self.program.prune(wish)?;
+        let mut pruned = self.program.prune(wish)?;
         verify::check(&self.program, &pruned)?;
         let rewrite = started.elapsed();
         std::fs::create_dir_all(dir).map_err(|e| host::Error::file("make the folder", dir, e))?;
-        self.bench.link(&pruned.archive(), dir, session)?;
-        Ok(Relinked { pruned, rewrite })
+        let pager = self.pager.as_ref().filter(|_| !wish.hooks.is_empty());
+        let Some(pager) = pager else {
+            self.bench.link(&pruned.archive(), None, dir, session)?;
+            return Ok(Relinked {
+                pruned,
+                rewrite,
+                loaded: None,
+            });
+        };
+        let stored = pager.fill((&self.program, &self.bench), &mut pruned, session)?;
+        let lines = pager.lines();
+        self.bench
+            .link(&pruned.archive(), Some(&lines), dir, session)?;
+        let path = dir.join("vmlinux");
+        let vmlinux = std::fs::read(&path).map_err(|e| host::Error::file("read", &path, e))?;
+        stored.verify(&vmlinux)?;
+        Ok(Relinked {
+            pruned,
+            rewrite,
+            loaded: Some(stored.loaded),
+        })
     }
 
     /// Keeps the link of the kernel that was linked last beside it, for those who
@@ -88,6 +126,8 @@ pub struct Relinked {
     pub pruned: Pruned,
     /// How long taking apart, rewriting and verifying took.
     pub rewrite: Duration,
+    /// What it loads when something first needs it.
+    pub loaded: Option<Loaded>,
 }
 
 /// Refuses a configuration that can't be pruned, before anything is compiled.

@@ -64,7 +64,7 @@ pub fn explain(
         .kept_in(&subject.program)
         .map_err(|lacking| Error::FunctionsLacking { lacking })?;
     let command_line = agent::cmdline_with_agent(&plan.kernel.cmdline);
-    let wish = kept.wish(level, &subject.program, &command_line);
+    let wish = kept.wish_of(&subject, level, &command_line);
     let pruned = subject.program.prune(&wish)?;
     let page_offset = plan.board.arch.facts().page_offset;
     let path = kernel.vmlinux();

@@ -75,6 +75,9 @@ pub struct ArchFacts {
     pub trap_handler: Option<&'static str>,
     /// Whether it prints, and so can print names.
     pub trap_names: bool,
+    /// What loads what a kernel was pruned of when it is needed; `None` where
+    /// there is nothing that does.
+    pub loader: Option<Loader>,
     /// What its programs are for.
     pub programs: Machine,
     /// Where the kernel's sources say which system calls there are; `None` where
@@ -83,6 +86,26 @@ pub struct ArchFacts {
     /// How to find out whether KVM really runs such a machine; it is taken for
     /// usable where it can't be tried.
     pub kvm_probe: Option<KvmProbe>,
+}
+
+/// What unpacks a page of cold code, in C.
+pub const UNPACK: &str = include_str!("../trap/unpack.c");
+
+/// What loads cold code into a kernel: code that is kept compressed and is given
+/// memory when something first needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct Loader {
+    /// C, compiled with the kernel's own headers. `#include "unpack.c"` in it
+    /// stands for [`UNPACK`].
+    pub source: &'static str,
+    /// Where cold code begins: addresses that nothing backs, whole page tables.
+    pub start: u64,
+    /// Where it has to end.
+    pub end: u64,
+    /// Functions of the kernel's, and those of `source` that stand before them.
+    pub hooks: &'static [(&'static str, &'static str)],
+    /// Options with which it doesn't work, each with the reason.
+    pub refused: &'static [(&'static str, &'static str)],
 }
 
 /// The system calls of an architecture.
@@ -180,6 +203,7 @@ static I386: ArchFacts = ArchFacts {
     page_offset: 0xc000_0000,
     trap_handler: Some(include_str!("../trap/i386.S")),
     trap_names: true,
+    loader: Some(I386_LOADER),
     programs: Machine::I386,
     system_calls: Some(SystemCallTable {
         list: "arch/x86/entry/syscalls/syscall_32.tbl",
@@ -189,6 +213,43 @@ static I386: ArchFacts = ArchFacts {
         by_kernel: &[0, 13, 78, 119, 173, 265, 266, 403, 406],
     }),
     kvm_probe: Some(MULTIBOOT_PROBE),
+};
+
+/// One page table's worth of the vmalloc area, below whatever `VMALLOC_END` is
+/// (arch/x86/include/asm/pgtable_32_areas.h) and above the last address that
+/// can be that of RAM: 128 MiB of it are kept for vmalloc.
+const I386_LOADER: Loader = Loader {
+    source: include_str!("../trap/pager_i386.c"),
+    start: 0xfe00_0000,
+    end: 0xfe40_0000,
+    hooks: &[
+        ("exc_page_fault", "tuxling_cold_page_fault"),
+        ("early_fixup_exception", "tuxling_cold_early_exception"),
+        ("vmalloc_init", "tuxling_cold_vmalloc_init"),
+    ],
+    refused: &[
+        (
+            "CONFIG_X86_PAE",
+            "the loader knows page tables of two levels",
+        ),
+        (
+            "CONFIG_PARAVIRT",
+            "page tables are written to without the hypervisor",
+        ),
+        (
+            "CONFIG_KEXEC_CORE",
+            "another kernel is begun without a handler of faults",
+        ),
+        (
+            "CONFIG_SUSPEND",
+            "the machine wakes up without a handler of faults",
+        ),
+        (
+            "CONFIG_HIBERNATION",
+            "the machine wakes up without a handler of faults",
+        ),
+        ("CONFIG_KGDB", "breakpoints change code that is stored"),
+    ],
 };
 
 static X86_64: ArchFacts = ArchFacts {
@@ -216,6 +277,7 @@ static X86_64: ArchFacts = ArchFacts {
     page_offset: 0xffff_ffff_8000_0000,
     trap_handler: None,
     trap_names: false,
+    loader: None,
     programs: Machine::X86_64,
     system_calls: None,
     kvm_probe: Some(MULTIBOOT_PROBE),
@@ -247,6 +309,7 @@ static ARM: ArchFacts = ArchFacts {
     page_offset: 0xc000_0000,
     trap_handler: Some(include_str!("../trap/arm.S")),
     trap_names: false,
+    loader: None,
     programs: Machine::Arm,
     system_calls: Some(SystemCallTable {
         list: "arch/arm/tools/syscall.tbl",

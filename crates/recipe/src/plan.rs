@@ -20,7 +20,7 @@ use crate::contract::Term;
 use crate::serial_port::SerialPort;
 use crate::{Board, RecipeErrors};
 
-pub use crate::prune_plan::{CertificateFile, PruneLevel, PrunePlan};
+pub use crate::prune_plan::{CertificateFile, LoadPlan, MissingCode, PruneLevel, PrunePlan};
 
 /// A complete recipe.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! What a plan says of pruning.
 
+use host::units::Bytes;
 use serde::Serialize;
 
 /// How a system is pruned.
@@ -15,8 +16,38 @@ pub struct PrunePlan {
     pub whole_functions: bool,
     /// Whether the console says the name of a function that was missed.
     pub names: bool,
+    /// What is needed although it was pruned is loaded; `None` where it stops
+    /// the machine.
+    pub load: Option<LoadPlan>,
     /// The evidence of an earlier pruning: the kernel is built as it says.
     pub certificate: Option<CertificateFile>,
+}
+
+/// How what was pruned is loaded when it is needed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LoadPlan {
+    /// RAM for what is loaded. Nothing of it is ever given back.
+    pub reserve: Bytes,
+}
+
+impl LoadPlan {
+    /// The reserve where a recipe names none.
+    pub const RESERVE: Bytes = Bytes::kib(256);
+}
+
+/// What happens when something is needed that was pruned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingCode {
+    /// The machine stops.
+    Stop,
+    /// It is loaded.
+    Load,
+}
+
+impl MissingCode {
+    /// As recipes name it.
+    pub const WORDS: [(&'static str, MissingCode); 2] =
+        [("stop", MissingCode::Stop), ("load", MissingCode::Load)];
 }
 
 /// A certificate's file, read.

@@ -20,7 +20,8 @@ use initramfs::Compression;
 
 use super::diagnostic::{Place, Placed};
 use super::plan::{
-    EchoProtocol, Expectation, GuestCommand, Placement, PruneLevel, Security, Toolchain, Via,
+    EchoProtocol, Expectation, GuestCommand, MissingCode, Placement, PruneLevel, Security,
+    Toolchain, Via,
 };
 use crate::serial_port::SerialPort;
 
@@ -75,6 +76,10 @@ pub struct Prune {
     pub whole_functions: Given<bool>,
     /// `names`
     pub names: Given<bool>,
+    /// `missing`
+    pub missing: Given<MissingCode>,
+    /// `reserve`
+    pub reserve: Given<Bytes>,
     /// `certificate`
     pub certificate: Given<String>,
 }

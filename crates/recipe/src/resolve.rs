@@ -22,8 +22,8 @@ use super::adversity::NAMES;
 use super::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use super::files::Files;
 use super::plan::{
-    BudgetPlan, CertificateFile, MachinePlan, NetworkMode, NetworkPlan, Placement, Plan, PrunePlan,
-    RamdiskPlan, RecipeOrigin, StaticAddress,
+    BudgetPlan, CertificateFile, LoadPlan, MachinePlan, MissingCode, NetworkMode, NetworkPlan,
+    Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, StaticAddress,
 };
 use super::raw::Given;
 use super::{raw, words};
@@ -119,6 +119,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
             drop: raw.prune.drop,
             whole_functions: raw.prune.whole_functions.is_some_and(|w| w.value),
             names,
+            load: load(problems, raw.prune.missing, raw.prune.reserve),
             certificate: raw
                 .prune
                 .certificate
@@ -126,6 +127,27 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         },
     };
     problems.is_empty().then_some(plan)
+}
+
+/// How what was pruned is loaded.
+fn load(
+    problems: &Problems,
+    missing: raw::Given<MissingCode>,
+    reserve: raw::Given<Bytes>,
+) -> Option<LoadPlan> {
+    let loads = missing.is_some_and(|m| m.value == MissingCode::Load);
+    match (loads, reserve) {
+        (false, Some(reserve)) => {
+            let wrong = Wrong::new("nothing is loaded, and a reserve is for what is")
+                .help("missing = \"load\" under [prune] loads what was pruned when it is needed");
+            problems.wrong(&reserve.place, wrong);
+            None
+        }
+        (false, None) => None,
+        (true, reserve) => Some(LoadPlan {
+            reserve: reserve.map_or(LoadPlan::RESERVE, |r| r.value),
+        }),
+    }
 }
 
 /// The certificate that a recipe names.

@@ -99,6 +99,8 @@ pub struct BootReport {
     pub took: Duration,
     /// What a gateway of our own did.
     pub deeds: Option<Deeds>,
+    /// Which pages of cold code were loaded when the checks were done.
+    pub loaded: Option<Vec<u16>>,
 }
 
 impl BootReport {
@@ -317,6 +319,7 @@ impl Prepared {
         let mut report = self.report(request, command, end, &watch, took);
         report.longest_silence = watchdog.longest_silence;
         report.inspection = inspection;
+        report.loaded = traps.and_then(|traps| traps.loaded().map(<[u16]>::to_vec));
         Ok(report)
     }
 
@@ -442,10 +445,14 @@ impl Prepared {
             if watch.poll(on_progress).map_err(|e| self.unreadable(e))? {
                 watchdog.sign();
             }
-            if let Some(traps) = traps
-                && let Some(seen) = traps.poll().map_err(Error::Unwatched)?
-            {
-                return Ok(Looked::Trapped(seen));
+            if let Some(traps) = traps {
+                if watch.done() && ended.is_none() {
+                    // A machine that ends meanwhile tells nothing more.
+                    let _ = traps.look_at_loaded();
+                }
+                if let Some(seen) = traps.poll().map_err(Error::Unwatched)? {
+                    return Ok(Looked::Trapped(seen));
+                }
             }
             if let Some(end) = ended {
                 return Ok(Looked::Ended(end));
@@ -510,6 +517,7 @@ impl Prepared {
             took,
             checks,
             deeds: self.gateway.as_ref().map(Gateway::deeds),
+            loaded: None,
         }
     }
 

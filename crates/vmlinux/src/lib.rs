@@ -10,6 +10,7 @@ pub mod attribution;
 pub mod bloat;
 pub mod boot_image;
 pub mod code;
+pub mod cold_store;
 pub mod elf;
 pub mod link_map;
 pub mod lzma_cost;

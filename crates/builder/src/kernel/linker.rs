@@ -38,6 +38,10 @@ const SCRIPT: &[u8] = b"--script=";
 /// Names the objects of a relinked kernel, one a line.
 pub const LIST: &str = "list";
 
+/// Lines for the linker's script of a relinked kernel, where it needs some: they
+/// put cold code where it belongs.
+pub const LINES: &str = "lines";
+
 /// Set when functions and variables have sections of their own.
 const FOLD: &str = "TUXLING_FOLD_SECTIONS";
 
@@ -199,7 +203,7 @@ fn prepare(args: &[OsString]) -> io::Result<Vec<OsString>> {
         None => args,
     };
     match std::env::var_os(RELINKED) {
-        Some(objects) => relinked(&args, Path::new(&objects)),
+        Some(objects) => relinked(&args, Path::new(&objects), Path::new("")),
         None => Ok(args),
     }
 }
@@ -279,8 +283,8 @@ pub fn linking(
 }
 
 /// Puts other objects in the place of all that the kernel's script links; the
-/// file `list` in their folder names them in order.
-fn relinked(args: &[OsString], objects: &Path) -> io::Result<Vec<OsString>> {
+/// file [`LIST`] in their folder names them in order. `tree` is where paths begin.
+fn relinked(args: &[OsString], objects: &Path, tree: &Path) -> io::Result<Vec<OsString>> {
     let (always, libraries) = inputs(args);
     if always.is_empty() {
         return Err(io::Error::other("the link of vmlinux names no objects"));
@@ -292,7 +296,27 @@ fn relinked(args: &[OsString], objects: &Path) -> io::Result<Vec<OsString>> {
     }
     ours.extend_from_slice(&args[always.end..libraries.start.max(always.end)]);
     ours.extend_from_slice(&args[libraries.end.max(always.end)..]);
+    match fs::read_to_string(objects.join(LINES)) {
+        Ok(lines) => with_lines(&mut ours, &lines, objects, tree)?,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e),
+    }
     Ok(ours)
+}
+
+/// Gives the linker its script with more lines.
+fn with_lines(args: &mut [OsString], lines: &str, folder: &Path, tree: &Path) -> io::Result<()> {
+    let no_script = || io::Error::other("the linker's script has no end of its sections");
+    let argument = args.iter_mut().find(|arg| script(arg).is_some());
+    let argument = argument.ok_or_else(no_script)?;
+    let path = script(argument).ok_or_else(no_script)?;
+    let text = fs::read_to_string(tree.join(path))?;
+    let ours = folder.join("vmlinux.lds");
+    let text = vmlinux::prune::with_output(&text, lines).ok_or_else(no_script)?;
+    fs::write(&ours, text)?;
+    *argument = OsString::from("--script=");
+    argument.push(ours);
+    Ok(())
 }
 
 /// The arguments of a link as the real linker gets them: with a map beside
@@ -371,24 +395,7 @@ fn link_with_relocations(
     tools: &Tools,
     session: &Session,
 ) -> Result<()> {
-    let mut args = written_arguments(objects)?;
-    if let Some(other) = other {
-        args = relinked(&args, other).map_err(|e| host::Error::file("read", other, e))?;
-    }
-    args.retain(|arg| !arg.as_bytes().starts_with(b"-Map="));
-    // Sections of functions were gathered by a script of ours.
-    let ours = folder.join("vmlinux.lds");
-    if ours.exists()
-        && let Some(script) = args.iter_mut().find(|a| a.as_bytes().starts_with(SCRIPT))
-    {
-        *script = OsString::from("--script=");
-        script.push(ours);
-    }
-    if let Some(at) = args.iter().rposition(|arg| arg == "-o")
-        && let Some(output) = args.get_mut(at + 1)
-    {
-        *output = folder.join(RELOCATIONS).into();
-    }
+    let args = arguments_again(objects, other, &folder.join(RELOCATIONS))?;
     let cmd = Cmd::new(&tools.ld)
         .args(args)
         .arg("--emit-relocs")
@@ -397,6 +404,48 @@ fn link_with_relocations(
     Ok(session.processes.run(&cmd).map(|_| ()).map_err(|e| {
         host::Error::command(Kind::Build, "link the kernel with its relocations", e)
     })?)
+}
+
+/// The arguments of the last link of vmlinux for another output, and of other
+/// objects where a folder as [`RELINKED`] names it is given.
+fn arguments_again(tree: &Path, other: Option<&Path>, to: &Path) -> Result<Vec<OsString>> {
+    let mut args = written_arguments(tree)?;
+    args.retain(|arg| !arg.as_bytes().starts_with(b"-Map="));
+    // Sections of functions were gathered by a script of ours.
+    let ours = tree.join(FOLDER).join("vmlinux.lds");
+    if ours.exists()
+        && let Some(script) = args.iter_mut().find(|a| a.as_bytes().starts_with(SCRIPT))
+    {
+        *script = OsString::from("--script=");
+        script.push(ours);
+    }
+    if let Some(other) = other {
+        args = relinked(&args, other, tree).map_err(|e| host::Error::file("read", other, e))?;
+    }
+    if let Some(at) = args.iter().rposition(|arg| arg == "-o")
+        && let Some(output) = args.get_mut(at + 1)
+    {
+        *output = to.into();
+    }
+    Ok(args)
+}
+
+/// Links vmlinux from the objects of a folder as [`RELINKED`] names it, and
+/// nothing behind that: where everything stands is known then.
+pub(super) fn link_alone(
+    tree: &Path,
+    other: &Path,
+    tools: &Tools,
+    session: &Session,
+) -> Result<Vec<u8>> {
+    let to = other.join("vmlinux");
+    let args = arguments_again(tree, Some(other), &to)?;
+    let cmd = Cmd::new(&tools.ld).args(args).dir(tree);
+    session
+        .processes
+        .run(&cmd)
+        .map_err(|e| host::Error::command(Kind::Build, "link the kernel with cold code", e))?;
+    Ok(fs::read(&to).map_err(|e| host::Error::file("read", &to, e))?)
 }
 
 #[cfg(test)]

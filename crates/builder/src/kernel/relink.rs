@@ -125,16 +125,43 @@ impl<'a> Bench<'a> {
         Ok(fs::read(&object).map_err(|e| host::Error::file("read", &object, e))?)
     }
 
-    /// Links the kernel from an archive and makes its boot image; fills `dir`
-    /// with what a kernel's folder holds.
-    pub fn link(&self, archive: &[u8], dir: &Path, session: &Session) -> Result<()> {
+    /// Puts what is to be linked where the linker looks for it.
+    fn put(&self, archive: &[u8], lines: Option<&str>) -> Result<PathBuf> {
         let objects = self.tree.join(OBJECTS);
         fs::create_dir_all(&objects)
             .map_err(|e| host::Error::file("make the folder", &objects, e))?;
-        for (name, bytes) in [(ARCHIVE, archive), (linker::LIST, ARCHIVE.as_bytes())] {
+        let always = [(ARCHIVE, archive), (linker::LIST, ARCHIVE.as_bytes())];
+        let lines_file = lines.map(|lines| (linker::LINES, lines.as_bytes()));
+        if lines.is_none() {
+            // Where there is none it can't be removed.
+            let _ = fs::remove_file(objects.join(linker::LINES));
+        }
+        for (name, bytes) in always.into_iter().chain(lines_file) {
             let path = objects.join(name);
             fs::write(&path, bytes).map_err(|e| host::Error::file("write", &path, e))?;
         }
+        Ok(objects)
+    }
+
+    /// Links `vmlinux` from an archive, with more lines in the linker's script,
+    /// and makes no image of it: what it says of addresses holds for every
+    /// archive whose sections have the same sizes.
+    pub fn link_alone(&self, archive: &[u8], lines: &str, session: &Session) -> Result<Vec<u8>> {
+        let objects = self.put(archive, Some(lines))?;
+        linker::link_alone(&self.tree, &objects, self.input.tools, session)
+    }
+
+    /// Links the kernel from an archive and makes its boot image; fills `dir`
+    /// with what a kernel's folder holds. `lines` are more lines for the
+    /// linker's script.
+    pub fn link(
+        &self,
+        archive: &[u8],
+        lines: Option<&str>,
+        dir: &Path,
+        session: &Session,
+    ) -> Result<()> {
+        let objects = self.put(archive, lines)?;
         let _guard = Unlinked::new(&self.tree)?;
         let log = self.tree.join("tuxling.log");
         let _ = fs::remove_file(&log); // the last build's; a new one is begun

@@ -13,7 +13,7 @@ use super::{
     Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Text, Userland,
 };
 use crate::diagnostic::{Place, Placed, Problem, Problems, SourceId};
-use crate::plan::{Placement, PruneLevel, Security, Toolchain};
+use crate::plan::{MissingCode, Placement, PruneLevel, Security, Toolchain};
 use crate::serial_port::SerialPort;
 use crate::table::{self, Table};
 use crate::words::{self, one_line};
@@ -84,6 +84,12 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
             drop: patterns("drop"),
             whole_functions: prune.as_ref().and_then(|t| t.boolean("whole-functions")),
             names: prune.as_ref().and_then(|t| t.boolean("names")),
+            missing: prune
+                .as_ref()
+                .and_then(|t| t.word("missing", &MissingCode::WORDS)),
+            reserve: prune
+                .as_ref()
+                .and_then(|t| t.parsed("reserve", words::bytes)),
             certificate: prune.as_ref().and_then(|t| t.text("certificate")),
         },
     }

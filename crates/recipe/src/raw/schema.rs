@@ -137,6 +137,8 @@ pub(super) static PRUNE: Schema = Schema {
         "drop",
         "whole-functions",
         "names",
+        "missing",
+        "reserve",
         "certificate",
     ],
 };

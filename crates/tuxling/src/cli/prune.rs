@@ -116,7 +116,10 @@ fn prune_options(args: &Prune, plan: &Plan) -> Result<PruneOptions> {
         outside: names_in(&args.from)?,
         taught_by: certificates(args, plan)?,
         without_fixes: args.without_fixes,
-        whole_functions: plan.prune.whole_functions || args.whole_functions,
+        // What is loaded comes back as whole functions.
+        whole_functions: plan.prune.whole_functions
+            || args.whole_functions
+            || plan.prune.load.is_some(),
         names: plan.prune.names,
         keep: [&plan.prune.keep[..], &args.keep[..]].concat(),
         drop: [&plan.prune.drop[..], &args.drop[..]].concat(),
@@ -197,6 +200,20 @@ fn write_evidence(text: &mut String, certificate: &Certificate) {
             grouped(removed.in_part),
             grouped(removed.gaps),
             grouped(removed.gap_bytes)
+        );
+    }
+    if let Some(loaded) = &certificate.loaded {
+        let most = certificate.attempts.iter().filter_map(|a| a.loaded_pages);
+        let _ = writeln!(
+            text,
+            "  {} functions, {} B, are loaded when something needs them; {} B store them\n  \
+             {} of {} pages were loaded at most, the reserve has room for {}",
+            grouped(loaded.functions),
+            grouped(loaded.cold_bytes),
+            grouped(loaded.store_bytes),
+            most.max().map_or_else(|| "-".to_owned(), grouped),
+            grouped(loaded.pages),
+            grouped(loaded.reserve_kib / 4)
         );
     }
     let calls = &certificate.system_calls;

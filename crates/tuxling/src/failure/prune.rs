@@ -34,6 +34,12 @@ impl From<Error> for Failure {
                         "turn it off in the recipe: options = \"{first}=n\" under [kernel]"
                     ))
             }
+            Error::NoLoader { .. } => {
+                failure.help("missing = \"stop\" under [prune] stops the machine there")
+            }
+            Error::NoColdCode { option, .. } => failure.help(format!(
+                "turn it off in the recipe: options = \"{option}=n\" under [kernel]"
+            )),
             Error::NotPruned(_) => failure.help(
                 "a configuration without the option that makes this section can be pruned; \
                  see docs/prune.md",

@@ -85,8 +85,8 @@ impl ShrinkOptions {
             outside: BTreeSet::new(),
             taught_by: Vec::new(),
             without_fixes: false,
-            whole_functions: plan.prune.whole_functions,
             names: plan.prune.names,
+            whole_functions: plan.prune.whole_functions || plan.prune.load.is_some(),
             keep: plan.prune.keep.clone(),
             drop: plan.prune.drop.clone(),
         }

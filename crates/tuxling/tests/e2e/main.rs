@@ -20,6 +20,7 @@ mod fixture;
 mod gdbstub;
 mod hw;
 mod interactive;
+mod load;
 mod machine;
 mod pass;
 mod process;

@@ -28,6 +28,12 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// No packet of the stub's is longer; what is, is none.
 const PACKET_LIMIT: usize = 1 << 16;
 
+/// So many numbers are asked for at a time: an answer is one packet.
+const NUMBERS_AT_ONCE: u64 = 256;
+
+/// No kernel has more pages of cold code.
+const MOST_NUMBERS: u64 = 1 << 16;
+
 /// Where a kernel's trap handler lies. Virtual addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrapPoints {
@@ -42,6 +48,9 @@ pub struct TrapPoints {
     pub word: usize,
     /// What virtual addresses are above the physical ones.
     pub offset: u64,
+    /// Where a kernel that loads cold code counts the pages that it has loaded,
+    /// and where their numbers are.
+    pub loaded: Option<(u64, u64)>,
 }
 
 /// A machine ran into a trap.
@@ -60,6 +69,7 @@ pub struct TrapWatch {
     points: TrapPoints,
     kind: char,
     seen: Option<TrapSeen>,
+    loaded: Option<Vec<u16>>,
 }
 
 /// The arguments that let QEMU listen on this socket, and wait for us.
@@ -102,7 +112,38 @@ impl TrapWatch {
             points,
             kind,
             seen: None,
+            loaded: None,
         })
+    }
+
+    /// Which pages of cold code the kernel has loaded, in that order, when its
+    /// checks were done; `None` where nobody looked, or it has none.
+    pub fn loaded(&self) -> Option<&[u16]> {
+        self.loaded.as_deref()
+    }
+
+    /// Holds the machine for a moment to see which pages it has loaded.
+    pub fn look_at_loaded(&mut self) -> io::Result<()> {
+        let Some((count, pages)) = self.points.loaded else {
+            return Ok(());
+        };
+        if self.loaded.is_some() || self.seen.is_some() {
+            return Ok(());
+        }
+        self.gdb.stream.set_nonblocking(false)?;
+        self.gdb.hold()?;
+        self.loaded = self.gdb.counted(count, pages)?;
+        // It may have been on its way into a trap.
+        let (record, word) = (self.points.record, self.points.word);
+        if let Some([magic, trap, caller]) = self.gdb.words(record, word, 3)?.as_deref()
+            && *magic == self.points.magic
+        {
+            let (trap, caller) = (*trap, *caller);
+            self.seen = Some(TrapSeen { trap, caller });
+        } else {
+            self.gdb.send("c")?;
+        }
+        self.gdb.stream.set_nonblocking(true)
     }
 
     /// Whether the machine has run into a trap by now. Costs nothing while it
@@ -204,6 +245,50 @@ impl Gdb {
         Ok(whole.then(|| bytes.chunks(word).map(value).collect()))
     }
 
+    /// Stops the machine where it is.
+    fn hold(&mut self) -> io::Result<()> {
+        self.stream.write_all(&[3])?;
+        loop {
+            while let Some(packet) = self.next_packet() {
+                if is_stop(&packet) {
+                    return Ok(());
+                }
+            }
+            self.wait()?;
+        }
+    }
+
+    /// Numbers of two bytes, as many as another says.
+    fn counted(&mut self, count: u64, numbers: u64) -> io::Result<Option<Vec<u16>>> {
+        let count = self
+            .words(count, 4, 1)?
+            .and_then(|words| words.first().copied());
+        let Some(count) = count else {
+            return Ok(None);
+        };
+        let mut found = Vec::new();
+        while (found.len() as u64) < count.min(MOST_NUMBERS) {
+            let at = numbers + 2 * found.len() as u64;
+            let next = (count - found.len() as u64).min(NUMBERS_AT_ONCE);
+            let Some(words) = self.words(at, 2, next as usize)? else {
+                return Ok(None);
+            };
+            found.extend(words.iter().map(|word| *word as u16));
+        }
+        Ok(Some(found))
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        let mut piece = [0; 1024];
+        match self.stream.read(&mut piece)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            n => {
+                self.received.extend_from_slice(&piece[..n]);
+                Ok(())
+            }
+        }
+    }
+
     fn ask(&mut self, command: &str) -> io::Result<String> {
         self.send(command)?;
         loop {
@@ -213,11 +298,7 @@ impl Gdb {
                     return Ok(packet);
                 }
             }
-            let mut piece = [0; 1024];
-            match self.stream.read(&mut piece)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => self.received.extend_from_slice(&piece[..n]),
-            }
+            self.wait()?;
         }
     }
 
@@ -311,6 +392,7 @@ mod tests {
             magic: 0,
             word: 4,
             offset: 0xc000_0000,
+            loaded: None,
         };
         assert_eq!(points.physical(points.stopped), 0x0100_1000);
         assert_eq!(points.physical(0x8000), 0x4000_8000);

@@ -4,7 +4,11 @@
 use std::path::Path;
 
 use vmlinux::Code;
-use vmlinux::prune::{TRAP_MAGIC, TRAP_RECORD, TRAP_STOPPED, find_trap};
+use vmlinux::code::address_of;
+use vmlinux::prune::{
+    COLD_LOADED, COLD_NO_ROOM, COLD_PAGES, COLD_TWICE, COLD_USED_UP, TRAP_MAGIC, TRAP_RECORD,
+    TRAP_STOPPED, find_trap, symbol_at,
+};
 
 use super::gdb::{TrapPoints, TrapSeen};
 use crate::error::{Error, Result};
@@ -60,7 +64,7 @@ impl KernelTraps {
         page_offset: u64,
     ) -> std::result::Result<Option<KernelTraps>, vmlinux::elf::ElfError> {
         let code = Code::parse(&vmlinux)?;
-        let record = vmlinux::code::address_of(&vmlinux, TRAP_RECORD);
+        let record = address_of(&vmlinux, TRAP_RECORD);
         let (Some(record), Some(stopped)) = (record, code.address_of(TRAP_STOPPED)) else {
             return Ok(None);
         };
@@ -70,6 +74,7 @@ impl KernelTraps {
             magic: u64::from(TRAP_MAGIC),
             word: code.word,
             offset: offset(&code, page_offset),
+            loaded: address_of(&vmlinux, COLD_LOADED).zip(address_of(&vmlinux, COLD_PAGES)),
         };
         Ok(Some(KernelTraps {
             vmlinux,
@@ -100,6 +105,24 @@ impl KernelTraps {
         }
     }
 
+    /// What could not be loaded and why, where a stop means that.
+    pub fn not_loaded(&self, seen: &TrapSeen) -> Option<String> {
+        let stop = symbol_at(&self.vmlinux, self.virtual_address(seen.trap))?;
+        let needed = || {
+            let symbol = symbol_at(&self.vmlinux, seen.caller);
+            symbol.unwrap_or_else(|| format!("{:#x}", seen.caller))
+        };
+        match stop.as_str() {
+            COLD_USED_UP => Some(format!(
+                "no page of the reserve was left for {}: reserve under [prune]",
+                needed()
+            )),
+            COLD_TWICE => Some(format!("{} was needed while a page was loaded", needed())),
+            COLD_NO_ROOM => Some("RAM or vmalloc= leaves no addresses for cold code".to_owned()),
+            _ => None,
+        }
+    }
+
     /// `NAME+0xOFFSET`, or the bare address.
     fn place(&self, address: u64) -> String {
         match self.code.at(address) {
@@ -111,6 +134,9 @@ impl KernelTraps {
 
 impl TrapWords for KernelTraps {
     fn words(&self, seen: &TrapSeen) -> String {
+        if let Some(words) = self.not_loaded(seen) {
+            return words;
+        }
         let trap = self.virtual_address(seen.trap);
         let caller = self.virtual_address(seen.caller);
         match find_trap(&self.vmlinux, trap) {

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use object::elf;
 
+use super::cold;
 use super::function::FunctionIndex;
 use super::piece::{Cut, Piece, PieceRole};
 use super::program::{Program, SectionPlace, Spot};
@@ -27,6 +28,11 @@ pub(super) struct Live {
     pub forced: Vec<bool>,
     /// For each function, the one that takes its place.
     pub redirects: HashMap<u32, u32>,
+    /// For each function, the one that stands before it.
+    pub hooks: HashMap<u32, u32>,
+    /// For each piece that stays, whether it is loaded when something first needs
+    /// it.
+    pub cold: Vec<bool>,
     /// Parts that go of pieces that stay, as offsets of their sections.
     pub gaps: HashMap<u32, Vec<Range<u64>>>,
 }
@@ -42,11 +48,13 @@ impl Live {
                 trapped: vec![false; program.functions.len()],
                 called: vec![false; program.functions.len()],
                 forced: vec![false; program.pieces.len()],
-                redirects: wish
-                    .redirects
-                    .iter()
-                    .map(|(from, to)| (from.0, to.0))
-                    .collect(),
+                redirects: numbers(&wish.redirects),
+                hooks: if wish.whole {
+                    HashMap::new()
+                } else {
+                    numbers(&wish.hooks)
+                },
+                cold: Vec::new(),
                 gaps: gaps_by_piece(program, wish),
             },
             queue: Vec::new(),
@@ -60,7 +68,9 @@ impl Live {
         while let Some(piece) = finder.queue.pop() {
             finder.follow(piece);
         }
-        finder.live
+        let mut live = finder.live;
+        live.cold = cold::cold_pieces(program, wish, &live.pieces);
+        live
     }
 
     /// The parts that go of a piece.
@@ -79,6 +89,11 @@ impl Live {
         let after = gaps.partition_point(|gap| gap.end <= offset);
         gaps.get(after).is_some_and(|gap| gap.contains(&offset))
     }
+}
+
+/// Pairs of functions as a map.
+fn numbers(pairs: &[(FunctionIndex, FunctionIndex)]) -> HashMap<u32, u32> {
+    pairs.iter().map(|(from, to)| (from.0, to.0)).collect()
 }
 
 /// The function that a reference to a place of code means.
@@ -142,7 +157,7 @@ fn keyed_entries(program: &Program) -> HashMap<u32, Vec<(u32, i64)>> {
         if piece.role != PieceRole::Entry(Lives::WithKey) {
             continue;
         }
-        let first = first_reference(program, piece);
+        let first = program.first_reference(piece);
         if let Some(spot) = first {
             let of_piece = keyed.entry(spot.piece).or_default();
             of_piece.push((number as u32, spot.offset));
@@ -184,22 +199,6 @@ pub(super) fn resolved_branches(program: &Program) -> HashMap<u32, Vec<Spot>> {
     resolved
 }
 
-/// What the first field of an entry refers to.
-pub(super) fn first_reference(program: &Program, piece: &Piece) -> Option<Spot> {
-    let unit = &program.units[piece.unit as usize];
-    let index = piece.relocations.start as usize;
-    let section = &unit.object.sections[piece.section as usize];
-    section
-        .relocations
-        .get(index)
-        .filter(|r| r.offset == piece.start)?;
-    unit.sections[piece.section as usize]
-        .references
-        .get(index)
-        .copied()
-        .flatten()
-}
-
 impl Finder<'_> {
     fn roots(&mut self) {
         for number in 0..self.program.pieces.len() as u32 {
@@ -230,8 +229,9 @@ impl Finder<'_> {
         let verdicts = piece.functions.clone().map(|f| self.verdict_on(f));
         let rank = |v: &Verdict| match v {
             Verdict::Trap => 0,
-            Verdict::Allow => 1,
-            Verdict::Keep => 2,
+            Verdict::Cold => 1,
+            Verdict::Allow => 2,
+            Verdict::Keep => 3,
         };
         verdicts.max_by_key(rank).unwrap_or(Verdict::Allow)
     }
@@ -261,7 +261,11 @@ impl Finder<'_> {
         let Some(line) = &self.wish.command_line else {
             return true;
         };
-        let Some(name) = first_reference(self.program, piece).and_then(|s| self.text(s)) else {
+        let Some(name) = self
+            .program
+            .first_reference(piece)
+            .and_then(|s| self.text(s))
+        else {
             return true;
         };
         is_named(line, &name)
@@ -310,7 +314,7 @@ impl Finder<'_> {
                     section: piece.section,
                 };
                 let direct = self.wish.calls_handler() && is_call(self.program, place, at);
-                self.refer(spot, direct);
+                self.refer(place, spot, direct);
             }
         }
         for (entry, key) in self.keyed.get(&number).cloned().unwrap_or_default() {
@@ -336,7 +340,11 @@ impl Finder<'_> {
                 }
             }
             for spot in self.resolved.get(&number).cloned().unwrap_or_default() {
-                self.refer(spot, false);
+                let place = SectionPlace {
+                    unit: piece.unit,
+                    section: piece.section,
+                };
+                self.refer(place, spot, false);
             }
         }
     }
@@ -352,14 +360,17 @@ impl Finder<'_> {
         }
     }
 
-    fn refer(&mut self, spot: Spot, direct: bool) {
+    fn refer(&mut self, from: SectionPlace, spot: Spot, direct: bool) {
         let mut number = spot.piece;
         let program = self.program;
         if program.pieces[number as usize].role == PieceRole::Code {
             let mut function = function_at(program, spot);
-            if let Some(to) = function.and_then(|f| self.live.redirects.get(&f)) {
-                function = Some(*to);
-                number = program.places[*to as usize].piece;
+            let hooked = function
+                .and_then(|f| cold::hooked(program, &self.live.hooks, from, (f, spot.offset)));
+            let redirected = || function.and_then(|f| self.live.redirects.get(&f).copied());
+            if let Some(to) = hooked.or_else(redirected) {
+                function = Some(to);
+                number = program.places[to as usize].piece;
             }
             let piece = &program.pieces[number as usize];
             let stays = self.wish.whole || self.live.forced[number as usize];

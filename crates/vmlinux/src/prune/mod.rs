@@ -48,6 +48,8 @@
 
 mod archive;
 mod call_graph;
+mod cold;
+mod cold_link;
 mod config;
 mod cut;
 mod error;
@@ -75,6 +77,11 @@ pub mod verify;
 mod wish;
 
 pub use call_graph::Graph;
+pub use cold::{
+    COLD_LOADED, COLD_NO_ROOM, COLD_OUTPUT, COLD_PAGES, COLD_STORE, COLD_TWICE, COLD_USED_UP,
+    cold_output, with_output,
+};
+pub use cold_link::{LinkedCold, has_bytes, symbol_at};
 pub use config::{Unsupported, unsupported};
 pub use error::PruneError;
 pub use function::{Function, FunctionId, FunctionIndex, Parts, RemovalUnit};

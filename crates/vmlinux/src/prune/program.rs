@@ -158,4 +158,20 @@ impl Program {
         let piece = self.piece_of(section, offset);
         piece.is_some_and(|piece| self.pieces[piece as usize].start == offset)
     }
+
+    /// What the first field of an entry refers to.
+    pub(super) fn first_reference(&self, piece: &Piece) -> Option<Spot> {
+        let unit = &self.units[piece.unit as usize];
+        let index = piece.relocations.start as usize;
+        let section = &unit.object.sections[piece.section as usize];
+        section
+            .relocations
+            .get(index)
+            .filter(|r| r.offset == piece.start)?;
+        unit.sections[piece.section as usize]
+            .references
+            .get(index)
+            .copied()
+            .flatten()
+    }
 }

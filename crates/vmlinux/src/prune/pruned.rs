@@ -52,6 +52,8 @@ pub enum Fate {
     Kept,
     /// It stays: something that stays refers to it.
     Reached,
+    /// It stays, and is loaded when something first needs it.
+    Cold,
     /// It stays although its verdict is to trap: the linker script, an
     /// object that isn't pruned, or the section that it shares needs it.
     Forced,

@@ -25,9 +25,11 @@ impl Program {
         for (index, spot) in self.places.iter().enumerate() {
             let verdict = wish.verdicts.get(index).copied().unwrap_or_default();
             let stays = live.pieces[spot.piece as usize];
+            let cold = live.cold[spot.piece as usize];
             report.functions.push(match (stays, verdict) {
+                (true, _) if cold => Fate::Cold,
                 (true, Verdict::Keep) => Fate::Kept,
-                (true, Verdict::Allow) => Fate::Reached,
+                (true, Verdict::Allow | Verdict::Cold) => Fate::Reached,
                 (true, Verdict::Trap) => Fate::Forced,
                 (false, _) => Fate::Removed,
             });
@@ -64,6 +66,8 @@ impl Program {
             let section = &self.units[piece.unit as usize].object.sections[piece.section as usize];
             let name = match facts.kind {
                 Kind::Attributes | Kind::Discarded => continue,
+                Kind::Code if live.cold[number] => "cold code",
+                _ if live.cold[number] => "cold data",
                 Kind::Code => "code",
                 Kind::SharedCode => "code of several functions",
                 Kind::Snippets => "parts of functions",

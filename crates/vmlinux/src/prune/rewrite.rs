@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use object::elf;
 
+use super::cold::{self, COLD_DATA, COLD_INPUT};
 use super::error::PruneError;
 use super::fill::fill;
 use super::handler::TRAP_HANDLER;
@@ -84,6 +85,11 @@ struct Rewriter<'a> {
     unit: &'a Unit,
     /// From sections to their places in the output.
     places: Vec<Option<usize>>,
+    /// From sections to the places of their cold pieces, where others of theirs
+    /// are hot.
+    cold_places: Vec<Option<usize>>,
+    /// The symbols of those places.
+    cold_symbols: HashMap<usize, usize>,
     /// Symbols of the output, and where each comes from.
     symbols: Vec<ObjectSymbol>,
     from_old: HashMap<usize, usize>,
@@ -107,6 +113,8 @@ impl<'a> Rewriter<'a> {
             number,
             unit,
             places: vec![None; unit.sections.len()],
+            cold_places: vec![None; unit.sections.len()],
+            cold_symbols: HashMap::new(),
             symbols: Vec::new(),
             from_old: HashMap::new(),
             named: HashMap::new(),
@@ -115,16 +123,22 @@ impl<'a> Rewriter<'a> {
 
     /// The object, if anything is left of it.
     fn object(mut self) -> Result<Option<Object>, PruneError> {
-        let kept: Vec<usize> = (0..self.unit.sections.len())
-            .filter(|s| self.section_stays(*s))
+        let kept: Vec<(usize, bool)> = (0..self.unit.sections.len())
+            .flat_map(|section| [(section, false), (section, true)])
+            .filter(|(section, apart)| self.section_stays(*section, *apart))
             .collect();
-        for (place, section) in kept.iter().enumerate() {
-            self.places[*section] = Some(place);
+        for (place, (section, apart)) in kept.iter().enumerate() {
+            let places = if *apart {
+                &mut self.cold_places
+            } else {
+                &mut self.places
+            };
+            places[*section] = Some(place);
         }
         self.keep_symbols();
         let loaded = kept
             .iter()
-            .any(|s| self.unit.sections[*s].kind != Kind::Attributes);
+            .any(|(s, _)| self.unit.sections[*s].kind != Kind::Attributes);
         let constants = self
             .symbols
             .iter()
@@ -133,8 +147,8 @@ impl<'a> Rewriter<'a> {
             return Ok(None);
         }
         let mut sections = Vec::with_capacity(kept.len());
-        for index in kept {
-            let mut kept = self.section(index);
+        for (index, apart) in kept {
+            let mut kept = self.section(index, apart);
             self.relocations(index, &mut kept)?;
             sections.push(kept.section);
         }
@@ -148,9 +162,18 @@ impl<'a> Rewriter<'a> {
         }))
     }
 
-    fn section_stays(&self, section: usize) -> bool {
+    fn section_stays(&self, section: usize, apart: bool) -> bool {
         let facts = &self.unit.sections[section];
-        facts.kind != Kind::Discarded && facts.pieces.clone().any(|p| self.live.pieces[p as usize])
+        let stays = |p: u32| self.live.pieces[p as usize] && self.is_apart(p) == apart;
+        facts.kind != Kind::Discarded && facts.pieces.clone().any(stays)
+    }
+
+    /// Whether a piece is taken out of its section, since it is cold.
+    fn is_apart(&self, number: u32) -> bool {
+        let piece = &self.program.pieces[number as usize];
+        let unit = &self.program.units[piece.unit as usize];
+        let cut = unit.sections[piece.section as usize].cut;
+        cut == Cut::Compact && self.live.cold[number as usize]
     }
 
     /// Symbols of what stays. Those that are only referred to come later.
@@ -220,23 +243,32 @@ impl<'a> Rewriter<'a> {
     /// Where a symbol stands in the output, if what it names stays.
     fn new_place(&self, symbol: &ObjectSymbol) -> Option<(usize, u64)> {
         let section = symbol.section()?;
-        let place = self.places[section]?;
         if symbol.kind == elf::STT_SECTION {
-            return Some((place, 0));
+            return Some((self.places[section]?, 0));
         }
         let value = self.new_offset(section, symbol.value as i64)?;
-        Some((place, value as u64))
+        let spot = self.spot(section, symbol.value as i64);
+        let apart = self.is_apart(self.program.piece_at(spot)?);
+        let places = if apart {
+            &self.cold_places
+        } else {
+            &self.places
+        };
+        Some((places[section]?, value as u64))
     }
 
-    /// Where an offset of a section is in the output, if its piece stays.
-    fn new_offset(&self, section: usize, offset: i64) -> Option<i64> {
-        let spot = Spot {
+    fn spot(&self, section: usize, offset: i64) -> Spot {
+        Spot {
             unit: self.number,
             section: section as u32,
             offset,
             piece: 0,
-        };
-        let piece = self.program.piece_at(spot)?;
+        }
+    }
+
+    /// Where an offset of a section is in the output, if its piece stays.
+    fn new_offset(&self, section: usize, offset: i64) -> Option<i64> {
+        let piece = self.program.piece_at(self.spot(section, offset))?;
         if !self.live.pieces[piece as usize] {
             return None;
         }
@@ -244,8 +276,9 @@ impl<'a> Rewriter<'a> {
         if facts.cut != Cut::Compact {
             return Some(offset);
         }
+        let apart = self.is_apart(piece);
         let gone: u64 = (facts.pieces.start..piece)
-            .filter(|p| !self.live.pieces[*p as usize])
+            .filter(|p| !self.live.pieces[*p as usize] || self.is_apart(*p) != apart)
             .map(|p| self.program.pieces[p as usize].end - self.program.pieces[p as usize].start)
             .sum();
         Some(offset - gone as i64)
@@ -296,11 +329,11 @@ impl<'a> Rewriter<'a> {
 
     /// A section with its bytes, and the relocations that stay, at their new
     /// places but with their old symbols.
-    fn section(&self, index: usize) -> Kept {
+    fn section(&self, index: usize, apart: bool) -> Kept {
         let old = &self.unit.object.sections[index];
         let facts = &self.unit.sections[index];
         let section = ObjectSection {
-            name: sections::output_name(old).to_owned(),
+            name: self.output_name(index, apart).to_owned(),
             linked: old.linked.and_then(|with| self.places[with]),
             data: Vec::new(),
             size: 0,
@@ -317,6 +350,9 @@ impl<'a> Rewriter<'a> {
                 .data
                 .get(piece.start as usize..piece.end as usize)
                 .unwrap_or_default();
+            if self.live.pieces[number as usize] && self.is_apart(number) != apart {
+                continue;
+            }
             if self.live.pieces[number as usize] {
                 self.keep_piece(&mut kept, old, number, bytes);
             } else if facts.cut == Cut::Filled && piece.role == PieceRole::Code {
@@ -334,6 +370,35 @@ impl<'a> Rewriter<'a> {
         }
         kept.sort();
         kept
+    }
+
+    /// The name under which the linker script expects a section.
+    fn output_name(&self, index: usize, apart: bool) -> &str {
+        let facts = &self.unit.sections[index];
+        let mut pieces = facts.pieces.clone();
+        let cold = facts.cut != Cut::Compact && pieces.any(|p| self.live.cold[p as usize]);
+        match (cold || apart, facts.kind) {
+            (true, Kind::Code) => COLD_INPUT,
+            (true, _) => COLD_DATA,
+            (false, _) => sections::output_name(&self.unit.object.sections[index]),
+        }
+    }
+
+    /// The symbol of the section of a section's cold pieces.
+    fn cold_symbol(&mut self, section: usize) -> Option<usize> {
+        if let Some(symbol) = self.cold_symbols.get(&section) {
+            return Some(*symbol);
+        }
+        let symbol = ObjectSymbol {
+            name: String::new(),
+            binding: elf::STB_LOCAL,
+            kind: elf::STT_SECTION,
+            place: Place::Section(self.cold_places[section]?),
+            ..undefined("")
+        };
+        self.cold_symbols.insert(section, self.symbols.len());
+        self.symbols.push(symbol);
+        Some(self.symbols.len() - 1)
     }
 
     /// Appends a piece that stays, with its gaps filled.
@@ -403,7 +468,7 @@ impl<'a> Rewriter<'a> {
             section: index as u32,
         };
         let direct = self.wish.calls_handler() && live::is_call(self.program, place, origin);
-        if let Some(name) = self.replaced_by(spot, direct)? {
+        if let Some(name) = self.replaced_by(place, spot, direct)? {
             at.symbol = Some(self.symbol_named(&name));
             return self.point_at(section, at, |base, _| base);
         }
@@ -415,7 +480,12 @@ impl<'a> Rewriter<'a> {
             None => return Ok(()),
         };
         let of_section = symbol.kind == elf::STT_SECTION;
-        at.symbol = Some(if owner == self.number {
+        let cold = (of_section && self.is_apart(spot.piece))
+            .then(|| self.cold_symbol(spot.section as usize))
+            .flatten();
+        at.symbol = Some(if let Some(cold) = cold {
+            cold
+        } else if owner == self.number {
             self.keep_symbol(old)
         } else {
             self.symbol_named(&symbol.name)
@@ -433,14 +503,25 @@ impl<'a> Rewriter<'a> {
     }
 
     /// The symbol of what stands in the place of a function.
-    fn replaced_by(&self, spot: Spot, direct: bool) -> Result<Option<String>, PruneError> {
+    fn replaced_by(
+        &self,
+        from: SectionPlace,
+        spot: Spot,
+        direct: bool,
+    ) -> Result<Option<String>, PruneError> {
         if self.program.pieces[spot.piece as usize].role != PieceRole::Code {
             return Ok(None);
         }
         let Some(mut function) = live::function_at(self.program, spot) else {
             return Ok(None);
         };
-        let redirected = self.live.redirects.get(&function).copied();
+        let hooked = cold::hooked(
+            self.program,
+            &self.live.hooks,
+            from,
+            (function, spot.offset),
+        );
+        let redirected = hooked.or_else(|| self.live.redirects.get(&function).copied());
         function = redirected.unwrap_or(function);
         let place = self.program.places[function as usize];
         if !self.live.pieces[place.piece as usize] {

@@ -10,6 +10,10 @@ pub enum Verdict {
     /// It stays if something that stays refers to it.
     #[default]
     Allow,
+    /// It stays if something that stays refers to it, where it can be: among the
+    /// code that is loaded when something first needs it. Without
+    /// [`Wish::hooks`] as [`Verdict::Allow`].
+    Cold,
     /// It goes. What stays and refers to it refers to a trap.
     Trap,
 }
@@ -23,6 +27,10 @@ pub struct Wish {
     /// Every reference to the first becomes one to the second: system calls
     /// that nobody can make become `sys_ni_syscall`.
     pub redirects: Vec<(FunctionIndex, FunctionIndex)>,
+    /// Every reference to the first becomes one to the second, but for those of
+    /// the second's own object: the handler of faults that loads cold code stands
+    /// before the kernel's own. Where there are none, no code is cold.
+    pub hooks: Vec<(FunctionIndex, FunctionIndex)>,
     /// The kernel's command line, if handlers of parameters that aren't on it
     /// are to go. `None` keeps all.
     pub command_line: Option<String>,

@@ -118,6 +118,11 @@ pub struct ObjectSection {
 }
 
 impl ObjectSection {
+    /// Whether what runs may write to it.
+    pub fn writable(&self) -> bool {
+        self.has(elf::SHF_WRITE)
+    }
+
     /// Whether a flag is set.
     pub fn has(&self, flag: elf::SectionFlags) -> bool {
         (self.flags & flag).0 != 0

@@ -12,6 +12,7 @@ use vmlinux::prune::{
 };
 
 mod bench;
+mod cold;
 mod gaps;
 mod names;
 
