@@ -107,6 +107,20 @@ fn what_is_left_out_has_its_default() {
 }
 
 #[test]
+fn what_is_missing_stops_or_is_loaded_into_a_reserve() {
+    let load = |prune: &str| plan(&format!("{LEAST}[prune]\n{prune}\n")).prune.load;
+    assert_eq!(load("missing = \"stop\""), None);
+    let default = load("missing = \"load\"").expect("it loads");
+    assert_eq!(default.reserve, Bytes::kib(256));
+    let given = load("missing = \"load\"\nreserve = \"64KiB\"").expect("it loads");
+    assert_eq!(given.reserve, Bytes::kib(64));
+    let alone = errors_of("[prune]\nreserve = \"64KiB\"\n");
+    assert!(alone.contains("nothing is loaded"), "{alone}");
+    let unknown = errors_of("[prune]\nmissing = \"lod\"\n");
+    assert!(unknown.contains("`lod` is not possible here"), "{unknown}");
+}
+
+#[test]
 fn the_ramdisk_has_what_a_busybox_system_needs_with_folders_first() {
     let plan = plan(LEAST);
     let paths: Vec<&str> = plan.userland.files.iter().map(|f| f.to.as_str()).collect();
