@@ -13,7 +13,7 @@ use startup::foresee::Finding;
 use vmlinux::archive::ArchiveError;
 use vmlinux::elf::ElfError;
 
-use crate::kernel::contract::Broken;
+use crate::broken::Broken;
 
 /// What went wrong, and where.
 #[derive(Debug, thiserror::Error)]

@@ -1,12 +1,14 @@
 //! What a machine is made of, and which drivers of a kernel match it: what
 //! /sys, lspci, lsusb, lsscsi and dmesg say of devices, and the tables of
-//! devices in the kernel's sources.
+//! devices in the kernel's sources; and which options of its configuration that asks for.
 //!
 //! Nothing is started and nothing printed; a machine's files are read below a
 //! root that the caller names.
 
 pub mod alias;
 pub mod also;
+pub mod ask;
+pub mod catalogue;
 pub mod drivers;
 pub mod inventory;
 pub mod listing;

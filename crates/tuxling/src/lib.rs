@@ -4,7 +4,6 @@
 pub mod cli;
 mod collect;
 mod doctor;
-mod drivers;
 pub mod failure;
 mod passes;
 mod ram;

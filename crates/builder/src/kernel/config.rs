@@ -152,17 +152,6 @@ fn may_be_unknown(request: &Request, values: &Values) -> bool {
     request.value == "n" && !request.lenient && values.stated(&request.symbol).is_none()
 }
 
-/// Who gives a symbol the value that was asked for: one of the plan's requests,
-/// or the base configuration.
-pub fn who(plan: &KernelPlan, symbol: &str) -> String {
-    let mut requests = plan.requests.iter().rev();
-    match (requests.find(|r| r.symbol == symbol), &plan.base) {
-        (Some(request), _) => format!("asked for by {}", request.by),
-        (None, BaseConfig::Target(target)) => format!("set by {target}"),
-        (None, BaseConfig::File { name, .. }) => format!("set by {name}"),
-    }
-}
-
 /// Lets the kernel's own tools complete the configuration, in a folder of its
 /// own that keeps the built `conf`.
 fn run_conf(

@@ -8,43 +8,10 @@ use recipe::config::Values;
 use recipe::contract::{Duty, Term};
 use recipe::plan::KernelPlan;
 
-use super::config::who;
-use super::dropped::{Definition, definitions, unknown};
+use super::dropped::{definitions, unknown, who};
 use super::kconfig::Tree;
 use super::remarks::only;
-
-/// A term that the configuration is not as it says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
-    /// The term.
-    pub term: Term,
-    /// What the symbol's value is, as `.config` spells it.
-    pub value: String,
-    /// Why it is that.
-    pub reason: String,
-    /// Where the tree defines the symbol; none when it doesn't.
-    pub definitions: Vec<Definition>,
-}
-
-impl Broken {
-    /// In one line, for a search that goes on with the next candidate.
-    pub fn brief(&self) -> String {
-        format!("{} and is {}: {}", self.term, self.value, self.reason)
-    }
-}
-
-impl fmt::Display for Broken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Broken {
-            term,
-            value,
-            reason,
-            definitions,
-        } = self;
-        write!(f, "{}: {term} and is {value}\n    {reason}", term.place)?;
-        definitions.iter().try_for_each(|one| write!(f, "{one}"))
-    }
-}
+pub use crate::broken::Broken;
 
 /// The terms that don't hold in a resolved configuration, and those about
 /// symbols that it doesn't mention: whether there are such symbols only the tree
@@ -270,7 +237,7 @@ config SIZE
         );
         assert_eq!(
             told(&["CONFIG_SIZE=13"], &[], ""),
-            ["CONFIG_SIZE must be 13 and is 12: default 12 (Kconfig:11)"]
+            ["CONFIG_SIZE must be 13 and is 12: default 12 (Kconfig:13)"]
         );
     }
 

@@ -5,8 +5,10 @@ use std::fmt;
 
 use kconfig::{Configuration, Elsewhere, RequestError};
 use recipe::config::{Request, Values, met, spelled};
+use recipe::plan::{BaseConfig, KernelPlan};
 
 use super::remarks;
+pub use crate::broken::Definition;
 
 /// A request that the resolved configuration doesn't fulfil.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,18 +21,6 @@ pub struct Dropped {
     pub reason: String,
     /// Where the tree defines it; none when it doesn't.
     pub definitions: Vec<Definition>,
-}
-
-/// One definition of a symbol.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Definition {
-    /// The Kconfig file below the source tree, and the line.
-    pub place: String,
-    /// Its prompt.
-    pub prompt: Option<String>,
-    /// What it depends on, together with all around it, with the values;
-    /// `None` for nothing.
-    pub depends: Option<String>,
 }
 
 impl fmt::Display for Dropped {
@@ -48,21 +38,6 @@ impl fmt::Display for Dropped {
         self.definitions
             .iter()
             .try_for_each(|one| write!(f, "{one}"))
-    }
-}
-
-/// Lines below others.
-impl fmt::Display for Definition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\n    defined at {}", self.place)?;
-        match &self.prompt {
-            Some(prompt) => write!(f, ": \"{prompt}\"")?,
-            None => write!(f, ", without a prompt")?,
-        }
-        match &self.depends {
-            Some(depends) => write!(f, "\n    depends on {depends}"),
-            None => Ok(()),
-        }
     }
 }
 
@@ -140,6 +115,17 @@ pub fn unknown(nearest: &[String]) -> String {
     match nearest.first() {
         Some(nearest) => format!("{text}; did you mean CONFIG_{nearest}?"),
         None => text.to_owned(),
+    }
+}
+
+/// Who gives a symbol the value that was asked for: one of the plan's requests,
+/// or the base configuration.
+pub fn who(plan: &KernelPlan, symbol: &str) -> String {
+    let mut requests = plan.requests.iter().rev();
+    match (requests.find(|r| r.symbol == symbol), &plan.base) {
+        (Some(request), _) => format!("asked for by {}", request.by),
+        (None, BaseConfig::Target(target)) => format!("set by {target}"),
+        (None, BaseConfig::File { name, .. }) => format!("set by {name}"),
     }
 }
 

@@ -6,7 +6,7 @@ use kconfig::{Configuration, Kconfig, Origin, parse_assignments};
 use recipe::config::{Request, spelled};
 use recipe::plan::KernelPlan;
 
-use super::config::who;
+use super::dropped::who;
 use super::kconfig::Tree;
 use crate::error::Result;
 

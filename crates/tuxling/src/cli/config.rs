@@ -12,8 +12,8 @@ mod unmet;
 
 use std::num::NonZeroU16;
 
-use builder::kernel::config::who;
 use builder::kernel::dropped::unknown;
+use builder::kernel::dropped::who;
 use builder::kernel::kconfig::Tree;
 use builder::kernel::{Tools, kconfig as tree};
 use builder::source;

@@ -1,5 +1,6 @@
 //! `tuxling hw`: what a machine is made of, and which options drive it.
 
+mod index;
 mod told;
 
 use std::fs;
@@ -21,8 +22,10 @@ use super::args::{Hw, HwAction, HwImport};
 use super::carry_out::Needs;
 use super::request::{Request, Typed, sources};
 use super::{cwd, print, print_json};
-use crate::drivers::{Answer, Asking, Catalogue, of_list, of_sources};
 use crate::failure::{Failure, Result};
+use hardware::ask::{Answer, Asking, Overruled};
+use hardware::catalogue::Catalogue;
+use index::{of_list, of_sources};
 
 pub(super) use told::{ImportJson, SCHEMA, fragment};
 
@@ -203,7 +206,7 @@ fn overruled(
     request: &Request,
     answer: &Answer,
     before: &kconfig::Configuration<'_>,
-) -> Vec<crate::drivers::Overruled> {
+) -> Vec<Overruled> {
     let mut found = asking.overruled(&request.plan.kernel.requests, before);
     let lines: Vec<&String> = answer
         .devices

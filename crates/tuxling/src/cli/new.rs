@@ -13,8 +13,8 @@ use super::carry_out::Needs;
 use super::hw;
 use super::request::{Request, Typed};
 use super::{cwd, print};
-use crate::drivers::State;
 use crate::failure::Result;
+use hardware::ask::State;
 
 /// Writes NAME.toml, never over a file that is there.
 pub(super) fn run(new: &New) -> Result<()> {

@@ -1,6 +1,6 @@
 //! `tuxling why`: why something is in the image.
 
-use builder::kernel::config::who;
+use builder::kernel::dropped::who;
 use builder::kernel::{Tools, kconfig};
 use builder::system;
 use host::error::Kind;

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use builder::kernel::config::who;
+use builder::kernel::dropped::who;
 use builder::kernel::kconfig::Tree;
 use host::error::Kind;
 use kconfig::{Configuration, Difference, Origin};

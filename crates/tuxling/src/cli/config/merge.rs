@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use builder::kernel::config::who;
+use builder::kernel::dropped::who;
 use builder::kernel::remarks;
 use host::cache::write_whole;
 use host::error::Kind;

@@ -6,7 +6,7 @@ use hardware::inventory::Inventory;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::drivers::{Answer, Found, Overruled, State};
+use hardware::ask::{Answer, Found, Overruled, State};
 
 /// The version of the format.
 pub(in crate::cli) const SCHEMA: &str = "tuxling.hw.import/1";

@@ -46,7 +46,7 @@ impl Sources for SourceTree {
 }
 
 /// The drivers of a kernel's sources for an architecture.
-pub(crate) fn of_sources(
+pub(super) fn of_sources(
     source: &Source,
     arch: Arch,
     session: &Session,
@@ -112,7 +112,7 @@ fn sources_below(tree: &Path, folder: &str) -> Vec<String> {
 }
 
 /// The drivers of a distribution's `modules.alias`.
-pub(crate) fn of_list(path: &Path) -> Result<Drivers> {
+pub(super) fn of_list(path: &Path) -> Result<Drivers> {
     let bytes = fs::read(path).map_err(|e| host::Error::file("read", path, e))?;
     Ok(Drivers::of_modules_alias(&String::from_utf8_lossy(&bytes)))
 }

@@ -1,8 +1,8 @@
 //! Asks for the options of drivers, one device after the other: what each needs
 //! besides, and what it has already.
 
-use hardware::also::Class;
-use hardware::inventory::{Device, Inventory};
+use crate::also::Class;
+use crate::inventory::{Device, Inventory};
 use kconfig::{Configuration, Request};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use super::catalogue::{Candidate, Catalogue};
 /// What becomes of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum State {
+pub enum State {
     /// Its driver is on without being asked for.
     There,
     /// Its driver is asked for.
@@ -23,12 +23,14 @@ pub(crate) enum State {
 
 /// A device with what was found for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub(crate) struct Found {
+pub struct Found {
     /// Where it sits.
     pub at: String,
     /// What it is.
     pub name: String,
+    /// What the kernel calls it by: its modalias.
     pub modalias: String,
+    /// What becomes of it.
     pub state: State,
     /// The option of its driver, without `CONFIG_`.
     pub option: Option<String>,
@@ -67,7 +69,7 @@ impl Found {
 
 /// What all devices and classes come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub struct Answer {
     /// The devices, in the inventory's order.
     pub devices: Vec<Found>,
     /// The classes that were asked for, in their order.
@@ -78,7 +80,7 @@ pub(crate) struct Answer {
 
 /// A request of the recipe's that held before the drivers were asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub(crate) struct Overruled {
+pub struct Overruled {
     /// The line that says how it is now.
     pub line: String,
     /// Who asks for something else.
@@ -88,7 +90,7 @@ pub(crate) struct Overruled {
 }
 
 /// Asks, one after the other; each answer is laid over the configuration.
-pub(crate) struct Asking<'a, 'k> {
+pub struct Asking<'a, 'k> {
     /// The drivers.
     pub catalogue: &'a Catalogue,
     /// The configuration so far.
@@ -104,7 +106,7 @@ enum Wished {
 
 impl Asking<'_, '_> {
     /// Finds and asks for the drivers of all devices, and for the classes.
-    pub(crate) fn answer(&mut self, inventory: &Inventory, classes: &[&Class]) -> Answer {
+    pub fn answer(&mut self, inventory: &Inventory, classes: &[&Class]) -> Answer {
         let candidates: Vec<Vec<Candidate>> = inventory
             .devices
             .iter()
@@ -137,7 +139,7 @@ impl Asking<'_, '_> {
     /// Of the recipe's requests those that held in the configuration to begin
     /// with and don't any more. A build would refuse them: the lines say how it
     /// is now.
-    pub(crate) fn overruled(
+    pub fn overruled(
         &self,
         requests: &[recipe::config::Request],
         before: &Configuration<'_>,

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hardware::alias::bus;
-use hardware::drivers::{Driver, Drivers};
-use hardware::inventory::Device;
+use crate::alias::bus;
+use crate::drivers::{Driver, Drivers};
+use crate::inventory::Device;
 use kbuild::Objects;
 use kconfig::Configuration;
 
 /// The drivers of a kernel and the options that build them.
-pub(crate) struct Catalogue {
+pub struct Catalogue {
     drivers: Drivers,
     objects: Objects,
     /// Objects by the name of the module that they would be.
@@ -22,7 +22,7 @@ pub(crate) struct Catalogue {
 
 /// A driver that a device could have.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Candidate {
+pub struct Candidate {
     /// Its source file; its object where only the module's name is known.
     pub source: String,
     /// The pattern that matches the device; none where it is taken for its name.
@@ -39,7 +39,7 @@ pub(crate) struct Candidate {
 impl Catalogue {
     /// Of an index, of the kernel's Makefiles with every option on, and of the
     /// options that can be modules.
-    pub(crate) fn new(drivers: Drivers, objects: Objects, tristate: BTreeSet<String>) -> Catalogue {
+    pub fn new(drivers: Drivers, objects: Objects, tristate: BTreeSet<String>) -> Catalogue {
         let name = |object: &String| {
             let file = object.rsplit('/').next().unwrap_or(object);
             let stem = file.strip_suffix(".o")?;
@@ -78,14 +78,14 @@ impl Catalogue {
     }
 
     /// The options of a configuration that can be modules.
-    pub(crate) fn tristate(configuration: &Configuration<'_>) -> BTreeSet<String> {
+    pub fn tristate(configuration: &Configuration<'_>) -> BTreeSet<String> {
         let options = configuration.tree().defined_options();
         let can = options.filter(|(_, option)| option.ty == kconfig::SymbolType::Tristate);
         can.map(|(_, option)| option.name.to_string()).collect()
     }
 
     /// A configuration with every option on, for the Makefiles.
-    pub(crate) fn everything(configuration: &Configuration<'_>) -> String {
+    pub fn everything(configuration: &Configuration<'_>) -> String {
         let options = configuration.tree().defined_options();
         let line = |(id, option): (kconfig::SymbolId, &kconfig::Symbol)| {
             if option.ty.is_logical() {
@@ -98,7 +98,7 @@ impl Catalogue {
     }
 
     /// The drivers that a device could have, the likeliest first.
-    pub(crate) fn candidates(&self, device: &Device) -> Vec<Candidate> {
+    pub fn candidates(&self, device: &Device) -> Vec<Candidate> {
         let in_use: Vec<&str> = device.in_use.iter().map(String::as_str).collect();
         let matching = self.drivers.matching(&device.modalias, &in_use);
         let mut found: Vec<Candidate> = Vec::new();
@@ -124,7 +124,7 @@ impl Catalogue {
     }
 
     /// Why a device has no candidates.
-    pub(crate) fn why_none(&self, device: &Device) -> String {
+    pub fn why_none(&self, device: &Device) -> String {
         let bus = bus(&device.modalias);
         let class = device.modalias.split_once("bc").map(|(_, class)| class);
         let is = |start: &str| class.is_some_and(|class| class.starts_with(start));
@@ -208,7 +208,7 @@ fn is_named(candidate: &Candidate, in_use: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hardware::tables::DriverFile;
+    use crate::tables::DriverFile;
     use kbuild::Reason;
 
     fn catalogue() -> Catalogue {

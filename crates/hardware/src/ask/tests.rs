@@ -1,6 +1,6 @@
 use super::*;
-use hardware::drivers::Drivers;
-use hardware::tables::DriverFile;
+use crate::drivers::Drivers;
+use crate::tables::DriverFile;
 use kbuild::{Objects, Reason};
 use kconfig::{Dialect, Environment, Kconfig, LoadOptions, MemoryTree, SilentShell};
 
