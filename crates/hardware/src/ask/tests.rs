@@ -1,3 +1,5 @@
+//! A made-up kernel and machine: what is asked for, and what is left out.
+
 use super::*;
 use crate::drivers::Drivers;
 use crate::tables::DriverFile;

@@ -1,3 +1,5 @@
+//! What lspci, lsusb, lsscsi and dmesg print, read.
+
 use proptest::prelude::*;
 
 use super::*;

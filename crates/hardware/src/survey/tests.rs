@@ -1,3 +1,5 @@
+//! A machine's files below a made-up root, looked at.
+
 use std::io::Write;
 use std::os::unix::fs::symlink;
 

@@ -1,3 +1,5 @@
+//! Tables of devices in made-up sources, read.
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;
