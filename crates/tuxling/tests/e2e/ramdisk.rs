@@ -104,17 +104,17 @@ fn applets_with_their_usual_options_do_what_people_type() {
             [[check]]
             name  = "math"
             run   = "echo $((6 * 7))"
-            match = "^42$"
+            match = "^42\n$"
 
             [[check]]
             name  = "head"
-            run   = "printf 'a\nb\nc\n' | head -2"
-            match = "^a\nb$"
+            run   = "printf 'a\\nb\\nc\\n' | head -2"
+            match = "^a\nb\n$"
 
             [[check]]
             name  = "find"
             run   = "find /usr/bin -type l -name head"
-            match = "^/usr/bin/head$"
+            match = "^/usr/bin/head\n$"
 
             [[check]]
             name  = "tar"
@@ -124,7 +124,7 @@ fn applets_with_their_usual_options_do_what_people_type() {
             [[check]]
             name  = "wget"
             run   = "wget -T 1 -q -O /dev/null http://127.0.0.1:9/ ; echo $?"
-            match = "^1$"
+            match = "refused\n1\n$"
             "#,
         )
         .write(dir.path());
