@@ -205,7 +205,9 @@ fn a_second_build_finds_every_phase_done() {
     };
     build();
     let record = build().json();
-    for phase in record["phases"].as_array().expect("phases") {
+    let phases = record["phases"].as_array().expect("phases");
+    // What belongs to no phase is no result that could be there.
+    for phase in phases.iter().filter(|phase| phase["name"] != "other") {
         assert_eq!(phase["cached"], true, "{phase}");
     }
     assert!(record["outcome"].is_null(), "it was not booted");
