@@ -25,7 +25,6 @@ use super::plan::{
     BudgetPlan, CertificateFile, LoadPlan, MachinePlan, MissingCode, NetworkMode, NetworkPlan,
     Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, StaticAddress,
 };
-use super::raw::Given;
 use super::{raw, words};
 use crate::{Board, RecipeErrors, board};
 
@@ -93,7 +92,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         userland: &needs,
     });
     let kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests);
-    let names = trap_names(problems, raw.prune.names, board.as_ref());
+    let names = trap_names(problems, &raw.prune, board.as_ref());
     let plan = Plan {
         name: name?,
         origin: home.origin,
@@ -160,14 +159,20 @@ fn certificate(context: &Context<'_>, name: &Placed<String>) -> Option<Certifica
 }
 
 /// Whether the console is to say the name of a function that was missed.
-fn trap_names(problems: &Problems, given: Given<bool>, board: Option<&Board>) -> bool {
-    let Some(given) = given.filter(|given| given.value) else {
+fn trap_names(problems: &Problems, prune: &raw::Prune, board: Option<&Board>) -> bool {
+    let Some(given) = prune.names.as_ref().filter(|given| given.value) else {
         return false;
     };
     let arch = board.map(|board| board.arch.facts());
     if let Some(arch) = arch.filter(|arch| !arch.trap_names) {
         let message = format!("a trap of a pruned {} kernel prints nothing", arch.name);
         let help = "leave `names` out: `tuxling trap` says the name for the address";
+        problems.push(Problem::at(&given.place, message).help(help));
+    }
+    let missing = prune.missing.as_ref();
+    if missing.is_some_and(|m| m.value == MissingCode::Load) {
+        let message = "names are not printed yet where what is missing is loaded";
+        let help = "leave `names` out, or `missing = \"load\"`";
         problems.push(Problem::at(&given.place, message).help(help));
     }
     true
