@@ -194,6 +194,11 @@ pub struct UserlandPlan {
     pub libc: LibcPlan,
     /// A folder of the user's that is packed as it is. Absolute.
     pub folder: Option<PathBuf>,
+    /// A root file system that exists already and is packed as it is.
+    pub rootfs: Option<rootfs::Source>,
+    /// The program that is all of the system, with its arguments; without one it
+    /// is what the root file system names, if it names one.
+    pub command: Option<Vec<String>>,
     /// Single files, laid over all others, in order.
     pub files: Vec<FilePlan>,
 }

@@ -117,6 +117,8 @@ pub struct Userland {
     pub busybox_options: Given<String>,
     pub busybox_usual: Given<bool>,
     pub folder: Given<String>,
+    pub from: Given<String>,
+    pub command: Given<Vec<Placed<String>>>,
     pub libc_version: Given<String>,
     pub libc_path: Given<String>,
     pub libc_sources: Given<Vec<Source>>,

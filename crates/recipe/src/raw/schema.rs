@@ -48,6 +48,8 @@ pub(super) static USERLAND: Schema = Schema {
         "busybox-options",
         "busybox-usual",
         "folder",
+        "from",
+        "command",
         "libc",
         "libc-version",
         "libc-path",

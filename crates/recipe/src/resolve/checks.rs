@@ -365,7 +365,8 @@ impl Checks<'_> {
         let known = busybox.defconfig
             || busybox.applets.iter().any(|a| a == program)
             || self.userland.files.iter().any(|f| file(&f.to))
-            || self.userland.folder.is_some();
+            || self.userland.folder.is_some()
+            || self.userland.rootfs.is_some();
         if !known {
             let message = format!("the check calls `{program}`, which the system lacks");
             let help = format!("add \"{program}\" to busybox in [userland]");
