@@ -43,10 +43,8 @@ fn pc_net_passes_its_five_checks_within_its_budget() {
 #[test]
 fn pc_shell_passes_without_a_network() {
     let dir = folder();
-    // With the flags that pruning compiles it with: its tests need that kernel
-    // anyway. The long tests check the recipe as it stands.
-    let over = "kernel.cflags = [\"-ffunction-sections\", \"-fdata-sections\"]";
-    let recipe = Recipe::built_in("pc-shell", "shell").with(over);
+    // The long tests check the recipe as it stands.
+    let recipe = Recipe::pc_shell("shell");
     let record = run(&mut check(&recipe.write(dir.path())))
         .ends_with(0)
         .json();

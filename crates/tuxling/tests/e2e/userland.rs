@@ -128,7 +128,7 @@ fn listed(root: &Path) -> String {
 
 /// A variant of pc-shell with checks of its own.
 fn recipe(name: &str, userland: &str) -> Recipe {
-    Recipe::built_in("pc-shell", name)
+    Recipe::pc_shell(name)
         .without("check")
         .without("budget")
         .with(KERNEL)
