@@ -488,6 +488,8 @@ pub enum CheckKind {
         /// How many bytes.
         size: Bytes,
     },
+    /// A service of the guest's answers when it is asked from this host.
+    Ask(AskPlan),
     /// Sleeping takes as long as it should.
     Sleep {
         /// The command.
@@ -514,7 +516,56 @@ impl CheckKind {
             CheckKind::Fetch { .. }
             | CheckKind::Dhcp { .. }
             | CheckKind::Ping { .. }
-            | CheckKind::Echo { .. } => true,
+            | CheckKind::Echo { .. }
+            | CheckKind::Ask(_) => true,
+        }
+    }
+}
+
+/// What a service of the guest's is asked from outside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AskPlan {
+    /// The guest's port.
+    pub port: u16,
+    /// What is asked.
+    pub question: Question,
+    /// How often at once.
+    pub at_once: u32,
+    /// What the answer must hold.
+    pub expect: Option<Expectation>,
+}
+
+/// What is asked, and over which protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// This is sent over TCP.
+    Tcp {
+        /// The bytes, as a text.
+        send: String,
+    },
+    /// This is sent in a datagram.
+    Udp {
+        /// The bytes, as a text.
+        send: String,
+    },
+    /// A GET.
+    Http {
+        /// The path, with a leading `/`.
+        path: String,
+        /// The status that it must give.
+        status: u16,
+        /// The SHA-256 that the body must have, in hexadecimal.
+        sha256: Option<String>,
+    },
+}
+
+impl Question {
+    /// What it goes over.
+    pub fn protocol(&self) -> EchoProtocol {
+        match self {
+            Question::Tcp { .. } | Question::Http { .. } => EchoProtocol::Tcp,
+            Question::Udp { .. } => EchoProtocol::Udp,
         }
     }
 }

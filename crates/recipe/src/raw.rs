@@ -20,7 +20,7 @@ use initramfs::Compression;
 
 use super::diagnostic::{Place, Placed};
 use super::plan::{
-    EchoProtocol, Expectation, GuestCommand, MissingCode, Placement, PruneLevel, Security,
+    AskPlan, EchoProtocol, Expectation, GuestCommand, MissingCode, Placement, PruneLevel, Security,
     Toolchain, Via,
 };
 use crate::serial_port::SerialPort;
@@ -243,6 +243,10 @@ pub enum What {
         place: Place,
         protocol: EchoProtocol,
         size: Given<Bytes>,
+    },
+    Ask {
+        place: Place,
+        plan: AskPlan,
     },
     Sleep {
         place: Place,

@@ -10,7 +10,7 @@ use super::Context;
 use crate::diagnostic::{Place, Problem, Wrong};
 use crate::plan::{
     CheckKind, CheckPlan, ExercisePlan, Expectation, GuestCommand, NetworkMode, NetworkPlan,
-    UserlandPlan, Via,
+    Question, UserlandPlan, Via,
 };
 use crate::raw::{self, What};
 use crate::typed;
@@ -227,9 +227,11 @@ impl Checks<'_> {
                     at_most,
                 })
             }
-            What::Fetch { .. } | What::Dhcp { .. } | What::Ping { .. } | What::Echo { .. } => {
-                self.network_kind(what)
-            }
+            What::Fetch { .. }
+            | What::Dhcp { .. }
+            | What::Ping { .. }
+            | What::Echo { .. }
+            | What::Ask { .. } => self.network_kind(what),
         }
     }
 
@@ -271,6 +273,14 @@ impl Checks<'_> {
                     protocol: *protocol,
                     size: self.echo_size(size),
                 })
+            }
+            What::Ask { place, plan } => {
+                let kind = match plan.question {
+                    Question::Http { .. } => "http",
+                    Question::Tcp { .. } | Question::Udp { .. } => "serve",
+                };
+                self.network(kind, place);
+                Some(CheckKind::Ask(plan.clone()))
             }
             What::Run { .. } | What::Sleep { .. } => None,
         }

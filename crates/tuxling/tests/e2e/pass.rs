@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::fixture::{
-    Recipe, TCG, check, folder, half_written, lock, outputs, pc_net, processes_with, record, run,
+    Recipe, check, folder, half_written, lock, outputs, pc_net, processes_with, record, run,
     tuxling,
 };
 
