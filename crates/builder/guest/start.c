@@ -235,9 +235,11 @@ int main(void)
 		ended = wait(&status);
 	} while (ended != program && (ended > 0 || errno == EINTR));
 	if (WIFSIGNALED(status))
-		snprintf(text, sizeof(text), "was killed by signal %d", WTERMSIG(status));
+		snprintf(text, sizeof(text), " was killed by signal %d\n", WTERMSIG(status));
 	else
-		snprintf(text, sizeof(text), "ended with status %d", WEXITSTATUS(status));
-	say2(arguments[0], " ", text);
+		snprintf(text, sizeof(text), " ended with status %d\n", WEXITSTATUS(status));
+	say("start: ");
+	say(arguments[0]);
+	say(text);
 	end(RB_AUTOBOOT);
 }

@@ -498,6 +498,9 @@ impl Error {
             | Error::Foreseen(_)
             | Error::NoApplet { .. }
             | Error::Folder { .. }
+            | Error::Rootfs(_)
+            | Error::ImageUser(_)
+            | Error::NoInit { .. }
             | Error::NotPlaced(_) => Kind::Usage,
             Error::Kconfig(_)
             | Error::NoTarget { .. }

@@ -170,7 +170,11 @@ fn userland(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     }
     if needs.foreign {
         let by = "userland.from: what programs that were made elsewhere take for granted";
-        all.extend(TAKEN_FOR_GRANTED.iter().map(|symbol| ask(symbol, true, by)));
+        // What one of them needs may be off by the recipe's own wish.
+        all.extend(TAKEN_FOR_GRANTED.iter().map(|symbol| Request {
+            optional: true,
+            ..ask(symbol, true, by)
+        }));
     }
 }
 

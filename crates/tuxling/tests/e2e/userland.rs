@@ -247,7 +247,11 @@ fn an_image_that_cannot_be_taken_is_told_before_anything_is_built() {
     let dir = folder();
     fs::write(dir.path().join("odd.tar"), "no tar").expect("writes");
     let cases = [
-        ("from = \"odd.tar\"", 3, "odd.tar"),
+        (
+            "from = \"odd.tar\"",
+            1,
+            "odd.tar is damaged behind its entry none",
+        ),
         ("from = \"missing.tar\"", 1, "missing.tar"),
         (
             "from = \"oci:.\"",
