@@ -242,7 +242,10 @@ fn services_are_asked_from_this_host_and_told_with_what_they_said() {
     };
     let (outcome, detail) = told(2);
     assert_eq!(outcome, "timed_out");
-    assert!(detail.starts_with("within 3.00 s port 81 gave "), "{detail}");
+    assert!(
+        detail.starts_with("within 3.00 s port 81 gave "),
+        "{detail}"
+    );
     let (outcome, detail) = told(3);
     assert_eq!(outcome, "timed_out");
     assert!(

@@ -550,6 +550,7 @@ mod tests {
                 requests: 1,
             }),
             echo: Some(ECHO),
+            asked: None,
         };
         let record = judge(check, seen, &outside).record;
         (record.outcome, record.detail)
@@ -591,6 +592,7 @@ mod tests {
             guest: GUEST,
             served: None,
             echo: None,
+            asked: None,
         };
         let judged = |program| judge(&says(program), &seen, &outside);
         let survived = judged(agent::ADVERSARY);
