@@ -36,7 +36,7 @@ use crate::machine::console::last_lines;
 use crate::machine::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
 use crate::machine::inspect::{self, Inspection};
 use crate::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
-use files::{read_ends, remove};
+use files::{read_ends, remove, write_initrd};
 pub use request::{BootRequest, Observation};
 use target::{BoardLines, Target};
 use watch::{FirstPass, On, Progress, Watch};
@@ -581,19 +581,6 @@ fn fetched(check: &CheckPlan) -> Option<Bytes> {
         CheckKind::Fetch { size, .. } => Some(size),
         _ => None,
     }
-}
-
-/// The agent's archive, then the shipped ramdisk as it is.
-fn write_initrd(request: &BootRequest<'_>, plan: &str, initrd: &Path) -> Result<()> {
-    let read = |path: &Path| std::fs::read(path).map_err(|e| host::Error::file("read", path, e));
-    let agent = read(request.agent)?;
-    let adversary = request.adversary.map(read).transpose()?;
-    let channel = &request.machine.board.channel;
-    let mut bytes = agent::archive(&agent, adversary.as_deref(), plan, channel)?;
-    if let Some(ramdisk) = &request.machine.initrd {
-        bytes.extend(read(ramdisk)?);
-    }
-    std::fs::write(initrd, bytes).map_err(|e| host::Error::file("write", initrd, e).into())
 }
 
 fn not_started(error: ProcessError) -> Error {

@@ -20,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::echo::Echo;
 use crate::error::{Error, Result};
+use crate::machine::qemu::Forward;
 
 /// How often the threads ask whether they shall end, and a service is asked again.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -35,17 +36,6 @@ const LARGEST: u64 = 64 << 20;
 
 /// How many bytes the agent sends.
 const CALL_BYTES: u64 = 16;
-
-/// A port of this host's that leads to one of the guest's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forward {
-    /// TCP or UDP.
-    pub protocol: EchoProtocol,
-    /// On this host's loopback.
-    pub host_port: u16,
-    /// In the guest.
-    pub guest_port: u16,
-}
 
 /// What came of asking.
 #[derive(Clone, Debug, Default, PartialEq)]

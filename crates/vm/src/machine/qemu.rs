@@ -15,7 +15,6 @@ use recipe::board::{Board, Port};
 use recipe::plan::{EchoProtocol, StaticAddress};
 use serde::{Deserialize, Serialize};
 
-use crate::check::asker::Forward;
 use crate::error::{Error, Result};
 
 /// An Ethernet address.
@@ -137,6 +136,17 @@ pub struct Machine {
     pub accelerator: Accelerator,
     /// Further arguments, at the end.
     pub extra: Vec<String>,
+}
+
+/// A port of this host's that leads to one of the guest's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// TCP or UDP.
+    pub protocol: EchoProtocol,
+    /// On this host's loopback.
+    pub host_port: u16,
+    /// In the guest.
+    pub guest_port: u16,
 }
 
 /// Where a machine's serial ports and network go.
