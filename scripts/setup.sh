@@ -32,6 +32,8 @@ packages_for() {
         echo python3-pip
         # What packaging/size-review.sh calls.
         echo curl jq
+        # Makes and unpacks the container images that ours are compared with.
+        echo umoci
         # libFuzzer, which the long suite's fuzz targets are linked with.
         echo g++
         ;;

@@ -28,6 +28,21 @@ pub enum Error {
     #[error("can't write JSON: {0}")]
     Json(serde_json::Error),
 
+    /// A root file system that can't be taken.
+    #[error("can't read the root file system")]
+    Rootfs(#[source] Box<rootfs::Error>),
+    /// An image that starts as somebody who isn't known.
+    #[error("can't start the image's program")]
+    ImageUser(#[source] rootfs::UserError),
+    /// A root file system with nothing that starts it.
+    #[error(
+        "the root file system says nothing of what is to be started, and has no /init, {looked}"
+    )]
+    NoInit {
+        /// Where an init was looked for.
+        looked: String,
+    },
+
     /// A lock file that is none.
     #[error("can't read {name}")]
     Lock {
@@ -483,6 +498,9 @@ impl Error {
             | Error::Foreseen(_)
             | Error::NoApplet { .. }
             | Error::Folder { .. }
+            | Error::Rootfs(_)
+            | Error::ImageUser(_)
+            | Error::NoInit { .. }
             | Error::NotPlaced(_) => Kind::Usage,
             Error::Kconfig(_)
             | Error::NoTarget { .. }

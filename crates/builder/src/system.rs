@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use ::rootfs::Lost;
 use host::cache::write_whole;
 use host::id::Id;
 use host::session::{Cached, Session, Step};
-use initramfs::Compression;
+use initramfs::{Compression, Content, Tree};
 use recipe::package::Package;
 use recipe::plan::{KernelPlan, PatchFile, Placement, Plan, SourceWish};
 use record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
@@ -21,7 +22,8 @@ use crate::source::{self, LockFile, Source};
 use crate::userland::busybox::{self, Busybox, BusyboxInput};
 use crate::userland::musl::{self, UserCompiler};
 use crate::userland::ramdisk::{self, Ramdisk};
-use crate::userland::{headers, tree};
+use crate::userland::start::{self, Starter};
+use crate::userland::{headers, rootfs, tree};
 
 /// How a build is asked for.
 #[derive(Clone, Debug)]
@@ -89,6 +91,8 @@ pub struct Ingredients {
     busybox: Option<Busybox>,
     /// Where it stands in the ramdisk.
     busybox_place: String,
+    /// What the ramdisk holds.
+    tree: Tree,
     ramdisk: Ramdisk,
     /// The ramdisk's name and bytes, when it is linked into the kernel.
     builtin: Option<(String, Vec<u8>)>,
@@ -127,6 +131,11 @@ impl Ingredients {
     /// Where BusyBox stands in the ramdisk, if there is one.
     pub fn busybox_place(&self) -> &str {
         &self.busybox_place
+    }
+
+    /// What the ramdisk holds.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     /// The packed ramdisk.
@@ -183,7 +192,7 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         }
         _ => None,
     };
-    let tree = tree::tree(&plan.userland, busybox.as_ref())?;
+    let tree = whole_tree(plan, busybox.as_ref(), &compiler, session)?;
     let ramdisk = session.phase("ramdisk", || {
         ramdisk::build(&tree, plan.ramdisk.compress, plan.machine.memory, session)
     })?;
@@ -198,9 +207,48 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         compiler,
         busybox,
         busybox_place: tree::busybox_place(&tree),
+        tree,
         ramdisk,
         builtin,
     })
+}
+
+/// The ramdisk's files, with what starts them.
+fn whole_tree(
+    plan: &Plan,
+    busybox: Option<&Busybox>,
+    compiler: &UserCompiler,
+    session: &Session,
+) -> Result<Tree> {
+    let below = rootfs::below(&plan.userland, plan.board.arch)?;
+    if !below.lost.is_empty() {
+        session.progress.note(&lost(&below.lost));
+    }
+    let mut tree = tree::tree(&plan.userland, below.tree, busybox)?;
+    let starter = start::starter(&plan.userland, &tree, below.start.as_ref());
+    let program = match &starter {
+        Starter::Ours(_) => {
+            let built = session.phase("init", || start::build(compiler, session))?;
+            Content::Path(built)
+        }
+        Starter::Own | Starter::At(_) | Starter::Nothing => Content::Bytes([].into()),
+    };
+    start::place(&mut tree, &starter, program)?;
+    Ok(tree)
+}
+
+/// What a ramdisk can't hold, in a sentence.
+fn lost(lost: &[Lost]) -> String {
+    let one = |lost: &Lost| format!("{} of /{}", lost.attribute, lost.path);
+    let first: Vec<String> = lost.iter().take(5).map(one).collect();
+    let more = match lost.len().saturating_sub(first.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "a ramdisk has no extended attributes: {}{more} are left out",
+        first.join(", ")
+    )
 }
 
 fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cached<Sources>> {

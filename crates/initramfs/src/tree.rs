@@ -119,6 +119,32 @@ impl Tree {
         }
     }
 
+    /// Takes away what is at `path` and below it. When a file that goes has other
+    /// names (hard links), those keep its content.
+    pub fn remove(&mut self, path: &ArchivePath) {
+        let below: Vec<ArchivePath> = self
+            .entries
+            .range(path.clone()..)
+            .map(|(found, _)| found)
+            .take_while(|found| found.as_bytes().starts_with(path.as_bytes()))
+            .filter(|found| *found == path || found.is_below(path))
+            .cloned()
+            .collect();
+        for path in below {
+            self.detach(&path);
+        }
+    }
+
+    /// Where an entry of this path stands when links in the place of directories
+    /// are followed, the last name's not; `None` for the root itself. Nothing
+    /// needs to be there.
+    ///
+    /// # Errors
+    /// When the links lead nowhere.
+    pub fn stands_at(&self, path: &ArchivePath) -> Result<Option<ArchivePath>, TreeError> {
+        self.led_to(path, false)
+    }
+
     /// Where a path leads when all links are followed; `None` for the root itself
     /// and for links that lead nowhere. Nothing needs to be there.
     pub fn leads_to(&self, path: &ArchivePath) -> Option<ArchivePath> {
@@ -295,6 +321,9 @@ impl Tree {
         let Some(old) = self.entries.remove(path) else {
             return;
         };
+        if !matches!(old.kind, EntryKind::File(_)) {
+            return;
+        }
         let next = self.links_of(path).next().cloned();
         if let Some(next) = next {
             self.make_first(&next, &old);

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use builder::kernel::{self, Kernel};
 use builder::system::{self, BuildOptions, Ingredients, System};
-use builder::userland::tree;
 use host::cache::write_whole;
 use host::error::Kind;
 use host::id::Id;
@@ -220,7 +219,7 @@ impl Whole {
 
     fn programs(&self, level: PruneLevel, session: &Session) -> Result<Vec<GuestProgram>> {
         let busybox = self.ingredients.busybox();
-        let mut programs = calls::programs(&tree::tree(&self.plan.userland, busybox)?)?;
+        let mut programs = calls::programs(self.ingredients.tree())?;
         let read = |path: &Path| fs::read(path).map_err(|e| host::Error::file("read", path, e));
         if let Some(busybox) = busybox {
             let place = self.ingredients.busybox_place();

@@ -250,8 +250,8 @@ pub static RULES: &[Rule] = &[
             "dev_watchdog",
             "linkwatch_*",
             "netif_carrier_*",
-            "e1000_*",
-            "smc_*",
+            // Whatever card the board has.
+            "drivers/net/*:*",
         ],
     },
     Rule {
@@ -289,9 +289,8 @@ pub static RULES: &[Rule] = &[
         functions: &[
             "n_tty_*",
             "tty_*",
-            "serial8250_*",
-            "pl011_*",
             "uart_*",
+            // Whatever port the board has.
             "drivers/tty/*:*",
         ],
     },

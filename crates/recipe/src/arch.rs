@@ -28,6 +28,8 @@ pub struct ArchFacts {
     pub elf_machine: u16,
     /// The kernel's `ARCH=`.
     pub kernel_arch: &'static str,
+    /// What container images call it: Go's `GOARCH`.
+    pub image_architecture: &'static str,
     /// The folder below the kernel's `arch/`.
     pub source_arch: &'static str,
     /// The `make` target that gives the boot image.
@@ -180,6 +182,7 @@ const MULTIBOOT_PROBE: KvmProbe = KvmProbe {
 
 static I386: ArchFacts = ArchFacts {
     name: "i386",
+    image_architecture: "386",
     bits: 32,
     elf_machine: 3,
     kernel_arch: "i386",
@@ -254,6 +257,7 @@ const I386_LOADER: Loader = Loader {
 
 static X86_64: ArchFacts = ArchFacts {
     name: "x86_64",
+    image_architecture: "amd64",
     bits: 64,
     elf_machine: 62,
     kernel_arch: "x86_64",
@@ -287,6 +291,7 @@ static X86_64: ArchFacts = ArchFacts {
 /// in Linux 5.7.
 static ARM: ArchFacts = ArchFacts {
     name: "arm",
+    image_architecture: "arm",
     bits: 32,
     elf_machine: 40,
     kernel_arch: "arm",

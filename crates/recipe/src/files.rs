@@ -100,7 +100,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Wrong> {
     std::fs::read(path).map_err(|e| unreadable(path, &e))
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Wrong {
+pub(crate) fn unreadable(path: &Path, error: &std::io::Error) -> Wrong {
     let wrong = Wrong::new(format!("can't read {}: {error}", path.display()));
     match error.kind() {
         std::io::ErrorKind::NotFound => {

@@ -11,6 +11,7 @@ pub mod arch;
 pub mod asker;
 pub mod board;
 pub mod builtin;
+mod check_plan;
 pub mod config;
 pub mod contract;
 pub mod diagnostic;

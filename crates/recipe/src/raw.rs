@@ -20,7 +20,7 @@ use initramfs::Compression;
 
 use super::diagnostic::{Place, Placed};
 use super::plan::{
-    EchoProtocol, Expectation, GuestCommand, MissingCode, Placement, PruneLevel, Security,
+    AskPlan, EchoProtocol, Expectation, GuestCommand, MissingCode, Placement, PruneLevel, Security,
     Toolchain, Via,
 };
 use crate::serial_port::SerialPort;
@@ -117,6 +117,8 @@ pub struct Userland {
     pub busybox_options: Given<String>,
     pub busybox_usual: Given<bool>,
     pub folder: Given<String>,
+    pub from: Given<String>,
+    pub command: Given<Vec<Placed<String>>>,
     pub libc_version: Given<String>,
     pub libc_path: Given<String>,
     pub libc_sources: Given<Vec<Source>>,
@@ -241,6 +243,10 @@ pub enum What {
         place: Place,
         protocol: EchoProtocol,
         size: Given<Bytes>,
+    },
+    Ask {
+        place: Place,
+        plan: AskPlan,
     },
     Sleep {
         place: Place,

@@ -91,7 +91,8 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         ramdisk: &ramdisk,
         userland: &needs,
     });
-    let kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests);
+    let ip = implied::ip_parameter(&raw, &network.mode);
+    let kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests, ip);
     let names = trap_names(problems, &raw.prune, board.as_ref());
     let plan = Plan {
         name: name?,

@@ -24,6 +24,7 @@ pub fn command(kind: &CheckKind) -> Option<String> {
         CheckKind::Fetch { .. }
         | CheckKind::Dhcp { .. }
         | CheckKind::Echo { .. }
+        | CheckKind::Ask(_)
         | CheckKind::Session { .. } => None,
     }
 }

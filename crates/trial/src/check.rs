@@ -97,6 +97,7 @@ pub fn machine(
             _ => None,
         },
         gateway: None,
+        forwards: Vec::new(),
         accelerator,
         extra: qemu_args.to_vec(),
     }

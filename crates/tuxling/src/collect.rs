@@ -48,6 +48,7 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("busybox", "BusyBoxes"),
     kind("ramdisks", "ramdisks"),
     kind("agent", "the checks' agents"),
+    kind("start", "inits of systems of one program"),
     kind("accelerator", "whether KVM works"),
 ];
 

@@ -23,6 +23,7 @@ use recipe::plan::{CheckKind, CheckPlan, EchoProtocol, GATEWAY, Via};
 use record::{CheckRecord, ExerciseRecord, GuestMemory, Outcome, RamRecord};
 
 use crate::check::agent::{self, PlanInput};
+use crate::check::asker::Askers;
 use crate::check::echo::EchoServers;
 use crate::check::gateway::{Deeds, Faults, Gateway};
 use crate::check::http::{FileServer, random_word};
@@ -35,7 +36,7 @@ use crate::machine::console::last_lines;
 use crate::machine::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
 use crate::machine::inspect::{self, Inspection};
 use crate::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
-use files::{read_ends, remove};
+use files::{read_ends, remove, write_initrd};
 pub use request::{BootRequest, Observation};
 use target::{BoardLines, Target};
 use watch::{FirstPass, On, Progress, Watch};
@@ -212,6 +213,7 @@ struct Prepared {
     server: FileServer,
     gateway: Option<Gateway>,
     echoes: EchoServers,
+    askers: Askers,
     nonce: String,
 }
 
@@ -235,6 +237,7 @@ impl Prepared {
                 "0".repeat(16),
             ),
         };
+        let askers = Askers::start(checks)?;
         let plan = agent::plan(&PlanInput {
             nonce: &nonce,
             init: agent::real_init(&request.machine.cmdline),
@@ -246,6 +249,7 @@ impl Prepared {
                 .map_or(GATEWAY, |fixed| fixed.gateway),
             server: &server,
             echoes: &echoes,
+            askers: &askers,
             board: request.board.is_some(),
             quiet: request.quiet,
             pause: request.pause,
@@ -260,6 +264,7 @@ impl Prepared {
         let mut machine = request.machine.clone();
         machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
         machine.initrd = Some(initrd);
+        machine.forwards = askers.forwards().to_vec();
         machine.gateway = gateway.as_ref().map(Gateway::address);
         Ok(Prepared {
             gateway,
@@ -269,6 +274,7 @@ impl Prepared {
             machine,
             server,
             echoes,
+            askers,
             nonce,
         })
     }
@@ -342,7 +348,7 @@ impl Prepared {
             &self.nonce,
             request.checks,
             request.exercises,
-            (&self.server, &self.echoes),
+            (&self.server, &self.echoes, &self.askers),
             Typist::new(&self.nonce, checks, calling, patience),
             on,
         )
@@ -575,19 +581,6 @@ fn fetched(check: &CheckPlan) -> Option<Bytes> {
         CheckKind::Fetch { size, .. } => Some(size),
         _ => None,
     }
-}
-
-/// The agent's archive, then the shipped ramdisk as it is.
-fn write_initrd(request: &BootRequest<'_>, plan: &str, initrd: &Path) -> Result<()> {
-    let read = |path: &Path| std::fs::read(path).map_err(|e| host::Error::file("read", path, e));
-    let agent = read(request.agent)?;
-    let adversary = request.adversary.map(read).transpose()?;
-    let channel = &request.machine.board.channel;
-    let mut bytes = agent::archive(&agent, adversary.as_deref(), plan, channel)?;
-    if let Some(ramdisk) = &request.machine.initrd {
-        bytes.extend(read(ramdisk)?);
-    }
-    std::fs::write(initrd, bytes).map_err(|e| host::Error::file("write", initrd, e).into())
 }
 
 fn not_started(error: ProcessError) -> Error {

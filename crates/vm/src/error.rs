@@ -56,6 +56,9 @@ pub enum Error {
     /// A server of echoes does not start.
     #[error("can't serve an echo on 127.0.0.1: {0}")]
     Echo(io::Error),
+    /// No port is free to ask the guest by.
+    #[error("can't ask the guest by a port of 127.0.0.1: {0}")]
+    Ask(io::Error),
     /// A check's download is larger than what memory there is.
     #[error("not enough memory for the file to be fetched")]
     NoMemory,
@@ -132,6 +135,7 @@ impl Error {
             | Error::Gateway(_)
             | Error::Files(_)
             | Error::Echo(_)
+            | Error::Ask(_)
             | Error::NoMemory => Kind::Machine,
         }
     }

@@ -1,8 +1,9 @@
 //! The command that compiled an object of the kernel's, as Kbuild keeps it
 //! beside the object, and the same command for another file.
 //!
-//! Kbuild writes `.NAME.o.cmd` for make to read: `savedcmd_PATH := COMMAND`
-//! (scripts/Kbuild.include, `make-cmd`), where `$` is doubled and `#` escaped.
+//! Kbuild writes `.NAME.o.cmd` for make to read: `savedcmd_PATH := COMMAND`,
+//! before Linux 6.3 `cmd_PATH := COMMAND` (scripts/Kbuild.include, `make-cmd`),
+//! where `$` is doubled and `#` escaped.
 //! Only the first command of the line compiles; behind a `;` follow checks.
 
 use std::collections::BTreeSet;
@@ -43,10 +44,10 @@ const DEPENDENCIES: &str = "-Wp,-MMD,";
 /// The kept command with another source and another object. `None` when the
 /// text is none of Kbuild's.
 pub(crate) fn command(text: &str, source: &Path, object: &Path) -> Option<Cmd> {
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("savedcmd_")?.split_once(" := "))?
-        .1;
+    let line = text.lines().find_map(|line| {
+        let named = line.strip_prefix("saved").unwrap_or(line);
+        Some(named.strip_prefix("cmd_")?.split_once(" := ")?.1)
+    })?;
     let words = words(line)?;
     let (program, arguments) = words.split_first()?;
     let mut kept = Vec::new();
@@ -117,9 +118,14 @@ mod tests {
         let text = "savedcmd_init/main.o := ccache gcc -Wp,-MMD,init/.main.o.d -O2 \
                     -DKBUILD_MODNAME='\"main\"' -D\"X(a)=b\" -c -o init/main.o /s/init/main.c  ; \
                     ./tools/objtool/objtool init/main.o\n\nsource_init/main.o := /s/init/main.c\n";
-        let cmd = command(text, Path::new("/t/x.c"), Path::new("/t/x.o")).expect("a command");
+        let read = |text: &str| {
+            let cmd = command(text, Path::new("/t/x.c"), Path::new("/t/x.o"));
+            cmd.expect("a command").to_list()
+        };
+        let older = text.strip_prefix("saved").expect("it begins so");
+        assert_eq!(read(older), read(text));
         assert_eq!(
-            cmd.to_list(),
+            read(text),
             [
                 "ccache",
                 "gcc",

@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, UNIX_EPOCH};
 
+use ::rootfs::compressed::decompressed;
 use tar::EntryType;
 
 /// More than ten times what a kernel's tree has.
@@ -194,22 +195,6 @@ fn is_source(path: &[u8]) -> bool {
     let path = path.strip_prefix("./").unwrap_or(&path);
     let name = path.rsplit('/').next().unwrap_or_default();
     path.starts_with("usr/src/") && name.starts_with("linux-source-") && name.contains(".tar")
-}
-
-/// The decompressed content of a stream.
-fn decompressed<'a>(mut from: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
-    let mut magic = Vec::new();
-    from.by_ref().take(6).read_to_end(&mut magic)?;
-    let whole = BufReader::with_capacity(PIECE, io::Cursor::new(magic.clone()).chain(from));
-    Ok(match magic.as_slice() {
-        [0xfd, b'7', b'z', b'X', b'Z', 0] => {
-            Box::new(liblzma::bufread::XzDecoder::new_multi_decoder(whole))
-        }
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(whole)),
-        [b'B', b'Z', b'h', ..] => Box::new(bzip2::bufread::MultiBzDecoder::new(whole)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(whole)?),
-        _ => Box::new(whole),
-    })
 }
 
 /// What stands where in the folder that is being filled.

@@ -11,6 +11,8 @@ use startup::foresee::{self, Finding, Userland};
 use startup::program::Abilities;
 use startup::{Elf, Files, Node, NodeKind};
 
+use super::rootfs;
+use super::start::{self, Starter};
 use super::tree::{self, busybox_place};
 use crate::error::{Error, Result};
 
@@ -23,13 +25,20 @@ const READ_LIMIT: u64 = 1 << 20;
 /// # Errors
 /// When the tree can't be made, or when the kernel could start nothing of it.
 pub fn foreseen(plan: &Plan) -> Result<Vec<Finding>> {
-    let tree = tree::planned(&plan.userland)?;
+    let below = rootfs::below(&plan.userland, plan.board.arch)?;
+    let mut tree = tree::planned(&plan.userland, below.tree)?;
+    let starter = start::starter(&plan.userland, &tree, below.start.as_ref());
+    start::place(&mut tree, &starter, Content::Bytes([].into()))?;
     let place = busybox_place(&tree);
     let busybox = plan.userland.busybox.as_ref();
     let mut files = files(&tree);
     if busybox.is_some() {
         let kind = NodeKind::unknown_file();
         files.insert(&place, Node { kind, mode: 0o755 });
+    }
+    if matches!(starter, Starter::Ours(_)) {
+        let kind = NodeKind::unknown_file();
+        files.insert("/init", Node { kind, mode: 0o755 });
     }
     let found = foresee::findings(&Userland {
         files: &files,

@@ -7,6 +7,8 @@ pub mod foreseen;
 pub mod headers;
 pub mod musl;
 pub(crate) mod ramdisk;
+pub(crate) mod rootfs;
+pub mod start;
 pub mod tree;
 pub(crate) mod usual;
 

@@ -1,9 +1,8 @@
-//! The tree that the ramdisk is packed from: the user's folder, BusyBox with
-//! its links, and the recipe's files, each laid over those before it.
+//! The tree that the ramdisk is packed from: the user's folder or root file
+//! system, BusyBox with its links, and the recipe's files, each laid over those
+//! before it.
 
-use std::path::Path;
-
-use initramfs::{ArchivePath, Content, Entry, EntryKind, FolderOptions, LinkTarget, Mode, Tree};
+use initramfs::{ArchivePath, Content, Entry, EntryKind, LinkTarget, Mode, Tree};
 use recipe::plan::{FileKind, FilePlan, UserlandPlan};
 use startup::applets;
 
@@ -21,11 +20,11 @@ struct MultiCall {
     links: Vec<(String, String)>,
 }
 
-/// The whole tree.
+/// The whole tree but what starts it, over what is below.
 ///
 /// # Errors
-/// With everything that can't be read or placed.
-pub fn tree(plan: &UserlandPlan, busybox: Option<&Busybox>) -> Result<Tree> {
+/// With everything that can't be placed.
+pub(crate) fn tree(plan: &UserlandPlan, below: Tree, busybox: Option<&Busybox>) -> Result<Tree> {
     let built = busybox.map(|busybox| MultiCall {
         content: Content::Path(busybox.program.clone()),
         links: busybox
@@ -34,15 +33,15 @@ pub fn tree(plan: &UserlandPlan, busybox: Option<&Busybox>) -> Result<Tree> {
             .map(|applet| (applet.folder.clone(), applet.name.clone()))
             .collect(),
     });
-    assembled(plan, built)
+    assembled(plan, below, built)
 }
 
 /// The tree as far as the plan knows it: BusyBox is empty, and its applets are
 /// those that the plan names, their links where BusyBox 1.35 has them.
 ///
 /// # Errors
-/// With everything that can't be read or placed.
-pub(crate) fn planned(plan: &UserlandPlan) -> Result<Tree> {
+/// With everything that can't be placed.
+pub(crate) fn planned(plan: &UserlandPlan, below: Tree) -> Result<Tree> {
     let planned = plan.busybox.as_ref().map(|busybox| MultiCall {
         content: Content::Bytes([].into()),
         links: busybox
@@ -54,7 +53,7 @@ pub(crate) fn planned(plan: &UserlandPlan) -> Result<Tree> {
             })
             .collect(),
     });
-    assembled(plan, planned)
+    assembled(plan, below, planned)
 }
 
 /// The path at which a tree's BusyBox stands: through links of the folder's.
@@ -63,11 +62,8 @@ pub fn busybox_place(tree: &Tree) -> String {
     place.map_or_else(|| BUSYBOX.to_owned(), |path| format!("/{path}"))
 }
 
-fn assembled(plan: &UserlandPlan, busybox: Option<MultiCall>) -> Result<Tree> {
-    let mut tree = match &plan.folder {
-        Some(folder) => of_folder(folder)?,
-        None => Tree::new(),
-    };
+fn assembled(plan: &UserlandPlan, below: Tree, busybox: Option<MultiCall>) -> Result<Tree> {
+    let mut tree = below;
     let mut wrong = Vec::new();
     if let Some(busybox) = busybox {
         add_busybox(&mut tree, busybox, &mut wrong);
@@ -83,13 +79,6 @@ fn assembled(plan: &UserlandPlan, busybox: Option<MultiCall>) -> Result<Tree> {
     } else {
         Err(Error::NotPlaced(wrong))
     }
-}
-
-fn of_folder(folder: &Path) -> Result<Tree> {
-    Tree::from_folder(folder, FolderOptions::default()).map_err(|errors| Error::Folder {
-        folder: folder.to_owned(),
-        errors,
-    })
 }
 
 fn add_busybox(tree: &mut Tree, busybox: MultiCall, wrong: &mut Vec<String>) {

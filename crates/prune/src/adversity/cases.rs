@@ -387,9 +387,12 @@ fn after(plan: &Plan) -> impl Iterator<Item = CheckPlan> + '_ {
 /// The checks of a boot behind the misbehaving gateway.
 fn with_faults(faults: &Faults, plan: &Plan) -> Vec<CheckPlan> {
     let lossy = faults.drop > 0;
-    // A lost ping stays lost: that is no failure of the system's.
-    let bears = |check: &&CheckPlan| {
-        !(lossy && matches!(check.kind, CheckKind::Ping { .. } | CheckKind::Echo { .. }))
+    let bears = |check: &&CheckPlan| match check.kind {
+        // A lost ping stays lost: that is no failure of the system's.
+        CheckKind::Ping { .. } | CheckKind::Echo { .. } => !lossy,
+        // Through our gateway nobody comes in from this host.
+        CheckKind::Ask(_) => false,
+        _ => true,
     };
     let mut checks: Vec<CheckPlan> = plan.checks.iter().filter(bears).cloned().collect();
     if faults.resets > 0

@@ -154,6 +154,8 @@ fn read_userland(problems: &Problems, t: &Table<'_>) -> Userland {
         busybox_options: t.text("busybox-options"),
         busybox_usual: t.boolean("busybox-usual"),
         folder: t.text("folder"),
+        from: t.text("from"),
+        command: t.texts("command"),
         libc_version: t.parsed("libc-version", words::version),
         libc_path: t.text("libc-path"),
         libc_sources: read_sources(problems, t, "libc-sources"),

@@ -1,14 +1,19 @@
 //! Reads the checks and exercises of a recipe.
 
-use super::schema::{DHCP, ECHO, FETCH, PING, SLEEP};
+use super::schema::{DHCP, ECHO, FETCH, HTTP, PING, SERVE, SLEEP};
 use super::{Check, Exercise, Given, What};
 use crate::diagnostic::{Place, Placed, Problem, Problems, Wrong};
-use crate::plan::{EchoProtocol, Expectation, GuestCommand, Via};
+use crate::plan::{AskPlan, EchoProtocol, Expectation, GuestCommand, Question, Via};
 use crate::table::{Schema, Table};
 use crate::words::{self, one_line};
 
+/// Ports that a service can have.
+const PORTS: std::ops::Range<u32> = 1..65536;
+
 pub(super) fn read_check(problems: &Problems, t: &Table<'_>) -> Check {
-    let kinds = ["run", "fetch", "dhcp", "ping", "echo", "sleep"];
+    let kinds = [
+        "run", "fetch", "dhcp", "ping", "echo", "serve", "http", "sleep",
+    ];
     let given: Vec<&str> = kinds.into_iter().filter(|kind| t.has(kind)).collect();
     let what = match given[..] {
         [kind] => read_what(problems, t, kind),
@@ -80,6 +85,12 @@ fn read_network_check(problems: &Problems, t: &Table<'_>, kind: &str) -> Option<
     if kind == "echo" {
         return read_echo(problems, t);
     }
+    if kind == "serve" {
+        return read_serve(problems, t);
+    }
+    if kind == "http" {
+        return read_http(problems, t);
+    }
     let (place, t) = read_switch(problems, t, kind, &PING)?;
     Some(What::Ping {
         place,
@@ -108,6 +119,71 @@ fn read_echo(problems: &Problems, t: &Table<'_>) -> Option<What> {
         protocol,
         size: t.parsed("size", words::bytes),
     })
+}
+
+/// `serve = { tcp = 6379, send = "…", expect = "…" }`, or `udp`.
+fn read_serve(problems: &Problems, t: &Table<'_>) -> Option<What> {
+    let t = t.table("serve", &SERVE)?;
+    let send = t.text("send").map_or_else(String::new, |send| send.value);
+    let (tcp, udp) = (t.integer("tcp", PORTS), t.integer("udp", PORTS));
+    let (port, question) = match (tcp, udp) {
+        (Some(port), None) => (port, Question::Tcp { send }),
+        (None, Some(port)) if send.is_empty() => {
+            let help = "add send = \"TEXT\": only a datagram is answered";
+            problems.push(Problem::at(&port.place, "nothing is sent").help(help));
+            return None;
+        }
+        (None, Some(port)) => (port, Question::Udp { send }),
+        (None, None) if t.has("tcp") || t.has("udp") => return None,
+        _ => {
+            let message = "a service is asked either over TCP or over UDP";
+            let help = "write serve = { tcp = PORT } or serve = { udp = PORT }";
+            problems.push(Problem::at(&t.place(), message).help(help));
+            return None;
+        }
+    };
+    Some(asked(problems, &t, port.value, question))
+}
+
+/// `http = { port = 80, path = "/", status = 200 }`
+fn read_http(problems: &Problems, t: &Table<'_>) -> Option<What> {
+    let t = t.table("http", &HTTP)?;
+    let path = t.parsed("path", |path: &str| {
+        let plain = |c: char| c.is_ascii_graphic();
+        if path.starts_with('/') && path.chars().all(plain) {
+            return Ok(path.to_owned());
+        }
+        Err(Wrong::new(format!("`{path}` is no path of a page"))
+            .help("it begins with `/`; blanks are written as %20"))
+    });
+    let sha256 = t.parsed("sha256", |hex: &str| {
+        let fits = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+        if fits {
+            return Ok(hex.to_ascii_lowercase());
+        }
+        Err(Wrong::new("this is no SHA-256").help("64 hexadecimal digits"))
+    });
+    let wrong = (t.has("path") && path.is_none()) || (t.has("sha256") && sha256.is_none());
+    let port = t.integer("port", PORTS).map_or(80, |port| port.value);
+    let status = t.integer("status", 100..600).map_or(200, |s| s.value);
+    let question = Question::Http {
+        path: path.map_or_else(|| "/".to_owned(), |path| path.value),
+        status: status as u16,
+        sha256: sha256.map(|sha256| sha256.value),
+    };
+    (!wrong).then(|| asked(problems, &t, port, question))
+}
+
+fn asked(problems: &Problems, t: &Table<'_>, port: u32, question: Question) -> What {
+    What::Ask {
+        place: t.place(),
+        plan: AskPlan {
+            port: port as u16,
+            question,
+            at_once: t.integer("at-once", 1..257).map_or(1, |n| n.value),
+            expect: read_expectation(problems, t),
+        },
+    }
 }
 
 fn part<'t, T>(t: &Option<Table<'t>>, read: impl FnOnce(&Table<'t>) -> Given<T>) -> Given<T> {

@@ -48,6 +48,8 @@ pub(super) static USERLAND: Schema = Schema {
         "busybox-options",
         "busybox-usual",
         "folder",
+        "from",
+        "command",
         "libc",
         "libc-version",
         "libc-path",
@@ -97,8 +99,8 @@ pub(super) static MACHINE: Schema = Schema {
 pub(super) static CHECK: Schema = Schema {
     header: "[[check]]",
     keys: &[
-        "name", "run", "expect", "match", "fetch", "dhcp", "ping", "echo", "sleep", "timeout",
-        "via",
+        "name", "run", "expect", "match", "fetch", "dhcp", "ping", "echo", "serve", "http",
+        "sleep", "timeout", "via",
     ],
 };
 pub(super) static FETCH: Schema = Schema {
@@ -116,6 +118,16 @@ pub(super) static PING: Schema = Schema {
 pub(super) static ECHO: Schema = Schema {
     header: "echo of a [[check]]",
     keys: &["tcp", "udp", "size"],
+};
+pub(super) static SERVE: Schema = Schema {
+    header: "serve of a [[check]]",
+    keys: &["tcp", "udp", "send", "expect", "match", "at-once"],
+};
+pub(super) static HTTP: Schema = Schema {
+    header: "http of a [[check]]",
+    keys: &[
+        "port", "path", "status", "sha256", "expect", "match", "at-once",
+    ],
 };
 pub(super) static SLEEP: Schema = Schema {
     header: "sleep of a [[check]]",

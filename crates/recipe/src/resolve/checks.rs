@@ -10,7 +10,7 @@ use super::Context;
 use crate::diagnostic::{Place, Problem, Wrong};
 use crate::plan::{
     CheckKind, CheckPlan, ExercisePlan, Expectation, GuestCommand, NetworkMode, NetworkPlan,
-    UserlandPlan, Via,
+    Question, UserlandPlan, Via,
 };
 use crate::raw::{self, What};
 use crate::typed;
@@ -227,9 +227,11 @@ impl Checks<'_> {
                     at_most,
                 })
             }
-            What::Fetch { .. } | What::Dhcp { .. } | What::Ping { .. } | What::Echo { .. } => {
-                self.network_kind(what)
-            }
+            What::Fetch { .. }
+            | What::Dhcp { .. }
+            | What::Ping { .. }
+            | What::Echo { .. }
+            | What::Ask { .. } => self.network_kind(what),
         }
     }
 
@@ -271,6 +273,14 @@ impl Checks<'_> {
                     protocol: *protocol,
                     size: self.echo_size(size),
                 })
+            }
+            What::Ask { place, plan } => {
+                let kind = match plan.question {
+                    Question::Http { .. } => "http",
+                    Question::Tcp { .. } | Question::Udp { .. } => "serve",
+                };
+                self.network(kind, place);
+                Some(CheckKind::Ask(plan.clone()))
             }
             What::Run { .. } | What::Sleep { .. } => None,
         }
@@ -365,7 +375,8 @@ impl Checks<'_> {
         let known = busybox.defconfig
             || busybox.applets.iter().any(|a| a == program)
             || self.userland.files.iter().any(|f| file(&f.to))
-            || self.userland.folder.is_some();
+            || self.userland.folder.is_some()
+            || self.userland.rootfs.is_some();
         if !known {
             let message = format!("the check calls `{program}`, which the system lacks");
             let help = format!("add \"{program}\" to busybox in [userland]");

@@ -19,6 +19,8 @@ pub(super) struct UserlandNeeds {
     pub musl: bool,
     /// The written `/etc/fstab` mounts `/proc`.
     pub mounts_proc: bool,
+    /// It comes as a whole from elsewhere.
+    pub foreign: bool,
 }
 
 /// What the requests follow from.
@@ -45,6 +47,29 @@ const RAMDISK_SYMBOLS: &[(&str, Option<Compression>)] = &[
     ("RD_LZO", None),
     ("RD_LZ4", Some(Compression::Lz4)),
     ("RD_ZSTD", Some(Compression::Zstd)),
+];
+
+/// What programs of distributions and the languages' run times ask every kernel
+/// for: locks, events, clocks, users, pipes of their own, `/proc`, `/dev` and
+/// `/tmp`. A search finds out which of it one of them needs.
+const TAKEN_FOR_GRANTED: &[&str] = &[
+    "BINFMT_SCRIPT",
+    "PROC_FS",
+    "SYSFS",
+    "TMPFS",
+    "SHMEM",
+    "DEVTMPFS",
+    "MULTIUSER",
+    "FUTEX",
+    "EPOLL",
+    "EVENTFD",
+    "SIGNALFD",
+    "TIMERFD",
+    "POSIX_TIMERS",
+    "ADVISE_SYSCALLS",
+    "MEMBARRIER",
+    "FILE_LOCKING",
+    "INOTIFY_USER",
 ];
 
 /// All that is implied, in order.
@@ -143,6 +168,14 @@ fn userland(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     if needs.mounts_proc {
         all.push(ask("PROC_FS", true, "/etc/fstab mounts /proc"));
     }
+    if needs.foreign {
+        let by = "userland.from: what programs that were made elsewhere take for granted";
+        // What one of them needs may be off by the recipe's own wish.
+        all.extend(TAKEN_FOR_GRANTED.iter().map(|symbol| Request {
+            optional: true,
+            ..ask(symbol, true, by)
+        }));
+    }
 }
 
 fn network(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
@@ -152,10 +185,17 @@ fn network(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
         NetworkMode::Static(_) => "static",
     };
     let by = format!("network.mode = \"{mode}\"");
+    if wishes.userland.foreign {
+        all.push(ask(
+            "UNIX",
+            true,
+            "userland.from: sockets between its programs",
+        ));
+    }
     for symbol in ["NET", "INET", "NETDEVICES"] {
         all.push(ask(symbol, true, &by));
     }
-    if wishes.network.mode == NetworkMode::Dhcp {
+    if wishes.network.mode == NetworkMode::Dhcp && wishes.raw.userland.busybox.is_some() {
         // Without an address yet, udhcpc speaks through a packet socket.
         all.push(ask("PACKET", true, &by));
     }
@@ -169,17 +209,38 @@ fn network(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     }
 }
 
+/// What has the kernel itself configure the card: where the user land comes from
+/// elsewhere nothing in it would, and where the recipe writes the command line
+/// it says what it wants.
+pub(super) fn ip_parameter(raw: &raw::Recipe, mode: &NetworkMode) -> Option<String> {
+    let userland = &raw.userland;
+    if userland.from.is_none() || userland.busybox.is_some() || raw.kernel.cmdline.is_some() {
+        return None;
+    }
+    match mode {
+        NetworkMode::None => None,
+        NetworkMode::Dhcp => Some("ip=dhcp".to_owned()),
+        // client::gateway:mask::device:off
+        NetworkMode::Static(fixed) => Some(format!(
+            "ip={}::{}:{}::eth0:off",
+            fixed.address,
+            fixed.gateway,
+            fixed.mask()
+        )),
+    }
+}
+
 /// `ip=` on the command line has the kernel configure a card itself
 /// (Documentation/admin-guide/nfs/nfsroot.rst): for DHCP where it says so, or
 /// nothing but `ip=`.
 fn cmdline(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
-    let Some(line) = &wishes.raw.kernel.cmdline else {
-        return;
+    let written = ip_parameter(wishes.raw, &wishes.network.mode);
+    let (line, key) = match (&wishes.raw.kernel.cmdline, &written) {
+        (Some(line), _) => (line.value.as_str(), "kernel.cmdline"),
+        (None, Some(line)) => (line.as_str(), "the written command line"),
+        (None, None) => return,
     };
-    let words = line
-        .value
-        .split_whitespace()
-        .take_while(|word| *word != "--");
+    let words = line.split_whitespace().take_while(|word| *word != "--");
     let Some(value) = words.filter_map(|word| word.strip_prefix("ip=")).last() else {
         return;
     };
@@ -188,7 +249,7 @@ fn cmdline(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     if matches!(way, "off" | "none") && !value.contains(':') {
         return;
     }
-    let by = format!("ip={value} in kernel.cmdline");
+    let by = format!("ip={value} in {key}");
     all.push(ask("IP_PNP", true, &by));
     if matches!(way, "dhcp" | "on" | "any" | "both") {
         all.push(ask("IP_PNP_DHCP", true, &by));

@@ -26,6 +26,7 @@ pub(super) fn plan(
     raw: raw::Kernel,
     board: Option<&Board>,
     implied: Vec<Request>,
+    ip: Option<String>,
 ) -> KernelPlan {
     let console = board.map_or("", |b| &b.console);
     if let (Some(cmdline), Some(board)) = (&raw.cmdline, board) {
@@ -41,7 +42,10 @@ pub(super) fn plan(
         let own = fragment::of_text(context.problems, options, &Asker::KernelOptions);
         requests.extend(own);
     }
-    let cmdline = || format!("console={console} panic=-1");
+    let cmdline = || match ip {
+        Some(ip) => format!("console={console} panic=-1 {ip}"),
+        None => format!("console={console} panic=-1"),
+    };
     KernelPlan {
         source: sources::wish(
             context,

@@ -8,7 +8,7 @@ use super::implied::UserlandNeeds;
 use super::ramdisk_files::{self, Beneath};
 use super::{Context, sources};
 use crate::asker::Asker;
-use crate::diagnostic::{Place, Placed, Problem};
+use crate::diagnostic::{Place, Placed, Problem, Wrong};
 use crate::init::{self, OwnTexts};
 use crate::package::Package;
 use crate::plan::{
@@ -23,10 +23,15 @@ pub(super) fn plan(
     mode: &NetworkMode,
 ) -> (UserlandPlan, UserlandNeeds) {
     let typed = &raw.userland;
-    let folder = typed.folder.as_ref();
-    let folder = folder.and_then(|f| context.take(&f.place, context.files.folder(&f.value)));
+    let below = below(context, typed);
+    let folder = match &below {
+        Below::Folder(folder) => folder.clone(),
+        Below::Nothing | Below::Rootfs(_) => None,
+    };
+    let has_rootfs = matches!(below, Below::Rootfs(_));
     let mut needs = UserlandNeeds {
         musl: typed.busybox.is_some(),
+        foreign: has_rootfs,
         ..UserlandNeeds::default()
     };
     let mut applets = applets(context, typed);
@@ -42,17 +47,111 @@ pub(super) fn plan(
     };
     ramdisk_files::fit(context, &own, &beneath);
     files.extend(own.into_iter().map(|(file, _)| file));
-    init_exists(context, raw, &files, folder.as_deref());
-    let files = with_folders(files, folder.as_deref());
+    let command = command(context, typed, &files);
+    if !has_rootfs && command.is_none() {
+        init_exists(context, raw, &files, folder.as_deref());
+    }
+    // What is in a root file system is known when it is read; what is missing
+    // above a file is made then.
+    let files = if has_rootfs {
+        files
+    } else {
+        with_folders(files, folder.as_deref())
+    };
     needs.script = script(&files);
     let (libc, busybox) = wishes(context, typed);
     let plan = UserlandPlan {
         busybox: busybox_plan(context, typed, applets, busybox),
         libc: LibcPlan { source: libc },
         folder,
+        rootfs: match below {
+            Below::Rootfs(source) => Some(source),
+            Below::Nothing | Below::Folder(_) => None,
+        },
+        command,
         files,
     };
     (plan, needs)
+}
+
+/// What the ramdisk's files are laid over.
+enum Below {
+    Nothing,
+    /// None where it can't be read, which was told.
+    Folder(Option<PathBuf>),
+    Rootfs(rootfs::Source),
+}
+
+fn below(context: &Context<'_>, typed: &raw::Userland) -> Below {
+    match (&typed.folder, &typed.from) {
+        (None, None) => Below::Nothing,
+        (Some(folder), None) => {
+            Below::Folder(context.take(&folder.place, context.files.folder(&folder.value)))
+        }
+        (None, Some(from)) => match context.take(&from.place, source(context, &from.value)) {
+            Some(Origin::Folder(folder)) => Below::Folder(Some(folder)),
+            Some(Origin::Rootfs(source)) => Below::Rootfs(source),
+            None => Below::Folder(None),
+        },
+        (Some(_), Some(from)) => {
+            let help = "keep one of them: lay single files over it by [[userland.file]]";
+            let message = "`from` beside `folder`: a ramdisk is laid over one of them";
+            context.problem(Problem::at(&from.place, message).help(help));
+            Below::Folder(None)
+        }
+    }
+}
+
+/// What `from` names.
+enum Origin {
+    Folder(PathBuf),
+    Rootfs(rootfs::Source),
+}
+
+/// `oci:DIR[:TAG]`, `FILE[:TAG]`, or a folder, which may be an OCI layout.
+fn source(context: &Context<'_>, typed: &str) -> Result<Origin, Wrong> {
+    let named = typed.strip_prefix("oci:").unwrap_or(typed);
+    let (path, tag) = match context.files.path(named)? {
+        whole if whole.exists() => (whole, None),
+        whole => match named.rsplit_once(':') {
+            Some((path, tag)) => (context.files.path(path)?, Some(tag.to_owned())),
+            None => (whole, None),
+        },
+    };
+    let meta = path.metadata();
+    let meta = meta.map_err(|e| crate::files::unreadable(&path, &e))?;
+    let is_layout = path.join("oci-layout").is_file();
+    match (meta.is_dir(), is_layout) {
+        (true, true) => Ok(Origin::Rootfs(rootfs::Source::Layout { path, tag })),
+        (true, false) if named == typed && tag.is_none() => Ok(Origin::Folder(path)),
+        (true, false) => {
+            let message = format!("{} is no OCI layout: it has no oci-layout", path.display());
+            Err(Wrong::new(message).help("umoci and skopeo write one: skopeo copy … oci:DIR:TAG"))
+        }
+        (false, _) => Ok(Origin::Rootfs(rootfs::Source::Archive { path, tag })),
+    }
+}
+
+/// The program that is all of the system.
+fn command(
+    context: &Context<'_>,
+    typed: &raw::Userland,
+    files: &[FilePlan],
+) -> Option<Vec<String>> {
+    let given = typed.command.as_ref()?;
+    if given.value.is_empty() {
+        let help = "such as [\"/usr/bin/redis-server\", \"--port\", \"6379\"]";
+        context.problem(Problem::at(&given.place, "`command` names no program").help(help));
+    }
+    if let Some(init) = files.iter().find(|file| file.to == "/init") {
+        let message = "`command` beside an init of the recipe's";
+        let help = match init.kind {
+            FileKind::Symlink(_) => "BusyBox's init starts what /etc/inittab names: leave one out",
+            _ => "keep one of the two",
+        };
+        context.problem(Problem::at(&given.place, message).help(help));
+    }
+    Some(given.value.iter().map(|word| word.value.clone()).collect())
 }
 
 /// Where the C library and BusyBox come from.
@@ -325,7 +424,7 @@ fn init_exists(
         || files.iter().any(|file| file.to == "/init")
         || folder.is_some_and(in_folder);
     // A folder that couldn't be read is a problem already.
-    if found || (typed.folder.is_some() && folder.is_none()) {
+    if found || ((typed.folder.is_some() || typed.from.is_some()) && folder.is_none()) {
         return;
     }
     let place = typed.place.clone().unwrap_or_else(|| raw.place.clone());
@@ -333,7 +432,8 @@ fn init_exists(
         .folder
         .as_ref()
         .map_or(place, |f: &Placed<String>| f.place.clone());
-    let help = "add busybox = [\"sh\"] to [userland], init = { path = \"FILE\" }, or a file /init";
+    let help = "add busybox = [\"sh\"] to [userland], init = { path = \"FILE\" }, a file /init, \
+                or command = [\"PROGRAM\"]";
     missing_init(context, &place, help);
 }
 

@@ -4,6 +4,7 @@ use host::error::Kind;
 use host::session::Session;
 use prune::rebuild;
 use trial::check;
+use vm::check::asker;
 use vm::machine::qemu::Accelerator;
 
 use super::args::Boot;
@@ -47,7 +48,14 @@ fn work(args: &Boot, request: &Request, session: &Session) -> Result<()> {
         Some(accelerator) => accelerator,
         None => check::accelerator(plan, session)?,
     };
-    let machine = check::machine(plan, &system.output, accelerator, &args.machine.qemu_arg);
+    let mut machine = check::machine(plan, &system.output, accelerator, &args.machine.qemu_arg);
+    machine.forwards = asker::forwards(&plan.checks)?;
+    for forward in &machine.forwards {
+        session.progress.note(&format!(
+            "127.0.0.1:{} leads to the system's port {}",
+            forward.host_port, forward.guest_port
+        ));
+    }
     let command = check::interactive(&machine);
     session
         .progress

@@ -60,9 +60,26 @@ fn of_userland(failure: Failure, error: Error) -> Failure {
             failure.detail(errors.to_string())
         }
         Error::NotPlaced(wrong) if wrong.len() != 1 => failure.detail(wrong.join("\n")),
+        Error::Rootfs(error) => failure.detail(chain(&*error)).help(
+            "`from` names a tar of a root file system, an archive of `docker save`, or an OCI \
+             layout: oci:DIR:TAG",
+        ),
+        Error::ImageUser(error) => failure
+            .detail(error.to_string())
+            .help("name the user by number in the image, or give /etc/passwd by [[userland.file]]"),
+        Error::NoInit { .. } => failure.help(
+            "name the program: command = [\"PROGRAM\"] in [userland]; or add busybox = [\"sh\"]",
+        ),
         Error::Pack(error) if is_of_full_disk(&error) => failure.help("free some disk space"),
         error => of_source(failure, error),
     }
+}
+
+/// An error with all that stands behind it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let all = std::iter::successors(Some(error), |error| error.source());
+    let all: Vec<String> = all.map(ToString::to_string).collect();
+    all.join(": ")
 }
 
 fn of_source(failure: Failure, error: Error) -> Failure {

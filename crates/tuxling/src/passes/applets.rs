@@ -124,7 +124,7 @@ fn texts_of(check: &CheckPlan) -> Vec<&str> {
         CheckKind::Run { command: c, .. } | CheckKind::Sleep { command: c, .. } => command(c),
         CheckKind::Fetch { command, .. } | CheckKind::Ping { command, .. } => vec![command],
         CheckKind::Dhcp { .. } => vec!["udhcpc ifconfig"],
-        CheckKind::Echo { .. } | CheckKind::Session { .. } => Vec::new(),
+        CheckKind::Echo { .. } | CheckKind::Ask(_) | CheckKind::Session { .. } => Vec::new(),
     }
 }
 

@@ -29,10 +29,12 @@ fn cases(result: &Value) -> Vec<(&str, &Value)> {
 }
 
 #[test]
-fn pc_net_survives_every_case_and_a_hundred_thousand_hostile_packets() {
+fn pc_net_survives_its_network_and_a_hundred_thousand_hostile_packets() {
     let dir = folder();
     let recipe = Recipe::pc_net("hardy").write(dir.path());
-    let result = run(adversity(&recipe).arg("--json")).ends_with(0).json();
+    let mut command = adversity(&recipe);
+    let command = command.args(["--json", "--cases", "storm,resets,leases,flood"]);
+    let result = run(command).ends_with(0).json();
     assert_eq!(result["schema"], "tuxling.adversity/1");
     for (name, case) in cases(&result) {
         assert_eq!(case["survived"], true, "{name}: {case}");

@@ -1,6 +1,8 @@
 //! Checks of the network without applets, and checks that are typed.
 
-use crate::fixture::{Recipe, check, folder, outputs, pc_net, run};
+use std::fs;
+
+use crate::fixture::{Recipe, check, command, folder, outputs, pc_net, run};
 
 /// The kernel of pc-net, with a fixed address in a network of its own.
 fn fixed(name: &str) -> Recipe {
@@ -148,4 +150,106 @@ fn typed_checks_fail_as_they_should_and_so_does_an_echo_over_a_dead_wire() {
         let told = check["detail"].as_str().expect("a text");
         assert!(told.contains(detail), "{check}");
     }
+}
+
+/// A page of the guest's own web server, asked from this host.
+const SERVED: &str = r#"
+[userland]
+busybox = [
+    "sh", "init", "mount", "reboot", "ifconfig", "route", "udhcpc", "httpd", "cat", "sleep",
+]
+
+[[userland.file]]
+to   = "/www/index.html"
+text = "a page of the guest's\n"
+
+[[check]]
+name = "address"
+dhcp = true
+timeout = "20s"
+
+[[check]]
+name = "server"
+run  = "httpd -h /www"
+
+[[check]]
+name = "page"
+http = { path = "/index.html", match = "^a page", at-once = 3 }
+
+[[check]]
+name = "digest"
+http = { path = "/index.html", sha256 = "DIGEST" }
+
+[[check]]
+name = "missing"
+http = { path = "/nothing", status = 404 }
+
+[[check]]
+name  = "raw"
+serve = { tcp = 80, send = "GET /index.html HTTP/1.0\r\n\r\n", expect = "a page of the guest's\n" }
+"#;
+
+#[test]
+fn services_are_asked_from_this_host_and_told_with_what_they_said() {
+    pc_net();
+    let dir = folder();
+    let mut sum = command("sha256sum");
+    let text = dir.path().join("page");
+    fs::write(&text, "a page of the guest's\n").expect("writable");
+    let digest = run(sum.arg(&text)).ends_with(0).stdout;
+    let digest = digest.split(' ').next().expect("a digest");
+    let served = SERVED.replace("DIGEST", digest);
+    let recipe = |name: &str| {
+        let recipe = Recipe::pc_net(name).without("check").without("budget");
+        recipe.without("userland").with(&served)
+    };
+    let path = recipe("serves").write(dir.path());
+    let record = run(&mut check(&path)).ends_with(0).json();
+    let detail = |at: usize| record["checks"][at]["detail"].as_str().expect("a text");
+    assert!(
+        detail(2).starts_with("port 80 answered \"a page\""),
+        "{}",
+        detail(2)
+    );
+    assert!(
+        detail(3).contains("status 200, 22 B, SHA-256 right"),
+        "{}",
+        detail(3)
+    );
+    assert!(detail(4).contains("status 404"), "{}", detail(4));
+
+    let wrong = "[[check]]\nname = \"closed\"\nserve = { tcp = 81 }\ntimeout = \"3s\"\n\
+        [[check]]\nname = \"other\"\nhttp = { path = \"/index.html\", status = 500 }\n\
+        timeout = \"3s\"\n";
+    let checks = served
+        .split("[[check]]")
+        .take(3)
+        .collect::<Vec<_>>()
+        .join("[[check]]");
+    let path = Recipe::pc_net("serves-not")
+        .without("check")
+        .without("budget")
+        .without("userland")
+        .with(&format!("{checks}\n{wrong}"))
+        .write(dir.path());
+    let record = run(&mut check(&path)).ends_with(5).json();
+    let told = |at: usize| {
+        let check = &record["checks"][at];
+        (
+            check["outcome"].clone(),
+            check["detail"].as_str().expect("a text").to_owned(),
+        )
+    };
+    let (outcome, detail) = told(2);
+    assert_eq!(outcome, "timed_out");
+    assert!(
+        detail.starts_with("within 3.00 s port 81 gave "),
+        "{detail}"
+    );
+    let (outcome, detail) = told(3);
+    assert_eq!(outcome, "timed_out");
+    assert!(
+        detail.contains("port 80 answered status 200, 22 B (asked "),
+        "{detail}"
+    );
 }

@@ -228,6 +228,13 @@ impl Recipe {
         Recipe(table)
     }
 
+    /// `pc-shell` under another name, with the flags that pruning compiles it with:
+    /// the tests of pruning need that kernel, so that it is no kernel of its own.
+    pub(crate) fn pc_shell(name: &str) -> Recipe {
+        let flags = "kernel.cflags = [\"-ffunction-sections\", \"-fdata-sections\"]";
+        Recipe::built_in("pc-shell", name).with(flags)
+    }
+
     /// Lays TOML over it: tables are merged, all else is replaced.
     pub(crate) fn with(mut self, over: &str) -> Recipe {
         let over: toml::Table = over.parse().expect("the test's own text is TOML");

@@ -31,4 +31,5 @@ mod recipe;
 mod report;
 mod shrink;
 mod size;
+mod userland;
 mod why;

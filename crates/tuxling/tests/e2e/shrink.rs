@@ -15,9 +15,7 @@ fn recipe(folder: &Path) -> std::path::PathBuf {
     let over = format!(
         "[userland]\nbusybox = [\"sh\", \"init\", \"mount\", \"ps\"]\nbusybox-options = \"{editing}\"\n[[check]]\nname = \"own\"\nrun = \"echo {text}\"\nmatch = \"^{text}\"\n"
     );
-    Recipe::built_in("pc-shell", "fat")
-        .with(&over)
-        .write(folder)
+    Recipe::pc_shell("fat").with(&over).write(folder)
 }
 
 /// The cache of a folder, made at the first call.
@@ -133,9 +131,7 @@ fn a_killed_search_goes_on_and_its_result_is_a_recipe() {
 fn what_does_not_pass_is_not_shrunk() {
     let dir = folder();
     let over = "[[check]]\nname = \"never\"\nrun = \"false\"\n";
-    let recipe = Recipe::built_in("pc-shell", "broken")
-        .with(over)
-        .write(dir.path());
+    let recipe = Recipe::pc_shell("broken").with(over).write(dir.path());
     run(&mut shrink(&recipe))
         .ends_with(5)
         .says(&["must pass its checks as it is"]);

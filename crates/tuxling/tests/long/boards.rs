@@ -3,6 +3,15 @@
 use crate::fixture::{Recipe, check, folder, outputs, pc_net, run};
 
 #[test]
+fn pc_shell_passes_as_it_stands() {
+    pc_net();
+    let dir = folder();
+    let recipe = Recipe::built_in("pc-shell", "pc-shell").write(dir.path());
+    let record = run(&mut check(&recipe)).ends_with(0).json();
+    assert_eq!(record["outcome"], "passed", "{}", record["reason"]);
+}
+
+#[test]
 fn versatilepb_boots_with_its_ramdisk_built_in() {
     pc_net();
     let dir = folder();

@@ -6,6 +6,7 @@ mod config;
 #[path = "../e2e/fixture.rs"]
 mod fixture;
 
+mod adversity;
 mod boards;
 mod busybox_suite;
 mod dry_run;

@@ -10,6 +10,7 @@ use recipe::plan::{CheckKind, CheckPlan, ExercisePlan, GuestCommand, Via};
 use record::{CheckOutcome, CheckRecord, ExerciseRecord, GuestMemory, RamRecord, meminfo_kib};
 
 use super::capture::{self, Capture};
+use crate::check::asker::{Asked, Askers};
 use crate::check::echo::{Echo, EchoServers};
 use crate::check::http::FileServer;
 use crate::check::protocol::{self, Ended, Message, Subject, When};
@@ -101,6 +102,7 @@ pub struct Watch<'a> {
     exercises: &'a [ExercisePlan],
     server: &'a FileServer,
     echoes: &'a EchoServers,
+    askers: &'a Askers,
     typist: Typist,
     keys: Vec<u8>,
     on: On,
@@ -133,21 +135,22 @@ pub struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     /// Starts to watch, just before the boot starts.
-    pub fn new(
+    pub(crate) fn new(
         files: &Files,
         nonce: &str,
         checks: &'a [CheckPlan],
         exercises: &'a [ExercisePlan],
-        servers: (&'a FileServer, &'a EchoServers),
+        servers: (&'a FileServer, &'a EchoServers, &'a Askers),
         typist: Typist,
         on: On,
     ) -> Self {
-        let (server, echoes) = servers;
+        let (server, echoes, askers) = servers;
         Watch {
             checks,
             exercises,
             server,
             echoes,
+            askers,
             typist,
             keys: Vec::new(),
             on,
@@ -358,7 +361,7 @@ impl<'a> Watch<'a> {
         end: protocol::End,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) {
-        let (served, echo) = (self.served(at), self.echo(at));
+        let (served, echo, asked) = (self.served(at), self.echo(at), self.asked(at));
         let window_end = self.wire.offset();
         let (Some(check), Some(seen)) = (self.checks.get(at), self.seen.get_mut(at)) else {
             return;
@@ -370,6 +373,7 @@ impl<'a> Watch<'a> {
             guest: GUEST_MAC,
             served,
             echo,
+            asked,
         };
         let Judgement { record, evidence } = verdict::judge(check, seen, &outside);
         on_progress(Progress::CheckEnded(&record));
@@ -389,6 +393,14 @@ impl<'a> Watch<'a> {
         self.checks.get(at).filter(is_echo)?;
         let before = self.checks[..at].iter().filter(is_echo).count();
         self.echoes.echoes().get(before).cloned()
+    }
+
+    /// What came of asking for a check: they are in the checks' order.
+    fn asked(&self, at: usize) -> Option<Asked> {
+        let asks = |check: &&CheckPlan| matches!(check.kind, CheckKind::Ask(_));
+        self.checks.get(at).filter(asks)?;
+        let before = self.checks[..at].iter().filter(asks).count();
+        Some(self.askers.askings().get(before)?.asked())
     }
 
     /// The file that belongs to a check: the files are in the fetches' order.

@@ -45,6 +45,7 @@ use recipe::plan::{
     CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, Via,
 };
 
+use super::asker::Askers;
 use super::echo::{Echo, EchoServers};
 use super::http::FileServer;
 use super::protocol::escape;
@@ -248,6 +249,8 @@ pub struct PlanInput<'a> {
     pub server: &'a FileServer,
     /// Has one echo for each echo check, in order.
     pub echoes: &'a EchoServers,
+    /// Has one for each check that asks from outside, in order.
+    pub(crate) askers: &'a Askers,
     /// Whether it is for a board, on which no check of the network is run.
     pub board: bool,
     /// How long nothing is done before RAM is measured.
@@ -269,6 +272,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<String> {
     );
     let mut files = input.server.files().iter();
     let mut echoes = input.echoes.echoes().iter();
+    let mut asks = input.askers.askings().iter();
     for (at, check) in input.checks.iter().enumerate() {
         if let Some(pause) = input.pause.filter(|pause| pause.before_check == at) {
             text.push_str(&pause.line(input.host));
@@ -282,6 +286,10 @@ pub fn plan(input: &PlanInput<'_>) -> Result<String> {
             }
             CheckKind::Echo { .. } => match echoes.next() {
                 Some(echo) => echo_line(check.timeout, echo, input.host)?,
+                None => SKIP.to_owned(),
+            },
+            CheckKind::Ask(_) => match asks.next() {
+                Some(asking) => echo_line(check.timeout, &asking.call, input.host)?,
                 None => SKIP.to_owned(),
             },
             _ => check_line(check, "")?,
@@ -328,7 +336,8 @@ fn check_line(check: &CheckPlan, url: &str) -> Result<String> {
             line("run", limit, "", &shell(&command))
         }
         CheckKind::Sleep { command, .. } => line("run", limit, "", &arguments(command)),
-        CheckKind::Echo { .. } | CheckKind::Session { .. } => Ok(String::new()), // not lines
+        // Not lines of this kind.
+        CheckKind::Echo { .. } | CheckKind::Ask(_) | CheckKind::Session { .. } => Ok(String::new()),
     }
 }
 
@@ -487,6 +496,7 @@ mod tests {
             host: GATEWAY,
             server: &server,
             echoes: &echoes,
+            askers: &Askers::default(),
             board: false,
             quiet: Duration::ZERO,
             pause: None,

@@ -8,6 +8,7 @@
 //! the host judges ([`verdict`]).
 
 pub mod agent;
+pub mod asker;
 pub mod console_session;
 pub mod diagnosis;
 pub mod echo;

@@ -11,6 +11,7 @@ use record::{CheckOutcome, CheckRecord};
 use regex::bytes::Regex;
 
 use super::agent;
+use super::asker::{Answer, Asked};
 use super::echo::Echo;
 use super::protocol::{End, Ended};
 use super::wire::{self, Packet};
@@ -45,6 +46,8 @@ pub(crate) struct Outside<'a> {
     pub served: Option<ServedFile>,
     /// The echo that this check was to send.
     pub echo: Option<Echo>,
+    /// What came of asking the guest from outside.
+    pub asked: Option<Asked>,
 }
 
 /// A file that was there to be fetched.
@@ -89,6 +92,8 @@ pub enum Evidence {
         /// How often that was answered.
         answered: usize,
     },
+    /// What a service of the guest's said to this host.
+    Replied(String),
     /// How long it slept, by the guest's clock.
     Slept(Duration),
 }
@@ -122,6 +127,7 @@ impl std::fmt::Display for Evidence {
                 f,
                 "{answered} of {asked} echo requests to {to} were answered on the wire"
             ),
+            Evidence::Replied(said) => write!(f, "{said}"),
             Evidence::Slept(took) => write!(f, "{:.3} s of guest time", took.as_secs_f64()),
         }
     }
@@ -188,6 +194,11 @@ fn judge_end(check: &CheckPlan, end: &End, seen: &Seen, outside: &Outside<'_>) -
     {
         return judge_echo(check, end, seen, outside);
     }
+    if let CheckKind::Ask(ask) = &check.kind
+        && !matches!(end.how, Ended::NotStarted(_))
+    {
+        return judge_answer(check, ask.port, outside);
+    }
     match end.how {
         Ended::Status(0) => {}
         Ended::Status(status) => {
@@ -216,7 +227,7 @@ fn judge_end(check: &CheckPlan, end: &End, seen: &Seen, outside: &Outside<'_>) -
         } => judge_sleep(Duration::from_nanos(end.last_ns), *at_least, *at_most),
         CheckKind::Session { lines } => Ok(Evidence::Answered(lines.len())),
         // Judged above.
-        CheckKind::Dhcp { .. } | CheckKind::Echo { .. } => Ok(Evidence::Ended),
+        CheckKind::Dhcp { .. } | CheckKind::Echo { .. } | CheckKind::Ask(_) => Ok(Evidence::Ended),
     }
 }
 
@@ -300,6 +311,23 @@ fn judge_file(end: &End, seen: &Seen, outside: &Outside<'_>) -> Judged {
         bytes: *size,
         kib_per_second: rate as u64,
     })
+}
+
+fn judge_answer(check: &CheckPlan, port: u16, outside: &Outside<'_>) -> Judged {
+    let asked = outside.asked.clone().unwrap_or_default();
+    let times = match asked.times {
+        0 | 1 => String::new(),
+        times => format!(" (asked {times} times)"),
+    };
+    match asked.last {
+        Some(Answer::Right(said)) => Ok(Evidence::Replied(format!("port {port} {said}{times}"))),
+        Some(Answer::Wrong(said)) => {
+            let limit = show_duration(check.timeout);
+            let detail = format!("within {limit} port {port} {said}{times}");
+            Err((CheckOutcome::TimedOut, detail))
+        }
+        None => failed("the guest did not reach this host, which waited for it to ask"),
+    }
 }
 
 fn judge_echo(check: &CheckPlan, end: &End, seen: &Seen, outside: &Outside<'_>) -> Judged {
@@ -522,6 +550,7 @@ mod tests {
                 requests: 1,
             }),
             echo: Some(ECHO),
+            asked: None,
         };
         let record = judge(check, seen, &outside).record;
         (record.outcome, record.detail)
@@ -563,6 +592,7 @@ mod tests {
             guest: GUEST,
             served: None,
             echo: None,
+            asked: None,
         };
         let judged = |program| judge(&says(program), &seen, &outside);
         let survived = judged(agent::ADVERSARY);

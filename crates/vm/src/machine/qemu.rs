@@ -12,7 +12,7 @@ use host::process::{Cmd, ProcessError, Processes};
 use host::units::Bytes;
 use recipe::arch::Arch;
 use recipe::board::{Board, Port};
-use recipe::plan::StaticAddress;
+use recipe::plan::{EchoProtocol, StaticAddress};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -129,10 +129,24 @@ pub struct Machine {
     pub subnet: Option<StaticAddress>,
     /// The gateway of our own that stands behind the card instead of QEMU's.
     pub gateway: Option<SocketAddr>,
+    /// Ports of this host's that lead into the guest, where QEMU's own network is
+    /// behind the card.
+    pub forwards: Vec<Forward>,
     /// What runs it.
     pub accelerator: Accelerator,
     /// Further arguments, at the end.
     pub extra: Vec<String>,
+}
+
+/// A port of this host's that leads to one of the guest's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// TCP or UDP.
+    pub protocol: EchoProtocol,
+    /// On this host's loopback.
+    pub host_port: u16,
+    /// In the guest.
+    pub guest_port: u16,
 }
 
 /// Where a machine's serial ports and network go.
@@ -227,7 +241,7 @@ fn network(cmd: Cmd, machine: &Machine) -> Cmd {
     let subnet = machine.subnet.map(user_network).unwrap_or_default();
     let backend = match machine.gateway {
         Some(address) => format!("socket,id=net0,connect={address}"),
-        None => format!("user,id=net0{subnet}"),
+        None => format!("user,id=net0{subnet}{}", forwards(machine)),
     };
     let nics = &machine.board.nics;
     let nic = nics.iter().find(|nic| nic.model == *model);
@@ -237,6 +251,23 @@ fn network(cmd: Cmd, machine: &Machine) -> Cmd {
             .arg(format!("{device},netdev=net0,mac={mac}")),
         None => cmd.args(["-nic", &format!("{backend},model={model},mac={mac}")]),
     }
+}
+
+/// Who comes to a port of this host's loopback comes to the guest's.
+fn forwards(machine: &Machine) -> String {
+    // The first address that QEMU's DHCP server gives, unless the recipe fixes one.
+    let guest = machine
+        .subnet
+        .map_or_else(String::new, |fixed| fixed.address.to_string());
+    let one = |forward: &Forward| {
+        let protocol = match forward.protocol {
+            EchoProtocol::Tcp => "tcp",
+            EchoProtocol::Udp => "udp",
+        };
+        let (from, to) = (forward.host_port, forward.guest_port);
+        format!(",hostfwd={protocol}:127.0.0.1:{from}-{guest}:{to}")
+    };
+    machine.forwards.iter().map(one).collect()
 }
 
 /// The host behind the recipe's gateway. QEMU's own name server must stand in
@@ -344,6 +375,7 @@ mod tests {
             nic: Some("e1000".to_owned()),
             subnet: None,
             gateway: None,
+            forwards: Vec::new(),
             accelerator: Accelerator::Tcg,
             extra: vec!["-S".to_owned()],
         }

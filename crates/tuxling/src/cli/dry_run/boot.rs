@@ -9,6 +9,7 @@ use builder::userland::musl::UserCompiler;
 use recipe::plan::{CheckPlan, Via};
 use trial::check;
 use vm::check::agent::{self, GuestCompiler};
+use vm::check::asker;
 use vm::machine::gdb;
 use vm::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
 use vm::machine::qmp;
@@ -57,7 +58,8 @@ impl List<'_> {
         }
         let accelerator = self.accelerator(Some(args), false)?;
         self.phase("boot");
-        let machine = self.machine(accelerator, &args.qemu_arg);
+        let mut machine = self.machine(accelerator, &args.qemu_arg);
+        machine.forwards = asker::planned(&self.plan.checks);
         self.start(&check::interactive(&machine))
     }
 
@@ -208,6 +210,9 @@ impl List<'_> {
         let mut machine = machine.clone();
         machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
         machine.initrd = Some(dir.join("initrd"));
+        if machine.gateway.is_none() {
+            machine.forwards = asker::planned(checks);
+        }
         let mut cmd = qemu::command(&machine, Wiring::Headless(&files), clock);
         if boot.watched {
             cmd = cmd.args(gdb::qemu_arguments(Path::new("<gdb>/gdb")));

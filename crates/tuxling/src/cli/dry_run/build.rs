@@ -70,6 +70,11 @@ impl List<'_> {
         if let Some(busybox) = busybox {
             self.busybox(&busybox, &linux, &compiler, &tools)?;
         }
+        if builder::userland::start::is_ours(self.plan)? {
+            self.phase("init");
+            let program = Path::new("<start>/start");
+            self.start(&builder::userland::start::command(&compiler, program))?;
+        }
         self.phase("ramdisk");
         self.note("packed by tuxling itself");
         Ok(Ahead {

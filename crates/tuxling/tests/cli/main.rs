@@ -1,0 +1,8 @@
+//! What the program does without building or booting anything: one test program,
+//! so that all of it is linked once.
+
+mod dry_run;
+mod files;
+mod review;
+mod source;
+mod upkeep;
