@@ -74,6 +74,7 @@ pub(super) static FILE: Schema = Schema {
         "to",
         "text",
         "from",
+        "compile",
         "symlink",
         "directory",
         "char",

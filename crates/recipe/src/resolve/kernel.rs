@@ -41,7 +41,10 @@ pub(super) fn plan(
         let own = fragment::of_text(context.problems, options, &Asker::KernelOptions);
         requests.extend(own);
     }
-    let cmdline = || format!("console={console} panic=-1");
+    // The file system in flash is the only memory device that there is.
+    let root = board.filter(|board| board.flash.is_some());
+    let root = root.map_or("", |_| " root=mtd0 rootfstype=romfs init=/init");
+    let cmdline = || format!("console={console} panic=-1{root}");
     KernelPlan {
         source: sources::wish(
             context,

@@ -14,15 +14,24 @@ use crate::package::Package;
 use crate::plan::{
     BusyboxPlan, FileKind, FilePlan, LibcPlan, NetworkMode, SourceWish, UserlandPlan,
 };
-use crate::{fragment, raw, words};
+use crate::{Board, fragment, raw, words};
 
 /// The user land as asked for, and what it needs of the kernel.
 pub(super) fn plan(
     context: &Context<'_>,
     raw: &raw::Recipe,
     mode: &NetworkMode,
+    board: Option<&Board>,
 ) -> (UserlandPlan, UserlandNeeds) {
     let typed = &raw.userland;
+    if let (Some(applets), Some(board)) = (&typed.busybox, board)
+        && board.arch.facts().musl_target.is_none()
+    {
+        let name = board.arch.facts().name;
+        let message = format!("there is no C library for {name}, and no BusyBox without one");
+        let help = "programs of your own: [[userland.file]] with compile = \"FILE.c\"";
+        context.problem(Problem::at(&applets.place, message).help(help));
+    }
     let folder = typed.folder.as_ref();
     let folder = folder.and_then(|f| context.take(&f.place, context.files.folder(&f.value)));
     let mut needs = UserlandNeeds {
@@ -266,6 +275,11 @@ fn file_kind(context: &Context<'_>, file: &raw::File) -> Option<(FileKind, u32)>
         let mode = usual_mode(&path);
         Some((FileKind::From(path), mode))
     };
+    let compile = |name: &Placed<String>| {
+        let source = context.take(&name.place, context.files.text(&name.value))?;
+        let name = name.value.clone();
+        Some((FileKind::Program { name, source }, 0o755))
+    };
     let directory = |on: &Placed<bool>| {
         if !on.value {
             let problem = Problem::at(&on.place, "`directory = false` says nothing");
@@ -283,6 +297,7 @@ fn file_kind(context: &Context<'_>, file: &raw::File) -> Option<(FileKind, u32)>
     let kinds = [
         file.text.as_ref().map(|t| Some(text(t))),
         file.from.as_ref().map(from),
+        file.compile.as_ref().map(compile),
         file.symlink.as_ref().map(link),
         file.directory.as_ref().map(|on| Some(directory(on))),
         file.char.as_ref().map(|n| Some(char(n.value.0, n.value.1))),
@@ -296,7 +311,15 @@ fn file_kind(context: &Context<'_>, file: &raw::File) -> Option<(FileKind, u32)>
             0 => "the file has no content",
             _ => "the file is several things at once",
         };
-        let all = ["text", "from", "symlink", "directory", "char", "block"];
+        let all = [
+            "text",
+            "from",
+            "compile",
+            "symlink",
+            "directory",
+            "char",
+            "block",
+        ];
         let help = format!("give one of {}", words::list(&all));
         context.problem(Problem::at(&file.place, message).help(help));
         return None;
