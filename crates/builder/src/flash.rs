@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use flash::{Layout, MEMORY_NODE, Parts};
+use flash::{MEMORY_NODE, Parts};
 use host::cache::write_whole;
 use host::error::Kind;
 use host::id::Id;
@@ -41,15 +41,6 @@ struct ImageKey<'a> {
     versions: &'a Versions,
     kernel: Id,
     filesystem: Option<Id>,
-}
-
-/// Where what stands in a board's flash memory.
-pub fn layout(flash: &Flash) -> Layout {
-    Layout {
-        device_tree: flash.device_tree_at.0,
-        kernel: flash.kernel_at.0,
-        size: flash.size.0,
-    }
 }
 
 /// Makes the image of a plan's system, or gives back what was made from the
@@ -89,7 +80,7 @@ pub(crate) fn build(
         .lock(&dir, &|text| session.progress.note(text))?;
     let filesystem = filesystem.unwrap_or_default();
     fill_sealed(&dir, |fresh| -> Result<()> {
-        let place = flash::filesystem_offset(&layout(flash), kernel.len() as u64);
+        let place = flash::filesystem_offset(&flash.layout(), kernel.len() as u64);
         let source = device_tree_source(plan, flash, place, filesystem.len() as u64);
         let device_tree = device_tree(&source, fresh, session)?;
         let start = start(plan.board.arch, flash, fresh, tools, session)?;
@@ -99,7 +90,7 @@ pub(crate) fn build(
             kernel: &kernel,
             filesystem: &filesystem,
         };
-        let image = flash::assemble(&layout(flash), &parts).map_err(Error::Flash)?;
+        let image = flash::assemble(&flash.layout(), &parts).map_err(Error::Flash)?;
         Ok(write_whole(&fresh.join("image"), &image)?)
     })?;
     Ok(Cached::fresh(made))

@@ -94,6 +94,7 @@ pub struct Ingredients {
     busybox: Option<Busybox>,
     /// Where it stands in the ramdisk.
     busybox_place: String,
+    tree: Tree,
     ramdisk: Ramdisk,
     /// The ramdisk's name and bytes, when it is linked into the kernel.
     builtin: Option<(String, Vec<u8>)>,
@@ -132,6 +133,11 @@ impl Ingredients {
     /// Where BusyBox stands in the ramdisk, if there is one.
     pub fn busybox_place(&self) -> &str {
         &self.busybox_place
+    }
+
+    /// What the ramdisk was packed from.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     /// The packed ramdisk.
@@ -257,6 +263,7 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         compiler,
         busybox,
         busybox_place: tree::busybox_place(&tree),
+        tree,
         ramdisk,
         builtin,
     })

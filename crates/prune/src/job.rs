@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use builder::kernel::{self, Kernel};
 use builder::system::{self, BuildOptions, Ingredients, System};
-use builder::userland::tree;
 use host::cache::write_whole;
 use host::error::Kind;
 use host::id::Id;
@@ -73,7 +72,7 @@ impl Whole {
         let kernel = session.phase("kernel", || {
             kernel::build(&ingredients.kernel_input(&plan), session)
         })?;
-        let system = ingredients.finish(&plan, &options, kernel)?;
+        let system = ingredients.finish(&plan, &options, kernel, session)?;
         let runner = Runner::new(&plan, &system, session)?;
         Ok(Whole {
             options: BuildOptions {
@@ -220,7 +219,7 @@ impl Whole {
 
     fn programs(&self, level: PruneLevel, session: &Session) -> Result<Vec<GuestProgram>> {
         let busybox = self.ingredients.busybox();
-        let mut programs = calls::programs(&tree::tree(&self.plan.userland, busybox)?)?;
+        let mut programs = calls::programs(self.ingredients.tree())?;
         let read = |path: &Path| fs::read(path).map_err(|e| host::Error::file("read", path, e));
         if let Some(busybox) = busybox {
             let place = self.ingredients.busybox_place();
@@ -563,7 +562,7 @@ fn record_of(
         output: Some(whole.output().join(PRUNED)),
         ..whole.options.clone()
     };
-    let system = whole.ingredients.finish(&whole.plan, &options, kernel)?;
+    let system = whole.ingredients.finish(&whole.plan, &options, kernel, session)?;
     let mut record = trial::built_record(&whole.plan, &system, session);
     if let Some(last) = &repaired.last {
         check::fill(&mut record, last);

@@ -14,8 +14,8 @@
 start:	ldr	r3, =0x40004000		/* the first UART, for what is printed early: */
 	movs	r0, #16			/* BAUDDIV takes no less (CMSDK TRM, 4.3.3) */
 	str	r0, [r3, #16]
-	movs	r0, #3			/* CTRL: send and receive */
-	str	r0, [r3, #8]
+	movs	r0, #1			/* CTRL: send; what would be received now, with no */
+	str	r0, [r3, #8]		/* interrupt to tell of it, would be in the way for ever */
 	movs	r0, #0
 	mvns	r1, r0			/* no machine's number: a device tree */
 	ldr	r2, =DEVICE_TREE

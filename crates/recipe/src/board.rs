@@ -152,6 +152,17 @@ pub struct Flash {
     pub kernel_at: Bytes,
 }
 
+impl Flash {
+    /// Where what stands in it.
+    pub fn layout(&self) -> flash::Layout {
+        flash::Layout {
+            device_tree: self.device_tree_at.0,
+            kernel: self.kernel_at.0,
+            size: self.size.0,
+        }
+    }
+}
+
 /// A file that belongs to a board, read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BoardFile {

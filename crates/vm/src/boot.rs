@@ -6,7 +6,9 @@
 //! boots under `-icount` are equal.
 
 mod capture;
+mod confined;
 mod files;
+mod loaded;
 mod request;
 pub mod target;
 pub mod watch;
@@ -35,6 +37,7 @@ use crate::machine::console::last_lines;
 use crate::machine::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
 use crate::machine::inspect::{self, Inspection};
 use crate::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
+use confined::Confined;
 use files::{read_ends, remove};
 pub use request::{BootRequest, Observation};
 use target::{BoardLines, Target};
@@ -213,6 +216,7 @@ struct Prepared {
     gateway: Option<Gateway>,
     echoes: EchoServers,
     nonce: String,
+    confined: Option<Confined>,
 }
 
 impl Prepared {
@@ -255,13 +259,10 @@ impl Prepared {
             .faults
             .map(|faults| start_gateway(faults, &echoes, &server))
             .transpose()?;
-        let initrd = dir.join("initrd");
-        write_initrd(request, &plan, &initrd)?;
-        let mut machine = request.machine.clone();
-        machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
-        machine.initrd = Some(initrd);
+        let mut machine = loaded::machine(request, &plan)?;
         machine.gateway = gateway.as_ref().map(Gateway::address);
         Ok(Prepared {
+            confined: Confined::new(request, &machine)?,
             gateway,
             clock,
             files,
@@ -305,6 +306,7 @@ impl Prepared {
             .inspect
             .as_ref()
             .and_then(|wish| inspect::look(&monitor(request), wish, &request.dir));
+        let looked = self.confined.as_ref().map(|c| c.look(&request.dir));
         target.end()?;
         watch.finish(on_progress).map_err(|e| self.unreadable(e))?;
         let took = started.elapsed();
@@ -319,6 +321,7 @@ impl Prepared {
         let mut report = self.report(request, command, end, &watch, took);
         report.longest_silence = watchdog.longest_silence;
         report.inspection = inspection;
+        confined::judge(&mut report, looked);
         report.loaded = traps.and_then(|traps| traps.loaded().map(<[u16]>::to_vec));
         Ok(report)
     }
@@ -326,7 +329,14 @@ impl Prepared {
     /// What looks at the boot's files.
     fn watch<'a>(&'a self, request: &'a BootRequest<'_>) -> Watch<'a> {
         let (on, calling, patience) = match &request.board {
-            None => (On::Qemu, Calling::Freely, request.silence),
+            None => (
+                match self.machine.board.channel {
+                    Some(_) => On::Qemu,
+                    None => On::MuteQemu,
+                },
+                Calling::Freely,
+                request.silence,
+            ),
             Some(lines) => (
                 lines.channel.as_ref().map_or(On::MuteBoard, |_| On::Board),
                 Calling::After(BOARD_QUIET),
@@ -371,6 +381,9 @@ impl Prepared {
         }
         // Who boots it by hand has no debugger that would let it run.
         let shown = command.clone();
+        if let Some(confined) = &self.confined {
+            command = confined.watched(command);
+        }
         if let Some(socket) = traps {
             command = command.args(gdb::qemu_arguments(socket));
         }
@@ -487,6 +500,7 @@ impl Prepared {
             console: watch.console(),
             printed: watch.volume().0 > 0,
             agent: watch.agent_spoke(),
+            mute: self.machine.board.channel.is_none(),
             board: request.board.is_some(),
             init: (agent::real_init(&request.machine.cmdline), watch.no_init()),
         };
@@ -575,19 +589,6 @@ fn fetched(check: &CheckPlan) -> Option<Bytes> {
         CheckKind::Fetch { size, .. } => Some(size),
         _ => None,
     }
-}
-
-/// The agent's archive, then the shipped ramdisk as it is.
-fn write_initrd(request: &BootRequest<'_>, plan: &str, initrd: &Path) -> Result<()> {
-    let read = |path: &Path| std::fs::read(path).map_err(|e| host::Error::file("read", path, e));
-    let agent = read(request.agent)?;
-    let adversary = request.adversary.map(read).transpose()?;
-    let channel = &request.machine.board.channel;
-    let mut bytes = agent::archive(&agent, adversary.as_deref(), plan, channel)?;
-    if let Some(ramdisk) = &request.machine.initrd {
-        bytes.extend(read(ramdisk)?);
-    }
-    std::fs::write(initrd, bytes).map_err(|e| host::Error::file("write", initrd, e).into())
 }
 
 fn not_started(error: ProcessError) -> Error {

@@ -131,8 +131,11 @@ fn tried(found: &Found) -> Vec<Tried> {
 
 /// The agent's archive but for the text of its plan.
 fn agent_archive(plan: &Plan, bench: &check::Bench) -> Result<u64> {
-    let bytes = fs::read(&bench.agent).map_err(|e| host::Error::file("read", &bench.agent, e))?;
-    Ok(agent::archive(&bytes, None, "", &plan.board.channel)?.len() as u64)
+    let (Some(agent), Some(channel)) = (&bench.agent, &plan.board.channel) else {
+        return Ok(0);
+    };
+    let bytes = fs::read(agent).map_err(|e| host::Error::file("read", agent, e))?;
+    Ok(agent::archive(&bytes, None, "", channel)?.len() as u64)
 }
 
 /// Boots once more with too little RAM, and looks into the machine.
