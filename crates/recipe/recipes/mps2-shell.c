@@ -5,8 +5,8 @@
  * Commands are parted by `;`, words by blanks. '…' and "…" quote, \ takes the
  * next character as it is, $? is the last status, ( ) group: there is no MMU
  * and so no fork, what is in them runs in the same shell. Built in: echo, cat,
- * ls, free, sleep, eval, reboot. Another word is a program: a path, or a name
- * in /bin.
+ * ls, free, sleep, eval, repeat, reboot. Another word is a program: a path, or
+ * a name in /bin.
  */
 #include <tuxling/calls.h>
 
@@ -156,17 +156,30 @@ static APART int show_free(void)
 	return 0;
 }
 
+/* A number in decimal digits; -1 where there is none. */
+static long number(const char *text)
+{
+	long value = 0;
+
+	if (!text || !*text)
+		return -1;
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9' || value > 100000000)
+			return -1;
+		value = 10 * value + (*text - '0');
+	}
+	return value;
+}
+
 static int sleep_for(char **words)
 {
-	long long time[2] = { 0, 0 }; /* seconds, nanoseconds */
-	const char *digit = *words ? *words : "";
+	long seconds = number(*words);
+	long long time[2] = { seconds, 0 }; /* and nanoseconds */
 
-	if (*digit < '0' || *digit > '9') {
+	if (seconds < 0) {
 		put("usage: sleep SECONDS\n");
 		return 2;
 	}
-	while (*digit >= '0' && *digit <= '9')
-		time[0] = 10 * time[0] + (*digit++ - '0');
 	return call4(CALL_CLOCK_NANOSLEEP, 1, 0, (long)time, 0) != 0;
 }
 
@@ -210,19 +223,42 @@ static APART int program(char **words)
 	return status;
 }
 
-/* The words after the first, joined, are a line of their own. */
-static int evaluate(struct shell *shell, char **words)
+/* Words, joined, are a line of their own. They stand behind each other, each with
+ * a zero at its end. */
+static char *joined(char **words)
 {
 	char *line = words[0], *at;
 
-	if (!line)
-		return 0;
-	/* They stand behind each other, each with a zero at its end. */
-	for (at = line; *++words; )
+	for (at = line; line && *++words; )
 		for (; at < *words; at++)
 			if (!*at)
 				*at = ' ';
+	return line;
+}
+
+static int evaluate(struct shell *shell, char **words)
+{
+	char *line = joined(words);
+
+	if (!line)
+		return 0;
 	run(shell, line);
+	return shell->status;
+}
+
+/* Stops at the first that fails. */
+static int repeat(struct shell *shell, char **words)
+{
+	long left = number(*words);
+	char *line = left < 0 ? 0 : joined(words + 1);
+
+	if (!line) {
+		put("usage: repeat TIMES COMMAND\n");
+		return 2;
+	}
+	shell->status = 0;
+	while (left-- > 0 && !shell->status)
+		run(shell, line);
 	return shell->status;
 }
 
@@ -242,6 +278,8 @@ static int execute(struct shell *shell, char **words)
 		return sleep_for(words + 1);
 	if (same(name, "eval"))
 		return evaluate(shell, words + 1);
+	if (same(name, "repeat"))
+		return repeat(shell, words + 1);
 	if (same(name, "reboot"))
 		return (int)call4(CALL_REBOOT, (long)0xfee1dead, 672274793,
 				  0x01234567, 0);
