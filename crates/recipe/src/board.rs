@@ -216,12 +216,11 @@ pub fn names() -> Vec<&'static str> {
     BUILT_IN.iter().map(|(name, _)| *name).collect()
 }
 
-/// The RAM of a built-in board.
-pub fn memory(name: &str) -> Option<Bytes> {
+/// A built-in board.
+pub fn built_in(name: &str) -> Option<Board> {
     let (name, text) = BUILT_IN.iter().find(|(board, _)| *board == name)?;
     let problems = Problems::default();
-    let board = read(&problems, name, &format!("{name}.toml"), text, &built_in_file)?;
-    Some(board.memory)
+    read(&problems, name, &format!("{name}.toml"), text, &built_in_file)
 }
 
 /// The board that a recipe names: a built-in one, or the path of a file.
