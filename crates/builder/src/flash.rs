@@ -149,7 +149,11 @@ fn start(
     tools: &Tools,
     session: &Session,
 ) -> Result<Vec<u8>> {
-    let (from, linked, to) = (dir.join("start.S"), dir.join("start.elf"), dir.join("start"));
+    let (from, linked, to) = (
+        dir.join("start.S"),
+        dir.join("start.elf"),
+        dir.join("start"),
+    );
     write_whole(&from, flash.start.text.as_bytes())?;
     let address = |offset: Bytes| u64::from(flash.address) + offset.0;
     let compile = Cmd::new(&tools.user_cc)
@@ -157,7 +161,10 @@ fn start(
         .args(["-nostdlib", "-static", "-no-pie", "-Wl,--build-id=none,-e0"])
         .arg(format!("-Wl,-Ttext=0x{:x}", flash.address))
         .arg(format!("-DKERNEL=0x{:x}", address(flash.kernel_at)))
-        .arg(format!("-DDEVICE_TREE=0x{:x}", address(flash.device_tree_at)))
+        .arg(format!(
+            "-DDEVICE_TREE=0x{:x}",
+            address(flash.device_tree_at)
+        ))
         .arg("-o")
         .arg(&linked)
         .arg(&from);

@@ -10,9 +10,7 @@ use host::id::Id;
 use host::session::{Cached, Session, Step};
 use initramfs::{Compression, Tree};
 use recipe::package::Package;
-use recipe::plan::{
-    FileKind, FilePlan, KernelPlan, PatchFile, Placement, Plan, SourceWish,
-};
+use recipe::plan::{FileKind, FilePlan, KernelPlan, PatchFile, Placement, Plan, SourceWish};
 use record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 
 use super::sizes;
@@ -329,10 +327,7 @@ pub fn fetch(plan: &Plan, mode: source::Mode, session: &Session) -> Result<Vec<S
         musl,
         busybox,
     } = sources;
-    Ok([Some(linux), musl, busybox]
-        .into_iter()
-        .flatten()
-        .collect())
+    Ok([Some(linux), musl, busybox].into_iter().flatten().collect())
 }
 
 /// The kernel's source alone, as a build would take it. The lock file is

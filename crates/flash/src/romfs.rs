@@ -287,7 +287,11 @@ mod tests {
                 }
                 SYMLINK => found.push(format!("{path} -> {content}")),
                 FILE => found.push(format!("{path}{executable}: {content}")),
-                kind => found.push(format!("{path} kind {kind} {}:{}", info >> 16, info & 0xffff)),
+                kind => found.push(format!(
+                    "{path} kind {kind} {}:{}",
+                    info >> 16,
+                    info & 0xffff
+                )),
             }
             at = next & !15;
         }

@@ -562,7 +562,9 @@ fn record_of(
         output: Some(whole.output().join(PRUNED)),
         ..whole.options.clone()
     };
-    let system = whole.ingredients.finish(&whole.plan, &options, kernel, session)?;
+    let system = whole
+        .ingredients
+        .finish(&whole.plan, &options, kernel, session)?;
     let mut record = trial::built_record(&whole.plan, &system, session);
     if let Some(last) = &repaired.last {
         check::fill(&mut record, last);

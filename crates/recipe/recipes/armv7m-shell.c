@@ -213,8 +213,13 @@ static APART int program(char **words)
 	if (child < 0)
 		return complain("shell", "vfork", child);
 	call4(CALL_WAIT4, child, (long)&status, 0, 0);
-	if (status & 127)
+	if (status & 127) {
+		put(path);
+		put(": ended by signal ");
+		put_number(status & 127);
+		put("\n");
 		return 128 + (status & 127);
+	}
 	status = status >> 8 & 255;
 	if (status == 127 || status == 126) {
 		put(path);

@@ -220,7 +220,13 @@ pub fn names() -> Vec<&'static str> {
 pub fn built_in(name: &str) -> Option<Board> {
     let (name, text) = BUILT_IN.iter().find(|(board, _)| *board == name)?;
     let problems = Problems::default();
-    read(&problems, name, &format!("{name}.toml"), text, &built_in_file)
+    read(
+        &problems,
+        name,
+        &format!("{name}.toml"),
+        text,
+        &built_in_file,
+    )
 }
 
 /// The board that a recipe names: a built-in one, or the path of a file.
@@ -229,7 +235,13 @@ pub fn load(problems: &Problems, files: &Files, wanted: &Placed<String>) -> Opti
     let name = wanted.value.as_str();
     let built_in = BUILT_IN.iter().find(|(board, _)| *board == name);
     if let Some((name, text)) = built_in {
-        return read(problems, name, &format!("{name}.toml"), text, &built_in_file);
+        return read(
+            problems,
+            name,
+            &format!("{name}.toml"),
+            text,
+            &built_in_file,
+        );
     }
     if !name.contains('/') && !name.ends_with(".toml") {
         let help = match words::nearest(name, names()) {

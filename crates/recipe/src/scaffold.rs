@@ -6,8 +6,8 @@ use host::cache;
 use host::units::Bytes;
 
 use super::{builtin, words};
-use crate::{Board, board};
 use crate::diagnostic::Wrong;
+use crate::{Board, board};
 
 /// What the new recipe is about.
 #[derive(Clone, Debug)]
@@ -74,7 +74,10 @@ pub fn text(wish: &Wish) -> Result<String, ScaffoldError> {
         ("{applets}", applets),
         ("{mode}", mode),
         ("{checks}", checks),
-        ("{memory}", &format!("{}MiB", memory(board.as_ref()).0 >> 20)),
+        (
+            "{memory}",
+            &format!("{}MiB", memory(board.as_ref()).0 >> 20),
+        ),
     ];
     let text = fill.iter().fold(TEMPLATE.to_owned(), |text, (hole, with)| {
         text.replace(hole, with)
@@ -113,7 +116,9 @@ fn in_flash(wish: &Wish, board: &Board) -> String {
     let arch = board.arch.facts().name;
     let files = builtin::file_names().into_iter();
     let patches = files.filter(|name| name.starts_with(arch) && name.ends_with(".patch"));
-    let patches: Vec<String> = patches.map(|name| format!("    \"builtin:{name}\",\n")).collect();
+    let patches: Vec<String> = patches
+        .map(|name| format!("    \"builtin:{name}\",\n"))
+        .collect();
     let base = std::iter::once(format!("builtin:{arch}-base.config"));
     let fragments = base.chain(wish.fragments.iter().cloned());
     let fragments: Vec<String> = fragments

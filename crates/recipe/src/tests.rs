@@ -326,7 +326,11 @@ fn a_new_recipe_has_no_errors_and_overwrites_nothing() {
             assert_eq!(plan.machine.memory, plan.board.memory, "{board}");
             assert_eq!(value(&plan.kernel.requests, "HZ_100"), Some("y"));
             assert!(plan.kernel.patches.len() > 5, "{text}");
-            assert!(plan.checks.iter().all(|check| check.via == plan::Via::Console));
+            assert!(
+                plan.checks
+                    .iter()
+                    .all(|check| check.via == plan::Via::Console)
+            );
             continue;
         }
         let parts = if network {

@@ -127,7 +127,7 @@ impl Error {
             Error::PlanTooLong { .. } | Error::Words { .. } => Kind::Usage,
             Error::Unreadable { .. } | Error::Compile { .. } | Error::Pack(_) | Error::Flash(_) => {
                 Kind::Build
-            },
+            }
             Error::Qemu(_)
             | Error::Lost(_)
             | Error::Keys(_)

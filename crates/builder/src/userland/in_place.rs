@@ -64,10 +64,7 @@ pub(crate) fn compiler(
     tools: &Tools,
     session: &Session,
 ) -> Result<Cached<UserCompiler>> {
-    let id = Id::of(
-        "in-place/1",
-        &(CALLS, SCRIPT, FLAGS, arch, &tools.versions),
-    )?;
+    let id = Id::of("in-place/1", &(CALLS, SCRIPT, FLAGS, arch, &tools.versions))?;
     let dir = session.cache.folder("in-place")?.join(id.short());
     let compiler = UserCompiler {
         cc: words(&dir, arch, tools),
@@ -114,8 +111,16 @@ pub(crate) fn mark(program: &mut [u8]) -> Result<()> {
 
 /// Finds the program header of the stack and sets its size (`p_memsz`).
 fn set_stack(program: &mut [u8]) -> Option<()> {
-    let half = |at: usize| Some(u16::from_le_bytes(program.get(at..at + 2)?.try_into().ok()?));
-    let word = |at: usize| Some(u32::from_le_bytes(program.get(at..at + 4)?.try_into().ok()?));
+    let half = |at: usize| {
+        Some(u16::from_le_bytes(
+            program.get(at..at + 2)?.try_into().ok()?,
+        ))
+    };
+    let word = |at: usize| {
+        Some(u32::from_le_bytes(
+            program.get(at..at + 4)?.try_into().ok()?,
+        ))
+    };
     let (headers, size, number) = (word(28)? as usize, half(42)?, half(44)?);
     let mut places = (0..usize::from(number)).map(|n| headers + n * usize::from(size));
     let stack = places.find(|at| word(*at) == Some(GNU_STACK))?;

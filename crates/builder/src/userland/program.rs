@@ -86,8 +86,7 @@ fn one(
             .run(&command(compiler, &source_file, &made))
             .map_err(|e| host::Error::command(Kind::Build, &format!("compile {name}"), e))?;
         if arch.facts().musl_target.is_none() {
-            let mut bytes =
-                fs::read(&made).map_err(|e| host::Error::file("read", &made, e))?;
+            let mut bytes = fs::read(&made).map_err(|e| host::Error::file("read", &made, e))?;
             in_place::mark(&mut bytes)?;
             fs::write(&made, bytes).map_err(|e| host::Error::file("write", &made, e))?;
         }

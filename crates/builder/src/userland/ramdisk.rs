@@ -56,11 +56,7 @@ pub(crate) enum Format {
 }
 
 /// Packs a tree, or gives back what was packed from the same.
-pub(crate) fn build(
-    tree: &Tree,
-    format: Format,
-    session: &Session,
-) -> Result<Cached<Ramdisk>> {
+pub(crate) fn build(tree: &Tree, format: Format, session: &Session) -> Result<Cached<Ramdisk>> {
     let entries = tree.entries().map(entry_key).collect::<Result<Vec<_>>>()?;
     let id = match format {
         Format::Archive(kind, ram) => Id::of("ramdisk/2", &(kind, ram, entries))?,

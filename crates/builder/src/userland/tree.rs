@@ -69,11 +69,7 @@ pub fn busybox_place(tree: &Tree) -> String {
     place.map_or_else(|| BUSYBOX.to_owned(), |path| format!("/{path}"))
 }
 
-fn assembled(
-    plan: &UserlandPlan,
-    busybox: Option<MultiCall>,
-    programs: &Programs,
-) -> Result<Tree> {
+fn assembled(plan: &UserlandPlan, busybox: Option<MultiCall>, programs: &Programs) -> Result<Tree> {
     let mut tree = match &plan.folder {
         Some(folder) => of_folder(folder)?,
         None => Tree::new(),

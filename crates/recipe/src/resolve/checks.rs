@@ -220,7 +220,11 @@ impl Checks<'_> {
     /// How a check is run: by the agent, or typed where there is none.
     fn via(&self, check: &raw::Check) -> Via {
         let Some(via) = &check.via else {
-            return if self.mute { Via::Console } else { Via::Channel };
+            return if self.mute {
+                Via::Console
+            } else {
+                Via::Channel
+            };
         };
         if self.mute && via.value == Via::Channel {
             let message = "the board has no channel for the checks' agent";

@@ -160,7 +160,9 @@ fn flash(board: &Board, all: &mut Vec<Request>) {
 
 fn userland(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     let needs = wishes.userland;
-    let format = wishes.board.map_or("BINFMT_ELF", |b| b.arch.facts().program_format);
+    let format = wishes
+        .board
+        .map_or("BINFMT_ELF", |b| b.arch.facts().program_format);
     all.push(ask(format, true, "programs in the ramdisk"));
     if let Some(script) = &needs.script {
         all.push(ask("BINFMT_SCRIPT", true, &format!("the script {script}")));

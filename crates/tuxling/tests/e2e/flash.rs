@@ -14,7 +14,11 @@ fn mps2() -> &'static Value {
     CHECKED.get_or_init(|| {
         let dir = home().join("mps2");
         fs::create_dir_all(&dir).expect("a folder for mps2");
-        run(tuxling().current_dir(&dir).args(["check", "mps2"]).args(TCG)).ends_with(0);
+        run(tuxling()
+            .current_dir(&dir)
+            .args(["check", "mps2"])
+            .args(TCG))
+        .ends_with(0);
         record(&dir.join("build/mps2"))
     })
 }
@@ -32,7 +36,10 @@ fn a_shell_in_flash_reads_a_file_sleeps_and_starts_a_program() {
     let record = mps2();
     assert_eq!(record["outcome"], "passed");
     for check in record["checks"].as_array().expect("a list") {
-        assert_eq!((&check["outcome"], &check["via"]), (&"passed".into(), &"console".into()));
+        assert_eq!(
+            (&check["outcome"], &check["via"]),
+            (&"passed".into(), &"console".into())
+        );
     }
     let bytes = |key: &str| record["image"][key].as_u64().expect("a number");
     let flash = fs::metadata(home().join("mps2/build/mps2/flash")).expect("an output");
@@ -47,9 +54,15 @@ fn a_shell_in_flash_reads_a_file_sleeps_and_starts_a_program() {
 fn an_image_of_flash_is_the_same_when_it_is_made_again() {
     mps2();
     let folder = folder();
-    let topics = ["archives", "sources", "configs", "kernels", "objects", "probes"];
+    let topics = [
+        "archives", "sources", "configs", "kernels", "objects", "probes",
+    ];
     let cache = cache_with(folder.path(), &topics);
-    fs::copy(home().join("mps2/mps2.lock"), folder.path().join("mps2.lock")).expect("a copy");
+    fs::copy(
+        home().join("mps2/mps2.lock"),
+        folder.path().join("mps2.lock"),
+    )
+    .expect("a copy");
     let mut build = tuxling();
     build.env("TUXLING_CACHE", cache).current_dir(folder.path());
     run(build.args(["build", "mps2"])).ends_with(0);
@@ -99,13 +112,23 @@ fn a_thousand_programs_leave_no_ram_behind() {
     assert_eq!(console.matches("\nhello again").count(), 1000);
     let free: Vec<u64> = console
         .lines()
-        .filter_map(|line| line.split_once("KiB free ")?.1.split(' ').next()?.parse().ok())
+        .filter_map(|line| {
+            line.split_once("KiB free ")?
+                .1
+                .split(' ')
+                .next()?
+                .parse()
+                .ok()
+        })
         .collect();
     let [before, after] = free[..] else {
         panic!("{console}");
     };
     // A worker that has not gone yet has a stack and what belongs to it.
-    assert!(after + 16 >= before, "{before} KiB free before, {after} after");
+    assert!(
+        after + 16 >= before,
+        "{before} KiB free before, {after} after"
+    );
 }
 
 #[test]
@@ -114,10 +137,14 @@ fn a_byte_written_to_flash_or_beyond_the_ram_is_found() {
     let text = |name: &str| fs::read_to_string(boards.join(name)).expect("a board's file");
     for (at, told) in [
         ("0x3000", "flash memory was written to at 0x3000"),
-        ("0x20080000", "RAM was used at 0x20080000, beyond what the device tree tells"),
+        (
+            "0x20080000",
+            "RAM was used at 0x20080000, beyond what the device tree tells",
+        ),
     ] {
         let folder = folder();
-        let spoiled = format!("start:\tldr\tr3, ={at}\n\tldr\tr0, =0x55555555\n\tstr\tr0, [r3]\n\tldr");
+        let spoiled =
+            format!("start:\tldr\tr3, ={at}\n\tldr\tr0, =0x55555555\n\tstr\tr0, [r3]\n\tldr");
         let start = text("mps2.S").replacen("start:\tldr", &spoiled, 1);
         assert!(start.contains(at), "{start}");
         fs::write(folder.path().join("mps2.S"), start).expect("writable");

@@ -242,7 +242,9 @@ impl<'a> Watch<'a> {
 
     /// Whether a board hasn't said anything: it may not even be switched on.
     pub fn waits_for_board(&self) -> bool {
-        matches!(self.on, On::Board | On::MuteBoard) && self.console.read == 0 && self.channel.read == 0
+        matches!(self.on, On::Board | On::MuteBoard)
+            && self.console.read == 0
+            && self.channel.read == 0
     }
 
     /// Goes on with the checks that are typed at the console, when the agent's
