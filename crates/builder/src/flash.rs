@@ -175,7 +175,7 @@ fn start(
     for cmd in [compile, copy] {
         let doing = format!("assemble {}", flash.start.name);
         let run = session.processes.run(&cmd);
-        run.map_err(|e| host::Error::command(Kind::Build, &doing, e))?;
+        run.map_err(|e| host::Error::command(Kind::Build, doing, e))?;
     }
     read(&to)
 }

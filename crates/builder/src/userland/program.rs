@@ -84,7 +84,7 @@ fn one(
         session
             .processes
             .run(&command(compiler, &source_file, &made))
-            .map_err(|e| host::Error::command(Kind::Build, &format!("compile {name}"), e))?;
+            .map_err(|e| host::Error::command(Kind::Build, format!("compile {name}"), e))?;
         if arch.facts().musl_target.is_none() {
             let mut bytes = fs::read(&made).map_err(|e| host::Error::file("read", &made, e))?;
             in_place::mark(&mut bytes)?;
