@@ -110,10 +110,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         checks,
         exercises,
         budget: budget(&raw.budget),
-        adversity: raw
-            .survive
-            .as_ref()
-            .map(|names| survived(problems, &names.value)),
+        adversity: survived(problems, raw.survive.as_ref()),
         security: raw.security.map(|s| s.value).unwrap_or_default(),
         warnings: RecipeErrors::default(),
         prune: PrunePlan {
@@ -183,7 +180,11 @@ fn trap_names(problems: &Problems, prune: &raw::Prune, board: Option<&Board>) ->
 }
 
 /// The cases of adversity that a recipe names.
-fn survived(problems: &Problems, names: &[Placed<String>]) -> Vec<String> {
+fn survived(
+    problems: &Problems,
+    names: Option<&Placed<Vec<Placed<String>>>>,
+) -> Option<Vec<String>> {
+    let names = &names?.value;
     for name in names {
         let known = || NAMES.iter().copied();
         if known().any(|case| case == name.value) {
@@ -196,7 +197,7 @@ fn survived(problems: &Problems, names: &[Placed<String>]) -> Vec<String> {
         let message = format!("there is no case `{}` of adversity", name.value);
         problems.push(Problem::at(&name.place, message).help(help));
     }
-    names.iter().map(|name| name.value.clone()).collect()
+    Some(names.iter().map(|name| name.value.clone()).collect())
 }
 
 fn name(context: &Context<'_>, raw: &raw::Recipe, home: &Home) -> Option<String> {

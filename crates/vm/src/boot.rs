@@ -329,14 +329,11 @@ impl Prepared {
     /// What looks at the boot's files.
     fn watch<'a>(&'a self, request: &'a BootRequest<'_>) -> Watch<'a> {
         let (on, calling, patience) = match &request.board {
-            None => (
-                match self.machine.board.channel {
-                    Some(_) => On::Qemu,
-                    None => On::MuteQemu,
-                },
-                Calling::Freely,
-                request.silence,
-            ),
+            None => {
+                let channel = self.machine.board.channel.as_ref();
+                let on = channel.map_or(On::MuteQemu, |_| On::Qemu);
+                (on, Calling::Freely, request.silence)
+            }
             Some(lines) => (
                 lines.channel.as_ref().map_or(On::MuteBoard, |_| On::Board),
                 Calling::After(BOARD_QUIET),

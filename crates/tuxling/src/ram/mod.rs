@@ -6,7 +6,6 @@
 pub(crate) mod download;
 pub(crate) mod evidence;
 mod prober;
-pub(crate) mod search;
 pub(crate) mod wall;
 
 use std::fs;
@@ -19,6 +18,7 @@ use measure::system_map::SystemMap;
 use recipe::Plan;
 use recipe::plan::CheckKind;
 use record::{Outcome, Record};
+use shrink::edge::{self, Found, Range};
 use trial::check::{self, CheckOptions};
 use vm::check::agent;
 use vm::machine::inspect::InspectWish;
@@ -27,7 +27,6 @@ use crate::failure::{Failure, Result};
 use evidence::WallEvidence;
 use prober::Prober;
 use report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
-use search::{Found, Range};
 
 /// How the smallest RAM is asked for.
 #[derive(Clone, Debug, Default)]
@@ -66,9 +65,9 @@ fn searched(
     let mut prober = Prober::new(plan, system, bench, &options.check, session)?;
     let range = range(plan, options)?;
     let pairs = options.download.unwrap_or_default();
-    prober.expect(search::expected_boots(range) + 1 + 2 * u64::from(pairs));
+    prober.expect(edge::expected_boots(range) + 1 + 2 * u64::from(pairs));
     let mut record = prober.own_machine()?;
-    let found = search::search(range, &mut prober)?;
+    let found = edge::search(range, &mut prober)?;
     let wall = match found.edge.and_then(|edge| edge.checked_sub(range.step)) {
         Some(below) if found.tallies.contains_key(&below) => {
             Some(look_at_wall(below, system, &mut prober)?)
