@@ -26,6 +26,8 @@ packages_for() {
         echo gcc-arm-linux-gnueabi gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu
         # Boots the boards of other architectures; their compilers are above.
         echo qemu-system-arm
+        # Compiles the device tree of a board that starts from flash memory.
+        echo device-tree-compiler
         # Opens the report's page.
         echo chromium
         # Fetches cargo-deny: scripts/cargo-deny.sh.

@@ -393,6 +393,12 @@ pub enum Error {
     /// The ramdisk can't be packed.
     #[error("{}", with_causes(.0))]
     Pack(PackError),
+    /// An image of flash memory can't be made.
+    #[error(transparent)]
+    Flash(flash::Error),
+    /// A linked program can't be executed in place.
+    #[error("the linker made no 32-bit ELF program with a stack's program header")]
+    NotInPlace,
 }
 
 /// What a lock file records of a source.
@@ -515,6 +521,8 @@ impl Error {
             | Error::NoCompileLine(_)
             | Error::Archive { .. }
             | Error::Unmeasured(_)
+            | Error::Flash(_)
+            | Error::NotInPlace
             | Error::Pack(_) => Kind::Build,
             _ => Kind::Source,
         }

@@ -5,6 +5,7 @@
 
 mod broken;
 pub mod error;
+pub mod flash;
 pub mod kernel;
 mod sizes;
 pub mod source;

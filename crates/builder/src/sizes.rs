@@ -10,6 +10,7 @@ pub(crate) fn image_sizes(
     kernel: &[u8],
     device_tree: Option<&[u8]>,
     ramdisk: Option<&[u8]>,
+    flash: Option<&[u8]>,
 ) -> ImageSizes {
     let kernel_bytes = kernel.len() as u64;
     let device_tree_bytes = device_tree.map(|bytes| bytes.len() as u64);
@@ -21,6 +22,7 @@ pub(crate) fn image_sizes(
             .map(|image| image.payload_bytes),
         device_tree_bytes,
         ramdisk_bytes,
+        flash_bytes: flash.map(|bytes| bytes.len() as u64),
         total_bytes: kernel_bytes + device_tree_bytes.unwrap_or(0) + ramdisk_bytes,
     }
 }

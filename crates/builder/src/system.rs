@@ -11,19 +11,20 @@ use host::id::Id;
 use host::session::{Cached, Session, Step};
 use initramfs::{Compression, Content, Tree};
 use recipe::package::Package;
-use recipe::plan::{KernelPlan, PatchFile, Placement, Plan, SourceWish};
+use recipe::plan::{FileKind, FilePlan, KernelPlan, PatchFile, Placement, Plan, SourceWish};
 use record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 
 use super::sizes;
 use crate::error::{Error, Result};
+use crate::flash::{self, FlashImage};
 use crate::kernel::build::{BuildInput, BuiltinRamdisk, Kernel};
 use crate::kernel::{self, Resolved, Tools};
 use crate::source::{self, LockFile, Source};
 use crate::userland::busybox::{self, Busybox, BusyboxInput};
 use crate::userland::musl::{self, UserCompiler};
-use crate::userland::ramdisk::{self, Ramdisk};
+use crate::userland::ramdisk::{self, Format, Ramdisk};
 use crate::userland::start::{self, Starter};
-use crate::userland::{headers, rootfs, tree};
+use crate::userland::{headers, in_place, program, rootfs, tree};
 
 /// How a build is asked for.
 #[derive(Clone, Debug)]
@@ -63,13 +64,15 @@ pub struct System {
 #[derive(Debug)]
 struct Sources {
     linux: Source,
-    musl: Source,
+    /// Where the architecture has a C library.
+    musl: Option<Source>,
     busybox: Option<Source>,
 }
 
 impl Sources {
     fn all(&self) -> impl Iterator<Item = &Source> {
-        [&self.linux, &self.musl].into_iter().chain(&self.busybox)
+        let userland = self.musl.iter().chain(&self.busybox);
+        std::iter::once(&self.linux).chain(userland)
     }
 }
 
@@ -144,10 +147,59 @@ impl Ingredients {
     }
 
     /// The system with this kernel: measured, and put where the user finds it.
-    pub fn finish(&self, plan: &Plan, options: &BuildOptions, kernel: Kernel) -> Result<System> {
-        let inputs = inputs(plan, &self.sources, &self.tools, &self.config);
-        let (ramdisk, compiler) = (self.ramdisk.clone(), self.compiler.clone());
-        finish(plan, options, kernel, ramdisk, compiler, inputs)
+    pub fn finish(
+        &self,
+        plan: &Plan,
+        options: &BuildOptions,
+        kernel: Kernel,
+        session: &Session,
+    ) -> Result<System> {
+        let flash = match &plan.board.flash {
+            None => None,
+            Some(flash) => {
+                let in_flash = plan.ramdisk.placement == Placement::Flash;
+                let files = in_flash.then_some(&self.ramdisk);
+                Some(session.phase("flash image", || {
+                    flash::build(plan, flash, (&kernel, files), &self.tools, session)
+                })?)
+            }
+        };
+        let files = OutputFiles::read(plan, &kernel, &self.ramdisk, flash.as_ref())?;
+        self.measured(plan, options, kernel, &files)
+    }
+
+    /// Measures, and puts the outputs where the user finds them.
+    fn measured(
+        &self,
+        plan: &Plan,
+        options: &BuildOptions,
+        kernel: Kernel,
+        files: &OutputFiles,
+    ) -> Result<System> {
+        let summary = &self.ramdisk.summary;
+        let output = output_folder(plan, options);
+        let system = System {
+            image: sizes::image_sizes(
+                &files.kernel,
+                files.device_tree.as_deref(),
+                files.ramdisk.as_deref(),
+                files.flash.as_deref(),
+            ),
+            vmlinux: sizes::vmlinux_sizes(&files.vmlinux)?,
+            contents: RamdiskSizes {
+                archive_bytes: summary.archive_bytes,
+                compression: compression_name(plan.ramdisk.compress),
+                files: summary.files.clone(),
+            },
+            inputs: inputs(plan, &self.sources, &self.tools, &self.config),
+            image_id: files.image_id()?,
+            ramdisk: self.ramdisk.clone(),
+            compiler: self.compiler.clone(),
+            output,
+            kernel,
+        };
+        files.place(&system.output)?;
+        Ok(system)
     }
 }
 
@@ -158,7 +210,7 @@ pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<S
     let kernel = session.phase("kernel", || {
         kernel::build(&ingredients.kernel_input(plan), session)
     })?;
-    ingredients.finish(plan, options, kernel)
+    ingredients.finish(plan, options, kernel, session)
 }
 
 /// Builds all of a plan but its kernel.
@@ -172,9 +224,10 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
     config.remarks.tell(&plan.kernel, session);
     refuse_dropped(&config, options, session)?;
     refuse_broken(&config, plan)?;
-    let compiler = session.phase("C library", || {
-        musl::build(&sources.musl, arch, &tools, session)
-    })?;
+    let compiler = match &sources.musl {
+        Some(musl) => session.phase("C library", || musl::build(musl, arch, &tools, session))?,
+        None => session.phase("headers", || in_place::compiler(arch, &tools, session))?,
+    };
     let busybox = match (&plan.userland.busybox, &sources.busybox) {
         (Some(wanted), Some(source)) => {
             let headers = session.phase("kernel headers", || {
@@ -192,12 +245,16 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         }
         _ => None,
     };
-    let tree = whole_tree(plan, busybox.as_ref(), &compiler, session)?;
-    let ramdisk = session.phase("ramdisk", || {
-        ramdisk::build(&tree, plan.ramdisk.compress, plan.machine.memory, session)
-    })?;
+    let tree = complete_tree(plan, busybox.as_ref(), &compiler, session)?;
+    let format = match plan.ramdisk.placement {
+        Placement::Flash => Format::FileSystem,
+        Placement::Separate | Placement::Builtin => {
+            Format::Archive(plan.ramdisk.compress, plan.machine.memory)
+        }
+    };
+    let ramdisk = session.phase("ramdisk", || ramdisk::build(&tree, format, session))?;
     let builtin = match plan.ramdisk.placement {
-        Placement::Separate => None,
+        Placement::Separate | Placement::Flash => None,
         Placement::Builtin => Some((plan.ramdisk.builtin_name(), read(&ramdisk.image)?)),
     };
     Ok(Ingredients {
@@ -213,18 +270,26 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
     })
 }
 
-/// The ramdisk's files, with what starts them.
-fn whole_tree(
+/// The tree that is packed, with what is compiled for it and what starts it.
+fn complete_tree(
     plan: &Plan,
     busybox: Option<&Busybox>,
     compiler: &UserCompiler,
     session: &Session,
 ) -> Result<Tree> {
+    let compiled = |file: &FilePlan| matches!(file.kind, FileKind::Program { .. });
+    let programs = if plan.userland.files.iter().any(compiled) {
+        session.phase("programs", || {
+            program::build(&plan.userland, plan.board.arch, compiler, session)
+        })?
+    } else {
+        program::Programs::new()
+    };
     let below = rootfs::below(&plan.userland, plan.board.arch)?;
     if !below.lost.is_empty() {
         session.progress.note(&lost(&below.lost));
     }
-    let mut tree = tree::tree(&plan.userland, below.tree, busybox)?;
+    let mut tree = tree::tree(&plan.userland, below.tree, busybox, &programs)?;
     let starter = start::starter(&plan.userland, &tree, below.start.as_ref());
     let program = match &starter {
         Starter::Ours(_) => {
@@ -257,7 +322,10 @@ fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cach
         obtain_one(package, wish, patches, (&lock, options.sources), session)
     };
     let linux = one(Package::Linux, &plan.kernel.source, &plan.kernel.patches)?;
-    let musl = one(Package::Musl, &plan.userland.libc.source, &[])?;
+    let musl = match plan.board.arch.facts().musl_target {
+        Some(_) => Some(one(Package::Musl, &plan.userland.libc.source, &[])?),
+        None => None,
+    };
     let busybox = match &plan.userland.busybox {
         Some(wanted) => Some(one(Package::BusyBox, &wanted.source, &[])?),
         None => None,
@@ -290,10 +358,7 @@ pub fn fetch(plan: &Plan, mode: source::Mode, session: &Session) -> Result<Vec<S
         musl,
         busybox,
     } = sources;
-    Ok([Some(linux), Some(musl), busybox]
-        .into_iter()
-        .flatten()
-        .collect())
+    Ok([Some(linux), musl, busybox].into_iter().flatten().collect())
 }
 
 /// The kernel's source alone, as a build would take it. The lock file is
@@ -391,43 +456,6 @@ fn inputs(plan: &Plan, sources: &Sources, tools: &Tools, config: &Resolved) -> I
     }
 }
 
-/// Measures, and puts the outputs where the user finds them.
-fn finish(
-    plan: &Plan,
-    options: &BuildOptions,
-    kernel: Kernel,
-    ramdisk: Ramdisk,
-    compiler: UserCompiler,
-    inputs: Inputs,
-) -> Result<System> {
-    let files = OutputFiles::read(plan, &kernel, &ramdisk)?;
-    let image = sizes::image_sizes(
-        &files.kernel,
-        files.device_tree.as_deref(),
-        files.ramdisk.as_deref(),
-    );
-    let vmlinux = sizes::vmlinux_sizes(&files.vmlinux)?;
-    let contents = RamdiskSizes {
-        archive_bytes: ramdisk.summary.archive_bytes,
-        compression: compression_name(plan.ramdisk.compress),
-        files: ramdisk.summary.files.clone(),
-    };
-    let image_id = files.image_id()?;
-    let output = output_folder(plan, options);
-    files.place(&output)?;
-    Ok(System {
-        kernel,
-        ramdisk,
-        compiler,
-        output,
-        image,
-        vmlinux,
-        contents,
-        inputs,
-        image_id,
-    })
-}
-
 /// What a user finds in the folder of outputs, as the cache has it.
 struct OutputFiles {
     kernel: Vec<u8>,
@@ -438,21 +466,29 @@ struct OutputFiles {
     ramdisk: Option<Vec<u8>>,
     /// Where the board has one.
     device_tree: Option<Vec<u8>>,
+    /// Where the board starts from flash memory.
+    flash: Option<Vec<u8>>,
 }
 
 impl OutputFiles {
-    fn read(plan: &Plan, kernel: &Kernel, ramdisk: &Ramdisk) -> Result<Self> {
-        let separate = plan.ramdisk.placement == Placement::Separate;
-        let device_tree = plan.board.device_tree.as_ref();
+    fn read(
+        plan: &Plan,
+        kernel: &Kernel,
+        ramdisk: &Ramdisk,
+        flash: Option<&FlashImage>,
+    ) -> Result<Self> {
+        let apart = plan.ramdisk.placement != Placement::Builtin;
+        let of_kernel = plan.board.device_tree.as_ref();
+        let of_kernel = of_kernel.map(|_| kernel.device_tree());
+        let device_tree = flash.map(|flash| flash.device_tree.clone()).or(of_kernel);
         Ok(OutputFiles {
             kernel: read(&kernel.image())?,
             vmlinux: read(&kernel.vmlinux())?,
             system_map: read(&kernel.system_map())?,
             config: read(&kernel.config())?,
-            ramdisk: separate.then(|| read(&ramdisk.image)).transpose()?,
-            device_tree: device_tree
-                .map(|_| read(&kernel.device_tree()))
-                .transpose()?,
+            ramdisk: apart.then(|| read(&ramdisk.image)).transpose()?,
+            device_tree: device_tree.map(|path| read(&path)).transpose()?,
+            flash: flash.map(|flash| read(&flash.image)).transpose()?,
         })
     }
 
@@ -462,6 +498,7 @@ impl OutputFiles {
             ("kernel", Some(&self.kernel)),
             ("device-tree", self.device_tree.as_ref()),
             ("ramdisk", self.ramdisk.as_ref()),
+            ("flash", self.flash.as_ref()),
         ]
         .into_iter()
         .filter_map(|(name, bytes)| Some((name, Id::of_bytes(bytes?))))
@@ -478,6 +515,7 @@ impl OutputFiles {
             ("config", Some(&self.config)),
             ("ramdisk", self.ramdisk.as_ref()),
             ("device-tree", self.device_tree.as_ref()),
+            ("flash", self.flash.as_ref()),
         ] {
             match bytes {
                 Some(bytes) => place(&output.join(name), bytes)?,

@@ -37,6 +37,7 @@ const TABLE: &[Row] = &[
     Row("bc", ["bc", "bc", "bc", "bc"]),
     Row("perl", ["perl", "perl-interpreter", "perl", "perl"]),
     Row("patch", ["patch", "patch", "patch", "patch"]),
+    Row("dtc", ["device-tree-compiler", "dtc", "dtc", "dtc"]),
     Row("git", ["git", "git", "git", "git"]),
     Row("xz", ["xz-utils", "xz", "xz", "xz"]),
     Row("gzip", ["gzip", "gzip", "gzip", "gzip"]),

@@ -72,7 +72,7 @@ impl Whole {
         let kernel = session.phase("kernel", || {
             kernel::build(&ingredients.kernel_input(&plan), session)
         })?;
-        let system = ingredients.finish(&plan, &options, kernel)?;
+        let system = ingredients.finish(&plan, &options, kernel, session)?;
         let runner = Runner::new(&plan, &system, session)?;
         Ok(Whole {
             options: BuildOptions {
@@ -562,7 +562,9 @@ fn record_of(
         output: Some(whole.output().join(PRUNED)),
         ..whole.options.clone()
     };
-    let system = whole.ingredients.finish(&whole.plan, &options, kernel)?;
+    let system = whole
+        .ingredients
+        .finish(&whole.plan, &options, kernel, session)?;
     let mut record = trial::built_record(&whole.plan, &system, session);
     if let Some(last) = &repaired.last {
         check::fill(&mut record, last);

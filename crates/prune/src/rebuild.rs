@@ -50,7 +50,7 @@ pub fn with_ingredients(plan: &Plan, options: &BuildOptions, session: &Session) 
             (ingredients, kernel)
         }
     };
-    let system = ingredients.finish(plan, options, kernel)?;
+    let system = ingredients.finish(plan, options, kernel, session)?;
     Ok(Built {
         ingredients,
         system,

@@ -15,6 +15,8 @@ pub enum Arch {
     X86_64,
     /// 32-bit ARM from version 5 on, little endian.
     Arm,
+    /// ARM's microcontrollers from version 7 on: Thumb-2, no MMU.
+    Armv7m,
 }
 
 /// What one architecture needs.
@@ -49,8 +51,11 @@ pub struct ArchFacts {
     pub user_cflags: &'static [&'static str],
     /// The linker's emulation, where the compiler's own isn't right.
     pub ld_emulation: Option<&'static str>,
-    /// musl's `--target`.
-    pub musl_target: &'static str,
+    /// musl's `--target`; `None` where programs have no C library and are
+    /// executed where they are stored.
+    pub musl_target: Option<&'static str>,
+    /// The option by which its kernels execute programs.
+    pub program_format: &'static str,
     /// The longest command line that its kernels take (`COMMAND_LINE_SIZE` in
     /// arch/…/asm/setup.h).
     pub cmdline_bytes: usize,
@@ -135,6 +140,9 @@ pub enum RamdiskPlace {
     /// At half of RAM, or at 128 MiB if that is lower, and the device tree
     /// behind it (hw/arm/boot.c, arm_setup_direct_kernel_boot()).
     Half,
+    /// It loads none: the kernel is executed where it is stored, and so are the
+    /// programs.
+    Nowhere,
 }
 
 /// The smallest machine that ends by itself: its status shows that firmware and
@@ -194,7 +202,8 @@ static I386: ArchFacts = ArchFacts {
     native_hosts: &["x86_64", "x86"],
     user_cflags: &["-m32", "-march=i686"],
     ld_emulation: Some("elf_i386"),
-    musl_target: "i386",
+    musl_target: Some("i386"),
+    program_format: "BINFMT_ELF",
     cmdline_bytes: 2048,
     ram_base: 0,
     ramdisk_place: RamdiskPlace::Top,
@@ -269,7 +278,8 @@ static X86_64: ArchFacts = ArchFacts {
     native_hosts: &["x86_64"],
     user_cflags: &["-m64", "-march=x86-64"],
     ld_emulation: None,
-    musl_target: "x86_64",
+    musl_target: Some("x86_64"),
+    program_format: "BINFMT_ELF",
     cmdline_bytes: 2048,
     ram_base: 0,
     ramdisk_place: RamdiskPlace::Top,
@@ -303,7 +313,8 @@ static ARM: ArchFacts = ArchFacts {
     native_hosts: &["arm"],
     user_cflags: &["-march=armv5te", "-marm", "-mfloat-abi=soft"],
     ld_emulation: None,
-    musl_target: "arm-linux-gnueabi",
+    musl_target: Some("arm-linux-gnueabi"),
+    program_format: "BINFMT_ELF",
     cmdline_bytes: 1024,
     ram_base: 0,
     ramdisk_place: RamdiskPlace::Half,
@@ -326,9 +337,43 @@ static ARM: ArchFacts = ArchFacts {
     kvm_probe: None,
 };
 
+/// Its kernels are executed in flash memory. RAM begins where the architecture
+/// has it (ARMv7-M Architecture Reference Manual, B3.1), whatever the board.
+static ARMV7M: ArchFacts = ArchFacts {
+    name: "armv7m",
+    image_architecture: "arm",
+    bits: 32,
+    elf_machine: 40,
+    kernel_arch: "arm",
+    source_arch: "arm",
+    image_target: "xipImage",
+    image_path: "arch/arm/boot/xipImage",
+    qemu: "qemu-system-arm",
+    cross_prefixes: &["arm-linux-gnueabi-"],
+    native_hosts: &[],
+    user_cflags: &["-march=armv7-m", "-mthumb", "-mfloat-abi=soft"],
+    ld_emulation: None,
+    musl_target: None,
+    program_format: "BINFMT_ELF_FDPIC",
+    cmdline_bytes: 1024,
+    ram_base: 0x2000_0000,
+    ramdisk_place: RamdiskPlace::Nowhere,
+    decompressor_bytes: 0,
+    cycle_counter: false,
+    further_cpus: &[],
+    kvm_hosts: &[],
+    page_offset: 0,
+    trap_handler: None,
+    trap_names: false,
+    loader: None,
+    programs: Machine::Arm,
+    system_calls: None,
+    kvm_probe: None,
+};
+
 impl Arch {
     /// All architectures.
-    pub const ALL: &[Arch] = &[Arch::I386, Arch::X86_64, Arch::Arm];
+    pub const ALL: &[Arch] = &[Arch::I386, Arch::X86_64, Arch::Arm, Arch::Armv7m];
 
     /// Its row of the table.
     pub fn facts(self) -> &'static ArchFacts {
@@ -336,6 +381,7 @@ impl Arch {
             Arch::I386 => &I386,
             Arch::X86_64 => &X86_64,
             Arch::Arm => &ARM,
+            Arch::Armv7m => &ARMV7M,
         }
     }
 }

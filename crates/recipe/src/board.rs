@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::arch::Arch;
 use crate::asker::Asker;
-use crate::diagnostic::{Place, Placed, Problem, Problems};
+use crate::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use crate::files::Files;
 use crate::table::{self, Family, Schema, Table};
 use crate::{fragment, words};
@@ -20,6 +20,15 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("pc", include_str!("../boards/pc.toml")),
     ("microvm", include_str!("../boards/microvm.toml")),
     ("versatilepb", include_str!("../boards/versatilepb.toml")),
+    ("mps2-an385", include_str!("../boards/mps2-an385.toml")),
+    ("mps2-an386", include_str!("../boards/mps2-an386.toml")),
+    ("mps2-an500", include_str!("../boards/mps2-an500.toml")),
+];
+
+/// The files that they name.
+const BUILT_IN_FILES: &[(&str, &str)] = &[
+    ("mps2.S", include_str!("../boards/mps2.S")),
+    ("mps2.dts", include_str!("../boards/mps2.dts")),
 ];
 
 /// QEMU rounds the size of RAM up to this (softmmu/vl.c,
@@ -28,6 +37,12 @@ const QEMU_STEP: Bytes = Bytes::kib(8);
 
 /// The step where the board says nothing.
 const MEMORY_STEP: Bytes = Bytes::kib(16);
+
+/// With less RAM no kernel that is loaded into it gets as far as saying so.
+const LEAST_LOADED: Bytes = Bytes::mib(1);
+
+/// The same for one that is executed in flash memory: its pages are of 4 KiB.
+const LEAST_IN_PLACE: Bytes = Bytes::kib(16);
 
 static BOARD: Schema = Schema {
     header: "",
@@ -45,6 +60,18 @@ static BOARD: Schema = Schema {
         "drivers",
         "channel",
         "nic",
+        "flash",
+    ],
+};
+static FLASH: Schema = Schema {
+    header: "[flash]",
+    keys: &[
+        "address",
+        "size",
+        "start",
+        "device-tree",
+        "device-tree-at",
+        "kernel-at",
     ],
 };
 static CHANNEL: Schema = Schema {
@@ -57,7 +84,7 @@ static NIC: Schema = Schema {
 };
 
 /// All kinds of tables of a board's file.
-pub static SCHEMAS: Family = &[&BOARD, &CHANNEL, &NIC];
+pub static SCHEMAS: Family = &[&BOARD, &CHANNEL, &NIC, &FLASH];
 
 /// One machine that QEMU boots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -78,8 +105,14 @@ pub struct Board {
     pub qemu_args: Vec<String>,
     /// The console that the kernel is told: `ttyS0`.
     pub console: String,
-    /// The device through which the checks talk to the host.
-    pub channel: Channel,
+    /// The device through which the checks talk to the host. `None` where there
+    /// is no room for an agent: what boots is what is shipped, and its checks
+    /// are typed at the console.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+    /// The memory in which kernel and files are used where they are stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flash: Option<Flash>,
     /// Models of network cards that a recipe may name; the first is the default.
     pub nics: Vec<Nic>,
     /// RAM when the recipe says nothing.
@@ -97,6 +130,46 @@ pub struct Board {
     /// `CONFIG_`. Not part of what is booted.
     #[serde(skip)]
     pub drivers: Vec<String>,
+}
+
+/// Flash memory from which a board starts. The device tree tells the kernel how
+/// much RAM there is: of the machine's own, the rest is not used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Flash {
+    /// Where it begins in the machine's addresses.
+    pub address: u32,
+    /// How large it is.
+    pub size: Bytes,
+    /// What stands at its beginning, in assembler: the macros `KERNEL` and
+    /// `DEVICE_TREE` are the addresses of those.
+    pub start: BoardFile,
+    /// The devices, as source of a device tree. What belongs to a system is
+    /// added: RAM, the command line, the file system.
+    pub device_tree: BoardFile,
+    /// Where the device tree stands, as an offset.
+    pub device_tree_at: Bytes,
+    /// Where the kernel stands, as an offset.
+    pub kernel_at: Bytes,
+}
+
+impl Flash {
+    /// Where what stands in it.
+    pub fn layout(&self) -> flash::Layout {
+        flash::Layout {
+            device_tree: self.device_tree_at.0,
+            kernel: self.kernel_at.0,
+            size: self.size.0,
+        }
+    }
+}
+
+/// A file that belongs to a board, read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BoardFile {
+    /// Its name, for messages.
+    pub name: String,
+    /// Its text.
+    pub text: String,
 }
 
 /// A character device of the guest's that belongs to the checks alone: nothing
@@ -143,11 +216,17 @@ pub fn names() -> Vec<&'static str> {
     BUILT_IN.iter().map(|(name, _)| *name).collect()
 }
 
-/// The RAM of a built-in board.
-pub fn memory(name: &str) -> Option<Bytes> {
+/// A built-in board.
+pub fn built_in(name: &str) -> Option<Board> {
     let (name, text) = BUILT_IN.iter().find(|(board, _)| *board == name)?;
-    let board = read(&Problems::default(), name, &format!("{name}.toml"), text)?;
-    Some(board.memory)
+    let problems = Problems::default();
+    read(
+        &problems,
+        name,
+        &format!("{name}.toml"),
+        text,
+        &built_in_file,
+    )
 }
 
 /// The board that a recipe names: a built-in one, or the path of a file.
@@ -156,7 +235,13 @@ pub fn load(problems: &Problems, files: &Files, wanted: &Placed<String>) -> Opti
     let name = wanted.value.as_str();
     let built_in = BUILT_IN.iter().find(|(board, _)| *board == name);
     if let Some((name, text)) = built_in {
-        return read(problems, name, &format!("{name}.toml"), text);
+        return read(
+            problems,
+            name,
+            &format!("{name}.toml"),
+            text,
+            &built_in_file,
+        );
     }
     if !name.contains('/') && !name.ends_with(".toml") {
         let help = match words::nearest(name, names()) {
@@ -172,30 +257,55 @@ pub fn load(problems: &Problems, files: &Files, wanted: &Placed<String>) -> Opti
     }
     let text = problems.take(&wanted.place, files.text(name))?;
     let stem = std::path::Path::new(name).file_stem().unwrap_or_default();
-    read(problems, &stem.to_string_lossy(), name, &text)
+    // Its own files stand beside it.
+    let beside = |file: &str| {
+        let folder = std::path::Path::new(name).parent();
+        let file: std::path::PathBuf = folder.map_or_else(|| file.into(), |f| f.join(file));
+        files.text(&file.to_string_lossy())
+    };
+    read(problems, &stem.to_string_lossy(), name, &text, &beside)
+}
+
+/// Gives the text of a file that a board names.
+type FileReader<'a> = &'a dyn Fn(&str) -> Result<String, Wrong>;
+
+fn built_in_file(name: &str) -> Result<String, Wrong> {
+    let found = BUILT_IN_FILES.iter().find(|(file, _)| *file == name);
+    let text = found.map(|(_, text)| (*text).to_owned());
+    text.ok_or_else(|| Wrong::new(format!("there is no built-in file `{name}`")))
 }
 
 /// A board from its text. `name` is the board's, `shown` the file's.
-fn read(problems: &Problems, name: &str, shown: &str, text: &str) -> Option<Board> {
+fn read(
+    problems: &Problems,
+    name: &str,
+    shown: &str,
+    text: &str,
+    files: FileReader<'_>,
+) -> Option<Board> {
     let source = problems.add_source(shown, text);
     let board = table::parse(problems, source, text, |problems, entries| {
         let place = Place::start_of(source);
         let top = Table::new(problems, &BOARD, SCHEMAS, place, entries);
-        read_top(problems, &top, name)
+        read_top(problems, &top, name, files)
     });
     board.flatten()
 }
 
-fn read_top(problems: &Problems, top: &Table<'_>, name: &str) -> Option<Board> {
+fn read_top(
+    problems: &Problems,
+    top: &Table<'_>,
+    name: &str,
+    files: FileReader<'_>,
+) -> Option<Board> {
     let architectures: Vec<(&str, Arch)> = Arch::ALL
         .iter()
         .map(|&arch| (arch.facts().name, arch))
         .collect();
-    require(
-        problems,
-        top,
-        &["arch", "machine", "console", "memory", "channel"],
-    );
+    require(problems, top, &["arch", "machine", "console", "memory"]);
+    if !top.has("flash") {
+        require(problems, top, &["channel"]);
+    }
     let nics = top.tables("nic", &NIC);
     let nics: Vec<Option<Nic>> = nics.iter().map(|t| read_nic(problems, t)).collect();
     let text = |key| top.text(key).map(|t| t.value);
@@ -209,10 +319,16 @@ fn read_top(problems: &Problems, top: &Table<'_>, name: &str) -> Option<Board> {
     );
     let memory = top.parsed("memory", words::bytes);
     let memory_step = top.parsed("memory-step", words::bytes);
-    let memory_step = memory_step.map_or(MEMORY_STEP, |step| step.value.max(QEMU_STEP));
+    let flash = top.table("flash", &FLASH);
+    let flash = flash.map(|t| read_flash(problems, &t, files));
+    let least_step = match flash {
+        Some(_) => Bytes(1),
+        None => QEMU_STEP,
+    };
+    let memory_step = memory_step.map_or(MEMORY_STEP, |step| step.value.max(least_step));
     let memory_most = top.parsed("memory-most", words::bytes);
     let channel = top.table("channel", &CHANNEL);
-    let channel = channel.and_then(|t| read_channel(problems, &t));
+    let channel = channel.map(|t| read_channel(problems, &t));
     Some(Board {
         name: name.to_owned(),
         description: text("description").unwrap_or_default(),
@@ -223,12 +339,21 @@ fn read_top(problems: &Problems, top: &Table<'_>, name: &str) -> Option<Board> {
         device_tree: top.parsed("device-tree", words::file_name).map(|t| t.value),
         qemu_args: arguments.into_iter().map(|a| a.value).collect(),
         console: console?,
-        channel: channel?,
+        channel: whole(channel)?,
+        flash: whole(flash)?,
         nics: nics.into_iter().collect::<Option<_>>()?,
         memory: memory?.value,
         memory_step,
         drivers: drivers(problems, top),
     })
+}
+
+/// A part of a board that may be left out, but not be wrong.
+fn whole<T>(part: Option<Option<T>>) -> Option<Option<T>> {
+    match part {
+        Some(read) => read.map(Some),
+        None => Some(None),
+    }
 }
 
 fn require(problems: &Problems, table: &Table<'_>, keys: &[&str]) {
@@ -266,6 +391,14 @@ fn drivers(problems: &Problems, table: &Table<'_>) -> Vec<String> {
 }
 
 impl Board {
+    /// The least RAM that a recipe may give it.
+    pub fn memory_least(&self) -> Bytes {
+        match self.flash {
+            Some(_) => LEAST_IN_PLACE,
+            None => LEAST_LOADED,
+        }
+    }
+
     /// The symbols of what the board has: its drivers, and what it and its
     /// network cards ask for.
     pub fn hardware(&self) -> BTreeSet<String> {
@@ -299,6 +432,29 @@ fn read_channel(problems: &Problems, table: &Table<'_>) -> Option<Channel> {
         port: port?,
         major: major?.value,
         minor: minor?.value,
+    })
+}
+
+fn read_flash(problems: &Problems, table: &Table<'_>, files: FileReader<'_>) -> Option<Flash> {
+    require(problems, table, FLASH.keys);
+    let file = |key| -> Option<BoardFile> {
+        let name = table.text(key)?;
+        let text = problems.take(&name.place, files(&name.value))?;
+        Some(BoardFile {
+            name: name.value,
+            text,
+        })
+    };
+    let bytes = |key| Some(table.parsed(key, words::bytes)?.value);
+    let address = table.integer("address", 0..u32::MAX);
+    let (start, device_tree) = (file("start"), file("device-tree"));
+    Some(Flash {
+        address: address?.value,
+        size: bytes("size")?,
+        start: start?,
+        device_tree: device_tree?,
+        device_tree_at: bytes("device-tree-at")?,
+        kernel_at: bytes("kernel-at")?,
     })
 }
 
@@ -351,9 +507,10 @@ mod tests {
     fn every_built_in_board_can_be_used() {
         for (name, text) in BUILT_IN {
             let problems = Problems::default();
-            let board = read(&problems, name, name, text);
+            let board = read(&problems, name, name, text, &built_in_file);
             assert_eq!(problems.into_errors(name).to_string(), "");
-            assert!(board.is_some_and(|b| !b.nics.is_empty()), "{name}");
+            let board = board.expect("it was read");
+            assert!(board.flash.is_some() || !board.nics.is_empty(), "{name}");
         }
     }
 
@@ -364,7 +521,8 @@ mod tests {
             let (before, _) = pc.split_once("serial = 1").expect("pc has a second port");
             let text = format!("{before}{channel}\nmajor = 4\nminor = 65\n");
             let problems = Problems::default();
-            let port = read(&problems, "b", "b.toml", &text).map(|b| b.channel.port);
+            let board = read(&problems, "b", "b.toml", &text, &built_in_file);
+            let port = board.and_then(|b| Some(b.channel?.port));
             (port, problems.into_errors("b.toml").to_string())
         };
         let (port, errors) = told("devices = [\"a\", \"b,id=x,chardev=channel\"]");

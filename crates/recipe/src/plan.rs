@@ -255,6 +255,13 @@ pub enum FileKind {
     Text(String),
     /// A file of the user's. Absolute.
     From(PathBuf),
+    /// A program that is compiled for the system.
+    Program {
+        /// The name of its source, for messages.
+        name: String,
+        /// Its source, in C.
+        source: String,
+    },
     /// A folder.
     Directory,
     /// A symbolic link.
@@ -292,6 +299,9 @@ pub enum Placement {
     Separate,
     /// Linked into the kernel (`CONFIG_INITRAMFS_SOURCE`).
     Builtin,
+    /// A file system in flash memory, behind the kernel: what is in it is used
+    /// where it is stored.
+    Flash,
 }
 
 impl RamdiskPlan {

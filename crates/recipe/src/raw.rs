@@ -174,6 +174,7 @@ pub struct File {
     pub to: Given<String>,
     pub text: Given<String>,
     pub from: Given<String>,
+    pub compile: Given<String>,
     pub symlink: Given<String>,
     pub directory: Given<bool>,
     pub char: Given<(u32, u32)>,

@@ -34,9 +34,6 @@ const TIMEOUT: Duration = Duration::from_secs(120);
 /// How long a boot may be silent where the recipe doesn't say.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// With less RAM no kernel gets as far as saying so.
-const LEAST_MEMORY: Bytes = Bytes::mib(1);
-
 /// What all sections need to be resolved.
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
@@ -79,11 +76,18 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
     let name = name(&context, &raw, &home);
     let board = board(&context, &raw);
     let network = network(&context, &raw.network, board.as_ref());
-    let ramdisk = ramdisk(&raw);
-    let (userland, needs) = userland::plan(&context, &raw, &network.mode);
+    let ramdisk = ramdisk(&context, &raw, board.as_ref());
+    let (userland, needs) = userland::plan(&context, &raw, &network.mode, board.as_ref());
     let machine = machine(&context, &raw.machine, board.as_ref());
-    let checks = checks::plan(&context, &raw, &network, &userland, machine.memory);
-    let exercises = checks::exercises(&raw.exercises);
+    let mute = board.as_ref().is_some_and(|board| board.channel.is_none());
+    let surroundings = checks::Surroundings {
+        network: &network,
+        userland: &userland,
+        memory: machine.memory,
+        mute,
+    };
+    let checks = checks::plan(&context, &raw, &surroundings);
+    let exercises = checks::exercises(&context, &raw.exercises, mute);
     let requests = implied::requests(&implied::Wishes {
         raw: &raw,
         board: board.as_ref(),
@@ -107,10 +111,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         checks,
         exercises,
         budget: budget(&raw.budget),
-        adversity: raw
-            .survive
-            .as_ref()
-            .map(|names| survived(problems, &names.value)),
+        adversity: survived(problems, raw.survive.as_ref()),
         security: raw.security.map(|s| s.value).unwrap_or_default(),
         warnings: RecipeErrors::default(),
         prune: PrunePlan {
@@ -180,7 +181,11 @@ fn trap_names(problems: &Problems, prune: &raw::Prune, board: Option<&Board>) ->
 }
 
 /// The cases of adversity that a recipe names.
-fn survived(problems: &Problems, names: &[Placed<String>]) -> Vec<String> {
+fn survived(
+    problems: &Problems,
+    names: Option<&Placed<Vec<Placed<String>>>>,
+) -> Option<Vec<String>> {
+    let names = &names?.value;
     for name in names {
         let known = || NAMES.iter().copied();
         if known().any(|case| case == name.value) {
@@ -193,7 +198,7 @@ fn survived(problems: &Problems, names: &[Placed<String>]) -> Vec<String> {
         let message = format!("there is no case `{}` of adversity", name.value);
         problems.push(Problem::at(&name.place, message).help(help));
     }
-    names.iter().map(|name| name.value.clone()).collect()
+    Some(names.iter().map(|name| name.value.clone()).collect())
 }
 
 fn name(context: &Context<'_>, raw: &raw::Recipe, home: &Home) -> Option<String> {
@@ -325,12 +330,15 @@ fn machine(context: &Context<'_>, raw: &raw::Machine, board: Option<&Board>) -> 
     }
     let memory = board.map_or(Bytes::mib(32), |b| b.memory);
     if let (Some(given), Some(board)) = (&raw.memory, board)
-        && !(LEAST_MEMORY..=board.memory_most).contains(&given.value)
+        && !(board.memory_least()..=board.memory_most).contains(&given.value)
     {
         let message = format!("the machine can't have {} of RAM", given.value);
-        let mib = |bytes: Bytes| bytes.0 >> 20;
-        let (least, most) = (mib(LEAST_MEMORY), mib(board.memory_most));
-        let help = format!("from \"{least}MiB\" to \"{most}MiB\"");
+        let typed = |bytes: Bytes| match bytes.as_kib() {
+            kib if kib.is_multiple_of(1024) => format!("{}MiB", kib / 1024),
+            kib => format!("{kib}KiB"),
+        };
+        let (least, most) = (typed(board.memory_least()), typed(board.memory_most));
+        let help = format!("from \"{least}\" to \"{most}\"");
         context.problem(Problem::at(&given.place, message).help(help));
     }
     MachinePlan {
@@ -343,12 +351,41 @@ fn machine(context: &Context<'_>, raw: &raw::Machine, board: Option<&Board>) -> 
     }
 }
 
-fn ramdisk(raw: &raw::Recipe) -> RamdiskPlan {
-    let compress = raw.ramdisk_compress.as_ref();
-    let placement = raw.placement.as_ref();
+fn ramdisk(context: &Context<'_>, raw: &raw::Recipe, board: Option<&Board>) -> RamdiskPlan {
+    let flash = board.is_some_and(|board| board.flash.is_some());
+    let usual = if flash {
+        Placement::Flash
+    } else {
+        Placement::Separate
+    };
+    let placement = raw.placement.as_ref().map_or(usual, |p| p.value);
+    if let (Some(given), Some(board)) = (&raw.placement, board) {
+        let wrong = match (placement, flash) {
+            (Placement::Flash, false) => Some(("has no flash memory", "separate")),
+            (Placement::Separate, true) => Some(("starts from flash memory alone", "flash")),
+            _ => None,
+        };
+        if let Some((why, instead)) = wrong {
+            let message = format!("the board {} {why}", board.name);
+            let help = format!("write placement = \"{instead}\", or leave it out");
+            context.problem(Problem::at(&given.place, message).help(help));
+        }
+    }
+    let given = raw.ramdisk_compress.as_ref();
+    if let (Some(given), Placement::Flash) = (given, placement)
+        && given.value != Compression::None
+    {
+        let message = "what is used where it is stored can't be compressed";
+        let help = "write compress = \"none\", or leave it out";
+        context.problem(Problem::at(&given.place, message).help(help));
+    }
+    let usual = match placement {
+        Placement::Flash => Compression::None,
+        Placement::Separate | Placement::Builtin => Compression::Xz,
+    };
     RamdiskPlan {
-        compress: compress.map_or(Compression::Xz, |c| c.value),
-        placement: placement.map_or(Placement::Separate, |p| p.value),
+        compress: given.map_or(usual, |c| c.value),
+        placement,
     }
 }
 

@@ -6,8 +6,8 @@ use host::cache;
 use host::units::Bytes;
 
 use super::{builtin, words};
-use crate::board;
 use crate::diagnostic::Wrong;
+use crate::{Board, board};
 
 /// What the new recipe is about.
 #[derive(Clone, Debug)]
@@ -55,6 +55,10 @@ pub fn text(wish: &Wish) -> Result<String, ScaffoldError> {
             suggestion: words::suggestion(&wish.board, &names),
         });
     }
+    let board = board::built_in(&wish.board);
+    if let Some(board) = board.as_ref().filter(|board| board.flash.is_some()) {
+        return Ok(in_flash(wish, board));
+    }
     let (applets, mode, checks) = if wish.network {
         (NET_APPLETS, "dhcp", NET_CHECKS)
     } else {
@@ -70,7 +74,10 @@ pub fn text(wish: &Wish) -> Result<String, ScaffoldError> {
         ("{applets}", applets),
         ("{mode}", mode),
         ("{checks}", checks),
-        ("{memory}", &format!("{}MiB", memory(&wish.board).0 >> 20)),
+        (
+            "{memory}",
+            &format!("{}MiB", memory(board.as_ref()).0 >> 20),
+        ),
     ];
     let text = fill.iter().fold(TEMPLATE.to_owned(), |text, (hole, with)| {
         text.replace(hole, with)
@@ -99,8 +106,35 @@ fn fragments(wish: &Wish) -> String {
 
 /// The board's own RAM, where it is a built-in one; a board of the user's says
 /// it in its file, and a recipe need not.
-fn memory(board: &str) -> Bytes {
-    board::memory(board).unwrap_or(Bytes::mib(32))
+fn memory(board: Option<&Board>) -> Bytes {
+    board.map_or(Bytes::mib(32), |board| board.memory)
+}
+
+/// The recipe of a board that starts from flash memory: the patches and programs
+/// are those that come with its architecture.
+fn in_flash(wish: &Wish, board: &Board) -> String {
+    let arch = board.arch.facts().name;
+    let files = builtin::file_names().into_iter();
+    let patches = files.filter(|name| name.starts_with(arch) && name.ends_with(".patch"));
+    let patches: Vec<String> = patches
+        .map(|name| format!("    \"builtin:{name}\",\n"))
+        .collect();
+    let base = std::iter::once(format!("builtin:{arch}-base.config"));
+    let fragments = base.chain(wish.fragments.iter().cloned());
+    let fragments: Vec<String> = fragments
+        .map(|name| toml::Value::from(name).to_string())
+        .collect();
+    let fill = [
+        ("{name}", wish.name.as_str()),
+        ("{board}", &board.name),
+        ("{arch}", arch),
+        ("{fragments}", &fragments.join(", ")),
+        ("{patches}", &patches.concat()),
+        ("{memory}", &format!("{}KiB", board.memory.as_kib())),
+    ];
+    fill.iter().fold(IN_FLASH.to_owned(), |text, (hole, with)| {
+        text.replace(hole, with)
+    })
 }
 
 /// Writes `NAME.toml` into a folder and gives its path; refuses to overwrite.
@@ -131,6 +165,50 @@ ping = true
 name    = "download"
 fetch   = { size = "64KiB" }
 timeout = "20s"
+"#;
+
+const IN_FLASH: &str = r#"# A recipe of tuxling's: Linux in a few hundred KiB of RAM, kernel and programs
+# executed in flash memory.
+#
+#   tuxling check {name}.toml         build it, boot it, prove it, measure it
+#   tuxling boot {name}.toml          its console; Ctrl-A X leaves
+#
+# docs/recipe.md describes every key, docs/xip.md what is different here.
+name  = "{name}"
+board = "{board}"
+
+[kernel]
+version   = "6.12"
+config    = "tinyconfig"
+fragments = [{fragments}]
+# What each saves and gives up: docs/xip.md.
+patches   = [
+{patches}]
+
+# Init and shell. Yours are compiled alike: from = "FILE" packs what is there.
+[[userland.file]]
+to      = "/init"
+compile = "builtin:{arch}-shell.c"
+
+[[userland.file]]
+to      = "/bin/hello"
+compile = "builtin:{arch}-hello.c"
+
+[ramdisk]
+placement = "flash"
+
+[machine]
+memory = "{memory}"
+
+# What the system must do, typed at its console.
+[[check]]
+name  = "program"
+run   = "hello from flash"
+match = "^hello from flash"
+
+[[check]]
+name  = "sleep"
+sleep = true
 "#;
 
 const TEMPLATE: &str = r#"# A recipe of tuxling's: one small Linux, and what it must do.

@@ -18,6 +18,7 @@ pub fn record() -> Record {
             payload_bytes: Some(900),
             device_tree_bytes: None,
             ramdisk_bytes: 50,
+            flash_bytes: None,
             total_bytes: 1050,
         },
         vmlinux: VmlinuxSizes::default(),

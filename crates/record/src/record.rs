@@ -76,9 +76,14 @@ pub struct ImageSizes {
     /// The board's device tree; `null` where the board needs none.
     #[serde(default)]
     pub device_tree_bytes: Option<u64>,
-    /// The ramdisk's file; 0 when it is built into the kernel.
+    /// The ramdisk's file, or the file system in flash memory; 0 when it is built
+    /// into the kernel.
     pub ramdisk_bytes: u64,
-    /// All of these files together.
+    /// The image of flash memory that holds all of these, each in its place;
+    /// `null` where there is none.
+    #[serde(default)]
+    pub flash_bytes: Option<u64>,
+    /// Kernel, device tree and ramdisk together.
     pub total_bytes: u64,
 }
 

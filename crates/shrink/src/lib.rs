@@ -46,6 +46,7 @@
 mod candidate;
 mod clock;
 mod cost;
+pub mod edge;
 mod event;
 mod executor;
 mod journal;

@@ -79,9 +79,13 @@ pub fn machine(
     qemu_args: &[String],
 ) -> Machine {
     let separate = plan.ramdisk.placement == Placement::Separate;
+    let loaded = match plan.board.flash {
+        Some(_) => "flash",
+        None => "kernel",
+    };
     Machine {
         board: plan.board.clone(),
-        kernel: output.join("kernel"),
+        kernel: output.join(loaded),
         device_tree: plan
             .board
             .device_tree
@@ -111,8 +115,8 @@ pub fn interactive(machine: &Machine) -> Cmd {
 /// What every boot of a system needs besides its plan.
 #[derive(Clone, Debug)]
 pub struct Bench {
-    /// The compiled agent.
-    pub agent: PathBuf,
+    /// The compiled agent; none where the board has no channel for it.
+    pub agent: Option<PathBuf>,
     /// QEMU's version; none where a board takes its place.
     pub qemu_version: Option<String>,
     /// What runs the machine.
@@ -138,7 +142,10 @@ pub fn bench(
         None if on_board => Accelerator::Tcg,
         None => self::accelerator(plan, session)?,
     };
-    let agent = session.phase("agent", || build_agent(system, session))?;
+    let agent = match plan.board.channel {
+        Some(_) => Some(session.phase("agent", || build_agent(system, session))?),
+        None => None,
+    };
     Ok(Bench {
         agent,
         qemu_version,
@@ -157,7 +164,7 @@ pub fn request<'a>(
         machine: machine(plan, &system.output, bench.accelerator, &options.qemu_args),
         checks: &plan.checks,
         exercises: &plan.exercises,
-        agent: &bench.agent,
+        agent: bench.agent.as_deref(),
         adversary: None,
         faults: None,
         board: board_lines(plan),

@@ -6,7 +6,9 @@
 //! boots under `-icount` are equal.
 
 mod capture;
+mod confined;
 mod files;
+mod loaded;
 mod request;
 pub mod target;
 pub mod watch;
@@ -36,7 +38,8 @@ use crate::machine::console::last_lines;
 use crate::machine::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
 use crate::machine::inspect::{self, Inspection};
 use crate::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
-use files::{read_ends, remove, write_initrd};
+use confined::Confined;
+use files::{read_ends, remove};
 pub use request::{BootRequest, Observation};
 use target::{BoardLines, Target};
 use watch::{FirstPass, On, Progress, Watch};
@@ -215,6 +218,7 @@ struct Prepared {
     echoes: EchoServers,
     askers: Askers,
     nonce: String,
+    confined: Option<Confined>,
 }
 
 impl Prepared {
@@ -259,14 +263,11 @@ impl Prepared {
             .faults
             .map(|faults| start_gateway(faults, &echoes, &server))
             .transpose()?;
-        let initrd = dir.join("initrd");
-        write_initrd(request, &plan, &initrd)?;
-        let mut machine = request.machine.clone();
-        machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
-        machine.initrd = Some(initrd);
+        let mut machine = loaded::machine(request, &plan)?;
         machine.forwards = askers.forwards().to_vec();
         machine.gateway = gateway.as_ref().map(Gateway::address);
         Ok(Prepared {
+            confined: Confined::new(request, &machine)?,
             gateway,
             clock,
             files,
@@ -311,6 +312,7 @@ impl Prepared {
             .inspect
             .as_ref()
             .and_then(|wish| inspect::look(&monitor(request), wish, &request.dir));
+        let looked = self.confined.as_ref().map(|c| c.look(&request.dir));
         target.end()?;
         watch.finish(on_progress).map_err(|e| self.unreadable(e))?;
         let took = started.elapsed();
@@ -325,6 +327,7 @@ impl Prepared {
         let mut report = self.report(request, command, end, &watch, took);
         report.longest_silence = watchdog.longest_silence;
         report.inspection = inspection;
+        confined::judge(&mut report, looked);
         report.loaded = traps.and_then(|traps| traps.loaded().map(<[u16]>::to_vec));
         Ok(report)
     }
@@ -332,7 +335,11 @@ impl Prepared {
     /// What looks at the boot's files.
     fn watch<'a>(&'a self, request: &'a BootRequest<'_>) -> Watch<'a> {
         let (on, calling, patience) = match &request.board {
-            None => (On::Qemu, Calling::Freely, request.silence),
+            None => {
+                let channel = self.machine.board.channel.as_ref();
+                let on = channel.map_or(On::MuteQemu, |_| On::Qemu);
+                (on, Calling::Freely, request.silence)
+            }
             Some(lines) => (
                 lines.channel.as_ref().map_or(On::MuteBoard, |_| On::Board),
                 Calling::After(BOARD_QUIET),
@@ -377,6 +384,9 @@ impl Prepared {
         }
         // Who boots it by hand has no debugger that would let it run.
         let shown = command.clone();
+        if let Some(confined) = &self.confined {
+            command = confined.watched(command);
+        }
         if let Some(socket) = traps {
             command = command.args(gdb::qemu_arguments(socket));
         }
@@ -493,6 +503,7 @@ impl Prepared {
             console: watch.console(),
             printed: watch.volume().0 > 0,
             agent: watch.agent_spoke(),
+            mute: self.machine.board.channel.is_none(),
             board: request.board.is_some(),
             init: (agent::real_init(&request.machine.cmdline), watch.no_init()),
         };

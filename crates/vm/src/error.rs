@@ -15,6 +15,9 @@ pub enum Error {
     #[error(transparent)]
     Host(#[from] host::Error),
 
+    /// A flash image can't be told how much RAM there is.
+    #[error(transparent)]
+    Flash(flash::Error),
     /// QEMU was not started, or did not do what it was asked.
     #[error(transparent)]
     Qemu(ProcessError),
@@ -125,7 +128,9 @@ impl Error {
         match self {
             Error::Host(error) => error.kind(),
             Error::PlanTooLong { .. } | Error::Words { .. } => Kind::Usage,
-            Error::Unreadable { .. } | Error::Compile { .. } | Error::Pack(_) => Kind::Build,
+            Error::Unreadable { .. } | Error::Compile { .. } | Error::Pack(_) | Error::Flash(_) => {
+                Kind::Build
+            }
             Error::Qemu(_)
             | Error::Lost(_)
             | Error::Keys(_)

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::Read;
 
 use initramfs::{Content, EntryKind, Tree};
-use recipe::plan::{BaseConfig, BusyboxPlan, KernelPlan, Plan};
+use recipe::plan::{BaseConfig, BusyboxPlan, FileKind, KernelPlan, Plan};
 use startup::foresee::{self, Finding, Userland};
 use startup::program::Abilities;
 use startup::{Elf, Files, Node, NodeKind};
@@ -39,6 +39,12 @@ pub fn foreseen(plan: &Plan) -> Result<Vec<Finding>> {
     if matches!(starter, Starter::Ours(_)) {
         let kind = NodeKind::unknown_file();
         files.insert("/init", Node { kind, mode: 0o755 });
+    }
+    for file in &plan.userland.files {
+        if matches!(file.kind, FileKind::Program { .. }) {
+            let (kind, mode) = (NodeKind::unknown_file(), file.mode);
+            files.insert(&file.to, Node { kind, mode });
+        }
     }
     let found = foresee::findings(&Userland {
         files: &files,

@@ -126,7 +126,10 @@ pub fn commands(
     let facts = arch.facts();
     let cc = std::iter::once(&*tools.user_cc).chain(facts.user_cflags.iter().copied());
     let configure = Cmd::new(source.tree.join("configure"))
-        .arg(format!("--target={}", facts.musl_target))
+        .arg(format!(
+            "--target={}",
+            facts.musl_target.unwrap_or_default()
+        ))
         .arg(format!("--prefix={}", prefix.display()))
         .args(["--disable-shared", "--disable-gcc-wrapper"])
         .env("CC", cc.collect::<Vec<_>>().join(" "))

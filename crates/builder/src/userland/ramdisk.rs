@@ -46,16 +46,22 @@ struct EntryKey {
     gid: u32,
 }
 
-/// Packs a tree for a machine of this much RAM, or gives back what was packed
-/// from the same.
-pub(crate) fn build(
-    tree: &Tree,
-    kind: Compression,
-    ram: Bytes,
-    session: &Session,
-) -> Result<Cached<Ramdisk>> {
+/// What a tree is packed as.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Format {
+    /// An archive that is unpacked into this much RAM.
+    Archive(Compression, Bytes),
+    /// A file system that is used where it is stored.
+    FileSystem,
+}
+
+/// Packs a tree, or gives back what was packed from the same.
+pub(crate) fn build(tree: &Tree, format: Format, session: &Session) -> Result<Cached<Ramdisk>> {
     let entries = tree.entries().map(entry_key).collect::<Result<Vec<_>>>()?;
-    let id = Id::of("ramdisk/2", &(kind, ram, entries))?;
+    let id = match format {
+        Format::Archive(kind, ram) => Id::of("ramdisk/2", &(kind, ram, entries))?,
+        Format::FileSystem => Id::of("romfs/1", &entries)?,
+    };
     let dir = session.cache.folder("ramdisks")?.join(id.short());
     if let Some(ramdisk) = kept(&dir, session)? {
         return Ok(Cached::hit(ramdisk));
@@ -67,17 +73,10 @@ pub(crate) fn build(
         return Ok(Cached::hit(ramdisk));
     }
     let summary = fill_sealed(&dir, |fresh| -> Result<_> {
-        let image = fresh.join("image");
-        let output = fs::File::create(&image).map_err(|e| host::Error::file("write", &image, e))?;
-        let settings = Settings {
-            machine_ram: ram.0,
-            bcj: None,
-        };
-        let packed =
-            pack(tree, kind, &settings, &CpioOptions { mtime: 0 }, &output).map_err(Error::Pack)?;
+        let (archive_bytes, image_bytes) = pack_into(tree, format, &fresh.join("image"))?;
         let summary = RamdiskSummary {
-            archive_bytes: packed.archive.bytes,
-            image_bytes: packed.image_bytes,
+            archive_bytes,
+            image_bytes,
             files: files(tree)?,
         };
         let json = serde_json::to_vec(&summary)?;
@@ -88,6 +87,26 @@ pub(crate) fn build(
         image: dir.join("image"),
         summary,
     }))
+}
+
+/// Writes the image. Gives the bytes before and after compression.
+fn pack_into(tree: &Tree, format: Format, image: &Path) -> Result<(u64, u64)> {
+    let (kind, ram) = match format {
+        Format::Archive(kind, ram) => (kind, ram),
+        Format::FileSystem => {
+            let bytes = flash::romfs::write(tree).map_err(Error::Flash)?;
+            write_whole(image, &bytes)?;
+            return Ok((bytes.len() as u64, bytes.len() as u64));
+        }
+    };
+    let output = fs::File::create(image).map_err(|e| host::Error::file("write", image, e))?;
+    let settings = Settings {
+        machine_ram: ram.0,
+        bcj: None,
+    };
+    let packed =
+        pack(tree, kind, &settings, &CpioOptions { mtime: 0 }, &output).map_err(Error::Pack)?;
+    Ok((packed.archive.bytes, packed.image_bytes))
 }
 
 /// Every entry's content, in bytes: none but files have any.

@@ -7,6 +7,7 @@ use recipe::plan::{FileKind, FilePlan, UserlandPlan};
 use startup::applets;
 
 use super::busybox::Busybox;
+use super::program::Programs;
 use crate::error::{Error, Result};
 
 /// Where BusyBox stands in the ramdisk, unless a link of the user's folder leads
@@ -24,7 +25,12 @@ struct MultiCall {
 ///
 /// # Errors
 /// With everything that can't be placed.
-pub(crate) fn tree(plan: &UserlandPlan, below: Tree, busybox: Option<&Busybox>) -> Result<Tree> {
+pub(crate) fn tree(
+    plan: &UserlandPlan,
+    below: Tree,
+    busybox: Option<&Busybox>,
+    programs: &Programs,
+) -> Result<Tree> {
     let built = busybox.map(|busybox| MultiCall {
         content: Content::Path(busybox.program.clone()),
         links: busybox
@@ -33,11 +39,12 @@ pub(crate) fn tree(plan: &UserlandPlan, below: Tree, busybox: Option<&Busybox>) 
             .map(|applet| (applet.folder.clone(), applet.name.clone()))
             .collect(),
     });
-    assembled(plan, below, built)
+    assembled(plan, below, built, programs)
 }
 
-/// The tree as far as the plan knows it: BusyBox is empty, and its applets are
-/// those that the plan names, their links where BusyBox 1.35 has them.
+/// The tree as far as the plan knows it: BusyBox and what is compiled are empty,
+/// and its applets are those that the plan names, their links where BusyBox 1.35
+/// has them.
 ///
 /// # Errors
 /// With everything that can't be placed.
@@ -53,7 +60,7 @@ pub(crate) fn planned(plan: &UserlandPlan, below: Tree) -> Result<Tree> {
             })
             .collect(),
     });
-    assembled(plan, below, planned)
+    assembled(plan, below, planned, &Programs::new())
 }
 
 /// The path at which a tree's BusyBox stands: through links of the folder's.
@@ -62,14 +69,19 @@ pub fn busybox_place(tree: &Tree) -> String {
     place.map_or_else(|| BUSYBOX.to_owned(), |path| format!("/{path}"))
 }
 
-fn assembled(plan: &UserlandPlan, below: Tree, busybox: Option<MultiCall>) -> Result<Tree> {
+fn assembled(
+    plan: &UserlandPlan,
+    below: Tree,
+    busybox: Option<MultiCall>,
+    programs: &Programs,
+) -> Result<Tree> {
     let mut tree = below;
     let mut wrong = Vec::new();
     if let Some(busybox) = busybox {
         add_busybox(&mut tree, busybox, &mut wrong);
     }
     for file in &plan.files {
-        let placed = entry(file).and_then(|e| tree.place(e).map_err(|e| e.to_string()));
+        let placed = entry(file, programs).and_then(|e| tree.place(e).map_err(|e| e.to_string()));
         if let Err(why) = placed {
             wrong.push(format!("{}: {why}", file.to));
         }
@@ -108,10 +120,14 @@ fn path(to: &str) -> std::result::Result<ArchivePath, String> {
     ArchivePath::new(to.trim_start_matches('/')).map_err(|e| e.to_string())
 }
 
-fn entry(file: &FilePlan) -> std::result::Result<Entry, String> {
+fn entry(file: &FilePlan, programs: &Programs) -> std::result::Result<Entry, String> {
     let kind = match &file.kind {
         FileKind::Text(text) => EntryKind::File(Content::Bytes(text.as_bytes().into())),
         FileKind::From(path) => EntryKind::File(Content::Path(path.clone())),
+        FileKind::Program { .. } => EntryKind::File(match programs.get(&file.to) {
+            Some(program) => Content::Path(program.clone()),
+            None => Content::Bytes([].into()),
+        }),
         FileKind::Directory => EntryKind::Directory,
         FileKind::Symlink(target) => {
             EntryKind::Symlink(LinkTarget::new(target).map_err(|e| e.to_string())?)

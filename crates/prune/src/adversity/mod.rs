@@ -251,7 +251,7 @@ impl<'a> Bench<'a> {
             machine,
             checks: &checks,
             exercises: &[],
-            agent: &self.programs.agent,
+            agent: Some(&self.programs.agent),
             adversary: Some(&self.programs.adversary),
             timeout: plan.machine.timeout + Duration::from_secs(180) + waited,
             silence: plan.machine.silence * case.slowness() + waited,

@@ -97,7 +97,7 @@ impl Runner {
             machine,
             checks: &checks,
             exercises: &self.plan.exercises,
-            agent: &self.agent,
+            agent: Some(&self.agent),
             adversary: None,
             faults: None,
             board: None,

@@ -42,6 +42,7 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
     let placements = [
         ("separate", Placement::Separate),
         ("builtin", Placement::Builtin),
+        ("flash", Placement::Flash),
     ];
     let levels = PruneLevel::ALL.map(|level| (level.word(), level));
     let security = [("keep", Security::Keep), ("off", Security::Off)];
@@ -191,6 +192,7 @@ fn read_file(t: &Table<'_>) -> File {
         from: t.text("from"),
         symlink: t.text("symlink"),
         directory: t.boolean("directory"),
+        compile: t.text("compile"),
         char: t.parsed("char", words::device),
         block: t.parsed("block", words::device),
         mode: t.parsed("mode", words::mode),

@@ -76,6 +76,7 @@ pub(super) static FILE: Schema = Schema {
         "to",
         "text",
         "from",
+        "compile",
         "symlink",
         "directory",
         "char",

@@ -24,22 +24,34 @@ struct Checks<'a> {
     host: Ipv4Addr,
     userland: &'a UserlandPlan,
     memory: Bytes,
+    mute: bool,
+}
+
+/// What checks are checked against.
+pub(super) struct Surroundings<'a> {
+    /// The network.
+    pub network: &'a NetworkPlan,
+    /// The user land.
+    pub userland: &'a UserlandPlan,
+    /// The machine's RAM.
+    pub memory: Bytes,
+    /// Whether the board has no channel, and so no agent.
+    pub mute: bool,
 }
 
 /// The checks, in order.
 pub(super) fn plan(
     context: &Context<'_>,
     raw: &raw::Recipe,
-    network: &NetworkPlan,
-    userland: &UserlandPlan,
-    memory: Bytes,
+    surroundings: &Surroundings<'_>,
 ) -> Vec<CheckPlan> {
     let checks = Checks {
         context,
-        mode: &network.mode,
-        host: network.host(),
-        userland,
-        memory,
+        mode: &surroundings.network.mode,
+        host: surroundings.network.host(),
+        userland: surroundings.userland,
+        memory: surroundings.memory,
+        mute: surroundings.mute,
     };
     let mut plans: Vec<CheckPlan> = Vec::new();
     let mut names: HashSet<&str> = HashSet::new();
@@ -47,7 +59,8 @@ pub(super) fn plan(
     for check in &raw.checks {
         let name = checks.name(check, &mut names);
         let kind = check.what.as_ref().and_then(|what| checks.kind(what));
-        checks.can_be_typed(check, kind.as_ref());
+        let via = checks.via(check);
+        checks.can_be_typed(check, kind.as_ref(), via);
         if let Some(kind) = &kind {
             room.take(check_words(kind), &check.place);
         }
@@ -56,7 +69,7 @@ pub(super) fn plan(
                 name,
                 kind,
                 timeout: check.timeout.as_ref().map_or(TIMEOUT, |t| t.value),
-                via: check.via.as_ref().map_or(Via::Channel, |v| v.value),
+                via,
             });
         }
     }
@@ -70,7 +83,16 @@ pub(super) fn plan(
 }
 
 /// The exercises, in order.
-pub(super) fn exercises(raw: &[raw::Exercise]) -> Vec<ExercisePlan> {
+pub(super) fn exercises(
+    context: &Context<'_>,
+    raw: &[raw::Exercise],
+    mute: bool,
+) -> Vec<ExercisePlan> {
+    if let (Some(first), true) = (raw.first(), mute) {
+        let message = "exercises are run by the checks' agent, for which the board has no channel";
+        let help = "make it a check: it is typed at the console";
+        context.problem(Problem::at(&first.command.place, message).help(help));
+    }
     let plan = |exercise: &raw::Exercise| ExercisePlan {
         command: exercise.command.value.clone(),
         timeout: exercise.timeout.as_ref().map_or(TIMEOUT, |t| t.value),
@@ -171,17 +193,19 @@ impl Checks<'_> {
 
     /// What is typed is one line that a shell reads, and what it did must show
     /// on the console or on the wire.
-    fn can_be_typed(&self, check: &raw::Check, kind: Option<&CheckKind>) {
-        let (Some(via), Some(kind)) = (&check.via, kind) else {
+    fn can_be_typed(&self, check: &raw::Check, kind: Option<&CheckKind>, via: Via) {
+        let Some(kind) = kind.filter(|_| via == Via::Console) else {
             return;
         };
-        if via.value != Via::Console {
-            return;
-        }
+        let place = check.via.as_ref().map_or(&check.place, |via| &via.place);
         let Some(line) = typed::command(kind) else {
             let message = "only `run`, `ping` and `sleep` can be typed at the console";
-            let help = "remove `via`: the checks' agent tells more than a console can";
-            return self.problem(&via.place, message, help);
+            let help = if self.mute {
+                "the board has no channel for the checks' agent"
+            } else {
+                "remove `via`: the checks' agent tells more than a console can"
+            };
+            return self.problem(place, message, help);
         };
         if line.len() > typed::LINE_LIMIT || line.chars().any(char::is_control) {
             let message = "the command can't be typed at the console";
@@ -189,8 +213,25 @@ impl Checks<'_> {
                 "it must be one line of at most {} bytes; put more into a file of the user land",
                 typed::LINE_LIMIT
             );
-            self.problem(&via.place, message, &help);
+            self.problem(place, message, &help);
         }
+    }
+
+    /// How a check is run: by the agent, or typed where there is none.
+    fn via(&self, check: &raw::Check) -> Via {
+        let Some(via) = &check.via else {
+            return if self.mute {
+                Via::Console
+            } else {
+                Via::Channel
+            };
+        };
+        if self.mute && via.value == Via::Channel {
+            let message = "the board has no channel for the checks' agent";
+            let help = "remove `via`: the check is typed at the console";
+            self.problem(&via.place, message, help);
+        }
+        via.value
     }
 
     fn kind(&self, what: &What) -> Option<CheckKind> {

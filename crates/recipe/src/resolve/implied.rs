@@ -135,6 +135,9 @@ fn ramdisk(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
         compression,
         wishes.raw.ramdisk_compress.is_some(),
     );
+    if let (Placement::Flash, Some(board)) = (wishes.ramdisk.placement, wishes.board) {
+        return flash(board, all);
+    }
     all.push(ask("BLK_DEV_INITRD", true, "the ramdisk"));
     for (symbol, one) in RAMDISK_SYMBOLS {
         all.push(ask(symbol, *one == Some(compression), &by));
@@ -154,9 +157,38 @@ fn ramdisk(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     }
 }
 
+/// A kernel that is executed in flash memory, and the file system behind it that
+/// it mounts where it is stored.
+fn flash(board: &Board, all: &mut Vec<Request>) {
+    let by = "ramdisk.placement = \"flash\"";
+    all.push(ask("BLK_DEV_INITRD", false, by));
+    for symbol in [
+        "XIP_KERNEL",
+        "MTD",
+        "MTD_ROM",
+        "MTD_PHYSMAP",
+        "MTD_PHYSMAP_OF",
+        "MISC_FILESYSTEMS",
+        "ROMFS_FS",
+        "ROMFS_BACKED_BY_MTD",
+    ] {
+        all.push(ask(symbol, true, by));
+    }
+    if let Some(flash) = &board.flash {
+        let kernel = u64::from(flash.address) + flash.kernel_at.0;
+        all.push(Request {
+            value: format!("0x{kernel:x}"),
+            ..ask("XIP_PHYS_ADDR", true, "kernel-at of the board")
+        });
+    }
+}
+
 fn userland(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     let needs = wishes.userland;
-    all.push(ask("BINFMT_ELF", true, "programs in the ramdisk"));
+    let format = wishes
+        .board
+        .map_or("BINFMT_ELF", |b| b.arch.facts().program_format);
+    all.push(ask(format, true, "programs in the ramdisk"));
     if let Some(script) = &needs.script {
         all.push(ask("BINFMT_SCRIPT", true, &format!("the script {script}")));
     }

@@ -42,10 +42,15 @@ pub(super) fn plan(
         let own = fragment::of_text(context.problems, options, &Asker::KernelOptions);
         requests.extend(own);
     }
-    let cmdline = || match ip {
-        Some(ip) => format!("console={console} panic=-1 {ip}"),
-        None => format!("console={console} panic=-1"),
-    };
+    let mut written = format!("console={console} panic=-1");
+    // The file system in flash is the only memory device that there is.
+    if board.is_some_and(|board| board.flash.is_some()) {
+        written.push_str(" root=mtd0 rootfstype=romfs init=/init");
+    }
+    if let Some(ip) = ip {
+        written.push_str(&format!(" {ip}"));
+    }
+    let cmdline = || written;
     KernelPlan {
         source: sources::wish(
             context,

@@ -14,15 +14,24 @@ use crate::package::Package;
 use crate::plan::{
     BusyboxPlan, FileKind, FilePlan, LibcPlan, NetworkMode, SourceWish, UserlandPlan,
 };
-use crate::{fragment, raw, words};
+use crate::{Board, fragment, raw, words};
 
 /// The user land as asked for, and what it needs of the kernel.
 pub(super) fn plan(
     context: &Context<'_>,
     raw: &raw::Recipe,
     mode: &NetworkMode,
+    board: Option<&Board>,
 ) -> (UserlandPlan, UserlandNeeds) {
     let typed = &raw.userland;
+    if let (Some(applets), Some(board)) = (&typed.busybox, board)
+        && board.arch.facts().musl_target.is_none()
+    {
+        let name = board.arch.facts().name;
+        let message = format!("there is no C library for {name}, and no BusyBox without one");
+        let help = "programs of your own: [[userland.file]] with compile = \"FILE.c\"";
+        context.problem(Problem::at(&applets.place, message).help(help));
+    }
     let below = below(context, typed);
     let folder = match &below {
         Below::Folder(folder) => folder.clone(),
@@ -48,6 +57,7 @@ pub(super) fn plan(
     ramdisk_files::fit(context, &own, &beneath);
     files.extend(own.into_iter().map(|(file, _)| file));
     let command = command(context, typed, &files);
+    starts_without_library(context, typed, board);
     if !has_rootfs && command.is_none() {
         init_exists(context, raw, &files, folder.as_deref());
     }
@@ -129,6 +139,21 @@ fn source(context: &Context<'_>, typed: &str) -> Result<Origin, Wrong> {
             Err(Wrong::new(message).help("umoci and skopeo write one: skopeo copy … oci:DIR:TAG"))
         }
         (false, _) => Ok(Origin::Rootfs(rootfs::Source::Archive { path, tag })),
+    }
+}
+
+/// Our init, which starts what a root file system names, is linked with a C
+/// library.
+fn starts_without_library(context: &Context<'_>, typed: &raw::Userland, board: Option<&Board>) {
+    let from = typed.from.as_ref().map(|from| &from.place);
+    let place = from.or(typed.command.as_ref().map(|command| &command.place));
+    if let (Some(place), Some(board)) = (place, board)
+        && board.arch.facts().musl_target.is_none()
+    {
+        let name = board.arch.facts().name;
+        let message = format!("there is no C library for {name}, which starting it takes");
+        let help = "programs of your own: [[userland.file]] with compile = \"FILE.c\"";
+        context.problem(Problem::at(place, message).help(help));
     }
 }
 
@@ -365,6 +390,11 @@ fn file_kind(context: &Context<'_>, file: &raw::File) -> Option<(FileKind, u32)>
         let mode = usual_mode(&path);
         Some((FileKind::From(path), mode))
     };
+    let compile = |name: &Placed<String>| {
+        let source = context.take(&name.place, context.files.text(&name.value))?;
+        let name = name.value.clone();
+        Some((FileKind::Program { name, source }, 0o755))
+    };
     let directory = |on: &Placed<bool>| {
         if !on.value {
             let problem = Problem::at(&on.place, "`directory = false` says nothing");
@@ -382,6 +412,7 @@ fn file_kind(context: &Context<'_>, file: &raw::File) -> Option<(FileKind, u32)>
     let kinds = [
         file.text.as_ref().map(|t| Some(text(t))),
         file.from.as_ref().map(from),
+        file.compile.as_ref().map(compile),
         file.symlink.as_ref().map(link),
         file.directory.as_ref().map(|on| Some(directory(on))),
         file.char.as_ref().map(|n| Some(char(n.value.0, n.value.1))),
@@ -395,7 +426,15 @@ fn file_kind(context: &Context<'_>, file: &raw::File) -> Option<(FileKind, u32)>
             0 => "the file has no content",
             _ => "the file is several things at once",
         };
-        let all = ["text", "from", "symlink", "directory", "char", "block"];
+        let all = [
+            "text",
+            "from",
+            "compile",
+            "symlink",
+            "directory",
+            "char",
+            "block",
+        ];
         let help = format!("give one of {}", words::list(&all));
         context.problem(Problem::at(&file.place, message).help(help));
         return None;

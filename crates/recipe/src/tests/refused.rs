@@ -426,3 +426,46 @@ error: `i368` is not possible here
     assert_eq!(plan.board.name, "my");
     assert_eq!(plan.machine.memory, Bytes::mib(16));
 }
+
+#[test]
+fn what_a_board_in_flash_cannot_have_is_refused() {
+    let told = |text: &str| {
+        let whole = format!(
+            "name = \"x\"\nboard = \"mps2-an385\"\n\
+             [[userland.file]]\nto = \"/init\"\ncompile = \"builtin:armv7m-shell.c\"\n{text}"
+        );
+        errors(&whole)
+    };
+    for (text, expected) in [
+        (
+            "[ramdisk]\nplacement = \"separate\"\n",
+            "starts from flash memory alone",
+        ),
+        (
+            "[ramdisk]\ncompress = \"xz\"\n",
+            "what is used where it is stored can't be compressed",
+        ),
+        (
+            "[userland]\nbusybox = [\"sh\"]\n",
+            "there is no C library for armv7m",
+        ),
+        (
+            "[[check]]\nname = \"c\"\nrun = \"true\"\nvia = \"channel\"\n",
+            "no channel for the checks' agent",
+        ),
+        (
+            "[[exercise]]\nrun = \"true\"\n",
+            "exercises are run by the checks' agent",
+        ),
+        (
+            "[machine]\nmemory = \"8KiB\"\n",
+            "from \"16KiB\" to \"4MiB\"",
+        ),
+    ] {
+        let errors = told(text);
+        assert!(errors.contains(expected), "{text}\n{errors}");
+    }
+    let pc = "name = \"x\"\nboard = \"pc\"\n[userland]\nbusybox = [\"sh\"]\n\
+              [ramdisk]\nplacement = \"flash\"\n";
+    assert!(errors(pc).contains("the board pc has no flash memory"));
+}

@@ -139,6 +139,9 @@ fn of_recipe(plan: Option<&Plan>) -> Vec<&'static str> {
     if !plan.kernel.patches.is_empty() {
         tools.push("patch");
     }
+    if plan.board.flash.is_some() {
+        tools.push("dtc");
+    }
     let busybox = plan.userland.busybox.as_ref().map(|b| &b.source);
     let wishes = [
         Some(&plan.kernel.source),

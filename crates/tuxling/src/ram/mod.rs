@@ -6,7 +6,6 @@
 pub(crate) mod download;
 pub(crate) mod evidence;
 mod prober;
-pub(crate) mod search;
 pub(crate) mod wall;
 
 use std::fs;
@@ -19,6 +18,7 @@ use measure::system_map::SystemMap;
 use recipe::Plan;
 use recipe::plan::CheckKind;
 use record::{Outcome, Record};
+use shrink::edge::{self, Found, Range};
 use trial::check::{self, CheckOptions};
 use vm::check::agent;
 use vm::machine::inspect::InspectWish;
@@ -27,7 +27,6 @@ use crate::failure::{Failure, Result};
 use evidence::WallEvidence;
 use prober::Prober;
 use report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
-use search::{Found, Range};
 
 /// How the smallest RAM is asked for.
 #[derive(Clone, Debug, Default)]
@@ -66,9 +65,9 @@ fn searched(
     let mut prober = Prober::new(plan, system, bench, &options.check, session)?;
     let range = range(plan, options)?;
     let pairs = options.download.unwrap_or_default();
-    prober.expect(search::expected_boots(range) + 1 + 2 * u64::from(pairs));
+    prober.expect(edge::expected_boots(range) + 1 + 2 * u64::from(pairs));
     let mut record = prober.own_machine()?;
-    let found = search::search(range, &mut prober)?;
+    let found = edge::search(range, &mut prober)?;
     let wall = match found.edge.and_then(|edge| edge.checked_sub(range.step)) {
         Some(below) if found.tallies.contains_key(&below) => {
             Some(look_at_wall(below, system, &mut prober)?)
@@ -131,8 +130,11 @@ fn tried(found: &Found) -> Vec<Tried> {
 
 /// The agent's archive but for the text of its plan.
 fn agent_archive(plan: &Plan, bench: &check::Bench) -> Result<u64> {
-    let bytes = fs::read(&bench.agent).map_err(|e| host::Error::file("read", &bench.agent, e))?;
-    Ok(agent::archive(&bytes, None, "", &plan.board.channel)?.len() as u64)
+    let (Some(agent), Some(channel)) = (&bench.agent, &plan.board.channel) else {
+        return Ok(0);
+    };
+    let bytes = fs::read(agent).map_err(|e| host::Error::file("read", agent, e))?;
+    Ok(agent::archive(&bytes, None, "", channel)?.len() as u64)
 }
 
 /// Boots once more with too little RAM, and looks into the machine.

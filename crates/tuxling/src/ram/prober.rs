@@ -11,11 +11,11 @@ use host::units::{Bytes, grouped};
 use measure::memory;
 use recipe::Plan;
 use record::{Database, Record, remember, store_path};
+use shrink::edge::{Oracle, SizeTally};
 use trial::check::{self, Bench, CheckOptions};
 use vm::boot::{self, BootReport, BootRequest};
 use vm::machine::inspect::InspectWish;
 
-use super::search::{Oracle, Tally};
 use super::wall::loader_refuses;
 use super::{Outcome, Steady};
 use crate::failure::{Failure, Result};
@@ -181,8 +181,9 @@ impl<'a> Prober<'a> {
         };
         let report = self.boot(&request, &format!("look at {}", size(kib)))?;
         let initrd = request.dir.join("initrd");
-        let file = std::fs::metadata(&initrd).map_err(|e| host::Error::file("read", &initrd, e))?;
-        Ok((report, file.len()))
+        // A machine that starts from flash memory has none.
+        let bytes = std::fs::metadata(&initrd).map_or(0, |file| file.len());
+        Ok((report, bytes))
     }
 
     /// The plan for a machine with so much RAM. The ramdisk stays as it was
@@ -286,9 +287,9 @@ fn verdict(outcome: Option<Outcome>, reason: Option<&str>) -> Option<bool> {
 impl Oracle for Prober<'_> {
     type Error = Failure;
 
-    fn known(&mut self, kib: u64) -> Result<Tally> {
+    fn known(&mut self, kib: u64) -> Result<SizeTally> {
         let plan = self.sized(kib);
-        let mut tally = Tally::default();
+        let mut tally = SizeTally::default();
         for record in self.records(&plan, &self.request(&plan))? {
             if let Some(passed) = verdict(record.outcome, record.reason.as_deref()) {
                 tally.add(passed);

@@ -213,7 +213,7 @@ impl Job<'_> {
         let kernel = self.session.phase("kernel", || {
             kernel::build(&ingredients.kernel_input(plan), self.session)
         })?;
-        let system = ingredients.finish(plan, &options, kernel)?;
+        let system = ingredients.finish(plan, &options, kernel, self.session)?;
         let verdict = check::check(plan, &system, &self.options.check, self.session)?;
         record::keep(&verdict.record, &system.output)?;
         match verdict.failed {

@@ -145,7 +145,7 @@ impl Trials {
         } else {
             work.builds += 1
         }
-        let system = ingredients.finish(&plan, &options, built.value)?;
+        let system = ingredients.finish(&plan, &options, built.value, &session)?;
         let key = ImageKey {
             image: &system.image_id,
             checks: self.checks_id(&plan)?,

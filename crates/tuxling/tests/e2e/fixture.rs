@@ -28,7 +28,7 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
 }
 
 /// Where the tests work.
-fn home() -> PathBuf {
+pub(crate) fn home() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("e2e")
 }
 
@@ -220,9 +220,22 @@ impl Recipe {
         let text = text.expect("a built-in recipe");
         let mut table: toml::Table = text.parse().expect("a built-in recipe is TOML");
         table.insert("name".to_owned(), name.into());
-        let fragments = table["kernel"]["fragments"].as_array_mut();
-        for fragment in fragments.expect("it has fragments") {
-            *fragment = format!("builtin:{}", fragment.as_str().expect("a name")).into();
+        let kernel = table["kernel"].as_table_mut().expect("a table");
+        let lists = ["fragments", "patches"].map(|key| kernel.get(key).cloned());
+        for (key, list) in ["fragments", "patches"].iter().zip(lists) {
+            let names = list.as_ref().and_then(toml::Value::as_array);
+            let names = names.into_iter().flatten().map(built_in_file);
+            let names: Vec<toml::Value> = names.collect();
+            if !names.is_empty() {
+                kernel.insert((*key).to_owned(), names.into());
+            }
+        }
+        let files = table.get_mut("userland").and_then(|u| u.get_mut("file"));
+        let files = files.and_then(toml::Value::as_array_mut).into_iter();
+        for file in files.flatten().filter_map(toml::Value::as_table_mut) {
+            if let Some(name) = file.get_mut("compile") {
+                *name = built_in_file(name);
+            }
         }
         table.remove("exercise");
         Recipe(table)
@@ -251,12 +264,22 @@ impl Recipe {
     /// Writes it as `NAME.toml` with the lock file of `pc-net`, and gives the
     /// path.
     pub(crate) fn write(&self, folder: &Path) -> PathBuf {
+        self.write_with(folder, &pc_net().dir.join("pc-net.lock"))
+    }
+
+    /// Writes it as `NAME.toml` with a lock file, and gives the path.
+    pub(crate) fn write_with(&self, folder: &Path, lock: &Path) -> PathBuf {
         let name = self.0["name"].as_str().expect("it has a name");
-        lock(folder, name);
+        fs::copy(lock, folder.join(format!("{name}.lock"))).expect("a lock file");
         let path = folder.join(format!("{name}.toml"));
         fs::write(&path, self.0.to_string()).expect("writable");
         path
     }
+}
+
+/// How a file of tuxling's is named from outside.
+fn built_in_file(name: &toml::Value) -> toml::Value {
+    format!("builtin:{}", name.as_str().expect("a name")).into()
 }
 
 fn merge(table: &mut toml::Table, over: toml::Table) {

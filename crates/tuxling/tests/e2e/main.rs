@@ -17,6 +17,7 @@ mod config;
 mod diagnosis;
 mod failures;
 mod fixture;
+mod flash;
 mod gdbstub;
 mod hw;
 mod interactive;

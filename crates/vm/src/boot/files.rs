@@ -4,8 +4,6 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use crate::boot::BootRequest;
-use crate::check::agent;
 use crate::error::Result;
 
 pub(super) fn remove(path: &Path) -> Result<()> {
@@ -34,17 +32,4 @@ pub(super) fn read_ends(path: &Path, limit: u64) -> std::io::Result<String> {
     file.take(limit / 2).read_to_end(&mut bytes)?;
     text.push_str(&String::from_utf8_lossy(&bytes));
     Ok(text)
-}
-
-/// The agent's archive, then the shipped ramdisk as it is.
-pub(super) fn write_initrd(request: &BootRequest<'_>, plan: &str, initrd: &Path) -> Result<()> {
-    let read = |path: &Path| std::fs::read(path).map_err(|e| host::Error::file("read", path, e));
-    let agent = read(request.agent)?;
-    let adversary = request.adversary.map(read).transpose()?;
-    let channel = &request.machine.board.channel;
-    let mut bytes = agent::archive(&agent, adversary.as_deref(), plan, channel)?;
-    if let Some(ramdisk) = &request.machine.initrd {
-        bytes.extend(read(ramdisk)?);
-    }
-    std::fs::write(initrd, bytes).map_err(|e| host::Error::file("write", initrd, e).into())
 }

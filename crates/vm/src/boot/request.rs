@@ -22,8 +22,9 @@ pub struct BootRequest<'a> {
     pub checks: &'a [CheckPlan],
     /// What is run besides.
     pub exercises: &'a [ExercisePlan],
-    /// The compiled agent ([`crate::check::agent::compile`]).
-    pub agent: &'a Path,
+    /// The compiled agent ([`crate::check::agent::compile`]); none where the board
+    /// has no channel for it.
+    pub agent: Option<&'a Path>,
     /// The compiled adversary, where checks call it.
     pub adversary: Option<&'a Path>,
     /// How the network's gateway behaves, where it isn't QEMU's own.

@@ -88,11 +88,20 @@ pub struct FirstPass {
 pub enum On {
     /// QEMU.
     Qemu,
+    /// A machine of QEMU's without a channel, and so without an agent.
+    MuteQemu,
     /// A board with a channel.
     Board,
     /// A board without one, and so without an agent: only what is typed at the
     /// console can be checked.
     MuteBoard,
+}
+
+impl On {
+    /// Whether there is no agent.
+    fn is_mute(self) -> bool {
+        matches!(self, On::MuteQemu | On::MuteBoard)
+    }
 }
 
 /// All that is known of a boot while it runs.
@@ -236,13 +245,15 @@ impl<'a> Watch<'a> {
 
     /// Whether a board hasn't said anything: it may not even be switched on.
     pub fn waits_for_board(&self) -> bool {
-        self.on != On::Qemu && self.console.read == 0 && self.channel.read == 0
+        matches!(self.on, On::Board | On::MuteBoard)
+            && self.console.read == 0
+            && self.channel.read == 0
     }
 
     /// Goes on with the checks that are typed at the console, when the agent's
     /// are done: two shells at once would measure each other.
     fn type_on(&mut self, printed: &[u8], on_progress: &mut dyn FnMut(Progress<'_>)) {
-        let go = self.done || self.on == On::MuteBoard;
+        let go = self.done || self.on.is_mute();
         let (keys, events) = self.typist.step(Instant::now(), printed, go);
         if !keys.is_empty() {
             // What a typed command sends can be in the capture as soon as its
@@ -426,7 +437,7 @@ impl<'a> Watch<'a> {
 
     /// Whether the agent said that it is done, and all was typed.
     pub fn done(&self) -> bool {
-        (self.done || self.on == On::MuteBoard) && self.typist.done()
+        (self.done || self.on.is_mute()) && self.typist.done()
     }
 
     /// Whether it is of no use to go on: the kernel has panicked or oopsed, the
@@ -531,7 +542,7 @@ impl<'a> Watch<'a> {
 
     /// Why a check can't be run without QEMU.
     fn not_on_board(&self, check: &CheckPlan) -> Option<&'static str> {
-        if self.on == On::Qemu {
+        if matches!(self.on, On::Qemu | On::MuteQemu) {
             return None;
         }
         if check.kind.needs_qemus_network() {

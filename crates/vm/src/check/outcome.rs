@@ -50,6 +50,8 @@ pub(crate) struct BootFacts<'a> {
     pub printed: bool,
     /// Whether the agent said anything.
     pub agent: bool,
+    /// Whether there is none: the machine has no channel.
+    pub mute: bool,
     /// Whether it is a board at the other end of a serial line, on which not
     /// every check can be run.
     pub board: bool,
@@ -149,7 +151,7 @@ fn by_checks(facts: &BootFacts<'_>) -> (Outcome, String) {
 fn hung(facts: &BootFacts<'_>, limit: Duration, what: &str) -> String {
     let stage = if !facts.printed && !facts.agent {
         "the machine printed nothing at all"
-    } else if !facts.agent && !facts.board {
+    } else if !facts.agent && !facts.board && !facts.mute {
         "the checks' agent was never started"
     } else if let Some(check) = facts.checks.iter().find(|check| check.seconds.is_none()) {
         return explained(
@@ -221,6 +223,7 @@ mod tests {
             console,
             printed: true,
             agent: true,
+            mute: false,
             board: false,
             init: ("/init", None),
         }

@@ -1,6 +1,7 @@
 //! Machines: QEMU's command line, and what can be had of a machine while it
 //! runs: its console, its serial lines, its registers, its traps.
 
+pub(crate) mod confines;
 pub mod console;
 pub mod gdb;
 pub mod inspect;

@@ -111,7 +111,7 @@ pub fn kvm_opens(arch: Arch) -> bool {
 pub struct Machine {
     /// The board.
     pub board: Board,
-    /// The kernel's image.
+    /// The kernel's image, or that of flash memory where the board has it.
     pub kernel: PathBuf,
     /// The device tree that the kernel is given, if the board needs one.
     pub device_tree: Option<PathBuf>,
@@ -194,8 +194,13 @@ pub fn command(machine: &Machine, wiring: Wiring<'_>, clock: Clock) -> Cmd {
     let mut cmd = Cmd::new(board.arch.facts().qemu)
         .args(["-nodefaults", "-no-user-config", "-no-reboot"])
         .args(["-machine", &board.machine])
-        .args(["-accel", accelerator.name()])
-        .args(["-m", &memory_argument(machine.memory)]);
+        .args(["-accel", accelerator.name()]);
+    // A board that starts from flash memory has all that it has: the device tree
+    // in its image tells the kernel how much of it there is, and what to do.
+    let loaded = board.flash.is_none();
+    if loaded {
+        cmd = cmd.args(["-m", &memory_argument(machine.memory)]);
+    }
     if let Some(cpu) = &machine.cpu {
         cmd = cmd.args(["-cpu", cpu]);
     }
@@ -207,7 +212,10 @@ pub fn command(machine: &Machine, wiring: Wiring<'_>, clock: Clock) -> Cmd {
     if let Some(initrd) = &machine.initrd {
         cmd = cmd.arg("-initrd").arg(initrd);
     }
-    cmd = cmd.args(["-append", &machine.cmdline, "-display", "none"]);
+    if loaded {
+        cmd = cmd.args(["-append", &machine.cmdline]);
+    }
+    cmd = cmd.args(["-display", "none"]);
     cmd = network(cmd, machine);
     cmd = match wiring {
         Wiring::Headless(files) => headless(cmd, machine, files),
@@ -293,14 +301,15 @@ fn headless(cmd: Cmd, machine: &Machine, files: &Files) -> Cmd {
             Some(base) => format!("pipe:{}", option_value(base)),
         });
     let channel = option_value(&files.channel);
-    match &machine.board.channel.port {
-        Port::Serial(serial) => {
+    match machine.board.channel.as_ref().map(|channel| &channel.port) {
+        None => {}
+        Some(Port::Serial(serial)) => {
             for _ in 1..*serial {
                 cmd = cmd.args(["-serial", "null"]);
             }
             cmd = cmd.arg("-serial").arg(format!("file:{channel}"));
         }
-        Port::Devices(devices) => {
+        Some(Port::Devices(devices)) => {
             cmd = cmd
                 .arg("-chardev")
                 .arg(format!("file,id=channel,path={channel}"));
@@ -354,11 +363,12 @@ mod tests {
                 device_tree: None,
                 qemu_args: Vec::new(),
                 console: "ttyS0".to_owned(),
-                channel: Channel {
+                channel: Some(Channel {
                     port: Port::Serial(1),
                     major: 4,
                     minor: 65,
-                },
+                }),
+                flash: None,
                 nics: Vec::new(),
                 memory: Bytes::mib(32),
                 memory_step: Bytes::kib(16),
@@ -418,7 +428,8 @@ mod tests {
     #[test]
     fn a_port_and_a_card_that_are_plugged_in_are_devices() {
         let mut machine = machine();
-        machine.board.channel.port = Port::Devices(vec![
+        let channel = machine.board.channel.as_mut().expect("a channel");
+        channel.port = Port::Devices(vec![
             "virtio-serial-device".to_owned(),
             "virtconsole,chardev=channel".to_owned(),
         ]);

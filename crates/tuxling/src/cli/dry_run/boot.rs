@@ -78,7 +78,7 @@ impl List<'_> {
         })?;
         self.phase("search");
         self.note(
-            "the same boot with other RAM (-m), by bisection: which comes next depends on whether\n\
+            "the same boot with other RAM, by bisection: which comes next depends on whether\n\
              the one before has passed",
         );
         Ok(())
@@ -93,12 +93,19 @@ impl List<'_> {
             return Ok(());
         }
         let accelerator = self.accelerator(wanted.machine, true)?;
-        self.agent(compiler, "agent")?;
+        let mute = self.plan.board.channel.is_none();
+        if !mute {
+            self.agent(compiler, "agent")?;
+        }
         let extra = wanted.machine.map_or(&[][..], |args| &args.qemu_arg);
         let machine = self.machine(accelerator, extra);
         let output = output_folder(self.plan, &self.request.options);
         self.phase("boot");
-        self.note("an archive with the agent and its plan is put before the ramdisk");
+        self.note(if mute {
+            "what is shipped is booted, and its checks are typed at the console"
+        } else {
+            "an archive with the agent and its plan is put before the ramdisk"
+        });
         let watched = self.plan.prune.certificate.is_some() && !wanted.unwatched;
         let dir = output.join("boot");
         let mut boot = HeadlessBoot {
@@ -208,8 +215,13 @@ impl List<'_> {
             wire: dir.join("wire.pcap"),
         };
         let mut machine = machine.clone();
-        machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
-        machine.initrd = Some(dir.join("initrd"));
+        if machine.board.channel.is_some() {
+            machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
+            machine.initrd = Some(dir.join("initrd"));
+        }
+        if machine.board.flash.is_some() {
+            machine.kernel = dir.join("flash");
+        }
         if machine.gateway.is_none() {
             machine.forwards = asker::planned(checks);
         }

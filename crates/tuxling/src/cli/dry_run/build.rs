@@ -7,10 +7,10 @@ use builder::kernel::{self, Tools, kconfig, make};
 use builder::source::{self, LockEntry, LockFile, Mode, Provenance, Source};
 use builder::system::output_folder;
 use builder::userland::musl::UserCompiler;
-use builder::userland::{busybox, headers, musl};
+use builder::userland::{busybox, headers, in_place, musl, program};
 use host::Id;
 use recipe::package::Package;
-use recipe::plan::{BaseConfig, OriginWish, SourceWish};
+use recipe::plan::{BaseConfig, FileKind, OriginWish, SourceWish};
 
 use super::{Ahead, List};
 use crate::failure::Result;
@@ -39,6 +39,13 @@ impl List<'_> {
             self.relink(&built, &cflags)?;
             self.note("the image must have the bytes that the certificate names");
         }
+        if let Some(flash) = &self.plan.board.flash {
+            self.phase("flash image");
+            self.note(format!(
+                "{} is compiled by dtc, {} by {}; all parts are put together by tuxling itself",
+                flash.device_tree.name, flash.start.name, built.tools.user_cc
+            ));
+        }
         self.phase("outputs");
         let folder = output_folder(self.plan, &self.request.options);
         self.note(format!("copied to {}", folder.display()));
@@ -56,7 +63,10 @@ impl List<'_> {
                 "{patches} patches are applied to a copy of linux, by patch"
             ));
         }
-        let musl = self.source(Package::Musl, &self.plan.userland.libc.source)?;
+        let musl = match self.plan.board.arch.facts().musl_target {
+            Some(_) => Some(self.source(Package::Musl, &self.plan.userland.libc.source)?),
+            None => None,
+        };
         let busybox = match &self.plan.userland.busybox {
             Some(wanted) => Some(self.source(Package::BusyBox, &wanted.source)?),
             None => None,
@@ -66,10 +76,14 @@ impl List<'_> {
             self.note(format!("{} is written", lock.display()));
         }
         self.configuration(&linux, &tools)?;
-        let compiler = self.c_library(&musl, &tools)?;
+        let compiler = match musl {
+            Some(musl) => self.c_library(&musl, &tools)?,
+            None => self.headers(&tools),
+        };
         if let Some(busybox) = busybox {
             self.busybox(&busybox, &linux, &compiler, &tools)?;
         }
+        self.programs(&compiler)?;
         if builder::userland::start::is_ours(self.plan)? {
             self.phase("init");
             let program = Path::new("<start>/start");
@@ -116,7 +130,9 @@ impl List<'_> {
     pub(in crate::cli) fn fetch(&mut self) -> Result<()> {
         self.phase("sources");
         self.source(Package::Linux, &self.plan.kernel.source)?;
-        self.source(Package::Musl, &self.plan.userland.libc.source)?;
+        if self.plan.board.arch.facts().musl_target.is_some() {
+            self.source(Package::Musl, &self.plan.userland.libc.source)?;
+        }
         if let Some(busybox) = &self.plan.userland.busybox {
             self.source(Package::BusyBox, &busybox.source)?;
         }
@@ -275,6 +291,35 @@ impl List<'_> {
             cross: tools.cross.clone(),
             id: source.digest.clone(),
         })
+    }
+
+    /// What programs are compiled with where there is no C library.
+    fn headers(&mut self, tools: &Tools) -> UserCompiler {
+        self.phase("headers");
+        self.note("<headers>/include/tuxling/calls.h and the linker's script are written");
+        UserCompiler {
+            cc: in_place::words(Path::new("<headers>"), self.plan.board.arch, tools),
+            cross: tools.cross.clone(),
+            id: Id::of_bytes(b""),
+        }
+    }
+
+    /// What is compiled for the system alone.
+    fn programs(&mut self, compiler: &UserCompiler) -> Result<()> {
+        let files = &self.plan.userland.files;
+        let sources = files.iter().filter_map(|file| match &file.kind {
+            FileKind::Program { name, .. } => Some(name),
+            _ => None,
+        });
+        for (at, name) in sources.enumerate() {
+            if at == 0 {
+                self.phase("programs");
+            }
+            let folder = Path::new("<program>");
+            let cmd = program::command(compiler, &folder.join(name), &folder.join("program"));
+            self.start(&cmd)?;
+        }
+        Ok(())
     }
 
     fn busybox(

@@ -9,10 +9,10 @@
 use std::collections::BTreeMap;
 
 /// How often the edge has to pass, and each size below it has to fail.
-pub(crate) const TIMES: u32 = 3;
+pub const TIMES: u32 = 3;
 
 /// How many steps below the edge have to fail.
-pub(crate) const BELOW: u64 = 2;
+pub const BELOW: u64 = 2;
 
 /// Within so many steps of the least that passed, a boot that fails is
 /// repeated: there, a moment's bad luck can decide.
@@ -24,16 +24,16 @@ const MOVES: u32 = 12;
 
 /// What is known of one size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub struct SizeTally {
     /// How often it passed.
     pub passed: u32,
     /// How often it failed.
     pub failed: u32,
 }
 
-impl Tally {
+impl SizeTally {
     /// Adds one attempt.
-    pub(crate) fn add(&mut self, passed: bool) {
+    pub fn add(&mut self, passed: bool) {
         if passed {
             self.passed += 1;
         } else {
@@ -47,32 +47,38 @@ impl Tally {
 }
 
 /// Tries one size once.
-pub(crate) trait Oracle {
+pub trait Oracle {
     /// Why it can't tell: the search ends.
     type Error;
 
     /// What is known of a size from before.
-    fn known(&mut self, kib: u64) -> Result<Tally, Self::Error>;
+    ///
+    /// # Errors
+    /// When what was kept can't be read.
+    fn known(&mut self, kib: u64) -> Result<SizeTally, Self::Error>;
 
-    /// Boots with so much, and says whether all went well.
+    /// Boots with so much, in KiB, and says whether all went well.
+    ///
+    /// # Errors
+    /// When the attempt says nothing of the system.
     fn passes(&mut self, kib: u64) -> Result<bool, Self::Error>;
 }
 
 /// What a search found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub struct Found {
     /// The least that passes; `None` when not even the largest size does.
     pub edge: Option<u64>,
     /// Whether the edge passed, and the sizes below failed, every time.
     pub confirmed: bool,
     /// Every size that was tried.
-    pub tallies: BTreeMap<u64, Tally>,
+    pub tallies: BTreeMap<u64, SizeTally>,
 }
 
 /// The sizes to search: multiples of `step` from `from` (or the first above) to
 /// `to`, in KiB. `to` itself need not be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Range {
+pub struct Range {
     /// The least to be tried.
     pub from: u64,
     /// The most.
@@ -83,15 +89,18 @@ pub(crate) struct Range {
 
 /// How many boots a search has where no size passes by chance and nothing is
 /// known from before: the bisection's, those near the edge twice, and the proof.
-pub(crate) fn expected_boots(range: Range) -> u64 {
+pub fn expected_boots(range: Range) -> u64 {
     let sizes = (range.to / range.step.max(1)).max(1);
     let bisection = u64::from(sizes.ilog2() + 1) + NEAR.ilog2() as u64;
     bisection + u64::from(TIMES) * (1 + BELOW)
 }
 
 /// Searches.
-pub(crate) fn search<O: Oracle>(range: Range, oracle: &mut O) -> Result<Found, O::Error> {
-    let mut work = Work {
+///
+/// # Errors
+/// When the oracle can't tell.
+pub fn search<O: Oracle>(range: Range, oracle: &mut O) -> Result<Found, O::Error> {
+    let mut work = EdgeSearch {
         oracle,
         tallies: BTreeMap::new(),
         step: range.step.max(1),
@@ -114,13 +123,13 @@ pub(crate) fn search<O: Oracle>(range: Range, oracle: &mut O) -> Result<Found, O
     work.confirm(passes, least, most)
 }
 
-struct Work<'a, O> {
+struct EdgeSearch<'a, O> {
     oracle: &'a mut O,
-    tallies: BTreeMap<u64, Tally>,
+    tallies: BTreeMap<u64, SizeTally>,
     step: u64,
 }
 
-impl<O: Oracle> Work<'_, O> {
+impl<O: Oracle> EdgeSearch<'_, O> {
     /// Tries until a pass, so often at most. What is known counts.
     fn decided(&mut self, kib: u64, times: u32) -> Result<bool, O::Error> {
         loop {
@@ -148,7 +157,7 @@ impl<O: Oracle> Work<'_, O> {
         }
     }
 
-    fn tally(&mut self, kib: u64) -> Result<Tally, O::Error> {
+    fn tally(&mut self, kib: u64) -> Result<SizeTally, O::Error> {
         if let Some(tally) = self.tallies.get(&kib) {
             return Ok(*tally);
         }
@@ -211,7 +220,7 @@ mod tests {
     /// A system by a rule: size and number of the attempt.
     struct Rule<F> {
         rule: F,
-        known: BTreeMap<u64, Tally>,
+        known: BTreeMap<u64, SizeTally>,
         boots: Vec<u64>,
     }
 
@@ -228,7 +237,7 @@ mod tests {
     impl<F: Fn(u64, usize) -> bool> Oracle for Rule<F> {
         type Error = Infallible;
 
-        fn known(&mut self, kib: u64) -> Result<Tally, Infallible> {
+        fn known(&mut self, kib: u64) -> Result<SizeTally, Infallible> {
             Ok(self.known.get(&kib).copied().unwrap_or_default())
         }
 
@@ -256,7 +265,7 @@ mod tests {
         let mut system = Rule::new(|kib, _| kib >= 21008);
         let found = run(RANGE, &mut system);
         assert_eq!((found.edge, found.confirmed), (Some(21008), true));
-        let tally = |passed, failed| Some(Tally { passed, failed });
+        let tally = |passed, failed| Some(SizeTally { passed, failed });
         assert_eq!(found.tallies.get(&21008).copied(), tally(3, 0));
         assert_eq!(found.tallies.get(&20992).copied(), tally(0, 3));
         assert_eq!(found.tallies.get(&20976).copied(), tally(0, 3));
