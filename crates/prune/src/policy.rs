@@ -69,6 +69,8 @@ pub struct Facts<'a> {
     pub coverage: &'a Coverage,
     /// What ran under adversity, at the levels that have to survive it.
     pub adverse: Option<&'a AdverseCoverage>,
+    /// The objects that drive the recipe's network card.
+    pub card: &'a BTreeSet<String>,
     /// Names of functions that ran elsewhere.
     pub outside: &'a BTreeSet<String>,
     /// What earlier prunings had to put back.
@@ -329,7 +331,11 @@ impl Kept {
     fn named_by(&self, rule: &Rule, facts: &Facts<'_>) -> BTreeSet<FunctionIndex> {
         let patterns = rule.patterns();
         let functions = facts.program.functions().iter().enumerate();
-        let named = functions.filter(|(_, f)| patterns.fits(&f.id.object, &f.id.symbol));
+        let drives = |object: &String| rule.name == rules::LINKS && facts.card.contains(object);
+        let named = functions.filter(|(_, f)| {
+            let FunctionId { object, symbol, .. } = &f.id;
+            drives(object) || patterns.fits(object, symbol)
+        });
         let named = named.map(|(index, _)| FunctionIndex(index as u32));
         named.filter(|f| !self.closed.contains(f)).collect()
     }

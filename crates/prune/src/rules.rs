@@ -2,6 +2,8 @@
 //! functions; what they call by name stays with them. docs/prune.md has the
 //! same table for people.
 
+use std::collections::BTreeSet;
+
 /// A rule.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
@@ -46,6 +48,9 @@ pub const SYSTEM_CALLS: &str = "system calls";
 /// operations of a socket, a file, a clock: not a list of names, but read from
 /// the kernel's data.
 pub const TABLES: &str = "tables";
+
+/// The rule that the driver of the recipe's card belongs to.
+pub const LINKS: &str = "links";
 
 /// Functions of which at `tight`, too, no parts go, and whatever of them those
 /// that ran call by name or hand over stays: which of them run is decided by
@@ -243,16 +248,11 @@ pub static RULES: &[Rule] = &[
             "tpacket_rcv",
         ],
     },
+    // With the functions of the recipe's own card.
     Rule {
-        name: "links",
+        name: LINKS,
         reason: "cables are pulled and put back, cards report errors",
-        functions: &[
-            "dev_watchdog",
-            "linkwatch_*",
-            "netif_carrier_*",
-            "e1000_*",
-            "smc_*",
-        ],
+        functions: &["dev_watchdog", "linkwatch_*", "netif_carrier_*"],
     },
     Rule {
         name: "restart",
@@ -286,14 +286,7 @@ pub static RULES: &[Rule] = &[
     Rule {
         name: "console",
         reason: "somebody types, and the line has errors",
-        functions: &[
-            "n_tty_*",
-            "tty_*",
-            "serial8250_*",
-            "pl011_*",
-            "uart_*",
-            "drivers/tty/*:*",
-        ],
+        functions: &["n_tty_*", "tty_*", "uart_*", "drivers/tty/*:*"],
     },
     Rule {
         name: "oops",
@@ -302,9 +295,13 @@ pub static RULES: &[Rule] = &[
     },
 ];
 
-/// The rules of `balanced` that name a function, by their names.
-pub fn naming(object: &str, symbol: &str) -> Vec<&'static str> {
-    let names = |rule: &&Rule| rule.patterns().fits(object, symbol);
+/// The rules of `balanced` that name a function, by their names. `card` are the
+/// objects that drive the recipe's card.
+pub fn naming(card: &BTreeSet<String>, object: &str, symbol: &str) -> Vec<&'static str> {
+    let names = |rule: &&Rule| {
+        let drives = rule.name == LINKS && card.contains(object);
+        drives || rule.patterns().fits(object, symbol)
+    };
     RULES.iter().filter(names).map(|rule| rule.name).collect()
 }
 

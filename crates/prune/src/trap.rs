@@ -1,6 +1,8 @@
 //! What a stop of a pruned system says, long after it: the addresses that its
 //! console printed, read against the kernel made again from its certificate.
 
+use std::collections::BTreeSet;
+
 use builder::kernel::Kernel;
 use builder::system::Ingredients;
 use host::error::Kind;
@@ -13,6 +15,7 @@ use vm::check::agent;
 use vm::machine::traps::KernelTraps;
 use vmlinux::prune::{FunctionIndex, Missed, Program, TrapRecord};
 
+use crate::card;
 use crate::certificate::Certificate;
 use crate::error::{Error, Result};
 use crate::policy::Kept;
@@ -79,11 +82,17 @@ pub fn explain(
     let Some(missed) = missed? else {
         return Ok(None);
     };
-    Ok(stop(&subject.program, &kept, &missed, level))
+    let card = card::objects(&plan, ingredients);
+    Ok(stop(&subject.program, &kept, (&missed, &card), level))
 }
 
 /// What was missed, in words that people look for.
-fn stop(program: &Program, kept: &Kept, missed: &Missed, level: PruneLevel) -> Option<Stop> {
+fn stop(
+    program: &Program,
+    kept: &Kept,
+    (missed, card): (&Missed, &BTreeSet<String>),
+    level: PruneLevel,
+) -> Option<Stop> {
     let functions = program.functions();
     let place = |index: FunctionIndex| {
         let id = &functions.get(index.0 as usize)?.id;
@@ -106,7 +115,7 @@ fn stop(program: &Program, kept: &Kept, missed: &Missed, level: PruneLevel) -> O
             .and_then(place),
         callers: callers.filter(|caller| *caller != function).collect(),
         level: level.word(),
-        rules: rules::naming(&function.object, &function.symbol),
+        rules: rules::naming(card, &function.object, &function.symbol),
         function,
     })
 }

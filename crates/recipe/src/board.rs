@@ -38,6 +38,7 @@ static BOARD: Schema = Schema {
         "device-tree",
         "qemu-args",
         "console",
+        "cmdline",
         "memory",
         "memory-step",
         "memory-most",
@@ -78,6 +79,10 @@ pub struct Board {
     pub qemu_args: Vec<String>,
     /// The console that the kernel is told: `ttyS0`.
     pub console: String,
+    /// Further words of the command line where the recipe has none of its own.
+    /// What is booted has them from the plan.
+    #[serde(skip)]
+    pub cmdline: String,
     /// The device through which the checks talk to the host.
     pub channel: Channel,
     /// Models of network cards that a recipe may name; the first is the default.
@@ -223,6 +228,7 @@ fn read_top(problems: &Problems, top: &Table<'_>, name: &str) -> Option<Board> {
         device_tree: top.parsed("device-tree", words::file_name).map(|t| t.value),
         qemu_args: arguments.into_iter().map(|a| a.value).collect(),
         console: console?,
+        cmdline: text("cmdline").unwrap_or_default(),
         channel: channel?,
         nics: nics.into_iter().collect::<Option<_>>()?,
         memory: memory?.value,

@@ -41,7 +41,12 @@ pub(super) fn plan(
         let own = fragment::of_text(context.problems, options, &Asker::KernelOptions);
         requests.extend(own);
     }
-    let cmdline = || format!("console={console} panic=-1");
+    let further = board.map_or("", |b| &b.cmdline);
+    let cmdline = || {
+        format!("console={console} panic=-1 {further}")
+            .trim()
+            .to_owned()
+    };
     KernelPlan {
         source: sources::wish(
             context,

@@ -323,6 +323,7 @@ mod tests {
                 device_tree: None,
                 qemu_args: Vec::new(),
                 console: "ttyS0".to_owned(),
+                cmdline: String::new(),
                 channel: Channel {
                     port: Port::Serial(1),
                     major: 4,

@@ -114,10 +114,7 @@ const RULES: &[(&str, Kind)] = &[
         ".altinstructions",
         Kind::Table(Structure("alt_instr"), WithKey),
     ),
-    (
-        SITES,
-        Kind::Table(Structure("static_call_site"), WithKey),
-    ),
+    (SITES, Kind::Table(Structure("static_call_site"), WithKey)),
     (".static_call_tramp_key", Kind::Table(Bytes(8), WithKey)),
     (".smp_locks", Kind::Table(Bytes(4), WithKey)),
     (".retpoline_sites", Kind::Table(Bytes(4), WithKey)),
