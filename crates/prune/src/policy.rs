@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use recipe::Plan;
 use recipe::plan::PruneLevel;
 use record::Fix;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use vm::check::agent;
 use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Missed, Parts, Program, Verdict, Wish};
 
 use super::calls::Entries;
@@ -384,8 +386,12 @@ impl Kept {
     }
 
     /// The wish that keeps this of a kernel that stops or loads, as its plan says.
-    pub fn wish_of(&self, subject: &Subject<'_>, level: PruneLevel, command_line: &str) -> Wish {
-        let mut wish = self.wish(level, &subject.program, command_line);
+    pub fn wish_of(&self, subject: &Subject<'_>, level: PruneLevel, plan: &Plan) -> Wish {
+        // The checks' agent is started by a parameter of its own, and the machine
+        // may have further ones.
+        let own = agent::cmdline_with_agent(&plan.kernel.cmdline);
+        let command_line = format!("{own} {}", plan.board.machine_cmdline);
+        let mut wish = self.wish(level, &subject.program, &command_line);
         subject.put_aside(&mut wish, &self.closed);
         wish
     }

@@ -70,6 +70,9 @@ pub static TIMING: Rule = Rule {
         "kernel/softirq.o:*",
         "arch/*/kernel/irq*.o:*",
         "lib/rbtree.o:*",
+        // Tables are sorted as the kernel boots: the way depends on what is left
+        // of them.
+        "lib/sort.o:*",
         "lib/timerqueue.o:*",
         "mm/mremap.o:*",
         "mm/vmalloc.o:*",

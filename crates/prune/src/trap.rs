@@ -11,7 +11,6 @@ use recipe::Plan;
 use recipe::plan::PruneLevel;
 use schemars::JsonSchema;
 use serde::Serialize;
-use vm::check::agent;
 use vm::machine::traps::KernelTraps;
 use vmlinux::prune::{FunctionIndex, Missed, Program, TrapRecord};
 
@@ -66,8 +65,7 @@ pub fn explain(
     let kept = certificate
         .kept_in(&subject.program)
         .map_err(|lacking| Error::FunctionsLacking { lacking })?;
-    let command_line = agent::cmdline_with_agent(&plan.kernel.cmdline);
-    let wish = kept.wish_of(&subject, level, &command_line);
+    let wish = kept.wish_of(&subject, level, &plan);
     let pruned = subject.program.prune(&wish)?;
     let page_offset = plan.board.arch.facts().page_offset;
     let path = kernel.vmlinux();

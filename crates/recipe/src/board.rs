@@ -39,6 +39,7 @@ static BOARD: Schema = Schema {
         "qemu-args",
         "console",
         "cmdline",
+        "machine-cmdline",
         "memory",
         "memory-step",
         "memory-most",
@@ -83,6 +84,10 @@ pub struct Board {
     /// What is booted has them from the plan.
     #[serde(skip)]
     pub cmdline: String,
+    /// Parameters that the machine adds to the command line by itself: a pruned
+    /// kernel keeps what reads them. Not part of what is booted.
+    #[serde(skip)]
+    pub machine_cmdline: String,
     /// The device through which the checks talk to the host.
     pub channel: Channel,
     /// Models of network cards that a recipe may name; the first is the default.
@@ -229,6 +234,7 @@ fn read_top(problems: &Problems, top: &Table<'_>, name: &str) -> Option<Board> {
         qemu_args: arguments.into_iter().map(|a| a.value).collect(),
         console: console?,
         cmdline: text("cmdline").unwrap_or_default(),
+        machine_cmdline: text("machine-cmdline").unwrap_or_default(),
         channel: channel?,
         nics: nics.into_iter().collect::<Option<_>>()?,
         memory: memory?.value,

@@ -84,6 +84,8 @@ impl<'a> Graph<'a> {
             unread,
             sums,
             literals,
+            loads,
+            tables,
             ..
         } = listing;
         let index = steps.iter().enumerate();
@@ -104,6 +106,9 @@ impl<'a> Graph<'a> {
         };
         graph.connect();
         graph.take_sums(&sums, &literals);
+        if image.machine == Machine::X86_64 {
+            graph.take_distances(&loads, &tables);
+        }
         graph
     }
 
@@ -207,6 +212,23 @@ impl<'a> Graph<'a> {
         let addresses = counts.into_iter();
         let addresses = addresses.filter(|(at, count)| *count > 1 || !distances.contains(at));
         self.taken.extend(addresses.map(|(at, _)| at));
+    }
+
+    /// Takes what tables of distances lead to: those whose entries are seen to be
+    /// loaded, or whatever can be one where a jump goes by a table that isn't known.
+    fn take_distances(&mut self, loads: &[(u64, u8, bool)], tables: &[u64]) {
+        let mut known: BTreeSet<u64> = BTreeSet::new();
+        for (at, register, jumps) in loads {
+            let values = self.values(*at, Place::Register(*register));
+            if *jumps && !values.unknown.is_empty() {
+                known.extend(tables);
+            }
+            known.extend(values.known);
+        }
+        let image = self.image;
+        for table in known.into_iter().filter(|table| image.is_constant(*table)) {
+            self.taken.extend(distances(image, table, table));
+        }
     }
 
     /// All distances that the instructions before one load into a register:
@@ -508,25 +530,26 @@ fn taken(image: &Image, listing: &Listing) -> HashSet<u64> {
             .map(|number| cut(base.wrapping_add(*number)));
         taken.extend(sums);
     }
-    // Each table ends where its entries are no addresses of code any more.
     let relative = listing.bases.iter().flat_map(|base| {
         let tables = listing.tables.iter();
         tables.map(|table| (cut(base.wrapping_add(*table)), *base))
     });
-    let own = listing
-        .tables
-        .iter()
-        .filter(|_| wide)
-        .map(|table| (*table, *table));
-    for (table, base) in relative
-        .chain(own)
-        .filter(|(table, _)| image.is_constant(*table))
-    {
-        let entries = (0..).map_while(|n| image.word(table + 4 * n, 4));
-        let targets =
-            entries.map(|word| cut(base.wrapping_add_signed(i64::from(word as u32 as i32))));
-        taken.extend(targets.take_while(|target| image.is_code(*target)));
+    for (table, base) in relative.filter(|(table, _)| image.is_constant(*table)) {
+        taken.extend(distances(image, table, base));
     }
     taken.retain(|at| image.is_code(*at));
     taken
+}
+
+/// What the entries of a table lead to, as distances from a base. It ends where
+/// they are no addresses of code any more.
+fn distances(image: &Image, table: u64, base: u64) -> impl Iterator<Item = u64> {
+    let cut = |number: u64| match image.machine {
+        Machine::X86_64 => number,
+        _ => number & 0xffff_ffff,
+    };
+    let entries = (0..).map_while(move |n| image.word(table + 4 * n, 4));
+    let targets =
+        entries.map(move |word| cut(base.wrapping_add_signed(i64::from(word as u32 as i32))));
+    targets.take_while(|target| image.is_code(*target))
 }

@@ -324,6 +324,7 @@ mod tests {
                 qemu_args: Vec::new(),
                 console: "ttyS0".to_owned(),
                 cmdline: String::new(),
+                machine_cmdline: String::new(),
                 channel: Channel {
                     port: Port::Serial(1),
                     major: 4,
