@@ -18,6 +18,7 @@ use crate::{fragment, words};
 /// The boards that come with tuxling.
 const BUILT_IN: &[(&str, &str)] = &[
     ("pc", include_str!("../boards/pc.toml")),
+    ("pc64", include_str!("../boards/pc64.toml")),
     ("microvm", include_str!("../boards/microvm.toml")),
     ("versatilepb", include_str!("../boards/versatilepb.toml")),
 ];

@@ -370,7 +370,29 @@ impl<'a> Graph<'a> {
                     before.push(State { not: None, ..at })
                 }
             }
-            Way::On | Way::Jump => self.over(at, way, values, before),
+            Way::On | Way::Jump => match self.compared(source, way, state.place) {
+                Some(value) => self.found(state.change, value, values),
+                None => self.over(at, way, values, before),
+            },
+        }
+    }
+
+    /// What a register holds where a branch goes this way: the instruction before
+    /// it has compared it with a number, and it is equal. Compilers use that a
+    /// register is zero there.
+    fn compared(&self, branch: usize, way: Way, place: Place) -> Option<u64> {
+        let (step, before) = (self.steps.get(branch)?, branch.checked_sub(1)?);
+        let (Code::X86(code), Place::Register(register)) = (step.code, place) else {
+            return None;
+        };
+        let ways = self.from.get(&branch).map_or(&[][..], Vec::as_slice);
+        let alone = *ways == [(before, Way::On)] && !self.is_entered_from_elsewhere(step);
+        if !alone || x86::goes_when_equal(&code)? != (way == Way::Jump) {
+            return None;
+        }
+        match self.steps[before].code {
+            Code::X86(code) => x86::compared(&code, register),
+            Code::Arm(_) => None,
         }
     }
 

@@ -88,6 +88,33 @@ fn both_ends_of_a_branch_count() {
 }
 
 #[test]
+fn a_register_that_was_compared_holds_what_it_is_equal_to() {
+    let code = [
+        0x48, 0x83, 0xd0, 0xff, // adc $-1, %rax
+        0x48, 0x85, 0xc0, // test %rax, %rax
+        0x74, 0x05, // je over the next
+        0xb8, 19, 0, 0, 0, // mov $19, %eax
+        0x0f, 0x05, // syscall
+        0x8b, 0x06, // mov (%rsi), %eax
+        0x83, 0xf8, 0x07, // cmp $7, %eax
+        0x75, 0x02, // jne over the next
+        0x0f, 0x05, // syscall
+        0xf4, // hlt
+    ];
+    assert_eq!(numbers(&program(Machine::X86_64, &code, &[])), [0, 7, 19]);
+    // Who comes to the branch from elsewhere has compared something else.
+    let code = [
+        0x85, 0xc0, // test %eax, %eax
+        0x74, 0x02, // je to the syscall
+        0xeb, 0xfc, // jmp to the je
+        0x0f, 0x05, // syscall
+        0xf4, // hlt
+    ];
+    let found = calls(&program(Machine::X86_64, &code, &[]));
+    assert_eq!(found.undetermined.len(), 1, "{found:?}");
+}
+
+#[test]
 fn a_table_of_distances_leads_to_what_its_jump_can_come_to() {
     let mut code = vec![
         0xb8, 39, 0, 0, 0, // mov $39, %eax

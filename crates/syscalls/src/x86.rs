@@ -332,6 +332,31 @@ fn assigned(code: &Instruction, wanted: u8) -> Origin {
     }
 }
 
+/// Whether a branch is taken where what was compared is equal, or where it isn't;
+/// nothing for branches that ask for something else.
+pub(crate) fn goes_when_equal(code: &Instruction) -> Option<bool> {
+    match code.mnemonic() {
+        Mnemonic::Je => Some(true),
+        Mnemonic::Jne => Some(false),
+        _ => None,
+    }
+}
+
+/// The number that an instruction compares the whole of a register with.
+pub(crate) fn compared(code: &Instruction, register: u8) -> Option<u64> {
+    let first = code.op0_register();
+    let same = code.op0_kind() == OpKind::Register
+        && number(first) == Some(register)
+        && is_whole(first, code);
+    match code.mnemonic() {
+        Mnemonic::Test if same && code.op1_kind() == OpKind::Register => {
+            (code.op1_register() == first).then_some(0)
+        }
+        Mnemonic::Cmp if same => immediate(code, 1),
+        _ => None,
+    }
+}
+
 fn is_conditional_move(mnemonic: Mnemonic) -> bool {
     use Mnemonic::{
         Cmova, Cmovae, Cmovb, Cmovbe, Cmove, Cmovg, Cmovge, Cmovl, Cmovle, Cmovne, Cmovno, Cmovnp,
