@@ -226,8 +226,13 @@ impl<'a> Graph<'a> {
             known.extend(values.known);
         }
         let image = self.image;
-        for table in known.into_iter().filter(|table| image.is_constant(*table)) {
-            self.taken.extend(distances(image, table, table));
+        for table in known.iter().filter(|table| image.is_constant(**table)) {
+            // The next table's entries count from there.
+            let next = known.range(table + 1..).next();
+            let entries = next.map_or(u64::MAX, |next| (next - table) / 4);
+            let entries = usize::try_from(entries).unwrap_or(usize::MAX);
+            self.taken
+                .extend(distances(image, *table, *table).take(entries));
         }
     }
 

@@ -134,6 +134,21 @@ fn a_table_of_distances_leads_to_what_its_jump_can_come_to() {
     let lost: Vec<u64> = found.undetermined.iter().map(|lost| lost.at).collect();
     assert_eq!((lost, found.numbers), (vec![0x1015], BTreeSet::from([60])));
 
+    // Where one table ends and the next begins: what its entries say counts from
+    // there.
+    let beside = words(&[distance(DATA, 0x1015), distance(DATA + 4, 0x1021)]);
+    let mut both = code.clone();
+    both.extend([
+        0x48, 0x8d, 0x15, 0xdd, 0x6f, 0, 0, // lea 0x8004(%rip), %rdx
+        0x48, 0x63, 0x0c, 0x8a, // movslq (%rdx,%rcx,4), %rcx
+        0x48, 0x01, 0xd1, // add %rdx, %rcx
+        0xff, 0xe1, // jmp *%rcx
+    ]);
+    assert_eq!(code.len(), 0x20, "the address that it counts from");
+    let found = calls(&program(Machine::X86_64, &both, &beside));
+    let lost: Vec<u64> = found.undetermined.iter().map(|lost| lost.at).collect();
+    assert_eq!((lost, found.numbers), (vec![0x1015], BTreeSet::from([60])));
+
     // The address of the second one is taken, and a jump by a table is somewhere
     // that isn't known: it may be that.
     code[2..5].copy_from_slice(&[0, 0, 0]);
