@@ -69,6 +69,9 @@ pub static TIMING: Rule = Rule {
         "kernel/workqueue.o:*",
         "kernel/softirq.o:*",
         "arch/*/kernel/irq*.o:*",
+        // How the timer's interrupt comes in is tried out against the clock.
+        "arch/x86/kernel/apic/*:*",
+        "arch/x86/kernel/i8259.o:*",
         "lib/rbtree.o:*",
         // Tables are sorted as the kernel boots: the way depends on what is left
         // of them.
