@@ -87,6 +87,10 @@ pub static TIMING: Rule = Rule {
         "net/ipv4/inet_timewait_sock.o:*",
         "net/ipv4/inet_hashtables.o:*",
         "net/core/skbuff.o:*",
+        // Whether a route or a neighbour has gone when a packet is to go out.
+        "net/ipv4/ip_output.o:*",
+        "net/core/neighbour.o:*",
+        "net/core/gro.o:*",
         "drivers/tty/*:*",
         "mm/filemap.o:*",
         "mm/memory.o:*",
