@@ -29,6 +29,7 @@ use super::repair::{Linked, Repair, Repaired, Trial};
 use super::rules::Pattern;
 use super::subject::{self, CallGraph, Subject};
 use crate::adversity::{self, Bench, Case, CaseRecord};
+use crate::card;
 use crate::error::{Error, Result};
 use crate::trace::adverse_coverage::{self, AdverseCoverage};
 use crate::trace::{self, Coverage, Marked, Runner, conditions};
@@ -360,6 +361,8 @@ struct Findings {
     calls: SystemCalls,
     /// Who calls whom, once the system calls that nobody makes are closed.
     graph: Graph,
+    /// The objects that drive the card.
+    card: BTreeSet<String>,
 }
 
 impl Findings {
@@ -390,6 +393,7 @@ impl Findings {
             entries,
             calls,
             graph,
+            card: card::objects(&whole.plan, &whole.ingredients),
         })
     }
 
@@ -424,6 +428,7 @@ impl Findings {
             entries: &self.entries,
             coverage: &self.coverage,
             adverse: self.adverse.as_ref(),
+            card: &self.card,
             outside: &options.outside,
             fixes: memory.known(),
             whole_functions: options.whole_functions,
@@ -462,9 +467,8 @@ fn adversity_of(options: &PruneOptions) -> adversity::Options {
 fn trials(coverage: &Coverage, adverse: Option<&AdverseCoverage>, boots: usize) -> Vec<Trial> {
     let ordinary = conditions::schedule(&coverage.passed(), boots.max(1));
     let survived = adverse.map(AdverseCoverage::survived).unwrap_or_default();
-    let adverse = adversity::ALL
-        .iter()
-        .filter(|case| survived.contains(case.name));
+    let adverse = adversity::ALL.iter();
+    let adverse = adverse.filter(|case| survived.contains(case.name));
     ordinary
         .into_iter()
         .map(Trial::Ordinary)
@@ -553,9 +557,8 @@ fn record_of(
         dropped: indices(&kept.dropped),
         closed: indices(&kept.closed),
     };
-    let build_id = Id::of("pruned/3", &key)?;
     let kernel = Kernel {
-        build_id,
+        build_id: Id::of("pruned/3", &key)?,
         dir: dir.join("kernel"),
     };
     let options = BuildOptions {

@@ -4,6 +4,7 @@
 
 pub mod adversity;
 mod calls;
+mod card;
 pub mod certificate;
 pub mod error;
 pub mod job;

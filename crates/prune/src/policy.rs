@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use recipe::Plan;
 use recipe::plan::PruneLevel;
 use record::Fix;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use vm::check::agent;
 use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Missed, Parts, Program, Verdict, Wish};
 
 use super::calls::Entries;
@@ -69,6 +71,8 @@ pub struct Facts<'a> {
     pub coverage: &'a Coverage,
     /// What ran under adversity, at the levels that have to survive it.
     pub adverse: Option<&'a AdverseCoverage>,
+    /// The objects that drive the recipe's network card.
+    pub card: &'a BTreeSet<String>,
     /// Names of functions that ran elsewhere.
     pub outside: &'a BTreeSet<String>,
     /// What earlier prunings had to put back.
@@ -329,7 +333,11 @@ impl Kept {
     fn named_by(&self, rule: &Rule, facts: &Facts<'_>) -> BTreeSet<FunctionIndex> {
         let patterns = rule.patterns();
         let functions = facts.program.functions().iter().enumerate();
-        let named = functions.filter(|(_, f)| patterns.fits(&f.id.object, &f.id.symbol));
+        let drives = |object: &String| rule.name == rules::LINKS && facts.card.contains(object);
+        let named = functions.filter(|(_, f)| {
+            let FunctionId { object, symbol, .. } = &f.id;
+            drives(object) || patterns.fits(object, symbol)
+        });
         let named = named.map(|(index, _)| FunctionIndex(index as u32));
         named.filter(|f| !self.closed.contains(f)).collect()
     }
@@ -378,8 +386,12 @@ impl Kept {
     }
 
     /// The wish that keeps this of a kernel that stops or loads, as its plan says.
-    pub fn wish_of(&self, subject: &Subject<'_>, level: PruneLevel, command_line: &str) -> Wish {
-        let mut wish = self.wish(level, &subject.program, command_line);
+    pub fn wish_of(&self, subject: &Subject<'_>, level: PruneLevel, plan: &Plan) -> Wish {
+        // The checks' agent is started by a parameter of its own, and the machine
+        // may have further ones.
+        let own = agent::cmdline_with_agent(&plan.kernel.cmdline);
+        let command_line = format!("{own} {}", plan.board.machine_cmdline);
+        let mut wish = self.wish(level, &subject.program, &command_line);
         subject.put_aside(&mut wish, &self.closed);
         wish
     }

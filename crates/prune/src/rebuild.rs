@@ -9,7 +9,6 @@ use host::seal::fill_sealed;
 use host::session::{Cached, Session};
 use recipe::Plan;
 use recipe::plan::CertificateFile;
-use vm::check::agent;
 
 use super::certificate::{Certificate, SCHEMA, certified};
 use super::subject::{Subject, sectioned};
@@ -96,9 +95,7 @@ fn kernel(
     let kept = certificate
         .kept_in(&subject.program)
         .map_err(|lacking| Error::FunctionsLacking { lacking })?;
-    // The checks' agent is started by a parameter of its own.
-    let command_line = agent::cmdline_with_agent(&plan.kernel.cmdline);
-    let wish = kept.wish_of(&subject, level, &command_line);
+    let wish = kept.wish_of(&subject, level, plan);
     fill_sealed(&kernel.dir, |fresh| {
         subject.link(&wish, fresh, session)?;
         subject.keep_link(fresh, session)?;

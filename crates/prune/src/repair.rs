@@ -11,7 +11,6 @@ use record::{Fix, Outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use vm::boot::{BootReport, Observation};
-use vm::check::agent;
 use vm::machine::gdb::TrapSeen;
 use vm::machine::traps::{KernelTraps, TrapWords};
 use vmlinux::prune::{FunctionIndex, Graph, Missed, Program, Pruned, TrapRecord};
@@ -121,9 +120,7 @@ impl<'a> Linked<'a> {
         dir: &Path,
         session: &Session,
     ) -> Result<Linked<'a>> {
-        // The checks' agent is started by a parameter of its own.
-        let command_line = agent::cmdline_with_agent(&runner.plan.kernel.cmdline);
-        let wish = kept.wish_of(subject, level, &command_line);
+        let wish = kept.wish_of(subject, level, &runner.plan);
         let Relinked {
             pruned,
             rewrite,

@@ -2,6 +2,8 @@
 //! functions; what they call by name stays with them. docs/prune.md has the
 //! same table for people.
 
+use std::collections::BTreeSet;
+
 /// A rule.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
@@ -47,6 +49,9 @@ pub const SYSTEM_CALLS: &str = "system calls";
 /// the kernel's data.
 pub const TABLES: &str = "tables";
 
+/// The rule that the driver of the recipe's card belongs to.
+pub const LINKS: &str = "links";
+
 /// Functions of which at `tight`, too, no parts go, and whatever of them those
 /// that ran call by name or hand over stays: which of them run is decided by
 /// timing, and the next boot may be the first to come to one.
@@ -64,7 +69,13 @@ pub static TIMING: Rule = Rule {
         "kernel/workqueue.o:*",
         "kernel/softirq.o:*",
         "arch/*/kernel/irq*.o:*",
+        // How the timer's interrupt comes in is tried out against the clock.
+        "arch/x86/kernel/apic/*:*",
+        "arch/x86/kernel/i8259.o:*",
         "lib/rbtree.o:*",
+        // Tables are sorted as the kernel boots: the way depends on what is left
+        // of them.
+        "lib/sort.o:*",
         "lib/timerqueue.o:*",
         "mm/mremap.o:*",
         "mm/vmalloc.o:*",
@@ -76,6 +87,10 @@ pub static TIMING: Rule = Rule {
         "net/ipv4/inet_timewait_sock.o:*",
         "net/ipv4/inet_hashtables.o:*",
         "net/core/skbuff.o:*",
+        // Whether a route or a neighbour has gone when a packet is to go out.
+        "net/ipv4/ip_output.o:*",
+        "net/core/neighbour.o:*",
+        "net/core/gro.o:*",
         "drivers/tty/*:*",
         "mm/filemap.o:*",
         "mm/memory.o:*",
@@ -243,16 +258,11 @@ pub static RULES: &[Rule] = &[
             "tpacket_rcv",
         ],
     },
+    // With the functions of the recipe's own card.
     Rule {
-        name: "links",
+        name: LINKS,
         reason: "cables are pulled and put back, cards report errors",
-        functions: &[
-            "dev_watchdog",
-            "linkwatch_*",
-            "netif_carrier_*",
-            // Whatever card the board has.
-            "drivers/net/*:*",
-        ],
+        functions: &["dev_watchdog", "linkwatch_*", "netif_carrier_*"],
     },
     Rule {
         name: "restart",
@@ -286,13 +296,7 @@ pub static RULES: &[Rule] = &[
     Rule {
         name: "console",
         reason: "somebody types, and the line has errors",
-        functions: &[
-            "n_tty_*",
-            "tty_*",
-            "uart_*",
-            // Whatever port the board has.
-            "drivers/tty/*:*",
-        ],
+        functions: &["n_tty_*", "tty_*", "uart_*", "drivers/tty/*:*"],
     },
     Rule {
         name: "oops",
@@ -301,9 +305,13 @@ pub static RULES: &[Rule] = &[
     },
 ];
 
-/// The rules of `balanced` that name a function, by their names.
-pub fn naming(object: &str, symbol: &str) -> Vec<&'static str> {
-    let names = |rule: &&Rule| rule.patterns().fits(object, symbol);
+/// The rules of `balanced` that name a function, by their names. `card` are the
+/// objects that drive the recipe's card.
+pub fn naming(card: &BTreeSet<String>, object: &str, symbol: &str) -> Vec<&'static str> {
+    let names = |rule: &&Rule| {
+        let drives = rule.name == LINKS && card.contains(object);
+        drives || rule.patterns().fits(object, symbol)
+    };
     RULES.iter().filter(names).map(|rule| rule.name).collect()
 }
 

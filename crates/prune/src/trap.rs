@@ -1,6 +1,8 @@
 //! What a stop of a pruned system says, long after it: the addresses that its
 //! console printed, read against the kernel made again from its certificate.
 
+use std::collections::BTreeSet;
+
 use builder::kernel::Kernel;
 use builder::system::Ingredients;
 use host::error::Kind;
@@ -9,10 +11,10 @@ use recipe::Plan;
 use recipe::plan::PruneLevel;
 use schemars::JsonSchema;
 use serde::Serialize;
-use vm::check::agent;
 use vm::machine::traps::KernelTraps;
 use vmlinux::prune::{FunctionIndex, Missed, Program, TrapRecord};
 
+use crate::card;
 use crate::certificate::Certificate;
 use crate::error::{Error, Result};
 use crate::policy::Kept;
@@ -63,8 +65,7 @@ pub fn explain(
     let kept = certificate
         .kept_in(&subject.program)
         .map_err(|lacking| Error::FunctionsLacking { lacking })?;
-    let command_line = agent::cmdline_with_agent(&plan.kernel.cmdline);
-    let wish = kept.wish_of(&subject, level, &command_line);
+    let wish = kept.wish_of(&subject, level, &plan);
     let pruned = subject.program.prune(&wish)?;
     let page_offset = plan.board.arch.facts().page_offset;
     let path = kernel.vmlinux();
@@ -79,11 +80,17 @@ pub fn explain(
     let Some(missed) = missed? else {
         return Ok(None);
     };
-    Ok(stop(&subject.program, &kept, &missed, level))
+    let card = card::objects(&plan, ingredients);
+    Ok(stop(&subject.program, &kept, (&missed, &card), level))
 }
 
 /// What was missed, in words that people look for.
-fn stop(program: &Program, kept: &Kept, missed: &Missed, level: PruneLevel) -> Option<Stop> {
+fn stop(
+    program: &Program,
+    kept: &Kept,
+    (missed, card): (&Missed, &BTreeSet<String>),
+    level: PruneLevel,
+) -> Option<Stop> {
     let functions = program.functions();
     let place = |index: FunctionIndex| {
         let id = &functions.get(index.0 as usize)?.id;
@@ -106,7 +113,7 @@ fn stop(program: &Program, kept: &Kept, missed: &Missed, level: PruneLevel) -> O
             .and_then(place),
         callers: callers.filter(|caller| *caller != function).collect(),
         level: level.word(),
-        rules: rules::naming(&function.object, &function.symbol),
+        rules: rules::naming(card, &function.object, &function.symbol),
         function,
     })
 }

@@ -289,11 +289,18 @@ static X86_64: ArchFacts = ArchFacts {
     further_cpus: &["Opteron_G1", "max"],
     kvm_hosts: &["x86_64"],
     page_offset: 0xffff_ffff_8000_0000,
-    trap_handler: None,
-    trap_names: false,
+    trap_handler: Some(include_str!("../trap/x86_64.S")),
+    trap_names: true,
     loader: None,
     programs: Machine::X86_64,
-    system_calls: None,
+    system_calls: Some(SystemCallTable {
+        list: "arch/x86/entry/syscalls/syscall_64.tbl",
+        abis: &["common", "64"],
+        prefix: "__x64_",
+        dispatcher: Some("x64_sys_call"),
+        // A vDSO's getrandom() falls back to the call, too (lib/vdso/getrandom.c).
+        by_kernel: &[15, 96, 201, 219, 228, 229, 318],
+    }),
     kvm_probe: Some(MULTIBOOT_PROBE),
 };
 

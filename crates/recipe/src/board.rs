@@ -18,6 +18,7 @@ use crate::{fragment, words};
 /// The boards that come with tuxling.
 const BUILT_IN: &[(&str, &str)] = &[
     ("pc", include_str!("../boards/pc.toml")),
+    ("pc64", include_str!("../boards/pc64.toml")),
     ("microvm", include_str!("../boards/microvm.toml")),
     ("versatilepb", include_str!("../boards/versatilepb.toml")),
     ("mps2-an385", include_str!("../boards/mps2-an385.toml")),
@@ -53,6 +54,8 @@ static BOARD: Schema = Schema {
         "device-tree",
         "qemu-args",
         "console",
+        "cmdline",
+        "machine-cmdline",
         "memory",
         "memory-step",
         "memory-most",
@@ -105,6 +108,14 @@ pub struct Board {
     pub qemu_args: Vec<String>,
     /// The console that the kernel is told: `ttyS0`.
     pub console: String,
+    /// Further words of the command line where the recipe has none of its own.
+    /// What is booted has them from the plan.
+    #[serde(skip)]
+    pub cmdline: String,
+    /// Parameters that the machine adds to the command line by itself: a pruned
+    /// kernel keeps what reads them. Not part of what is booted.
+    #[serde(skip)]
+    pub machine_cmdline: String,
     /// The device through which the checks talk to the host. `None` where there
     /// is no room for an agent: what boots is what is shipped, and its checks
     /// are typed at the console.
@@ -339,6 +350,8 @@ fn read_top(
         device_tree: top.parsed("device-tree", words::file_name).map(|t| t.value),
         qemu_args: arguments.into_iter().map(|a| a.value).collect(),
         console: console?,
+        cmdline: text("cmdline").unwrap_or_default(),
+        machine_cmdline: text("machine-cmdline").unwrap_or_default(),
         channel: whole(channel)?,
         flash: whole(flash)?,
         nics: nics.into_iter().collect::<Option<_>>()?,

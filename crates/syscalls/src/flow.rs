@@ -84,6 +84,8 @@ impl<'a> Graph<'a> {
             unread,
             sums,
             literals,
+            loads,
+            tables,
             ..
         } = listing;
         let index = steps.iter().enumerate();
@@ -104,6 +106,9 @@ impl<'a> Graph<'a> {
         };
         graph.connect();
         graph.take_sums(&sums, &literals);
+        if image.machine == Machine::X86_64 {
+            graph.take_distances(&loads, &tables);
+        }
         graph
     }
 
@@ -207,6 +212,28 @@ impl<'a> Graph<'a> {
         let addresses = counts.into_iter();
         let addresses = addresses.filter(|(at, count)| *count > 1 || !distances.contains(at));
         self.taken.extend(addresses.map(|(at, _)| at));
+    }
+
+    /// Takes what tables of distances lead to: those whose entries are seen to be
+    /// loaded, or whatever can be one where a jump goes by a table that isn't known.
+    fn take_distances(&mut self, loads: &[(u64, u8, bool)], tables: &[u64]) {
+        let mut known: BTreeSet<u64> = BTreeSet::new();
+        for (at, register, jumps) in loads {
+            let values = self.values(*at, Place::Register(*register));
+            if *jumps && !values.unknown.is_empty() {
+                known.extend(tables);
+            }
+            known.extend(values.known);
+        }
+        let image = self.image;
+        for table in known.iter().filter(|table| image.is_constant(**table)) {
+            // The next table's entries count from there.
+            let next = known.range(table + 1..).next();
+            let entries = next.map_or(u64::MAX, |next| (next - table) / 4);
+            let entries = usize::try_from(entries).unwrap_or(usize::MAX);
+            self.taken
+                .extend(distances(image, *table, *table).take(entries));
+        }
     }
 
     /// All distances that the instructions before one load into a register:
@@ -348,7 +375,29 @@ impl<'a> Graph<'a> {
                     before.push(State { not: None, ..at })
                 }
             }
-            Way::On | Way::Jump => self.over(at, way, values, before),
+            Way::On | Way::Jump => match self.compared(source, way, state.place) {
+                Some(value) => self.found(state.change, value, values),
+                None => self.over(at, way, values, before),
+            },
+        }
+    }
+
+    /// What a register holds where a branch goes this way: the instruction before
+    /// it has compared it with a number, and it is equal. Compilers use that a
+    /// register is zero there.
+    fn compared(&self, branch: usize, way: Way, place: Place) -> Option<u64> {
+        let (step, before) = (self.steps.get(branch)?, branch.checked_sub(1)?);
+        let (Code::X86(code), Place::Register(register)) = (step.code, place) else {
+            return None;
+        };
+        let ways = self.from.get(&branch).map_or(&[][..], Vec::as_slice);
+        let alone = *ways == [(before, Way::On)] && !self.is_entered_from_elsewhere(step);
+        if !alone || x86::goes_when_equal(&code)? != (way == Way::Jump) {
+            return None;
+        }
+        match self.steps[before].code {
+            Code::X86(code) => x86::compared(&code, register),
+            Code::Arm(_) => None,
         }
     }
 
@@ -508,25 +557,26 @@ fn taken(image: &Image, listing: &Listing) -> HashSet<u64> {
             .map(|number| cut(base.wrapping_add(*number)));
         taken.extend(sums);
     }
-    // Each table ends where its entries are no addresses of code any more.
     let relative = listing.bases.iter().flat_map(|base| {
         let tables = listing.tables.iter();
         tables.map(|table| (cut(base.wrapping_add(*table)), *base))
     });
-    let own = listing
-        .tables
-        .iter()
-        .filter(|_| wide)
-        .map(|table| (*table, *table));
-    for (table, base) in relative
-        .chain(own)
-        .filter(|(table, _)| image.is_constant(*table))
-    {
-        let entries = (0..).map_while(|n| image.word(table + 4 * n, 4));
-        let targets =
-            entries.map(|word| cut(base.wrapping_add_signed(i64::from(word as u32 as i32))));
-        taken.extend(targets.take_while(|target| image.is_code(*target)));
+    for (table, base) in relative.filter(|(table, _)| image.is_constant(*table)) {
+        taken.extend(distances(image, table, base));
     }
     taken.retain(|at| image.is_code(*at));
     taken
+}
+
+/// What the entries of a table lead to, as distances from a base. It ends where
+/// they are no addresses of code any more.
+fn distances(image: &Image, table: u64, base: u64) -> impl Iterator<Item = u64> {
+    let cut = |number: u64| match image.machine {
+        Machine::X86_64 => number,
+        _ => number & 0xffff_ffff,
+    };
+    let entries = (0..).map_while(move |n| image.word(table + 4 * n, 4));
+    let targets =
+        entries.map(move |word| cut(base.wrapping_add_signed(i64::from(word as u32 as i32))));
+    targets.take_while(|target| image.is_code(*target))
 }

@@ -85,8 +85,12 @@ pub(crate) struct Listing {
     /// the global offset table.
     pub bases: Vec<u64>,
     /// Where tables of addresses can begin, seen from each base. Without a
-    /// base a table's addresses are relative to the table.
+    /// base a table's addresses are relative to the table; which of them are
+    /// tables, [`Listing::loads`] say.
     pub tables: Vec<u64>,
+    /// Instructions that load an entry of a table of distances: their addresses,
+    /// the registers with the table's, and whether a jump follows.
+    pub loads: Vec<(u64, u8, bool)>,
     /// Instructions that add a register to their own address, and that
     /// address.
     pub sums: Vec<(u64, u8, u64)>,

@@ -88,6 +88,79 @@ fn both_ends_of_a_branch_count() {
 }
 
 #[test]
+fn a_register_that_was_compared_holds_what_it_is_equal_to() {
+    let code = [
+        0x48, 0x83, 0xd0, 0xff, // adc $-1, %rax
+        0x48, 0x85, 0xc0, // test %rax, %rax
+        0x74, 0x05, // je over the next
+        0xb8, 19, 0, 0, 0, // mov $19, %eax
+        0x0f, 0x05, // syscall
+        0x8b, 0x06, // mov (%rsi), %eax
+        0x83, 0xf8, 0x07, // cmp $7, %eax
+        0x75, 0x02, // jne over the next
+        0x0f, 0x05, // syscall
+        0xf4, // hlt
+    ];
+    assert_eq!(numbers(&program(Machine::X86_64, &code, &[])), [0, 7, 19]);
+    // Who comes to the branch from elsewhere has compared something else.
+    let code = [
+        0x85, 0xc0, // test %eax, %eax
+        0x74, 0x02, // je to the syscall
+        0xeb, 0xfc, // jmp to the je
+        0x0f, 0x05, // syscall
+        0xf4, // hlt
+    ];
+    let found = calls(&program(Machine::X86_64, &code, &[]));
+    assert_eq!(found.undetermined.len(), 1, "{found:?}");
+}
+
+#[test]
+fn a_table_of_distances_leads_to_what_its_jump_can_come_to() {
+    let mut code = vec![
+        0xb8, 39, 0, 0, 0, // mov $39, %eax
+        0x48, 0x8d, 0x15, 0xf4, 0x6f, 0, 0, // lea 0x8000(%rip), %rdx
+        0x48, 0x63, 0x0c, 0x8a, // movslq (%rdx,%rcx,4), %rcx
+        0x48, 0x01, 0xd1, // add %rdx, %rcx
+        0xff, 0xe1, // jmp *%rcx
+        0x0f, 0x05, // syscall, at 0x1015: jumped to by the table
+        0xf4, // hlt
+        0xb8, 60, 0, 0, 0, // mov $60, %eax
+        0x0f, 0x05, // syscall, at 0x101d: what looks like a second table leads to it
+        0xf4, // hlt
+    ];
+    let distance = |from: u64, to: u64| to.wrapping_sub(from) as u32;
+    let data = words(&[distance(DATA, 0x1015), 0, distance(DATA + 8, 0x101d), 0]);
+    let found = calls(&program(Machine::X86_64, &code, &data));
+    let lost: Vec<u64> = found.undetermined.iter().map(|lost| lost.at).collect();
+    assert_eq!((lost, found.numbers), (vec![0x1015], BTreeSet::from([60])));
+
+    // Where one table ends and the next begins: what its entries say counts from
+    // there.
+    let beside = words(&[distance(DATA, 0x1015), distance(DATA + 4, 0x1021)]);
+    let mut both = code.clone();
+    both.extend([
+        0x48, 0x8d, 0x15, 0xdd, 0x6f, 0, 0, // lea 0x8004(%rip), %rdx
+        0x48, 0x63, 0x0c, 0x8a, // movslq (%rdx,%rcx,4), %rcx
+        0x48, 0x01, 0xd1, // add %rdx, %rcx
+        0xff, 0xe1, // jmp *%rcx
+    ]);
+    assert_eq!(code.len(), 0x20, "the address that it counts from");
+    let found = calls(&program(Machine::X86_64, &both, &beside));
+    let lost: Vec<u64> = found.undetermined.iter().map(|lost| lost.at).collect();
+    assert_eq!((lost, found.numbers), (vec![0x1015], BTreeSet::from([60])));
+
+    // The address of the second one is taken, and a jump by a table is somewhere
+    // that isn't known: it may be that.
+    code[2..5].copy_from_slice(&[0, 0, 0]);
+    code[5..12].copy_from_slice(&[0x48, 0x8b, 0x12, 0x90, 0x90, 0x90, 0x90]); // mov (%rdx), %rdx
+    code.extend([0x48, 0x8d, 0x05, 0xe1, 0x6f, 0, 0]); // lea 0x8008(%rip), %rax
+    assert_eq!(code.len(), 0x27, "the address that it counts from");
+    let found = calls(&program(Machine::X86_64, &code, &data));
+    let lost: Vec<u64> = found.undetermined.iter().map(|lost| lost.at).collect();
+    assert!(lost.contains(&0x101d), "{found:?}");
+}
+
+#[test]
 fn a_number_that_is_an_argument_is_what_callers_pass() {
     let code = [
         0x6a, 20, // push $20

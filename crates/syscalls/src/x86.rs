@@ -48,6 +48,7 @@ fn sweep(image: &Image, piece: &Piece, listing: &mut Listing) {
     let options = DecoderOptions::NONE;
     let mut decoder = Decoder::with_ip(bits(image.machine), &piece.bytes, piece.at, options);
     let mut loads: Vec<(usize, u64)> = Vec::new();
+    let mut distances: Vec<(usize, usize)> = Vec::new();
     // Where the last call comes back to, a moment ago.
     let mut called: Option<(u64, u32)> = None;
     while decoder.can_decode() {
@@ -62,6 +63,14 @@ fn sweep(image: &Image, piece: &Piece, listing: &mut Listing) {
         // A table is one when a jump follows.
         if instruction.flow_control() == FlowControl::IndirectBranch {
             listing.tables.extend(loads.iter().map(|(_, table)| *table));
+            distances
+                .iter()
+                .for_each(|(_, load)| listing.loads[*load].2 = true);
+        }
+        distances.retain(|(from, _)| listing.steps.len() - from < JUMP_IS_NEAR);
+        if let Some(base) = loads_distance(&instruction) {
+            distances.push((listing.steps.len(), listing.loads.len()));
+            listing.loads.push((at, base, false));
         }
         loads.retain(|(from, _)| listing.steps.len() - from < JUMP_IS_NEAR);
         loads.extend(indexed(&instruction).map(|table| (listing.steps.len(), table)));
@@ -169,6 +178,17 @@ fn indexed(code: &Instruction) -> Option<u64> {
     let wide = word(code) == 8;
     let loads = memory && !wide && code.memory_index_scale() == 4;
     loads.then(|| code.memory_displacement64() & 0xffff_ffff)
+}
+
+/// The register with the address of a table of distances, where an entry of one is
+/// loaded: position-independent code of 64 bits has its jump tables so.
+fn loads_distance(code: &Instruction) -> Option<u8> {
+    let loads = code.mnemonic() == Mnemonic::Movsxd
+        && code.op1_kind() == OpKind::Memory
+        && code.memory_index() != Register::None
+        && code.memory_index_scale() == 4
+        && code.memory_displacement64() == 0;
+    loads.then(|| number(code.memory_base())).flatten()
 }
 
 /// Where what is in a place behind an instruction was before it.
@@ -312,6 +332,31 @@ fn assigned(code: &Instruction, wanted: u8) -> Origin {
     }
 }
 
+/// Whether a branch is taken where what was compared is equal, or where it isn't;
+/// nothing for branches that ask for something else.
+pub(crate) fn goes_when_equal(code: &Instruction) -> Option<bool> {
+    match code.mnemonic() {
+        Mnemonic::Je => Some(true),
+        Mnemonic::Jne => Some(false),
+        _ => None,
+    }
+}
+
+/// The number that an instruction compares the whole of a register with.
+pub(crate) fn compared(code: &Instruction, register: u8) -> Option<u64> {
+    let first = code.op0_register();
+    let same = code.op0_kind() == OpKind::Register
+        && number(first) == Some(register)
+        && is_whole(first, code);
+    match code.mnemonic() {
+        Mnemonic::Test if same && code.op1_kind() == OpKind::Register => {
+            (code.op1_register() == first).then_some(0)
+        }
+        Mnemonic::Cmp if same => immediate(code, 1),
+        _ => None,
+    }
+}
+
 fn is_conditional_move(mnemonic: Mnemonic) -> bool {
     use Mnemonic::{
         Cmova, Cmovae, Cmovb, Cmovbe, Cmove, Cmovg, Cmovge, Cmovl, Cmovle, Cmovne, Cmovno, Cmovnp,
@@ -326,6 +371,9 @@ fn is_conditional_move(mnemonic: Mnemonic) -> bool {
 
 /// What `lea` gives: a register and a number.
 fn computed(code: &Instruction) -> Origin {
+    if code.is_ip_rel_memory_operand() {
+        return Origin::Constant(code.memory_displacement64());
+    }
     let index = code.memory_index() == Register::None;
     match number(code.memory_base()) {
         Some(base) if index && is_whole(code.memory_base(), code) => {

@@ -43,12 +43,15 @@ pub(super) fn plan(
         requests.extend(own);
     }
     let mut written = format!("console={console} panic=-1");
+    let words = board.map_or("", |b| &b.cmdline);
     // The file system in flash is the only memory device that there is.
-    if board.is_some_and(|board| board.flash.is_some()) {
-        written.push_str(" root=mtd0 rootfstype=romfs init=/init");
-    }
-    if let Some(ip) = ip {
-        written.push_str(&format!(" {ip}"));
+    let flash = board.filter(|board| board.flash.is_some());
+    let root = flash.map_or("", |_| "root=mtd0 rootfstype=romfs init=/init");
+    for further in [words, root, ip.as_deref().unwrap_or_default()] {
+        if !further.is_empty() {
+            written.push(' ');
+            written.push_str(further);
+        }
     }
     let cmdline = || written;
     KernelPlan {

@@ -26,6 +26,7 @@ mod machine;
 mod pass;
 mod process;
 mod prune;
+mod prune_x86_64;
 mod ram;
 mod ramdisk;
 mod recipe;

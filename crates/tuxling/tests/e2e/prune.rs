@@ -21,7 +21,7 @@ const FEW_RUNS: &str = "3";
 /// A function that no check calls.
 const KEPT: &str = "kernel/sys.o:__ia32_sys_sethostname";
 
-fn prune(recipe: &Path, arguments: &[&str]) -> Command {
+pub(crate) fn prune(recipe: &Path, arguments: &[&str]) -> Command {
     let mut command = tuxling();
     command
         .current_dir(recipe.parent().expect("it stands in a folder"))
@@ -31,7 +31,7 @@ fn prune(recipe: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-fn tight(recipe: &Path, arguments: &[&str]) -> Run {
+pub(crate) fn tight(recipe: &Path, arguments: &[&str]) -> Run {
     let mut command = prune(recipe, &["--level", "tight", "--runs", FEW_RUNS]);
     run(command.args(arguments))
 }
@@ -77,6 +77,25 @@ fn answer_to_a_stranger(kernel: &Path) -> String {
     bare_boot::boot(kernel, &initrd, "/stranger", Duration::from_secs(60)).replace('\r', "")
 }
 
+/// Prunes a function that runs: the stop is told with the function's name, by
+/// tuxling and by the console.
+pub(crate) fn missed_is_seen(recipe: &Path, function: &str, where_it_runs: &str) {
+    let planted = tight(recipe, &["--boots", "1", "--drop", function]);
+    let missed = format!("trapped: {function} (");
+    assert!(
+        planted.code == Some(5) && planted.stderr.contains(&missed),
+        "{where_it_runs}: {}",
+        planted.stderr
+    );
+    planted.says(&["was removed, and called from "]);
+    // The console says it, too, whoever looks at it.
+    let console = outputs(recipe).join("prune/boot/console.log");
+    let console = std::fs::read_to_string(console).expect("there was a boot");
+    let said = console.lines().rfind(|l| l.contains("tuxling: trap 0x"));
+    let named = said.is_some_and(|line| line.split(' ').any(|word| word == function));
+    assert!(named, "{where_it_runs}: {said:?}");
+}
+
 #[test]
 fn a_missed_function_is_seen_wherever_it_is_missed() {
     let dir = folder();
@@ -87,20 +106,7 @@ fn a_missed_function_is_seen_wherever_it_is_missed() {
         ("worker_thread", "in a kernel thread"),
         ("kernel_restart", "after the last check"),
     ] {
-        let planted = tight(&recipe, &["--boots", "1", "--drop", function]);
-        let missed = format!("trapped: {function} (");
-        assert!(
-            planted.code == Some(5) && planted.stderr.contains(&missed),
-            "{where_it_runs}: {}",
-            planted.stderr
-        );
-        planted.says(&["was removed, and called from "]);
-        // The console says it, too, whoever looks at it.
-        let console = outputs(&recipe).join("prune/boot/console.log");
-        let console = std::fs::read_to_string(console).expect("there was a boot");
-        let said = console.lines().rfind(|l| l.contains("tuxling: trap 0x"));
-        let named = said.is_some_and(|line| line.split(' ').any(|word| word == function));
-        assert!(named, "{where_it_runs}: {said:?}");
+        missed_is_seen(&recipe, function, where_it_runs);
     }
 }
 

@@ -363,6 +363,8 @@ mod tests {
                 device_tree: None,
                 qemu_args: Vec::new(),
                 console: "ttyS0".to_owned(),
+                cmdline: String::new(),
+                machine_cmdline: String::new(),
                 channel: Some(Channel {
                     port: Port::Serial(1),
                     major: 4,

@@ -64,6 +64,14 @@ const REFUSED: &[(&str, &str)] = &[
         "CONFIG_RELOCATABLE",
         "no kernel that moves itself has been pruned and booted yet",
     ),
+    (
+        "CONFIG_IA32_EMULATION",
+        "programs have a second table of system calls, which is not read",
+    ),
+    (
+        "CONFIG_X86_X32_ABI",
+        "programs have a second table of system calls, which is not read",
+    ),
     ("CONFIG_THUMB2_KERNEL", "its relocations are not known"),
     (
         "CONFIG_XIP_KERNEL",

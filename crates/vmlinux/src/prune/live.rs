@@ -233,7 +233,12 @@ impl Finder<'_> {
             Verdict::Allow => 2,
             Verdict::Keep => 3,
         };
-        verdicts.max_by_key(rank).unwrap_or(Verdict::Allow)
+        let kindest = verdicts.max_by_key(rank).unwrap_or(Verdict::Allow);
+        if kindest == Verdict::Trap && self.program.stays_if_referred_to(piece) {
+            Verdict::Allow
+        } else {
+            kindest
+        }
     }
 
     fn verdict_on(&self, function: u32) -> Verdict {

@@ -33,7 +33,9 @@ impl Program {
             places: Vec::new(),
             named_by_script: Vec::new(),
             sizes: sizes.clone(),
+            calls_in_line: false,
         };
+        program.calls_in_line = program.has_section(sections::SITES);
         program.classify()?;
         program.resolve()?;
         program.find_functions();
@@ -41,6 +43,11 @@ impl Program {
         program.place_references()?;
         program.name_roots(script);
         Ok(program)
+    }
+
+    fn has_section(&self, name: &str) -> bool {
+        let mut sections = self.units.iter().flat_map(|unit| &unit.object.sections);
+        sections.any(|section| section.name == name)
     }
 
     fn classify(&mut self) -> Result<(), PruneError> {

@@ -26,6 +26,7 @@ SIZE(exception_table_entry);
 SIZE(obs_kernel_param);
 SIZE(kernel_param);
 SIZE(static_call_site);
+SIZE(pci_fixup);
 #ifdef CONFIG_GENERIC_BUG
 SIZE(bug_entry);
 #endif
@@ -34,9 +35,6 @@ SIZE(jump_entry);
 #endif
 #ifdef CONFIG_SERIAL_CORE
 SIZE(earlycon_id);
-#endif
-#ifdef CONFIG_PCI
-SIZE(pci_fixup);
 #endif
 #ifdef CONFIG_X86
 SIZE(alt_instr);

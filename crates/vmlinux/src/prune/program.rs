@@ -7,7 +7,7 @@ use object::elf;
 use super::function::{Function, FunctionId, FunctionIndex};
 use super::input::EntrySizes;
 use super::piece::{Cut, Piece};
-use super::sections::Kind;
+use super::sections::{self, Kind};
 use crate::arch::{Field, MachineFacts};
 use crate::relocatable::{Object, ObjectSection, ObjectSymbol, Target};
 
@@ -26,6 +26,8 @@ pub struct Program {
     /// Definitions that the linker takes for each global name.
     pub(super) globals: HashMap<String, (u32, u32)>,
     pub(super) sizes: EntrySizes,
+    /// Whether static calls are patched in line.
+    pub(super) calls_in_line: bool,
 }
 
 /// One object.
@@ -112,11 +114,20 @@ impl Program {
             .collect()
     }
 
+    /// Whether a piece stays wherever something refers to it, whatever the
+    /// verdict on its functions: the trampolines of static calls that are
+    /// patched in line never run, and are changed and compared all the same
+    /// (arch/x86/kernel/static_call.c, `__static_call_validate()`).
+    pub(super) fn stays_if_referred_to(&self, piece: &Piece) -> bool {
+        let sections = &self.units[piece.unit as usize].object.sections;
+        self.calls_in_line && sections[piece.section as usize].name == sections::TRAMPOLINES
+    }
+
     /// The addend of a reference to the very symbol.
     pub(super) fn base(&self, section: &ObjectSection, field: Field) -> i64 {
         let code = section.has(elf::SHF_EXECINSTR);
         match field {
-            Field::Distance(_) if code => self.machine.branch_addend,
+            Field::Distance(1..=4) if code => self.machine.branch_addend,
             Field::ArmBranch => self.machine.branch_addend,
             _ => 0,
         }

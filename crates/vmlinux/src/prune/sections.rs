@@ -62,6 +62,12 @@ pub enum Lives {
 use Entry::{Bytes, Structure};
 use Lives::{WithFunctions, WithKey, WithParameter};
 
+/// What static calls go through where they are not patched in line.
+pub(super) const TRAMPOLINES: &str = ".static_call.text";
+
+/// The places of static calls that are patched in line.
+pub(super) const SITES: &str = ".static_call_sites";
+
 /// Names, and what sections of that name are. A name that ends in `*` stands
 /// for all that begin so. The first that matches counts.
 const RULES: &[(&str, Kind)] = &[
@@ -87,7 +93,7 @@ const RULES: &[(&str, Kind)] = &[
     (".softirqentry.text", Kind::SharedCode),
     (".kprobes.text", Kind::SharedCode),
     (".ref.text", Kind::SharedCode),
-    (".static_call.text", Kind::Code),
+    (TRAMPOLINES, Kind::Code),
     (".altinstr_aux", Kind::Snippets),
     (".altinstr_replacement", Kind::Snippets),
     (".text.fixup", Kind::Snippets),
@@ -108,10 +114,8 @@ const RULES: &[(&str, Kind)] = &[
         ".altinstructions",
         Kind::Table(Structure("alt_instr"), WithKey),
     ),
-    (
-        ".static_call_sites",
-        Kind::Table(Structure("static_call_site"), WithKey),
-    ),
+    (SITES, Kind::Table(Structure("static_call_site"), WithKey)),
+    (".static_call_tramp_key", Kind::Table(Bytes(8), WithKey)),
     (".smp_locks", Kind::Table(Bytes(4), WithKey)),
     (".retpoline_sites", Kind::Table(Bytes(4), WithKey)),
     (".return_sites", Kind::Table(Bytes(4), WithKey)),

@@ -97,7 +97,7 @@ pub fn check(program: &Program, pruned: &Pruned) -> Result<Verified, VerifyError
     for (output, file) in &files {
         tables_are_whole(program, output, file)?;
     }
-    traps_call_the_handler(pruned, &files, &mut verified)?;
+    traps_call_the_handler(program, pruned, &files, &mut verified)?;
     gaps_call_the_handler(program, pruned, &files, &mut verified)?;
     bytes_add_up(pruned, &files)?;
     Ok(verified)
@@ -255,14 +255,15 @@ fn relocations_point_at_something(
 /// Every trap has its symbol and a relocation against the handler in its
 /// range; those that stand together fill their range without a gap.
 fn traps_call_the_handler(
+    program: &Program,
     pruned: &Pruned,
     files: &[(&Output, object::File)],
     verified: &mut Verified,
 ) -> Result<(), VerifyError> {
     let mut seen = BTreeSet::new();
     for (output, file) in files {
-        let calls = calls_of_handler(file);
-        let direct = calls_of(file, |name| name == TRAP_HANDLER);
+        let calls = calls_of_handler(program, file);
+        let direct = calls_of(program, file, |name| name == TRAP_HANDLER);
         let mut together = 0;
         let mut bounds = (None, None);
         for symbol in file.symbols().filter(|s| s.is_definition()) {
@@ -320,7 +321,7 @@ fn gaps_call_the_handler(
 ) -> Result<(), VerifyError> {
     let trap = &program.machine.trap;
     for (output, file) in files {
-        let calls = calls_of_handler(file);
+        let calls = calls_of_handler(program, file);
         let mut related: BTreeSet<(usize, u64)> = BTreeSet::new();
         for section in file.sections() {
             related.extend(section.relocations().map(|(at, _)| (section.index().0, at)));
@@ -364,18 +365,28 @@ fn gaps_call_the_handler(
 
 /// Where a file's sections call the handler, or a trap that does, by section and
 /// offset.
-fn calls_of_handler(file: &object::File) -> BTreeSet<(usize, u64)> {
-    calls_of(file, |name| name == TRAP_HANDLER || name.starts_with(PART))
+fn calls_of_handler(program: &Program, file: &object::File) -> BTreeSet<(usize, u64)> {
+    calls_of(program, file, |name| {
+        name == TRAP_HANDLER || name.starts_with(PART)
+    })
 }
 
-/// Where a file's sections refer to symbols of some names.
-fn calls_of(file: &object::File, is: impl Fn(&str) -> bool) -> BTreeSet<(usize, u64)> {
+/// Where a file's sections call symbols of some names, at their beginning.
+fn calls_of(
+    program: &Program,
+    file: &object::File,
+    is: impl Fn(&str) -> bool,
+) -> BTreeSet<(usize, u64)> {
     let mut calls = BTreeSet::new();
+    let (base, explicit) = (program.machine.branch_addend, program.target.is_64);
     for section in file.sections() {
         for (offset, relocation) in section.relocations() {
             let RelocationTarget::Symbol(index) = relocation.target() else {
                 continue;
             };
+            if explicit && (relocation.has_implicit_addend() || relocation.addend() != base) {
+                continue;
+            }
             let name = file.symbol_by_index(index).and_then(|s| s.name());
             if name.is_ok_and(&is) {
                 calls.insert((section.index().0, offset));

@@ -198,7 +198,7 @@ impl<'a> ObjectReader<'a> {
                 data,
                 size: header.size,
                 relocations: Vec::new(),
-                explicit_addends: false,
+                explicit_addends: self.target.is_64,
             });
         }
         for (number, header) in self.headers.iter().enumerate() {

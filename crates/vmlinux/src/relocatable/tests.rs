@@ -76,7 +76,9 @@ fn object() -> impl Strategy<Value = Object> {
             }
             for section in &mut sections {
                 section.relocations.sort_by_key(|r| r.offset);
-                section.explicit_addends &= !section.relocations.is_empty();
+                if section.relocations.is_empty() {
+                    section.explicit_addends = target.is_64;
+                }
             }
             Object {
                 target,

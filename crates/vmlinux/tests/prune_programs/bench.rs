@@ -131,6 +131,25 @@ impl Bench {
 
     /// With a text of its own for what the handler calls.
     pub(crate) fn load_with(&self, trapped: &str, texts: &[(&str, &str)]) -> Program {
+        self.load_all(trapped, ("ENTRY(_start)", &EntrySizes::default()), texts)
+    }
+
+    /// With a linker script's text and the sizes of tables' entries.
+    pub(crate) fn load_as(
+        &self,
+        script: &str,
+        sizes: &EntrySizes,
+        texts: &[(&str, &str)],
+    ) -> Program {
+        self.load_all(TRAPPED, (script, sizes), texts)
+    }
+
+    fn load_all(
+        &self,
+        trapped: &str,
+        (script, sizes): (&str, &EntrySizes),
+        texts: &[(&str, &str)],
+    ) -> Program {
         let runtime = format!("{RUNTIME}{trapped}");
         let mut objects = vec![
             self.compile("runtime.c", &runtime),
@@ -145,7 +164,7 @@ impl Bench {
                 role: Role::Always,
             })
             .collect();
-        Program::load(&inputs, "ENTRY(_start)", &EntrySizes::default()).expect("they resolve")
+        Program::load(&inputs, script, sizes).expect("they resolve")
     }
 
     /// Links what came out and runs it.

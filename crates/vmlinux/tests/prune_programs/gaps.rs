@@ -41,10 +41,21 @@ __attribute__((noinline)) const char *word(unsigned c)
 	default: return "another\n";
 	}
 }
+/* Its code refers to nothing. */
+__attribute__((noinline)) unsigned count(unsigned n)
+{
+	unsigned all = 0;
+	for (; n; n >>= 1) {
+		if (n & 64) for (unsigned i = 0; i < n; i++) all ^= i * n;
+		all += n & 1;
+	}
+	return all;
+}
 int run(void)
 {
 	char c = 0; hear(&c);
 	unsigned n = (unsigned char)c;
+	say_number(count(n));
 	say(word(n)); say_number(walk(n + 1)); say_number(sink);
 	return n & 7;
 }
@@ -73,6 +84,7 @@ fn what_never_ran_of_a_function_goes_and_whoever_comes_to_it_is_stopped() {
         bench.link(&prune(&program, &marked));
         let before: Vec<_> = (0..=255).map(|byte| bench.hears(byte)).collect();
         let gaps = program.gaps(&without_odd_numbers(&bench));
+        assert!(gaps.contains_key(&program.named("count")[0]), "{mode}");
         let wish = Wish {
             verdicts: vec![Verdict::Allow; program.functions().len()],
             gaps,
@@ -111,7 +123,7 @@ fn what_never_ran_of_a_function_goes_and_whoever_comes_to_it_is_stopped() {
         assert!((100..256).contains(&stopped), "{mode}: {stopped}");
         // A function that was missed is given back as a whole.
         let mut mended = wish.clone();
-        for name in ["walk", "word"] {
+        for name in ["walk", "word", "count"] {
             mended.gaps.remove(&program.named(name)[0]);
         }
         bench.link(&prune(&program, &mended));

@@ -15,6 +15,7 @@ mod bench;
 mod cold;
 mod gaps;
 mod names;
+mod tables;
 
 use bench::{Bench, MODES, fate, prune, without};
 
