@@ -47,6 +47,9 @@ pub(crate) const KINDS: &[Kind] = &[
     kind("musl", "C libraries"),
     kind("busybox", "BusyBoxes"),
     kind("ramdisks", "ramdisks"),
+    kind("in-place", "headers of programs without a C library"),
+    kind("programs", "compiled programs"),
+    kind("flash", "images of flash memory"),
     kind("agent", "the checks' agents"),
     kind("accelerator", "whether KVM works"),
 ];
