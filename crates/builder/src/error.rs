@@ -14,6 +14,7 @@ use vmlinux::archive::ArchiveError;
 use vmlinux::elf::ElfError;
 
 use crate::broken::Broken;
+use crate::userland::start::StartError;
 
 /// What went wrong, and where.
 #[derive(Debug, thiserror::Error)]
@@ -31,18 +32,9 @@ pub enum Error {
     /// A root file system that can't be taken.
     #[error("can't read the root file system")]
     Rootfs(#[source] Box<rootfs::Error>),
-    /// An image that starts as somebody who isn't known.
-    #[error("can't start the image's program")]
-    ImageUser(#[source] rootfs::UserError),
-    /// A root file system with nothing that starts it.
-    #[error(
-        "the root file system says nothing of what is to be started, and has no /init, {looked}"
-    )]
-    NoInit {
-        /// Where an init was looked for.
-        looked: String,
-    },
-
+    /// A root file system that nothing starts.
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// A lock file that is none.
     #[error("can't read {name}")]
     Lock {
@@ -505,8 +497,7 @@ impl Error {
             | Error::NoApplet { .. }
             | Error::Folder { .. }
             | Error::Rootfs(_)
-            | Error::ImageUser(_)
-            | Error::NoInit { .. }
+            | Error::Start(_)
             | Error::NotPlaced(_) => Kind::Usage,
             Error::Kconfig(_)
             | Error::NoTarget { .. }

@@ -561,13 +561,10 @@ fn record_of(
         build_id: Id::of("pruned/3", &key)?,
         dir: dir.join("kernel"),
     };
-    let options = BuildOptions {
-        output: Some(whole.output().join(PRUNED)),
-        ..whole.options.clone()
-    };
-    let system = whole
-        .ingredients
-        .finish(&whole.plan, &options, kernel, session)?;
+    let mut options = whole.options.clone();
+    options.output = Some(whole.output().join(PRUNED));
+    let ingredients = &whole.ingredients;
+    let system = ingredients.finish(&whole.plan, &options, kernel, session)?;
     let mut record = trial::built_record(&whole.plan, &system, session);
     if let Some(last) = &repaired.last {
         check::fill(&mut record, last);

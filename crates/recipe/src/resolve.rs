@@ -114,20 +114,22 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         adversity: survived(problems, raw.survive.as_ref()),
         security: raw.security.map(|s| s.value).unwrap_or_default(),
         warnings: RecipeErrors::default(),
-        prune: PrunePlan {
-            level: raw.prune.level.map(|l| l.value),
-            keep: raw.prune.keep,
-            drop: raw.prune.drop,
-            whole_functions: raw.prune.whole_functions.is_some_and(|w| w.value),
-            names,
-            load: load(problems, raw.prune.missing, raw.prune.reserve),
-            certificate: raw
-                .prune
-                .certificate
-                .and_then(|name| certificate(&context, &name)),
-        },
+        prune: prune(&context, raw.prune, names),
     };
     problems.is_empty().then_some(plan)
+}
+
+/// What is to be pruned, and how.
+fn prune(context: &Context<'_>, raw: raw::Prune, names: bool) -> PrunePlan {
+    PrunePlan {
+        level: raw.level.map(|l| l.value),
+        keep: raw.keep,
+        drop: raw.drop,
+        whole_functions: raw.whole_functions.is_some_and(|w| w.value),
+        names,
+        load: load(context.problems, raw.missing, raw.reserve),
+        certificate: raw.certificate.and_then(|name| certificate(context, &name)),
+    }
 }
 
 /// How what was pruned is loaded.

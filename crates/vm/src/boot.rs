@@ -10,6 +10,7 @@ mod confined;
 mod files;
 mod loaded;
 mod request;
+mod servers;
 pub mod target;
 pub mod watch;
 mod watchdog;
@@ -20,15 +21,11 @@ use std::time::{Duration, Instant};
 
 use host::error::Kind;
 use host::process::{Cmd, ProcessError, Processes};
-use host::units::Bytes;
-use recipe::plan::{CheckKind, CheckPlan, EchoProtocol, GATEWAY, Via};
+use recipe::plan::{GATEWAY, Via};
 use record::{CheckRecord, ExerciseRecord, GuestMemory, Outcome, RamRecord};
 
 use crate::check::agent::{self, PlanInput};
-use crate::check::asker::Askers;
-use crate::check::echo::EchoServers;
-use crate::check::gateway::{Deeds, Faults, Gateway};
-use crate::check::http::{FileServer, random_word};
+use crate::check::gateway::{Deeds, Gateway};
 use crate::check::outcome::{self, BootEnd, BootFacts};
 use crate::check::typist::{Calling, Typist};
 use crate::check::verdict::Evidence;
@@ -41,6 +38,7 @@ use crate::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
 use confined::Confined;
 use files::{read_ends, remove};
 pub use request::{BootRequest, Observation};
+use servers::Servers;
 use target::{BoardLines, Target};
 use watch::{FirstPass, On, Progress, Watch};
 use watchdog::{BOARD_WAIT, Watchdog};
@@ -213,11 +211,7 @@ struct Prepared {
     files: Files,
     errors: PathBuf,
     machine: Machine,
-    server: FileServer,
-    gateway: Option<Gateway>,
-    echoes: EchoServers,
-    askers: Askers,
-    nonce: String,
+    servers: Servers,
     confined: Option<Confined>,
 }
 
@@ -226,57 +220,34 @@ impl Prepared {
         let dir = &request.dir;
         std::fs::create_dir_all(dir).map_err(|e| host::Error::file("create", dir, e))?;
         let files = fresh_files(request, clock)?;
-        let sizes: Vec<Bytes> = request.checks.iter().filter_map(fetched).collect();
-        // Counting wants equal boots more than it fears old messages and files.
-        let checks = request.checks;
-        let (server, echoes, nonce) = match clock {
-            Clock::Host => (
-                FileServer::start(&sizes)?,
-                EchoServers::start(checks)?,
-                random_word()?,
-            ),
-            Clock::Instructions => (
-                FileServer::start_repeatable(&sizes)?,
-                EchoServers::start_repeatable(checks)?,
-                "0".repeat(16),
-            ),
-        };
-        let askers = Askers::start(checks)?;
+        let servers = Servers::start(request, clock)?;
         let plan = agent::plan(&PlanInput {
-            nonce: &nonce,
+            nonce: &servers.nonce,
             init: agent::real_init(&request.machine.cmdline),
-            checks,
+            checks: request.checks,
             exercises: request.exercises,
             host: request
                 .machine
                 .subnet
                 .map_or(GATEWAY, |fixed| fixed.gateway),
-            server: &server,
-            echoes: &echoes,
-            askers: &askers,
+            server: &servers.files,
+            echoes: &servers.echoes,
+            askers: &servers.askers,
             board: request.board.is_some(),
             quiet: request.quiet,
             pause: request.pause,
             leave: observation.leave,
         })?;
-        let gateway = request
-            .faults
-            .map(|faults| start_gateway(faults, &echoes, &server))
-            .transpose()?;
         let mut machine = loaded::machine(request, &plan)?;
-        machine.forwards = askers.forwards().to_vec();
-        machine.gateway = gateway.as_ref().map(Gateway::address);
+        machine.forwards = servers.askers.forwards().to_vec();
+        machine.gateway = servers.gateway.as_ref().map(Gateway::address);
         Ok(Prepared {
             confined: Confined::new(request, &machine)?,
-            gateway,
             clock,
             files,
             errors: dir.join("qemu.log"),
             machine,
-            server,
-            echoes,
-            askers,
-            nonce,
+            servers,
         })
     }
 
@@ -352,11 +323,11 @@ impl Prepared {
         };
         Watch::new(
             &self.files,
-            &self.nonce,
+            &self.servers.nonce,
             request.checks,
             request.exercises,
-            (&self.server, &self.echoes, &self.askers),
-            Typist::new(&self.nonce, checks, calling, patience),
+            &self.servers,
+            Typist::new(&self.servers.nonce, checks, calling, patience),
             on,
         )
     }
@@ -533,7 +504,7 @@ impl Prepared {
             trap,
             took,
             checks,
-            deeds: self.gateway.as_ref().map(Gateway::deeds),
+            deeds: self.servers.gateway.as_ref().map(Gateway::deeds),
             loaded: None,
         }
     }
@@ -563,19 +534,6 @@ fn fresh_files(request: &BootRequest<'_>, clock: Clock) -> Result<Files> {
     Ok(files)
 }
 
-/// A gateway that misbehaves, before the servers of these checks.
-fn start_gateway(faults: Faults, echoes: &EchoServers, server: &FileServer) -> Result<Gateway> {
-    let of = |protocol| {
-        let echoes = echoes.echoes().iter();
-        echoes
-            .filter(move |echo| echo.protocol == protocol)
-            .map(|echo| echo.port)
-    };
-    let tcp: Vec<u16> = of(EchoProtocol::Tcp).chain([server.port()]).collect();
-    let udp: Vec<u16> = of(EchoProtocol::Udp).collect();
-    Gateway::start(faults, &tcp, &udp).map_err(Error::Gateway)
-}
-
 /// Where the monitor of a boot listens that is looked into.
 fn monitor(request: &BootRequest<'_>) -> PathBuf {
     request.dir.join("monitor")
@@ -585,13 +543,6 @@ fn monitor(request: &BootRequest<'_>) -> PathBuf {
 enum Looked {
     Ended(BootEnd),
     Trapped(TrapSeen),
-}
-
-fn fetched(check: &CheckPlan) -> Option<Bytes> {
-    match check.kind {
-        CheckKind::Fetch { size, .. } => Some(size),
-        _ => None,
-    }
 }
 
 fn not_started(error: ProcessError) -> Error {

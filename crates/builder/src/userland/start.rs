@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ::rootfs::Start;
+use ::rootfs::{Start, UserError};
 use host::cache::write_whole;
 use host::error::Kind;
 use host::id::Id;
@@ -34,6 +34,20 @@ const INITS: [&str; 4] = [
     "/bin/init",
     "/usr/lib/systemd/systemd",
 ];
+
+/// Why nothing starts a system.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The image's program is somebody's who isn't known.
+    #[error("can't start the image's program")]
+    User(#[source] UserError),
+    /// Nothing is named, and no init is there.
+    #[error("the root file system names nothing to be started, and has no /init, {looked}")]
+    NoInit {
+        /// Where an init was looked for.
+        looked: String,
+    },
+}
 
 /// What starts a system.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,9 +104,10 @@ fn found(tree: &Tree, start: Option<&Start>, commanded: bool) -> Starter {
 pub(crate) fn place(tree: &mut Tree, starter: &Starter, program: Content) -> Result<()> {
     match starter {
         Starter::Own => Ok(()),
-        Starter::Nothing => Err(Error::NoInit {
+        Starter::Nothing => Err(StartError::NoInit {
             looked: INITS.join(", "),
-        }),
+        }
+        .into()),
         Starter::At(init) => {
             let link = LinkTarget::new(init).map_err(not_placed)?;
             put(tree, INIT, EntryKind::Symlink(link), Mode::SYMLINK)
@@ -132,7 +147,7 @@ fn has(tree: &Tree, path: &str) -> bool {
 
 /// The records that our init reads.
 fn words(start: &Start, tree: &Tree) -> Result<Vec<u8>> {
-    let user = start.user(tree).map_err(Error::ImageUser)?;
+    let user = start.user(tree).map_err(StartError::User)?;
     let mut numbers = format!("{} {}", user.uid, user.gid);
     for group in &user.groups {
         numbers.push_str(&format!(" {group}"));

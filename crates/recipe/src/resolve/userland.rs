@@ -24,20 +24,14 @@ pub(super) fn plan(
     board: Option<&Board>,
 ) -> (UserlandPlan, UserlandNeeds) {
     let typed = &raw.userland;
-    if let (Some(applets), Some(board)) = (&typed.busybox, board)
-        && board.arch.facts().musl_target.is_none()
-    {
-        let name = board.arch.facts().name;
-        let message = format!("there is no C library for {name}, and no BusyBox without one");
-        let help = "programs of your own: [[userland.file]] with compile = \"FILE.c\"";
-        context.problem(Problem::at(&applets.place, message).help(help));
-    }
+    linked_without_library(context, typed, board);
     let below = below(context, typed);
-    let folder = match &below {
-        Below::Folder(folder) => folder.clone(),
-        Below::Nothing | Below::Rootfs(_) => None,
+    let (folder, rootfs) = match below {
+        Below::Nothing => (None, None),
+        Below::Folder(folder) => (folder, None),
+        Below::Rootfs(source) => (None, Some(source)),
     };
-    let has_rootfs = matches!(below, Below::Rootfs(_));
+    let has_rootfs = rootfs.is_some();
     let mut needs = UserlandNeeds {
         musl: typed.busybox.is_some(),
         foreign: has_rootfs,
@@ -57,7 +51,6 @@ pub(super) fn plan(
     ramdisk_files::fit(context, &own, &beneath);
     files.extend(own.into_iter().map(|(file, _)| file));
     let command = command(context, typed, &files);
-    starts_without_library(context, typed, board);
     if !has_rootfs && command.is_none() {
         init_exists(context, raw, &files, folder.as_deref());
     }
@@ -74,10 +67,7 @@ pub(super) fn plan(
         busybox: busybox_plan(context, typed, applets, busybox),
         libc: LibcPlan { source: libc },
         folder,
-        rootfs: match below {
-            Below::Rootfs(source) => Some(source),
-            Below::Nothing | Below::Folder(_) => None,
-        },
+        rootfs,
         command,
         files,
     };
@@ -142,18 +132,26 @@ fn source(context: &Context<'_>, typed: &str) -> Result<Origin, Wrong> {
     }
 }
 
-/// Our init, which starts what a root file system names, is linked with a C
-/// library.
-fn starts_without_library(context: &Context<'_>, typed: &raw::Userland, board: Option<&Board>) {
-    let from = typed.from.as_ref().map(|from| &from.place);
-    let place = from.or(typed.command.as_ref().map(|command| &command.place));
-    if let (Some(place), Some(board)) = (place, board)
-        && board.arch.facts().musl_target.is_none()
-    {
-        let name = board.arch.facts().name;
-        let message = format!("there is no C library for {name}, which starting it takes");
-        let help = "programs of your own: [[userland.file]] with compile = \"FILE.c\"";
+/// BusyBox, and our init, which starts what a root file system names, are linked
+/// with a C library.
+fn linked_without_library(context: &Context<'_>, typed: &raw::Userland, board: Option<&Board>) {
+    let Some(board) = board.filter(|board| board.arch.facts().musl_target.is_none()) else {
+        return;
+    };
+    let help = "programs of your own: [[userland.file]] with compile = \"FILE.c\"";
+    let lacks = |place: &Place, what: &str| {
+        let message = format!(
+            "there is no C library for {}, and {what}",
+            board.arch.facts().name
+        );
         context.problem(Problem::at(place, message).help(help));
+    };
+    if let Some(applets) = &typed.busybox {
+        lacks(&applets.place, "no BusyBox without one");
+    }
+    let from = typed.from.as_ref().map(|from| &from.place);
+    if let Some(place) = from.or(typed.command.as_ref().map(|command| &command.place)) {
+        lacks(place, "starting this takes one");
     }
 }
 

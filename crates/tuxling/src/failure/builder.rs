@@ -2,6 +2,7 @@
 
 use builder::error::{Error, FetchProblem, is_of_full_disk};
 use builder::kernel::contract::Broken;
+use builder::userland::start::StartError;
 use host::error::Kind;
 use host::process::ProcessError;
 
@@ -64,10 +65,10 @@ fn of_userland(failure: Failure, error: Error) -> Failure {
             "`from` names a tar of a root file system, an archive of `docker save`, or an OCI \
              layout: oci:DIR:TAG",
         ),
-        Error::ImageUser(error) => failure
+        Error::Start(StartError::User(error)) => failure
             .detail(error.to_string())
             .help("name the user by number in the image, or give /etc/passwd by [[userland.file]]"),
-        Error::NoInit { .. } => failure.help(
+        Error::Start(StartError::NoInit { .. }) => failure.help(
             "name the program: command = [\"PROGRAM\"] in [userland]; or add busybox = [\"sh\"]",
         ),
         Error::Pack(error) if is_of_full_disk(&error) => failure.help("free some disk space"),

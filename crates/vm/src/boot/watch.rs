@@ -10,9 +10,9 @@ use recipe::plan::{CheckKind, CheckPlan, ExercisePlan, GuestCommand, Via};
 use record::{CheckOutcome, CheckRecord, ExerciseRecord, GuestMemory, RamRecord, meminfo_kib};
 
 use super::capture::{self, Capture};
-use crate::check::asker::{Asked, Askers};
-use crate::check::echo::{Echo, EchoServers};
-use crate::check::http::FileServer;
+use super::servers::Servers;
+use crate::check::asker::Asked;
+use crate::check::echo::Echo;
 use crate::check::protocol::{self, Ended, Message, Subject, When};
 use crate::check::typist::{Event, Typist};
 use crate::check::verdict::{self, Evidence, Judgement, Outside, Seen, ServedFile};
@@ -109,9 +109,7 @@ impl On {
 pub struct Watch<'a> {
     checks: &'a [CheckPlan],
     exercises: &'a [ExercisePlan],
-    server: &'a FileServer,
-    echoes: &'a EchoServers,
-    askers: &'a Askers,
+    servers: &'a Servers,
     typist: Typist,
     keys: Vec<u8>,
     on: On,
@@ -144,22 +142,19 @@ pub struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     /// Starts to watch, just before the boot starts.
-    pub(crate) fn new(
+    pub(super) fn new(
         files: &Files,
         nonce: &str,
         checks: &'a [CheckPlan],
         exercises: &'a [ExercisePlan],
-        servers: (&'a FileServer, &'a EchoServers, &'a Askers),
+        servers: &'a Servers,
         typist: Typist,
         on: On,
     ) -> Self {
-        let (server, echoes, askers) = servers;
         Watch {
             checks,
             exercises,
-            server,
-            echoes,
-            askers,
+            servers,
             typist,
             keys: Vec::new(),
             on,
@@ -170,7 +165,7 @@ impl<'a> Watch<'a> {
             capture: Tail::new(&files.wire),
             scanner: Scanner::default(),
             messages: protocol::MessageReader::new(nonce),
-            wire: wire::CaptureReader::watching(echoes.ports()).keep(capture::KEPT),
+            wire: wire::CaptureReader::watching(servers.echoes.ports()).keep(capture::KEPT),
             wire_before: 0,
             wire_when_typed: 0,
             seen: vec![Seen::default(); checks.len()],
@@ -403,7 +398,7 @@ impl<'a> Watch<'a> {
         let is_echo = |check: &&CheckPlan| matches!(check.kind, CheckKind::Echo { .. });
         self.checks.get(at).filter(is_echo)?;
         let before = self.checks[..at].iter().filter(is_echo).count();
-        self.echoes.echoes().get(before).cloned()
+        self.servers.echoes.echoes().get(before).cloned()
     }
 
     /// What came of asking for a check: they are in the checks' order.
@@ -411,7 +406,7 @@ impl<'a> Watch<'a> {
         let asks = |check: &&CheckPlan| matches!(check.kind, CheckKind::Ask(_));
         self.checks.get(at).filter(asks)?;
         let before = self.checks[..at].iter().filter(asks).count();
-        Some(self.askers.askings().get(before)?.asked())
+        Some(self.servers.askers.askings().get(before)?.asked())
     }
 
     /// The file that belongs to a check: the files are in the fetches' order.
@@ -419,7 +414,7 @@ impl<'a> Watch<'a> {
         let is_fetch = |check: &&CheckPlan| matches!(check.kind, CheckKind::Fetch { .. });
         self.checks.get(at).filter(is_fetch)?;
         let before = self.checks[..at].iter().filter(is_fetch).count();
-        let file = self.server.files().get(before)?;
+        let file = self.servers.files.files().get(before)?;
         Some(ServedFile {
             size: file.size(),
             sha256: file.sha256(),
