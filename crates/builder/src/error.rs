@@ -14,7 +14,7 @@ use vmlinux::archive::ArchiveError;
 use vmlinux::elf::ElfError;
 
 use crate::broken::Broken;
-use crate::userland::start::StartError;
+use crate::start_error::StartError;
 
 /// What went wrong, and where.
 #[derive(Debug, thiserror::Error)]

@@ -9,6 +9,7 @@ pub mod flash;
 pub mod kernel;
 mod sizes;
 pub mod source;
+pub mod start_error;
 pub mod system;
 pub mod userland;
 

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ::rootfs::{Start, UserError};
+use ::rootfs::Start;
 use host::cache::write_whole;
 use host::error::Kind;
 use host::id::Id;
@@ -16,6 +16,7 @@ use recipe::plan::{Plan, UserlandPlan};
 use super::musl::UserCompiler;
 use super::{rootfs, tree};
 use crate::error::{Error, Result};
+use crate::start_error::StartError;
 
 /// Our init's source.
 const SOURCE: &str = include_str!("../../guest/start.c");
@@ -34,20 +35,6 @@ const INITS: [&str; 4] = [
     "/bin/init",
     "/usr/lib/systemd/systemd",
 ];
-
-/// Why nothing starts a system.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The image's program is somebody's who isn't known.
-    #[error("can't start the image's program")]
-    User(#[source] UserError),
-    /// Nothing is named, and no init is there.
-    #[error("the root file system names nothing to be started, and has no /init, {looked}")]
-    NoInit {
-        /// Where an init was looked for.
-        looked: String,
-    },
-}
 
 /// What starts a system.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use builder::error::{Error, FetchProblem, is_of_full_disk};
 use builder::kernel::contract::Broken;
-use builder::userland::start::StartError;
+use builder::start_error::StartError;
 use host::error::Kind;
 use host::process::ProcessError;
 
