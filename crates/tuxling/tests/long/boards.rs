@@ -33,6 +33,17 @@ fn versatilepb_gets_an_address_and_downloads() {
 }
 
 #[test]
+fn pc64_passes_over_e1000e() {
+    pc_net();
+    let dir = folder();
+    let recipe = Recipe::built_in("pc64", "pc64").write(dir.path());
+    let record = run(&mut check(&recipe)).ends_with(0).json();
+    assert_eq!(record["outcome"], "passed", "{}", record["reason"]);
+    assert_eq!(record["checks"].as_array().map(Vec::len), Some(5));
+    assert_eq!(record["qemu"][0], "qemu-system-x86_64");
+}
+
+#[test]
 fn microvm_passes_over_virtio() {
     pc_net();
     let dir = folder();
