@@ -24,6 +24,7 @@ mod interactive;
 mod load;
 mod machine;
 mod pass;
+mod planted;
 mod process;
 mod prune;
 mod prune_x86_64;

@@ -3,11 +3,11 @@
 //! makes the same bytes again.
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use crate::bare_boot;
-use crate::fixture::{Recipe, Run, folder, outputs, run, tuxling};
+use crate::fixture::{Recipe, folder, outputs, run, tuxling};
+use crate::planted::{FEW_RUNS, missed_is_seen, prune, tight};
 
 /// The smallest kernel there is of a PC: it is compiled once more for these
 /// tests, with a section for each function. The long tests prune `pc-net`.
@@ -15,26 +15,8 @@ fn recipe(name: &str, over: &str) -> Recipe {
     Recipe::built_in("pc-shell", name).with(over)
 }
 
-/// Few boots: what is tested here isn't how well a trace covers.
-const FEW_RUNS: &str = "3";
-
 /// A function that no check calls.
 const KEPT: &str = "kernel/sys.o:__ia32_sys_sethostname";
-
-pub(crate) fn prune(recipe: &Path, arguments: &[&str]) -> Command {
-    let mut command = tuxling();
-    command
-        .current_dir(recipe.parent().expect("it stands in a folder"))
-        .arg("prune")
-        .arg(recipe)
-        .args(arguments);
-    command
-}
-
-pub(crate) fn tight(recipe: &Path, arguments: &[&str]) -> Run {
-    let mut command = prune(recipe, &["--level", "tight", "--runs", FEW_RUNS]);
-    run(command.args(arguments))
-}
 
 /// A program that nobody has read: it makes a call that no program of the system
 /// can make, tells the answer, and restarts.
@@ -75,25 +57,6 @@ fn answer_to_a_stranger(kernel: &Path) -> String {
     assert!(gcc.status().expect("gcc starts").success());
     let initrd = bare_boot::archive(root.path());
     bare_boot::boot(kernel, &initrd, "/stranger", Duration::from_secs(60)).replace('\r', "")
-}
-
-/// Prunes a function that runs: the stop is told with the function's name, by
-/// tuxling and by the console.
-pub(crate) fn missed_is_seen(recipe: &Path, function: &str, where_it_runs: &str) {
-    let planted = tight(recipe, &["--boots", "1", "--drop", function]);
-    let missed = format!("trapped: {function} (");
-    assert!(
-        planted.code == Some(5) && planted.stderr.contains(&missed),
-        "{where_it_runs}: {}",
-        planted.stderr
-    );
-    planted.says(&["was removed, and called from "]);
-    // The console says it, too, whoever looks at it.
-    let console = outputs(recipe).join("prune/boot/console.log");
-    let console = std::fs::read_to_string(console).expect("there was a boot");
-    let said = console.lines().rfind(|l| l.contains("tuxling: trap 0x"));
-    let named = said.is_some_and(|line| line.split(' ').any(|word| word == function));
-    assert!(named, "{where_it_runs}: {said:?}");
 }
 
 #[test]

@@ -1,9 +1,9 @@
-//! Pruned kernels of x86_64: a missed function is seen wherever it is missed, and
-//! the certificate makes the same bytes again. One kernel serves both: QEMU's
-//! microvm without a network.
+//! Pruned kernels of x86_64: the certificate makes the same bytes again. Where a
+//! missed function is seen, the long tests show. The kernel is that of QEMU's microvm
+//! without a network.
 
 use crate::fixture::{Recipe, folder, outputs, run};
-use crate::prune::{missed_is_seen, prune, tight};
+use crate::planted::{prune, tight};
 
 fn recipe(name: &str, over: &str) -> Recipe {
     let machine = r#"
@@ -12,20 +12,6 @@ fn recipe(name: &str, over: &str) -> Recipe {
         kernel.fragments = ["builtin:microvm-base.config"]
     "#;
     Recipe::built_in("pc-shell", name).with(machine).with(over)
-}
-
-#[test]
-fn a_missed_function_is_seen_wherever_x86_64_misses_it() {
-    let dir = folder();
-    let recipe = recipe("planted64", "prune.names = true").write(dir.path());
-    for (function, where_it_runs) in [
-        ("x86_64_start_kernel", "on the first page tables"),
-        ("timer_interrupt", "in an interrupt"),
-        ("worker_thread", "in a kernel thread"),
-        ("kernel_restart", "after the last check"),
-    ] {
-        missed_is_seen(&recipe, function, where_it_runs);
-    }
 }
 
 #[test]

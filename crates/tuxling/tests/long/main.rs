@@ -5,12 +5,15 @@ mod bare_boot;
 mod config;
 #[path = "../e2e/fixture.rs"]
 mod fixture;
+#[path = "../e2e/planted.rs"]
+mod planted;
 
 mod adversity;
 mod boards;
 mod busybox_suite;
 mod dry_run;
 mod prune;
+mod prune_x86_64;
 mod ram;
 mod releases;
 mod size;
