@@ -23,7 +23,7 @@ setup-test:
 
 demo: setup
 	@echo 'Building tuxling itself; the first time, with all it is made of, some minutes.'
-	@cargo build --release --package tuxling
+	@scripts/ticking.sh compiling cargo build --release --package tuxling
 	@target/release/tuxling check pc-net
 
 test: setup-test
