@@ -31,6 +31,7 @@ fuzz_target!(|bytes: &[u8]| {
             path: "/bin/busybox",
             applets: &["sh".to_owned(), "init".to_owned()],
             defaults: false,
+            usual: false,
             options: ["FEATURE_USE_INITTAB".to_owned()].into(),
         }),
         abilities: Abilities::default(),

@@ -33,15 +33,18 @@ impl Servers {
     pub(super) fn start(request: &BootRequest<'_>, clock: Clock) -> Result<Servers> {
         let checks = request.checks;
         let sizes: Vec<Bytes> = checks.iter().filter_map(fetched).collect();
-        let (files, echoes, nonce) = match clock {
+        let (files, echoes, askers, nonce) = match clock {
             Clock::Host => (
                 FileServer::start(&sizes)?,
                 EchoServers::start(checks)?,
+                Askers::start(checks)?,
                 random_word()?,
             ),
+            // Who comes in from outside comes at another moment each time.
             Clock::Instructions => (
                 FileServer::start_repeatable(&sizes)?,
                 EchoServers::start_repeatable(checks)?,
+                Askers::default(),
                 "0".repeat(16),
             ),
         };
@@ -50,7 +53,7 @@ impl Servers {
             .map(|faults| start_gateway(faults, &echoes, &files))
             .transpose()?;
         Ok(Servers {
-            askers: Askers::start(checks)?,
+            askers,
             files,
             echoes,
             gateway,

@@ -222,7 +222,7 @@ impl List<'_> {
         if machine.board.flash.is_some() {
             machine.kernel = dir.join("flash");
         }
-        if machine.gateway.is_none() {
+        if machine.gateway.is_none() && clock == Clock::Host {
             machine.forwards = asker::planned(checks);
         }
         let mut cmd = qemu::command(&machine, Wiring::Headless(&files), clock);
