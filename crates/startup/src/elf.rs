@@ -37,7 +37,10 @@ impl Elf {
             (number(28, 4)?, 42)
         };
         let (size, count) = (number(sizes, 2)?, number(sizes + 2, 2)?);
-        let header = |at: u64| usize::try_from(phoff.checked_add(at.checked_mul(size)?)?).ok();
+        let header = |at: u64| {
+            let at = usize::try_from(phoff.checked_add(at.checked_mul(size)?)?).ok()?;
+            (at < bytes.len()).then_some(at)
+        };
         let loader = (0..count).find_map(|at| {
             let at = header(at)?;
             if number(at, 4)? != 3 {
@@ -100,5 +103,20 @@ impl Elf {
             other => return format!("machine number {other}"),
         };
         name.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn program_headers_at_the_end_of_all_addresses_are_none() {
+        let mut bytes = vec![0; 64];
+        bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        bytes[32..40].copy_from_slice(&(u64::MAX - 4).to_le_bytes());
+        bytes[54..58].copy_from_slice(&[56, 0, 1, 0]);
+        let elf = Elf::read(&bytes).expect("it has a head");
+        assert_eq!((elf.end, elf.loader), (0, None));
     }
 }
