@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use host::Id;
 use host::units::Bytes;
-use recipe::plan::{LoadPlan, PruneLevel};
+use recipe::pci::PciDevice;
+use recipe::plan::{LoadPlan, OnTrap, PruneLevel};
 use record::{Fix, Outcome};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,6 +59,14 @@ pub struct Certificate {
     /// Whether the console says the name of a function that was missed.
     #[serde(default, skip_serializing_if = "is_false")]
     pub names: bool,
+    /// The PCI devices of the machine, as [`PciDevice`] is written: the kernel has
+    /// no quirks of others. Empty where it has all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pci: Vec<String>,
+    /// What the machine does that was stopped, as a recipe says it; empty where it
+    /// stands still.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub on_trap: String,
     /// What the evidence is bound to.
     pub bound: Bound,
     /// The functions that were kept on purpose, by object, with the reason.
@@ -245,11 +254,18 @@ pub fn certified(
     Ok(())
 }
 
+fn written_devices(devices: Option<&[PciDevice]>) -> Vec<String> {
+    let devices = devices.unwrap_or_default();
+    devices.iter().map(PciDevice::to_string).collect()
+}
+
 /// What a certificate is made of.
 #[derive(Debug)]
 pub struct Evidence<'a> {
     /// The recipe's and the board's name.
     pub names: (&'a str, &'a str),
+    /// What the machine does that was stopped.
+    pub on_trap: OnTrap,
     /// The level.
     pub level: PruneLevel,
     /// What it is bound to.
@@ -281,6 +297,7 @@ impl Certificate {
     pub fn new(evidence: Evidence<'_>) -> Certificate {
         let Evidence {
             names,
+            on_trap,
             level,
             mut bound,
             program,
@@ -320,6 +337,11 @@ impl Certificate {
             level: level.word().to_owned(),
             proof: passed.words(),
             names: kept.names,
+            pci: written_devices(kept.pci.as_deref()),
+            on_trap: match on_trap {
+                OnTrap::Halt => String::new(),
+                other => other.words(),
+            },
             bound,
             kept: kept_functions(program, kept),
             price: price(program, kept),
@@ -333,6 +355,17 @@ impl Certificate {
             fixes,
             missing,
         }
+    }
+
+    /// The PCI devices whose quirks the kernel has; `None` where it has all.
+    fn pci_devices(&self) -> Option<Vec<PciDevice>> {
+        let known = !self.pci.is_empty();
+        known.then(|| {
+            self.pci
+                .iter()
+                .filter_map(|d| PciDevice::parse(d))
+                .collect()
+        })
     }
 
     /// The wish that the certificate writes down: the same functions in a
@@ -349,6 +382,7 @@ impl Certificate {
         }
         let mut kept = Kept {
             names: self.names,
+            pci: self.pci_devices(),
             ..Kept::default()
         };
         let mut lacking = Vec::new();

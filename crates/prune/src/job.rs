@@ -13,17 +13,17 @@ use host::id::Id;
 use host::session::{Cached, Session};
 use recipe::Plan;
 use recipe::plan::PruneLevel;
-use record::{Fix, Record};
+use record::Record;
 use trial::check;
 use vm::check::agent;
-use vmlinux::prune::{FunctionIndex, Graph, Program};
+use vmlinux::prune::{FunctionIndex, Graph};
 
 use super::calls::{self, Entries, GuestProgram, SystemCalls};
 use super::certificate::{self, Bound, Certificate, Evidence, certified};
 use super::keys::{AdverseCoverageKey, CoverageKey, PrunedKey};
 use super::loading;
 use super::memory::Memory;
-use super::policy::{Facts, Kept};
+use super::policy::{Facts, Kept, pci_devices};
 use super::rebuild;
 use super::repair::{Linked, Repair, Repaired, Trial};
 use super::rules::Pattern;
@@ -298,6 +298,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
     let found = Findings::gather(whole, &subject, options, bench.as_ref(), session)?;
     let memory = whole.memory(options, session)?;
     let mut kept = found.kept(options.level, &subject, &memory, options);
+    kept.pci = pci_devices(&whole.plan);
     let levels = found.levels(&subject, &memory, options);
     let dir = whole.output().join("prune");
     let trials = trials(&found.coverage, found.adverse.as_ref(), options.boots);
@@ -317,6 +318,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
     let (system, record) = record_of(whole, &kept, options.level, &dir, &repaired, session)?;
     let certificate = Certificate::new(Evidence {
         names: (&whole.plan.name, &whole.plan.board.name),
+        on_trap: whole.plan.prune.on_trap,
         level: options.level,
         bound: bound(whole, &system)?,
         program: &subject.program,
@@ -327,7 +329,7 @@ pub fn prune(whole: &Whole, options: &PruneOptions, session: &Session) -> Result
         calls: found.calls,
         attempts: repaired.attempts,
         cases: all_cases(found.adverse, repaired.cases),
-        fixes: all_fixes(&memory, &subject.program, repaired.fixes),
+        fixes: memory.with(&subject.program, repaired.fixes),
         missing: found.coverage.missing,
     });
     let pruned = PrunedSystem {
@@ -494,18 +496,6 @@ fn all_cases(adverse: Option<AdverseCoverage>, survived: Vec<CaseRecord>) -> Vec
     all.into_iter().map(by_pruned).collect()
 }
 
-/// What was known of functions that this kernel has, and what was found out.
-fn all_fixes(memory: &Memory, program: &Program, new: Vec<Fix>) -> Vec<Fix> {
-    let here: BTreeSet<(&str, &str)> = program
-        .functions()
-        .iter()
-        .map(|f| (f.id.object.as_str(), f.id.symbol.as_str()))
-        .collect();
-    let known = memory.known().iter();
-    let known = known.filter(|fix| here.contains(&(fix.object.as_str(), fix.symbol.as_str())));
-    known.cloned().chain(new).collect()
-}
-
 /// Where the certificate of a pruned system stands.
 pub fn certificate_path(plan: &Plan, output: &Path) -> PathBuf {
     output.join(format!("{}.cert.json", plan.name))
@@ -552,6 +542,7 @@ fn record_of(
         whole: &whole.system.kernel.build_id,
         gaps: certificate::gaps_text(kept),
         names: kept.names,
+        on_trap: whole.plan.prune.on_trap,
         level: level.word(),
         roots: kept.roots.keys().map(|f| f.0).collect(),
         dropped: indices(&kept.dropped),

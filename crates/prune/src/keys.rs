@@ -5,7 +5,7 @@
 
 use host::Id;
 use recipe::Board;
-use recipe::plan::{CheckPlan, ExercisePlan, MachinePlan, NetworkPlan};
+use recipe::plan::{CheckPlan, ExercisePlan, MachinePlan, NetworkPlan, OnTrap};
 use serde::{Serialize, Serializer};
 
 use crate::trace::Coverage;
@@ -76,16 +76,22 @@ pub(crate) struct PrunedKey<'a> {
     pub(crate) closed: Vec<u32>,
     /// Whether the console says what was missed.
     pub(crate) names: bool,
+    /// What the machine does that was stopped.
+    pub(crate) on_trap: OnTrap,
 }
 
 impl Serialize for PrunedKey<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let base = (self.whole, &self.gaps);
-        if self.names {
-            let base = (base, "names");
-            (base, self.level, &self.roots, &self.dropped, &self.closed).serialize(to)
-        } else {
-            (base, self.level, &self.roots, &self.dropped, &self.closed).serialize(to)
+        let rest = (self.level, &self.roots, &self.dropped, &self.closed);
+        let (level, roots, dropped, closed) = rest;
+        match (self.names, self.on_trap) {
+            (false, OnTrap::Halt) => (base, level, roots, dropped, closed).serialize(to),
+            (true, OnTrap::Halt) => ((base, "names"), level, roots, dropped, closed).serialize(to),
+            (names, reset) => {
+                let base = (base, names, reset.words());
+                (base, level, roots, dropped, closed).serialize(to)
+            }
         }
     }
 }
@@ -105,6 +111,7 @@ mod tests {
             dropped: Vec::new(),
             closed: vec![3],
             names: false,
+            on_trap: OnTrap::Halt,
         };
         let lists = (
             (&whole, vec![(7, "0-8")]),

@@ -7,6 +7,7 @@ mod calls;
 mod card;
 pub mod certificate;
 pub mod error;
+mod handler;
 pub mod job;
 mod keys;
 pub mod loading;

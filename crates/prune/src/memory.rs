@@ -1,6 +1,8 @@
 //! The memory of fixes: what boots of pruned kernels had to put back is kept by
 //! series of kernels, and the next pruning begins with it.
 
+use std::collections::BTreeSet;
+
 use host::cache::Cache;
 use recipe::plan::PruneLevel;
 use record::Fix;
@@ -43,6 +45,16 @@ impl Memory {
     /// What earlier prunings had to put back.
     pub fn known(&self) -> &[Fix] {
         &self.known
+    }
+
+    /// What was known of functions that a kernel has, and what was found out.
+    pub(crate) fn with(&self, program: &Program, new: Vec<Fix>) -> Vec<Fix> {
+        let ids = program.functions().iter().map(|f| &f.id);
+        let here: BTreeSet<(&str, &str)> = ids
+            .map(|id| (id.object.as_str(), id.symbol.as_str()))
+            .collect();
+        let here = |fix: &&Fix| here.contains(&(fix.object.as_str(), fix.symbol.as_str()));
+        self.known.iter().filter(here).cloned().chain(new).collect()
     }
 
     /// Keeps what a boot had to put back, at once: whoever ends tuxling loses

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use recipe::Plan;
+use recipe::pci::PciDevice;
 use recipe::plan::PruneLevel;
 use record::Fix;
 use schemars::JsonSchema;
@@ -102,6 +103,23 @@ pub struct Kept {
     pub gaps: Parts,
     /// Whether the console says what was missed.
     pub names: bool,
+    /// The PCI devices of the machine, where quirks of others go.
+    pub pci: Option<Vec<PciDevice>>,
+}
+
+/// The PCI devices of a plan's machine, where its board says all of them.
+pub(crate) fn pci_devices(plan: &Plan) -> Option<Vec<PciDevice>> {
+    plan.board.pci_devices(plan.network.nic.as_deref())
+}
+
+/// The devices as the engine compares quirks with them.
+fn quirky(devices: &[PciDevice]) -> Vec<vmlinux::prune::PciDevice> {
+    let one = |device: &PciDevice| vmlinux::prune::PciDevice {
+        vendor: device.vendor,
+        device: device.device,
+        class: device.class,
+    };
+    devices.iter().map(one).collect()
 }
 
 /// A program's functions by their names.
@@ -425,6 +443,7 @@ impl Kept {
             direct: true,
             names: self.names,
             command_line: Some(command_line.to_owned()),
+            pci_devices: self.pci.as_deref().map(quirky),
             ..Wish::default()
         }
     }

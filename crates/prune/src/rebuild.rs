@@ -8,7 +8,7 @@ use host::id::Id;
 use host::seal::fill_sealed;
 use host::session::{Cached, Session};
 use recipe::Plan;
-use recipe::plan::CertificateFile;
+use recipe::plan::{CertificateFile, OnTrap};
 
 use super::certificate::{Certificate, SCHEMA, certified};
 use super::subject::{Subject, sectioned};
@@ -108,6 +108,7 @@ fn kernel(
 pub fn certified_plan(plan: &Plan, certificate: &Certificate) -> Plan {
     let mut plan = sectioned(plan);
     plan.prune.names = certificate.names;
+    plan.prune.on_trap = OnTrap::of_words(&certificate.on_trap).unwrap_or_default();
     plan.prune.load = certificate.load_plan();
     plan
 }

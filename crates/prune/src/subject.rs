@@ -16,6 +16,7 @@ use vmlinux::prune::{
 };
 
 use crate::error::{Error, Result};
+use crate::handler;
 use crate::loading::{self, Loaded, Pager};
 
 /// A kernel that can be pruned.
@@ -60,7 +61,7 @@ impl<'a> Subject<'a> {
     ) -> Result<Subject<'a>> {
         let bench = Bench::open(ingredients.kernel_input(plan), session)?;
         let mut objects = bench.objects()?;
-        objects.push(handler(plan, &bench, session)?);
+        objects.push(handler::object(plan, &bench, session)?);
         objects.extend(loading::object(plan, &bench, session)?);
         let sizes = entry_sizes(&bench, session)?;
         let inputs: Vec<Input> = objects.iter().map(input).collect();
@@ -150,23 +151,6 @@ fn input(object: &LinkedObject) -> Input<'_> {
             Role::Always
         },
     }
-}
-
-/// What every trap ends in.
-fn handler(plan: &Plan, bench: &Bench, session: &Session) -> Result<LinkedObject> {
-    let facts = plan.board.arch.facts();
-    let source = facts
-        .trap_handler
-        .ok_or(Error::UnsupportedArch { name: facts.name })?;
-    let mut source = source.to_owned();
-    if plan.prune.names {
-        source.insert_str(0, "#define NAMES\n");
-    }
-    Ok(LinkedObject {
-        name: "tuxling/trap.o".to_owned(),
-        bytes: bench.compile("trap.S", &source, session)?,
-        library: false,
-    })
 }
 
 /// Asks the tree itself, by a file that is compiled with its headers.

@@ -80,8 +80,10 @@ pub struct ArchFacts {
     /// What the traps of a pruned kernel end in; `None` where kernels can't be
     /// pruned yet.
     pub trap_handler: Option<&'static str>,
-    /// Whether it prints, and so can print names.
-    pub trap_names: bool,
+    /// Where it prints what was missed.
+    pub trap_console: TrapDevices,
+    /// How it makes the machine begin anew.
+    pub trap_reset: TrapDevices,
     /// What loads what a kernel was pruned of when it is needed; `None` where
     /// there is nothing that does.
     pub loader: Option<Loader>,
@@ -129,6 +131,17 @@ pub struct SystemCallTable {
     /// Calls that the kernel itself has programs make: the ways back from
     /// signal handlers, calls begun again, and what its vDSO falls back to.
     pub by_kernel: &'static [u32],
+}
+
+/// How the handler of traps knows a machine's devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrapDevices {
+    /// All machines of the architecture have them at the same addresses.
+    Alike,
+    /// The board says where they are.
+    Board,
+    /// It doesn't: it can't do that yet.
+    Unknown,
 }
 
 /// Where QEMU's loader puts the ramdisk.
@@ -214,7 +227,8 @@ static I386: ArchFacts = ArchFacts {
     kvm_hosts: &["x86_64", "i686"],
     page_offset: 0xc000_0000,
     trap_handler: Some(include_str!("../trap/i386.S")),
-    trap_names: true,
+    trap_console: TrapDevices::Alike,
+    trap_reset: TrapDevices::Alike,
     loader: Some(I386_LOADER),
     programs: Machine::I386,
     system_calls: Some(SystemCallTable {
@@ -290,7 +304,8 @@ static X86_64: ArchFacts = ArchFacts {
     kvm_hosts: &["x86_64"],
     page_offset: 0xffff_ffff_8000_0000,
     trap_handler: Some(include_str!("../trap/x86_64.S")),
-    trap_names: true,
+    trap_console: TrapDevices::Alike,
+    trap_reset: TrapDevices::Unknown,
     loader: None,
     programs: Machine::X86_64,
     system_calls: Some(SystemCallTable {
@@ -331,7 +346,8 @@ static ARM: ArchFacts = ArchFacts {
     kvm_hosts: &[],
     page_offset: 0xc000_0000,
     trap_handler: Some(include_str!("../trap/arm.S")),
-    trap_names: false,
+    trap_console: TrapDevices::Board,
+    trap_reset: TrapDevices::Board,
     loader: None,
     programs: Machine::Arm,
     system_calls: Some(SystemCallTable {
@@ -371,7 +387,8 @@ static ARMV7M: ArchFacts = ArchFacts {
     kvm_hosts: &[],
     page_offset: 0,
     trap_handler: None,
-    trap_names: false,
+    trap_console: TrapDevices::Unknown,
+    trap_reset: TrapDevices::Unknown,
     loader: None,
     programs: Machine::Arm,
     system_calls: None,

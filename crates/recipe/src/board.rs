@@ -2,16 +2,21 @@
 //!
 //! docs/recipe.md describes the file's keys.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
 use host::units::Bytes;
 use kconfig::dotconfig::is_option_name;
 use serde::Serialize;
 
-use super::arch::Arch;
+use super::arch::{Arch, TrapDevices};
 use crate::asker::Asker;
 use crate::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use crate::files::Files;
+use crate::pci::{self, PciDevice};
+use crate::stop::{self, STOP, Stop};
 use crate::table::{self, Family, Schema, Table};
 use crate::{fragment, words};
 
@@ -61,9 +66,11 @@ static BOARD: Schema = Schema {
         "memory-most",
         "options",
         "drivers",
+        "pci",
         "channel",
         "nic",
         "flash",
+        "stop",
     ],
 };
 static FLASH: Schema = Schema {
@@ -83,11 +90,11 @@ static CHANNEL: Schema = Schema {
 };
 static NIC: Schema = Schema {
     header: "[[nic]]",
-    keys: &["model", "device", "options"],
+    keys: &["model", "device", "options", "pci"],
 };
 
 /// All kinds of tables of a board's file.
-pub static SCHEMAS: Family = &[&BOARD, &CHANNEL, &NIC, &FLASH];
+pub static SCHEMAS: Family = &[&BOARD, &CHANNEL, &NIC, &FLASH, &STOP];
 
 /// One machine that QEMU boots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -124,6 +131,10 @@ pub struct Board {
     /// The memory in which kernel and files are used where they are stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flash: Option<Flash>,
+    /// What a trap of a pruned kernel may use. Not part of what is booted, but of
+    /// what is linked.
+    #[serde(skip)]
+    pub stop: Stop,
     /// Models of network cards that a recipe may name; the first is the default.
     pub nics: Vec<Nic>,
     /// RAM when the recipe says nothing.
@@ -137,6 +148,10 @@ pub struct Board {
     pub memory_most: Bytes,
     /// Kconfig symbols that the board can't do without, as fragment lines.
     pub options: String,
+    /// The devices of its PCI bus but for network cards; empty where it doesn't
+    /// say. Not part of what is booted.
+    #[serde(skip)]
+    pub pci: Vec<PciDevice>,
     /// The drivers of what is on the board or can be plugged into it, without
     /// `CONFIG_`. Not part of what is booted.
     #[serde(skip)]
@@ -220,6 +235,9 @@ pub struct Nic {
     pub device: Option<String>,
     /// Kconfig symbols that drive it, as fragment lines.
     pub options: String,
+    /// What it is on a PCI bus. Not part of what is booted.
+    #[serde(skip)]
+    pub pci: Option<PciDevice>,
 }
 
 /// The names of the built-in boards.
@@ -338,6 +356,7 @@ fn read_top(
     };
     let memory_step = memory_step.map_or(MEMORY_STEP, |step| step.value.max(least_step));
     let memory_most = top.parsed("memory-most", words::bytes);
+    let stop = top.table("stop", &STOP).map(|t| stop::read(problems, &t));
     let channel = top.table("channel", &CHANNEL);
     let channel = channel.map(|t| read_channel(problems, &t));
     Some(Board {
@@ -354,9 +373,11 @@ fn read_top(
         machine_cmdline: text("machine-cmdline").unwrap_or_default(),
         channel: whole(channel)?,
         flash: whole(flash)?,
+        stop: stop.unwrap_or_default(),
         nics: nics.into_iter().collect::<Option<_>>()?,
         memory: memory?.value,
         memory_step,
+        pci: pci::list(problems, top),
         drivers: drivers(problems, top),
     })
 }
@@ -409,6 +430,37 @@ impl Board {
         match self.flash {
             Some(_) => LEAST_IN_PLACE,
             None => LEAST_LOADED,
+        }
+    }
+
+    /// All devices of its PCI bus, with that card; `None` where it isn't known.
+    pub fn pci_devices(&self, nic: Option<&str>) -> Option<Vec<PciDevice>> {
+        let mut all = self.pci.clone();
+        if all.is_empty() {
+            return None;
+        }
+        if let Some(model) = nic {
+            let nic = self.nics.iter().find(|nic| nic.model == model)?;
+            all.push(nic.pci?);
+        }
+        Some(all)
+    }
+
+    /// Whether a trap of a pruned kernel is told on its console.
+    pub fn tells_traps(&self) -> bool {
+        match self.arch.facts().trap_console {
+            TrapDevices::Alike => true,
+            TrapDevices::Board => self.stop.uart.is_some(),
+            TrapDevices::Unknown => false,
+        }
+    }
+
+    /// Whether a trap of a pruned kernel can reset it.
+    pub fn resets(&self) -> bool {
+        match self.arch.facts().trap_reset {
+            TrapDevices::Alike => true,
+            TrapDevices::Board => !self.stop.reset.is_empty(),
+            TrapDevices::Unknown => false,
         }
     }
 
@@ -509,51 +561,6 @@ fn read_nic(problems: &Problems, table: &Table<'_>) -> Option<Nic> {
         model: table.text("model")?.value,
         device: table.text("device").map(|d| d.value),
         options,
+        pci: table.parsed("pci", pci::device).map(|d| d.value),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_built_in_board_can_be_used() {
-        for (name, text) in BUILT_IN {
-            let problems = Problems::default();
-            let board = read(&problems, name, name, text, &built_in_file);
-            assert_eq!(problems.into_errors(name).to_string(), "");
-            let board = board.expect("it was read");
-            assert!(board.flash.is_some() || !board.nics.is_empty(), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_channel_is_one_port_or_devices_with_one() {
-        let told = |channel: &str| {
-            let (_, pc) = BUILT_IN[0];
-            let (before, _) = pc.split_once("serial = 1").expect("pc has a second port");
-            let text = format!("{before}{channel}\nmajor = 4\nminor = 65\n");
-            let problems = Problems::default();
-            let board = read(&problems, "b", "b.toml", &text, &built_in_file);
-            let port = board.and_then(|b| Some(b.channel?.port));
-            (port, problems.into_errors("b.toml").to_string())
-        };
-        let (port, errors) = told("devices = [\"a\", \"b,id=x,chardev=channel\"]");
-        let devices = vec!["a".to_owned(), "b,id=x,chardev=channel".to_owned()];
-        assert_eq!((port, errors.as_str()), (Some(Port::Devices(devices)), ""));
-        for (channel, told_as) in [
-            ("devices = [\"a,chardev=other\"]", "none of the devices"),
-            ("", "either `serial` or `devices`"),
-            (
-                "serial = 1\ndevices = [\"a,chardev=channel\"]",
-                "either `serial` or `devices`",
-            ),
-            ("serial = 0", "out of range"),
-        ] {
-            let (port, errors) = told(channel);
-            assert_eq!(port, None, "{channel}");
-            assert!(errors.contains(told_as), "{errors}");
-            assert_eq!(errors.matches("error: ").count(), 1, "{errors}");
-        }
-    }
 }

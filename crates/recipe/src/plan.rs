@@ -23,7 +23,9 @@ pub use crate::check_plan::{
     AskPlan, CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, Question,
     Via,
 };
-pub use crate::prune_plan::{CertificateFile, LoadPlan, MissingCode, PruneLevel, PrunePlan};
+pub use crate::prune_plan::{
+    CertificateFile, LoadPlan, MissingCode, OnTrap, PruneLevel, PrunePlan,
+};
 
 /// A complete recipe.
 #[derive(Clone, Debug)]

@@ -16,6 +16,9 @@ pub struct PrunePlan {
     pub whole_functions: bool,
     /// Whether the console says the name of a function that was missed.
     pub names: bool,
+    /// What a machine does that was stopped.
+    #[serde(skip_serializing_if = "OnTrap::is_halt")]
+    pub on_trap: OnTrap,
     /// What is needed although it was pruned is loaded; `None` where it stops
     /// the machine.
     pub load: Option<LoadPlan>,
@@ -48,6 +51,49 @@ impl MissingCode {
     /// As recipes name it.
     pub const WORDS: [(&'static str, MissingCode); 2] =
         [("stop", MissingCode::Stop), ("load", MissingCode::Load)];
+}
+
+/// What a machine does that something stopped which was pruned and is needed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnTrap {
+    /// It stands still.
+    #[default]
+    Halt,
+    /// It begins anew after so many seconds, and tells then what stopped it.
+    Reset(u32),
+}
+
+impl OnTrap {
+    /// The most seconds that a machine waits.
+    pub const LONGEST: u32 = 3600;
+
+    /// Whether it stands still, as it does where nothing is said.
+    pub fn is_halt(&self) -> bool {
+        *self == OnTrap::Halt
+    }
+
+    /// From a recipe's or a certificate's words.
+    pub fn of_words(words: &str) -> Option<OnTrap> {
+        let after = match words {
+            "halt" => return Some(OnTrap::Halt),
+            "reset" => return Some(OnTrap::Reset(0)),
+            _ => words.strip_prefix("reset-after ")?,
+        };
+        let after = host::units::parse_duration(after.trim()).ok()?;
+        let seconds = u32::try_from(after.as_secs()).ok()?;
+        let whole = after.subsec_nanos() == 0 && seconds <= OnTrap::LONGEST;
+        whole.then_some(OnTrap::Reset(seconds))
+    }
+
+    /// As recipes and certificates say it.
+    pub fn words(self) -> String {
+        match self {
+            OnTrap::Halt => "halt".to_owned(),
+            OnTrap::Reset(0) => "reset".to_owned(),
+            OnTrap::Reset(seconds) => format!("reset-after {seconds}s"),
+        }
+    }
 }
 
 /// A certificate's file, read.

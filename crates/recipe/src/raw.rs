@@ -20,8 +20,8 @@ use initramfs::Compression;
 
 use super::diagnostic::{Place, Placed};
 use super::plan::{
-    AskPlan, EchoProtocol, Expectation, GuestCommand, MissingCode, Placement, PruneLevel, Security,
-    Toolchain, Via,
+    AskPlan, EchoProtocol, Expectation, GuestCommand, MissingCode, OnTrap, Placement, PruneLevel,
+    Security, Toolchain, Via,
 };
 use crate::serial_port::SerialPort;
 
@@ -76,6 +76,8 @@ pub struct Prune {
     pub whole_functions: Given<bool>,
     /// `names`
     pub names: Given<bool>,
+    /// `on-trap`
+    pub on_trap: Given<OnTrap>,
     /// `missing`
     pub missing: Given<MissingCode>,
     /// `reserve`

@@ -23,9 +23,10 @@ use super::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use super::files::Files;
 use super::plan::{
     BudgetPlan, CertificateFile, LoadPlan, MachinePlan, MissingCode, NetworkMode, NetworkPlan,
-    Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, StaticAddress,
+    OnTrap, Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, StaticAddress,
 };
 use super::{raw, words};
+use crate::arch::TrapDevices;
 use crate::{Board, RecipeErrors, board};
 
 /// The wall-clock limit of a boot where the recipe sets none: generous, since
@@ -98,6 +99,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
     let ip = implied::ip_parameter(&raw, &network.mode);
     let kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests, ip);
     let names = trap_names(problems, &raw.prune, board.as_ref());
+    let on_trap = on_trap(problems, &raw.prune, board.as_ref());
     let plan = Plan {
         name: name?,
         origin: home.origin,
@@ -114,19 +116,20 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         adversity: survived(problems, raw.survive.as_ref()),
         security: raw.security.map(|s| s.value).unwrap_or_default(),
         warnings: RecipeErrors::default(),
-        prune: prune(&context, raw.prune, names),
+        prune: prune(&context, raw.prune, names, on_trap),
     };
     problems.is_empty().then_some(plan)
 }
 
 /// What is to be pruned, and how.
-fn prune(context: &Context<'_>, raw: raw::Prune, names: bool) -> PrunePlan {
+fn prune(context: &Context<'_>, raw: raw::Prune, names: bool, on_trap: OnTrap) -> PrunePlan {
     PrunePlan {
         level: raw.level.map(|l| l.value),
         keep: raw.keep,
         drop: raw.drop,
         whole_functions: raw.whole_functions.is_some_and(|w| w.value),
         names,
+        on_trap,
         load: load(context.problems, raw.missing, raw.reserve),
         certificate: raw.certificate.and_then(|name| certificate(context, &name)),
     }
@@ -167,10 +170,12 @@ fn trap_names(problems: &Problems, prune: &raw::Prune, board: Option<&Board>) ->
     let Some(given) = prune.names.as_ref().filter(|given| given.value) else {
         return false;
     };
-    let arch = board.map(|board| board.arch.facts());
-    if let Some(arch) = arch.filter(|arch| !arch.trap_names) {
-        let message = format!("a trap of a pruned {} kernel prints nothing", arch.name);
-        let help = "leave `names` out: `tuxling trap` says the name for the address";
+    if let Some(board) = board.filter(|board| !board.tells_traps()) {
+        let message = format!("a trap of a kernel of {} prints nothing", board.name);
+        let help = match board.arch.facts().trap_console {
+            TrapDevices::Board => "give the board's file `uart` under [stop]",
+            _ => "leave `names` out: `tuxling trap` says the name for the address",
+        };
         problems.push(Problem::at(&given.place, message).help(help));
     }
     let missing = prune.missing.as_ref();
@@ -180,6 +185,25 @@ fn trap_names(problems: &Problems, prune: &raw::Prune, board: Option<&Board>) ->
         problems.push(Problem::at(&given.place, message).help(help));
     }
     true
+}
+
+/// What the machine does that is stopped, where it can do that.
+fn on_trap(problems: &Problems, prune: &raw::Prune, board: Option<&Board>) -> OnTrap {
+    let Some(given) = &prune.on_trap else {
+        return OnTrap::Halt;
+    };
+    let deaf = board.filter(|board| !board.resets());
+    if let (OnTrap::Reset(_), Some(board)) = (given.value, deaf) {
+        let message = format!("the board {} doesn't say how it is reset", board.name);
+        let help = match board.arch.facts().trap_reset {
+            TrapDevices::Board => {
+                "give the board's file `reset` under [stop], or leave `on-trap` out"
+            }
+            _ => "leave `on-trap` out: a trap of its kernels can't reset it yet",
+        };
+        problems.push(Problem::at(&given.place, message).help(help));
+    }
+    given.value
 }
 
 /// The cases of adversity that a recipe names.

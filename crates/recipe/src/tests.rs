@@ -10,7 +10,7 @@ use std::path::Path;
 use host::units::Bytes;
 use initramfs::Compression;
 
-use super::plan::{CheckKind, FileKind, GuestCommand, NetworkMode, StaticAddress};
+use super::plan::{CheckKind, FileKind, GuestCommand, NetworkMode, OnTrap, StaticAddress};
 use super::*;
 use crate::board;
 use crate::config::Request;

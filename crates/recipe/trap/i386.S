@@ -11,6 +11,10 @@
  *
  * With NAMES, every trap is one of those that stand together: its number is
  * that of its name. Of a part or in place, it was called from there.
+ *
+ * With RESET, the machine begins anew, SECONDS later. With LAST_STOP, the
+ * physical address of RAM that neither the firmware nor the kernel writes to,
+ * the next boot prints what stopped this one.
  */
 	.set	UART, 0x3f8
 	.set	LINE_STATUS, UART + 5
@@ -91,13 +95,79 @@ tuxling_trap:
 	leal	5f - 1b(%edi), %esp
 	jmp	number
 5:	leal	end_of_line - 1b(%edi), %esi
+#ifdef LAST_STOP
+	leal	30f - 1b(%edi), %esp
+	jmp	text
+30:	movl	boot_stack - 1b(%edi), %esp
+	testl	%esp, %esp
+	jnz	told			/* it is the next boot that tells */
+	movl	$LAST_STOP, %edx
+	movl	%cr0, %eax
+	testl	%eax, %eax
+	jns	31f			/* no paging */
+	addl	$CONFIG_PAGE_OFFSET, %edx
+31:	movl	%ebp, 4(%edx)
+	movl	%ebx, 8(%edx)
+	movl	$MAGIC, (%edx)
+#ifdef NAMES
+	movl	shown - 1b(%edi), %esi
+32:	lodsb
+	movb	%al, 12(%edx)
+	incl	%edx
+	testb	%al, %al
+	jnz	32b
+#endif
+	jmp	tuxling_trap_stopped
+#else
 	leal	tuxling_trap_stopped - 1b(%edi), %esp
 	jmp	text
+#endif
 
 	.globl	tuxling_trap_stopped
 	.type	tuxling_trap_stopped, @function
 tuxling_trap_stopped:
 	cli
+#ifdef RESET
+#if SECONDS > 0
+	/* By the counter of cycles where the kernel has measured it, else by as
+	   many loops as it has found a tick to have. */
+	movl	tsc_khz - 1b(%edi), %esi
+	testl	%esi, %esi
+	jz	43f
+	movl	$SECONDS * 1000, %ebx
+41:	rdtsc
+	movl	%eax, %ecx
+42:	rdtsc
+	subl	%ecx, %eax
+	cmpl	%esi, %eax
+	jb	42b
+	decl	%ebx
+	jnz	41b
+	jmp	46f
+43:	movl	$SECONDS * CONFIG_HZ, %ebx
+44:	movl	loops_per_jiffy - 1b(%edi), %ecx
+45:	decl	%ecx
+	jnz	45b
+	decl	%ebx
+	jnz	44b
+46:
+#endif
+	/* The keyboard's controller, the chip set, and a fault that nothing takes:
+	   one of them is there. */
+	movb	$0xfe, %al
+	outb	%al, $0x64
+	movl	$PATIENCE, %ecx
+47:	inb	$0x64, %al
+	decl	%ecx
+	jnz	47b
+	movw	$0xcf9, %dx
+	movb	$0x02, %al
+	outb	%al, %dx
+	movb	$0x06, %al
+	outb	%al, %dx
+	lidt	no_interrupts - 1b(%edi)
+	int3
+#endif
 	hlt
 	jmp	tuxling_trap_stopped
 	.size	tuxling_trap_stopped, . - tuxling_trap_stopped
@@ -150,6 +220,52 @@ number:	movl	$8, %esi
 	jmp	*%esp
 	.size	tuxling_trap, . - tuxling_trap
 
+#ifdef LAST_STOP
+/*
+ * Tells of the last stop, as one of the first things of a boot. For as long as
+ * that takes, the stack's register says where to go on: nothing may interrupt.
+ */
+	.type	tuxling_last_stop, @function
+tuxling_last_stop:
+	pushl	%ebx
+	pushl	%esi
+	pushl	%edi
+	pushl	%ebp
+	pushfl
+	cli
+	movl	$LAST_STOP + CONFIG_PAGE_OFFSET, %edx
+	cmpl	$MAGIC, (%edx)
+	jne	told
+	movl	$0, (%edx)
+	movl	4(%edx), %ebp
+	movl	8(%edx), %ebx
+	call	50f
+50:	popl	%edi
+	subl	$50b - 1b, %edi
+#ifdef NAMES
+	leal	12(%edx), %eax
+	movl	%eax, shown - 1b(%edi)
+#endif
+	movl	%esp, boot_stack - 1b(%edi)
+	leal	before_last - 1b(%edi), %esi
+	leal	2b - 1b(%edi), %esp
+	jmp	text
+told:	movl	$0, boot_stack
+	popfl
+	popl	%ebp
+	popl	%edi
+	popl	%esi
+	popl	%ebx
+	xorl	%eax, %eax
+	ret
+	.size	tuxling_last_stop, . - tuxling_last_stop
+
+before_last:	.asciz	"\r\ntuxling: the last stop: trap 0x"
+#endif
+#ifdef RESET
+no_interrupts:	.word	0
+	.long	0
+#endif
 before_trap:	.asciz	"\r\ntuxling: trap 0x"
 before_caller:	.asciz	" from 0x"
 end_of_line:	.asciz	"\r\n"
@@ -171,6 +287,18 @@ shown:	.long	0
 in_name:
 	.ascii	" in "
 name:	.skip	124			/* vmlinux::prune::LONGEST_NAME and its end */
+#endif
+
+#ifdef LAST_STOP
+	.balign	4
+boot_stack:	.long	0
+
+	.section .initcallearly.init, "a", @progbits
+#ifdef CONFIG_HAVE_ARCH_PREL32_RELOCATIONS
+	.long	tuxling_last_stop - .
+#else
+	.long	tuxling_last_stop
+#endif
 #endif
 
 	.section .note.GNU-stack, "", @progbits

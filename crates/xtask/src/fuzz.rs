@@ -55,6 +55,23 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), String> {
     all(minutes, &named)
 }
 
+/// Compiles the targets as plain programs, without the flags that fuzzing needs:
+/// a target that a change of the library broke is then seen at once.
+pub(crate) fn check() -> Result<(), String> {
+    for (folder, _) in TARGETS {
+        let manifest = format!("{folder}/Cargo.toml");
+        crate::cargo(&[
+            "check",
+            "--quiet",
+            "--manifest-path",
+            &manifest,
+            "--target-dir",
+            "target/fuzz-check",
+        ])?;
+    }
+    Ok(())
+}
+
 /// The names of all targets.
 pub(crate) fn targets() -> impl Iterator<Item = &'static str> {
     TARGETS

@@ -79,6 +79,7 @@ fn lint() -> Result<(), String> {
         "-D",
         "warnings",
     ])?;
+    fuzz::check()?;
     layers::run(&[])?;
     map::check()?;
     figures::run(&[])?;

@@ -12,8 +12,8 @@ use super::schema::{
 use super::{
     Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Text, Userland,
 };
-use crate::diagnostic::{Place, Placed, Problem, Problems, SourceId};
-use crate::plan::{MissingCode, Placement, PruneLevel, Security, Toolchain};
+use crate::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
+use crate::plan::{MissingCode, OnTrap, Placement, PruneLevel, Security, Toolchain};
 use crate::serial_port::SerialPort;
 use crate::table::{self, Table};
 use crate::words::{self, one_line};
@@ -85,6 +85,7 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
             drop: patterns("drop"),
             whole_functions: prune.as_ref().and_then(|t| t.boolean("whole-functions")),
             names: prune.as_ref().and_then(|t| t.boolean("names")),
+            on_trap: prune.as_ref().and_then(|t| t.parsed("on-trap", on_trap)),
             missing: prune
                 .as_ref()
                 .and_then(|t| t.word("missing", &MissingCode::WORDS)),
@@ -94,6 +95,15 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
             certificate: prune.as_ref().and_then(|t| t.text("certificate")),
         },
     }
+}
+
+fn on_trap(typed: &str) -> Result<OnTrap, Wrong> {
+    OnTrap::of_words(typed).ok_or_else(|| {
+        Wrong::new(format!(
+            "`{typed}` is nothing that a machine does at a trap"
+        ))
+        .help("\"halt\", \"reset\", or \"reset-after 10s\", of whole seconds up to an hour")
+    })
 }
 
 fn read_each<T>(tables: Vec<Table<'_>>, read: impl Fn(&Table<'_>) -> T) -> Vec<T> {

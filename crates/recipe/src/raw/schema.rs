@@ -150,6 +150,7 @@ pub(super) static PRUNE: Schema = Schema {
         "drop",
         "whole-functions",
         "names",
+        "on-trap",
         "missing",
         "reserve",
         "certificate",

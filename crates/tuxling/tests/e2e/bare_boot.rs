@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use initramfs::cpio::{self, CpioOptions};
 use initramfs::{FolderOptions, Tree};
+use tempfile::TempDir;
 
 use crate::fixture::{Started, command, folder};
 
@@ -21,27 +22,65 @@ pub(crate) fn archive(folder: &Path) -> Vec<u8> {
 /// Boots until the machine restarts, and gives what the console printed. A trap
 /// or a machine that goes on for longer than `limit` fails the test.
 pub(crate) fn boot(kernel: &Path, initrd: &[u8], init: &str, limit: Duration) -> String {
-    let dir = folder();
-    let (image, console) = (dir.path().join("initrd"), dir.path().join("console"));
-    fs::write(&image, initrd).expect("writable");
-    let mut qemu = command("qemu-system-i386");
-    qemu.args(["-nodefaults", "-no-user-config", "-no-reboot"]);
-    // The machine of the checks: what is pruned tight promises no other.
-    qemu.args(["-machine", "pc", "-accel", "tcg", "-m", "32M"]);
-    qemu.args(["-display", "none", "-kernel"]).arg(kernel);
-    qemu.arg("-initrd").arg(&image).arg("-append");
-    qemu.arg(format!("console=ttyS0 panic=-1 rdinit={init}"));
-    qemu.arg("-serial")
-        .arg(format!("file:{}", console.display()))
-        .args(["-serial", "null"]);
-    let mut started = Started::new(&mut qemu);
-    let until = Instant::now() + limit;
-    let read = || String::from_utf8_lossy(&fs::read(&console).unwrap_or_default()).into_owned();
-    while started.0.try_wait().expect("ours").is_none() {
-        let text = read();
-        assert!(Instant::now() < until, "no end after {limit:?}:\n{text}");
+    let mut machine = Machine::start(kernel, initrd, init, &["-no-reboot"]);
+    machine.watch(limit, |text, ended| {
         assert!(!text.contains("tuxling: trap"), "{text}");
-        std::thread::sleep(Duration::from_millis(500));
+        ended
+    })
+}
+
+/// Boots, again and again where the machine is reset, until the console has
+/// printed a line that begins so; gives all that it printed.
+pub(crate) fn boot_until(kernel: &Path, beginning: &str, limit: Duration) -> String {
+    let mut machine = Machine::start(kernel, &[], "/none", &[]);
+    machine.watch(limit, |text, _| {
+        let found = text.split_once(beginning);
+        found.is_some_and(|(_, rest)| rest.contains('\n'))
+    })
+}
+
+/// A machine that runs.
+struct Machine {
+    qemu: Started,
+    dir: TempDir,
+}
+
+impl Machine {
+    fn start(kernel: &Path, initrd: &[u8], init: &str, more: &[&str]) -> Machine {
+        let dir = folder();
+        let image = dir.path().join("initrd");
+        fs::write(&image, initrd).expect("writable");
+        let mut qemu = command("qemu-system-i386");
+        qemu.args(["-nodefaults", "-no-user-config"]).args(more);
+        // The machine of the checks: what is pruned tight promises no other.
+        qemu.args(["-machine", "pc", "-accel", "tcg", "-m", "32M"]);
+        qemu.args(["-display", "none", "-kernel"]).arg(kernel);
+        if !initrd.is_empty() {
+            qemu.arg("-initrd").arg(&image);
+        }
+        qemu.arg("-append");
+        qemu.arg(format!("console=ttyS0 panic=-1 rdinit={init}"));
+        let console = dir.path().join("console");
+        qemu.arg("-serial")
+            .arg(format!("file:{}", console.display()))
+            .args(["-serial", "null"]);
+        let qemu = Started::new(&mut qemu);
+        Machine { qemu, dir }
     }
-    read()
+
+    /// Waits until what the console has printed, and whether the machine ended,
+    /// is `enough`.
+    fn watch(&mut self, limit: Duration, enough: impl Fn(&str, bool) -> bool) -> String {
+        let until = Instant::now() + limit;
+        loop {
+            let ended = self.qemu.0.try_wait().expect("ours").is_some();
+            let console = fs::read(self.dir.path().join("console")).unwrap_or_default();
+            let text = String::from_utf8_lossy(&console).into_owned();
+            if enough(&text, ended) {
+                return text;
+            }
+            assert!(!ended && Instant::now() < until, "after {limit:?}:\n{text}");
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
 }

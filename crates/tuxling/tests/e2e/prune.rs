@@ -62,7 +62,8 @@ fn answer_to_a_stranger(kernel: &Path) -> String {
 #[test]
 fn a_missed_function_is_seen_wherever_it_is_missed() {
     let dir = folder();
-    let recipe = recipe("planted", "[prune]\nnames = true").write(dir.path());
+    let over = "[prune]\nnames = true\non-trap = \"reset-after 1s\"";
+    let recipe = recipe("planted", over).write(dir.path());
     for (function, where_it_runs) in [
         ("mk_early_pgtbl_32", "before paging is on"),
         ("timer_interrupt", "in an interrupt"),
@@ -71,6 +72,21 @@ fn a_missed_function_is_seen_wherever_it_is_missed() {
     ] {
         missed_is_seen(&recipe, function, where_it_runs);
     }
+    the_next_boot_tells(&outputs(&recipe).join("prune/kernel"));
+}
+
+/// A machine without a root stops somewhere on its way to a panic, begins anew
+/// by itself, and says then where it stopped.
+fn the_next_boot_tells(kernel: &Path) {
+    let told = "tuxling: the last stop: trap 0x";
+    let console = bare_boot::boot_until(kernel, told, Duration::from_secs(120));
+    let (first, second) = console.split_once(told).expect("both are there");
+    let stop = first.lines().rfind(|l| l.contains("tuxling: trap 0x"));
+    let stop = stop.expect("it stopped").trim_end();
+    let where_it_stopped = stop.rsplit_once("trap 0x").expect("it was found").1;
+    assert!(where_it_stopped.contains(' '), "{stop}");
+    let line = second.lines().next().unwrap_or_default();
+    assert_eq!(line.trim_end(), where_it_stopped);
 }
 
 #[test]

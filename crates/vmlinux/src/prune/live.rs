@@ -7,6 +7,7 @@ use object::elf;
 
 use super::cold;
 use super::function::FunctionIndex;
+use super::pci::Fixup;
 use super::piece::{Cut, Piece, PieceRole};
 use super::program::{Program, SectionPlace, Spot};
 use super::sections::{Kind, Lives};
@@ -211,6 +212,9 @@ impl Finder<'_> {
                     PieceRole::Entry(Lives::WithParameter) => {
                         self.functions_stay(piece) && self.on_command_line(piece)
                     }
+                    PieceRole::Entry(Lives::WithDevice) => {
+                        self.functions_stay(piece) && self.concerns_a_device(piece)
+                    }
                     _ => false,
                 };
             if root {
@@ -274,6 +278,21 @@ impl Finder<'_> {
             return true;
         };
         is_named(line, &name)
+    }
+
+    /// Whether the machine has a device that a quirk is for.
+    fn concerns_a_device(&self, piece: &Piece) -> bool {
+        let Some(devices) = &self.wish.pci_devices else {
+            return true;
+        };
+        let unit = &self.program.units[piece.unit as usize];
+        let data = &unit.object.sections[piece.section as usize].data;
+        let entry = usize::try_from(piece.start)
+            .ok()
+            .zip(usize::try_from(piece.end).ok());
+        let entry = entry.and_then(|(start, end)| data.get(start..end));
+        let fixup = entry.and_then(|entry| Fixup::read(entry, &self.program.target));
+        fixup.is_none_or(|fixup| devices.iter().any(|device| fixup.concerns(device)))
     }
 
     /// The string that stands at a place.

@@ -63,6 +63,7 @@ mod live;
 mod load;
 mod missed;
 mod names;
+mod pci;
 mod piece;
 mod probe;
 mod program;
@@ -92,6 +93,7 @@ pub use handler::{
 pub use input::{EntrySizes, Input, Role};
 pub use missed::{Missed, TrapRecord};
 pub use names::{FunctionAddress, NamedTrap, find_trap, function_addresses};
+pub use pci::PciDevice;
 pub use probe::{PROBE, ProbeError};
 pub use program::Program;
 pub use pruned::{Fate, KindBytes, Output, Pruned, Report, Trap};

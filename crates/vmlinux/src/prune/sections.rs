@@ -57,10 +57,13 @@ pub enum Lives {
     /// As before, and if its first field names a parameter of the command
     /// line.
     WithParameter,
+    /// As [`Lives::WithFunctions`], and if it is for a PCI device that the
+    /// machine has.
+    WithDevice,
 }
 
 use Entry::{Bytes, Structure};
-use Lives::{WithFunctions, WithKey, WithParameter};
+use Lives::{WithDevice, WithFunctions, WithKey, WithParameter};
 
 /// What static calls go through where they are not patched in line.
 pub(super) const TRAMPOLINES: &str = ".static_call.text";
@@ -142,7 +145,7 @@ const RULES: &[(&str, Kind)] = &[
     ),
     (
         ".pci_fixup*",
-        Kind::Table(Structure("pci_fixup"), WithFunctions),
+        Kind::Table(Structure("pci_fixup"), WithDevice),
     ),
     (
         ".taglist.init",

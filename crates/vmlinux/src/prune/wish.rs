@@ -1,6 +1,7 @@
 //! What is to be done with a program.
 
 use super::function::{FunctionIndex, Parts};
+use super::pci::PciDevice;
 
 /// What is to become of a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -34,6 +35,9 @@ pub struct Wish {
     /// The kernel's command line, if handlers of parameters that aren't on it
     /// are to go. `None` keeps all.
     pub command_line: Option<String>,
+    /// The PCI devices of the machine, if quirks of others are to go. `None`
+    /// keeps all.
+    pub pci_devices: Option<Vec<PciDevice>>,
     /// Marks each function that stays with a symbol `tuxling_fn.N`, `N` being
     /// its [`FunctionIndex`], so that [`super::function_addresses`] can read a linked
     /// kernel.
