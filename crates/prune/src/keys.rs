@@ -1,7 +1,7 @@
 //! What the identities of traces and of pruned kernels are made of.
 //!
-//! They are written as lists in lists, without the names: so they were from the
-//! first on, and what is in caches and records keeps its identity.
+//! They are written as lists in lists, without the names: so those of traces were
+//! from the first on, and what is in caches keeps its identity.
 
 use host::Id;
 use recipe::Board;
@@ -76,17 +76,14 @@ pub(crate) struct PrunedKey<'a> {
     pub(crate) closed: Vec<u32>,
     /// Whether the console says what was missed.
     pub(crate) names: bool,
+    /// The parameters that are read.
+    pub(crate) command_line: String,
 }
 
 impl Serialize for PrunedKey<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let base = (self.whole, &self.gaps);
-        if self.names {
-            let base = (base, "names");
-            (base, self.level, &self.roots, &self.dropped, &self.closed).serialize(to)
-        } else {
-            (base, self.level, &self.roots, &self.dropped, &self.closed).serialize(to)
-        }
+        let base = (self.whole, &self.gaps, self.names, &self.command_line);
+        (base, self.level, &self.roots, &self.dropped, &self.closed).serialize(to)
     }
 }
 
@@ -95,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_written_as_the_lists_that_it_was() {
+    fn a_key_is_written_as_lists() {
         let whole = Id::of_bytes(b"kernel");
         let key = PrunedKey {
             whole: &whole,
@@ -105,15 +102,16 @@ mod tests {
             dropped: Vec::new(),
             closed: vec![3],
             names: false,
+            command_line: "quiet".to_owned(),
         };
         let lists = (
-            (&whole, vec![(7, "0-8")]),
+            (&whole, vec![(7, "0-8")], false, "quiet"),
             "tight",
             vec![1, 2],
             Vec::<u32>::new(),
             vec![3],
         );
         let id = |key: Result<Id, _>| key.map_err(|e: serde_json::Error| e.to_string());
-        assert_eq!(id(Id::of("pruned/3", &key)), id(Id::of("pruned/3", &lists)));
+        assert_eq!(id(Id::of("pruned/4", &key)), id(Id::of("pruned/4", &lists)));
     }
 }

@@ -113,6 +113,63 @@ pub static TIMING: Rule = Rule {
     ],
 };
 
+/// The same for a machine with several CPUs: each of them may change what another
+/// is about to change, and which of them a task runs on is decided by timing.
+pub static CPUS: Rule = Rule {
+    name: "cpus",
+    reason: "CPUs meet: both change the same thing, one asks the other to do something, \
+             tasks move, counters of each are summed, another number of them is there",
+    functions: &[
+        "kernel/cpu.o:*",
+        "kernel/smp*.o:*",
+        "kernel/stop_machine.o:*",
+        "kernel/irq_work.o:*",
+        "kernel/irq/*:*",
+        "kernel/pid.o:*",
+        "kernel/kthread.o:*",
+        "arch/*/kernel/smp*.o:*",
+        "arch/*/kernel/cpu/*:*",
+        "arch/*/kernel/traps.o:*",
+        "arch/*/kernel/idt.o:*",
+        "arch/*/kernel/nmi*.o:*",
+        "arch/x86/mm/tlb.o:*",
+        "arch/x86/kernel/alternative.o:*",
+        "arch/x86/kernel/tsc*.o:*",
+        "arch/x86/realmode/*:*",
+        "lib/cpumask*.o:*",
+        "lib/percpu*.o:*",
+        "lib/llist.o:*",
+        "lib/lockref.o:*",
+        "lib/refcount.o:*",
+        "lib/flex_proportions.o:*",
+        "lib/bitmap*.o:*",
+        "lib/find_bit.o:*",
+        "mm/percpu*.o:*",
+        "mm/page_alloc.o:*",
+        "mm/slub.o:*",
+        "mm/slab_common.o:*",
+        "mm/mm*.o:*",
+        "mm/vma*.o:*",
+        "mm/rmap.o:*",
+        "mm/swap.o:*",
+        "mm/vmstat.o:*",
+        "mm/folio-compat.o:*",
+        "mm/page-writeback.o:*",
+        "mm/vmscan.o:*",
+        "fs/dcache.o:*",
+        "fs/inode.o:*",
+        "fs/namei.o:*",
+        "fs/namespace.o:*",
+        "fs/file*.o:*",
+        "drivers/base/cpu*.o:*",
+        "drivers/char/random.o:*",
+        "drivers/virtio/virtio_ring.o:*",
+        "net/core/dev*.o:*",
+        "net/core/dst*.o:*",
+        "net/packet/*:*",
+    ],
+};
+
 /// What at `tight`, too, stays wherever something that stays calls it by name, with
 /// all of these that it calls in turn: who finds a lock taken waits for it and is
 /// woken, and which lock that is, and when, is decided by timing alone.

@@ -82,6 +82,8 @@ pub struct ArchFacts {
     pub trap_handler: Option<&'static str>,
     /// Whether it prints, and so can print names.
     pub trap_names: bool,
+    /// Whether it stops all CPUs, from any of them.
+    pub trap_stops_all_cpus: bool,
     /// What loads what a kernel was pruned of when it is needed; `None` where
     /// there is nothing that does.
     pub loader: Option<Loader>,
@@ -215,6 +217,7 @@ static I386: ArchFacts = ArchFacts {
     page_offset: 0xc000_0000,
     trap_handler: Some(include_str!("../trap/i386.S")),
     trap_names: true,
+    trap_stops_all_cpus: false,
     loader: Some(I386_LOADER),
     programs: Machine::I386,
     system_calls: Some(SystemCallTable {
@@ -291,6 +294,7 @@ static X86_64: ArchFacts = ArchFacts {
     page_offset: 0xffff_ffff_8000_0000,
     trap_handler: Some(include_str!("../trap/x86_64.S")),
     trap_names: true,
+    trap_stops_all_cpus: true,
     loader: None,
     programs: Machine::X86_64,
     system_calls: Some(SystemCallTable {
@@ -332,6 +336,7 @@ static ARM: ArchFacts = ArchFacts {
     page_offset: 0xc000_0000,
     trap_handler: Some(include_str!("../trap/arm.S")),
     trap_names: false,
+    trap_stops_all_cpus: false,
     loader: None,
     programs: Machine::Arm,
     system_calls: Some(SystemCallTable {
@@ -372,6 +377,7 @@ static ARMV7M: ArchFacts = ArchFacts {
     page_offset: 0,
     trap_handler: None,
     trap_names: false,
+    trap_stops_all_cpus: false,
     loader: None,
     programs: Machine::Arm,
     system_calls: None,
