@@ -92,14 +92,24 @@ impl Facts<'_> {
     /// card asks for a busy host's attention whenever it likes.
     fn chosen_by_timing(&self) -> Vec<(&'static str, BTreeSet<FunctionIndex>)> {
         let rules = std::iter::once(&rules::TIMING);
-        let rules = rules.chain(self.program.has_copies_for_each_cpu().then_some(&rules::CPUS));
+        let rules = rules.chain(
+            self.program
+                .has_copies_for_each_cpu()
+                .then_some(&rules::CPUS),
+        );
         let mut chosen: Vec<_> = rules
             .map(|rule| {
                 let patterns = rule.patterns();
-                (rule.name, self.named(|id| patterns.fits(&id.object, &id.symbol)))
+                (
+                    rule.name,
+                    self.named(|id| patterns.fits(&id.object, &id.symbol)),
+                )
             })
             .collect();
-        chosen.push((rules::LINKS, self.named(|id| self.card.contains(&id.object))));
+        chosen.push((
+            rules::LINKS,
+            self.named(|id| self.card.contains(&id.object)),
+        ));
         chosen
     }
 
@@ -107,7 +117,9 @@ impl Facts<'_> {
     fn named(&self, fits: impl Fn(&FunctionId) -> bool) -> BTreeSet<FunctionIndex> {
         let functions = self.program.functions().iter().enumerate();
         let named = functions.filter(|(_, function)| fits(&function.id));
-        named.map(|(index, _)| FunctionIndex(index as u32)).collect()
+        named
+            .map(|(index, _)| FunctionIndex(index as u32))
+            .collect()
     }
 }
 

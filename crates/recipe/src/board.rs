@@ -12,8 +12,8 @@ use super::arch::Arch;
 use crate::asker::Asker;
 use crate::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use crate::files::Files;
-use crate::table::{self, Family, Schema, Table};
 use crate::plan::MOST_CPUS;
+use crate::table::{self, Family, Schema, Table};
 use crate::{fragment, words};
 
 /// The boards that come with tuxling.
@@ -350,7 +350,9 @@ fn read_top(
         name: name.to_owned(),
         description: text("description").unwrap_or_default(),
         options: options(problems, top),
-        cpus_most: top.integer("cpus-most", 1..MOST_CPUS + 1).map_or(1, |most| most.value),
+        cpus_most: top
+            .integer("cpus-most", 1..MOST_CPUS + 1)
+            .map_or(1, |most| most.value),
         memory_most: memory_most.map_or_else(|| arch_most(arch.as_ref()), |most| most.value),
         arch: arch?.value,
         machine: machine?,

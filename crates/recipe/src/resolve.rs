@@ -348,7 +348,10 @@ fn machine(context: &Context<'_>, raw: &raw::Machine, board: Option<&Board>) -> 
     {
         let message = format!("the machine can't have {} CPUs", given.value);
         let help = match board.cpus_most {
-            1 => format!("the board {} has one; `cpus-most` in a board's file says otherwise", board.name),
+            1 => format!(
+                "the board {} has one; `cpus-most` in a board's file says otherwise",
+                board.name
+            ),
             most => format!("from 1 to {most}"),
         };
         context.problem(Problem::at(&given.place, message).help(help));

@@ -78,12 +78,15 @@ fn all_stand(recipe: &Path, dir: &Path, where_it_runs: &str) {
         let (_, line) = text.split_once("tuxling: trap ")?;
         line.contains('\n').then_some(text)
     });
-    let mut client = QmpClient::connect(&monitor.path, Duration::from_secs(60)).expect("it answers");
+    let mut client =
+        QmpClient::connect(&monitor.path, Duration::from_secs(60)).expect("it answers");
     let file = std::fs::read(kernel.join("vmlinux")).expect("it was linked");
     let code = Code::parse(&file).expect("an ELF file");
     let standing = until("all CPUs stand", || {
         let asked = json!({ "command-line": "info registers -a" });
-        let answer = client.ask("human-monitor-command", &asked).expect("it answers");
+        let answer = client
+            .ask("human-monitor-command", &asked)
+            .expect("it answers");
         let text = answer.as_str().expect("a text").to_owned();
         (text.matches("HLT=1").count() == CPUS).then_some(text)
     });
@@ -94,13 +97,18 @@ fn all_stand(recipe: &Path, dir: &Path, where_it_runs: &str) {
         Some(symbol.name.clone())
     });
     let stopped: Vec<String> = stopped.collect();
-    let traps = stopped.iter().filter(|name| *name == "tuxling_trap_stopped");
+    let traps = stopped
+        .iter()
+        .filter(|name| *name == "tuxling_trap_stopped");
     assert_eq!(traps.count(), 1, "{where_it_runs}: {stopped:?}");
     let others = stopped.iter().filter(|name| *name == "tuxling_cpu_stopped");
     let early = told.find("smp: Bringing up").is_none();
     let expected = if early { 0 } else { CPUS - 1 };
     assert_eq!(others.count(), expected, "{where_it_runs}: {stopped:?}");
     let after = std::fs::read_to_string(&console).expect("still there");
-    assert_eq!(after, told, "{where_it_runs}: something was told after the trap");
+    assert_eq!(
+        after, told,
+        "{where_it_runs}: something was told after the trap"
+    );
     assert_eq!(after.matches("tuxling: trap ").count(), 1, "{after}");
 }
