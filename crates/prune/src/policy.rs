@@ -91,13 +91,12 @@ impl Facts<'_> {
     /// What timing chooses from: the names of the rules, and what they name. A
     /// card asks for a busy host's attention whenever it likes.
     fn chosen_by_timing(&self) -> Vec<(&'static str, BTreeSet<FunctionIndex>)> {
-        let rules = std::iter::once(&rules::TIMING);
-        let rules = rules.chain(
-            self.program
-                .has_copies_for_each_cpu()
-                .then_some(&rules::CPUS),
-        );
+        let mut rules = vec![&rules::TIMING];
+        if self.program.has_copies_for_each_cpu() {
+            rules.extend([&rules::CPUS, &rules::RACES]);
+        }
         let mut chosen: Vec<_> = rules
+            .into_iter()
             .map(|rule| {
                 let patterns = rule.patterns();
                 (
@@ -185,7 +184,9 @@ impl Kept {
         if level != PruneLevel::Tight {
             let callable = facts.entries.callable.iter().copied().collect();
             kept.add_rule(rules::SYSTEM_CALLS, callable, facts);
-            for rule in rules::RULES {
+            let cpus = facts.program.has_copies_for_each_cpu();
+            let cpus = cpus.then_some(&rules::CPUS);
+            for rule in rules::RULES.iter().chain(cpus) {
                 let named = kept.named_by(rule, facts);
                 kept.add_rule(rule.name, named, facts);
             }
