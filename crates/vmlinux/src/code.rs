@@ -225,6 +225,7 @@ mod tests {
             assert!(code.is_code(symbol.address), "{}", symbol.name);
         }
         assert_eq!((code.offset, code.word), (0, size_of::<usize>()));
+        assert_eq!(code.image.start, code.sections[0].start);
     }
 
     #[test]
