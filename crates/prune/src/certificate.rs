@@ -124,6 +124,9 @@ pub struct Bound {
     pub cpu_models: Vec<String>,
     /// RAM sizes with which it passed, in KiB.
     pub memory_kib: Vec<u64>,
+    /// Numbers of CPUs with which it passed; left out where the machine has one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cpus: Vec<u32>,
     /// tuxling's version.
     pub tuxling: String,
 }
@@ -196,7 +199,9 @@ impl Passed {
         Passed {
             boots: boots.len() as u64,
             loaded: count(&|c| c.loaded),
-            elsewhere: count(&|c| c.memory_kib.is_some() || c.cpu.is_some() || c.date.is_some()),
+            elsewhere: count(&|c| {
+                c.memory_kib.is_some() || c.cpu.is_some() || c.cpus.is_some() || c.date.is_some()
+            }),
             idle: count(&|c| c.idle_seconds.is_some()),
             longest_idle_seconds: boots
                 .iter()
@@ -322,9 +327,11 @@ impl Certificate {
                 .unwrap_or_else(|| "default".to_owned());
             bound.cpu_models.push(cpu);
             bound.memory_kib.extend(condition.memory_kib);
+            bound.cpus.extend(condition.cpus);
         }
         sort(&mut bound.cpu_models);
         sort(&mut bound.memory_kib);
+        sort(&mut bound.cpus);
         let passed = Passed::in_a_row(&counted);
         Certificate {
             schema: SCHEMA.to_owned(),

@@ -23,7 +23,7 @@ use super::certificate::{self, Bound, Certificate, Evidence, certified};
 use super::keys::{AdverseCoverageKey, CoverageKey, PrunedKey};
 use super::loading;
 use super::memory::Memory;
-use super::policy::{Facts, Kept, pci_devices};
+use super::policy::{Facts, Kept, command_line, pci_devices};
 use super::rebuild;
 use super::repair::{Linked, Repair, Repaired, Trial};
 use super::rules::Pattern;
@@ -68,7 +68,7 @@ impl Whole {
             ..options.clone()
         };
         let ingredients = system::prepare(&plan, &options, session)?;
-        subject::refuse_unsupported(&ingredients.config().text)?;
+        subject::refuse_unsupported(&ingredients.config().text, plan.board.arch)?;
         loading::refuse_unsupported(&plan, &ingredients.config().text)?;
         let kernel = session.phase("kernel", || {
             kernel::build(&ingredients.kernel_input(&plan), session)
@@ -547,9 +547,10 @@ fn record_of(
         roots: kept.roots.keys().map(|f| f.0).collect(),
         dropped: indices(&kept.dropped),
         closed: indices(&kept.closed),
+        command_line: command_line(&whole.plan),
     };
     let kernel = Kernel {
-        build_id: Id::of("pruned/3", &key)?,
+        build_id: Id::of("pruned/4", &key)?,
         dir: dir.join("kernel"),
     };
     let mut options = whole.options.clone();
@@ -580,6 +581,7 @@ fn bound(whole: &Whole, system: &System) -> Result<Bound> {
         toolchain: system.inputs.toolchain.clone(),
         cpu_models: Vec::new(),
         memory_kib: vec![plan.machine.memory.as_kib()],
+        cpus: Vec::from_iter(Some(plan.machine.cpus).filter(|cpus| *cpus > 1)),
         tuxling: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }

@@ -1,7 +1,7 @@
 //! What the identities of traces and of pruned kernels are made of.
 //!
-//! They are written as lists in lists, without the names: so they were from the
-//! first on, and what is in caches and records keeps its identity.
+//! They are written as lists in lists, without the names: so those of traces were
+//! from the first on, and what is in caches keeps its identity.
 
 use host::Id;
 use recipe::Board;
@@ -78,21 +78,15 @@ pub(crate) struct PrunedKey<'a> {
     pub(crate) names: bool,
     /// What the machine does that was stopped.
     pub(crate) on_trap: OnTrap,
+    /// The parameters that are read.
+    pub(crate) command_line: String,
 }
 
 impl Serialize for PrunedKey<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let base = (self.whole, &self.gaps);
-        let rest = (self.level, &self.roots, &self.dropped, &self.closed);
-        let (level, roots, dropped, closed) = rest;
-        match (self.names, self.on_trap) {
-            (false, OnTrap::Halt) => (base, level, roots, dropped, closed).serialize(to),
-            (true, OnTrap::Halt) => ((base, "names"), level, roots, dropped, closed).serialize(to),
-            (names, reset) => {
-                let base = (base, names, reset.words());
-                (base, level, roots, dropped, closed).serialize(to)
-            }
-        }
+        let told = (self.names, self.on_trap.words(), &self.command_line);
+        let base = (self.whole, &self.gaps, told);
+        (base, self.level, &self.roots, &self.dropped, &self.closed).serialize(to)
     }
 }
 
@@ -101,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_written_as_the_lists_that_it_was() {
+    fn a_key_is_written_as_lists() {
         let whole = Id::of_bytes(b"kernel");
         let key = PrunedKey {
             whole: &whole,
@@ -112,15 +106,16 @@ mod tests {
             closed: vec![3],
             names: false,
             on_trap: OnTrap::Halt,
+            command_line: "quiet".to_owned(),
         };
         let lists = (
-            (&whole, vec![(7, "0-8")]),
+            (&whole, vec![(7, "0-8")], (false, "halt", "quiet")),
             "tight",
             vec![1, 2],
             Vec::<u32>::new(),
             vec![3],
         );
         let id = |key: Result<Id, _>| key.map_err(|e: serde_json::Error| e.to_string());
-        assert_eq!(id(Id::of("pruned/3", &key)), id(Id::of("pruned/3", &lists)));
+        assert_eq!(id(Id::of("pruned/4", &key)), id(Id::of("pruned/4", &lists)));
     }
 }

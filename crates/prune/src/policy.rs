@@ -88,6 +88,41 @@ pub struct Facts<'a> {
     pub drop: &'a [Pattern],
 }
 
+impl Facts<'_> {
+    /// What timing chooses from: the names of the rules, and what they name. A
+    /// card asks for a busy host's attention whenever it likes.
+    fn chosen_by_timing(&self) -> Vec<(&'static str, BTreeSet<FunctionIndex>)> {
+        let mut rules = vec![&rules::TIMING];
+        if self.program.has_copies_for_each_cpu() {
+            rules.extend([&rules::CPUS, &rules::RACES]);
+        }
+        let mut chosen: Vec<_> = rules
+            .into_iter()
+            .map(|rule| {
+                let patterns = rule.patterns();
+                (
+                    rule.name,
+                    self.named(|id| patterns.fits(&id.object, &id.symbol)),
+                )
+            })
+            .collect();
+        chosen.push((
+            rules::LINKS,
+            self.named(|id| self.card.contains(&id.object)),
+        ));
+        chosen
+    }
+
+    /// The functions that something names.
+    fn named(&self, fits: impl Fn(&FunctionId) -> bool) -> BTreeSet<FunctionIndex> {
+        let functions = self.program.functions().iter().enumerate();
+        let named = functions.filter(|(_, function)| fits(&function.id));
+        named
+            .map(|(index, _)| FunctionIndex(index as u32))
+            .collect()
+    }
+}
+
 /// What stays, and why: the first reason that was found.
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
@@ -159,13 +194,17 @@ impl Kept {
         }
         kept.close(facts.entries);
         if level == PruneLevel::Tight {
-            kept.add_timing(facts);
+            for (rule, chosen) in facts.chosen_by_timing() {
+                kept.add_timing(rule, &chosen, facts);
+            }
             kept.add_locks(facts);
         }
         if level != PruneLevel::Tight {
             let callable = facts.entries.callable.iter().copied().collect();
             kept.add_rule(rules::SYSTEM_CALLS, callable, facts);
-            for rule in rules::RULES {
+            let cpus = facts.program.has_copies_for_each_cpu();
+            let cpus = cpus.then_some(&rules::CPUS);
+            for rule in rules::RULES.iter().chain(cpus) {
                 let named = kept.named_by(rule, facts);
                 kept.add_rule(rule.name, named, facts);
             }
@@ -286,7 +325,7 @@ impl Kept {
     /// What never ran of functions that did. A function that somebody names, that
     /// ran elsewhere, or whose parts timing chooses from, stays whole.
     fn add_gaps(&mut self, mut ran: Parts, facts: &Facts<'_>) {
-        let timing = rules::TIMING.patterns();
+        let chosen = facts.chosen_by_timing();
         let locks = rules::LOCKS.patterns();
         ran.retain(|index, _| {
             let Some(function) = facts.program.functions().get(index.0 as usize) else {
@@ -294,9 +333,9 @@ impl Kept {
             };
             let names = || std::iter::once(&function.id.symbol).chain(&function.aliases);
             let object = &function.id.object;
-            let chance =
-                timing.fits(object, &function.id.symbol) || locks.fits(object, &function.id.symbol);
-            !chance
+            let by_chance = chosen.iter().any(|(_, chosen)| chosen.contains(index))
+                || locks.fits(object, &function.id.symbol);
+            !by_chance
                 && !names().any(|name| {
                     facts.outside.contains(name) || facts.keep.iter().any(|p| p.fits(object, name))
                 })
@@ -306,20 +345,19 @@ impl Kept {
 
     /// What the functions that ran call by name, or hand over, among those that
     /// timing chooses from.
-    fn add_timing(&mut self, facts: &Facts<'_>) {
-        let timing = rules::TIMING.patterns();
-        let fits = |index: &FunctionIndex| {
-            let function = facts.program.functions().get(index.0 as usize);
-            function.is_some_and(|f| timing.fits(&f.id.object, &f.id.symbol))
-        };
-        let ran: Vec<FunctionIndex> = self.roots.keys().copied().filter(fits).collect();
+    fn add_timing(&mut self, rule: &str, chosen: &BTreeSet<FunctionIndex>, facts: &Facts<'_>) {
+        let ran: Vec<FunctionIndex> = self
+            .roots
+            .keys()
+            .filter(|f| chosen.contains(f))
+            .copied()
+            .collect();
         for function in ran {
             let called = facts.graph.direct_callees(function).iter();
             let named = called.chain(facts.graph.handed_over(function));
-            let near: Vec<FunctionIndex> = named.copied().filter(fits).collect();
-            for index in near {
-                if !self.closed.contains(&index) {
-                    self.add(index, Reason::Called(rules::TIMING.name.to_owned()));
+            for index in named.filter(|f| chosen.contains(f)) {
+                if !self.closed.contains(index) {
+                    self.add(*index, Reason::Called(rule.to_owned()));
                 }
             }
         }
@@ -350,14 +388,11 @@ impl Kept {
     /// What a rule names.
     fn named_by(&self, rule: &Rule, facts: &Facts<'_>) -> BTreeSet<FunctionIndex> {
         let patterns = rule.patterns();
-        let functions = facts.program.functions().iter().enumerate();
         let drives = |object: &String| rule.name == rules::LINKS && facts.card.contains(object);
-        let named = functions.filter(|(_, f)| {
-            let FunctionId { object, symbol, .. } = &f.id;
-            drives(object) || patterns.fits(object, symbol)
-        });
-        let named = named.map(|(index, _)| FunctionIndex(index as u32));
-        named.filter(|f| !self.closed.contains(f)).collect()
+        let mut named =
+            facts.named(|id| drives(&id.object) || patterns.fits(&id.object, &id.symbol));
+        named.retain(|f| !self.closed.contains(f));
+        named
     }
 
     /// Keeps what a rule names, with all that is called from there by name, and
@@ -405,11 +440,7 @@ impl Kept {
 
     /// The wish that keeps this of a kernel that stops or loads, as its plan says.
     pub fn wish_of(&self, subject: &Subject<'_>, level: PruneLevel, plan: &Plan) -> Wish {
-        // The checks' agent is started by a parameter of its own, and the machine
-        // may have further ones.
-        let own = agent::cmdline_with_agent(&plan.kernel.cmdline);
-        let command_line = format!("{own} {}", plan.board.machine_cmdline);
-        let mut wish = self.wish(level, &subject.program, &command_line);
+        let mut wish = self.wish(level, &subject.program, &command_line(plan));
         subject.put_aside(&mut wish, &self.closed);
         wish
     }
@@ -447,6 +478,13 @@ impl Kept {
             ..Wish::default()
         }
     }
+}
+
+/// The parameters that a pruned kernel reads: the recipe's, the one that starts the
+/// checks' agent, and those that the machine adds.
+pub fn command_line(plan: &Plan) -> String {
+    let own = agent::cmdline_with_agent(&plan.kernel.cmdline);
+    format!("{own} {}", plan.board.machine_cmdline)
 }
 
 /// What a function calls by name: at `tight` what stands in the same object,

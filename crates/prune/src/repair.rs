@@ -414,7 +414,7 @@ impl Standing {
         match (booted.case, trial) {
             (Some(case), _) => self.cases.push(case),
             // What it says of RAM is of the recipe's own machine.
-            (None, Trial::Ordinary(Condition { memory_kib, .. })) if memory_kib.is_some() => {}
+            (None, Trial::Ordinary(c)) if c.memory_kib.is_some() || c.cpus.is_some() => {}
             (None, _) => self.last = Some(booted.report),
         }
     }

@@ -113,6 +113,68 @@ pub static TIMING: Rule = Rule {
     ],
 };
 
+/// What CPUs do to each other, where there may be several. At `balanced` all of it
+/// stays, at `tight` as with [`TIMING`].
+pub static CPUS: Rule = Rule {
+    name: "cpus",
+    reason: "CPUs come and go, one asks another to do something or waits for it, tasks move, \
+             what each counts is summed",
+    functions: &[
+        "kernel/cpu.o:*",
+        "kernel/smp*.o:*",
+        "kernel/stop_machine.o:*",
+        "kernel/irq_work.o:*",
+        "arch/*/kernel/smp*.o:*",
+        "arch/x86/kernel/apic/*:*",
+        "arch/x86/mm/tlb.o:*",
+        "arch/x86/realmode/*:*",
+        "lib/cpumask*.o:*",
+        "lib/percpu*.o:*",
+        "lib/llist.o:*",
+        "lib/lockref.o:*",
+    ],
+};
+
+/// The same as [`TIMING`] where there may be several CPUs: each of them may change
+/// what another is about to change, which then begins again or goes another way.
+pub static RACES: Rule = Rule {
+    name: "races",
+    reason: "two CPUs change the same thing",
+    functions: &[
+        "arch/*/kernel/cpu/*:*",
+        "arch/x86/kernel/alternative.o:*",
+        "arch/x86/kernel/nmi*.o:*",
+        "arch/x86/kernel/tsc*.o:*",
+        "drivers/base/cpu*.o:*",
+        "drivers/char/random.o:*",
+        "drivers/virtio/virtio_ring.o:*",
+        "fs/dcache.o:*",
+        "fs/file*.o:*",
+        "fs/inode.o:*",
+        "fs/namei.o:*",
+        "fs/namespace.o:*",
+        "kernel/irq/*:*",
+        "kernel/kthread.o:*",
+        "kernel/pid.o:*",
+        "lib/flex_proportions.o:*",
+        "lib/refcount.o:*",
+        "mm/mm*.o:*",
+        "mm/page-writeback.o:*",
+        "mm/page_alloc.o:*",
+        "mm/percpu*.o:*",
+        "mm/rmap.o:*",
+        "mm/slab_common.o:*",
+        "mm/slub.o:*",
+        "mm/swap.o:*",
+        "mm/vma*.o:*",
+        "mm/vmscan.o:*",
+        "mm/vmstat.o:*",
+        "net/core/dev*.o:*",
+        "net/core/dst*.o:*",
+        "net/packet/*:*",
+    ],
+};
+
 /// What at `tight`, too, stays wherever something that stays calls it by name, with
 /// all of these that it calls in turn: who finds a lock taken waits for it and is
 /// woken, and which lock that is, and when, is decided by timing alone.

@@ -236,10 +236,15 @@ fn passed(certificate: &Certificate) -> Vec<Condition> {
     for attempt in certificate.attempts.iter().filter(|a| a.case.is_none()) {
         let condition = Condition {
             loaded: false,
+            cpus: None,
             ..attempt.condition.clone()
         };
         // Of an idle boot elsewhere both halves are known to pass.
         let halves = [
+            Condition {
+                cpus: attempt.condition.cpus,
+                ..Condition::default()
+            },
             Condition {
                 idle_seconds: None,
                 ..condition.clone()

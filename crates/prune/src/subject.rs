@@ -10,9 +10,10 @@ use builder::kernel::relink::{Bench, LinkedObject};
 use builder::system::Ingredients;
 use host::session::Session;
 use recipe::Plan;
+use recipe::arch::Arch;
 use vmlinux::prune::{
-    EntrySizes, FunctionIndex, Graph, Input, PROBE, Program, Pruned, Role, Wish, unsupported,
-    verify,
+    EntrySizes, FunctionIndex, Graph, Input, PROBE, Program, Pruned, Role, Unsupported, Wish,
+    unsupported, verify,
 };
 
 use crate::error::{Error, Result};
@@ -131,10 +132,16 @@ pub struct Relinked {
     pub loaded: Option<Loaded>,
 }
 
+const SMP: &str = "CONFIG_SMP";
+
 /// Refuses a configuration that can't be pruned, before anything is compiled.
-pub fn refuse_unsupported(config: &str) -> Result<()> {
+pub fn refuse_unsupported(config: &str, arch: Arch) -> Result<()> {
     let values = kconfig::dotconfig::ConfigValues::parse(config);
-    let refused = unsupported(|option| values.stated(option));
+    let mut refused = unsupported(|option| values.stated(option));
+    if values.stated(SMP) == Some("y") && !arch.facts().trap_stops_all_cpus {
+        let why = "what is missing would stop one CPU, and the others would go on";
+        refused.insert(0, Unsupported { option: SMP, why });
+    }
     if refused.is_empty() {
         return Ok(());
     }
@@ -167,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_cant_be_pruned_is_refused_by_its_name() {
-        let error = refuse_unsupported("CONFIG_SMP=y\nCONFIG_KALLSYMS=y\n")
+        let error = refuse_unsupported("CONFIG_SMP=y\nCONFIG_KALLSYMS=y\n", Arch::Arm)
             .expect_err("both are unsupported");
         assert_eq!(error.kind(), Kind::Config);
         assert_eq!(
@@ -178,6 +185,7 @@ mod tests {
             panic!("{error}");
         };
         assert!(refused.iter().any(|u| u.option == "CONFIG_KALLSYMS"));
-        refuse_unsupported("# CONFIG_SMP is not set\n").expect("it is off");
+        refuse_unsupported("# CONFIG_SMP is not set\n", Arch::Arm).expect("it is off");
+        refuse_unsupported("CONFIG_SMP=y\n", Arch::X86_64).expect("its handler stops them all");
     }
 }

@@ -84,6 +84,8 @@ pub struct ArchFacts {
     pub trap_console: TrapDevices,
     /// How it makes the machine begin anew.
     pub trap_reset: TrapDevices,
+    /// Whether it stops all CPUs, from any of them.
+    pub trap_stops_all_cpus: bool,
     /// What loads what a kernel was pruned of when it is needed; `None` where
     /// there is nothing that does.
     pub loader: Option<Loader>,
@@ -229,6 +231,7 @@ static I386: ArchFacts = ArchFacts {
     trap_handler: Some(include_str!("../trap/i386.S")),
     trap_console: TrapDevices::Alike,
     trap_reset: TrapDevices::Alike,
+    trap_stops_all_cpus: false,
     loader: Some(I386_LOADER),
     programs: Machine::I386,
     system_calls: Some(SystemCallTable {
@@ -306,6 +309,7 @@ static X86_64: ArchFacts = ArchFacts {
     trap_handler: Some(include_str!("../trap/x86_64.S")),
     trap_console: TrapDevices::Alike,
     trap_reset: TrapDevices::Unknown,
+    trap_stops_all_cpus: true,
     loader: None,
     programs: Machine::X86_64,
     system_calls: Some(SystemCallTable {
@@ -348,6 +352,7 @@ static ARM: ArchFacts = ArchFacts {
     trap_handler: Some(include_str!("../trap/arm.S")),
     trap_console: TrapDevices::Board,
     trap_reset: TrapDevices::Board,
+    trap_stops_all_cpus: false,
     loader: None,
     programs: Machine::Arm,
     system_calls: Some(SystemCallTable {
@@ -389,6 +394,7 @@ static ARMV7M: ArchFacts = ArchFacts {
     trap_handler: None,
     trap_console: TrapDevices::Unknown,
     trap_reset: TrapDevices::Unknown,
+    trap_stops_all_cpus: false,
     loader: None,
     programs: Machine::Arm,
     system_calls: None,

@@ -16,6 +16,7 @@ use crate::asker::Asker;
 use crate::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use crate::files::Files;
 use crate::pci::{self, PciDevice};
+use crate::plan::MOST_CPUS;
 use crate::stop::{self, STOP, Stop};
 use crate::table::{self, Family, Schema, Table};
 use crate::{fragment, words};
@@ -64,6 +65,7 @@ static BOARD: Schema = Schema {
         "memory",
         "memory-step",
         "memory-most",
+        "cpus-most",
         "options",
         "drivers",
         "pci",
@@ -146,6 +148,10 @@ pub struct Board {
     /// The largest RAM that the machine can have. Not part of what is booted.
     #[serde(skip)]
     pub memory_most: Bytes,
+    /// The largest number of CPUs that the machine can have. Not part of what is
+    /// booted.
+    #[serde(skip)]
+    pub cpus_most: u32,
     /// Kconfig symbols that the board can't do without, as fragment lines.
     pub options: String,
     /// The devices of its PCI bus but for network cards; empty where it doesn't
@@ -363,6 +369,9 @@ fn read_top(
         name: name.to_owned(),
         description: text("description").unwrap_or_default(),
         options: options(problems, top),
+        cpus_most: top
+            .integer("cpus-most", 1..MOST_CPUS + 1)
+            .map_or(1, |most| most.value),
         memory_most: memory_most.map_or_else(|| arch_most(arch.as_ref()), |most| most.value),
         arch: arch?.value,
         machine: machine?,

@@ -22,6 +22,7 @@ const FILES: &[(&str, &str)] = embedded![
     "armv7m-shell.c",
     "microvm-base.config",
     "microvm-net.config",
+    "microvm-smp.toml",
     "microvm.toml",
     "mps2-shell.toml",
     "mps2.toml",

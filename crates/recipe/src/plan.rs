@@ -398,6 +398,9 @@ impl NetworkPlan {
     }
 }
 
+/// No kernel can be configured for more CPUs (`NR_CPUS` in arch/x86/Kconfig).
+pub(crate) const MOST_CPUS: u32 = 8192;
+
 /// The limits of the machine that boots the system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MachinePlan {
@@ -411,11 +414,19 @@ pub struct MachinePlan {
     pub silence: Duration,
     /// The CPU model, QEMU's default for the board when `None`.
     pub cpu: Option<String>,
+    /// How many CPUs it has.
+    #[serde(skip_serializing_if = "is_one")]
+    pub cpus: u32,
     /// The serial line to a board of the user's, which takes QEMU's place.
     pub console: Option<SerialPort>,
     /// The serial line to that board's second port, which the checks' agent
     /// talks over.
     pub channel: Option<SerialPort>,
+}
+
+/// One CPU is what machines had from the first on: their identities stay.
+fn is_one(cpus: &u32) -> bool {
+    *cpus == 1
 }
 
 /// How large the system may be; `None` where the recipe sets no limit.

@@ -204,6 +204,7 @@ pub struct Machine {
     pub timeout: Given<Duration>,
     pub silence: Given<Duration>,
     pub cpu: Given<String>,
+    pub cpus: Given<u32>,
     pub console: Given<SerialPort>,
     pub channel: Given<SerialPort>,
 }

@@ -367,11 +367,25 @@ fn machine(context: &Context<'_>, raw: &raw::Machine, board: Option<&Board>) -> 
         let help = format!("from \"{least}\" to \"{most}\"");
         context.problem(Problem::at(&given.place, message).help(help));
     }
+    if let (Some(given), Some(board)) = (&raw.cpus, board)
+        && given.value > board.cpus_most
+    {
+        let message = format!("the machine can't have {} CPUs", given.value);
+        let help = match board.cpus_most {
+            1 => format!(
+                "the board {} has one; `cpus-most` in a board's file says otherwise",
+                board.name
+            ),
+            most => format!("from 1 to {most}"),
+        };
+        context.problem(Problem::at(&given.place, message).help(help));
+    }
     MachinePlan {
         memory: raw.memory.as_ref().map_or(memory, |m| m.value),
         timeout: raw.timeout.as_ref().map_or(TIMEOUT, |t| t.value),
         silence: raw.silence.as_ref().map_or(SILENCE, |s| s.value),
         cpu: raw.cpu.as_ref().map(|c| c.value.clone()),
+        cpus: raw.cpus.as_ref().map_or(1, |c| c.value),
         console: raw.console.as_ref().map(|c| c.value.clone()),
         channel: raw.channel.as_ref().map(|c| c.value.clone()),
     }

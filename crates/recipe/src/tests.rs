@@ -53,6 +53,16 @@ fn every_built_in_recipe_loads() {
 }
 
 #[test]
+fn several_cpus_ask_for_smp_and_one_does_not() {
+    let several = load("microvm-smp", Path::new("/")).expect("loads");
+    assert_eq!(value(&several.kernel.requests, "SMP"), Some("y"));
+    assert_eq!(several.machine.cpus, 2);
+    let one = load("microvm", Path::new("/")).expect("loads");
+    assert_eq!(value(&one.kernel.requests, "SMP"), None);
+    assert_eq!(one.machine.cpus, 1);
+}
+
+#[test]
 fn pc_net_asks_for_what_its_network_needs() {
     let plan = load("pc-net", Path::new("/")).expect("loads");
     let requests = &plan.kernel.requests;

@@ -9,6 +9,12 @@
  * its distance from its code. The only thing it waits for is the UART, for so
  * many reads and no longer. What it leaves is described in vmlinux::prune.
  *
+ * With more than one CPU the first that comes here tells, and all others stop:
+ * by an interrupt that can't be masked, whose gate in the table of interrupts
+ * leads to tuxling_cpu_stopped from here on. That lies where the kernel keeps its
+ * entries, which are mapped while programs run, too. A CPU that is just being
+ * brought up, and has another table, waits for the one that does it, for ever.
+ *
  * With NAMES, every trap is one of those that stand together: its number is
  * that of its name. Of a part or in place, it was called from there.
  */
@@ -18,6 +24,28 @@
 	.set	PATIENCE, 100000
 	.set	MAGIC, 0x54524150	/* vmlinux::prune::TRAP_MAGIC */
 	.set	CALL_BYTES, 5
+#ifdef CONFIG_SMP
+	/* Intel's Software Developer's Manual, volume 3, 11.4.4 and 11.6.1. */
+	.set	APIC_BASE, 0x1b		/* the model specific register */
+	.set	APIC_FIRST_CPU, 1 << 8
+	.set	APIC_BY_REGISTERS, 1 << 10
+	.set	APIC_IS_ON, 1 << 11
+	.set	APIC_COMMAND, 0x300	/* its offset among the APIC's words */
+	.set	APIC_COMMAND_REGISTER, 0x830
+	.set	NMI_TO_ALL_OTHERS, 0xc4400
+	.set	CR0_WRITE_PROTECT, 16	/* bits */
+	.set	CR4_CONTROL_FLOW, 23
+	.set	GATE_BYTES, 16
+	.set	NMI, 2
+	/* arch/x86/include/asm/cpu_entry_area.h, CPU_ENTRY_AREA_RO_IDT */
+	.set	IDT_OF_ALL, 0xfffffe0000000000
+	/* The last 2 MiB of what level2_kernel_pgt maps, behind kernel and modules,
+	   and how a page of that size is mapped for registers (present, writable,
+	   not cached). */
+	.set	LAST_ENTRY, 511
+	.set	LAST_ADDRESS, 0xffffffff80000000 + (LAST_ENTRY << 21)
+	.set	REGISTERS_PAGE, 0x9b
+#endif
 
 	.section .text, "ax", @progbits
 	.globl	tuxling_trap
@@ -28,6 +56,63 @@ tuxling_trap:
 	popq	%rbp			/* behind the call */
 	movq	(%rsp), %rbx		/* the caller */
 	subq	$CALL_BYTES, %rbp
+#ifdef CONFIG_SMP
+	lock btsl $0, taken(%rip)
+	jc	tuxling_cpu_stopped
+	/* Where the kernel isn't at its own addresses yet no other CPU runs. */
+	leaq	tuxling_trap(%rip), %rax
+	movq	$tuxling_trap, %rcx
+	cmpq	%rax, %rcx
+	jne	33f
+	movl	$APIC_BASE, %ecx
+	rdmsr
+	testl	$APIC_IS_ON, %eax
+	jz	33f
+	shlq	$32, %rdx
+	orq	%rax, %rdx
+	movq	%rdx, %r8
+
+	/* The table may be written to for once. */
+	movq	%cr4, %rax
+	btrq	$CR4_CONTROL_FLOW, %rax
+	movq	%rax, %cr4
+	movq	%cr0, %rax
+	btrq	$CR0_WRITE_PROTECT, %rax
+	movq	%rax, %cr0
+	leaq	tuxling_cpu_stopped(%rip), %rax
+	sidt	idt_register(%rip)
+	movq	2 + idt_register(%rip), %rcx
+30:	movw	%ax, NMI * GATE_BYTES(%rcx)
+	movq	%rax, %rdx
+	shrq	$16, %rdx
+	movw	%dx, NMI * GATE_BYTES + 6(%rcx)
+	shrq	$16, %rdx
+	movl	%edx, NMI * GATE_BYTES + 8(%rcx)
+	/* Any other than the first may still have a table of its own. */
+	testl	$APIC_FIRST_CPU, %r8d
+	jnz	31f
+	movq	$IDT_OF_ALL, %rdx
+	cmpq	%rdx, %rcx
+	movq	%rdx, %rcx
+	jne	30b
+
+31:	movl	$NMI_TO_ALL_OTHERS, %eax
+	testl	$APIC_BY_REGISTERS, %r8d
+	jz	32f
+	xorl	%edx, %edx
+	movl	$APIC_COMMAND_REGISTER, %ecx
+	wrmsr
+	jmp	33f
+32:	movq	%r8, %rcx
+	andq	$-(1 << 21), %rcx
+	orq	$REGISTERS_PAGE, %rcx
+	movq	%rcx, level2_kernel_pgt + 8 * LAST_ENTRY(%rip)
+	movq	$LAST_ADDRESS, %rdx
+	invlpg	(%rdx)
+	andl	$0x1ff000, %r8d
+	movl	%eax, APIC_COMMAND(%rdx,%r8)
+33:
+#endif
 #ifdef NAMES
 	leaq	tuxling_traps_start(%rip), %rcx
 	movq	%rbp, %rax
@@ -137,6 +222,18 @@ byte:	movb	%al, %ah
 	jmp	*%r14
 	.size	tuxling_trap, . - tuxling_trap
 
+#ifdef CONFIG_SMP
+	.section .entry.text, "ax", @progbits
+	.type	tuxling_cpu_stopped, @function
+tuxling_cpu_stopped:
+	cli
+	hlt
+	jmp	tuxling_cpu_stopped
+	.size	tuxling_cpu_stopped, . - tuxling_cpu_stopped
+
+	.section .text, "ax", @progbits
+#endif
+
 before_trap:	.asciz	"\r\ntuxling: trap 0x"
 before_caller:	.asciz	" from 0x"
 end_of_line:	.asciz	"\r\n"
@@ -148,6 +245,13 @@ end_of_line:	.asciz	"\r\n"
 tuxling_trap_record:
 	.quad	0, 0, 0
 	.size	tuxling_trap_record, 24
+
+#ifdef CONFIG_SMP
+	.balign	4
+taken:	.long	0			/* whether a CPU has come here */
+idt_register:
+	.skip	10
+#endif
 
 #ifdef NAMES
 	/* Where they are missing, nothing was taken away: the kernel is traced. */

@@ -95,6 +95,7 @@ pub fn machine(
         cmdline: plan.kernel.cmdline.clone(),
         memory: plan.machine.memory,
         cpu: plan.machine.cpu.clone(),
+        cpus: plan.machine.cpus,
         nic: plan.network.nic.clone(),
         subnet: match plan.network.mode {
             NetworkMode::Static(fixed) if fixed != StaticAddress::QEMU => Some(fixed),

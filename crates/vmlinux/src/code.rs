@@ -32,7 +32,9 @@ pub struct Code {
     pub symbols: Vec<CodeSymbol>,
     /// The sections with instructions, by address.
     pub sections: Vec<Range<u64>>,
-    /// What is loaded, virtual.
+    /// What is loaded from its first code on, virtual. What lies below that has no
+    /// addresses of its own: the variables that each CPU has a copy of are linked
+    /// to 0 on x86_64 (PERCPU_VADDR in arch/x86/kernel/vmlinux.lds.S).
     pub image: Range<u64>,
     /// Virtual minus physical address, by the program headers. 0 where the file
     /// says that both are equal, as ARM's does, whatever the board does.
@@ -57,10 +59,9 @@ impl Code {
         })?;
         let mut sections = CodeSections::new();
         let mut code = Vec::new();
-        let (mut first, mut last) = (u64::MAX, 0);
+        let mut last = 0;
         for (index, section) in elf.loaded() {
             let end = section.address.saturating_add(section.bytes);
-            first = first.min(section.address);
             last = last.max(end);
             if section.is_text() {
                 code.push(section.address..end);
@@ -68,10 +69,11 @@ impl Code {
             }
         }
         code.sort_by_key(|range| range.start);
+        let first = code.first().map_or(last, |range: &Range<u64>| range.start);
         Ok(Code {
             symbols: symbols(named, &sections),
             sections: code,
-            image: first.min(last)..last,
+            image: first..last,
             offset: elf.offset,
             entry: elf.entry,
             word: if elf.is_64 { 8 } else { 4 },
@@ -223,6 +225,7 @@ mod tests {
             assert!(code.is_code(symbol.address), "{}", symbol.name);
         }
         assert_eq!((code.offset, code.word), (0, size_of::<usize>()));
+        assert_eq!(code.image.start, code.sections[0].start);
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub enum Change {
     Memory(u64, u64),
     /// The n-th further CPU model of the architecture's table.
     Cpu(usize),
+    /// So many CPUs.
+    Cpus(u32),
     /// The date of the machine's clock.
     Date(&'static str),
     /// A long time without anything to do, at the guest's clock.
@@ -99,6 +101,24 @@ pub const ALL: &[Case] = &[
         name: "a-third-cpu",
         about: "yet another CPU model",
         change: Change::Cpu(1),
+        at_every_level: false,
+    },
+    Case {
+        name: "one-cpu",
+        about: "one CPU instead of several",
+        change: Change::Cpus(1),
+        at_every_level: false,
+    },
+    Case {
+        name: "two-cpus",
+        about: "two CPUs instead of another number above one",
+        change: Change::Cpus(2),
+        at_every_level: false,
+    },
+    Case {
+        name: "four-cpus",
+        about: "four CPUs instead of another number above one",
+        change: Change::Cpus(4),
         at_every_level: false,
     },
     Case {
@@ -213,6 +233,13 @@ impl Case {
             Change::Cpu(n) if n >= cpus.len() => {
                 Some("its architecture lists no such CPU model".to_owned())
             }
+            Change::Cpus(_) if plan.machine.cpus == 1 => Some("it has one CPU".to_owned()),
+            Change::Cpus(cpus) if plan.machine.cpus == cpus => {
+                Some("so many CPUs are its own".to_owned())
+            }
+            Change::Cpus(cpus) if plan.board.cpus_most < cpus => {
+                Some("its board can't have so many CPUs".to_owned())
+            }
             _ => None,
         }
     }
@@ -253,7 +280,9 @@ impl Case {
             Change::Faults(faults) => with_faults(&faults(), plan),
             // What is left of the network behind it is whatever was typed.
             Change::Uses => own.chain(console_session::uses(plan)).collect(),
-            Change::Memory(..) | Change::Cpu(_) | Change::Date(_) => own.collect(),
+            Change::Memory(..) | Change::Cpu(_) | Change::Cpus(_) | Change::Date(_) => {
+                own.collect()
+            }
         };
         if matches!(self.change, Change::Faults(_)) {
             // What is lost is sent again, and that takes its time.
@@ -290,6 +319,7 @@ impl Case {
                 let models = machine.board.arch.facts().further_cpus;
                 machine.cpu = models.get(n).map(|model| (*model).to_owned());
             }
+            Change::Cpus(cpus) => machine.cpus = cpus,
             Change::Date(date) => {
                 machine
                     .extra

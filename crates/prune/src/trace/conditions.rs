@@ -2,6 +2,7 @@
 //! them: a timer that comes early, a page that is missing, a processor that has
 //! a feature less.
 
+use std::collections::BTreeSet;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ pub struct Condition {
     pub memory_kib: Option<u64>,
     /// The CPU model; the recipe's when `null`.
     pub cpu: Option<String>,
+    /// The number of CPUs; the recipe's when `null`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpus: Option<u32>,
     /// Seconds of the guest's time that the system idles between its checks and
     /// the same checks once more; it idles for a moment behind them when `null`.
     /// QEMU skips the time in which the guest only waits
@@ -63,6 +67,10 @@ impl Condition {
         words.extend(self.loaded.then(|| "loaded".to_owned()));
         words.extend(self.memory_kib.map(|kib| format!("{kib} KiB")));
         words.extend(self.cpu.clone());
+        words.extend(self.cpus.map(|cpus| match cpus {
+            1 => "1 CPU".to_owned(),
+            _ => format!("{cpus} CPUs"),
+        }));
         words.extend(self.idle_seconds.map(|s| format!("{s} s idle")));
         words.extend(self.date.clone());
         words.extend(self.console.then(|| "console session".to_owned()));
@@ -80,6 +88,9 @@ impl Condition {
         }
         if let Some(cpu) = &self.cpu {
             machine.cpu = Some(cpu.clone());
+        }
+        if let Some(cpus) = self.cpus {
+            machine.cpus = cpus;
         }
         let counted = match (self.shift, self.idle_seconds) {
             (_, Some(_)) => Some(SKIPS_IDLE_TIME.to_owned()),
@@ -161,6 +172,16 @@ const DATES: [&str; 3] = [
     "2038-01-19T03:14:00",
 ];
 
+/// The numbers of CPUs that a kernel for several is booted with.
+const CPUS: [u32; 3] = [1, 2, 4];
+
+/// Those of them that the board can have and that aren't the recipe's own; none
+/// for a machine with one CPU.
+fn other_cpus(own: u32, most: u32) -> impl Iterator<Item = u32> {
+    let fits = move |cpus: &u32| own > 1 && *cpus != own && *cpus <= most;
+    CPUS.into_iter().filter(fits)
+}
+
 /// All conditions for a plan, the plain one first.
 pub fn all(plan: &Plan) -> Vec<Condition> {
     let plain = Condition::default;
@@ -186,6 +207,11 @@ pub fn all(plan: &Plan) -> Vec<Condition> {
     if session {
         all.insert(1, console(false));
     }
+    let cpus = (plan.machine.cpus, plan.board.cpus_most);
+    all.extend(other_cpus(cpus.0, cpus.1).map(|cpus| Condition {
+        cpus: Some(cpus),
+        ..plain()
+    }));
     all.extend([7, 5, 3].map(|shift| Condition {
         shift: Some(shift),
         ..plain()
@@ -210,6 +236,27 @@ pub fn all(plan: &Plan) -> Vec<Condition> {
     all
 }
 
+/// The machines and dates other than the recipe's own, whatever the number of
+/// CPUs, that a whole kernel passed on.
+fn other_machines(passed: &[Condition]) -> Vec<Condition> {
+    let mut others = Vec::new();
+    for condition in passed {
+        let machine = Condition {
+            cpus: None,
+            ..condition.clone()
+        };
+        let alone = machine.shift.is_none()
+            && machine.idle_seconds.is_none()
+            && !machine.loaded
+            && !machine.console
+            && machine != Condition::default();
+        if alone && !others.contains(&machine) {
+            others.push(machine);
+        }
+    }
+    others
+}
+
 /// The boots that a kernel must pass: `count` of each kind for which the whole
 /// kernel passed one, in turns.
 ///
@@ -219,18 +266,13 @@ pub fn all(plan: &Plan) -> Vec<Condition> {
 ///   on another machine.
 /// - Somebody at the console; half of them loaded.
 ///
+/// Of each kind, as many with every number of CPUs.
+///
 /// `passed` are the conditions under which the whole kernel passed.
 pub fn schedule(passed: &[Condition], count: usize) -> Vec<Condition> {
-    let others: Vec<&Condition> = passed
-        .iter()
-        .filter(|c| {
-            c.shift.is_none()
-                && c.idle_seconds.is_none()
-                && !c.loaded
-                && !c.console
-                && **c != Condition::default()
-        })
-        .collect();
+    let others = other_machines(passed);
+    let counts: BTreeSet<Option<u32>> = passed.iter().map(|c| c.cpus).chain([None]).collect();
+    let counts: Vec<Option<u32>> = counts.into_iter().collect();
     let machine = |at: usize| {
         if others.is_empty() || at.is_multiple_of(2) {
             Condition::default()
@@ -238,12 +280,14 @@ pub fn schedule(passed: &[Condition], count: usize) -> Vec<Condition> {
             others[at / 2 % others.len()].clone()
         }
     };
+    let cpus = |at: usize| counts[at % counts.len()];
     let has_idle = |seconds| passed.iter().any(|c| c.idle_seconds == Some(seconds));
     let is_loaded = |at: usize| at / 2 % 2 == 1;
     let mut all = Vec::new();
     for at in 0..count {
         all.push(Condition {
             loaded: is_loaded(at),
+            cpus: cpus(at),
             ..machine(at)
         });
         let hour = at % 4 == 3 && has_idle(LONG_IDLE_SECONDS);
@@ -255,6 +299,7 @@ pub fn schedule(passed: &[Condition], count: usize) -> Vec<Condition> {
         if has_idle(seconds) {
             all.push(Condition {
                 idle_seconds: Some(seconds),
+                cpus: cpus(at + 1),
                 ..machine(at + usize::from(hour))
             });
         }
@@ -262,6 +307,7 @@ pub fn schedule(passed: &[Condition], count: usize) -> Vec<Condition> {
             all.push(Condition {
                 console: true,
                 loaded: is_loaded(at),
+                cpus: cpus(at + 2),
                 ..Condition::default()
             });
         }
@@ -314,6 +360,33 @@ mod tests {
         assert_eq!(count(&|c| c.console), 20);
         assert_eq!(count(&|c| c.console && c.loaded), 10);
         assert_eq!(schedule(&passed[..1], 20).len(), 20, "only what passed");
+    }
+
+    #[test]
+    fn a_third_of_each_kind_has_each_number_of_cpus() {
+        let cpus = |cpus| Condition {
+            cpus: Some(cpus),
+            ..Condition::default()
+        };
+        let console = Condition {
+            console: true,
+            ..Condition::default()
+        };
+        let boots = schedule(&[Condition::default(), cpus(1), cpus(4), console], 24);
+        for wanted in [None, Some(1), Some(4)] {
+            for console in [false, true] {
+                let count = |loaded| {
+                    let like = |c: &&Condition| {
+                        c.cpus == wanted && c.console == console && c.loaded == loaded
+                    };
+                    boots.iter().filter(like).count()
+                };
+                assert_eq!((count(false), count(true)), (4, 4), "{wanted:?}, {console}");
+            }
+        }
+        assert_eq!(other_cpus(2, 8).collect::<Vec<_>>(), [1, 4]);
+        assert_eq!(other_cpus(3, 3).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(other_cpus(1, 8).count(), 0);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{
     Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Text, Userland,
 };
 use crate::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
-use crate::plan::{MissingCode, OnTrap, Placement, PruneLevel, Security, Toolchain};
+use crate::plan::{MOST_CPUS, MissingCode, OnTrap, Placement, PruneLevel, Security, Toolchain};
 use crate::serial_port::SerialPort;
 use crate::table::{self, Table};
 use crate::words::{self, one_line};
@@ -231,6 +231,7 @@ fn read_machine(t: &Table<'_>) -> Machine {
         timeout: t.parsed("timeout", words::duration),
         silence: t.parsed("silence", words::duration),
         cpu: t.text("cpu"),
+        cpus: t.integer("cpus", 1..MOST_CPUS + 1),
         console: t.parsed("console", SerialPort::parse),
         channel: t.parsed("channel", SerialPort::parse),
     }

@@ -95,7 +95,9 @@ pub(super) static NETWORK: Schema = Schema {
 };
 pub(super) static MACHINE: Schema = Schema {
     header: "[machine]",
-    keys: &["memory", "timeout", "silence", "cpu", "console", "channel"],
+    keys: &[
+        "memory", "timeout", "silence", "cpu", "cpus", "console", "channel",
+    ],
 };
 pub(super) static CHECK: Schema = Schema {
     header: "[[check]]",

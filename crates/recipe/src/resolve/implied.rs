@@ -86,7 +86,16 @@ pub(super) fn requests(wishes: &Wishes<'_>) -> Vec<Request> {
     userland(wishes, &mut all);
     network(wishes, &mut all);
     cmdline(wishes, &mut all);
+    cpus(wishes, &mut all);
     all
+}
+
+/// More than one CPU. Where the recipe says nothing, it may still ask for SMP
+/// itself: such kernels run on one.
+fn cpus(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
+    if let Some(cpus) = wishes.raw.machine.cpus.as_ref().filter(|c| c.value > 1) {
+        all.push(ask("SMP", true, &format!("machine.cpus = {}", cpus.value)));
+    }
 }
 
 fn ask(symbol: &str, on: bool, reason: &str) -> Request {

@@ -108,6 +108,17 @@ fn a_file_below_a_file_of_the_folder_is_refused() {
 }
 
 #[test]
+fn a_board_with_one_cpu_says_so() {
+    let text =
+        errors("board = \"versatilepb\"\n[userland]\nbusybox = [\"sh\"]\n[machine]\ncpus = 2\n");
+    assert!(text.contains("the machine can't have 2 CPUs"), "{text}");
+    assert!(
+        text.contains("`cpus-most` in a board's file says otherwise"),
+        "{text}"
+    );
+}
+
+#[test]
 fn what_no_machine_takes_is_refused_with_the_recipe() {
     let words: Vec<String> = (0..61).map(|n| format!("\"{n}\"")).collect();
     let words = words.join(", ");
@@ -122,6 +133,11 @@ fn what_no_machine_takes_is_refused_with_the_recipe() {
             "[machine]\nmemory = \"18446744073709551615\"\n".to_owned(),
             "the machine can't have 18,446,744,073,709,551,615 B of RAM",
             "from \"1MiB\" to \"4096MiB\"",
+        ),
+        (
+            "[machine]\ncpus = 9\n".to_owned(),
+            "the machine can't have 9 CPUs",
+            "from 1 to 8",
         ),
         (
             format!("[kernel]\ncmdline = \"{}\"\n", &long[..1793]),

@@ -84,12 +84,13 @@ const KEEP_MORE: &str =
 mod tests {
     use host::error::Kind;
     use prune::subject::refuse_unsupported;
+    use recipe::arch::Arch;
 
     use super::*;
 
     #[test]
     fn what_cant_be_pruned_is_refused_with_its_reason_and_the_fix() {
-        let refused = refuse_unsupported("CONFIG_SMP=y\nCONFIG_KALLSYMS=y\n");
+        let refused = refuse_unsupported("CONFIG_SMP=y\nCONFIG_KALLSYMS=y\n", Arch::Arm);
         let failure = Failure::from(refused.expect_err("both are unsupported"));
         assert_eq!(failure.kind, Kind::Config);
         assert_eq!(

@@ -123,6 +123,8 @@ pub struct Machine {
     pub memory: Bytes,
     /// The CPU model; QEMU's default for the board when `None`.
     pub cpu: Option<String>,
+    /// How many CPUs it has.
+    pub cpus: u32,
     /// The network card's model; no network when `None`.
     pub nic: Option<String>,
     /// The network behind the card, where it is not QEMU's own.
@@ -203,6 +205,9 @@ pub fn command(machine: &Machine, wiring: Wiring<'_>, clock: Clock) -> Cmd {
     }
     if let Some(cpu) = &machine.cpu {
         cmd = cmd.args(["-cpu", cpu]);
+    }
+    if machine.cpus > 1 {
+        cmd = cmd.args(["-smp", &machine.cpus.to_string()]);
     }
     cmd = cmd.args(&board.qemu_args);
     cmd = cmd.arg("-kernel").arg(&machine.kernel);
@@ -375,6 +380,7 @@ mod tests {
                 memory: Bytes::mib(32),
                 memory_step: Bytes::kib(16),
                 memory_most: Bytes::mib(3072),
+                cpus_most: 8,
                 options: String::new(),
                 drivers: Vec::new(),
             },
@@ -384,6 +390,7 @@ mod tests {
             cmdline: "console=ttyS0 panic=-1".to_owned(),
             memory: Bytes::mib(32),
             cpu: None,
+            cpus: 1,
             nic: Some("e1000".to_owned()),
             subnet: None,
             gateway: None,
@@ -418,11 +425,12 @@ mod tests {
         machine.nic = None;
         machine.memory = Bytes::kib(6116);
         machine.accelerator = Accelerator::Kvm;
+        machine.cpus = 4;
         machine.extra.clear();
         assert_eq!(
             command(&machine, Wiring::Terminal, Clock::Host).to_line(),
             "qemu-system-i386 -nodefaults -no-user-config -no-reboot -machine pc -accel kvm -m 6116K \
-             -kernel /k/bzImage -initrd /k/initrd -append 'console=ttyS0 panic=-1' -display none \
+             -smp 4 -kernel /k/bzImage -initrd /k/initrd -append 'console=ttyS0 panic=-1' -display none \
              -nic none -serial mon:stdio"
         );
     }

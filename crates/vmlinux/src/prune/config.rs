@@ -16,10 +16,6 @@ const REFUSED: &[(&str, &str)] = &[
         "nobody knows which functions modules will call",
     ),
     (
-        "CONFIG_SMP",
-        "the entry paths of further processors leave no reference",
-    ),
-    (
         "CONFIG_KALLSYMS",
         "its tables name functions by their addresses of an earlier link",
     ),
@@ -102,12 +98,12 @@ mod tests {
     #[test]
     fn what_is_on_is_refused_by_name_and_what_is_off_is_not() {
         let refused = unsupported(|option| match option {
-            "CONFIG_SMP" => Some("y"),
+            "CONFIG_KPROBES" => Some("y"),
             "CONFIG_MODULES" => Some("n"),
             "CONFIG_KALLSYMS" => Some("m"),
             _ => None,
         });
         let names: Vec<&str> = refused.iter().map(|u| u.option).collect();
-        assert_eq!(names, ["CONFIG_SMP"]);
+        assert_eq!(names, ["CONFIG_KPROBES"]);
     }
 }

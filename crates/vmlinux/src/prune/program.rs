@@ -92,7 +92,17 @@ impl SectionPlace {
     }
 }
 
+/// Variables of which each CPU has a copy, where there may be several
+/// (include/linux/percpu-defs.h).
+const COPIED: &str = ".data..percpu";
+
 impl Program {
+    /// Whether each CPU has copies of variables: a kernel for several of them.
+    pub fn has_copies_for_each_cpu(&self) -> bool {
+        let sections = self.units.iter().flat_map(|unit| &unit.object.sections);
+        sections.map(|s| &s.name).any(|name| name == COPIED)
+    }
+
     /// Every function, in the order of the link.
     pub fn functions(&self) -> &[Function] {
         &self.functions
