@@ -449,7 +449,7 @@ impl Processes {
     }
 
     /// Starts a command below a supervisor. Its standard input is empty unless
-    /// it runs on the terminal.
+    /// it has a file for it or runs on the terminal.
     pub fn spawn(&self, cmd: &Cmd, stdout: Stdio, stderr: Stdio) -> Result<Running, ProcessError> {
         let program = find_program(&cmd.program).ok_or_else(|| ProcessError::Missing {
             program: cmd.program.to_string_lossy().into_owned(),
@@ -477,7 +477,8 @@ impl Processes {
         if cmd.terminal {
             supervisor.arg(format!("/proc/{}/fd/0", std::process::id()));
         } else {
-            supervisor.arg("/dev/null").process_group(0);
+            let input = cmd.input.as_deref().unwrap_or(Path::new("/dev/null"));
+            supervisor.arg(input).process_group(0);
         }
         supervisor.arg(program).args(&cmd.args);
         supervisor.env_clear().env("LC_ALL", "C");

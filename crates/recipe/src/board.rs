@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::arch::Arch;
 use crate::asker::Asker;
+use crate::drive::Drive;
 use crate::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use crate::files::Files;
 use crate::table::{self, Family, Schema, Table};
@@ -63,6 +64,7 @@ static BOARD: Schema = Schema {
         "drivers",
         "channel",
         "nic",
+        "disk",
         "flash",
     ],
 };
@@ -86,8 +88,20 @@ static NIC: Schema = Schema {
     keys: &["model", "device", "options"],
 };
 
+static DISK: Schema = Schema {
+    header: "[[disk]]",
+    keys: &[
+        "model",
+        "device",
+        "name",
+        "minors",
+        "cmdline",
+        "options",
+    ],
+};
+
 /// All kinds of tables of a board's file.
-pub static SCHEMAS: Family = &[&BOARD, &CHANNEL, &NIC, &FLASH];
+pub static SCHEMAS: Family = &[&BOARD, &CHANNEL, &NIC, &DISK, &FLASH];
 
 /// One machine that QEMU boots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -126,6 +140,10 @@ pub struct Board {
     pub flash: Option<Flash>,
     /// Models of network cards that a recipe may name; the first is the default.
     pub nics: Vec<Nic>,
+    /// Kinds of disks that a recipe may name; the first is the default. What is
+    /// booted has them from the plan.
+    #[serde(skip)]
+    pub drives: Vec<Drive>,
     /// RAM when the recipe says nothing.
     pub memory: Bytes,
     /// The distance between two sizes of RAM that differ for the machine and
@@ -319,6 +337,8 @@ fn read_top(
     }
     let nics = top.tables("nic", &NIC);
     let nics: Vec<Option<Nic>> = nics.iter().map(|t| read_nic(problems, t)).collect();
+    let drives = top.tables("disk", &DISK);
+    let drives: Vec<Option<Drive>> = drives.iter().map(|t| read_drive(problems, t)).collect();
     let text = |key| top.text(key).map(|t| t.value);
     let arguments = top
         .texts("qemu-args")
@@ -355,6 +375,7 @@ fn read_top(
         channel: whole(channel)?,
         flash: whole(flash)?,
         nics: nics.into_iter().collect::<Option<_>>()?,
+        drives: drives.into_iter().collect::<Option<_>>()?,
         memory: memory?.value,
         memory_step,
         drivers: drivers(problems, top),
@@ -416,7 +437,8 @@ impl Board {
     /// network cards ask for.
     pub fn hardware(&self) -> BTreeSet<String> {
         let nics = self.nics.iter().map(|nic| &nic.options);
-        let lines = nics.chain([&self.options]).flat_map(|options| {
+        let drives = self.drives.iter().map(|drive| &drive.options);
+        let lines = nics.chain(drives).chain([&self.options]).flat_map(|options| {
             let by = Asker::Board(self.name.clone());
             fragment::trusted(options, &by)
         });
@@ -508,6 +530,27 @@ fn read_nic(problems: &Problems, table: &Table<'_>) -> Option<Nic> {
     Some(Nic {
         model: table.text("model")?.value,
         device: table.text("device").map(|d| d.value),
+        options,
+    })
+}
+
+fn read_drive(problems: &Problems, table: &Table<'_>) -> Option<Drive> {
+    require(problems, table, &["model", "device", "name", "minors"]);
+    let options = options(problems, table);
+    let device = table.text("device")?;
+    if !device.value.contains("drive={drive}") {
+        let message = "`device` doesn't say which drive it is";
+        let help = "it has drive={drive} in it: device = \"virtio-blk-device,drive={drive}\"";
+        problems.push(Problem::at(&device.place, message).help(help));
+    }
+    Some(Drive {
+        model: table.text("model")?.value,
+        device: device.value,
+        name: table.text("name")?.value,
+        minors: table.integer("minors", 1..257)?.value,
+        cmdline: table
+            .text("cmdline")
+            .map_or_else(String::new, |word| word.value),
         options,
     })
 }

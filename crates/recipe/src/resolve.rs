@@ -8,6 +8,8 @@ mod checks;
 mod implied;
 mod kernel;
 mod ramdisk_files;
+mod root;
+mod root_options;
 mod sources;
 mod userland;
 
@@ -23,7 +25,7 @@ use super::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use super::files::Files;
 use super::plan::{
     BudgetPlan, CertificateFile, LoadPlan, MachinePlan, MissingCode, NetworkMode, NetworkPlan,
-    Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, StaticAddress,
+    Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, RootPlan, StaticAddress,
 };
 use super::{raw, words};
 use crate::{Board, RecipeErrors, board};
@@ -76,8 +78,10 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
     let name = name(&context, &raw, &home);
     let board = board(&context, &raw);
     let network = network(&context, &raw.network, board.as_ref());
+    let root = root::plan(&context, &raw, board.as_ref());
     let ramdisk = ramdisk(&context, &raw, board.as_ref());
-    let (userland, needs) = userland::plan(&context, &raw, &network.mode, board.as_ref());
+    let (userland, needs) =
+        userland::plan(&context, &raw, &network.mode, board.as_ref(), root.as_ref());
     let machine = machine(&context, &raw.machine, board.as_ref());
     let mute = board.as_ref().is_some_and(|board| board.channel.is_none());
     let surroundings = checks::Surroundings {
@@ -93,10 +97,15 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         board: board.as_ref(),
         network: &network,
         ramdisk: &ramdisk,
+        root: root.as_ref(),
         userland: &needs,
     });
     let ip = implied::ip_parameter(&raw, &network.mode);
-    let kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests, ip);
+    let words = kernel::Words {
+        ip,
+        root: root.as_ref().map(RootPlan::cmdline),
+    };
+    let kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests, words);
     let names = trap_names(problems, &raw.prune, board.as_ref());
     let plan = Plan {
         name: name?,
@@ -106,6 +115,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         kernel,
         userland,
         ramdisk,
+        root,
         network,
         machine,
         checks,
@@ -360,6 +370,12 @@ fn ramdisk(context: &Context<'_>, raw: &raw::Recipe, board: Option<&Board>) -> R
     } else {
         Placement::Separate
     };
+    if raw.root.is_some() {
+        return RamdiskPlan {
+            compress: Compression::None,
+            placement: Placement::Disk,
+        };
+    }
     let placement = raw.placement.as_ref().map_or(usual, |p| p.value);
     if let (Some(given), Some(board)) = (&raw.placement, board) {
         let wrong = match (placement, flash) {
@@ -383,7 +399,7 @@ fn ramdisk(context: &Context<'_>, raw: &raw::Recipe, board: Option<&Board>) -> R
     }
     let usual = match placement {
         Placement::Flash => Compression::None,
-        Placement::Separate | Placement::Builtin => Compression::Xz,
+        Placement::Separate | Placement::Builtin | Placement::Disk => Compression::Xz,
     };
     RamdiskPlan {
         compress: given.map_or(usual, |c| c.value),
