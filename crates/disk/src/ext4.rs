@@ -50,7 +50,8 @@ fn fill(work: &Work<'_>, bytes: u64, needs: &Needs) -> Result<(), Error> {
         true => "^resize_inode",
         false => "^resize_inode,^has_journal",
     };
-    let mut cmd = Cmd::new("mke2fs")
+    let mut cmd = work
+        .tool("mke2fs")
         .args(["-q", "-F", "-t", "ext4", "-m", "0"])
         .args(["-b", &block(bytes).to_string()])
         .args(["-I", &INODE.to_string(), "-U", &uuid])
@@ -60,13 +61,8 @@ fn fill(work: &Work<'_>, bytes: u64, needs: &Needs) -> Result<(), Error> {
     }
     let cmd = cmd.arg("-d").arg(work.folder()).arg(work.image);
     // The defaults that are compiled into it, not those of this machine.
-    let faked = cmd.to_list().into_iter().fold(
-        Cmd::new("fakeroot")
-            .arg("-i")
-            .arg(work.scratch.join("owners")),
-        Cmd::arg,
-    );
-    let faked = faked
+    let faked = work
+        .faked(&cmd)
         .env("MKE2FS_CONFIG", "/nonexistent")
         .env("E2FSPROGS_FAKE_TIME", "1");
     match work.processes.run(&faked) {

@@ -79,7 +79,7 @@ pub fn make(
             fits_cramfs(tree)?;
             work.stage(&tar)?;
             work.run(
-                Cmd::new("mkfs.cramfs")
+                work.tool("mkfs.cramfs")
                     .args(["-n", "root"])
                     .arg(work.folder())
                     .arg(image),
@@ -124,6 +124,7 @@ impl Work<'_> {
         self.run_as_is(&cmd)
     }
 
+    /// Where fakeroot(1) keeps who owns what.
     fn state(&self) -> std::path::PathBuf {
         self.scratch.join("owners")
     }
@@ -146,7 +147,7 @@ impl Work<'_> {
     }
 
     fn erofs(&self) -> Result<(), Error> {
-        let mut cmd = Cmd::new("mkfs.erofs").args(["--quiet", "-T0", "-x-1", "-U", &self.uuid()]);
+        let mut cmd = self.tool("mkfs.erofs").args(["--quiet", "-T0", "-x-1", "-U", &self.uuid()]);
         if self.wanted.compression == Compression::Lz4 {
             cmd = cmd.arg("-zlz4hc");
         }
@@ -165,13 +166,23 @@ impl Work<'_> {
         text
     }
 
+    /// A tool, by its path: fakeroot(1) looks for it in PATH alone.
+    pub(crate) fn tool(&self, name: &str) -> Cmd {
+        match self.processes.find(name) {
+            Some(path) => Cmd::new(path),
+            None => Cmd::new(name),
+        }
+    }
+
+    /// The same for a tool that sees owners and nodes as they are to be.
+    pub(crate) fn faked(&self, cmd: &Cmd) -> Cmd {
+        let faked = Cmd::new("fakeroot").arg("-i").arg(self.state()).arg("--");
+        cmd.to_list().into_iter().fold(faked, Cmd::arg)
+    }
+
     /// Runs a tool that sees owners and nodes as they are to be.
     pub(crate) fn run(&self, cmd: Cmd) -> Result<(), Error> {
-        let faked = cmd
-            .to_list()
-            .into_iter()
-            .fold(Cmd::new("fakeroot").arg("-i").arg(self.state()), Cmd::arg);
-        self.run_as_is(&faked)
+        self.run_as_is(&self.faked(&cmd))
     }
 
     pub(crate) fn run_as_is(&self, cmd: &Cmd) -> Result<(), Error> {

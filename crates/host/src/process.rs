@@ -43,6 +43,9 @@ pub fn spin() -> ! {
     }
 }
 
+/// Where programs are looked for that aren't in PATH.
+const ADMINISTRATORS: [&str; 2] = ["/usr/sbin", "/sbin"];
+
 /// How much of a command's output is kept in memory.
 const CAPTURE_LIMIT: u64 = 64 << 20;
 
@@ -521,7 +524,10 @@ fn find_program(program: &OsStr) -> Option<PathBuf> {
     if path.components().count() > 1 {
         return runnable(path).then(|| path.to_owned());
     }
+    // What administrators' folders hold is often not in a user's PATH: mke2fs.
+    let further = ADMINISTRATORS.map(PathBuf::from);
     std::env::split_paths(&std::env::var_os("PATH")?)
+        .chain(further)
         .map(|dir| dir.join(path))
         .find(|p| runnable(p))
 }
