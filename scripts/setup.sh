@@ -34,6 +34,8 @@ packages_for() {
         echo python3-pip
         # What packaging/size-review.sh calls.
         echo curl jq
+        # Make root file systems on disks.
+        echo squashfs-tools erofs-utils e2fsprogs util-linux-extra fakeroot
         # Makes and unpacks the container images that ours are compared with.
         echo umoci
         # libFuzzer, which the long suite's fuzz targets are linked with.

@@ -30,6 +30,7 @@
 #define WORDS "/.start"
 #define MOST 1024
 #define GROUPS 64
+#define RUN "/run/resolv.conf"
 
 static char *arguments[MOST + 1], *variables[MOST + 1];
 static char *directory = "/";
@@ -115,7 +116,7 @@ static void mounts(void)
 /* The kernel's own DHCP client leaves the name servers in /proc/net/pnp. */
 static void name_servers(void)
 {
-	static char text[4096];
+	static char text[4096], link[64];
 	ssize_t length;
 	int from, to;
 
@@ -127,6 +128,10 @@ static void name_servers(void)
 	if (length <= 0 || !strstr(text, "nameserver"))
 		return;
 	to = open("/etc/resolv.conf", O_WRONLY | O_CREAT | O_EXCL, 0644);
+	/* Where nothing can be written to the disk, a link leads to RAM. */
+	if (to < 0 && readlink("/etc/resolv.conf", link, sizeof(link)) == sizeof(RUN) - 1 &&
+	    !memcmp(link, RUN, sizeof(RUN) - 1))
+		to = open(RUN, O_WRONLY | O_CREAT | O_EXCL, 0644);
 	if (to < 0)
 		return;
 	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))

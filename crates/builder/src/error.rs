@@ -388,6 +388,9 @@ pub enum Error {
     /// An image of flash memory can't be made.
     #[error(transparent)]
     Flash(flash::Error),
+    /// The file system on a disk can't be made.
+    #[error(transparent)]
+    Disk(#[from] disk::Error),
     /// A linked program can't be executed in place.
     #[error("the linker made no 32-bit ELF program with a stack's program header")]
     NotInPlace,
@@ -515,6 +518,7 @@ impl Error {
             | Error::Flash(_)
             | Error::NotInPlace
             | Error::Pack(_) => Kind::Build,
+            Error::Disk(error) => error.kind(),
             _ => Kind::Source,
         }
     }

@@ -11,6 +11,7 @@ pub(crate) fn image_sizes(
     device_tree: Option<&[u8]>,
     ramdisk: Option<&[u8]>,
     flash: Option<&[u8]>,
+    root_bytes: Option<u64>,
 ) -> ImageSizes {
     let kernel_bytes = kernel.len() as u64;
     let device_tree_bytes = device_tree.map(|bytes| bytes.len() as u64);
@@ -23,7 +24,11 @@ pub(crate) fn image_sizes(
         device_tree_bytes,
         ramdisk_bytes,
         flash_bytes: flash.map(|bytes| bytes.len() as u64),
-        total_bytes: kernel_bytes + device_tree_bytes.unwrap_or(0) + ramdisk_bytes,
+        root_bytes,
+        total_bytes: kernel_bytes
+            + device_tree_bytes.unwrap_or(0)
+            + ramdisk_bytes
+            + root_bytes.unwrap_or(0),
     }
 }
 

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use ::rootfs::Lost;
 use host::cache::write_whole;
 use host::id::Id;
 use host::session::{Cached, Session, Step};
 use initramfs::{Compression, Content, Tree};
 use recipe::package::Package;
-use recipe::plan::{FileKind, FilePlan, KernelPlan, PatchFile, Placement, Plan, SourceWish};
+use recipe::plan::{
+    FileKind, FilePlan, KernelPlan, PatchFile, Placement, Plan, RootPlan, SourceWish,
+};
 use record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 
 use super::sizes;
@@ -22,7 +23,7 @@ use crate::kernel::{self, Resolved, Tools};
 use crate::source::{self, LockFile, Source};
 use crate::userland::busybox::{self, Busybox, BusyboxInput};
 use crate::userland::musl::{self, UserCompiler};
-use crate::userland::ramdisk::{self, Format, Ramdisk};
+use crate::userland::ramdisk::{self, DiskFormat, Format, Ramdisk};
 use crate::userland::start::{self, Starter};
 use crate::userland::{headers, in_place, program, rootfs, tree};
 
@@ -99,6 +100,8 @@ pub struct Ingredients {
     ramdisk: Ramdisk,
     /// The ramdisk's name and bytes, when it is linked into the kernel.
     builtin: Option<(String, Vec<u8>)>,
+    /// The image of the second disk.
+    data: Option<PathBuf>,
 }
 
 impl Ingredients {
@@ -164,7 +167,11 @@ impl Ingredients {
                 })?)
             }
         };
-        let files = OutputFiles::read(plan, &kernel, &self.ramdisk, flash.as_ref())?;
+        let disks = Disks {
+            root: plan.root.as_ref().map(|_| self.ramdisk.image.clone()),
+            data: self.data.clone(),
+        };
+        let files = OutputFiles::read(plan, &kernel, &self.ramdisk, flash.as_ref(), disks)?;
         self.measured(plan, options, kernel, &files)
     }
 
@@ -184,11 +191,15 @@ impl Ingredients {
                 files.device_tree.as_deref(),
                 files.ramdisk.as_deref(),
                 files.flash.as_deref(),
+                plan.root.as_ref().map(|_| summary.image_bytes),
             ),
             vmlinux: sizes::vmlinux_sizes(&files.vmlinux)?,
             contents: RamdiskSizes {
                 archive_bytes: summary.archive_bytes,
-                compression: compression_name(plan.ramdisk.compress),
+                compression: match &plan.root {
+                    Some(root) => root_name(root),
+                    None => compression_name(plan.ramdisk.compress),
+                },
                 files: summary.files.clone(),
             },
             inputs: inputs(plan, &self.sources, &self.tools, &self.config),
@@ -198,7 +209,7 @@ impl Ingredients {
             output,
             kernel,
         };
-        files.place(&system.output)?;
+        files.place(plan, &system.output)?;
         Ok(system)
     }
 }
@@ -245,16 +256,23 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         }
         _ => None,
     };
-    let tree = complete_tree(plan, busybox.as_ref(), &compiler, session)?;
-    let format = match plan.ramdisk.placement {
-        Placement::Flash => Format::FileSystem,
-        Placement::Separate | Placement::Builtin => {
-            Format::Archive(plan.ramdisk.compress, plan.machine.memory)
+    let tree = match image_of(plan) {
+        Some(_) => Tree::new(),
+        None => complete_tree(plan, busybox.as_ref(), &compiler, session)?,
+    };
+    let ramdisk = match image_of(plan) {
+        Some(path) => ramdisk::existing(path)?,
+        None => {
+            let what = match plan.root {
+                Some(_) => "root file system",
+                None => "ramdisk",
+            };
+            session.phase(what, || ramdisk::build(&tree, format(plan), session))?
         }
     };
-    let ramdisk = session.phase("ramdisk", || ramdisk::build(&tree, format, session))?;
+    let data = data_disk(plan, session)?;
     let builtin = match plan.ramdisk.placement {
-        Placement::Separate | Placement::Flash => None,
+        Placement::Separate | Placement::Flash | Placement::Disk => None,
         Placement::Builtin => Some((plan.ramdisk.builtin_name(), read(&ramdisk.image)?)),
     };
     Ok(Ingredients {
@@ -267,7 +285,46 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         tree,
         ramdisk,
         builtin,
+        data,
     })
+}
+
+/// The image that is the root file system and exists already.
+fn image_of(plan: &Plan) -> Option<&Path> {
+    let image = plan.root.as_ref()?.image.as_ref()?;
+    Some(&image.path)
+}
+
+/// What the user land is packed as.
+fn format(plan: &Plan) -> Format {
+    match (plan.ramdisk.placement, &plan.root) {
+        (_, Some(root)) => Format::Disk(DiskFormat {
+            filesystem: root.filesystem,
+            compress: root.compress,
+            size: root.size,
+            writable: root.is_mounted_writable(),
+        }),
+        (Placement::Flash, None) => Format::FileSystem,
+        (Placement::Separate | Placement::Builtin | Placement::Disk, None) => {
+            Format::Archive(plan.ramdisk.compress, plan.machine.memory)
+        }
+    }
+}
+
+/// The empty file system of the second disk.
+fn data_disk(plan: &Plan, session: &Session) -> Result<Option<PathBuf>> {
+    let data = plan.root.as_ref().and_then(|root| root.data.as_ref());
+    let Some(data) = data else { return Ok(None) };
+    let format = Format::Disk(DiskFormat {
+        filesystem: data.filesystem,
+        compress: Compression::None,
+        size: Some(data.size),
+        writable: true,
+    });
+    let made = session.phase("disk for data", || {
+        ramdisk::build(&Tree::new(), format, session)
+    })?;
+    Ok(Some(made.image))
 }
 
 /// The tree that is packed, with what is compiled for it and what starts it.
@@ -286,9 +343,6 @@ fn complete_tree(
         program::Programs::new()
     };
     let below = rootfs::below(&plan.userland, plan.board.arch)?;
-    if !below.lost.is_empty() {
-        session.progress.note(&lost(&below.lost));
-    }
     let mut tree = tree::tree(&plan.userland, below.tree, busybox, &programs)?;
     let starter = start::starter(&plan.userland, &tree, below.start.as_ref());
     let program = match &starter {
@@ -299,21 +353,36 @@ fn complete_tree(
         Starter::Own | Starter::At(_) | Starter::Nothing => Content::Bytes([].into()),
     };
     start::place(&mut tree, &starter, program)?;
+    if let Some(root) = &plan.root {
+        let mounter = match root.has_mounter() {
+            true => Some(session.phase("mounts", || start::build_mounter(compiler, session))?),
+            false => None,
+        };
+        let foreign = plan.userland.rootfs.is_some() || matches!(starter, Starter::Ours(_));
+        start::place_on_disk(&mut tree, root, foreign, mounter)?;
+    }
+    if let Some(lost) = lost(plan.root.as_ref(), &tree) {
+        session.progress.note(&lost);
+    }
     Ok(tree)
 }
 
-/// What a ramdisk can't hold, in a sentence.
-fn lost(lost: &[Lost]) -> String {
-    let one = |lost: &Lost| format!("{} of /{}", lost.attribute, lost.path);
+/// What the ramdisk or the file system can't hold, in a sentence.
+fn lost(root: Option<&RootPlan>, tree: &Tree) -> Option<String> {
+    let (what, keeps) = match root {
+        Some(root) => (root.filesystem.name(), root.filesystem.keeps_attributes()),
+        None => ("a ramdisk", false),
+    };
+    let lost = disk::lost(tree, keeps);
+    let one = |(path, attribute): &(String, String)| format!("{attribute} of /{path}");
     let first: Vec<String> = lost.iter().take(5).map(one).collect();
     let more = match lost.len().saturating_sub(first.len()) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!(
-        "a ramdisk has no extended attributes: {}{more} are left out",
-        first.join(", ")
-    )
+    let first = first.join(", ");
+    (!lost.is_empty())
+        .then(|| format!("{what} gets no extended attributes: {first}{more} are left out"))
 }
 
 fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cached<Sources>> {
@@ -456,8 +525,15 @@ fn inputs(plan: &Plan, sources: &Sources, tools: &Tools, config: &Resolved) -> I
     }
 }
 
+/// Disks of a system, which may be large: they are copied, not read.
+struct Disks {
+    root: Option<PathBuf>,
+    data: Option<PathBuf>,
+}
+
 /// What a user finds in the folder of outputs, as the cache has it.
 struct OutputFiles {
+    disks: Disks,
     kernel: Vec<u8>,
     vmlinux: Vec<u8>,
     system_map: Vec<u8>,
@@ -476,12 +552,17 @@ impl OutputFiles {
         kernel: &Kernel,
         ramdisk: &Ramdisk,
         flash: Option<&FlashImage>,
+        disks: Disks,
     ) -> Result<Self> {
-        let apart = plan.ramdisk.placement != Placement::Builtin;
+        let apart = match plan.ramdisk.placement {
+            Placement::Separate | Placement::Flash => true,
+            Placement::Builtin | Placement::Disk => false,
+        };
         let of_kernel = plan.board.device_tree.as_ref();
         let of_kernel = of_kernel.map(|_| kernel.device_tree());
         let device_tree = flash.map(|flash| flash.device_tree.clone()).or(of_kernel);
         Ok(OutputFiles {
+            disks,
             kernel: read(&kernel.image())?,
             vmlinux: read(&kernel.vmlinux())?,
             system_map: read(&kernel.system_map())?,
@@ -494,7 +575,7 @@ impl OutputFiles {
 
     /// Identifies what is booted.
     fn image_id(&self) -> Result<Id> {
-        let hashes: BTreeMap<&str, Id> = [
+        let mut hashes: BTreeMap<&str, Id> = [
             ("kernel", Some(&self.kernel)),
             ("device-tree", self.device_tree.as_ref()),
             ("ramdisk", self.ramdisk.as_ref()),
@@ -503,11 +584,17 @@ impl OutputFiles {
         .into_iter()
         .filter_map(|(name, bytes)| Some((name, Id::of_bytes(bytes?))))
         .collect();
+        for (name, path) in [(ROOT, &self.disks.root), (DATA, &self.disks.data)] {
+            if let Some(path) = path {
+                let id = Id::of_file(path).map_err(|e| host::Error::file("read", path, e))?;
+                hashes.insert(name, id);
+            }
+        }
         Ok(Id::of("image/1", &hashes)?)
     }
 
     /// Writes them; what this system has not, but an earlier one had, goes.
-    fn place(&self, output: &Path) -> Result<()> {
+    fn place(&self, plan: &Plan, output: &Path) -> Result<()> {
         for (name, bytes) in [
             ("kernel", Some(&self.kernel)),
             ("vmlinux", Some(&self.vmlinux)),
@@ -522,7 +609,44 @@ impl OutputFiles {
                 None => remove(&output.join(name))?,
             }
         }
+        // An image that exists stays where it is.
+        let root = self.disks.root.as_ref();
+        for (name, from) in [
+            (ROOT, root.filter(|_| image_of(plan).is_none())),
+            (DATA, self.disks.data.as_ref()),
+        ] {
+            match from {
+                Some(from) => copy(from, &output.join(name))?,
+                None => remove(&output.join(name))?,
+            }
+        }
         Ok(())
+    }
+}
+
+/// The names of a system's disks among its outputs.
+const ROOT: &str = "root";
+const DATA: &str = "data";
+
+/// Copies a disk unless it is there already.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let same = || -> std::io::Result<bool> {
+        let (there, wanted) = (fs::metadata(to)?, fs::metadata(from)?);
+        Ok(there.len() == wanted.len() && Id::of_file(to)? == Id::of_file(from)?)
+    };
+    if same().unwrap_or(false) {
+        return Ok(());
+    }
+    let aside = to.with_extension("new");
+    fs::copy(from, &aside).map_err(|e| host::Error::file("write", &aside, e))?;
+    Ok(fs::rename(&aside, to).map_err(|e| host::Error::file("write", to, e))?)
+}
+
+/// What a record calls the packing of a root file system.
+fn root_name(root: &RootPlan) -> String {
+    match root.compress {
+        Compression::None => root.filesystem.name().to_owned(),
+        other => format!("{}, {}", root.filesystem.name(), compression_name(other)),
     }
 }
 

@@ -38,6 +38,42 @@ const TABLE: &[Row] = &[
     Row("perl", ["perl", "perl-interpreter", "perl", "perl"]),
     Row("patch", ["patch", "patch", "patch", "patch"]),
     Row("dtc", ["device-tree-compiler", "dtc", "dtc", "dtc"]),
+    Row(
+        "sqfstar",
+        [
+            "squashfs-tools",
+            "squashfs-tools",
+            "squashfs-tools",
+            "squashfs-tools",
+        ],
+    ),
+    Row(
+        "mkfs.erofs",
+        ["erofs-utils", "erofs-utils", "erofs-utils", "erofs-utils"],
+    ),
+    Row(
+        "mkfs.cramfs",
+        [
+            "util-linux-extra",
+            "util-linux",
+            "util-linux",
+            "util-linux-misc",
+        ],
+    ),
+    Row(
+        "mke2fs",
+        ["e2fsprogs", "e2fsprogs", "e2fsprogs", "e2fsprogs"],
+    ),
+    Row(
+        "debugfs",
+        ["e2fsprogs", "e2fsprogs", "e2fsprogs", "e2fsprogs-extra"],
+    ),
+    Row(
+        "e2fsck",
+        ["e2fsprogs", "e2fsprogs", "e2fsprogs", "e2fsprogs"],
+    ),
+    Row("fakeroot", ["fakeroot", "fakeroot", "fakeroot", "fakeroot"]),
+    Row("tar", ["tar", "tar", "tar", "tar"]),
     Row("git", ["git", "git", "git", "git"]),
     Row("xz", ["xz-utils", "xz", "xz", "xz"]),
     Row("gzip", ["gzip", "gzip", "gzip", "gzip"]),

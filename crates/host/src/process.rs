@@ -43,6 +43,9 @@ pub fn spin() -> ! {
     }
 }
 
+/// Where programs are looked for that aren't in PATH.
+const ADMINISTRATORS: [&str; 2] = ["/usr/sbin", "/sbin"];
+
 /// How much of a command's output is kept in memory.
 const CAPTURE_LIMIT: u64 = 64 << 20;
 
@@ -449,7 +452,7 @@ impl Processes {
     }
 
     /// Starts a command below a supervisor. Its standard input is empty unless
-    /// it runs on the terminal.
+    /// it has a file for it or runs on the terminal.
     pub fn spawn(&self, cmd: &Cmd, stdout: Stdio, stderr: Stdio) -> Result<Running, ProcessError> {
         let program = find_program(&cmd.program).ok_or_else(|| ProcessError::Missing {
             program: cmd.program.to_string_lossy().into_owned(),
@@ -477,7 +480,8 @@ impl Processes {
         if cmd.terminal {
             supervisor.arg(format!("/proc/{}/fd/0", std::process::id()));
         } else {
-            supervisor.arg("/dev/null").process_group(0);
+            let input = cmd.input.as_deref().unwrap_or(Path::new("/dev/null"));
+            supervisor.arg(input).process_group(0);
         }
         supervisor.arg(program).args(&cmd.args);
         supervisor.env_clear().env("LC_ALL", "C");
@@ -520,7 +524,10 @@ fn find_program(program: &OsStr) -> Option<PathBuf> {
     if path.components().count() > 1 {
         return runnable(path).then(|| path.to_owned());
     }
+    // What administrators' folders hold is often not in a user's PATH: mke2fs.
+    let further = ADMINISTRATORS.map(PathBuf::from);
     std::env::split_paths(&std::env::var_os("PATH")?)
+        .chain(further)
         .map(|dir| dir.join(path))
         .find(|p| runnable(p))
 }

@@ -1,5 +1,6 @@
 //! One entry of a ramdisk: a name and what it stands for.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fmt, fs, io};
@@ -19,6 +20,10 @@ pub struct Entry {
     pub uid: u32,
     /// The group's number.
     pub gid: u32,
+    /// Extended attributes by name (`security.capability`). A ramdisk has none of
+    /// them; file systems on disks may keep them. A hard link's are those of the
+    /// file it names.
+    pub attributes: BTreeMap<String, Vec<u8>>,
 }
 
 /// What an entry is.
@@ -141,6 +146,7 @@ impl Entry {
             mode,
             uid: 0,
             gid: 0,
+            attributes: BTreeMap::new(),
         }
     }
 
@@ -152,6 +158,11 @@ impl Entry {
     /// The same entry with another mode.
     pub fn with_mode(self, mode: Mode) -> Self {
         Self { mode, ..self }
+    }
+
+    /// The same entry with these extended attributes.
+    pub fn with_attributes(self, attributes: BTreeMap<String, Vec<u8>>) -> Self {
+        Self { attributes, ..self }
     }
 
     /// The same entry with another owner.

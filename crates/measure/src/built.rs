@@ -10,9 +10,10 @@ use builder::kernel::makefiles;
 use builder::source::Source;
 use builder::system::Ingredients;
 use kbuild::Objects;
-use recipe::Arch;
+use recipe::{Arch, Plan};
 
 use crate::bytes::ramdisk::{self, Part, Program};
+use crate::bytes::root;
 use crate::bytes::{self, Bytes, Given};
 use crate::error::Result;
 
@@ -41,7 +42,17 @@ pub fn of_kernel(
 }
 
 /// Where the bytes of a packed ramdisk are, with BusyBox divided at its objects.
-pub fn of_ramdisk(ingredients: &Ingredients) -> Result<Vec<Part>> {
+pub fn of_ramdisk(plan: &Plan, ingredients: &Ingredients) -> Result<Vec<Part>> {
+    if let Some(disk) = &plan.root {
+        let image_bytes = ingredients.ramdisk().summary.image_bytes;
+        return match disk.image {
+            Some(_) => root::unknown(image_bytes),
+            None => {
+                let how = (disk.filesystem, disk.compress);
+                root::parts(ingredients.tree(), how, image_bytes)
+            }
+        };
+    }
     let read = |path: &Path| fs::read(path).map_err(|e| host::Error::file("read", path, e));
     let mut programs = Vec::new();
     if let Some(busybox) = ingredients.busybox() {

@@ -12,7 +12,7 @@ use host::error::Kind;
 use host::id::Id;
 use host::session::{Cached, Session};
 use recipe::Plan;
-use recipe::plan::PruneLevel;
+use recipe::plan::{Placement, PruneLevel};
 use record::Record;
 use trial::check;
 use vm::check::agent;
@@ -567,15 +567,19 @@ fn record_of(
 
 fn bound(whole: &Whole, system: &System) -> Result<Bound> {
     let plan = &whole.plan;
-    let of_file = |name: &str| {
-        let path = system.output.join(name);
-        Id::of_file(&path).map_err(|e| host::Error::file("read", &path, e))
+    let of_path = |path: &Path| Id::of_file(path).map_err(|e| host::Error::file("read", path, e));
+    let of_file = |name: &str| of_path(&system.output.join(name));
+    let image = plan.root.as_ref().and_then(|root| root.image.as_ref());
+    let ramdisk = match (plan.ramdisk.placement, image) {
+        (Placement::Separate, _) => Some(system.output.join("ramdisk")),
+        (Placement::Disk, None) => Some(system.output.join("root")),
+        (Placement::Disk, Some(image)) => Some(image.path.clone()),
+        (Placement::Builtin | Placement::Flash, _) => None,
     };
-    let separate = plan.ramdisk.placement == recipe::plan::Placement::Separate;
     Ok(Bound {
         build_id: whole.system.kernel.build_id.clone(),
         kernel: of_file("kernel")?,
-        ramdisk: separate.then(|| of_file("ramdisk")).transpose()?,
+        ramdisk: ramdisk.map(|path| of_path(&path)).transpose()?,
         checks: Id::of("checks/1", &(&plan.checks, &plan.exercises))?,
         qemu_version: whole.runner.qemu_version.clone(),
         toolchain: system.inputs.toolchain.clone(),

@@ -144,6 +144,11 @@ pub struct Kept {
 
 /// The PCI devices of a plan's machine, where its board says all of them.
 pub(crate) fn pci_devices(plan: &Plan) -> Option<Vec<PciDevice>> {
+    let root = plan.root.as_ref();
+    // A controller that is plugged in with the disk is none of the board's.
+    if root.is_some_and(|root| root.drive.device.contains("-pci")) {
+        return None;
+    }
     plan.board.pci_devices(plan.network.nic.as_deref())
 }
 

@@ -2,6 +2,7 @@
 //!
 //! docs/recipe.md describes the file's keys.
 
+mod flash_memory;
 #[cfg(test)]
 mod tests;
 
@@ -11,15 +12,19 @@ use host::units::Bytes;
 use kconfig::dotconfig::is_option_name;
 use serde::Serialize;
 
+use self::flash_memory::FLASH;
 use super::arch::{Arch, TrapDevices};
 use crate::asker::Asker;
 use crate::diagnostic::{Place, Placed, Problem, Problems, Wrong};
+use crate::drive::Drive;
 use crate::files::Files;
 use crate::pci::{self, PciDevice};
 use crate::plan::MOST_CPUS;
 use crate::stop::{self, STOP, Stop};
 use crate::table::{self, Family, Schema, Table};
 use crate::{fragment, words};
+
+pub use self::flash_memory::{BoardFile, Flash};
 
 /// The boards that come with tuxling.
 const BUILT_IN: &[(&str, &str)] = &[
@@ -71,19 +76,9 @@ static BOARD: Schema = Schema {
         "pci",
         "channel",
         "nic",
+        "disk",
         "flash",
         "stop",
-    ],
-};
-static FLASH: Schema = Schema {
-    header: "[flash]",
-    keys: &[
-        "address",
-        "size",
-        "start",
-        "device-tree",
-        "device-tree-at",
-        "kernel-at",
     ],
 };
 static CHANNEL: Schema = Schema {
@@ -95,8 +90,13 @@ static NIC: Schema = Schema {
     keys: &["model", "device", "options", "pci"],
 };
 
+static DISK: Schema = Schema {
+    header: "[[disk]]",
+    keys: &["model", "device", "name", "minors", "cmdline", "options"],
+};
+
 /// All kinds of tables of a board's file.
-pub static SCHEMAS: Family = &[&BOARD, &CHANNEL, &NIC, &FLASH, &STOP];
+pub static SCHEMAS: Family = &[&BOARD, &CHANNEL, &NIC, &DISK, &FLASH, &STOP];
 
 /// One machine that QEMU boots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -139,6 +139,10 @@ pub struct Board {
     pub stop: Stop,
     /// Models of network cards that a recipe may name; the first is the default.
     pub nics: Vec<Nic>,
+    /// Kinds of disks that a recipe may name; the first is the default. What is
+    /// booted has them from the plan.
+    #[serde(skip)]
+    pub drives: Vec<Drive>,
     /// RAM when the recipe says nothing.
     pub memory: Bytes,
     /// The distance between two sizes of RAM that differ for the machine and
@@ -162,46 +166,6 @@ pub struct Board {
     /// `CONFIG_`. Not part of what is booted.
     #[serde(skip)]
     pub drivers: Vec<String>,
-}
-
-/// Flash memory from which a board starts. The device tree tells the kernel how
-/// much RAM there is: of the machine's own, the rest is not used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Flash {
-    /// Where it begins in the machine's addresses.
-    pub address: u32,
-    /// How large it is.
-    pub size: Bytes,
-    /// What stands at its beginning, in assembler: the macros `KERNEL` and
-    /// `DEVICE_TREE` are the addresses of those.
-    pub start: BoardFile,
-    /// The devices, as source of a device tree. What belongs to a system is
-    /// added: RAM, the command line, the file system.
-    pub device_tree: BoardFile,
-    /// Where the device tree stands, as an offset.
-    pub device_tree_at: Bytes,
-    /// Where the kernel stands, as an offset.
-    pub kernel_at: Bytes,
-}
-
-impl Flash {
-    /// Where what stands in it.
-    pub fn layout(&self) -> flash::Layout {
-        flash::Layout {
-            device_tree: self.device_tree_at.0,
-            kernel: self.kernel_at.0,
-            size: self.size.0,
-        }
-    }
-}
-
-/// A file that belongs to a board, read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct BoardFile {
-    /// Its name, for messages.
-    pub name: String,
-    /// Its text.
-    pub text: String,
 }
 
 /// A character device of the guest's that belongs to the checks alone: nothing
@@ -343,6 +307,8 @@ fn read_top(
     }
     let nics = top.tables("nic", &NIC);
     let nics: Vec<Option<Nic>> = nics.iter().map(|t| read_nic(problems, t)).collect();
+    let drives = top.tables("disk", &DISK);
+    let drives: Vec<Option<Drive>> = drives.iter().map(|t| read_drive(problems, t)).collect();
     let text = |key| top.text(key).map(|t| t.value);
     let arguments = top
         .texts("qemu-args")
@@ -355,7 +321,7 @@ fn read_top(
     let memory = top.parsed("memory", words::bytes);
     let memory_step = top.parsed("memory-step", words::bytes);
     let flash = top.table("flash", &FLASH);
-    let flash = flash.map(|t| read_flash(problems, &t, files));
+    let flash = flash.map(|t| flash_memory::read(problems, &t, files));
     let least_step = match flash {
         Some(_) => Bytes(1),
         None => QEMU_STEP,
@@ -384,6 +350,7 @@ fn read_top(
         flash: whole(flash)?,
         stop: stop.unwrap_or_default(),
         nics: nics.into_iter().collect::<Option<_>>()?,
+        drives: drives.into_iter().collect::<Option<_>>()?,
         memory: memory?.value,
         memory_step,
         pci: pci::list(problems, top),
@@ -477,10 +444,14 @@ impl Board {
     /// network cards ask for.
     pub fn hardware(&self) -> BTreeSet<String> {
         let nics = self.nics.iter().map(|nic| &nic.options);
-        let lines = nics.chain([&self.options]).flat_map(|options| {
-            let by = Asker::Board(self.name.clone());
-            fragment::trusted(options, &by)
-        });
+        let drives = self.drives.iter().map(|drive| &drive.options);
+        let lines = nics
+            .chain(drives)
+            .chain([&self.options])
+            .flat_map(|options| {
+                let by = Asker::Board(self.name.clone());
+                fragment::trusted(options, &by)
+            });
         let asked = lines
             .filter(|line| line.value == "y")
             .map(|line| line.symbol);
@@ -506,29 +477,6 @@ fn read_channel(problems: &Problems, table: &Table<'_>) -> Option<Channel> {
         port: port?,
         major: major?.value,
         minor: minor?.value,
-    })
-}
-
-fn read_flash(problems: &Problems, table: &Table<'_>, files: FileReader<'_>) -> Option<Flash> {
-    require(problems, table, FLASH.keys);
-    let file = |key| -> Option<BoardFile> {
-        let name = table.text(key)?;
-        let text = problems.take(&name.place, files(&name.value))?;
-        Some(BoardFile {
-            name: name.value,
-            text,
-        })
-    };
-    let bytes = |key| Some(table.parsed(key, words::bytes)?.value);
-    let address = table.integer("address", 0..u32::MAX);
-    let (start, device_tree) = (file("start"), file("device-tree"));
-    Some(Flash {
-        address: address?.value,
-        size: bytes("size")?,
-        start: start?,
-        device_tree: device_tree?,
-        device_tree_at: bytes("device-tree-at")?,
-        kernel_at: bytes("kernel-at")?,
     })
 }
 
@@ -571,5 +519,26 @@ fn read_nic(problems: &Problems, table: &Table<'_>) -> Option<Nic> {
         device: table.text("device").map(|d| d.value),
         options,
         pci: table.parsed("pci", pci::device).map(|d| d.value),
+    })
+}
+
+fn read_drive(problems: &Problems, table: &Table<'_>) -> Option<Drive> {
+    require(problems, table, &["model", "device", "name", "minors"]);
+    let options = options(problems, table);
+    let device = table.text("device")?;
+    if !device.value.contains("drive={drive}") {
+        let message = "`device` doesn't say which drive it is";
+        let help = "it has drive={drive} in it: device = \"virtio-blk-device,drive={drive}\"";
+        problems.push(Problem::at(&device.place, message).help(help));
+    }
+    Some(Drive {
+        model: table.text("model")?.value,
+        device: device.value,
+        name: table.text("name")?.value,
+        minors: table.integer("minors", 1..257)?.value,
+        cmdline: table
+            .text("cmdline")
+            .map_or_else(String::new, |word| word.value),
+        options,
     })
 }

@@ -20,6 +20,12 @@ const FSTAB: &str = "\
 proc  /proc  proc  defaults  0  0
 ";
 
+// Nothing can be written to the disk, and programs expect to write there.
+const FSTAB_READ_ONLY: &str = "\
+proc   /proc  proc   defaults   0  0
+tmpfs  /tmp   tmpfs  mode=1777  0  0
+";
+
 // The daemon stays, because a lease must be renewed. Without an answer after
 // six seconds it goes on in the background and the shell comes up.
 const RC_DHCP: &str = "\
@@ -96,7 +102,8 @@ pub fn devices() -> Vec<FilePlan> {
 /// The files of BusyBox's init and the applets they need; the recipe's own
 /// texts take the place of the written ones, and then its applets are the
 /// recipe's business.
-pub fn busybox(own: OwnTexts, network: &NetworkMode) -> InitFiles {
+/// `read_only`: the root file system can't be written to.
+pub fn busybox(own: OwnTexts, network: &NetworkMode, read_only: bool) -> InitFiles {
     let mut applets = vec!["init", "sh"];
     if own.inittab.is_none() {
         applets.push("reboot");
@@ -114,13 +121,21 @@ pub fn busybox(own: OwnTexts, network: &NetworkMode) -> InitFiles {
         }
     }
     let mounts_proc = own.fstab.is_none();
+    let fstab = match read_only {
+        true => FSTAB_READ_ONLY,
+        false => FSTAB,
+    };
     let written =
         |own: Option<FileKind>, text: &str| own.unwrap_or_else(|| FileKind::Text(text.to_owned()));
     let mut files = vec![
         file("/init", FileKind::Symlink("/bin/busybox".to_owned()), 0o777),
         file("/etc/inittab", written(own.inittab, INITTAB), 0o644),
-        file("/etc/fstab", written(own.fstab, FSTAB), 0o644),
+        file("/etc/fstab", written(own.fstab, fstab), 0o644),
     ];
+    if read_only && udhcpc.is_some() {
+        let link = FileKind::Symlink("/tmp/resolv.conf".to_owned());
+        files.push(file("/etc/resolv.conf", link, 0o777));
+    }
     if let (None, NetworkMode::Static(fixed)) = (&own.rc_s, network) {
         let text = format!("nameserver {}\n", fixed.nameserver);
         files.push(file("/etc/resolv.conf", FileKind::Text(text), 0o644));

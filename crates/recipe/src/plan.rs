@@ -26,6 +26,7 @@ pub use crate::check_plan::{
 pub use crate::prune_plan::{
     CertificateFile, LoadPlan, MissingCode, OnTrap, PruneLevel, PrunePlan,
 };
+pub use crate::root_plan::{Access, DataPlan, ImagePlan, MOUNTER, RootPlan};
 
 /// A complete recipe.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub struct Plan {
     pub userland: UserlandPlan,
     /// How it is packed.
     pub ramdisk: RamdiskPlan,
+    /// The disk that its root file system is on; it is a ramdisk when `None`.
+    pub root: Option<RootPlan>,
     /// How it is connected.
     pub network: NetworkPlan,
     /// The limits of the machine that boots it.
@@ -304,6 +307,8 @@ pub enum Placement {
     /// A file system in flash memory, behind the kernel: what is in it is used
     /// where it is stored.
     Flash,
+    /// No ramdisk: the root file system is on a disk ([`Plan::root`]).
+    Disk,
 }
 
 impl RamdiskPlan {

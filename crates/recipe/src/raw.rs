@@ -14,14 +14,15 @@ mod schema;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use disk::Filesystem;
 use host::Id;
 use host::units::Bytes;
 use initramfs::Compression;
 
 use super::diagnostic::{Place, Placed};
 use super::plan::{
-    AskPlan, EchoProtocol, Expectation, GuestCommand, MissingCode, OnTrap, Placement, PruneLevel,
-    Security, Toolchain, Via,
+    Access, AskPlan, EchoProtocol, Expectation, GuestCommand, MissingCode, OnTrap, Placement,
+    PruneLevel, Security, Toolchain, Via,
 };
 use crate::serial_port::SerialPort;
 
@@ -54,6 +55,7 @@ pub struct Recipe {
     pub userland: Userland,
     pub ramdisk_compress: Given<Compression>,
     pub placement: Given<Placement>,
+    pub root: Option<Root>,
     pub network: Network,
     pub machine: Machine,
     pub checks: Vec<Check>,
@@ -183,6 +185,30 @@ pub struct File {
     pub block: Given<(u32, u32)>,
     pub mode: Given<u32>,
     pub owner: Given<(u32, u32)>,
+}
+
+/// `[root]`
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the fields are the keys: docs/recipe.md")]
+pub struct Root {
+    pub place: Place,
+    pub filesystem: Given<Filesystem>,
+    pub on: Given<String>,
+    pub access: Given<Access>,
+    pub compress: Given<Compression>,
+    pub size: Given<Bytes>,
+    pub image: Given<String>,
+    pub partition: Given<u32>,
+    pub data: Option<RootData>,
+}
+
+/// `data` in `[root]`
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the fields are the keys: docs/recipe.md")]
+pub struct RootData {
+    pub filesystem: Given<Filesystem>,
+    pub size: Given<Bytes>,
+    pub mount: Given<String>,
 }
 
 /// `[network]`

@@ -8,6 +8,8 @@ mod checks;
 mod implied;
 mod kernel;
 mod ramdisk_files;
+mod root;
+mod root_options;
 mod sources;
 mod userland;
 
@@ -23,7 +25,7 @@ use super::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use super::files::Files;
 use super::plan::{
     BudgetPlan, CertificateFile, LoadPlan, MachinePlan, MissingCode, NetworkMode, NetworkPlan,
-    OnTrap, Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, StaticAddress,
+    OnTrap, Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, RootPlan, StaticAddress,
 };
 use super::{raw, words};
 use crate::arch::TrapDevices;
@@ -77,8 +79,10 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
     let name = name(&context, &raw, &home);
     let board = board(&context, &raw);
     let network = network(&context, &raw.network, board.as_ref());
+    let root = root::plan(&context, &raw, board.as_ref());
     let ramdisk = ramdisk(&context, &raw, board.as_ref());
-    let (userland, needs) = userland::plan(&context, &raw, &network.mode, board.as_ref());
+    let (userland, needs) =
+        userland::plan(&context, &raw, &network.mode, board.as_ref(), root.as_ref());
     let machine = machine(&context, &raw.machine, board.as_ref());
     let mute = board.as_ref().is_some_and(|board| board.channel.is_none());
     let surroundings = checks::Surroundings {
@@ -94,10 +98,15 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         board: board.as_ref(),
         network: &network,
         ramdisk: &ramdisk,
+        root: root.as_ref(),
         userland: &needs,
     });
     let ip = implied::ip_parameter(&raw, &network.mode);
-    let kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests, ip);
+    let words = kernel::Words {
+        ip,
+        root: root.as_ref().map(RootPlan::cmdline),
+    };
+    let kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests, words);
     let names = trap_names(problems, &raw.prune, board.as_ref());
     let on_trap = on_trap(problems, &raw.prune, board.as_ref());
     let plan = Plan {
@@ -108,6 +117,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         kernel,
         userland,
         ramdisk,
+        root,
         network,
         machine,
         checks,
@@ -398,6 +408,12 @@ fn ramdisk(context: &Context<'_>, raw: &raw::Recipe, board: Option<&Board>) -> R
     } else {
         Placement::Separate
     };
+    if raw.root.is_some() {
+        return RamdiskPlan {
+            compress: Compression::None,
+            placement: Placement::Disk,
+        };
+    }
     let placement = raw.placement.as_ref().map_or(usual, |p| p.value);
     if let (Some(given), Some(board)) = (&raw.placement, board) {
         let wrong = match (placement, flash) {
@@ -421,7 +437,7 @@ fn ramdisk(context: &Context<'_>, raw: &raw::Recipe, board: Option<&Board>) -> R
     }
     let usual = match placement {
         Placement::Flash => Compression::None,
-        Placement::Separate | Placement::Builtin => Compression::Xz,
+        Placement::Separate | Placement::Builtin | Placement::Disk => Compression::Xz,
     };
     RamdiskPlan {
         compress: given.map_or(usual, |c| c.value),

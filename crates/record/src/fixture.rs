@@ -19,6 +19,7 @@ pub fn record() -> Record {
             device_tree_bytes: None,
             ramdisk_bytes: 50,
             flash_bytes: None,
+            root_bytes: None,
             total_bytes: 1050,
         },
         vmlinux: VmlinuxSizes::default(),

@@ -83,7 +83,11 @@ pub struct ImageSizes {
     /// `null` where there is none.
     #[serde(default)]
     pub flash_bytes: Option<u64>,
-    /// Kernel, device tree and ramdisk together.
+    /// The file system on a disk that is the root; `null` where the root is a
+    /// ramdisk.
+    #[serde(default)]
+    pub root_bytes: Option<u64>,
+    /// Kernel, device tree and ramdisk or root file system together.
     pub total_bytes: u64,
 }
 

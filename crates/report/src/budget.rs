@@ -19,7 +19,10 @@ pub fn over_budget(budget: &BudgetPlan, record: &Record) -> Vec<String> {
             Some(Bytes(image.ramdisk_bytes)),
         ),
         (
-            "kernel and ramdisk together",
+            match image.root_bytes {
+                Some(_) => "kernel and root file system together",
+                None => "kernel and ramdisk together",
+            },
             budget.total,
             Some(Bytes(image.total_bytes)),
         ),

@@ -82,7 +82,10 @@ fn sizes(out: &mut String, record: &Record) -> std::fmt::Result {
             grouped(record.ramdisk.archive_bytes)
         ),
     };
-    row(out, "ramdisk", image.ramdisk_bytes, &remark)?;
+    match image.root_bytes {
+        Some(bytes) => row(out, "root file system", bytes, &remark)?,
+        None => row(out, "ramdisk", image.ramdisk_bytes, &remark)?,
+    }
     let mut files: Vec<_> = record
         .ramdisk
         .files

@@ -87,7 +87,7 @@ pub fn diff(a: &Record, b: &Record) -> Diff {
 
 fn figures(a: &Record, b: &Record) -> Vec<Figure> {
     type Read = fn(&Record) -> Option<i64>;
-    let rows: [(&str, &str, Read); 17] = [
+    let rows: [(&str, &str, Read); 18] = [
         ("kernel", "B", |r| known(r.image.kernel_bytes)),
         ("kernel payload", "B", |r| {
             r.image.payload_bytes.and_then(known)
@@ -96,6 +96,9 @@ fn figures(a: &Record, b: &Record) -> Vec<Figure> {
             r.image.device_tree_bytes.and_then(known)
         }),
         ("ramdisk", "B", |r| known(r.image.ramdisk_bytes)),
+        ("root file system", "B", |r| {
+            r.image.root_bytes.and_then(known)
+        }),
         ("together", "B", |r| known(r.image.total_bytes)),
         ("text", "B", |r| known(r.vmlinux.text_bytes)),
         ("data", "B", |r| known(r.vmlinux.data_bytes)),

@@ -309,11 +309,9 @@ impl Image {
                 }
             })?;
         }
-        let (tree, lost) = layers.done();
         Ok(Rootfs {
-            tree,
+            tree: layers.done(),
             start: Some(self.start),
-            lost,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! One tar over what lies below it: layer.md of the OCI image specification.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read};
 
 use initramfs::{ArchivePath, Content, Entry, EntryKind, LinkTarget, Mode, PathError, Tree};
@@ -18,21 +18,10 @@ const OPAQUE: &[u8] = b".wh..wh..opq";
 /// that came after it).
 const XATTR: &str = "SCHILY.xattr.";
 
-/// What a tree can't hold: an extended attribute, such as a program's
-/// capabilities.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Lost {
-    /// The file.
-    pub path: String,
-    /// The attribute: `security.capability`.
-    pub attribute: String,
-}
-
 /// Layers, each laid over those before it.
 #[derive(Debug)]
 pub(crate) struct Layers<'a> {
     tree: Tree,
-    lost: Vec<Lost>,
     limits: &'a Limits,
     bytes: u64,
     entries: u64,
@@ -52,14 +41,13 @@ struct Header {
     mode: u32,
     uid: u32,
     gid: u32,
-    attributes: Vec<String>,
+    attributes: BTreeMap<String, Vec<u8>>,
 }
 
 impl<'a> Layers<'a> {
     pub(crate) fn new(limits: &'a Limits) -> Layers<'a> {
         Layers {
             tree: Tree::new(),
-            lost: Vec::new(),
             limits,
             bytes: 0,
             entries: 0,
@@ -67,10 +55,8 @@ impl<'a> Layers<'a> {
     }
 
     /// All that is there in the end.
-    pub(crate) fn done(mut self) -> (Tree, Vec<Lost>) {
-        self.lost.sort();
-        self.lost.dedup();
-        (self.tree, self.lost)
+    pub(crate) fn done(self) -> Tree {
+        self.tree
     }
 
     /// Lays a tar over what is there; `name` is told in errors.
@@ -114,11 +100,14 @@ impl<'a> Layers<'a> {
 }
 
 fn header(entry: &mut tar::Entry<'_, impl Read>) -> io::Result<Header> {
-    let mut attributes = Vec::new();
+    let mut attributes = BTreeMap::new();
     if let Some(extensions) = entry.pax_extensions()? {
         for extension in extensions {
-            let key = extension?.key().unwrap_or_default().to_owned();
-            attributes.extend(key.strip_prefix(XATTR).map(str::to_owned));
+            let extension = extension?;
+            let key = extension.key().unwrap_or_default();
+            if let Some(name) = key.strip_prefix(XATTR) {
+                attributes.insert(name.to_owned(), extension.value_bytes().to_vec());
+            }
         }
     }
     let number = |number: u64| {
@@ -262,24 +251,18 @@ impl OpenLayer<'_, '_> {
     fn place(&mut self, path: ArchivePath, kind: EntryKind, header: Header) -> Result<(), Error> {
         let there = self.layers.tree.get(&path).map(|entry| &entry.kind);
         let both_folders = kind == EntryKind::Directory && there == Some(&EntryKind::Directory);
-        let shown = path.to_string();
-        self.layers.lost.retain(|lost| lost.path != shown);
         if !both_folders && kind != EntryKind::HardLink(path.clone()) {
             self.layers.tree.remove(&path);
         }
         let entry = Entry::new(path.clone(), kind)
             .with_mode(Mode::of_st_mode(header.mode))
-            .with_owner(header.uid, header.gid);
+            .with_owner(header.uid, header.gid)
+            .with_attributes(header.attributes);
         let placed = self.layers.tree.insert(entry);
         placed.map_err(|source| Error::Place {
             archive: self.name.to_owned(),
             source,
         })?;
-        let lost = header.attributes.into_iter().map(|attribute| Lost {
-            path: shown.clone(),
-            attribute,
-        });
-        self.layers.lost.extend(lost);
         self.placed.insert(path);
         Ok(())
     }
@@ -303,8 +286,6 @@ impl OpenLayer<'_, '_> {
             .collect();
         for path in gone.iter().rev().filter(|path| !stays.contains(*path)) {
             self.layers.tree.remove(path);
-            let shown = path.to_string();
-            self.layers.lost.retain(|lost| lost.path != shown);
         }
     }
 

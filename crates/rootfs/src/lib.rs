@@ -23,7 +23,6 @@ use std::path::PathBuf;
 use initramfs::Tree;
 
 pub use error::Error;
-pub use layer::Lost;
 pub use start::{Start, User, UserError};
 
 /// Where a root file system is read from.
@@ -74,8 +73,6 @@ pub struct Rootfs {
     pub tree: Tree,
     /// What the image says is to be started; none where it is no container's.
     pub start: Option<Start>,
-    /// What a tree can't hold.
-    pub lost: Vec<Lost>,
 }
 
 /// Reads a root file system. Where an image is there for several machines, that
@@ -91,11 +88,9 @@ pub fn read(source: &Source, architecture: &str, limits: &Limits) -> Result<Root
         None => {
             let mut layers = layer::Layers::new(limits);
             store.whole(|tar, name| layers.add(tar, name))?;
-            let (tree, lost) = layers.done();
             Ok(Rootfs {
-                tree,
+                tree: layers.done(),
                 start: None,
-                lost,
             })
         }
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use initramfs::{ArchivePath, Content, EntryKind, Tree};
 use proptest::prelude::*;
-use rootfs::{Error, Limits, Lost, Rootfs, Source};
+use rootfs::{Error, Limits, Rootfs, Source};
 use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 
@@ -250,11 +250,8 @@ fn owners_modes_devices_long_names_and_what_is_lost_are_known() {
     let ping = ArchivePath::new("bin/ping").expect("a path");
     let ping = rootfs.tree.get(&ping).expect("is there");
     assert_eq!((ping.mode.bits(), ping.uid, ping.gid), (0o4755, 7, 8));
-    let lost = Lost {
-        path: "bin/ping".to_owned(),
-        attribute: "security.capability".to_owned(),
-    };
-    assert_eq!(rootfs.lost, [lost]);
+    let capability = ("security.capability".to_owned(), b"\x01\0\0\x02".to_vec());
+    assert_eq!(ping.attributes, [capability].into());
     assert_eq!(rootfs.start, None);
 }
 

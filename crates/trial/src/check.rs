@@ -14,7 +14,8 @@ use host::session::{Cached, Session, Step, Unit};
 use measure::memory::{self, MemoryEvidence};
 use measure::system_map::SystemMap;
 use recipe::plan::{
-    CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, StaticAddress,
+    CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, RootPlan,
+    StaticAddress,
 };
 use recipe::{Arch, Plan};
 use record::{
@@ -25,7 +26,7 @@ use vm::boot::target::BoardLines;
 use vm::boot::watch::Progress;
 use vm::boot::{self, BootReport, BootRequest, CountedBoot, FailedBoot, Observation};
 use vm::check::agent::{self, GuestCompiler};
-use vm::machine::qemu::{self, Accelerator, Clock, Machine, Wiring};
+use vm::machine::qemu::{self, Accelerator, Clock, Machine, Storage, Wiring};
 use vm::machine::traps::KernelTraps;
 
 use super::{built_record, diagnosis};
@@ -61,6 +62,8 @@ struct TrialKey<'a> {
     cmdline: &'a str,
     machine: &'a MachinePlan,
     network: &'a NetworkPlan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<&'a RootPlan>,
     qemu_args: &'a [String],
     checks: &'a [CheckPlan],
     exercises: &'a [ExercisePlan],
@@ -92,6 +95,7 @@ pub fn machine(
             .as_ref()
             .map(|_| output.join("device-tree")),
         initrd: separate.then(|| output.join("ramdisk")),
+        storage: plan.root.as_ref().map(|root| storage(root, output)),
         cmdline: plan.kernel.cmdline.clone(),
         memory: plan.machine.memory,
         cpu: plan.machine.cpu.clone(),
@@ -105,6 +109,19 @@ pub fn machine(
         forwards: Vec::new(),
         accelerator,
         extra: qemu_args.to_vec(),
+    }
+}
+
+/// The disks of a system.
+fn storage(root: &RootPlan, output: &Path) -> Storage {
+    let first = match &root.image {
+        Some(image) => image.path.clone(),
+        None => output.join("root"),
+    };
+    let data = root.data.as_ref().map(|_| output.join("data"));
+    Storage {
+        root: root.clone(),
+        images: std::iter::once(first).chain(data).collect(),
     }
 }
 
@@ -192,6 +209,7 @@ pub fn trial_id(
         cmdline: &plan.kernel.cmdline,
         machine: &plan.machine,
         network: &plan.network,
+        root: plan.root.as_ref(),
         qemu_args: &request.machine.extra,
         checks: &plan.checks,
         exercises: &plan.exercises,

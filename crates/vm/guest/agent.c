@@ -32,6 +32,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -53,6 +54,7 @@ typedef uint64_t u64;
 typedef uint32_t u32;
 
 static int channel = -1;
+static int home = -1; /* HOME's folder, which may be outside of the root */
 static char plan[65536];
 static char output[OUTPUT_MAX];
 static size_t output_len;
@@ -414,6 +416,8 @@ static void run_child(char **argv, int in, int out)
 	dup2(out, 2);
 	environ = env;
 	execvp(argv[0], argv);
+	if (!strncmp(argv[0], HOME "/", sizeof HOME)) /* one of ours, on our disk */
+		fexecve(openat(home, argv[0] + sizeof HOME, O_RDONLY), argv, env);
 	complain("can't execute ", argv[0], errno);
 	_exit(127);
 }
@@ -773,11 +777,10 @@ static size_t read_proc(const char *name)
 
 	format(path, sizeof path, "/proc/%s", name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		mkdir(HOME "/proc", 0700);
-		mounted = mount("proc", HOME "/proc", "proc", 0, NULL) == 0;
-		format(path, sizeof path, HOME "/proc/%s", name);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && fchdir(home) == 0) {
+		mkdir("proc", 0700);
+		mounted = mount("proc", "proc", "proc", 0, NULL) == 0;
+		fd = open(path + 1, O_RDONLY | O_CLOEXEC);
 	}
 	while (fd >= 0 && have < OUTPUT_MAX - 1 &&
 	       (n = read(fd, output + have, OUTPUT_MAX - 1 - have)) > 0)
@@ -786,7 +789,8 @@ static size_t read_proc(const char *name)
 	if (fd >= 0)
 		close(fd);
 	if (mounted)
-		umount(HOME "/proc");
+		umount("proc");
+	chdir("/");
 	return have;
 }
 
@@ -818,14 +822,14 @@ static void say_memory_after(void)
 /* What the agent itself costs: its files' pages, and its anonymous memory. */
 static void say_own_cost(void)
 {
-	static const char *const files[] = { HOME "/init", HOME "/plan" };
+	static const char *const files[] = { "init", "plan" };
 	unsigned long page = (unsigned long)sysconf(_SC_PAGESIZE);
 	unsigned long file_pages = 0, resident = 0, shared = 0;
 	struct rusage usage;
 	struct stat st;
 
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-		if (stat(files[i], &st) == 0)
+		if (fstatat(home, files[i], &st, 0) == 0)
 			file_pages += ((unsigned long)st.st_size + page - 1) / page;
 	if (read_proc("self/statm") > 0) {
 		char *at = strchr(output, ' ');
@@ -1059,16 +1063,62 @@ static char *read_head(const char **init)
 	return at;
 }
 
+/* Where the agent came on a disk of its own, mounts the system's root and goes
+ * there, as the kernel does (init/do_mounts.c). The file `mount` has by how much the
+ * minor number of its device is below that of ours, the file system's type, ro or rw.
+ * The node stands in RAM: the majors of some disks are given when they turn up. */
+static void go_to_root(void)
+{
+	char text[64], *words[WORDS_MAX + 1], *at = text;
+	int fd = open(HOME "/mount", O_RDONLY | O_CLOEXEC);
+	struct stat ours;
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return; /* the ramdisk is the root */
+	n = read(fd, text, sizeof text - 1);
+	close(fd);
+	text[n > 0 ? n : 0] = 0;
+	if (next_line(&at, words) != 3 || stat(HOME, &ours) < 0 ||
+	    mount("ramfs", HOME "/dev", "ramfs", 0, NULL) < 0 ||
+	    mknod(HOME "/dev/root", S_IFBLK | 0600,
+		  makedev(major(ours.st_dev), minor(ours.st_dev) - number(words[0]))) < 0 ||
+	    mount(HOME "/dev/root", HOME "/root", words[1],
+		  strcmp(words[2], "rw") ? MS_RDONLY : 0, NULL) < 0 ||
+	    chdir(HOME "/root") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 ||
+	    chroot(".") < 0 || chdir("/") < 0)
+		complain("tuxling-agent: can't mount the root file system", "", errno);
+}
+
+/* As the kernel does it: what is named, or the first that there is. */
+static void become(const char *init, char **argv)
+{
+	static const char *const usual[] = { "/sbin/init", "/etc/init", "/bin/init",
+					     "/bin/sh" };
+
+	if (*init) {
+		argv[0] = (char *)init;
+		execve(init, argv, environ);
+		return;
+	}
+	for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
+		argv[0] = (char *)usual[i];
+		execve(usual[i], argv, environ);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const char *init = "/init";
 	char *checks;
 
 	(void)argc;
+	home = open(HOME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	open_channel();
 	checks = read_head(&init);
 	if (!checks)
 		complain("tuxling-agent: can't read the checks' plan", "", errno);
+	go_to_root();
 	if (channel >= 0 && checks) {
 		pid_t pid = fork();
 
@@ -1082,8 +1132,7 @@ int main(int argc, char **argv)
 		if (pid < 0)
 			complain("tuxling-agent: can't fork", "", errno);
 	}
-	argv[0] = (char *)init;
-	execve(init, argv, environ);
+	become(init, argv);
 	stream = 'i';
 	sequence = 0;
 	if (channel >= 0) {

@@ -167,7 +167,7 @@ pub fn observed(
     observation: &Observation<'_>,
     on_progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<BootReport> {
-    Prepared::new(request, Clock::Host, observation)?.run(
+    Prepared::new(processes, request, Clock::Host, observation)?.run(
         processes,
         request,
         observation,
@@ -184,7 +184,7 @@ pub fn count_instructions(
     request: &BootRequest<'_>,
     observation: &Observation<'_>,
 ) -> Result<CountedBoot> {
-    let report = Prepared::new(request, Clock::Instructions, observation)?.run(
+    let report = Prepared::new(processes, request, Clock::Instructions, observation)?.run(
         processes,
         request,
         observation,
@@ -216,14 +216,19 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(request: &BootRequest<'_>, clock: Clock, observation: &Observation<'_>) -> Result<Self> {
+    fn new(
+        processes: &Processes,
+        request: &BootRequest<'_>,
+        clock: Clock,
+        observation: &Observation<'_>,
+    ) -> Result<Self> {
         let dir = &request.dir;
         std::fs::create_dir_all(dir).map_err(|e| host::Error::file("create", dir, e))?;
         let files = fresh_files(request, clock)?;
         let servers = Servers::start(request, clock)?;
         let plan = agent::plan(&PlanInput {
             nonce: &servers.nonce,
-            init: agent::real_init(&request.machine.cmdline),
+            init: init(&request.machine),
             checks: request.checks,
             exercises: request.exercises,
             host: request
@@ -234,11 +239,12 @@ impl Prepared {
             echoes: &servers.echoes,
             askers: &servers.askers,
             board: request.board.is_some(),
+            on_disk: request.machine.storage.is_some(),
             quiet: request.quiet,
             pause: request.pause,
             leave: observation.leave,
         })?;
-        let mut machine = loaded::machine(request, &plan)?;
+        let mut machine = loaded::machine(request, &plan, processes)?;
         machine.forwards = servers.askers.forwards().to_vec();
         machine.gateway = servers.gateway.as_ref().map(Gateway::address);
         Ok(Prepared {
@@ -476,7 +482,7 @@ impl Prepared {
             agent: watch.agent_spoke(),
             mute: self.machine.board.channel.is_none(),
             board: request.board.is_some(),
-            init: (agent::real_init(&request.machine.cmdline), watch.no_init()),
+            init: (init(&request.machine), watch.no_init()),
         };
         let (outcome, reason) = outcome::outcome(&facts);
         BootReport {
@@ -532,6 +538,14 @@ fn fresh_files(request: &BootRequest<'_>, clock: Clock) -> Result<Files> {
         remove(path)?;
     }
     Ok(files)
+}
+
+/// The init that the shipped system's kernel starts; empty where it looks for one.
+fn init(machine: &Machine) -> &str {
+    match machine.storage {
+        Some(_) => agent::init_on_disk(&machine.cmdline),
+        None => agent::real_init(&machine.cmdline),
+    }
 }
 
 /// Where the monitor of a boot listens that is looked into.

@@ -18,6 +18,12 @@ pub enum Error {
     /// A flash image can't be told how much RAM there is.
     #[error(transparent)]
     Flash(flash::Error),
+    /// The checks' own disk can't be made.
+    #[error(transparent)]
+    Disk(#[from] disk::Error),
+    /// There is no room to make it in.
+    #[error("can't make a folder for temporary files: {0}")]
+    NoScratch(io::Error),
     /// QEMU was not started, or did not do what it was asked.
     #[error(transparent)]
     Qemu(ProcessError),
@@ -127,12 +133,14 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Error::Host(error) => error.kind(),
+            Error::Disk(error) => error.kind(),
             Error::PlanTooLong { .. } | Error::Words { .. } => Kind::Usage,
             Error::Unreadable { .. } | Error::Compile { .. } | Error::Pack(_) | Error::Flash(_) => {
                 Kind::Build
             }
             Error::Qemu(_)
             | Error::Lost(_)
+            | Error::NoScratch(_)
             | Error::Keys(_)
             | Error::Console(_)
             | Error::Unwatched(_)

@@ -11,7 +11,7 @@ use host::process::Cmd;
 use host::seal::{fill_sealed, is_sound};
 use host::session::{Cached, Session};
 use initramfs::{ArchivePath, Content, Entry, EntryKind, LinkTarget, Mode, PathError, Tree};
-use recipe::plan::{Plan, UserlandPlan};
+use recipe::plan::{Access, MOUNTER, Plan, RootPlan, UserlandPlan};
 
 use super::musl::UserCompiler;
 use super::{rootfs, tree};
@@ -20,6 +20,22 @@ use crate::start_error::StartError;
 
 /// Our init's source.
 const SOURCE: &str = include_str!("../../guest/start.c");
+
+/// The source of what mounts something before the system's init.
+const MOUNTER_SOURCE: &str = include_str!("../../guest/mounts.c");
+
+/// Where it finds what it is to do (guest/mounts.c).
+const MOUNTER_WORDS: &str = "/.root/words";
+
+/// What programs expect to be folders, and what is mounted there: nobody can make
+/// them in a root file system that can't be written to.
+const MOUNT_POINTS: [(&str, u32); 5] = [
+    ("/dev", 0o755),
+    ("/proc", 0o555),
+    ("/run", 0o755),
+    ("/sys", 0o555),
+    ("/tmp", 0o1777),
+];
 
 /// Where the kernel looks for an init.
 const INIT: &str = "/init";
@@ -169,11 +185,76 @@ fn words(start: &Start, tree: &Tree) -> Result<Vec<u8>> {
     Ok(words)
 }
 
+/// What is there before anything runs, in a root file system on a disk: folders to
+/// mount on, and where an overlay or a disk for data is mounted, the program that
+/// does it.
+///
+/// # Errors
+/// When it doesn't fit what is there.
+pub(crate) fn place_on_disk(
+    tree: &mut Tree,
+    root: &RootPlan,
+    foreign: bool,
+    mounter: Option<PathBuf>,
+) -> Result<()> {
+    for (folder, mode) in MOUNT_POINTS.into_iter().filter(|_| foreign) {
+        if !has(tree, folder) {
+            put(tree, folder, EntryKind::Directory, Mode::of_st_mode(mode))?;
+        }
+    }
+    if foreign && root.access == Access::ReadOnly && !has(tree, "/etc/resolv.conf") {
+        let link = LinkTarget::new("/run/resolv.conf").map_err(not_placed)?;
+        put(
+            tree,
+            "/etc/resolv.conf",
+            EntryKind::Symlink(link),
+            Mode::SYMLINK,
+        )?;
+    }
+    let Some(program) = mounter else {
+        return Ok(());
+    };
+    let program = EntryKind::File(Content::Path(program));
+    put(tree, MOUNTER, program, Mode::EXECUTABLE)?;
+    let words = EntryKind::File(Content::Bytes(mounter_words(root).into_bytes().into()));
+    put(tree, MOUNTER_WORDS, words, Mode::PLAIN)
+}
+
+/// The lines that it reads.
+fn mounter_words(root: &RootPlan) -> String {
+    let mut words = String::new();
+    if root.access == Access::Overlay {
+        words.push_str("overlay\n");
+    }
+    if let Some(data) = &root.data
+        && let Some(folder) = &data.mount
+    {
+        let (minors, kind) = (root.drive.minors, data.filesystem.name());
+        words.push_str(&format!("disk {minors} {kind} {folder}\n"));
+    }
+    words
+}
+
 /// Builds our init, or gives back the one that was built from the same.
 pub(crate) fn build(compiler: &UserCompiler, session: &Session) -> Result<Cached<PathBuf>> {
-    let id = Id::of("start/1", &(Id::of_bytes(SOURCE.as_bytes()), &compiler.id))?;
+    built("start", SOURCE, compiler, session)
+}
+
+/// Builds what mounts something before the system's init, or gives back the one
+/// that was built from the same.
+pub(crate) fn build_mounter(compiler: &UserCompiler, session: &Session) -> Result<Cached<PathBuf>> {
+    built("mounts", MOUNTER_SOURCE, compiler, session)
+}
+
+fn built(
+    name: &str,
+    source: &str,
+    compiler: &UserCompiler,
+    session: &Session,
+) -> Result<Cached<PathBuf>> {
+    let id = Id::of("start/1", &(Id::of_bytes(source.as_bytes()), &compiler.id))?;
     let dir = session.cache.folder("start")?.join(id.short());
-    let program = dir.join("start");
+    let program = dir.join(name);
     let is_kept =
         || -> Result<bool> { Ok(program.exists() && is_sound(&dir, "init", session.progress)?) };
     if is_kept()? {
@@ -186,8 +267,9 @@ pub(crate) fn build(compiler: &UserCompiler, session: &Session) -> Result<Cached
         return Ok(Cached::hit(program));
     }
     fill_sealed(&dir, |fresh| -> Result<()> {
-        write_whole(&fresh.join("start.c"), SOURCE.as_bytes())?;
-        let cmd = command(compiler, &fresh.join("start"));
+        let program = fresh.join(name);
+        write_whole(&program.with_extension("c"), source.as_bytes())?;
+        let cmd = command(compiler, &program);
         let ran = session.processes.run(&cmd);
         ran.map_err(|e| host::Error::command(Kind::Build, "compile the init", e))?;
         Ok(())

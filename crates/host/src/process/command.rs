@@ -15,6 +15,7 @@ pub struct Cmd {
     pub(super) env: BTreeMap<OsString, OsString>,
     pub(super) limit: Option<Duration>,
     pub(super) terminal: bool,
+    pub(super) input: Option<PathBuf>,
 }
 
 impl Cmd {
@@ -27,6 +28,7 @@ impl Cmd {
             env: BTreeMap::new(),
             limit: None,
             terminal: false,
+            input: None,
         }
     }
 
@@ -63,6 +65,13 @@ impl Cmd {
         self
     }
 
+    /// Gives the command this file as its standard input, which is empty otherwise.
+    /// The path is absolute.
+    pub fn input(mut self, file: impl AsRef<Path>) -> Self {
+        self.input = Some(file.as_ref().into());
+        self
+    }
+
     /// Gives the command tuxling's own standard streams and lets it stand in
     /// the terminal's foreground: for an interactive console.
     pub fn on_terminal(mut self) -> Self {
@@ -92,6 +101,9 @@ impl Cmd {
             ));
         }
         line.push_str(&shell_line(&self.to_list()));
+        if let Some(input) = &self.input {
+            line.push_str(&format!(" <{}", quote(&input.to_string_lossy())));
+        }
         line
     }
 }

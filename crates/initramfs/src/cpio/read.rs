@@ -389,13 +389,8 @@ impl Header {
             }
         }
         let mode = Mode::of_st_mode(self.mode);
-        entries.push(Entry {
-            path,
-            kind,
-            mode,
-            uid: self.uid,
-            gid: self.gid,
-        });
+        let entry = Entry::new(path, kind).with_mode(mode);
+        entries.push(entry.with_owner(self.uid, self.gid));
         Ok(())
     }
 

@@ -319,7 +319,7 @@ prop_compose! {
         uid in any::<u32>(),
         gid in any::<u32>(),
     ) -> Entry {
-        Entry { path, kind, mode: Mode::new(mode).unwrap(), uid, gid }
+        Entry::new(path, kind).with_mode(Mode::new(mode).unwrap()).with_owner(uid, gid)
     }
 }
 

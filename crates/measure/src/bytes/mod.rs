@@ -7,6 +7,7 @@
 mod boot;
 pub mod marginal;
 pub mod ramdisk;
+pub mod root;
 mod share;
 mod stream;
 

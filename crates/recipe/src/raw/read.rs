@@ -1,5 +1,6 @@
 //! Reads the tables of a recipe.
 
+use disk::Filesystem;
 use initramfs::Compression;
 
 use super::cflags;
@@ -7,13 +8,16 @@ use super::read_check::{read_check, read_exercise};
 use super::read_source::read_sources;
 use super::schema::{
     ADVERSITY, BUDGET, CHECK, EXERCISE, FILE, INIT, INIT_FILE, KERNEL, MACHINE, NETWORK, PRUNE,
-    RAMDISK, SCHEMAS, TOP, USERLAND,
+    RAMDISK, ROOT, ROOT_DATA, SCHEMAS, TOP, USERLAND,
 };
 use super::{
-    Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Text, Userland,
+    Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Root, RootData, Text,
+    Userland,
 };
 use crate::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
-use crate::plan::{MOST_CPUS, MissingCode, OnTrap, Placement, PruneLevel, Security, Toolchain};
+use crate::plan::{
+    Access, MOST_CPUS, MissingCode, OnTrap, Placement, PruneLevel, Security, Toolchain,
+};
 use crate::serial_port::SerialPort;
 use crate::table::{self, Table};
 use crate::words::{self, one_line};
@@ -69,6 +73,7 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
         placement: ramdisk
             .as_ref()
             .and_then(|t| t.word("placement", &placements)),
+        root: section("root", &ROOT).map(|t| read_root(&t)),
         network: section("network", &NETWORK).map_or_else(Network::default, |t| read_network(&t)),
         machine: section("machine", &MACHINE).map_or_else(Machine::default, |t| read_machine(&t)),
         checks: read_each(top.tables("check", &CHECK), |t| read_check(problems, t)),
@@ -207,6 +212,30 @@ fn read_file(t: &Table<'_>) -> File {
         block: t.parsed("block", words::device),
         mode: t.parsed("mode", words::mode),
         owner: t.parsed("owner", words::owner),
+    }
+}
+
+fn read_root(t: &Table<'_>) -> Root {
+    let filesystems = Filesystem::ALL.map(|one| (one.name(), one));
+    let access = [
+        ("read-only", Access::ReadOnly),
+        ("overlay", Access::Overlay),
+        ("writable", Access::Writable),
+    ];
+    Root {
+        place: t.place(),
+        filesystem: t.word("filesystem", &filesystems),
+        on: t.text("on"),
+        access: t.word("access", &access),
+        compress: t.word("compress", COMPRESSIONS),
+        size: t.parsed("size", words::bytes),
+        image: t.text("image"),
+        partition: t.integer("partition", 1..5),
+        data: t.table("data", &ROOT_DATA).map(|t| RootData {
+            filesystem: t.word("filesystem", &filesystems),
+            size: t.parsed("size", words::bytes),
+            mount: t.text("mount"),
+        }),
     }
 }
 

@@ -11,6 +11,7 @@ pub(super) static TOP: Schema = Schema {
         "kernel",
         "userland",
         "ramdisk",
+        "root",
         "network",
         "machine",
         "check",
@@ -89,6 +90,23 @@ pub(super) static RAMDISK: Schema = Schema {
     header: "[ramdisk]",
     keys: &["compress", "placement"],
 };
+pub(super) static ROOT: Schema = Schema {
+    header: "[root]",
+    keys: &[
+        "filesystem",
+        "on",
+        "access",
+        "compress",
+        "size",
+        "image",
+        "partition",
+        "data",
+    ],
+};
+pub(super) static ROOT_DATA: Schema = Schema {
+    header: "[root.data]",
+    keys: &["filesystem", "size", "mount"],
+};
 pub(super) static NETWORK: Schema = Schema {
     header: "[network]",
     keys: &["mode", "nic", "address", "gateway", "nameserver"],
@@ -165,6 +183,7 @@ pub(super) static ADVERSITY: Schema = Schema {
 
 /// All kinds of tables of a recipe.
 pub static SCHEMAS: Family = &[
-    &TOP, &KERNEL, &USERLAND, &SOURCE, &INIT, &INIT_FILE, &FILE, &RAMDISK, &NETWORK, &MACHINE,
-    &CHECK, &FETCH, &DHCP, &PING, &ECHO, &SLEEP, &EXERCISE, &BUDGET, &PRUNE, &ADVERSITY,
+    &TOP, &KERNEL, &USERLAND, &SOURCE, &INIT, &INIT_FILE, &FILE, &RAMDISK, &ROOT, &ROOT_DATA,
+    &NETWORK, &MACHINE, &CHECK, &FETCH, &DHCP, &PING, &ECHO, &SERVE, &HTTP, &SLEEP, &EXERCISE,
+    &BUDGET, &PRUNE, &ADVERSITY,
 ];

@@ -7,7 +7,7 @@ use initramfs::Compression;
 use crate::Board;
 use crate::asker::Asker;
 use crate::config::Request;
-use crate::plan::{NetworkMode, NetworkPlan, Placement, RamdiskPlan};
+use crate::plan::{NetworkMode, NetworkPlan, Placement, RamdiskPlan, RootPlan};
 use crate::{fragment, raw};
 
 /// What the user land needs of the kernel.
@@ -34,6 +34,8 @@ pub(super) struct Wishes<'a> {
     pub network: &'a NetworkPlan,
     /// The ramdisk.
     pub ramdisk: &'a RamdiskPlan,
+    /// The root file system, where it is on a disk.
+    pub root: Option<&'a RootPlan>,
     /// The user land.
     pub userland: &'a UserlandNeeds,
 }
@@ -98,7 +100,7 @@ fn cpus(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     }
 }
 
-fn ask(symbol: &str, on: bool, reason: &str) -> Request {
+pub(super) fn ask(symbol: &str, on: bool, reason: &str) -> Request {
     Request {
         symbol: symbol.to_owned(),
         value: if on { "y" } else { "n" }.to_owned(),
@@ -146,6 +148,10 @@ fn ramdisk(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     );
     if let (Placement::Flash, Some(board)) = (wishes.ramdisk.placement, wishes.board) {
         return flash(board, all);
+    }
+    if let Some(root) = wishes.root {
+        let foreign = wishes.userland.foreign;
+        return super::root_options::requests(root, foreign, all);
     }
     all.push(ask("BLK_DEV_INITRD", true, "the ramdisk"));
     for (symbol, one) in RAMDISK_SYMBOLS {

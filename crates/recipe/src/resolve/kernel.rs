@@ -19,6 +19,16 @@ pub(super) const SERIES: &str = "6.12";
 /// What checks and QEMU add to a command line, at most.
 const OTHERS: usize = 256;
 
+/// What other parts of the recipe put on the command line.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    /// What has the kernel configure the card: where the recipe has no line of its
+    /// own.
+    pub ip: Option<String>,
+    /// What has it mount its root: in any case.
+    pub root: Option<String>,
+}
+
 /// The kernel as asked for: the implied requests first, so that the recipe's
 /// own win.
 pub(super) fn plan(
@@ -26,7 +36,7 @@ pub(super) fn plan(
     raw: raw::Kernel,
     board: Option<&Board>,
     implied: Vec<Request>,
-    ip: Option<String>,
+    words: Words,
 ) -> KernelPlan {
     let console = board.map_or("", |b| &b.console);
     if let (Some(cmdline), Some(board)) = (&raw.cmdline, board) {
@@ -43,11 +53,11 @@ pub(super) fn plan(
         requests.extend(own);
     }
     let mut written = format!("console={console} panic=-1");
-    let words = board.map_or("", |b| &b.cmdline);
+    let of_board = board.map_or("", |b| &b.cmdline);
     // The file system in flash is the only memory device that there is.
     let flash = board.filter(|board| board.flash.is_some());
-    let root = flash.map_or("", |_| "root=mtd0 rootfstype=romfs init=/init");
-    for further in [words, root, ip.as_deref().unwrap_or_default()] {
+    let in_flash = flash.map_or("", |_| "root=mtd0 rootfstype=romfs init=/init");
+    for further in [of_board, in_flash, words.ip.as_deref().unwrap_or_default()] {
         if !further.is_empty() {
             written.push(' ');
             written.push_str(further);
@@ -75,7 +85,17 @@ pub(super) fn plan(
         toolchain: raw.toolchain.map_or(Toolchain::Gcc, |t| t.value),
         cflags: raw.cflags,
         compress: raw.compress.map_or(Compression::Xz, |c| c.value),
-        cmdline: raw.cmdline.map_or_else(cmdline, |c| c.value),
+        cmdline: with_root(raw.cmdline.map_or_else(cmdline, |c| c.value), words.root),
+    }
+}
+
+/// A command line with what has the kernel mount its root, before what is its
+/// init's.
+fn with_root(line: String, root: Option<String>) -> String {
+    let Some(root) = root else { return line };
+    match line.split_once(" -- ") {
+        Some((kernels, inits)) => format!("{kernels} {root} -- {inits}"),
+        None => format!("{line} {root}"),
     }
 }
 

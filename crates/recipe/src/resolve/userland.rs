@@ -12,7 +12,8 @@ use crate::diagnostic::{Place, Placed, Problem, Wrong};
 use crate::init::{self, OwnTexts};
 use crate::package::Package;
 use crate::plan::{
-    BusyboxPlan, FileKind, FilePlan, LibcPlan, NetworkMode, SourceWish, UserlandPlan,
+    Access, BusyboxPlan, FileKind, FilePlan, LibcPlan, NetworkMode, RootPlan, SourceWish,
+    UserlandPlan,
 };
 use crate::{Board, fragment, raw, words};
 
@@ -22,6 +23,7 @@ pub(super) fn plan(
     raw: &raw::Recipe,
     mode: &NetworkMode,
     board: Option<&Board>,
+    root: Option<&RootPlan>,
 ) -> (UserlandPlan, UserlandNeeds) {
     let typed = &raw.userland;
     linked_without_library(context, typed, board);
@@ -32,15 +34,17 @@ pub(super) fn plan(
         Below::Rootfs(source) => (None, Some(source)),
     };
     let has_rootfs = rootfs.is_some();
+    let is_image = raw.root.as_ref().is_some_and(|root| root.image.is_some());
     let mut needs = UserlandNeeds {
         musl: typed.busybox.is_some(),
-        foreign: has_rootfs,
+        foreign: has_rootfs || is_image,
         ..UserlandNeeds::default()
     };
     let mut applets = applets(context, typed);
     let own = own_files(context, &typed.files);
-    let mut files = init_files(context, typed, mode, &mut applets, &mut needs);
+    let mut files = init_files(context, (typed, mode, root), &mut applets, &mut needs);
     files.extend(init::devices());
+    files.extend(root.map(mount_points).unwrap_or_default());
     let replaced: HashSet<&str> = own.iter().map(|(file, _)| &*file.to).collect();
     files.retain(|written| !replaced.contains(&*written.to));
     let beneath = Beneath {
@@ -51,7 +55,7 @@ pub(super) fn plan(
     ramdisk_files::fit(context, &own, &beneath);
     files.extend(own.into_iter().map(|(file, _)| file));
     let command = command(context, typed, &files);
-    if !has_rootfs && command.is_none() {
+    if !has_rootfs && !is_image && command.is_none() {
         init_exists(context, raw, &files, folder.as_deref());
     }
     // What is in a root file system is known when it is read; what is missing
@@ -289,8 +293,7 @@ fn busybox_plan(
 /// The files of init; adds the applets that they call.
 fn init_files(
     context: &Context<'_>,
-    typed: &raw::Userland,
-    mode: &NetworkMode,
+    (typed, mode, root): (&raw::Userland, &NetworkMode, Option<&RootPlan>),
     applets: &mut Vec<String>,
     needs: &mut UserlandNeeds,
 ) -> Vec<FilePlan> {
@@ -323,7 +326,8 @@ fn init_files(
     if typed.busybox.is_none() {
         return Vec::new();
     }
-    let made = init::busybox(own, mode);
+    let read_only = root.is_some_and(|root| root.access == Access::ReadOnly);
+    let made = init::busybox(own, mode, read_only);
     for applet in made.applets {
         if !applets.iter().any(|a| a == applet) {
             applets.push(applet.to_owned());
@@ -331,6 +335,20 @@ fn init_files(
     }
     needs.mounts_proc = made.mounts_proc;
     made.files
+}
+
+/// The folders of a root file system on a disk that something is mounted on.
+fn mount_points(root: &RootPlan) -> Vec<FilePlan> {
+    let folder = |to: &str| init::file(to, FileKind::Directory, 0o755);
+    let mut folders = Vec::new();
+    if root.has_mounter() {
+        folders.extend(["/.root/new", "/.root/ram"].map(folder));
+    }
+    let data = root.data.as_ref();
+    if let Some(mount) = data.and_then(|data| data.mount.as_ref()) {
+        folders.push(folder(mount));
+    }
+    folders
 }
 
 fn own_text(context: &Context<'_>, text: &raw::Text) -> Option<FileKind> {

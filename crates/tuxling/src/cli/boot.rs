@@ -56,6 +56,13 @@ fn work(args: &Boot, request: &Request, session: &Session) -> Result<()> {
             forward.host_port, forward.guest_port
         ));
     }
+    if let Some(storage) = &machine.storage
+        && storage.root.is_mounted_writable()
+    {
+        session
+            .progress
+            .note("what the system writes to its disks is gone when QEMU ends");
+    }
     let command = check::interactive(&machine);
     session
         .progress

@@ -71,7 +71,7 @@ fn work(args: &SizeArgs, request: &Request, session: &Session) -> Result<()> {
     let arch = plan.board.arch;
     if args.ramdisk {
         let ingredients = builder::system::prepare(plan, options, session)?;
-        return ramdisk(args, &plan.name, &built::of_ramdisk(&ingredients)?);
+        return ramdisk(args, &plan.name, &built::of_ramdisk(plan, &ingredients)?);
     }
     let Built {
         ingredients,

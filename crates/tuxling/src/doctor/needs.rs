@@ -142,6 +142,15 @@ fn of_recipe(plan: Option<&Plan>) -> Vec<&'static str> {
     if plan.board.flash.is_some() {
         tools.push("dtc");
     }
+    if let Some(root) = &plan.root {
+        // The checks' own disk is made with them, too.
+        tools.extend(disk::tools(root.filesystem));
+    }
+    if let Some(data) = plan.root.as_ref().and_then(|root| root.data.as_ref()) {
+        let further = disk::tools(data.filesystem).iter();
+        let further: Vec<&str> = further.copied().filter(|t| !tools.contains(t)).collect();
+        tools.extend(further);
+    }
     let busybox = plan.userland.busybox.as_ref().map(|b| &b.source);
     let wishes = [
         Some(&plan.kernel.source),

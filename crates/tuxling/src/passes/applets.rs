@@ -76,7 +76,9 @@ pub(crate) fn ways(plan: &Plan, built: &[&str]) -> Vec<Way> {
             risk: Some(0.05),
         });
     }
-    ways.push(unpacked(plan));
+    if plan.root.is_none() {
+        ways.push(unpacked(plan));
+    }
     ways
 }
 

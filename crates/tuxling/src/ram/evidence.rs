@@ -114,6 +114,7 @@ impl<'a> WallEvidence<'a> {
                 "[ramdisk] placement = \"builtin\": the loader then has nothing to place (but the checks' agent)"
             }
             Placement::Builtin => "the ramdisk is linked into the kernel: what the loader places is the checks' agent alone",
+            Placement::Disk => "the loader places nothing: the files stay on the disk",
             Placement::Flash => "the loader places nothing: the files stay in flash memory",
         }
         .to_owned()

@@ -134,7 +134,13 @@ fn agent_archive(plan: &Plan, bench: &check::Bench) -> Result<u64> {
         return Ok(0);
     };
     let bytes = fs::read(agent).map_err(|e| host::Error::file("read", agent, e))?;
-    Ok(agent::archive(&bytes, None, "", channel)?.len() as u64)
+    let parts = agent::Parts {
+        agent: &bytes,
+        adversary: None,
+        plan: "",
+        channel,
+    };
+    Ok(parts.archive()?.len() as u64)
 }
 
 /// Boots once more with too little RAM, and looks into the machine.

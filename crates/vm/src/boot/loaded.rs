@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
-use recipe::board::{Channel, Flash};
+use host::process::Processes;
+use recipe::board::Flash;
+use recipe::plan::RootPlan;
 
 use super::request::BootRequest;
-use crate::check::agent;
+use crate::check::agent::{self, Parts};
 use crate::error::{Error, Result};
 use crate::machine::qemu::Machine;
 
@@ -16,20 +18,75 @@ use crate::machine::qemu::Machine;
 /// # Errors
 /// When a file can't be read or written, or the flash image has no device tree
 /// that says how much RAM there is.
-pub(super) fn machine(request: &BootRequest<'_>, plan: &str) -> Result<Machine> {
+pub(super) fn machine(
+    request: &BootRequest<'_>,
+    plan: &str,
+    processes: &Processes,
+) -> Result<Machine> {
     let mut machine = request.machine.clone();
     if let Some(flash) = &request.machine.board.flash {
         let image = request.dir.join("flash");
         write_flash(request, flash, &image)?;
         machine.kernel = image;
     }
-    if let (Some(channel), Some(agent)) = (&request.machine.board.channel, request.agent) {
-        let initrd = request.dir.join("initrd");
-        write_initrd(request, (agent, channel), plan, &initrd)?;
-        machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
-        machine.initrd = Some(initrd);
+    let (Some(channel), Some(agent)) = (&request.machine.board.channel, request.agent) else {
+        return Ok(machine);
+    };
+    let agent = read(agent)?;
+    let adversary = request.adversary.map(read).transpose()?;
+    let parts = Parts {
+        agent: &agent,
+        adversary: adversary.as_deref(),
+        plan,
+        channel,
+    };
+    match &mut machine.storage {
+        Some(storage) => {
+            let image = request.dir.join("checks-disk");
+            write_disk(&parts, &storage.root, &image, processes)?;
+            machine.cmdline = agent::cmdline_from_disk(&machine.cmdline, &storage.root);
+            storage.images.push(image);
+        }
+        None => {
+            let initrd = request.dir.join("initrd");
+            let mut bytes = parts.archive()?;
+            if let Some(ramdisk) = &request.machine.initrd {
+                bytes.extend(read(ramdisk)?);
+            }
+            write(&initrd, &bytes)?;
+            machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
+            machine.initrd = Some(initrd);
+        }
     }
     Ok(machine)
+}
+
+/// The checks' own disk: of the file system that the system's kernel has anyway. Its
+/// kernel mounts this one as it would mount the system's, and the agent goes on from
+/// there.
+fn write_disk(
+    parts: &Parts<'_>,
+    root: &RootPlan,
+    image: &Path,
+    processes: &Processes,
+) -> Result<()> {
+    let tree = parts.tree_on_disk(root)?;
+    let wanted = disk::Image {
+        filesystem: root.filesystem,
+        compression: root.compress,
+        uuid: *b"checks of a boot",
+        bytes: None,
+        writable: false,
+    };
+    let scratch = host::aside::scratch("disk").map_err(Error::NoScratch)?;
+    super::files::remove(image)?;
+    Ok(disk::make(
+        &tree,
+        &wanted,
+        scratch.path(),
+        image,
+        processes,
+    )?)
 }
 
 /// The shipped image, which says how much RAM there is.
@@ -41,22 +98,6 @@ fn write_flash(request: &BootRequest<'_>, flash: &Flash, image: &Path) -> Result
     let memory = number(machine.memory.0);
     flash::set_memory(&mut bytes, &flash.layout(), base, memory).map_err(Error::Flash)?;
     write(image, &bytes)
-}
-
-/// The agent's archive, then the shipped ramdisk as it is.
-fn write_initrd(
-    request: &BootRequest<'_>,
-    (agent, channel): (&Path, &Channel),
-    plan: &str,
-    initrd: &Path,
-) -> Result<()> {
-    let agent = read(agent)?;
-    let adversary = request.adversary.map(read).transpose()?;
-    let mut bytes = agent::archive(&agent, adversary.as_deref(), plan, channel)?;
-    if let Some(ramdisk) = &request.machine.initrd {
-        bytes.extend(read(ramdisk)?);
-    }
-    write(initrd, &bytes)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {

@@ -42,7 +42,7 @@ use initramfs::cpio::{self, CpioOptions};
 use initramfs::{ArchivePath, Content, Entry, EntryKind, Mode, Tree};
 use recipe::board::Channel;
 use recipe::plan::{
-    CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, Via,
+    CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, RootPlan, Via,
 };
 
 use super::asker::Askers;
@@ -78,6 +78,10 @@ pub const INIT: &str = "/.tuxling/init";
 
 /// Where a fetched file goes.
 const FETCHED: &str = "/.tuxling/fetched";
+
+/// The same where the root file system is on a disk, which the agent's folder is no
+/// part of.
+const FETCHED_ON_DISK: &str = "/tmp/.tuxling-fetched";
 
 /// During so much guest time after its start a system may still be coming up.
 const SETTLE: Duration = Duration::from_secs(3);
@@ -190,6 +194,33 @@ pub fn cmdline_with_agent(cmdline: &str) -> String {
     words.join(" ")
 }
 
+/// The init that a kernel starts from a disk: what the last `init=` of the command
+/// line says, or nothing, and then it looks for one.
+pub fn init_on_disk(cmdline: &str) -> &str {
+    parameters(cmdline)
+        .filter_map(|word| word.strip_prefix("init="))
+        .last()
+        .unwrap_or("")
+}
+
+/// The command line of a system on a disk whose kernel starts the agent from the
+/// checks' own disk, which comes behind the system's.
+pub fn cmdline_from_disk(cmdline: &str, root: &RootPlan) -> String {
+    let device = root.drive.device(root.disks(), None);
+    let parameters = parameters(cmdline).count();
+    let ours = [format!("root={device}"), format!("init={INIT}")];
+    let mut words: Vec<String> = Vec::new();
+    for (at, word) in cmdline.split_whitespace().enumerate() {
+        let replaced = word.starts_with("root=") || word.starts_with("init=");
+        match at < parameters && replaced {
+            true if word.starts_with("root=") => words.extend(ours.clone()),
+            true => {}
+            false => words.push(word.to_owned()),
+        }
+    }
+    words.join(" ")
+}
+
 /// The words of a command line that are the kernel's: those before `--`.
 fn parameters(cmdline: &str) -> impl Iterator<Item = &str> {
     cmdline.split_whitespace().take_while(|word| *word != "--")
@@ -253,6 +284,8 @@ pub struct PlanInput<'a> {
     pub(crate) askers: &'a Askers,
     /// Whether it is for a board, on which no check of the network is run.
     pub board: bool,
+    /// Whether the root file system is on a disk.
+    pub on_disk: bool,
     /// How long nothing is done before RAM is measured.
     pub quiet: Duration,
     /// How long the system idles when all is done, before it restarts the
@@ -282,7 +315,11 @@ pub fn plan(input: &PlanInput<'_>) -> Result<String> {
             _ if input.board && check.kind.needs_qemus_network() => SKIP.to_owned(),
             CheckKind::Fetch { .. } => {
                 let url = files.next().map(|f| input.server.guest_url(f, input.host));
-                check_line(check, &url.unwrap_or_default())?
+                let file = match input.on_disk {
+                    true => FETCHED_ON_DISK,
+                    false => FETCHED,
+                };
+                check_line(check, &url.unwrap_or_default(), file)?
             }
             CheckKind::Echo { .. } => match echoes.next() {
                 Some(echo) => echo_line(check.timeout, echo, input.host)?,
@@ -292,7 +329,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<String> {
                 Some(asking) => echo_line(check.timeout, &asking.call, input.host)?,
                 None => SKIP.to_owned(),
             },
-            _ => check_line(check, "")?,
+            _ => check_line(check, "", "")?,
         };
         text.push_str(&line);
     }
@@ -312,7 +349,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<String> {
     Ok(text)
 }
 
-fn check_line(check: &CheckPlan, url: &str) -> Result<String> {
+fn check_line(check: &CheckPlan, url: &str, file: &str) -> Result<String> {
     let limit = check.timeout;
     match &check.kind {
         CheckKind::Run { command, expect } => {
@@ -323,8 +360,8 @@ fn check_line(check: &CheckPlan, url: &str) -> Result<String> {
             line("run", limit, want, &arguments(command))
         }
         CheckKind::Fetch { command, .. } => {
-            let command = command.replace("{url}", url).replace("{file}", FETCHED);
-            line("fetch", limit, FETCHED, &shell(&command))
+            let command = command.replace("{url}", url).replace("{file}", file);
+            line("fetch", limit, file, &shell(&command))
         }
         CheckKind::Dhcp { interface } => {
             line("address", limit, "", std::slice::from_ref(interface))
@@ -391,42 +428,82 @@ fn word(text: &str) -> String {
     }
 }
 
-/// The archive that brings the agent into the guest, and the adversary where
-/// there is one.
-pub fn archive(
-    agent: &[u8],
-    adversary: Option<&[u8]>,
-    plan: &str,
-    channel: &Channel,
-) -> Result<Vec<u8>> {
-    let (major, minor) = (channel.major, channel.minor);
-    let file = |bytes: &[u8]| EntryKind::File(Content::Bytes(bytes.into()));
-    let mut entries = vec![
-        (".tuxling", EntryKind::Directory, 0o700),
-        (
-            ".tuxling/channel",
-            EntryKind::CharDevice { major, minor },
-            0o600,
-        ),
-        (".tuxling/init", file(agent), 0o700),
-        (".tuxling/plan", file(plan.as_bytes()), 0o600),
-    ];
-    entries.extend(adversary.map(|program| (&ADVERSARY[1..], file(program), 0o700)));
-    pack(entries).map_err(Error::Pack)
+/// What brings the agent into the guest.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'a> {
+    /// The agent itself.
+    pub agent: &'a [u8],
+    /// The adversary, where there is one.
+    pub adversary: Option<&'a [u8]>,
+    /// The agent's plan.
+    pub plan: &'a str,
+    /// The board's channel.
+    pub channel: &'a Channel,
 }
 
-/// An archive of paths, what stands there, and modes.
-fn pack(
-    entries: Vec<(&str, EntryKind, u32)>,
-) -> Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>> {
-    let mut tree = Tree::new();
-    for (path, kind, mode) in entries {
-        let entry = Entry::new(ArchivePath::new(path)?, kind);
-        tree.insert(entry.with_mode(Mode::new(mode)?))?;
+/// Why something can't be packed.
+type Unpacked = Box<dyn std::error::Error + Send + Sync>;
+
+impl Parts<'_> {
+    /// The archive that stands before the ramdisk.
+    pub fn archive(&self) -> Result<Vec<u8>> {
+        let pack = || -> Result<_, Unpacked> {
+            let mut archive = Vec::new();
+            let tree = self.tree(Vec::new())?;
+            cpio::write(&tree, &CpioOptions { mtime: 0 }, &mut archive)?;
+            Ok(archive)
+        };
+        pack().map_err(Error::Pack)
     }
-    let mut archive = Vec::new();
-    cpio::write(&tree, &CpioOptions { mtime: 0 }, &mut archive)?;
-    Ok(archive)
+
+    /// What stands on the checks' own disk: besides, folders that are mounted on,
+    /// and how the system's root file system is mounted.
+    pub fn tree_on_disk(&self, root: &RootPlan) -> Result<Tree> {
+        // By how much its device's number is below that of the checks' disk.
+        let partition = root.image.as_ref().and_then(|image| image.partition);
+        let below = root.drive.minors * root.disks();
+        let below = below - partition.unwrap_or(0).min(below);
+        let way = match root.is_mounted_writable() {
+            true => "rw",
+            false => "ro",
+        };
+        let mount = format!("{below} {} {way}\n", root.filesystem.name());
+        let file = EntryKind::File(Content::Bytes(mount.into_bytes().into()));
+        let folder = |name| (name, EntryKind::Directory, 0o700);
+        let more = vec![
+            folder(".tuxling/dev"),
+            folder(".tuxling/proc"),
+            folder(".tuxling/root"),
+            (".tuxling/mount", file, 0o600),
+            // Where the kernel's own console is looked for.
+            ("dev", EntryKind::Directory, 0o755),
+        ];
+        self.tree(more).map_err(Error::Pack)
+    }
+
+    fn tree(&self, more: Vec<(&str, EntryKind, u32)>) -> Result<Tree, Unpacked> {
+        let (major, minor) = (self.channel.major, self.channel.minor);
+        let file = |bytes: &[u8]| EntryKind::File(Content::Bytes(bytes.into()));
+        let mut entries = vec![
+            (".tuxling", EntryKind::Directory, 0o700),
+            (
+                ".tuxling/channel",
+                EntryKind::CharDevice { major, minor },
+                0o600,
+            ),
+            (".tuxling/init", file(self.agent), 0o700),
+            (".tuxling/plan", file(self.plan.as_bytes()), 0o600),
+        ];
+        let adversary = self.adversary;
+        entries.extend(adversary.map(|program| (&ADVERSARY[1..], file(program), 0o700)));
+        entries.extend(more);
+        let mut tree = Tree::new();
+        for (path, kind, mode) in entries {
+            let entry = Entry::new(ArchivePath::new(path)?, kind);
+            tree.insert(entry.with_mode(Mode::new(mode)?))?;
+        }
+        Ok(tree)
+    }
 }
 
 #[cfg(test)]
@@ -498,6 +575,7 @@ mod tests {
             echoes: &echoes,
             askers: &Askers::default(),
             board: false,
+            on_disk: false,
             quiet: Duration::ZERO,
             pause: None,
             leave: None,
@@ -531,7 +609,13 @@ mod tests {
             major: 4,
             minor: 65,
         };
-        let archive = archive(b"ELF", None, "plan2\n", &channel).expect("packs");
+        let parts = Parts {
+            agent: b"ELF",
+            adversary: None,
+            plan: "plan2\n",
+            channel: &channel,
+        };
+        let archive = parts.archive().expect("packs");
         assert_eq!(archive.len() % 4, 0, "the next archive follows aligned");
         let entries = cpio::read(&archive).expect("reads back");
         let paths: Vec<_> = entries.iter().map(|e| e.path.to_string()).collect();

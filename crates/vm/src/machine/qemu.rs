@@ -12,7 +12,7 @@ use host::process::{Cmd, ProcessError, Processes};
 use host::units::Bytes;
 use recipe::arch::Arch;
 use recipe::board::{Board, Port};
-use recipe::plan::{EchoProtocol, StaticAddress};
+use recipe::plan::{EchoProtocol, RootPlan, StaticAddress};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -117,6 +117,8 @@ pub struct Machine {
     pub device_tree: Option<PathBuf>,
     /// The file that is loaded as the initial ramdisk, if any.
     pub initrd: Option<PathBuf>,
+    /// The disks, if any.
+    pub storage: Option<Storage>,
     /// The kernel's command line.
     pub cmdline: String,
     /// RAM.
@@ -138,6 +140,16 @@ pub struct Machine {
     pub accelerator: Accelerator,
     /// Further arguments, at the end.
     pub extra: Vec<String>,
+}
+
+/// The disks of a machine.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    /// The root file system among them.
+    pub root: RootPlan,
+    /// Their images: the root file system's first. What the guest writes to them
+    /// goes nowhere but to a file of QEMU's for the time of the boot.
+    pub images: Vec<PathBuf>,
 }
 
 /// A port of this host's that leads to one of the guest's.
@@ -221,6 +233,7 @@ pub fn command(machine: &Machine, wiring: Wiring<'_>, clock: Clock) -> Cmd {
         cmd = cmd.args(["-append", &machine.cmdline]);
     }
     cmd = cmd.args(["-display", "none"]);
+    cmd = disks(cmd, machine);
     cmd = network(cmd, machine);
     cmd = match wiring {
         Wiring::Headless(files) => headless(cmd, machine, files),
@@ -243,6 +256,24 @@ fn memory_argument(memory: Bytes) -> String {
     } else {
         format!("{kib}K")
     }
+}
+
+fn disks(mut cmd: Cmd, machine: &Machine) -> Cmd {
+    let Some(storage) = &machine.storage else {
+        return cmd;
+    };
+    for (number, image) in storage.images.iter().enumerate() {
+        let id = format!("disk{number}");
+        let file = option_value(image);
+        cmd = cmd
+            .arg("-drive")
+            .arg(format!(
+                "if=none,id={id},format=raw,snapshot=on,file={file}"
+            ))
+            .arg("-device")
+            .arg(storage.root.drive.device.replace("{drive}", &id));
+    }
+    cmd
 }
 
 fn network(cmd: Cmd, machine: &Machine) -> Cmd {
@@ -377,6 +408,7 @@ mod tests {
                 }),
                 flash: None,
                 nics: Vec::new(),
+                drives: Vec::new(),
                 memory: Bytes::mib(32),
                 memory_step: Bytes::kib(16),
                 memory_most: Bytes::mib(3072),
@@ -387,6 +419,7 @@ mod tests {
             kernel: "/k/bzImage".into(),
             device_tree: None,
             initrd: Some("/k/initrd".into()),
+            storage: None,
             cmdline: "console=ttyS0 panic=-1".to_owned(),
             memory: Bytes::mib(32),
             cpu: None,

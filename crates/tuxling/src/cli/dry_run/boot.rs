@@ -215,9 +215,16 @@ impl List<'_> {
             wire: dir.join("wire.pcap"),
         };
         let mut machine = machine.clone();
-        if machine.board.channel.is_some() {
-            machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
-            machine.initrd = Some(dir.join("initrd"));
+        match (&machine.board.channel, &mut machine.storage) {
+            (Some(_), Some(storage)) => {
+                storage.images.push(dir.join("checks-disk"));
+                machine.cmdline = agent::cmdline_from_disk(&machine.cmdline, &storage.root);
+            }
+            (Some(_), None) => {
+                machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
+                machine.initrd = Some(dir.join("initrd"));
+            }
+            (None, _) => {}
         }
         if machine.board.flash.is_some() {
             machine.kernel = dir.join("flash");

@@ -89,8 +89,22 @@ impl List<'_> {
             let program = Path::new("<start>/start");
             self.start(&builder::userland::start::command(&compiler, program))?;
         }
-        self.phase("ramdisk");
-        self.note("packed by tuxling itself");
+        match &self.plan.root {
+            None => {
+                self.phase("ramdisk");
+                self.note("packed by tuxling itself");
+            }
+            Some(root) => {
+                self.phase("root file system");
+                self.note(match &root.image {
+                    Some(image) => format!("{} is taken as it is", image.path.display()),
+                    None => format!(
+                        "made by {}; the checks' own disk is made the same way",
+                        disk::tools(root.filesystem).join(", ")
+                    ),
+                });
+            }
+        }
         Ok(Ahead {
             tools,
             linux,
