@@ -12,6 +12,8 @@ use super::arch::Arch;
 use crate::asker::Asker;
 use crate::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use crate::files::Files;
+use crate::firmware::{self, FIRMWARE, Firmware};
+use crate::medium::Form;
 use crate::table::{self, Family, Schema, Table};
 use crate::{fragment, words};
 
@@ -64,6 +66,7 @@ static BOARD: Schema = Schema {
         "channel",
         "nic",
         "flash",
+        "firmware",
     ],
 };
 static FLASH: Schema = Schema {
@@ -87,7 +90,7 @@ static NIC: Schema = Schema {
 };
 
 /// All kinds of tables of a board's file.
-pub static SCHEMAS: Family = &[&BOARD, &CHANNEL, &NIC, &FLASH];
+pub static SCHEMAS: Family = &[&BOARD, &CHANNEL, &NIC, &FLASH, &FIRMWARE];
 
 /// One machine that QEMU boots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -141,6 +144,9 @@ pub struct Board {
     /// `CONFIG_`. Not part of what is booted.
     #[serde(skip)]
     pub drivers: Vec<String>,
+    /// What boots it from a medium. Not part of what is booted without one.
+    #[serde(skip)]
+    pub firmware: Vec<Firmware>,
 }
 
 /// Flash memory from which a board starts. The device tree tells the kernel how
@@ -338,6 +344,11 @@ fn read_top(
     };
     let memory_step = memory_step.map_or(MEMORY_STEP, |step| step.value.max(least_step));
     let memory_most = top.parsed("memory-most", words::bytes);
+    let firmware = top.tables("firmware", &FIRMWARE);
+    let firmware: Vec<Option<Firmware>> = firmware
+        .iter()
+        .map(|t| firmware::read(problems, t))
+        .collect();
     let channel = top.table("channel", &CHANNEL);
     let channel = channel.map(|t| read_channel(problems, &t));
     Some(Board {
@@ -358,6 +369,7 @@ fn read_top(
         memory: memory?.value,
         memory_step,
         drivers: drivers(problems, top),
+        firmware: firmware.into_iter().collect::<Option<_>>()?,
     })
 }
 
@@ -410,6 +422,11 @@ impl Board {
             Some(_) => LEAST_IN_PLACE,
             None => LEAST_LOADED,
         }
+    }
+
+    /// What boots a medium on it.
+    pub fn firmware_of(&self, form: Form) -> Option<&Firmware> {
+        self.firmware.iter().find(|one| one.boots.contains(&form))
     }
 
     /// The symbols of what the board has: its drivers, and what it and its
