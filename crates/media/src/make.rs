@@ -94,16 +94,25 @@ impl Bench<'_> {
     }
 }
 
+/// Holds that machines of an architecture boot such a medium.
+///
+/// # Errors
+/// When none does.
+pub fn fits(form: Form, arch: Arch) -> Result<()> {
+    if form.fits(arch) {
+        return Ok(());
+    }
+    let arch = arch.facts().name;
+    Err(Error::Architecture { form, arch })
+}
+
 /// The commands that make a medium of these parts in the file `to`.
 ///
 /// # Errors
 /// When no machine of the architecture boots it, or files of boot loaders are
 /// missing.
 pub fn commands(form: Form, parts: &Parts<'_>, to: &Path, bench: &Bench<'_>) -> Result<Vec<Cmd>> {
-    if !form.fits(parts.arch) {
-        let arch = parts.arch.facts().name;
-        return Err(Error::Architecture { form, arch });
-    }
+    fits(form, parts.arch)?;
     let commands = match form {
         Form::Floppy => boot_sector::commands(parts, to, bench),
         Form::Iso => iso::commands(to, bench),

@@ -1,6 +1,7 @@
 //! What boot media are made with: programs, and files of boot loaders that
 //! distributions keep in different folders.
 
+use host::process::Processes;
 use recipe::medium::Form;
 use std::path::{Path, PathBuf};
 
@@ -77,6 +78,18 @@ pub fn loader_files(form: Form) -> &'static [LoaderFile] {
         Form::Usb => &[MBR, GRUB_EFI],
         Form::Floppy | Form::Fit | Form::Uimage => &[],
     }
+}
+
+/// What this machine lacks to make a medium, by the names that
+/// [`host::packages`] knows: programs, and files behind `file:`.
+pub fn lacking(form: Form, processes: &Processes) -> Vec<String> {
+    let programs = programs(form).iter();
+    let programs = programs.filter(|program| processes.find(program).is_none());
+    let files = loader_files(form).iter().filter(|f| f.find().is_none());
+    programs
+        .map(|program| (*program).to_owned())
+        .chain(files.map(|file| format!("file:{}", file.name)))
+        .collect()
 }
 
 impl LoaderFile {

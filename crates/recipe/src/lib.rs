@@ -19,6 +19,7 @@ pub mod edit;
 pub mod files;
 pub mod firmware;
 pub mod fragment;
+pub mod hands;
 pub mod init;
 pub mod medium;
 pub mod package;

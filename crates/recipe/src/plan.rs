@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::config::Request;
 use crate::contract::Term;
+use crate::hands::HandsPlan;
 use crate::serial_port::SerialPort;
 use crate::{Board, RecipeErrors};
 
@@ -414,6 +415,9 @@ pub struct MachinePlan {
     /// The serial line to that board's second port, which the checks' agent
     /// talks over.
     pub channel: Option<SerialPort>,
+    /// What loads that board and switches it. Not part of what is booted.
+    #[serde(skip)]
+    pub hands: HandsPlan,
 }
 
 /// How large the system may be; `None` where the recipe sets no limit.

@@ -204,6 +204,9 @@ pub struct Machine {
     pub cpu: Given<String>,
     pub console: Given<SerialPort>,
     pub channel: Given<SerialPort>,
+    pub load: Given<Vec<String>>,
+    pub load_timeout: Given<Duration>,
+    pub power: Given<Vec<String>>,
 }
 
 /// `[[check]]`

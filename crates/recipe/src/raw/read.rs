@@ -223,6 +223,9 @@ fn read_machine(t: &Table<'_>) -> Machine {
         cpu: t.text("cpu"),
         console: t.parsed("console", SerialPort::parse),
         channel: t.parsed("channel", SerialPort::parse),
+        load: t.parsed("load", crate::hands::load),
+        load_timeout: t.parsed("load-timeout", words::duration),
+        power: t.parsed("power", crate::hands::power),
     }
 }
 

@@ -3,6 +3,9 @@
 
 use std::path::Path;
 
+use host::process::Processes;
+use media::Parts;
+use media::make::Bench;
 use recipe::board::{Channel, Flash};
 
 use super::request::BootRequest;
@@ -14,22 +17,61 @@ use crate::machine::qemu::Machine;
 /// folder. `plan` is the agent's.
 ///
 /// # Errors
-/// When a file can't be read or written, or the flash image has no device tree
+/// When a file can't be read or written, a medium can't be made, or the flash image has no device tree
 /// that says how much RAM there is.
-pub(super) fn machine(request: &BootRequest<'_>, plan: &str) -> Result<Machine> {
+pub(super) fn machine(
+    processes: &Processes,
+    request: &BootRequest<'_>,
+    plan: &str,
+) -> Result<Machine> {
     let mut machine = request.machine.clone();
     if let Some(flash) = &request.machine.board.flash {
         let image = request.dir.join("flash");
         write_flash(request, flash, &image)?;
         machine.kernel = image;
     }
+    let mut first = None;
     if let (Some(channel), Some(agent)) = (&request.machine.board.channel, request.agent) {
         let initrd = request.dir.join("initrd");
-        write_initrd(request, (agent, channel), plan, &initrd)?;
+        let mut bytes = agent_archive(request, (agent, channel), plan)?;
+        if machine.medium.is_none() {
+            if let Some(ramdisk) = &request.machine.initrd {
+                bytes.extend(read(ramdisk)?);
+            }
+            machine.initrd = Some(initrd.clone());
+        } else {
+            first = Some(initrd.clone());
+        }
+        write(&initrd, &bytes)?;
         machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
-        machine.initrd = Some(initrd);
+    }
+    if let Some(medium) = &mut machine.medium {
+        medium.image = request.dir.join(medium.form.file_name());
+        let parts = Parts {
+            first: first.as_deref(),
+            cmdline: &machine.cmdline,
+            ..parts(&request.machine)
+        };
+        let bench = Bench {
+            processes,
+            dir: &request.dir.join("medium"),
+        };
+        media::make(medium.form, &parts, &medium.image, &bench)?;
     }
     Ok(machine)
+}
+
+/// What goes on a medium of a machine's.
+pub fn parts(machine: &Machine) -> Parts<'_> {
+    Parts {
+        arch: machine.board.arch,
+        kernel: &machine.kernel,
+        ramdisk: machine.initrd.as_deref(),
+        first: None,
+        device_tree: machine.device_tree.as_deref(),
+        cmdline: &machine.cmdline,
+        ram_base: machine.board.arch.facts().ram_base,
+    }
 }
 
 /// The shipped image, which says how much RAM there is.
@@ -43,20 +85,16 @@ fn write_flash(request: &BootRequest<'_>, flash: &Flash, image: &Path) -> Result
     write(image, &bytes)
 }
 
-/// The agent's archive, then the shipped ramdisk as it is.
-fn write_initrd(
+/// The archive of the agent and its plan. What is shipped is loaded behind it, as it
+/// is.
+fn agent_archive(
     request: &BootRequest<'_>,
     (agent, channel): (&Path, &Channel),
     plan: &str,
-    initrd: &Path,
-) -> Result<()> {
+) -> Result<Vec<u8>> {
     let agent = read(agent)?;
     let adversary = request.adversary.map(read).transpose()?;
-    let mut bytes = agent::archive(&agent, adversary.as_deref(), plan, channel)?;
-    if let Some(ramdisk) = &request.machine.initrd {
-        bytes.extend(read(ramdisk)?);
-    }
-    write(initrd, &bytes)
+    agent::archive(&agent, adversary.as_deref(), plan, channel)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
