@@ -28,6 +28,9 @@ packages_for() {
         echo qemu-system-arm
         # Compiles the device tree of a board that starts from flash memory.
         echo device-tree-compiler
+        # Make boot media, and the firmware that boots those for UEFI.
+        echo mtools syslinux syslinux-common isolinux xorriso u-boot-tools
+        echo grub-common grub-efi-amd64-bin ovmf
         # Opens the report's page.
         echo chromium
         # Fetches cargo-deny: scripts/cargo-deny.sh.

@@ -24,7 +24,8 @@ pub enum Distribution {
 /// there is none.
 struct Row(&'static str, [&'static str; 4]);
 
-/// Everything that tuxling may miss. `lib:` stands before what is no program.
+/// Everything that tuxling may miss. `lib:` and `file:` stand before what is no
+/// program.
 const TABLE: &[Row] = &[
     Row("gcc", ["gcc", "gcc", "gcc", "gcc"]),
     Row("ld", ["binutils", "binutils", "binutils", "binutils"]),
@@ -87,6 +88,43 @@ const TABLE: &[Row] = &[
     Row("ld.lld", ["lld", "lld", "lld", "lld"]),
     Row("llvm-ar", ["llvm", "llvm", "llvm", "llvm"]),
     Row("apt-get", ["apt", "", "", ""]),
+    Row("mformat", ["mtools", "mtools", "mtools", "mtools"]),
+    Row("mcopy", ["mtools", "mtools", "mtools", "mtools"]),
+    Row("mmd", ["mtools", "mtools", "mtools", "mtools"]),
+    Row("xorriso", ["xorriso", "xorriso", "libisoburn", "xorriso"]),
+    Row("syslinux", ["syslinux", "syslinux", "syslinux", "syslinux"]),
+    Row(
+        "grub-mkimage",
+        ["grub-common", "grub2-tools", "grub", "grub"],
+    ),
+    Row(
+        "mkimage",
+        ["u-boot-tools", "uboot-tools", "uboot-tools", "u-boot-tools"],
+    ),
+    Row("fdtput", ["device-tree-compiler", "dtc", "dtc", "dtc"]),
+    Row(
+        "file:isolinux.bin",
+        ["isolinux", "syslinux", "syslinux", "syslinux"],
+    ),
+    Row(
+        "file:ldlinux.c32",
+        ["syslinux-common", "syslinux", "syslinux", "syslinux"],
+    ),
+    Row(
+        "file:mbr.bin",
+        ["syslinux", "syslinux", "syslinux", "syslinux"],
+    ),
+    Row(
+        "file:linux.mod",
+        [
+            "grub-efi-amd64-bin",
+            "grub2-efi-x64-modules",
+            "grub",
+            "grub-efi",
+        ],
+    ),
+    Row("file:OVMF", ["ovmf", "edk2-ovmf", "edk2-ovmf", "ovmf"]),
+    Row("file:U-Boot", ["u-boot-qemu", "", "", ""]),
     Row("lib:c", ["libc6-dev", "glibc-devel", "glibc", "musl-dev"]),
     Row(
         "lib:elf",

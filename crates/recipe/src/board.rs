@@ -18,6 +18,8 @@ use crate::asker::Asker;
 use crate::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use crate::drive::Drive;
 use crate::files::Files;
+use crate::firmware::{self, FIRMWARE, Firmware};
+use crate::medium::Form;
 use crate::pci::{self, PciDevice};
 use crate::plan::MOST_CPUS;
 use crate::stop::{self, STOP, Stop};
@@ -79,6 +81,7 @@ static BOARD: Schema = Schema {
         "disk",
         "flash",
         "stop",
+        "firmware",
     ],
 };
 static CHANNEL: Schema = Schema {
@@ -96,7 +99,7 @@ static DISK: Schema = Schema {
 };
 
 /// All kinds of tables of a board's file.
-pub static SCHEMAS: Family = &[&BOARD, &CHANNEL, &NIC, &DISK, &FLASH, &STOP];
+pub static SCHEMAS: Family = &[&BOARD, &CHANNEL, &NIC, &DISK, &FLASH, &STOP, &FIRMWARE];
 
 /// One machine that QEMU boots.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -166,6 +169,9 @@ pub struct Board {
     /// `CONFIG_`. Not part of what is booted.
     #[serde(skip)]
     pub drivers: Vec<String>,
+    /// What boots it from a medium. Not part of what is booted without one.
+    #[serde(skip)]
+    pub firmware: Vec<Firmware>,
 }
 
 /// A character device of the guest's that belongs to the checks alone: nothing
@@ -329,6 +335,11 @@ fn read_top(
     let memory_step = memory_step.map_or(MEMORY_STEP, |step| step.value.max(least_step));
     let memory_most = top.parsed("memory-most", words::bytes);
     let stop = top.table("stop", &STOP).map(|t| stop::read(problems, &t));
+    let firmware = top.tables("firmware", &FIRMWARE);
+    let firmware: Vec<Option<Firmware>> = firmware
+        .iter()
+        .map(|t| firmware::read(problems, t))
+        .collect();
     let channel = top.table("channel", &CHANNEL);
     let channel = channel.map(|t| read_channel(problems, &t));
     Some(Board {
@@ -355,6 +366,7 @@ fn read_top(
         memory_step,
         pci: pci::list(problems, top),
         drivers: drivers(problems, top),
+        firmware: firmware.into_iter().collect::<Option<_>>()?,
     })
 }
 
@@ -438,6 +450,11 @@ impl Board {
             TrapDevices::Board => !self.stop.reset.is_empty(),
             TrapDevices::Unknown => false,
         }
+    }
+
+    /// What boots a medium on it.
+    pub fn firmware_of(&self, form: Form) -> Option<&Firmware> {
+        self.firmware.iter().find(|one| one.boots.contains(&form))
     }
 
     /// The symbols of what the board has: its drivers, and what it and its

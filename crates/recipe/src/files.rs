@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use initramfs::{Compression, compress};
+
 use super::builtin;
 use super::diagnostic::Wrong;
 
@@ -71,9 +73,20 @@ impl Files {
     }
 
     /// The content of a `.config` or a fragment: bytes that are no UTF-8 are
-    /// kept, as the kernel's tools keep them.
+    /// kept, as the kernel's tools keep them. One that is compressed, as
+    /// /proc/config.gz is, is unpacked.
     pub fn config(&self, name: &str) -> Result<String, Wrong> {
-        Ok(kconfig::bytes::text_of(&self.bytes(name)?))
+        let bytes = self.bytes(name)?;
+        let kind = match compress::detect(&bytes) {
+            None | Some(Compression::None | Compression::Lzma) => {
+                return Ok(kconfig::bytes::text_of(&bytes));
+            }
+            Some(kind) => kind,
+        };
+        let limit = usize::try_from(LARGEST).unwrap_or(usize::MAX);
+        let text = compress::decompress(kind, &bytes, limit)
+            .map_err(|e| Wrong::new(format!("can't unpack {name}: {e}")))?;
+        Ok(kconfig::bytes::text_of(&text))
     }
 }
 

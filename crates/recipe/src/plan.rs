@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use crate::config::Request;
 use crate::contract::Term;
+use crate::hands::HandsPlan;
 use crate::serial_port::SerialPort;
 use crate::{Board, RecipeErrors};
 
@@ -427,6 +428,9 @@ pub struct MachinePlan {
     /// The serial line to that board's second port, which the checks' agent
     /// talks over.
     pub channel: Option<SerialPort>,
+    /// What loads that board and switches it. Not part of what is booted.
+    #[serde(skip)]
+    pub hands: HandsPlan,
 }
 
 /// One CPU is what machines had from the first on: their identities stay.

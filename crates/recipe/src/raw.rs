@@ -233,6 +233,9 @@ pub struct Machine {
     pub cpus: Given<u32>,
     pub console: Given<SerialPort>,
     pub channel: Given<SerialPort>,
+    pub load: Given<Vec<String>>,
+    pub load_timeout: Given<Duration>,
+    pub power: Given<Vec<String>>,
 }
 
 /// `[[check]]`

@@ -14,7 +14,7 @@ mod sources;
 mod userland;
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use host::units::Bytes;
@@ -23,6 +23,7 @@ use initramfs::Compression;
 use super::adversity::NAMES;
 use super::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use super::files::Files;
+use super::hands::{HandsPlan, HostCommand, LOAD_LIMIT};
 use super::plan::{
     BudgetPlan, CertificateFile, LoadPlan, MachinePlan, MissingCode, NetworkMode, NetworkPlan,
     OnTrap, Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, RootPlan, StaticAddress,
@@ -83,7 +84,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
     let ramdisk = ramdisk(&context, &raw, board.as_ref());
     let (userland, needs) =
         userland::plan(&context, &raw, &network.mode, board.as_ref(), root.as_ref());
-    let machine = machine(&context, &raw.machine, board.as_ref());
+    let machine = machine(&context, &raw.machine, board.as_ref(), &home.base);
     let mute = board.as_ref().is_some_and(|board| board.channel.is_none());
     let surroundings = checks::Surroundings {
         network: &network,
@@ -351,7 +352,12 @@ fn fixed_address(context: &Context<'_>, raw: &raw::Network) -> StaticAddress {
     fixed
 }
 
-fn machine(context: &Context<'_>, raw: &raw::Machine, board: Option<&Board>) -> MachinePlan {
+fn machine(
+    context: &Context<'_>,
+    raw: &raw::Machine,
+    board: Option<&Board>,
+    base: &Path,
+) -> MachinePlan {
     if let (Some(channel), None) = (&raw.channel, &raw.console) {
         let message = "a serial line for the checks, but none for the console";
         let help = "add console = \"serial:DEVICE,SPEED\", or remove `channel`: QEMU has its own";
@@ -364,6 +370,7 @@ fn machine(context: &Context<'_>, raw: &raw::Machine, board: Option<&Board>) -> 
         let help = "the channel is a second serial port of the board's";
         context.problem(Problem::at(&channel.place, message).help(help));
     }
+    let hands = hands(context, raw, base);
     let memory = board.map_or(Bytes::mib(32), |b| b.memory);
     if let (Some(given), Some(board)) = (&raw.memory, board)
         && !(board.memory_least()..=board.memory_most).contains(&given.value)
@@ -398,6 +405,35 @@ fn machine(context: &Context<'_>, raw: &raw::Machine, board: Option<&Board>) -> 
         cpus: raw.cpus.as_ref().map_or(1, |c| c.value),
         console: raw.console.as_ref().map(|c| c.value.clone()),
         channel: raw.channel.as_ref().map(|c| c.value.clone()),
+        hands,
+    }
+}
+
+/// What loads a board of the user's and switches it.
+fn hands(context: &Context<'_>, raw: &raw::Machine, base: &Path) -> HandsPlan {
+    let places = [
+        raw.load.as_ref().map(|load| &load.place),
+        raw.power.as_ref().map(|power| &power.place),
+    ];
+    if let (Some(place), None) = (places.into_iter().flatten().next(), &raw.console) {
+        let message = "a board is loaded or switched, but nothing says where its console is";
+        let help = "add console = \"serial:DEVICE,SPEED\", or remove it: QEMU loads by itself";
+        context.problem(Problem::at(place, message).help(help));
+    }
+    if let (Some(limit), None) = (&raw.load_timeout, &raw.load) {
+        let message = "nothing is loaded that could take so long";
+        context.problem(Problem::at(&limit.place, message).help("it goes with `load`"));
+    }
+    let command = |words: &raw::Given<Vec<String>>| {
+        words.as_ref().map(|words| HostCommand {
+            words: words.value.clone(),
+            dir: base.to_owned(),
+        })
+    };
+    HandsPlan {
+        load: command(&raw.load),
+        load_limit: raw.load_timeout.as_ref().map_or(LOAD_LIMIT, |l| l.value),
+        power: command(&raw.power),
     }
 }
 

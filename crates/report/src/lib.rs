@@ -9,6 +9,7 @@ pub mod growth;
 pub mod html;
 pub mod kernel_diff;
 pub mod map;
+pub mod medium;
 pub mod ram;
 pub mod search;
 pub mod size;

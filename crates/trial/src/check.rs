@@ -13,6 +13,7 @@ use host::seal::{fill_sealed, is_sound};
 use host::session::{Cached, Session, Step, Unit};
 use measure::memory::{self, MemoryEvidence};
 use measure::system_map::SystemMap;
+use recipe::medium::Form;
 use recipe::plan::{
     CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, RootPlan,
     StaticAddress,
@@ -26,6 +27,7 @@ use vm::boot::target::BoardLines;
 use vm::boot::watch::Progress;
 use vm::boot::{self, BootReport, BootRequest, CountedBoot, FailedBoot, Observation};
 use vm::check::agent::{self, GuestCompiler};
+use vm::machine::medium::Medium;
 use vm::machine::qemu::{self, Accelerator, Clock, Machine, Storage, Wiring};
 use vm::machine::traps::KernelTraps;
 
@@ -41,6 +43,8 @@ pub struct CheckOptions {
     pub accelerator: Option<Accelerator>,
     /// Whether the boot's instructions are counted in a second boot.
     pub boot_cost: bool,
+    /// What the board's firmware boots; `None` where QEMU loads the kernel.
+    pub medium: Option<Medium>,
 }
 
 /// A record, and what to tell the user when the system did not pass.
@@ -72,6 +76,8 @@ struct TrialKey<'a> {
     agent: Id,
     #[serde(skip_serializing_if = "Option::is_none")]
     quiet: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    medium: Option<(Form, &'a str)>,
 }
 
 /// The machine of a plan that boots what stands in the folder `output`.
@@ -109,6 +115,7 @@ pub fn machine(
         forwards: Vec::new(),
         accelerator,
         extra: qemu_args.to_vec(),
+        medium: None,
     }
 }
 
@@ -179,7 +186,10 @@ pub fn request<'a>(
     options: &CheckOptions,
 ) -> BootRequest<'a> {
     BootRequest {
-        machine: machine(plan, &system.output, bench.accelerator, &options.qemu_args),
+        machine: Machine {
+            medium: options.medium.clone(),
+            ..machine(plan, &system.output, bench.accelerator, &options.qemu_args)
+        },
         checks: &plan.checks,
         exercises: &plan.exercises,
         agent: bench.agent.as_deref(),
@@ -191,7 +201,10 @@ pub fn request<'a>(
         quiet: Duration::ZERO,
         pause: None,
         inspect: None,
-        dir: system.output.join("boot"),
+        dir: system.output.join(match &options.medium {
+            None => "boot".to_owned(),
+            Some(medium) => format!("boot-{}", medium.form),
+        }),
     }
 }
 
@@ -217,6 +230,11 @@ pub fn trial_id(
         accelerator: accelerator.map_or("", Accelerator::name),
         agent: Id::of_bytes(agent::SOURCE.as_bytes()),
         quiet: Some(request.quiet).filter(|quiet| !quiet.is_zero()),
+        medium: request
+            .machine
+            .medium
+            .as_ref()
+            .map(|medium| (medium.form, medium.firmware.name.as_str())),
     };
     Ok(Id::of("trial/1", &key)?)
 }
@@ -297,6 +315,7 @@ fn board_lines(plan: &Plan) -> Option<BoardLines> {
     Some(BoardLines {
         console: plan.machine.console.clone()?,
         channel: plan.machine.channel.clone(),
+        hands: plan.machine.hands.clone(),
     })
 }
 

@@ -12,6 +12,9 @@ pub enum Error {
     /// Of a machine.
     #[error(transparent)]
     Vm(#[from] vm::error::Error),
+    /// Of boot media.
+    #[error(transparent)]
+    Medium(#[from] media::Error),
     /// Of records that are kept.
     #[error(transparent)]
     Record(#[from] record::error::Error),
@@ -29,6 +32,7 @@ impl Error {
         match self {
             Error::Host(error) => error.kind(),
             Error::Vm(error) => error.kind(),
+            Error::Medium(error) => error.kind(),
             Error::Record(error) => error.kind(),
             Error::Identity(_) => Kind::Machine,
         }

@@ -6,6 +6,7 @@
 pub mod check;
 mod diagnosis;
 pub mod error;
+pub mod medium;
 
 use builder::System;
 use host::session::Session;

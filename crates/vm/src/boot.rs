@@ -8,6 +8,7 @@
 mod capture;
 mod confined;
 mod files;
+mod hands;
 mod loaded;
 mod request;
 mod servers;
@@ -37,11 +38,12 @@ use crate::machine::inspect::{self, Inspection};
 use crate::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
 use confined::Confined;
 use files::{read_ends, remove};
+pub use loaded::on_medium;
 pub use request::{BootRequest, Observation};
 use servers::Servers;
 use target::{BoardLines, Target};
 use watch::{FirstPass, On, Progress, Watch};
-use watchdog::{BOARD_WAIT, Watchdog};
+use watchdog::Watchdog;
 
 /// How often the files are looked at.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -264,6 +266,24 @@ impl Prepared {
         observation: &Observation<'_>,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<BootReport> {
+        let ended = self.run_through(processes, request, observation, on_progress);
+        // However it ended, no board is left running.
+        let left = match &request.board {
+            Some(lines) => hands::leave(processes, &lines.hands),
+            None => Ok(()),
+        };
+        let report = ended?;
+        left?;
+        Ok(report)
+    }
+
+    fn run_through(
+        &self,
+        processes: &Processes,
+        request: &BootRequest<'_>,
+        observation: &Observation<'_>,
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<BootReport> {
         let socket = match observation.traps {
             Some(_) => Some(gdb::socket_folder().map_err(Error::Unwatched)?),
             None => None,
@@ -320,7 +340,7 @@ impl Prepared {
             Some(lines) => (
                 lines.channel.as_ref().map_or(On::MuteBoard, |_| On::Board),
                 Calling::After(BOARD_QUIET),
-                BOARD_WAIT,
+                watchdog::board_wait(request),
             ),
         };
         let checks = match self.clock {
@@ -347,8 +367,12 @@ impl Prepared {
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Target, Option<Cmd>)> {
         if let Some(lines) = &request.board {
+            hands::load(processes, &lines.hands, self.loaded(request, lines))?;
             let board = Target::board(lines, &self.files)?;
-            on_progress(Progress::BoardAwaited(&self.loads(request, lines)));
+            if let Some(text) = self.by_hand(request, lines) {
+                on_progress(Progress::BoardAwaited(&text));
+            }
+            hands::power(processes, &lines.hands, true)?;
             return Ok((board, None));
         }
         let keys = match &self.files.keys {
@@ -384,17 +408,24 @@ impl Prepared {
         Ok((qemu, Some(shown)))
     }
 
-    /// What the user is to load on a board.
-    fn loads(&self, request: &BootRequest<'_>, lines: &BoardLines) -> String {
+    /// What a board is loaded with.
+    fn loaded<'a>(&'a self, request: &'a BootRequest<'_>, lines: &BoardLines) -> &'a Machine {
         // Without a channel there is nobody whom an agent could tell anything.
-        let machine = match lines.channel {
+        match lines.channel {
             Some(_) => &self.machine,
             None => &request.machine,
+        }
+    }
+
+    /// What the user is to do with a board; `None` where all of it is done.
+    fn by_hand(&self, request: &BootRequest<'_>, lines: &BoardLines) -> Option<String> {
+        let machine = self.loaded(request, lines);
+        let doing = match (&lines.hands.load, &lines.hands.power) {
+            (_, Some(_)) => return None,
+            (Some(_), None) => "the board is loaded; start it:",
+            (None, None) => "load and start on the board:",
         };
-        let mut text = format!(
-            "load and start on the board:\n  kernel        {}",
-            machine.kernel.display()
-        );
+        let mut text = format!("{doing}\n  kernel        {}", machine.kernel.display());
         if let Some(initrd) = &machine.initrd {
             text.push_str(&format!("\n  ramdisk       {}", initrd.display()));
         }
@@ -402,7 +433,7 @@ impl Prepared {
             "\n  command line  {}\nthe console is read at {}; Ctrl-C ends the wait",
             machine.cmdline, lines.console
         ));
-        text
+        Some(text)
     }
 
     /// Lets a machine that waits for it run with an eye on its traps. `None`

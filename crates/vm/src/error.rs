@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use host::error::Kind;
 use host::process::{ProcessError, shell_line};
+use recipe::medium::Form;
 use recipe::serial_port::SerialPort;
 use vmlinux::elf::ElfError;
 
@@ -24,6 +25,27 @@ pub enum Error {
     /// There is no room to make it in.
     #[error("can't make a folder for temporary files: {0}")]
     NoScratch(io::Error),
+    /// A boot medium can't be made.
+    #[error(transparent)]
+    Medium(#[from] media::Error),
+    /// A board has no firmware that boots such a medium.
+    #[error("nothing boots {form} on the board {board} in QEMU")]
+    NoFirmware {
+        /// The board.
+        board: String,
+        /// The medium.
+        form: Form,
+        /// What else its firmware boots.
+        boots: Vec<&'static str>,
+    },
+    /// A firmware is not installed.
+    #[error("{name} is not installed: there is no {}", shown(files))]
+    FirmwareFile {
+        /// Its name.
+        name: String,
+        /// Where it was looked for.
+        files: Vec<PathBuf>,
+    },
     /// QEMU was not started, or did not do what it was asked.
     #[error(transparent)]
     Qemu(ProcessError),
@@ -46,6 +68,14 @@ pub enum Error {
         port: SerialPort,
         /// What is wrong with it.
         problem: LineProblem,
+    },
+    /// A command of the user's that loads a board or switches it.
+    #[error("`{key}` in [machine] did not do what it is for")]
+    Hands {
+        /// Its key in the recipe.
+        key: &'static str,
+        /// How it ended.
+        error: ProcessError,
     },
     /// A kernel whose traps were to be watched can't be read.
     #[error("{}: {error}", path.display())]
@@ -134,7 +164,10 @@ impl Error {
         match self {
             Error::Host(error) => error.kind(),
             Error::Disk(error) => error.kind(),
-            Error::PlanTooLong { .. } | Error::Words { .. } => Kind::Usage,
+            Error::Medium(error) => error.kind(),
+            Error::PlanTooLong { .. } | Error::Words { .. } | Error::NoFirmware { .. } => {
+                Kind::Usage
+            }
             Error::Unreadable { .. } | Error::Compile { .. } | Error::Pack(_) | Error::Flash(_) => {
                 Kind::Build
             }
@@ -149,7 +182,18 @@ impl Error {
             | Error::Files(_)
             | Error::Echo(_)
             | Error::Ask(_)
+            | Error::FirmwareFile { .. }
+            | Error::Hands { .. }
             | Error::NoMemory => Kind::Machine,
         }
     }
+}
+
+/// Paths in a sentence.
+fn shown(paths: &[PathBuf]) -> String {
+    let paths: Vec<_> = paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect();
+    paths.join(" or ")
 }

@@ -263,6 +263,9 @@ fn read_machine(t: &Table<'_>) -> Machine {
         cpus: t.integer("cpus", 1..MOST_CPUS + 1),
         console: t.parsed("console", SerialPort::parse),
         channel: t.parsed("channel", SerialPort::parse),
+        load: t.parsed("load", crate::hands::load),
+        load_timeout: t.parsed("load-timeout", words::duration),
+        power: t.parsed("power", crate::hands::power),
     }
 }
 

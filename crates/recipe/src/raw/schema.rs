@@ -114,7 +114,16 @@ pub(super) static NETWORK: Schema = Schema {
 pub(super) static MACHINE: Schema = Schema {
     header: "[machine]",
     keys: &[
-        "memory", "timeout", "silence", "cpu", "cpus", "console", "channel",
+        "memory",
+        "timeout",
+        "silence",
+        "cpu",
+        "cpus",
+        "console",
+        "channel",
+        "load",
+        "load-timeout",
+        "power",
     ],
 };
 pub(super) static CHECK: Schema = Schema {

@@ -11,12 +11,14 @@ use vm::machine::qemu::Accelerator;
 
 mod config;
 mod hw;
+mod image;
 mod look;
 mod shrink;
 mod soak;
 
 pub(crate) use config::{Config, ConfigAction};
 pub(crate) use hw::{Hw, HwAction, HwImport};
+pub(crate) use image::ImageArgs;
 pub(crate) use look::{ReportArgs, SchemaArgs, SizeArgs, TrapArgs, WhyArgs};
 pub(crate) use shrink::{GoalArg, Group, ShrinkArgs, ShrinkLevel};
 pub(crate) use soak::SoakArgs;
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     Boot(Boot),
     /// Build, boot, run the checks, measure
     Check(Check),
+    /// Put the system on a floppy disk, a CD, a disk, or into an image for U-Boot
+    Image(ImageArgs),
     /// Find the smallest RAM that all checks pass with, and say what stands there
     Ram(Ram),
     /// Compare two systems side by side
@@ -495,6 +499,7 @@ impl Command {
         match self {
             Command::Build(build) => build.json,
             Command::Check(check) => check.json,
+            Command::Image(image) => image.json,
             Command::Ram(ram) => ram.json,
             Command::Trace(trace) => trace.json,
             Command::Prune(prune) => prune.json,

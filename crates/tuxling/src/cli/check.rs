@@ -45,6 +45,7 @@ fn work(args: &Check, request: &Request, session: Session) -> Result<()> {
         qemu_args: args.machine.qemu_arg.clone(),
         accelerator: args.machine.accelerator(),
         boot_cost: !args.no_boot_cost,
+        medium: None,
     };
     let verdict = check::check(plan, &system, &wanted, &session)?;
     let record = &verdict.record;

@@ -14,6 +14,7 @@ mod doctor;
 mod dry_run;
 mod fetch;
 mod hw;
+mod image;
 mod man;
 mod new;
 mod progress;
@@ -76,6 +77,7 @@ pub fn run(typed: &[OsString]) -> u8 {
         Command::Build(build) => build::run(build),
         Command::Boot(boot) => boot::run(boot),
         Command::Check(check) => check::run(check),
+        Command::Image(image) => image::run(image),
         Command::Trace(trace) => trace::run(trace),
         Command::Prune(prune) => prune::run(prune),
         Command::Soak(soak) => soak::run(soak),

@@ -37,6 +37,7 @@ fn work(args: &Ram, request: &Request, session: Session) -> Result<()> {
             qemu_args: args.machine.qemu_arg.clone(),
             accelerator: args.machine.accelerator(),
             boot_cost: false,
+            medium: None,
         },
         from: args.from,
         to: args.to,

@@ -8,6 +8,7 @@ use prune::soak::{self, Soak};
 use prune::trace::coverage::{self, Coverage};
 use record::Record;
 use report::kernel_diff::{self, KernelDiff};
+use report::medium::{self, MediumReport};
 use report::ram::{self, RamReport};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -60,6 +61,7 @@ const FORMATS: &[Format] = &[
     of::<fetch::FetchJson<'static>>(fetch::SCHEMA, "fetch"),
     of::<Survey>(survey::SCHEMA, "hw save"),
     of::<hw::ImportJson<'static>>(hw::SCHEMA, "hw import"),
+    of::<MediumReport>(medium::SCHEMA, "image"),
     of::<KernelDiff>(kernel_diff::SCHEMA, "diff of two vmlinux"),
     of::<RamReport>(ram::SCHEMA, "ram"),
     of::<Record>(record::SCHEMA, "build, check; record.json"),

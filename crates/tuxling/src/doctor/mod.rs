@@ -2,6 +2,7 @@
 //! there, each only where its cause is seen on this machine.
 
 mod clash;
+mod media;
 mod needs;
 
 use std::path::{Path, PathBuf};
@@ -114,6 +115,9 @@ impl Finding {
 pub(crate) fn examine(subject: &Subject, distribution: Distribution) -> Examination {
     let arch = subject.plan.map_or(Arch::I386, |plan| plan.board.arch);
     let mut findings = needs::tools(subject, arch);
+    if subject.plan.is_some() {
+        findings.extend(media::media(subject, arch));
+    }
     findings.push(kvm(subject, arch));
     findings.extend(room(subject));
     findings.extend(memory());

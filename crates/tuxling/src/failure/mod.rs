@@ -7,6 +7,7 @@
 mod builder;
 mod host;
 mod measure;
+pub(crate) mod medium;
 mod prune;
 mod recipe;
 mod record;

@@ -9,6 +9,7 @@ impl From<Error> for Failure {
         match error {
             Error::Host(error) => error.into(),
             Error::Vm(error) => error.into(),
+            Error::Medium(error) => error.into(),
             Error::Record(error) => error.into(),
             Error::Identity(_) => Failure::new(error.kind(), error.to_string()),
         }

@@ -26,16 +26,37 @@ impl From<Error> for Failure {
                 }
                 LineProblem::NoTerminal(_) => "a serial line is a terminal device",
             }),
-            Error::Compile { error, .. } => failure.detail(match &error {
-                ProcessError::Failed { tail, .. } => format!("{error}\n{tail}"),
-                _ => error.to_string(),
-            }),
+            Error::Medium(error) => error.into(),
+            Error::NoFirmware { boots, .. } if boots.is_empty() => {
+                failure.help("leave --check out: the image is made all the same")
+            }
+            Error::NoFirmware { boots, .. } => failure.help(format!(
+                "its firmware boots {}; a board file of your own may name another",
+                boots.join(", ")
+            )),
+            Error::FirmwareFile { name, .. } => {
+                failure.help(super::medium::install(&[&format!("file:{name}")]))
+            }
+            Error::Hands { error, .. } => failure
+                .detail(told(&error))
+                .help("it has to end with status 0; `load-timeout` gives what loads more time"),
+            Error::Compile { error, .. } => failure.detail(told(&error)),
             Error::PlanTooLong { limit, .. } => failure.help(format!(
                 "shorten the commands to {limit} bytes in all, or put them into a file of the \
                  user land"
             )),
             _ => failure,
         }
+    }
+}
+
+/// A command's end with what it printed.
+fn told(error: &ProcessError) -> String {
+    match error {
+        ProcessError::Failed { tail, .. } | ProcessError::TimedOut { tail, .. } => {
+            format!("{error}\n{tail}")
+        }
+        _ => error.to_string(),
     }
 }
 

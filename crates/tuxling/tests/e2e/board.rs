@@ -198,3 +198,96 @@ fn a_line_that_is_not_there_is_no_verdict() {
         .ends_with(7)
         .says(&["there is no such device", "help: plug the adapter in"]);
 }
+
+/// A script of the test's.
+fn script(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::write(path, format!("#!/bin/sh\n{text}")).expect("writable");
+    let mode = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(path, mode).expect("set");
+}
+
+#[test]
+fn a_board_is_loaded_and_switched_by_the_users_commands() {
+    pc_net();
+    let (dir, sockets) = (folder(), tempfile::tempdir().expect("a short path"));
+    // The flasher keeps what it is told, the relay when it is switched.
+    let log = "echo \"$@\" >> hands.log\n";
+    script(
+        &dir.path().join("flash.sh"),
+        &format!("printf '%s\\n' \"$@\" > loaded\n{log}"),
+    );
+    script(&dir.path().join("relay.sh"), log);
+    let console = Wire::new(sockets.path().join("console"));
+    let channel = Wire::new(sockets.path().join("channel"));
+    let lines = format!(
+        "machine.console = \"serial:{},115200\"\nmachine.channel = \"serial:{}\"\n\
+         machine.load = \"./flash.sh {{kernel}} {{ramdisk}} {{cmdline}}\"\n\
+         machine.power = \"./relay.sh relay {{on|off}}\"\n",
+        console.device, channel.device
+    );
+    let recipe = Recipe::pc_net("board-hands")
+        .without("check")
+        .with(&lines)
+        .with(CHECKS)
+        .write(dir.path());
+    let check = Started::new(&mut check(&recipe));
+    let events = || fs::read_to_string(dir.path().join("hands.log")).unwrap_or_default();
+    until("the relay", || events().contains("relay on").then_some(()));
+    let loaded = fs::read_to_string(dir.path().join("loaded")).expect("was loaded");
+    let [kernel, initrd, cmdline] = loaded.lines().collect::<Vec<_>>()[..] else {
+        panic!("{loaded}");
+    };
+    assert_eq!(Path::new(kernel), outputs(&recipe).join("kernel"));
+    assert!(cmdline.starts_with("rdinit=/.tuxling/init "), "{cmdline}");
+    let board = board(
+        Path::new(kernel),
+        Path::new(initrd),
+        cmdline,
+        &[&console, &channel],
+    );
+    let run = check.end().ends_with(0);
+    assert!(!run.stderr.contains("load and start"), "{}", run.stderr);
+    let record = run.json();
+    assert_eq!(record["outcome"], "passed");
+    assert_eq!(record["checks"][0]["outcome"], "passed");
+    assert_eq!(record["checks"][1]["outcome"], "passed");
+    drop(board);
+    let events = events();
+    let switched: Vec<&str> = events.lines().filter(|l| l.starts_with("relay")).collect();
+    assert_eq!(switched, ["relay off", "relay on", "relay off"]);
+    assert!(
+        events
+            .lines()
+            .nth(1)
+            .is_some_and(|line| line.contains(initrd))
+    );
+}
+
+#[test]
+fn a_flasher_that_fails_or_takes_too_long_is_no_verdict_and_the_board_is_switched_off() {
+    pc_net();
+    let (dir, sockets) = (folder(), tempfile::tempdir().expect("a short path"));
+    script(
+        &dir.path().join("flash.sh"),
+        "echo no programmer found >&2; sleep $1; exit 3\n",
+    );
+    script(&dir.path().join("relay.sh"), "echo \"$@\" >> hands.log\n");
+    let console = Wire::new(sockets.path().join("console"));
+    for (seconds, told) in [("0", "no programmer found"), ("600", "took longer than 2s")] {
+        let lines = format!(
+            "machine.console = \"serial:{},115200\"\nmachine.load-timeout = \"2s\"\n\
+             machine.load = \"./flash.sh {seconds} {{kernel}}\"\n\
+             machine.power = \"./relay.sh {{on|off}}\"\n",
+            console.device
+        );
+        let recipe = Recipe::pc_net("board-flasher")
+            .with(&lines)
+            .write(dir.path());
+        run(&mut check(&recipe))
+            .ends_with(7)
+            .says(&["`load` in [machine] did not do what it is for", told]);
+    }
+    let switched = fs::read_to_string(dir.path().join("hands.log")).expect("was switched");
+    assert_eq!(switched, "off\n".repeat(4));
+}

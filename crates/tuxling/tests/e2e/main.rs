@@ -23,6 +23,7 @@ mod hw;
 mod interactive;
 mod load;
 mod machine;
+mod media;
 mod pass;
 mod planted;
 mod process;

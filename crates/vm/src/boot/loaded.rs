@@ -1,9 +1,10 @@
 //! What a boot's machine is given: the shipped bytes, and the checks' agent where
 //! there is room for one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use host::process::Processes;
+use media::make::Bench;
 use recipe::board::Flash;
 use recipe::plan::RootPlan;
 
@@ -16,8 +17,8 @@ use crate::machine::qemu::Machine;
 /// folder. `plan` is the agent's.
 ///
 /// # Errors
-/// When a file can't be read or written, or the flash image has no device tree
-/// that says how much RAM there is.
+/// When a file can't be read or written, a medium can't be made, or the flash image
+/// has no device tree that says how much RAM there is.
 pub(super) fn machine(
     request: &BootRequest<'_>,
     plan: &str,
@@ -29,36 +30,76 @@ pub(super) fn machine(
         write_flash(request, flash, &image)?;
         machine.kernel = image;
     }
-    let (Some(channel), Some(agent)) = (&request.machine.board.channel, request.agent) else {
-        return Ok(machine);
-    };
-    let agent = read(agent)?;
-    let adversary = request.adversary.map(read).transpose()?;
-    let parts = Parts {
-        agent: &agent,
-        adversary: adversary.as_deref(),
-        plan,
-        channel,
-    };
-    match &mut machine.storage {
-        Some(storage) => {
-            let image = request.dir.join("checks-disk");
-            write_disk(&parts, &storage.root, &image, processes)?;
-            machine.cmdline = agent::cmdline_from_disk(&machine.cmdline, &storage.root);
-            storage.images.push(image);
-        }
-        None => {
-            let initrd = request.dir.join("initrd");
-            let mut bytes = parts.archive()?;
-            if let Some(ramdisk) = &request.machine.initrd {
-                bytes.extend(read(ramdisk)?);
-            }
-            write(&initrd, &bytes)?;
-            machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
-            machine.initrd = Some(initrd);
-        }
+    let mut first = None;
+    if let (Some(channel), Some(agent)) = (&request.machine.board.channel, request.agent) {
+        let agent = read(agent)?;
+        let adversary = request.adversary.map(read).transpose()?;
+        let parts = Parts {
+            agent: &agent,
+            adversary: adversary.as_deref(),
+            plan,
+            channel,
+        };
+        first = add_agent(&mut machine, &parts, request, processes)?;
+    }
+    if let Some(medium) = &mut machine.medium {
+        medium.image = request.dir.join(medium.form.file_name());
+        let parts = media::Parts {
+            first: first.as_deref(),
+            cmdline: &machine.cmdline,
+            ..on_medium(&request.machine)
+        };
+        let bench = Bench {
+            processes,
+            dir: &request.dir.join("medium"),
+        };
+        media::make(medium.form, &parts, &medium.image, &bench)?;
     }
     Ok(machine)
+}
+
+/// Gives a machine the checks' agent: on a disk of its own where the system's root
+/// is on one, else in a ramdisk before the system's. Gives that ramdisk's path where
+/// a medium brings the system's.
+fn add_agent(
+    machine: &mut Machine,
+    parts: &Parts<'_>,
+    request: &BootRequest<'_>,
+    processes: &Processes,
+) -> Result<Option<PathBuf>> {
+    if let Some(storage) = &mut machine.storage {
+        let image = request.dir.join("checks-disk");
+        write_disk(parts, &storage.root, &image, processes)?;
+        machine.cmdline = agent::cmdline_from_disk(&machine.cmdline, &storage.root);
+        storage.images.push(image);
+        return Ok(None);
+    }
+    let initrd = request.dir.join("initrd");
+    let mut bytes = parts.archive()?;
+    machine.cmdline = agent::cmdline_with_agent(&machine.cmdline);
+    if machine.medium.is_some() {
+        write(&initrd, &bytes)?;
+        return Ok(Some(initrd));
+    }
+    if let Some(ramdisk) = &request.machine.initrd {
+        bytes.extend(read(ramdisk)?);
+    }
+    write(&initrd, &bytes)?;
+    machine.initrd = Some(initrd);
+    Ok(None)
+}
+
+/// What goes on a medium of a machine's.
+pub fn on_medium(machine: &Machine) -> media::Parts<'_> {
+    media::Parts {
+        arch: machine.board.arch,
+        kernel: &machine.kernel,
+        ramdisk: machine.initrd.as_deref(),
+        first: None,
+        device_tree: machine.device_tree.as_deref(),
+        cmdline: &machine.cmdline,
+        ram_base: machine.board.arch.facts().ram_base,
+    }
 }
 
 /// The checks' own disk: of the file system that the system's kernel has anyway. Its

@@ -7,6 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use host::process::Running;
+use recipe::hands::HandsPlan;
 use recipe::serial_port::SerialPort;
 use rustix::fs::OFlags;
 
@@ -22,6 +23,8 @@ pub struct BoardLines {
     pub console: SerialPort,
     /// To the port that the checks' agent talks over.
     pub channel: Option<SerialPort>,
+    /// What loads the board and switches it.
+    pub hands: HandsPlan,
 }
 
 /// What a boot runs on.

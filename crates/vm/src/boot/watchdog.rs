@@ -20,14 +20,22 @@ const VOLUME_LIMIT: u64 = 16 << 20;
 /// A file system that can't free parts of a file keeps no more of a capture.
 const CAPTURE_LIMIT: u64 = 1 << 30;
 
-/// So long a board may take to say its first word.
-pub(super) const BOARD_WAIT: Duration = Duration::from_secs(600);
+/// So long a board that is started by hand may take to say its first word.
+const BOARD_WAIT: Duration = Duration::from_secs(600);
 
 /// A system that was told to leave takes no longer to restart.
 const LEAVE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Under `-icount` a guest is so much slower at most.
 const COUNTING_FACTOR: u32 = 4;
+
+/// How long a board may take to say its first word.
+pub(super) fn board_wait(request: &BootRequest<'_>) -> Duration {
+    match &request.board {
+        Some(lines) if lines.hands.power.is_some() => request.timeout,
+        _ => BOARD_WAIT,
+    }
+}
 
 /// When to stop a boot.
 pub(super) struct Watchdog {
@@ -43,6 +51,7 @@ pub(super) struct Watchdog {
     hopeless: Option<Instant>,
     /// Whether it is a board that has not said anything yet.
     board: bool,
+    board_wait: Duration,
 }
 
 impl Watchdog {
@@ -63,6 +72,7 @@ impl Watchdog {
             done: None,
             hopeless: None,
             board: request.board.is_some(),
+            board_wait: board_wait(request),
         }
     }
 
@@ -79,7 +89,7 @@ impl Watchdog {
         };
         if watch.waits_for_board() {
             // Somebody has to walk to the switch first.
-            if self.started.elapsed() < BOARD_WAIT {
+            if self.started.elapsed() < self.board_wait {
                 return None;
             }
         } else if self.board {

@@ -5,6 +5,7 @@ pub(crate) mod confines;
 pub mod console;
 pub mod gdb;
 pub mod inspect;
+pub mod medium;
 pub mod qemu;
 pub mod qmp;
 pub mod serial;

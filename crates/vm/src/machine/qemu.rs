@@ -15,6 +15,7 @@ use recipe::board::{Board, Port};
 use recipe::plan::{EchoProtocol, RootPlan, StaticAddress};
 use serde::{Deserialize, Serialize};
 
+use super::medium::Medium;
 use crate::error::{Error, Result};
 
 /// An Ethernet address.
@@ -140,6 +141,17 @@ pub struct Machine {
     pub accelerator: Accelerator,
     /// Further arguments, at the end.
     pub extra: Vec<String>,
+    /// What its own firmware boots; `None` where QEMU loads the kernel.
+    pub medium: Option<Medium>,
+}
+
+impl Machine {
+    /// QEMU's program that runs it.
+    pub fn program(&self) -> &str {
+        let firmware = self.medium.as_ref().map(|medium| &medium.firmware);
+        let own = firmware.and_then(|firmware| firmware.qemu.as_deref());
+        own.unwrap_or(self.board.arch.facts().qemu)
+    }
 }
 
 /// The disks of a machine.
@@ -205,7 +217,7 @@ pub fn command(machine: &Machine, wiring: Wiring<'_>, clock: Clock) -> Cmd {
         Clock::Host => machine.accelerator,
         Clock::Instructions => Accelerator::Tcg,
     };
-    let mut cmd = Cmd::new(board.arch.facts().qemu)
+    let mut cmd = Cmd::new(machine.program())
         .args(["-nodefaults", "-no-user-config", "-no-reboot"])
         .args(["-machine", &board.machine])
         .args(["-accel", accelerator.name()]);
@@ -222,16 +234,10 @@ pub fn command(machine: &Machine, wiring: Wiring<'_>, clock: Clock) -> Cmd {
         cmd = cmd.args(["-smp", &machine.cpus.to_string()]);
     }
     cmd = cmd.args(&board.qemu_args);
-    cmd = cmd.arg("-kernel").arg(&machine.kernel);
-    if let Some(device_tree) = &machine.device_tree {
-        cmd = cmd.arg("-dtb").arg(device_tree);
-    }
-    if let Some(initrd) = &machine.initrd {
-        cmd = cmd.arg("-initrd").arg(initrd);
-    }
-    if loaded {
-        cmd = cmd.args(["-append", &machine.cmdline]);
-    }
+    cmd = match &machine.medium {
+        Some(medium) => cmd.args(medium.arguments()),
+        None => loads(cmd, machine),
+    };
     cmd = cmd.args(["-display", "none"]);
     cmd = disks(cmd, machine);
     cmd = network(cmd, machine);
@@ -246,6 +252,22 @@ pub fn command(machine: &Machine, wiring: Wiring<'_>, clock: Clock) -> Cmd {
             .args(["-seed", "1"]);
     }
     cmd.args(&machine.extra)
+}
+
+/// What QEMU itself loads.
+fn loads(mut cmd: Cmd, machine: &Machine) -> Cmd {
+    cmd = cmd.arg("-kernel").arg(&machine.kernel);
+    if let Some(device_tree) = &machine.device_tree {
+        cmd = cmd.arg("-dtb").arg(device_tree);
+    }
+    if let Some(initrd) = &machine.initrd {
+        cmd = cmd.arg("-initrd").arg(initrd);
+    }
+    // The device tree in flash memory has the command line.
+    match machine.board.flash {
+        Some(_) => cmd,
+        None => cmd.args(["-append", &machine.cmdline]),
+    }
 }
 
 /// A size as QEMU takes it: exact, and short where that is possible.
@@ -415,6 +437,7 @@ mod tests {
                 cpus_most: 8,
                 options: String::new(),
                 drivers: Vec::new(),
+                firmware: Vec::new(),
             },
             kernel: "/k/bzImage".into(),
             device_tree: None,
@@ -430,6 +453,7 @@ mod tests {
             forwards: Vec::new(),
             accelerator: Accelerator::Tcg,
             extra: vec!["-S".to_owned()],
+            medium: None,
         }
     }
 
@@ -522,6 +546,33 @@ mod tests {
         assert!(
             line.contains(",net=192.168.7.0/28,host=192.168.7.1,dns=192.168.7.3,"),
             "{line}"
+        );
+    }
+
+    #[test]
+    fn firmware_is_given_the_medium_in_place_of_a_kernel() {
+        let mut machine = machine();
+        machine.extra.clear();
+        machine.nic = None;
+        machine.medium = Some(Medium {
+            form: recipe::medium::Form::DiskEfi,
+            firmware: recipe::firmware::Firmware {
+                name: "OVMF".to_owned(),
+                boots: Vec::new(),
+                args: ["-bios", "{firmware}", "-drive", "format=raw,file={medium}"]
+                    .map(str::to_owned)
+                    .into(),
+                files: Vec::new(),
+                qemu: Some("qemu-system-x86_64".to_owned()),
+            },
+            file: Some("/f/a,b".into()),
+            image: "/m/a,b".into(),
+        });
+        let line = command(&machine, Wiring::Terminal, Clock::Host).to_line();
+        assert_eq!(
+            line,
+            "qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -machine pc -accel tcg -m 32M \
+             -bios /f/a,b -drive format=raw,file=/m/a,,b -display none -nic none -serial mon:stdio"
         );
     }
 

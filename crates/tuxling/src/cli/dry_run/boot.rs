@@ -11,11 +11,12 @@ use trial::check;
 use vm::check::agent::{self, GuestCompiler};
 use vm::check::asker;
 use vm::machine::gdb;
+use vm::machine::medium::Medium;
 use vm::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
 use vm::machine::qmp;
 
 use super::List;
-use crate::cli::args::MachineArgs;
+use crate::cli::args::{ImageArgs, MachineArgs};
 use crate::failure::Result;
 
 /// Who loads and starts the system on a board.
@@ -67,6 +68,37 @@ impl List<'_> {
     pub(in crate::cli) fn check(&mut self, wanted: CheckList) -> Result<()> {
         let built = self.whole_build()?;
         self.boots(wanted, &built.compiler)
+    }
+
+    /// The build, the image, and the boot that checks it.
+    pub(in crate::cli) fn image(&mut self, args: &ImageArgs) -> Result<()> {
+        let built = self.whole_build()?;
+        let output = output_folder(self.plan, &self.request.options);
+        let to = trial::medium::place(&output, args.form);
+        self.phase("medium");
+        for cmd in trial::medium::commands(self.plan, &output, args.form, &self.session)? {
+            self.start(&cmd)?;
+        }
+        self.note(format!("put into {}", to.display()));
+        if !args.check {
+            return Ok(());
+        }
+        let medium = Medium::on(&self.plan.board, args.form, to)?;
+        let accelerator = self.accelerator(Some(&args.machine), true)?;
+        self.agent(&built.compiler, "agent")?;
+        self.phase("boot");
+        self.note("a second medium is made the same way, with the agent's archive and its plan");
+        let mut machine = self.machine(accelerator, &args.machine.qemu_arg);
+        let dir = output.join(format!("boot-{}", args.form));
+        let image = dir.join(args.form.file_name());
+        machine.medium = Some(Medium { image, ..medium });
+        let boot = HeadlessBoot {
+            dir: &dir,
+            clock: Clock::Host,
+            checks: &self.plan.checks,
+            watched: false,
+        };
+        self.headless(&machine, boot)
     }
 
     /// The build, and the first boot of the search for the smallest RAM.

@@ -1,0 +1,117 @@
+//! `tuxling image`: a system on a boot medium.
+
+use builder::system::System;
+use host::id::Id;
+use host::session::Session;
+use prune::rebuild;
+use recipe::Plan;
+use report::medium::{self, MediumCheck, MediumReport};
+use trial::check::{self, CheckOptions, Verdict};
+use trial::medium::{make, place};
+use vm::machine::medium::Medium;
+
+use super::args::ImageArgs;
+use super::build::lock_output;
+use super::carry_out::Needs;
+use super::request::{Request, Typed};
+use super::{print, print_json};
+use crate::failure::{self, Failure, Result};
+
+/// Makes the image, and boots it if that was asked for.
+pub(super) fn run(args: &ImageArgs) -> Result<()> {
+    let request = Request::new(Typed {
+        pruned: args.which.pruned,
+        ..Typed::of(&args.common, args.json)
+    })?;
+    let needs = if args.check {
+        Needs::Boot
+    } else {
+        Needs::Build
+    };
+    request.carry_out(
+        needs,
+        |list| list.image(args),
+        |request, session| work(args, request, &session),
+    )
+}
+
+fn work(args: &ImageArgs, request: &Request, session: &Session) -> Result<()> {
+    let Request { plan, options, .. } = request;
+    // What can't be made or booted is told before anything is built.
+    let booted = args.check.then(|| on_board(args, plan)).transpose()?;
+    media::make::fits(args.form, plan.board.arch)?;
+    if let Some(failure) = failure::medium::lacking(args.form, &session.processes) {
+        return Err(failure);
+    }
+    let _lock = lock_output(plan, options, session)?;
+    let system = rebuild::build(plan, options, session)?;
+    let made = make(plan, &system, args.form, session)?;
+    let verdict = match booted {
+        Some(medium) => Some(checked(args, plan, &system, medium, session)?),
+        None => None,
+    };
+    let file = place(&system.output, args.form);
+    let report = MediumReport {
+        schema: medium::SCHEMA,
+        recipe: plan.name.clone(),
+        board: plan.board.name.clone(),
+        form: args.form.word().to_owned(),
+        bytes: made.bytes,
+        sha256: Id::of_file(&file).map_err(|e| host::Error::file("read", &file, e))?,
+        file: file.display().to_string(),
+        free_bytes: made.free_bytes,
+        kernel_bytes: system.image.kernel_bytes,
+        ramdisk_bytes: system.image.ramdisk_bytes,
+        check: verdict.as_ref().map(|verdict| told(args, plan, verdict)),
+    };
+    if args.json {
+        print_json(&report)?;
+    } else {
+        print(&medium::text(&report))?;
+    }
+    match verdict {
+        Some(Verdict {
+            failed: Some(failed),
+            record,
+            ..
+        }) => Err(Failure::diagnosed(failed, &record.diagnoses)),
+        _ => Ok(()),
+    }
+}
+
+/// The image in the board's drive.
+fn on_board(args: &ImageArgs, plan: &Plan) -> Result<Medium> {
+    Ok(Medium::on(&plan.board, args.form, Default::default())?)
+}
+
+/// Boots a copy with the checks' agent.
+fn checked(
+    args: &ImageArgs,
+    plan: &Plan,
+    system: &System,
+    medium: Medium,
+    session: &Session,
+) -> Result<Verdict> {
+    let wanted = CheckOptions {
+        qemu_args: args.machine.qemu_arg.clone(),
+        accelerator: args.machine.accelerator(),
+        boot_cost: false,
+        medium: Some(medium),
+    };
+    Ok(check::check(plan, system, &wanted, session)?)
+}
+
+fn told(args: &ImageArgs, plan: &Plan, verdict: &Verdict) -> MediumCheck {
+    let firmware = plan.board.firmware_of(args.form);
+    let record = &verdict.record;
+    MediumCheck {
+        firmware: firmware.map_or_else(String::new, |one| one.name.clone()),
+        outcome: record
+            .outcome
+            .unwrap_or(record::Outcome::InfrastructureBroke),
+        reason: record.reason.clone(),
+        checks: record.checks.clone(),
+        diagnoses: record.diagnoses.clone(),
+        qemu: record.qemu.clone(),
+    }
+}
