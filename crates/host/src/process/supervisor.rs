@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +42,7 @@ fn try_supervise(args: &[OsString]) -> io::Result<u8> {
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     let lifeline = rustix::io::dup(rustix::stdio::stdin())?;
     #[allow(clippy::disallowed_methods)] // this file is where processes start
-    let mut child = Command::new(program)
+    let child = Command::new(program)
         .args(args)
         .stdin(File::open(stdin)?)
         .spawn()?;
@@ -55,12 +54,27 @@ fn try_supervise(args: &[OsString]) -> io::Result<u8> {
         end_descendants();
         std::process::exit(137);
     });
-    let status = child.wait()?;
+    let code = wait_for(child.id());
     end_descendants();
-    Ok(status
-        .code()
-        .unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
-        .clamp(0, 255) as u8)
+    Ok(code.clamp(0, 255) as u8)
+}
+
+/// Waits for the command, and meanwhile for all that lost their parents: they are
+/// this process's children now, and whoever waits until one is gone, as fakeroot(1)
+/// does with its daemon, would wait for ever. Gives the command's exit code.
+fn wait_for(child: u32) -> i32 {
+    use rustix::process::{WaitOptions, wait};
+    loop {
+        match rustix::io::retry_on_intr(|| wait(WaitOptions::empty())) {
+            Ok(Some((pid, status))) if pid.as_raw_nonzero().get().unsigned_abs() == child => {
+                let signal = status.terminating_signal().unwrap_or(0);
+                return status.exit_status().unwrap_or(128 + signal);
+            }
+            Ok(_) => {}
+            // The lifeline is gone, and all that was here with it.
+            Err(_) => return 137,
+        }
+    }
 }
 
 /// Kills all processes below this one, again and again until none is left:
