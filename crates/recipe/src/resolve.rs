@@ -93,10 +93,12 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         board: board.as_ref(),
         network: &network,
         ramdisk: &ramdisk,
+        memory: machine.memory.0,
         userland: &needs,
     });
     let ip = implied::ip_parameter(&raw, &network.mode);
-    let kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests, ip);
+    let mut kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests, ip);
+    kernel::mixing(&mut kernel, ramdisk.compress);
     let names = trap_names(problems, &raw.prune, board.as_ref());
     let plan = Plan {
         name: name?,
