@@ -21,7 +21,10 @@ pub(crate) fn apply(filter: Filter, block: &mut [u8]) {
             };
             v.to_be_bytes()
         }),
-        Filter::Arm => arm(block, u32::wrapping_add),
+        Filter::Arm => {
+            arm(block, u32::wrapping_add);
+            reverse(block);
+        }
     }
 }
 
@@ -40,7 +43,10 @@ pub(crate) fn undo(filter: Filter, block: &mut [u8]) {
             };
             v.to_le_bytes()
         }),
-        Filter::Arm => arm(block, u32::wrapping_sub),
+        Filter::Arm => {
+            reverse(block);
+            arm(block, u32::wrapping_sub);
+        }
     }
 }
 
@@ -66,6 +72,13 @@ fn x86(block: &mut [u8], change: impl Fn([u8; 4], u32, u32) -> [u8; 4]) {
             }
             at += 4;
         }
+    }
+}
+
+/// The highest byte of an instruction says what the others are: it comes first.
+fn reverse(block: &mut [u8]) {
+    for word in block.chunks_exact_mut(4) {
+        word.reverse();
     }
 }
 

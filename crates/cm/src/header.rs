@@ -30,7 +30,7 @@ impl Strength {
     /// Contexts and first mixers.
     fn sizes(self) -> (usize, u8) {
         match self {
-            Self::Fast => (5, 2),
+            Self::Fast => (5, 1),
             Self::Default => (8, 3),
             Self::Best => (16, 4),
         }

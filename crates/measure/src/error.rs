@@ -46,6 +46,9 @@ pub enum Error {
     /// The prices of what was packed here can't be read.
     #[error("can't read what was packed: {0}")]
     Packed(CostError),
+    /// A payload or a ramdisk packed by context mixing has no prices.
+    #[error("can't read the stream: {0}")]
+    Mixed(cm::Error),
     /// The kernel can't be compressed here.
     #[error("can't compress the kernel: {0}")]
     Compress(io::Error),
@@ -190,6 +193,7 @@ impl Error {
             | Error::NoPayload
             | Error::Unpack(_)
             | Error::Payload(_)
+            | Error::Mixed(_)
             | Error::RamdiskFormat
             | Error::RamdiskPacked(_)
             | Error::RamdiskArchive(_)

@@ -20,6 +20,7 @@ const FILES: &[(&str, &str)] = embedded![
     "armv7m-base.config",
     "armv7m-hello.c",
     "armv7m-shell.c",
+    "linux-cm.patch",
     "microvm-base.config",
     "microvm-net.config",
     "microvm-smp.toml",

@@ -324,6 +324,7 @@ impl RamdiskPlan {
             Compression::Lzma => ".lzma",
             Compression::Zstd => ".zst",
             Compression::Lz4 => ".lz4",
+            Compression::CmFast | Compression::Cm | Compression::CmBest => ".cm",
         };
         format!("tuxling-initramfs.cpio{ending}")
     }

@@ -100,6 +100,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         network: &network,
         ramdisk: &ramdisk,
         root: root.as_ref(),
+        memory: machine.memory.0,
         userland: &needs,
     });
     let ip = implied::ip_parameter(&raw, &network.mode);
@@ -107,7 +108,8 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         ip,
         root: root.as_ref().map(RootPlan::cmdline),
     };
-    let kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests, words);
+    let mut kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests, words);
+    kernel::mixing(&mut kernel, ramdisk.compress);
     let names = trap_names(problems, &raw.prune, board.as_ref());
     let on_trap = on_trap(problems, &raw.prune, board.as_ref());
     let plan = Plan {

@@ -228,7 +228,7 @@ options   = """
 # Lines of a .config, such as
 # CONFIG_HZ_100=y
 """
-compress  = "xz"                      # none, gzip, xz, lzma, zstd, lz4
+compress  = "xz"                      # none, gzip, xz, lzma, zstd, lz4, cm
 
 [userland]
 busybox = [{applets}]

@@ -56,12 +56,13 @@ pub enum BootImageError {
 /// What the compressed kernel in a zImage begins with: xz with CRC32 as its
 /// check (the stream's header with its own checksum), gzip without a name and a
 /// time, lzma with a dictionary of 64 MiB and an unknown size, lz4's legacy
-/// frame.
+/// frame, context mixing.
 const PAYLOAD_HEADS: &[&[u8]] = &[
     b"\xfd7zXZ\0\0\x01\x69\x22\xde\x36",
     b"\x1f\x8b\x08\0\0\0\0\0",
     b"\x5d\0\0\0\x04\xff\xff\xff\xff\xff\xff\xff\xff",
     b"\x02\x21\x4c\x18",
+    b"\xc3CM\x01",
 ];
 
 impl BootImage {

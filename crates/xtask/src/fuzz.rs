@@ -14,6 +14,7 @@ use crate::command;
 
 /// Crates of fuzz targets, each a workspace of its own, and their targets.
 const TARGETS: &[(&str, &[&str])] = &[
+    ("crates/cm/fuzz", &["unpack"]),
     ("crates/kconfig/fuzz", &["tree", "configuration"]),
     ("crates/initramfs/fuzz", &["cpio_read"]),
     ("crates/startup/fuzz", &["init_file", "inittab"]),

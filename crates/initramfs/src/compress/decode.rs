@@ -7,7 +7,7 @@ use flate2::bufread::GzDecoder;
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::Stream;
 
-use super::{Compression, lz4_legacy};
+use super::{Compression, lz4_legacy, mixing};
 
 /// Memory that a decoder of xz or lzma may take: a dictionary of 256 MiB.
 const LZMA_MEMORY: u64 = (256 << 20) + (1 << 20);
@@ -85,6 +85,9 @@ pub fn decompress_part(
             .and_then(|stream| limited(XzDecoder::new_stream(&mut rest, stream), limit)),
         Compression::Zstd => unzstd(&mut rest, limit),
         Compression::Lz4 => return lz4_legacy::decode(input, limit).map_err(broken),
+        Compression::CmFast | Compression::Cm | Compression::CmBest => {
+            return mixing::decode(input, limit).map_err(broken);
+        }
     };
     Ok((data.map_err(broken)?, input.len() - rest.len()))
 }

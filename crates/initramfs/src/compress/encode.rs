@@ -9,7 +9,7 @@ use liblzma::write::XzEncoder;
 use zstd::zstd_safe::CParameter;
 
 use super::lz4_legacy::LegacyEncoder;
-use super::{Bcj, Compression, Settings, dictionary_bytes, window_log};
+use super::{Bcj, Compression, Settings, dictionary_bytes, mixing, window_log};
 
 /// The largest level of libzstd (`ZSTD_MAX_CLEVEL`).
 const ZSTD_LEVEL: i32 = 22;
@@ -25,6 +25,7 @@ enum Codec<W: Write> {
     Lzma(XzEncoder<W>),
     Zstd(zstd::Encoder<'static, W>),
     Lz4(LegacyEncoder<W>),
+    Cm(mixing::Encoder<W>),
 }
 
 impl<W: Write> Encoder<W> {
@@ -56,6 +57,9 @@ impl<W: Write> Encoder<W> {
             }
             Compression::Zstd => Codec::Zstd(zstd_encoder(output, input_bytes, settings)?),
             Compression::Lz4 => Codec::Lz4(LegacyEncoder::new(output)?),
+            Compression::CmFast | Compression::Cm | Compression::CmBest => Codec::Cm(
+                mixing::Encoder::new(output, kind.strength().unwrap_or_default(), settings),
+            ),
         };
         Ok(Self { codec })
     }
@@ -71,6 +75,7 @@ impl<W: Write> Encoder<W> {
             Codec::Lzma(encoder) => encoder.finish(),
             Codec::Zstd(encoder) => encoder.finish(),
             Codec::Lz4(encoder) => encoder.finish(),
+            Codec::Cm(encoder) => encoder.finish(),
         }
     }
 
@@ -81,6 +86,7 @@ impl<W: Write> Encoder<W> {
             Codec::Lzma(encoder) => encoder,
             Codec::Zstd(encoder) => encoder,
             Codec::Lz4(encoder) => encoder,
+            Codec::Cm(encoder) => encoder,
         }
     }
 }

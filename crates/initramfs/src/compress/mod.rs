@@ -9,14 +9,17 @@
 //! | xz | `decompress_unxz.c`, `lib/xz/` | check none or CRC32; LZMA2, before it at most a BCJ filter that the kernel is configured with; a dictionary up to 3 GiB, which it allocates in full |
 //! | lzma | `decompress_unlzma.c` | `.lzma`, first bytes `5d 00`: lc=3 lp=0 pb=2 and a dictionary that is a multiple of 256 B; the size or an end marker |
 //! | zstd | `decompress_unzstd.c` | one frame at a time; it allocates the frame's window |
+//! | cm | `decompress_uncm.c` of this project's patch | one stream at a time; it allocates its histories, at most an eighth of the RAM, and a block of the output |
 //! | lz4 | `decompress_unlz4.c` | the *legacy* frame: magic `0x184C2102`, blocks of 8 MiB; it allocates those 8 MiB whatever the input's size, so a machine must have that much free |
 //!
 //! xz and lzma come from liblzma, gzip from flate2, zstd from libzstd, lz4's
-//! blocks from liblz4's *HC* encoder at its highest level.
+//! blocks from liblz4's *HC* encoder at its highest level, cm from the crate of
+//! that name.
 
 mod decode;
 mod encode;
 mod lz4_legacy;
+mod mixing;
 #[cfg(test)]
 mod tests;
 
@@ -52,6 +55,14 @@ pub enum Compression {
     Zstd,
     /// LZ4 in its legacy frame, level 12.
     Lz4,
+    /// Context mixing with few contexts.
+    #[serde(rename = "cm-fast")]
+    CmFast,
+    /// Context mixing.
+    Cm,
+    /// Context mixing with all contexts that bring something.
+    #[serde(rename = "cm-best")]
+    CmBest,
 }
 
 /// A filter that makes machine code easier to compress, undone by the kernel
@@ -76,13 +87,16 @@ pub struct Settings {
 
 impl Compression {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::None,
         Self::Gzip,
         Self::Xz,
         Self::Lzma,
         Self::Zstd,
         Self::Lz4,
+        Self::CmFast,
+        Self::Cm,
+        Self::CmBest,
     ];
 
     /// The first bytes of such a stream, and `070701` for an archive as it is.
@@ -94,6 +108,17 @@ impl Compression {
             Self::Lzma => &[0x5d, 0x00],
             Self::Zstd => &[0x28, 0xb5, 0x2f, 0xfd],
             Self::Lz4 => &[0x02, 0x21, 0x4c, 0x18],
+            Self::CmFast | Self::Cm | Self::CmBest => &cm::MAGIC,
+        }
+    }
+
+    /// How strong a context mixing it is; `None` for all that is none.
+    pub fn strength(self) -> Option<cm::Strength> {
+        match self {
+            Self::CmFast => Some(cm::Strength::Fast),
+            Self::Cm => Some(cm::Strength::Default),
+            Self::CmBest => Some(cm::Strength::Best),
+            Self::None | Self::Gzip | Self::Xz | Self::Lzma | Self::Zstd | Self::Lz4 => None,
         }
     }
 }
@@ -101,9 +126,14 @@ impl Compression {
 /// What `image` starts with: a compressed stream, or an archive as it is.
 /// `None` for anything else.
 pub fn detect(image: &[u8]) -> Option<Compression> {
-    Compression::ALL
-        .into_iter()
-        .find(|kind| image.starts_with(kind.magic()))
+    let mut kinds = Compression::ALL.into_iter();
+    let found = kinds.find(|kind| image.starts_with(kind.magic()))?;
+    let strength = found.strength().and_then(|_| image.get(4));
+    Some(match strength {
+        Some(2) => Compression::Cm,
+        Some(3) => Compression::CmBest,
+        _ => found,
+    })
 }
 
 /// Smallest dictionary of LZMA2.
@@ -143,6 +173,18 @@ pub fn window_log(input: u64, machine_ram: u64) -> u32 {
     let most = (machine_ram / 8).max(1).ilog2();
     let wanted = input.max(1).next_power_of_two().ilog2();
     wanted.min(most).clamp(10, 27)
+}
+
+/// The histories of context mixing, as a power of two: at most an eighth of the
+/// machine's RAM, and at most sixteen bytes for each of the input.
+pub fn cm_memory(input: u64, machine_ram: u64) -> u8 {
+    let most = (machine_ram / 8).min(input.saturating_mul(16)).max(1);
+    (most.ilog2() as u8).clamp(16, 24)
+}
+
+/// The heap of a kernel's head that unpacks by context mixing, in bytes.
+pub fn cm_heap(machine_ram: u64) -> u64 {
+    cm::unpacking_bytes(cm_memory(u64::MAX, machine_ram))
 }
 
 /// Compresses `input` as a whole.

@@ -75,7 +75,9 @@ pub fn parts(image: &[u8], programs: &[Program]) -> Result<Vec<Part>> {
         .collect();
     let all = prices.iter().map(|bits| f64::from(*bits)).sum::<f64>() / 8.0;
     let container = match kind {
-        Compression::Xz => (image.len() as f64 - all).max(0.0),
+        Compression::Xz | Compression::CmFast | Compression::Cm | Compression::CmBest => {
+            (image.len() as f64 - all).max(0.0)
+        }
         _ => 0.0,
     };
     exact.push(container + (all - exact.iter().sum::<f64>()).max(0.0));
@@ -143,6 +145,9 @@ fn prices(kind: Compression, image: &[u8], archive: &[u8]) -> Result<Vec<f32>> {
     match kind {
         Compression::None => Ok(vec![8.0; archive.len()]),
         Compression::Xz => Ok(lzma_cost::costs(image, LIMIT).map_err(failed)?.bits),
+        Compression::CmFast | Compression::Cm | Compression::CmBest => {
+            cm::costs(image, LIMIT).map_err(Error::Mixed)
+        }
         _ => {
             let packed = marginal::compress(archive, marginal::Filter::default())?;
             Ok(lzma_cost::costs(&packed, LIMIT).map_err(failed)?.bits)

@@ -1,8 +1,8 @@
 //! Shares of the image file: what each piece takes of the compressed payload,
 //! and what stands around the payload.
 //!
-//! In an xz payload each byte has its price ([`vmlinux::lzma_cost`]); a piece's
-//! share is the price of its bytes. Other formats are estimated: the stream is
+//! In an xz payload each byte has its price ([`vmlinux::lzma_cost`]), and in a
+//! cm payload ([`cm::costs`]); a piece's share is the price of its bytes. Other formats are estimated: the stream is
 //! compressed as xz and the prices are scaled to the payload. Prices are
 //! fractions of bytes; what is cut off goes, one byte each, to the pieces with
 //! the largest remainders, so that shares are whole and add up.
@@ -57,7 +57,7 @@ pub(super) fn shares(kernel: &Kernel, image: &[u8], given: &Given) -> Result<Sha
     let between = rest(0, bits.len());
     let sum: f64 = exact.iter().sum::<f64>() + between;
     let container = match by {
-        "xz" => (total as f64 - sum).max(0.0),
+        "xz" | "cm" => (total as f64 - sum).max(0.0),
         _ => 0.0,
     };
     exact.extend([between, container]);
@@ -91,6 +91,9 @@ fn prices(kernel: &Kernel, payload: &[u8]) -> Result<(Vec<f32>, &'static str)> {
     if payload.starts_with(Compression::Xz.magic()) {
         let costs = lzma_cost::costs(payload, limit).map_err(Error::Payload)?;
         return Ok((costs.bits, "xz"));
+    }
+    if payload.starts_with(Compression::Cm.magic()) {
+        return Ok((cm::costs(payload, limit).map_err(Error::Mixed)?, "cm"));
     }
     let packed = marginal::compress(&kernel.stream.bytes, marginal::filter_of(&kernel.elf))?;
     let costs = lzma_cost::costs(&packed, limit).map_err(Error::Packed)?;

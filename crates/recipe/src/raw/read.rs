@@ -30,6 +30,9 @@ pub const COMPRESSIONS: &[(&str, Compression)] = &[
     ("lzma", Compression::Lzma),
     ("zstd", Compression::Zstd),
     ("lz4", Compression::Lz4),
+    ("cm-fast", Compression::CmFast),
+    ("cm", Compression::Cm),
+    ("cm-best", Compression::CmBest),
 ];
 
 /// Reads a recipe's text; `None` when it is not TOML.

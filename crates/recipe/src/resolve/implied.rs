@@ -2,7 +2,7 @@
 //! needs, the network's, the ramdisk's, the user land's. Each request says
 //! why. The recipe's own come later and win.
 
-use initramfs::Compression;
+use initramfs::{Compression, compress};
 
 use crate::Board;
 use crate::asker::Asker;
@@ -36,6 +36,8 @@ pub(super) struct Wishes<'a> {
     pub ramdisk: &'a RamdiskPlan,
     /// The root file system, where it is on a disk.
     pub root: Option<&'a RootPlan>,
+    /// RAM of the machine, in bytes.
+    pub memory: u64,
     /// The user land.
     pub userland: &'a UserlandNeeds,
 }
@@ -131,12 +133,19 @@ fn kernel_compression(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
         Compression::Lzma => "KERNEL_LZMA",
         Compression::Zstd => "KERNEL_ZSTD",
         Compression::Lz4 => "KERNEL_LZ4",
+        Compression::CmFast | Compression::Cm | Compression::CmBest => "KERNEL_CM",
     };
-    all.push(ask(
-        symbol,
-        true,
-        &reason("kernel.compress", compression, given.is_some()),
-    ));
+    let by = reason("kernel.compress", compression, given.is_some());
+    all.push(ask(symbol, true, &by));
+    if let Some(strength) = compression.strength() {
+        let memory = compress::cm_memory(u64::MAX, wishes.memory);
+        for (symbol, value) in [("CM_STRENGTH", strength.number()), ("CM_MEMORY", memory)] {
+            all.push(Request {
+                value: value.to_string(),
+                ..ask(symbol, true, &by)
+            });
+        }
+    }
 }
 
 fn ramdisk(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
@@ -156,6 +165,9 @@ fn ramdisk(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     all.push(ask("BLK_DEV_INITRD", true, "the ramdisk"));
     for (symbol, one) in RAMDISK_SYMBOLS {
         all.push(ask(symbol, *one == Some(compression), &by));
+    }
+    if compression.strength().is_some() {
+        all.push(ask("RD_CM", true, &by));
     }
     if wishes.ramdisk.placement == Placement::Builtin {
         let by = "ramdisk.placement = \"builtin\"";

@@ -10,7 +10,7 @@ use crate::diagnostic::{Placed, Problem, Wrong};
 use crate::package::Package;
 use crate::plan::{BaseConfig, KernelPlan, PatchFile, Toolchain};
 use crate::raw::{self, Given};
-use crate::{Board, contract, fragment, words};
+use crate::{Board, builtin, contract, fragment, words};
 
 /// The series that is built where the recipe names none: the one that the
 /// built-in recipes are proven with.
@@ -145,6 +145,23 @@ fn fragment_file(context: &Context<'_>, name: &Placed<String>, dialect: Dialect)
         }
         requests
     })
+}
+
+/// What the kernel's sources lack for context mixing. A recipe that names the
+/// patch itself, wherever it stands, has it once.
+pub(super) fn mixing(kernel: &mut KernelPlan, ramdisk: Compression) {
+    const PATCH: &str = "linux-cm.patch";
+    let wanted = kernel.compress.strength().or(ramdisk.strength()).is_some();
+    let content = builtin::file(PATCH).filter(|_| wanted);
+    let Some(content) = content.map(|text| text.as_bytes().to_vec()) else {
+        return;
+    };
+    if kernel.patches.iter().all(|patch| patch.content != content) {
+        kernel.patches.push(PatchFile {
+            name: format!("builtin:{PATCH}"),
+            content,
+        });
+    }
 }
 
 fn patches(context: &Context<'_>, names: &[Placed<String>]) -> Vec<PatchFile> {

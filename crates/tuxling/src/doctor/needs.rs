@@ -133,6 +133,8 @@ fn of_recipe(plan: Option<&Plan>) -> Vec<&'static str> {
         Compression::Lzma => Some("lzma"),
         Compression::Zstd => Some("zstd"),
         Compression::Lz4 => Some("lz4"),
+        // Kbuild compiles what packs.
+        Compression::CmFast | Compression::Cm | Compression::CmBest => None,
     }
     .into_iter()
     .collect();

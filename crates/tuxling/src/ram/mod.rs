@@ -163,7 +163,11 @@ fn look_at_wall(kib: u64, system: &System, prober: &mut Prober<'_>) -> Result<Wa
         config: &text("config"),
         ram_base: facts.ram_base,
         ramdisk_place: facts.ramdisk_place,
-        decompressor_bytes: facts.decompressor_bytes,
+        decompressor_bytes: facts.decompressor_bytes
+            + match plan.kernel.compress.strength() {
+                Some(_) => initramfs::compress::cm_heap(plan.machine.memory.0),
+                None => 0,
+            },
         kernel_bytes: system.image.kernel_bytes,
         initrd_bytes,
         archive_bytes: system.contents.archive_bytes,

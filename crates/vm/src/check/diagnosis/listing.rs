@@ -177,6 +177,11 @@ fn dictionary(kind: Compression, bytes: &[u8]) -> Option<u64> {
                 }
             }
         }
+        // lib/cm_model.h, CM_BYTES: histories, and half as much again at most.
+        Compression::CmFast | Compression::Cm | Compression::CmBest => {
+            let memory = bytes.get(5).filter(|memory| (16..=24).contains(*memory))?;
+            Some(3 << (memory - 1))
+        }
         Compression::None | Compression::Gzip | Compression::Zstd => None,
     }
 }

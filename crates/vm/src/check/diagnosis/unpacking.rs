@@ -28,6 +28,7 @@ fn symbol(compression: Compression) -> &'static str {
         Compression::Lzma => "RD_LZMA",
         Compression::Zstd => "RD_ZSTD",
         Compression::Lz4 => "RD_LZ4",
+        Compression::CmFast | Compression::Cm | Compression::CmBest => "RD_CM",
     }
 }
 
