@@ -134,7 +134,13 @@ impl Work<'_> {
             Compression::Gzip => "gzip",
             Compression::Lz4 => "lz4",
             Compression::Zstd => "zstd",
-            Compression::None | Compression::Xz | Compression::Lzma => "xz",
+            // What squashfs doesn't know is refused before.
+            Compression::None
+            | Compression::Xz
+            | Compression::Lzma
+            | Compression::CmFast
+            | Compression::Cm
+            | Compression::CmBest => "xz",
         };
         let cmd = Cmd::new("sqfstar")
             .args(["-comp", compression, "-reproducible"])
