@@ -16,7 +16,10 @@ fn main() {
     };
     let megabytes = input.len() as f64 / 1e6;
     println!("{} bytes", input.len());
-    println!("{:<12} {:>9} {:>7} {:>9} {:>9}", "", "bytes", "of xz", "packs", "unpacks");
+    println!(
+        "{:<12} {:>9} {:>7} {:>9} {:>9}",
+        "", "bytes", "of xz", "packs", "unpacks"
+    );
     let mut all = vec![("xz".to_owned(), xz(&input))];
     for strength in Strength::ALL {
         let settings = Settings {
@@ -35,8 +38,11 @@ fn main() {
     }
     let least = all[0].1.0 as f64;
     for (name, (bytes, packs, unpacks)) in all {
-        let (share, packs, unpacks) =
-            (100.0 * bytes as f64 / least, megabytes / packs, megabytes / unpacks);
+        let (share, packs, unpacks) = (
+            100.0 * bytes as f64 / least,
+            megabytes / packs,
+            megabytes / unpacks,
+        );
         println!("{name:<12} {bytes:>9} {share:>6.1}% {packs:>4.2} MB/s {unpacks:>4.2} MB/s");
     }
 }

@@ -14,8 +14,7 @@ pub(crate) fn squash(x: i32) -> u32 {
     let size = x.unsigned_abs();
     let at = (size >> 7) as usize;
     let part = size & 127;
-    let value =
-        ((128 - part) * u32::from(LOGISTIC[at]) + part * u32::from(LOGISTIC[at + 1])) >> 7;
+    let value = ((128 - part) * u32::from(LOGISTIC[at]) + part * u32::from(LOGISTIC[at + 1])) >> 7;
     if x < 0 { 65536 - value } else { value }
 }
 

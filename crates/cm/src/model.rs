@@ -1,8 +1,6 @@
 //! The prediction of the next bit, and what is learnt from it.
 
-use crate::context::{
-    BEFORE, HIGH_BITS, INSTRUCTION, PART, POSITION, TWO_BEFORE, WORD,
-};
+use crate::context::{BEFORE, INSTRUCTION, PART, POSITION, TWO_BEFORE, WORD};
 use crate::header::{Filter, Header, MAX_MIXERS};
 use crate::history::Histories;
 use crate::logistic::{MOST, squash, stretch_table};
@@ -15,10 +13,7 @@ const SETS: usize = 40 * 8 * 4 + 3 * 256;
 const MULTIPLIER: u32 = 0x9e37_79b1;
 
 fn hash(h: u32, v: u32) -> u32 {
-    let h = h
-        .wrapping_add(v)
-        .wrapping_add(1)
-        .wrapping_mul(MULTIPLIER);
+    let h = h.wrapping_add(v).wrapping_add(1).wrapping_mul(MULTIPLIER);
     h ^ h >> 15
 }
 
@@ -144,7 +139,6 @@ impl Model {
                 (TWO_BEFORE, code.two_before),
                 (WORD, self.word),
                 (PART, code.part()),
-                (HIGH_BITS, self.last4 & 0xf0f0_f0f0),
             ] {
                 if context & flag != 0 {
                     h = hash(h, value);

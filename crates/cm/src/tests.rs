@@ -89,12 +89,36 @@ proptest! {
 fn wrong_headers_say_where() {
     let packed = compress(b"abc", &Settings::default()).unwrap();
     for (at, value, message) in [
-        (4, 9, "the header of the cm stream is wrong: strength at offset 4"),
-        (5, 25, "the header of the cm stream is wrong: memory at offset 5"),
-        (6, 3, "the header of the cm stream is wrong: filter at offset 6"),
-        (7, 0, "the header of the cm stream is wrong: mixers at offset 7"),
-        (8, 25, "the header of the cm stream is wrong: contexts at offset 8"),
-        (9, 31, "the header of the cm stream is wrong: block at offset 9"),
+        (
+            4,
+            9,
+            "the header of the cm stream is wrong: strength at offset 4",
+        ),
+        (
+            5,
+            25,
+            "the header of the cm stream is wrong: memory at offset 5",
+        ),
+        (
+            6,
+            3,
+            "the header of the cm stream is wrong: filter at offset 6",
+        ),
+        (
+            7,
+            0,
+            "the header of the cm stream is wrong: mixers at offset 7",
+        ),
+        (
+            8,
+            25,
+            "the header of the cm stream is wrong: contexts at offset 8",
+        ),
+        (
+            9,
+            31,
+            "the header of the cm stream is wrong: block at offset 9",
+        ),
         (0, 0, "not a cm stream: no c3 43 4d 01 at its start"),
     ] {
         let mut wrong = packed.clone();

@@ -36,7 +36,11 @@ impl Programs {
         for part in ["lib", "scripts"] {
             std::fs::create_dir(at(part)).unwrap();
         }
-        for name in ["lib/cm_model.h", "lib/decompress_uncm.c", "scripts/cm_compress.c"] {
+        for name in [
+            "lib/cm_model.h",
+            "lib/decompress_uncm.c",
+            "scripts/cm_compress.c",
+        ] {
             std::fs::write(at(name), added(name)).unwrap();
         }
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernel_side.c");
@@ -50,7 +54,11 @@ impl Programs {
                 .arg(at(program))
                 .output()
                 .unwrap();
-            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+            assert!(
+                made.status.success(),
+                "{}",
+                String::from_utf8_lossy(&made.stderr)
+            );
         }
         Self { folder }
     }
@@ -131,7 +139,10 @@ fn truncated_and_damaged_streams_end_in_the_kernels_message() {
     let mut damaged = packed.clone();
     damaged[packed.len() / 2] ^= 4;
     for (stream, message) in [
-        (&packed[..packed.len() - 1], "CM-compressed data is corrupt\n"),
+        (
+            &packed[..packed.len() - 1],
+            "CM-compressed data is corrupt\n",
+        ),
         (&packed[..100], "CM-compressed data is corrupt\n"),
         (&damaged[..], "CM-compressed data is corrupt\n"),
         (&packed[..30], "Input is not in the CM format\n"),
@@ -148,7 +159,11 @@ fn truncated_and_damaged_streams_end_in_the_kernels_message() {
 
 #[test]
 fn sanitizers_find_nothing_in_damaged_streams() {
-    let programs = Programs::new(&["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover"]);
+    let programs = Programs::new(&[
+        "-g",
+        "-fsanitize=address,undefined",
+        "-fno-sanitize-recover",
+    ]);
     let inputs = std::env::var("CM_FUZZ_INPUTS").unwrap_or_else(|_| "300".to_owned());
     let settings = Settings {
         strength: Strength::Fast,
@@ -159,7 +174,11 @@ fn sanitizers_find_nothing_in_damaged_streams() {
     let packed = cm::compress(&code(6_000)[..], &settings).unwrap();
     let out = programs.run("unpack", &["fuzz", &inputs, "7"], &packed);
     let said = String::from_utf8_lossy(&out.stdout);
-    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
     assert!(said.starts_with(&format!("{inputs} inputs, ")), "{said}");
     println!("{said}");
 }

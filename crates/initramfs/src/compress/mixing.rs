@@ -56,7 +56,9 @@ impl<W> Write for Encoder<W> {
 
 /// The filter for the first program: `e_machine` of an ELF file.
 fn code(input: &[u8]) -> Filter {
-    let mut heads = input.windows(20).filter(|head| head.starts_with(b"\x7fELF"));
+    let mut heads = input
+        .windows(20)
+        .filter(|head| head.starts_with(b"\x7fELF"));
     match heads.next().map(|head| (head[18], head[19])) {
         Some((3 | 62, 0)) => Filter::X86,
         Some((40, 0)) => Filter::Arm,
