@@ -14,8 +14,6 @@ pub const TWO_BEFORE: u32 = 0x800;
 pub const WORD: u32 = 0x1000;
 /// x86: which part of an instruction comes.
 pub const PART: u32 = 0x2000;
-/// The upper halves of the four bytes before.
-pub const HIGH_BITS: u32 = 0x4000;
 
 /// The contexts of x86 in the order of their worth, found on kernels.
 pub(crate) const X86: [u32; 16] = [
@@ -54,5 +52,5 @@ pub(crate) const FOUR: [u32; 16] = [
     WORD,
     0x02,
     0x0c,
-    HIGH_BITS | POSITION,
+    0x1f,
 ];

@@ -1,6 +1,6 @@
 //! The prediction of the next bit, and what is learnt from it.
 
-use crate::context::{BEFORE, HIGH_BITS, INSTRUCTION, PART, POSITION, TWO_BEFORE, WORD};
+use crate::context::{BEFORE, INSTRUCTION, PART, POSITION, TWO_BEFORE, WORD};
 use crate::header::{Filter, Header, MAX_MIXERS};
 use crate::history::Histories;
 use crate::logistic::{MOST, squash, stretch_table};
@@ -139,7 +139,6 @@ impl Model {
                 (TWO_BEFORE, code.two_before),
                 (WORD, self.word),
                 (PART, code.part()),
-                (HIGH_BITS, self.last4 & 0xf0f0_f0f0),
             ] {
                 if context & flag != 0 {
                     h = hash(h, value);

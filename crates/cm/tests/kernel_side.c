@@ -93,8 +93,12 @@ int main(int argc, char **argv)
 	long bytes = fread(in, 1, 1 << 26, stdin), used;
 	u32 size;
 
-	if (argc == 4 && !strcmp(argv[1], "fuzz"))
-		return fuzz(in, bytes, atol(argv[2]), atol(argv[3]) | 1);
+	if (argc == 4 && !strcmp(argv[1], "fuzz")) {
+		int failed = fuzz(in, bytes, atol(argv[2]), atol(argv[3]) | 1);
+
+		free(in);
+		return failed;
+	}
 	if (argc == 2 && !strcmp(argv[1], "ramdisk"))
 		return uncm(in, bytes, NULL, flush, NULL, &used, error) ? 1 : 0;
 	size = bytes < CM_HEADER ? 0 : cm_number(in + 12);

@@ -89,7 +89,7 @@ fn code(bytes: usize) -> Vec<u8> {
 #[test]
 fn both_sides_pack_and_unpack_the_same_bytes() {
     let programs = Programs::new(&[]);
-    let input = code(150_000);
+    let input = code(40_000);
     for (strength, number) in Strength::ALL.into_iter().zip(["1", "2", "3"]) {
         for (filter, name) in [
             (Filter::None, "none"),

@@ -63,6 +63,42 @@ fn several_cpus_ask_for_smp_and_one_does_not() {
 }
 
 #[test]
+fn context_mixing_brings_its_patch_once_and_its_options() {
+    let kernel = |added: &str| plan(&format!("{LEAST}{added}")).kernel;
+    let patches = |kernel: &plan::KernelPlan| -> Vec<String> {
+        kernel
+            .patches
+            .iter()
+            .map(|patch| patch.name.clone())
+            .collect()
+    };
+    let asked = |kernel: &plan::KernelPlan, symbol: &str| {
+        value(&kernel.requests, symbol).map(str::to_owned)
+    };
+    let packed = kernel("[machine]\nmemory = \"32MiB\"\n[kernel]\ncompress = \"cm-best\"\n");
+    assert_eq!(patches(&packed), ["builtin:linux-cm.patch"]);
+    for (symbol, value) in [
+        ("KERNEL_CM", "y"),
+        ("CM_STRENGTH", "3"),
+        ("CM_MEMORY", "22"),
+        ("RD_XZ", "y"),
+    ] {
+        assert_eq!(asked(&packed, symbol).as_deref(), Some(value), "{symbol}");
+    }
+    assert_eq!(asked(&packed, "RD_CM"), None);
+
+    let ramdisk = kernel("[ramdisk]\ncompress = \"cm\"\n");
+    assert_eq!(patches(&ramdisk), ["builtin:linux-cm.patch"]);
+    assert_eq!(asked(&ramdisk, "RD_CM").as_deref(), Some("y"));
+    assert_eq!(asked(&ramdisk, "RD_XZ").as_deref(), Some("n"));
+    assert_eq!(asked(&ramdisk, "KERNEL_XZ").as_deref(), Some("y"));
+
+    let named = "[kernel]\ncompress = \"cm\"\npatches = [\"builtin:linux-cm.patch\"]\n";
+    assert_eq!(patches(&kernel(named)), ["builtin:linux-cm.patch"]);
+    assert!(patches(&kernel("")).is_empty());
+}
+
+#[test]
 fn pc_net_asks_for_what_its_network_needs() {
     let plan = load("pc-net", Path::new("/")).expect("loads");
     let requests = &plan.kernel.requests;

@@ -112,6 +112,10 @@ pub fn share_note(bytes: &Bytes) -> &'static str {
              the price that the decoder pays for each literal and each match. The parts add up \
              to the file."
         }
+        Some("cm") => {
+            "The compressed size of a part is what its bytes cost in the packed file as it is: \
+             what the decoder's predictions left of each bit. The parts add up to the file."
+        }
         Some(_) => {
             "Compressed sizes are estimated: the parts are priced in an xz stream and scaled to \
              the file, so that they add up to it."

@@ -117,7 +117,7 @@ pub struct Bytes {
     pub payload_bytes: Option<u64>,
     /// The loaded kernel, from its first byte to its last.
     pub ram_bytes: u64,
-    /// How the shares were found: `xz` by the price of each byte in the payload
+    /// How the shares were found: `xz` or `cm` by the price of each byte in the payload
     /// itself, `estimated` by compressing as xz what is packed otherwise.
     pub share_by: Option<String>,
 }

@@ -29,7 +29,7 @@ pub(super) struct SizeJson<'a> {
     name: &'a str,
     /// Along what the tree goes.
     axis: Axis,
-    /// How the shares were found: `xz` by the price of each byte in the payload
+    /// How the shares were found: `xz` or `cm` by the price of each byte in the payload
     /// itself, `estimated` by compressing as xz what is packed otherwise.
     share_by: Option<&'a str>,
     /// The image file; `null` without one.
