@@ -42,7 +42,7 @@ use initramfs::cpio::{self, CpioOptions};
 use initramfs::{ArchivePath, Content, Entry, EntryKind, Mode, Tree};
 use recipe::board::Channel;
 use recipe::plan::{
-    CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, RootPlan, Via,
+    Access, CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, RootPlan, Via,
 };
 
 use super::asker::Askers;
@@ -467,7 +467,15 @@ impl Parts<'_> {
             true => "rw",
             false => "ro",
         };
-        let mount = format!("{below} {} {way}\n", root.filesystem.name());
+        let mut mount = format!("{below} {} {way}", root.filesystem.name());
+        if root.access == Access::Overlay {
+            mount.push_str(" /..");
+        }
+        let data = root.data.as_ref().and_then(|data| data.mount.as_ref());
+        if let Some(folder) = data {
+            mount.push_str(&format!(" {}", word(folder)));
+        }
+        mount.push('\n');
         let file = EntryKind::File(Content::Bytes(mount.into_bytes().into()));
         let folder = |name| (name, EntryKind::Directory, 0o700);
         let more = vec![
@@ -512,7 +520,7 @@ mod tests {
     use host::units::Bytes;
     use recipe::board::Port;
     use recipe::drive::Drive;
-    use recipe::plan::{Access, GATEWAY};
+    use recipe::plan::GATEWAY;
 
     #[test]
     fn the_agent_stands_before_what_init_is_told() {
