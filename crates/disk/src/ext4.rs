@@ -43,9 +43,8 @@ pub(crate) fn make(work: &Work<'_>) -> Result<(), Error> {
 fn fill(work: &Work<'_>, bytes: u64, needs: &Needs) -> Result<(), Error> {
     let writable = work.wanted.writable;
     let uuid = work.uuid();
-    let extended = format!(
-        "hash_seed={uuid},lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0"
-    );
+    let extended =
+        format!("hash_seed={uuid},lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0");
     let features = match writable {
         true => "^resize_inode",
         false => "^resize_inode,^has_journal",

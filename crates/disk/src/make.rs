@@ -147,7 +147,9 @@ impl Work<'_> {
     }
 
     fn erofs(&self) -> Result<(), Error> {
-        let mut cmd = self.tool("mkfs.erofs").args(["--quiet", "-T0", "-x-1", "-U", &self.uuid()]);
+        let mut cmd = self
+            .tool("mkfs.erofs")
+            .args(["--quiet", "-T0", "-x-1", "-U", &self.uuid()]);
         if self.wanted.compression == Compression::Lz4 {
             cmd = cmd.arg("-zlz4hc");
         }

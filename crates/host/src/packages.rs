@@ -53,14 +53,25 @@ const TABLE: &[Row] = &[
     ),
     Row(
         "mkfs.cramfs",
-        ["util-linux-extra", "util-linux", "util-linux", "util-linux-misc"],
+        [
+            "util-linux-extra",
+            "util-linux",
+            "util-linux",
+            "util-linux-misc",
+        ],
     ),
-    Row("mke2fs", ["e2fsprogs", "e2fsprogs", "e2fsprogs", "e2fsprogs"]),
+    Row(
+        "mke2fs",
+        ["e2fsprogs", "e2fsprogs", "e2fsprogs", "e2fsprogs"],
+    ),
     Row(
         "debugfs",
         ["e2fsprogs", "e2fsprogs", "e2fsprogs", "e2fsprogs-extra"],
     ),
-    Row("e2fsck", ["e2fsprogs", "e2fsprogs", "e2fsprogs", "e2fsprogs"]),
+    Row(
+        "e2fsck",
+        ["e2fsprogs", "e2fsprogs", "e2fsprogs", "e2fsprogs"],
+    ),
     Row("fakeroot", ["fakeroot", "fakeroot", "fakeroot", "fakeroot"]),
     Row("tar", ["tar", "tar", "tar", "tar"]),
     Row("git", ["git", "git", "git", "git"]),

@@ -10,8 +10,8 @@ use serde::Serialize;
 
 use super::arch::Arch;
 use crate::asker::Asker;
-use crate::drive::Drive;
 use crate::diagnostic::{Place, Placed, Problem, Problems, Wrong};
+use crate::drive::Drive;
 use crate::files::Files;
 use crate::table::{self, Family, Schema, Table};
 use crate::{fragment, words};
@@ -90,14 +90,7 @@ static NIC: Schema = Schema {
 
 static DISK: Schema = Schema {
     header: "[[disk]]",
-    keys: &[
-        "model",
-        "device",
-        "name",
-        "minors",
-        "cmdline",
-        "options",
-    ],
+    keys: &["model", "device", "name", "minors", "cmdline", "options"],
 };
 
 /// All kinds of tables of a board's file.
@@ -438,10 +431,13 @@ impl Board {
     pub fn hardware(&self) -> BTreeSet<String> {
         let nics = self.nics.iter().map(|nic| &nic.options);
         let drives = self.drives.iter().map(|drive| &drive.options);
-        let lines = nics.chain(drives).chain([&self.options]).flat_map(|options| {
-            let by = Asker::Board(self.name.clone());
-            fragment::trusted(options, &by)
-        });
+        let lines = nics
+            .chain(drives)
+            .chain([&self.options])
+            .flat_map(|options| {
+                let by = Asker::Board(self.name.clone());
+                fragment::trusted(options, &by)
+            });
         let asked = lines
             .filter(|line| line.value == "y")
             .map(|line| line.symbol);

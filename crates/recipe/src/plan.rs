@@ -23,8 +23,8 @@ pub use crate::check_plan::{
     AskPlan, CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, Question,
     Via,
 };
-pub use crate::root_plan::{Access, DataPlan, ImagePlan, MOUNTER, RootPlan};
 pub use crate::prune_plan::{CertificateFile, LoadPlan, MissingCode, PruneLevel, PrunePlan};
+pub use crate::root_plan::{Access, DataPlan, ImagePlan, MOUNTER, RootPlan};
 
 /// A complete recipe.
 #[derive(Clone, Debug)]

@@ -21,8 +21,8 @@ use initramfs::Compression;
 
 use super::diagnostic::{Place, Placed};
 use super::plan::{
-    Access, AskPlan, EchoProtocol, Expectation, GuestCommand, MissingCode, Placement, PruneLevel, Security,
-    Toolchain, Via,
+    Access, AskPlan, EchoProtocol, Expectation, GuestCommand, MissingCode, Placement, PruneLevel,
+    Security, Toolchain, Via,
 };
 use crate::serial_port::SerialPort;
 

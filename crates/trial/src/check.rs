@@ -14,7 +14,8 @@ use host::session::{Cached, Session, Step, Unit};
 use measure::memory::{self, MemoryEvidence};
 use measure::system_map::SystemMap;
 use recipe::plan::{
-    CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, RootPlan, StaticAddress,
+    CheckPlan, ExercisePlan, MachinePlan, NetworkMode, NetworkPlan, Placement, RootPlan,
+    StaticAddress,
 };
 use recipe::{Arch, Plan};
 use record::{

@@ -204,7 +204,12 @@ pub(crate) fn place_on_disk(
     }
     if foreign && root.access == Access::ReadOnly && !has(tree, "/etc/resolv.conf") {
         let link = LinkTarget::new("/run/resolv.conf").map_err(not_placed)?;
-        put(tree, "/etc/resolv.conf", EntryKind::Symlink(link), Mode::SYMLINK)?;
+        put(
+            tree,
+            "/etc/resolv.conf",
+            EntryKind::Symlink(link),
+            Mode::SYMLINK,
+        )?;
     }
     let Some(program) = mounter else {
         return Ok(());
@@ -237,10 +242,7 @@ pub(crate) fn build(compiler: &UserCompiler, session: &Session) -> Result<Cached
 
 /// Builds what mounts something before the system's init, or gives back the one
 /// that was built from the same.
-pub(crate) fn build_mounter(
-    compiler: &UserCompiler,
-    session: &Session,
-) -> Result<Cached<PathBuf>> {
+pub(crate) fn build_mounter(compiler: &UserCompiler, session: &Session) -> Result<Cached<PathBuf>> {
     built("mounts", MOUNTER_SOURCE, compiler, session)
 }
 

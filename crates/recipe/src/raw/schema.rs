@@ -181,5 +181,6 @@ pub(super) static ADVERSITY: Schema = Schema {
 /// All kinds of tables of a recipe.
 pub static SCHEMAS: Family = &[
     &TOP, &KERNEL, &USERLAND, &SOURCE, &INIT, &INIT_FILE, &FILE, &RAMDISK, &ROOT, &ROOT_DATA,
-    &NETWORK, &MACHINE, &CHECK, &FETCH, &DHCP, &PING, &ECHO, &SERVE, &HTTP, &SLEEP, &EXERCISE, &BUDGET, &PRUNE, &ADVERSITY,
+    &NETWORK, &MACHINE, &CHECK, &FETCH, &DHCP, &PING, &ECHO, &SERVE, &HTTP, &SLEEP, &EXERCISE,
+    &BUDGET, &PRUNE, &ADVERSITY,
 ];

@@ -138,7 +138,9 @@ fn image(context: &Context<'_>, typed: &raw::Root, name: &Placed<String>) -> Opt
     if found.is_none() {
         let message = format!("{} holds no file system that is known here", name.value);
         let help = match typed.partition {
-            None => "squashfs, erofs, ext4 and cramfs are; of a disk with partitions say which: partition = 1",
+            None => {
+                "squashfs, erofs, ext4 and cramfs are; of a disk with partitions say which: partition = 1"
+            }
             Some(_) => "squashfs, erofs, ext4 and cramfs are",
         };
         context.problem(Problem::at(&name.place, message).help(help));
@@ -201,7 +203,9 @@ fn compression(
     found: Option<detect::Found>,
 ) -> Compression {
     let known = filesystem.compressions();
-    let usual = found.and_then(|found| found.compression).unwrap_or(known[0]);
+    let usual = found
+        .and_then(|found| found.compression)
+        .unwrap_or(known[0]);
     let Some(given) = &typed.compress else {
         return usual;
     };

@@ -12,7 +12,8 @@ use crate::diagnostic::{Place, Placed, Problem, Wrong};
 use crate::init::{self, OwnTexts};
 use crate::package::Package;
 use crate::plan::{
-    Access, BusyboxPlan, FileKind, FilePlan, LibcPlan, NetworkMode, RootPlan, SourceWish, UserlandPlan,
+    Access, BusyboxPlan, FileKind, FilePlan, LibcPlan, NetworkMode, RootPlan, SourceWish,
+    UserlandPlan,
 };
 use crate::{Board, fragment, raw, words};
 

@@ -71,7 +71,10 @@ fn an_image_is_seen_for_what_it_is() {
         ("filesystem = \"ext4\"\n", "the image holds squashfs"),
         ("partition = 2\n", "root.img has no such partition"),
         ("access = \"overlay\"\n", "an overlay over an image"),
-        ("[userland]\nbusybox = [\"sh\"]\n", "`busybox` beside an image"),
+        (
+            "[userland]\nbusybox = [\"sh\"]\n",
+            "`busybox` beside an image",
+        ),
     ] {
         let text = format!("board = \"microvm\"\n[root]\nimage = \"root.img\"\n{added}");
         let told = of(&text).expect_err("an error").render(false);
@@ -80,7 +83,10 @@ fn an_image_is_seen_for_what_it_is() {
     std::fs::write(folder.path().join("root.img"), [0; 4096]).expect("writes");
     let told = of("board = \"microvm\"\n[root]\nimage = \"root.img\"\n");
     let told = told.expect_err("an error").render(false);
-    assert!(told.contains("holds no file system that is known here"), "{told}");
+    assert!(
+        told.contains("holds no file system that is known here"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -11,9 +11,7 @@ use initramfs::{ArchivePath, Compression, Entry, EntryKind, LinkTarget, Mode, Tr
 
 /// A file's capabilities: CAP_NET_BIND_SERVICE, permitted and effective
 /// (struct vfs_cap_data of include/uapi/linux/capability.h).
-const CAPABILITY: [u8; 20] = [
-    1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-];
+const CAPABILITY: [u8; 20] = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 fn path(text: &str) -> ArchivePath {
     ArchivePath::new(text).expect("a path")
@@ -34,7 +32,10 @@ fn tree() -> Tree {
     ));
     let attributes = [("security.capability".to_owned(), CAPABILITY.to_vec())];
     add(Entry::file(path("bin/able"), &b"x"[..]).with_attributes(attributes.into()));
-    let device = EntryKind::CharDevice { major: 4, minor: 65 };
+    let device = EntryKind::CharDevice {
+        major: 4,
+        minor: 65,
+    };
     add(Entry::new(path("dev/ttyS1"), device));
     let link = LinkTarget::new("bin/tool").expect("a target");
     add(Entry::new(path("link"), EntryKind::Symlink(link)));
@@ -113,7 +114,10 @@ fn owners_modes_nodes_links_and_capabilities_are_what_the_tree_says() {
     }
     assert!(told("stat /dev/ttyS1").contains("character special"));
     let able = told("ea_list /bin/able");
-    assert!(able.contains("security.capability (20) = 01 00 00 02"), "{able}");
+    assert!(
+        able.contains("security.capability (20) = 01 00 00 02"),
+        "{able}"
+    );
 }
 
 #[test]
@@ -121,7 +125,8 @@ fn files_that_dont_fit_are_told_with_the_size() {
     let dir = tempfile::tempdir().expect("makes");
     let mut tree = Tree::new();
     let bytes = vec![1; 3 << 20];
-    tree.insert(Entry::file(path("large"), bytes)).expect("fits");
+    tree.insert(Entry::file(path("large"), bytes))
+        .expect("fits");
     let wanted = Image {
         filesystem: Filesystem::Ext4,
         compression: Compression::None,
@@ -130,7 +135,16 @@ fn files_that_dont_fit_are_told_with_the_size() {
         writable: false,
     };
     let scratch = tempfile::tempdir().expect("makes");
-    let made = make(&tree, &wanted, scratch.path(), &dir.path().join("image"), &processes());
+    let made = make(
+        &tree,
+        &wanted,
+        scratch.path(),
+        &dir.path().join("image"),
+        &processes(),
+    );
     let told = made.expect_err("too small").to_string();
-    assert_eq!(told, "the files need more than the 2097152 bytes that the file system may have");
+    assert_eq!(
+        told,
+        "the files need more than the 2097152 bytes that the file system may have"
+    );
 }

@@ -80,7 +80,13 @@ fn write_disk(
     };
     let scratch = host::aside::scratch("disk").map_err(Error::NoScratch)?;
     super::files::remove(image)?;
-    Ok(disk::make(&tree, &wanted, scratch.path(), image, processes)?)
+    Ok(disk::make(
+        &tree,
+        &wanted,
+        scratch.path(),
+        image,
+        processes,
+    )?)
 }
 
 /// The shipped image, which says how much RAM there is.

@@ -42,7 +42,8 @@ use initramfs::cpio::{self, CpioOptions};
 use initramfs::{ArchivePath, Content, Entry, EntryKind, Mode, Tree};
 use recipe::board::Channel;
 use recipe::plan::{
-    Access, CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, RootPlan, Via,
+    Access, CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, RootPlan,
+    Via,
 };
 
 use super::asker::Askers;
