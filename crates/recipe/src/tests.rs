@@ -3,6 +3,7 @@
 
 mod pruning;
 mod refused;
+mod root;
 mod texts;
 
 use std::path::Path;

@@ -1065,11 +1065,14 @@ static char *read_head(const char **init)
 
 /* Where the agent came on a disk of its own, mounts the system's root and goes
  * there, as the kernel does (init/do_mounts.c). The file `mount` has by how much the
- * minor number of its device is below that of ours, the file system's type, ro or rw.
- * The node stands in RAM: the majors of some disks are given when they turn up. */
+ * minor number of its device is below that of ours, the file system's type, ro or rw,
+ * and what is mounted there before the system's init starts. The node stands in RAM: the majors of some disks are given when they turn up. */
+static char *awaited[WORDS_MAX + 1];
+
 static void go_to_root(void)
 {
-	char text[64], *words[WORDS_MAX + 1], *at = text;
+	static char text[512];
+	char **words = awaited, *at = text;
 	int fd = open(HOME "/mount", O_RDONLY | O_CLOEXEC);
 	struct stat ours;
 	ssize_t n = 0;
@@ -1079,7 +1082,7 @@ static void go_to_root(void)
 	n = read(fd, text, sizeof text - 1);
 	close(fd);
 	text[n > 0 ? n : 0] = 0;
-	if (next_line(&at, words) != 3 || stat(HOME, &ours) < 0 ||
+	if (next_line(&at, words) < 3 || stat(HOME, &ours) < 0 ||
 	    mount("ramfs", HOME "/dev", "ramfs", 0, NULL) < 0 ||
 	    mknod(HOME "/dev/root", S_IFBLK | 0600,
 		  makedev(major(ours.st_dev), minor(ours.st_dev) - number(words[0]))) < 0 ||
@@ -1088,6 +1091,23 @@ static void go_to_root(void)
 	    chdir(HOME "/root") < 0 || mount(".", "/", NULL, MS_MOVE, NULL) < 0 ||
 	    chroot(".") < 0 || chdir("/") < 0)
 		complain("tuxling-agent: can't mount the root file system", "", errno);
+}
+
+/* Checks begin where the system's init will be: when what is mounted before it is
+ * there. `/..` is what lies over the root. */
+static void follow_init(void)
+{
+	u64 until = now_ns() + 10000000000ull;
+
+	for (int i = 3; awaited[0] && awaited[i]; i++) {
+		struct stat root, there;
+
+		while (now_ns() < until && stat("/", &root) == 0 &&
+		       (stat(awaited[i], &there) < 0 || there.st_dev == root.st_dev))
+			wait_ms(5);
+		if (chroot("/..") < 0 || chdir("/") < 0)
+			return;
+	}
 }
 
 /* As the kernel does it: what is named, or the first that there is. */
@@ -1124,6 +1144,7 @@ int main(int argc, char **argv)
 
 		if (pid == 0) {
 			setsid();
+			follow_init();
 			say("hello 1");
 			run_plan(checks);
 			for (;;)

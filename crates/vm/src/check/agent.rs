@@ -42,7 +42,8 @@ use initramfs::cpio::{self, CpioOptions};
 use initramfs::{ArchivePath, Content, Entry, EntryKind, Mode, Tree};
 use recipe::board::Channel;
 use recipe::plan::{
-    CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, RootPlan, Via,
+    Access, CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, RootPlan,
+    Via,
 };
 
 use super::asker::Askers;
@@ -467,7 +468,15 @@ impl Parts<'_> {
             true => "rw",
             false => "ro",
         };
-        let mount = format!("{below} {} {way}\n", root.filesystem.name());
+        let mut mount = format!("{below} {} {way}", root.filesystem.name());
+        if root.access == Access::Overlay {
+            mount.push_str(" /..");
+        }
+        let data = root.data.as_ref().and_then(|data| data.mount.as_ref());
+        if let Some(folder) = data {
+            mount.push_str(&format!(" {}", word(folder)));
+        }
+        mount.push('\n');
         let file = EntryKind::File(Content::Bytes(mount.into_bytes().into()));
         let folder = |name| (name, EntryKind::Directory, 0o700);
         let more = vec![
@@ -511,6 +520,7 @@ mod tests {
     use super::*;
     use host::units::Bytes;
     use recipe::board::Port;
+    use recipe::drive::Drive;
     use recipe::plan::GATEWAY;
 
     #[test]
@@ -526,6 +536,49 @@ mod tests {
         );
         assert_eq!(real_init("a rdinit=/my b -- rdinit=x"), "/my");
         assert_eq!(real_init("init=/sbin/init"), "/init");
+    }
+
+    #[test]
+    fn a_system_on_a_disk_starts_the_agent_from_the_next_disk() {
+        let drive = Drive {
+            model: "virtio-blk".to_owned(),
+            device: "virtio-blk-device,drive={drive}".to_owned(),
+            name: "/dev/vda".to_owned(),
+            minors: 16,
+            cmdline: String::new(),
+            options: String::new(),
+        };
+        let root = RootPlan {
+            filesystem: disk::Filesystem::Squashfs,
+            compress: initramfs::Compression::Xz,
+            access: Access::ReadOnly,
+            drive,
+            size: None,
+            image: None,
+            data: None,
+        };
+        let line = "quiet root=/dev/vda rootfstype=squashfs ro init=/init -- root=x";
+        assert_eq!(init_on_disk(line), "/init");
+        assert_eq!(init_on_disk("root=/dev/vda -- init=/x"), "");
+        assert_eq!(
+            cmdline_from_disk(line, &root),
+            "quiet root=/dev/vdb init=/.tuxling/init rootfstype=squashfs ro -- root=x"
+        );
+        let channel = Channel {
+            port: Port::Serial(1),
+            major: 4,
+            minor: 65,
+        };
+        let parts = Parts {
+            agent: b"ELF",
+            adversary: None,
+            plan: "plan2\n",
+            channel: &channel,
+        };
+        let tree = parts.tree_on_disk(&root).expect("fits");
+        let mount = ArchivePath::new(".tuxling/mount").expect("a path");
+        let expected = EntryKind::File(Content::Bytes(b"16 squashfs ro\n"[..].into()));
+        assert_eq!(tree.get(&mount).map(|entry| &entry.kind), Some(&expected));
     }
 
     #[test]
