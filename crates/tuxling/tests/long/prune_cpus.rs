@@ -102,7 +102,7 @@ fn all_stand(recipe: &Path, dir: &Path, where_it_runs: &str) {
         .filter(|name| *name == "tuxling_trap_stopped");
     assert_eq!(traps.count(), 1, "{where_it_runs}: {stopped:?}");
     let others = stopped.iter().filter(|name| *name == "tuxling_cpu_stopped");
-    let early = told.find("smp: Bringing up").is_none();
+    let early = !told.contains("smp: Bringing up");
     let expected = if early { 0 } else { CPUS - 1 };
     assert_eq!(others.count(), expected, "{where_it_runs}: {stopped:?}");
     let after = std::fs::read_to_string(&console).expect("still there");
