@@ -294,7 +294,7 @@ static X86_64: ArchFacts = ArchFacts {
     page_offset: 0xffff_ffff_8000_0000,
     trap_handler: Some(include_str!("../trap/x86_64.S")),
     trap_names: true,
-    trap_stops_all_cpus: true,
+    trap_stops_all_cpus: false,
     loader: None,
     programs: Machine::X86_64,
     system_calls: Some(SystemCallTable {

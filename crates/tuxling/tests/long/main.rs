@@ -13,7 +13,6 @@ mod boards;
 mod busybox_suite;
 mod dry_run;
 mod prune;
-mod prune_cpus;
 mod prune_x86_64;
 mod ram;
 mod releases;
