@@ -35,5 +35,6 @@ mod recipe;
 mod report;
 mod shrink;
 mod size;
+mod trap_cpus;
 mod userland;
 mod why;
