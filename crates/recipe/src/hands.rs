@@ -165,7 +165,10 @@ mod tests {
             ["./flash.sh", "-k/k ernel", "", "a console=ttyS0 x={kernel}"]
         );
         let read = power("./relay.sh 3 {on|off}").expect("is right");
-        assert_eq!(command(read.clone()).switching(true), ["./relay.sh", "3", "on"]);
+        assert_eq!(
+            command(read.clone()).switching(true),
+            ["./relay.sh", "3", "on"]
+        );
         assert_eq!(command(read).switching(false), ["./relay.sh", "3", "off"]);
     }
 

@@ -95,7 +95,17 @@ pub(super) static NETWORK: Schema = Schema {
 };
 pub(super) static MACHINE: Schema = Schema {
     header: "[machine]",
-    keys: &["memory", "timeout", "silence", "cpu", "console", "channel", "load", "load-timeout", "power"],
+    keys: &[
+        "memory",
+        "timeout",
+        "silence",
+        "cpu",
+        "console",
+        "channel",
+        "load",
+        "load-timeout",
+        "power",
+    ],
 };
 pub(super) static CHECK: Schema = Schema {
     header: "[[check]]",

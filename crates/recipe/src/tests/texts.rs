@@ -127,15 +127,29 @@ fn bytes_that_are_no_utf8_pass_through_a_fragment_and_a_base_and_are_placed_else
     };
     assert_eq!(kconfig::bytes::bytes_of(text), b"CONFIG_S=\"\xff\"\n");
     for kind in [Compression::Gzip, Compression::Xz, Compression::Zstd] {
-        let packed = compress::compress(kind, b"CONFIG_S=\"\xff\"\n", &Settings { machine_ram: 1 << 25, bcj: None });
+        let packed = compress::compress(
+            kind,
+            b"CONFIG_S=\"\xff\"\n",
+            &Settings {
+                machine_ram: 1 << 25,
+                bcj: None,
+            },
+        );
         write("base.config", &packed.expect("packs"));
         let again = parse("job.toml", &format!("{LEAST}{kernel}"), home(folder.path()));
-        assert_eq!(again.expect("a plan").kernel.base, plan.kernel.base, "{kind:?}");
+        assert_eq!(
+            again.expect("a plan").kernel.base,
+            plan.kernel.base,
+            "{kind:?}"
+        );
     }
     write("base.config", b"\x1f\x8b\x08\0cut");
     let cut = parse("job.toml", &format!("{LEAST}{kernel}"), home(folder.path()));
     let told = cut.expect_err("an error").render(false);
-    assert!(told.starts_with("error: can't unpack base.config: "), "{told}");
+    assert!(
+        told.starts_with("error: can't unpack base.config: "),
+        "{told}"
+    );
     write("rcS", b"#!/bin/sh\necho caf\xe9\n");
     let text = format!("{LEAST}[userland.init]\nrcS = \"rcS\"\n");
     let shown = parse("job.toml", &text, home(folder.path())).expect_err("an error");

@@ -29,7 +29,6 @@ pub(super) fn run(args: &SoakArgs) -> Result<()> {
         |list| {
             list.check(CheckList {
                 boot_cost: false,
-                medium: None,
                 adversity: args.adversity.then_some(&[]),
                 ..CheckList::default()
             })

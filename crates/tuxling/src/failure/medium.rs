@@ -44,7 +44,10 @@ impl From<Error> for Failure {
 pub(crate) fn lacking(form: Form, processes: &Processes) -> Option<Failure> {
     let names = media::tools::lacking(form, processes);
     let words: Vec<&str> = names.iter().map(|name| &**name).collect();
-    let shown: Vec<&str> = words.iter().map(|w| w.trim_start_matches("file:")).collect();
+    let shown: Vec<&str> = words
+        .iter()
+        .map(|w| w.trim_start_matches("file:"))
+        .collect();
     let message = match &shown[..] {
         [] => return None,
         [one] => format!("{one} is not installed: the {form} image is made with it"),

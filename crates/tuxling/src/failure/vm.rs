@@ -37,9 +37,9 @@ impl From<Error> for Failure {
             Error::FirmwareFile { name, .. } => {
                 failure.help(super::medium::install(&[&format!("file:{name}")]))
             }
-            Error::Hands { error, .. } => failure.detail(told(&error)).help(
-                "it has to end with status 0; `load-timeout` gives what loads more time",
-            ),
+            Error::Hands { error, .. } => failure
+                .detail(told(&error))
+                .help("it has to end with status 0; `load-timeout` gives what loads more time"),
             Error::Compile { error, .. } => failure.detail(told(&error)),
             Error::PlanTooLong { limit, .. } => failure.help(format!(
                 "shorten the commands to {limit} bytes in all, or put them into a file of the \

@@ -213,7 +213,10 @@ fn a_board_is_loaded_and_switched_by_the_users_commands() {
     let (dir, sockets) = (folder(), tempfile::tempdir().expect("a short path"));
     // The flasher keeps what it is told, the relay when it is switched.
     let log = "echo \"$@\" >> hands.log\n";
-    script(&dir.path().join("flash.sh"), &format!("printf '%s\\n' \"$@\" > loaded\n{log}"));
+    script(
+        &dir.path().join("flash.sh"),
+        &format!("printf '%s\\n' \"$@\" > loaded\n{log}"),
+    );
     script(&dir.path().join("relay.sh"), log);
     let console = Wire::new(sockets.path().join("console"));
     let channel = Wire::new(sockets.path().join("channel"));
@@ -237,7 +240,12 @@ fn a_board_is_loaded_and_switched_by_the_users_commands() {
     };
     assert_eq!(Path::new(kernel), outputs(&recipe).join("kernel"));
     assert!(cmdline.starts_with("rdinit=/.tuxling/init "), "{cmdline}");
-    let board = board(Path::new(kernel), Path::new(initrd), cmdline, &[&console, &channel]);
+    let board = board(
+        Path::new(kernel),
+        Path::new(initrd),
+        cmdline,
+        &[&console, &channel],
+    );
     let run = check.end().ends_with(0);
     assert!(!run.stderr.contains("load and start"), "{}", run.stderr);
     let record = run.json();
@@ -248,14 +256,22 @@ fn a_board_is_loaded_and_switched_by_the_users_commands() {
     let events = events();
     let switched: Vec<&str> = events.lines().filter(|l| l.starts_with("relay")).collect();
     assert_eq!(switched, ["relay off", "relay on", "relay off"]);
-    assert!(events.lines().nth(1).is_some_and(|line| line.contains(initrd)));
+    assert!(
+        events
+            .lines()
+            .nth(1)
+            .is_some_and(|line| line.contains(initrd))
+    );
 }
 
 #[test]
 fn a_flasher_that_fails_or_takes_too_long_is_no_verdict_and_the_board_is_switched_off() {
     pc_net();
     let (dir, sockets) = (folder(), tempfile::tempdir().expect("a short path"));
-    script(&dir.path().join("flash.sh"), "echo no programmer found >&2; sleep $1; exit 3\n");
+    script(
+        &dir.path().join("flash.sh"),
+        "echo no programmer found >&2; sleep $1; exit 3\n",
+    );
     script(&dir.path().join("relay.sh"), "echo \"$@\" >> hands.log\n");
     let console = Wire::new(sockets.path().join("console"));
     for (seconds, told) in [("0", "no programmer found"), ("600", "took longer than 2s")] {
@@ -265,11 +281,12 @@ fn a_flasher_that_fails_or_takes_too_long_is_no_verdict_and_the_board_is_switche
              machine.power = \"./relay.sh {{on|off}}\"\n",
             console.device
         );
-        let recipe = Recipe::pc_net("board-flasher").with(&lines).write(dir.path());
-        run(&mut check(&recipe)).ends_with(7).says(&[
-            "`load` in [machine] did not do what it is for",
-            told,
-        ]);
+        let recipe = Recipe::pc_net("board-flasher")
+            .with(&lines)
+            .write(dir.path());
+        run(&mut check(&recipe))
+            .ends_with(7)
+            .says(&["`load` in [machine] did not do what it is for", told]);
     }
     let switched = fs::read_to_string(dir.path().join("hands.log")).expect("was switched");
     assert_eq!(switched, "off\n".repeat(4));

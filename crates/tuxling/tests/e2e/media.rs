@@ -8,7 +8,10 @@ use crate::fixture::{Recipe, TCG, command, folder, outputs, pc_net, run, tuxling
 /// `tuxling image` of a recipe.
 fn image(recipe: &Path, form: &str) -> std::process::Command {
     let mut image = tuxling();
-    image.arg("image").arg(recipe).args(["--as", form, "--json"]);
+    image
+        .arg("image")
+        .arg(recipe)
+        .args(["--as", form, "--json"]);
     image
 }
 
@@ -31,7 +34,10 @@ fn a_bios_boots_the_floppy_and_the_checks_add_one_file_and_the_word_for_it() {
     assert_eq!(report["check"]["firmware"], "SeaBIOS");
     assert_eq!(report["check"]["outcome"], "passed");
     let qemu = report["check"]["qemu"].to_string();
-    assert!(!qemu.contains("-kernel") && !qemu.contains("-initrd"), "{qemu}");
+    assert!(
+        !qemu.contains("-kernel") && !qemu.contains("-initrd"),
+        "{qemu}"
+    );
     let out = outputs(&recipe);
     let (shipped, booted) = (out.join("floppy.img"), out.join("boot-floppy/floppy.img"));
     let (first, second) = (
@@ -41,7 +47,10 @@ fn a_bios_boots_the_floppy_and_the_checks_add_one_file_and_the_word_for_it() {
     for (name, output) in [("kernel", "kernel"), ("ramdisk", "ramdisk")] {
         let expected = fs::read(out.join(output)).expect("is there");
         for disk in [&shipped, &booted] {
-            assert!(file_of(&disk.display().to_string(), name) == expected, "{name}");
+            assert!(
+                file_of(&disk.display().to_string(), name) == expected,
+                "{name}"
+            );
         }
     }
     // The loader's program is the same; parameters and command line are not.

@@ -25,7 +25,11 @@ pub(super) fn load(processes: &Processes, hands: &HandsPlan, machine: &Machine) 
     let words = load.loading(&Loaded {
         kernel: &shown(&machine.kernel),
         ramdisk: &machine.initrd.as_deref().map(shown).unwrap_or_default(),
-        device_tree: &machine.device_tree.as_deref().map(shown).unwrap_or_default(),
+        device_tree: &machine
+            .device_tree
+            .as_deref()
+            .map(shown)
+            .unwrap_or_default(),
         cmdline: &machine.cmdline,
     });
     run(processes, "load", load, &words, hands.load_limit)
