@@ -52,6 +52,8 @@ pub(super) struct Watchdog {
     /// Whether it is a board that has not said anything yet.
     board: bool,
     board_wait: Duration,
+    /// Whether firmware boots it from a medium.
+    medium: bool,
 }
 
 impl Watchdog {
@@ -73,6 +75,7 @@ impl Watchdog {
             hopeless: None,
             board: request.board.is_some(),
             board_wait: board_wait(request),
+            medium: request.machine.medium.is_some(),
         }
     }
 
@@ -123,7 +126,9 @@ impl Watchdog {
         }
         // The guest's clock may run slower than the host's.
         let silence = self.silence + watch.running_limit().unwrap_or_default() * 2;
-        if self.last_sign.elapsed() >= silence && self.done.is_none() {
+        // Firmware and a boot loader print nothing to the serial console.
+        let loading = self.medium && watch.volume().0 == 0;
+        if self.last_sign.elapsed() >= silence && self.done.is_none() && !loading {
             return Some(BootEnd::Silent(silence));
         }
         let (printed, said) = watch.volume();
