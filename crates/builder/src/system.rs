@@ -354,9 +354,10 @@ fn complete_tree(
     };
     start::place(&mut tree, &starter, program)?;
     if let Some(root) = &plan.root {
-        let mounter = match root.has_mounter() {
-            true => Some(session.phase("mounts", || start::build_mounter(compiler, session))?),
-            false => None,
+        let mounter = if root.has_mounter() {
+            Some(session.phase("mounts", || start::build_mounter(compiler, session))?)
+        } else {
+            None
         };
         let foreign = plan.userland.rootfs.is_some() || matches!(starter, Starter::Ours(_));
         start::place_on_disk(&mut tree, root, foreign, mounter)?;

@@ -31,17 +31,17 @@ struct Programs {
 
 impl Programs {
     fn new(flags: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("this machine does that");
         let at = |name: &str| folder.path().join(name);
         for part in ["lib", "scripts"] {
-            std::fs::create_dir(at(part)).unwrap();
+            std::fs::create_dir(at(part)).expect("this machine does that");
         }
         for name in [
             "lib/cm_model.h",
             "lib/decompress_uncm.c",
             "scripts/cm_compress.c",
         ] {
-            std::fs::write(at(name), added(name)).unwrap();
+            std::fs::write(at(name), added(name)).expect("this machine does that");
         }
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kernel_side.c");
         for (source, program) in [(own, "unpack"), (at("scripts/cm_compress.c"), "pack")] {
@@ -53,7 +53,7 @@ impl Programs {
                 .arg("-o")
                 .arg(at(program))
                 .output()
-                .unwrap();
+                .expect("this machine does that");
             assert!(
                 made.status.success(),
                 "{}",
@@ -71,18 +71,19 @@ impl Programs {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
+            .expect("this machine does that");
+        let mut stdin = child.stdin.take().expect("it is piped");
         std::thread::scope(|scope| {
             scope.spawn(move || stdin.write_all(input));
-            child.wait_with_output().unwrap()
+            child.wait_with_output().expect("this machine does that")
         })
     }
 }
 
 /// Code, text and tables: this program, as far as it is short.
 fn code(bytes: usize) -> Vec<u8> {
-    let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+    let own = std::fs::read(std::env::current_exe().expect("this has a path"))
+        .expect("this machine does that");
     own[4096..4096 + bytes].to_vec()
 }
 
@@ -102,7 +103,7 @@ fn both_sides_pack_and_unpack_the_same_bytes() {
                 filter,
                 block: 30,
             };
-            let packed = cm::compress(&input, &settings).unwrap();
+            let packed = cm::compress(&input, &settings).expect("this machine does that");
             let theirs = programs.run("pack", &[number, "18", name], &input);
             assert!(theirs.stdout == packed, "{strength:?} {filter:?}");
             let out = programs.run("unpack", &["kernel"], &packed);
@@ -121,7 +122,7 @@ fn a_ramdisk_unpacks_block_by_block() {
         block: 13,
         ..Settings::default()
     };
-    let packed = cm::compress(&input, &settings).unwrap();
+    let packed = cm::compress(&input, &settings).expect("this machine does that");
     let behind = [&packed[..], b"another archive"].concat();
     let out = programs.run("unpack", &["ramdisk"], &behind);
     assert!(out.stdout == input && out.status.success());
@@ -135,7 +136,7 @@ fn truncated_and_damaged_streams_end_in_the_kernels_message() {
         filter: Filter::X86,
         ..Settings::default()
     };
-    let packed = cm::compress(&input, &settings).unwrap();
+    let packed = cm::compress(&input, &settings).expect("this machine does that");
     let mut damaged = packed.clone();
     damaged[packed.len() / 2] ^= 4;
     for (stream, message) in [
@@ -171,7 +172,7 @@ fn sanitizers_find_nothing_in_damaged_streams() {
         filter: Filter::X86,
         block: 12,
     };
-    let packed = cm::compress(&code(6_000)[..], &settings).unwrap();
+    let packed = cm::compress(&code(6_000)[..], &settings).expect("this machine does that");
     let out = programs.run("unpack", &["fuzz", &inputs, "7"], &packed);
     let said = String::from_utf8_lossy(&out.stdout);
     assert!(

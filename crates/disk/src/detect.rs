@@ -80,9 +80,10 @@ pub fn of_bytes(bytes: &[u8]) -> Option<Found> {
     if u32_at(bytes, 1024) == Some(0xe0f5_e1e2) {
         // The incompatible feature LZ4_0PADDING.
         let packed = u32_at(bytes, 1024 + 80)? & 1 != 0;
-        let compression = match packed {
-            true => Compression::Lz4,
-            false => Compression::None,
+        let compression = if packed {
+            Compression::Lz4
+        } else {
+            Compression::None
         };
         return found(Filesystem::Erofs, Some(compression));
     }

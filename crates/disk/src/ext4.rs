@@ -45,9 +45,10 @@ fn fill(work: &Work<'_>, bytes: u64, needs: &Needs) -> Result<(), Error> {
     let uuid = work.uuid();
     let extended =
         format!("hash_seed={uuid},lazy_itable_init=0,lazy_journal_init=0,nodiscard,root_owner=0:0");
-    let features = match writable {
-        true => "^resize_inode",
-        false => "^resize_inode,^has_journal",
+    let features = if writable {
+        "^resize_inode"
+    } else {
+        "^resize_inode,^has_journal"
     };
     let mut cmd = work
         .tool("mke2fs")
@@ -118,10 +119,7 @@ fn times(path: &str) -> String {
 }
 
 fn block(bytes: u64) -> u64 {
-    match bytes < SMALL {
-        true => 1024,
-        false => 4096,
-    }
+    if bytes < SMALL { 1024 } else { 4096 }
 }
 
 /// What a tree needs.

@@ -89,8 +89,9 @@ pub fn lost(tree: &Tree, keeps: bool) -> Vec<(String, String)> {
             .map(|name| (path.clone(), name.clone()))
             .collect::<Vec<_>>()
     };
-    match keeps {
-        true => Vec::new(),
-        false => tree.entries().flat_map(of).collect(),
+    if keeps {
+        Vec::new()
+    } else {
+        tree.entries().flat_map(of).collect()
     }
 }

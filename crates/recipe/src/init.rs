@@ -121,10 +121,7 @@ pub fn busybox(own: OwnTexts, network: &NetworkMode, read_only: bool) -> InitFil
         }
     }
     let mounts_proc = own.fstab.is_none();
-    let fstab = match read_only {
-        true => FSTAB_READ_ONLY,
-        false => FSTAB,
-    };
+    let fstab = if read_only { FSTAB_READ_ONLY } else { FSTAB };
     let written =
         |own: Option<FileKind>, text: &str| own.unwrap_or_else(|| FileKind::Text(text.to_owned()));
     let mut files = vec![
@@ -229,7 +226,7 @@ mod tests {
     #[test]
     fn rcs_asks_for_an_address_in_the_way_of_the_network() {
         let rc_s = |mode| {
-            let made = busybox(OwnTexts::default(), &mode);
+            let made = busybox(OwnTexts::default(), &mode, false);
             text(&made.files, "/etc/init.d/rcS")
                 .expect("an rcS")
                 .to_owned()
@@ -248,7 +245,7 @@ mod tests {
             rc_s: Some(FileKind::Text("mine".to_owned())),
             ..OwnTexts::default()
         };
-        let made = busybox(own, &NetworkMode::Dhcp);
+        let made = busybox(own, &NetworkMode::Dhcp, false);
         assert_eq!(text(&made.files, "/etc/init.d/rcS"), Some("mine"));
         assert_eq!(text(&made.files, "/usr/share/udhcpc/default.script"), None);
         assert_eq!(made.applets, ["init", "sh", "reboot"]);

@@ -118,7 +118,7 @@ mod tests {
             assert_eq!(Form::of_word(form.word()), Some(form));
             let json = serde_json::to_value(form).expect("is JSON");
             assert_eq!(json, form.word());
-            assert!(Arch::ALL.into_iter().any(|arch| form.fits(arch)), "{form}");
+            assert!(Arch::ALL.iter().any(|arch| form.fits(*arch)), "{form}");
         }
         assert_eq!(Form::of_word("tape"), None);
     }

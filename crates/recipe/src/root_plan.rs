@@ -98,9 +98,10 @@ impl RootPlan {
             format!("root={}", self.device()),
             format!("rootfstype={}", self.filesystem.name()),
         ];
-        let way = match self.is_mounted_writable() {
-            true => "rw",
-            false => "ro",
+        let way = if self.is_mounted_writable() {
+            "rw"
+        } else {
+            "ro"
         };
         words.push(way.to_owned());
         if !self.drive.cmdline.is_empty() {

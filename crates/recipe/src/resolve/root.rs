@@ -232,9 +232,10 @@ fn access(
     filesystem: Filesystem,
     is_image: bool,
 ) -> Access {
-    let usual = match filesystem.is_writable() {
-        true => Access::Writable,
-        false => Access::ReadOnly,
+    let usual = if filesystem.is_writable() {
+        Access::Writable
+    } else {
+        Access::ReadOnly
     };
     let Some(given) = &typed.access else {
         return usual;
@@ -298,9 +299,12 @@ fn data_disk(context: &Context<'_>, typed: &raw::RootData) -> Option<DataPlan> {
 /// A folder of the root file system's.
 fn mounted(context: &Context<'_>, mount: &Placed<String>) -> Option<String> {
     let path = super::ramdisk_files::path(&mount.value);
-    let path = path.and_then(|path| match path.contains(char::is_whitespace) {
-        true => Err(Wrong::new(format!("`{path}` has a blank in it")).help("such as \"/data\"")),
-        false => Ok(path),
+    let path = path.and_then(|path| {
+        if path.contains(char::is_whitespace) {
+            Err(Wrong::new(format!("`{path}` has a blank in it")).help("such as \"/data\""))
+        } else {
+            Ok(path)
+        }
     });
     context.take(&mount.place, path)
 }

@@ -176,7 +176,7 @@ fn mapped(request: &Request, record: &Record, session: &Session) -> Result<(Map,
     let mut map = Map::default();
     map.kernel(&bytes);
     if record.image.ramdisk_bytes > 0 || record.image.root_bytes.is_some() {
-        map.ramdisk(&built::of_ramdisk(&plan, &ingredients)?);
+        map.ramdisk(&built::of_ramdisk(plan, &ingredients)?);
     }
     if let Some(bytes) = record.image.device_tree_bytes {
         map.file("device tree", bytes);

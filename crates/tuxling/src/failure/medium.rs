@@ -16,7 +16,7 @@ impl From<Error> for Failure {
             Error::Architecture { arch, .. } => {
                 let forms = Form::ALL.into_iter();
                 let of = |form: &Form| {
-                    let all = recipe::Arch::ALL.into_iter();
+                    let all = recipe::Arch::ALL.iter();
                     let mut named = all.filter(|one| one.facts().name == arch);
                     named.any(|one| form.fits(*one))
                 };

@@ -29,24 +29,15 @@ pub(crate) fn boot(kernel: &Path, initrd: &[u8], init: &str, limit: Duration) ->
     })
 }
 
-/// Boots, again and again where the machine is reset, until the console has
-/// printed a line that begins so; gives all that it printed.
-pub(crate) fn boot_until(kernel: &Path, beginning: &str, limit: Duration) -> String {
-    let mut machine = Machine::start(kernel, &[], "/none", &[]);
-    machine.watch(limit, |text, _| {
-        let found = text.split_once(beginning);
-        found.is_some_and(|(_, rest)| rest.contains('\n'))
-    })
-}
-
 /// A machine that runs.
-struct Machine {
+pub(crate) struct Machine {
     qemu: Started,
     dir: TempDir,
 }
 
 impl Machine {
-    fn start(kernel: &Path, initrd: &[u8], init: &str, more: &[&str]) -> Machine {
+    /// Starts it; without bytes there is no ramdisk.
+    pub(crate) fn start(kernel: &Path, initrd: &[u8], init: &str, more: &[&str]) -> Machine {
         let dir = folder();
         let image = dir.path().join("initrd");
         fs::write(&image, initrd).expect("writable");
@@ -70,7 +61,7 @@ impl Machine {
 
     /// Waits until what the console has printed, and whether the machine ended,
     /// is `enough`.
-    fn watch(&mut self, limit: Duration, enough: impl Fn(&str, bool) -> bool) -> String {
+    pub(crate) fn watch(&mut self, limit: Duration, enough: impl Fn(&str, bool) -> bool) -> String {
         let until = Instant::now() + limit;
         loop {
             let ended = self.qemu.0.try_wait().expect("ours").is_some();

@@ -316,9 +316,10 @@ pub fn plan(input: &PlanInput<'_>) -> Result<String> {
             _ if input.board && check.kind.needs_qemus_network() => SKIP.to_owned(),
             CheckKind::Fetch { .. } => {
                 let url = files.next().map(|f| input.server.guest_url(f, input.host));
-                let file = match input.on_disk {
-                    true => FETCHED_ON_DISK,
-                    false => FETCHED,
+                let file = if input.on_disk {
+                    FETCHED_ON_DISK
+                } else {
+                    FETCHED
                 };
                 check_line(check, &url.unwrap_or_default(), file)?
             }
@@ -464,9 +465,10 @@ impl Parts<'_> {
         let partition = root.image.as_ref().and_then(|image| image.partition);
         let below = root.drive.minors * root.disks();
         let below = below - partition.unwrap_or(0).min(below);
-        let way = match root.is_mounted_writable() {
-            true => "rw",
-            false => "ro",
+        let way = if root.is_mounted_writable() {
+            "rw"
+        } else {
+            "ro"
         };
         let mut mount = format!("{below} {} {way}", root.filesystem.name());
         if root.access == Access::Overlay {

@@ -422,6 +422,8 @@ mod tests {
                 qemu_args: Vec::new(),
                 console: "ttyS0".to_owned(),
                 cmdline: String::new(),
+                pci: Vec::new(),
+                stop: recipe::stop::Stop::default(),
                 machine_cmdline: String::new(),
                 channel: Some(Channel {
                     port: Port::Serial(1),
@@ -504,6 +506,7 @@ mod tests {
             model: "virtio-net".to_owned(),
             device: Some("virtio-net-device".to_owned()),
             options: String::new(),
+            pci: None,
         }];
         machine.nic = Some("virtio-net".to_owned());
         machine.device_tree = Some("/k/dtb".into());
