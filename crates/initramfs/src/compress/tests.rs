@@ -187,7 +187,10 @@ fn bcj_is_used_only_when_it_is_smaller() {
 #[test]
 fn the_names_in_a_recipe_are_lower_case() {
     let names = serde_json::to_string(&Compression::ALL).unwrap();
-    assert_eq!(names, r#"["none","gzip","xz","lzma","zstd","lz4","cm-fast","cm","cm-best"]"#);
+    assert_eq!(
+        names,
+        r#"["none","gzip","xz","lzma","zstd","lz4","cm-fast","cm","cm-best"]"#
+    );
     assert_eq!(
         serde_json::from_str::<[Compression; 9]>(&names).unwrap(),
         Compression::ALL
