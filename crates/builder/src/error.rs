@@ -594,8 +594,8 @@ fn in_the_way(errors: &FolderErrors) -> String {
 }
 
 fn not_placed(wrong: &[String]) -> String {
-    match wrong {
-        [one] => format!("can't be put into the ramdisk: {one}"),
-        all => format!("{} files can't be put into the ramdisk", all.len()),
+    if let [one] = wrong {
+        return format!("can't be put into the ramdisk: {one}");
     }
+    format!("{} files can't be put into the ramdisk", wrong.len())
 }

@@ -8,11 +8,9 @@ use std::path::{Path, PathBuf};
 use host::cache::write_whole;
 use host::id::Id;
 use host::session::{Cached, Session, Step};
-use initramfs::{Compression, Content, Tree};
+use initramfs::{Compression, Tree};
 use recipe::package::Package;
-use recipe::plan::{
-    FileKind, FilePlan, KernelPlan, PatchFile, Placement, Plan, RootPlan, SourceWish,
-};
+use recipe::plan::{KernelPlan, PatchFile, Placement, Plan, RootPlan, SourceWish};
 use record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 
 use super::sizes;
@@ -23,9 +21,8 @@ use crate::kernel::{self, Resolved, Tools};
 use crate::source::{self, LockFile, Source};
 use crate::userland::busybox::{self, Busybox, BusyboxInput};
 use crate::userland::musl::{self, UserCompiler};
-use crate::userland::ramdisk::{self, DiskFormat, Format, Ramdisk};
-use crate::userland::start::{self, Starter};
-use crate::userland::{headers, in_place, program, rootfs, tree};
+use crate::userland::ramdisk::Ramdisk;
+use crate::userland::{headers, in_place, packed, tree};
 
 /// How a build is asked for.
 #[derive(Clone, Debug)]
@@ -256,21 +253,8 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         }
         _ => None,
     };
-    let tree = match image_of(plan) {
-        Some(_) => Tree::new(),
-        None => complete_tree(plan, busybox.as_ref(), &compiler, session)?,
-    };
-    let ramdisk = match image_of(plan) {
-        Some(path) => ramdisk::existing(path)?,
-        None => {
-            let what = match plan.root {
-                Some(_) => "root file system",
-                None => "ramdisk",
-            };
-            session.phase(what, || ramdisk::build(&tree, format(plan), session))?
-        }
-    };
-    let data = data_disk(plan, session)?;
+    let (tree, ramdisk) = packed::pack(plan, busybox.as_ref(), &compiler, session)?;
+    let data = packed::data_disk(plan, session)?;
     let builtin = match plan.ramdisk.placement {
         Placement::Separate | Placement::Flash | Placement::Disk => None,
         Placement::Builtin => Some((plan.ramdisk.builtin_name(), read(&ramdisk.image)?)),
@@ -287,103 +271,6 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         builtin,
         data,
     })
-}
-
-/// The image that is the root file system and exists already.
-fn image_of(plan: &Plan) -> Option<&Path> {
-    let image = plan.root.as_ref()?.image.as_ref()?;
-    Some(&image.path)
-}
-
-/// What the user land is packed as.
-fn format(plan: &Plan) -> Format {
-    match (plan.ramdisk.placement, &plan.root) {
-        (_, Some(root)) => Format::Disk(DiskFormat {
-            filesystem: root.filesystem,
-            compress: root.compress,
-            size: root.size,
-            writable: root.is_mounted_writable(),
-        }),
-        (Placement::Flash, None) => Format::FileSystem,
-        (Placement::Separate | Placement::Builtin | Placement::Disk, None) => {
-            Format::Archive(plan.ramdisk.compress, plan.machine.memory)
-        }
-    }
-}
-
-/// The empty file system of the second disk.
-fn data_disk(plan: &Plan, session: &Session) -> Result<Option<PathBuf>> {
-    let data = plan.root.as_ref().and_then(|root| root.data.as_ref());
-    let Some(data) = data else { return Ok(None) };
-    let format = Format::Disk(DiskFormat {
-        filesystem: data.filesystem,
-        compress: Compression::None,
-        size: Some(data.size),
-        writable: true,
-    });
-    let made = session.phase("disk for data", || {
-        ramdisk::build(&Tree::new(), format, session)
-    })?;
-    Ok(Some(made.image))
-}
-
-/// The tree that is packed, with what is compiled for it and what starts it.
-fn complete_tree(
-    plan: &Plan,
-    busybox: Option<&Busybox>,
-    compiler: &UserCompiler,
-    session: &Session,
-) -> Result<Tree> {
-    let compiled = |file: &FilePlan| matches!(file.kind, FileKind::Program { .. });
-    let programs = if plan.userland.files.iter().any(compiled) {
-        session.phase("programs", || {
-            program::build(&plan.userland, plan.board.arch, compiler, session)
-        })?
-    } else {
-        program::Programs::new()
-    };
-    let below = rootfs::below(&plan.userland, plan.board.arch)?;
-    let mut tree = tree::tree(&plan.userland, below.tree, busybox, &programs)?;
-    let starter = start::starter(&plan.userland, &tree, below.start.as_ref());
-    let program = match &starter {
-        Starter::Ours(_) => {
-            let built = session.phase("init", || start::build(compiler, session))?;
-            Content::Path(built)
-        }
-        Starter::Own | Starter::At(_) | Starter::Nothing => Content::Bytes([].into()),
-    };
-    start::place(&mut tree, &starter, program)?;
-    if let Some(root) = &plan.root {
-        let mounter = if root.has_mounter() {
-            Some(session.phase("mounts", || start::build_mounter(compiler, session))?)
-        } else {
-            None
-        };
-        let foreign = plan.userland.rootfs.is_some() || matches!(starter, Starter::Ours(_));
-        start::place_on_disk(&mut tree, root, foreign, mounter)?;
-    }
-    if let Some(lost) = lost(plan.root.as_ref(), &tree) {
-        session.progress.note(&lost);
-    }
-    Ok(tree)
-}
-
-/// What the ramdisk or the file system can't hold, in a sentence.
-fn lost(root: Option<&RootPlan>, tree: &Tree) -> Option<String> {
-    let (what, keeps) = match root {
-        Some(root) => (root.filesystem.name(), root.filesystem.keeps_attributes()),
-        None => ("a ramdisk", false),
-    };
-    let lost = disk::lost(tree, keeps);
-    let one = |(path, attribute): &(String, String)| format!("{attribute} of /{path}");
-    let first: Vec<String> = lost.iter().take(5).map(one).collect();
-    let more = match lost.len().saturating_sub(first.len()) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let first = first.join(", ");
-    (!lost.is_empty())
-        .then(|| format!("{what} gets no extended attributes: {first}{more} are left out"))
 }
 
 fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cached<Sources>> {
@@ -613,7 +500,7 @@ impl OutputFiles {
         // An image that exists stays where it is.
         let root = self.disks.root.as_ref();
         for (name, from) in [
-            (ROOT, root.filter(|_| image_of(plan).is_none())),
+            (ROOT, root.filter(|_| packed::image_of(plan).is_none())),
             (DATA, self.disks.data.as_ref()),
         ] {
             match from {

@@ -7,7 +7,7 @@ use host::process::{Cmd, ProcessError};
 use initramfs::{EntryKind, Tree};
 
 use crate::error::Error;
-use crate::make::Work;
+use crate::work::Work;
 
 /// Below this size blocks are of 1 KiB, as mke2fs has it below 512 MiB; above
 /// they are a page, with which less has to be looked up.

@@ -11,13 +11,15 @@ pub mod detect;
 mod error;
 mod ext4;
 mod make;
+mod work;
 
 use initramfs::{Compression, Entry, Tree};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use error::Error;
-pub use make::{Image, make, tools};
+pub use make::{make, tools};
+pub use work::Image;
 
 /// A file system that a kernel mounts from a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

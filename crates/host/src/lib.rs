@@ -6,6 +6,7 @@
 
 pub mod aside;
 pub mod cache;
+pub mod collect;
 pub mod error;
 pub mod id;
 pub mod packages;

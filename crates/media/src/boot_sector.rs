@@ -12,7 +12,7 @@ use recipe::medium::Form;
 
 use crate::error::{Error, Result};
 use crate::fat::{Extent, Fat};
-use crate::make::{Bench, Parts, mtools, read, write};
+use crate::parts::{Bench, Parts, mtools, read, write};
 
 /// The loader's source.
 const SOURCE: &str = include_str!("boot_sector.s");

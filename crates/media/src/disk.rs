@@ -12,7 +12,7 @@ use host::process::Cmd;
 use recipe::medium::Form;
 
 use crate::error::{Error, Result};
-use crate::make::{Bench, Parts, dated, mtools, read, size, write};
+use crate::parts::{Bench, Parts, dated, mtools, read, size, write};
 use crate::tools::{GRUB_EFI, MBR};
 
 /// Where the partition begins: as today's tools align it.

@@ -10,7 +10,7 @@ use recipe::medium::Form;
 
 use crate::disk;
 use crate::error::Result;
-use crate::make::{Bench, Parts, copy, dated, write};
+use crate::parts::{Bench, Parts, copy, dated, write};
 use crate::tools::{ISOLINUX, LDLINUX};
 
 /// The command that makes it of the folder that is prepared.

@@ -9,9 +9,11 @@ mod fat;
 
 mod iso;
 pub mod make;
+mod parts;
 pub mod tools;
 mod uboot;
 
 pub use error::{Error, Result};
-pub use make::{Made, Parts, make};
+pub use make::{Made, make};
+pub use parts::{Bench, Parts};
 pub use recipe::medium::Form;

@@ -11,7 +11,7 @@ use host::process::Cmd;
 use recipe::medium::Form;
 
 use crate::error::Result;
-use crate::make::{Bench, Parts, copy, dated, read, write};
+use crate::parts::{Bench, Parts, copy, dated, read, write};
 
 /// Behind the start of RAM.
 const KERNEL_OFFSET: u64 = 0x8000;

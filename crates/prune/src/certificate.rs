@@ -259,6 +259,19 @@ pub fn certified(
     Ok(())
 }
 
+/// Adds the conditions of the boots that count.
+fn widen(bound: &mut Bound, counted: &[&Condition]) {
+    for condition in counted {
+        let cpu = condition.cpu.as_deref().unwrap_or("default");
+        bound.cpu_models.push(cpu.to_owned());
+        bound.memory_kib.extend(condition.memory_kib);
+        bound.cpus.extend(condition.cpus);
+    }
+    sort(&mut bound.cpu_models);
+    sort(&mut bound.memory_kib);
+    sort(&mut bound.cpus);
+}
+
 fn written_devices(devices: Option<&[PciDevice]>) -> Vec<String> {
     let devices = devices.unwrap_or_default();
     devices.iter().map(PciDevice::to_string).collect()
@@ -320,18 +333,7 @@ impl Certificate {
         calls.closed = closed.collect();
         calls.not_there = kept.not_there.and_then(|f| written(program, f));
         let counted = counted(&attempts);
-        for condition in &counted {
-            let cpu = condition
-                .cpu
-                .clone()
-                .unwrap_or_else(|| "default".to_owned());
-            bound.cpu_models.push(cpu);
-            bound.memory_kib.extend(condition.memory_kib);
-            bound.cpus.extend(condition.cpus);
-        }
-        sort(&mut bound.cpu_models);
-        sort(&mut bound.memory_kib);
-        sort(&mut bound.cpus);
+        widen(&mut bound, &counted);
         let passed = Passed::in_a_row(&counted);
         Certificate {
             schema: SCHEMA.to_owned(),

@@ -21,7 +21,6 @@ use crate::files::Files;
 use crate::firmware::{self, FIRMWARE, Firmware};
 use crate::medium::Form;
 use crate::pci::{self, PciDevice};
-use crate::plan::MOST_CPUS;
 use crate::stop::{self, STOP, Stop};
 use crate::table::{self, Family, Schema, Table};
 use crate::{fragment, words};
@@ -57,6 +56,9 @@ const LEAST_LOADED: Bytes = Bytes::mib(1);
 
 /// The same for one that is executed in flash memory: its pages are of 4 KiB.
 const LEAST_IN_PLACE: Bytes = Bytes::kib(16);
+
+/// No kernel can be configured for more CPUs (`NR_CPUS` in arch/x86/Kconfig).
+pub(crate) const MOST_CPUS: u32 = 8192;
 
 static BOARD: Schema = Schema {
     header: "",
@@ -311,10 +313,10 @@ fn read_top(
     if !top.has("flash") {
         require(problems, top, &["channel"]);
     }
-    let nics = top.tables("nic", &NIC);
-    let nics: Vec<Option<Nic>> = nics.iter().map(|t| read_nic(problems, t)).collect();
-    let drives = top.tables("disk", &DISK);
-    let drives: Vec<Option<Drive>> = drives.iter().map(|t| read_drive(problems, t)).collect();
+    let nics = each(top.tables("nic", &NIC), |t| read_nic(problems, t));
+    let drives = each(top.tables("disk", &DISK), |t| read_drive(problems, t));
+    let firmware = top.tables("firmware", &FIRMWARE);
+    let firmware = each(firmware, |t| firmware::read(problems, t));
     let text = |key| top.text(key).map(|t| t.value);
     let arguments = top
         .texts("qemu-args")
@@ -325,21 +327,11 @@ fn read_top(
         text("console"),
     );
     let memory = top.parsed("memory", words::bytes);
-    let memory_step = top.parsed("memory-step", words::bytes);
+    let memory_step = memory_step(top);
     let flash = top.table("flash", &FLASH);
     let flash = flash.map(|t| flash_memory::read(problems, &t, files));
-    let least_step = match flash {
-        Some(_) => Bytes(1),
-        None => QEMU_STEP,
-    };
-    let memory_step = memory_step.map_or(MEMORY_STEP, |step| step.value.max(least_step));
     let memory_most = top.parsed("memory-most", words::bytes);
     let stop = top.table("stop", &STOP).map(|t| stop::read(problems, &t));
-    let firmware = top.tables("firmware", &FIRMWARE);
-    let firmware: Vec<Option<Firmware>> = firmware
-        .iter()
-        .map(|t| firmware::read(problems, t))
-        .collect();
     let channel = top.table("channel", &CHANNEL);
     let channel = channel.map(|t| read_channel(problems, &t));
     Some(Board {
@@ -360,14 +352,32 @@ fn read_top(
         channel: whole(channel)?,
         flash: whole(flash)?,
         stop: stop.unwrap_or_default(),
-        nics: nics.into_iter().collect::<Option<_>>()?,
-        drives: drives.into_iter().collect::<Option<_>>()?,
+        nics: nics?,
+        drives: drives?,
         memory: memory?.value,
         memory_step,
         pci: pci::list(problems, top),
         drivers: drivers(problems, top),
-        firmware: firmware.into_iter().collect::<Option<_>>()?,
+        firmware: firmware?,
     })
+}
+
+/// All tables of a kind; `None` when one of them is wrong. All are read, so that
+/// all of their errors are told.
+fn each<T>(tables: Vec<Table<'_>>, read: impl Fn(&Table<'_>) -> Option<T>) -> Option<Vec<T>> {
+    let all: Vec<Option<T>> = tables.iter().map(read).collect();
+    all.into_iter().collect()
+}
+
+/// The distance between two sizes of RAM.
+fn memory_step(top: &Table<'_>) -> Bytes {
+    let least = if top.has("flash") {
+        Bytes(1)
+    } else {
+        QEMU_STEP
+    };
+    let step = top.parsed("memory-step", words::bytes);
+    step.map_or(MEMORY_STEP, |step| step.value.max(least))
 }
 
 /// A part of a board that may be left out, but not be wrong.

@@ -405,9 +405,6 @@ impl NetworkPlan {
     }
 }
 
-/// No kernel can be configured for more CPUs (`NR_CPUS` in arch/x86/Kconfig).
-pub(crate) const MOST_CPUS: u32 = 8192;
-
 /// The limits of the machine that boots the system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MachinePlan {

@@ -4,6 +4,7 @@
 //! Every section is resolved even when another one is wrong, so that all
 //! problems are told at once; a plan comes out only when there are none.
 
+mod asked;
 mod checks;
 mod implied;
 mod kernel;
@@ -110,8 +111,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
     };
     let mut kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests, words);
     kernel::mixing(&mut kernel, ramdisk.compress);
-    let names = trap_names(problems, &raw.prune, board.as_ref());
-    let on_trap = on_trap(problems, &raw.prune, board.as_ref());
+    let prune = prune(&context, raw.prune, board.as_ref());
     let plan = Plan {
         name: name?,
         origin: home.origin,
@@ -129,13 +129,15 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         adversity: survived(problems, raw.survive.as_ref()),
         security: raw.security.map(|s| s.value).unwrap_or_default(),
         warnings: RecipeErrors::default(),
-        prune: prune(&context, raw.prune, names, on_trap),
+        prune,
     };
     problems.is_empty().then_some(plan)
 }
 
 /// What is to be pruned, and how.
-fn prune(context: &Context<'_>, raw: raw::Prune, names: bool, on_trap: OnTrap) -> PrunePlan {
+fn prune(context: &Context<'_>, raw: raw::Prune, board: Option<&Board>) -> PrunePlan {
+    let names = trap_names(context.problems, &raw, board);
+    let on_trap = on_trap(context.problems, &raw, board);
     PrunePlan {
         level: raw.level.map(|l| l.value),
         keep: raw.keep,

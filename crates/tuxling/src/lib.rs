@@ -2,7 +2,6 @@
 //! measured. See ARCHITECTURE.md for the way of the data.
 
 pub mod cli;
-mod collect;
 mod doctor;
 pub mod failure;
 mod passes;

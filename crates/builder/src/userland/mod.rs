@@ -7,6 +7,7 @@ pub mod foreseen;
 pub mod headers;
 pub mod in_place;
 pub mod musl;
+pub(crate) mod packed;
 pub mod program;
 pub(crate) mod ramdisk;
 pub(crate) mod rootfs;

@@ -14,10 +14,9 @@ use super::{
     Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Root, RootData, Text,
     Userland,
 };
+use crate::board::MOST_CPUS;
 use crate::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
-use crate::plan::{
-    Access, MOST_CPUS, MissingCode, OnTrap, Placement, PruneLevel, Security, Toolchain,
-};
+use crate::plan::{Access, MissingCode, OnTrap, Placement, PruneLevel, Security, Toolchain};
 use crate::serial_port::SerialPort;
 use crate::table::{self, Table};
 use crate::words::{self, one_line};

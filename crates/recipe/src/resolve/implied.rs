@@ -2,6 +2,7 @@
 //! needs, the network's, the ramdisk's, the user land's. Each request says
 //! why. The recipe's own come later and win.
 
+use super::asked::ask;
 use initramfs::{Compression, compress};
 
 use crate::Board;
@@ -99,17 +100,6 @@ pub(super) fn requests(wishes: &Wishes<'_>) -> Vec<Request> {
 fn cpus(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     if let Some(cpus) = wishes.raw.machine.cpus.as_ref().filter(|c| c.value > 1) {
         all.push(ask("SMP", true, &format!("machine.cpus = {}", cpus.value)));
-    }
-}
-
-pub(super) fn ask(symbol: &str, on: bool, reason: &str) -> Request {
-    Request {
-        symbol: symbol.to_owned(),
-        value: if on { "y" } else { "n" }.to_owned(),
-        quoted: false,
-        by: Asker::Implied(reason.to_owned()),
-        lenient: true,
-        optional: false,
     }
 }
 

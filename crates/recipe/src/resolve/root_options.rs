@@ -4,7 +4,7 @@
 use disk::Filesystem;
 use initramfs::Compression;
 
-use super::implied::ask;
+use super::asked::ask;
 use crate::asker::Asker;
 use crate::config::Request;
 use crate::fragment;

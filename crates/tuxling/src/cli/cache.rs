@@ -13,8 +13,8 @@ use serde::Serialize;
 
 use super::args::{CacheAction, CacheArgs};
 use super::{print, print_json};
-use crate::collect::{self, Collected, Entry, KINDS, Limits};
 use crate::failure::{Failure, Result};
+use host::collect::{self, Collected, Entry, KINDS, Limits};
 
 /// For how long things stay unused where nothing else is asked for.
 const AGE: Duration = Duration::from_secs(30 * DAY);

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use host::process::Processes;
-use media::make::Bench;
+use media::Bench;
 use recipe::board::Flash;
 use recipe::plan::RootPlan;
 

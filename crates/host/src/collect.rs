@@ -12,16 +12,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use host::Cache;
-use host::aside;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::failure::Result;
+use crate::error::Error;
+use crate::{Cache, aside};
 
 /// What a folder of the cache holds.
 #[derive(Debug)]
-pub(crate) struct Kind {
+pub struct Kind {
     /// The folder's name.
     pub folder: &'static str,
     /// What it holds.
@@ -30,7 +29,7 @@ pub(crate) struct Kind {
 
 /// All folders of the cache. What else stands there is left alone, above all
 /// `store.sqlite`: what was measured can't be fetched again.
-pub(crate) const KINDS: &[Kind] = &[
+pub const KINDS: &[Kind] = &[
     kind("archives", "fetched archives"),
     kind("downloads", "downloads that were cut off"),
     kind("git", "repositories"),
@@ -61,7 +60,7 @@ const fn kind(folder: &'static str, what: &'static str) -> Kind {
 
 /// One thing in the cache.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-pub(crate) struct Entry {
+pub struct Entry {
     /// The folder of the cache that it is in.
     pub kind: &'static str,
     /// Its name there.
@@ -77,7 +76,7 @@ pub(crate) struct Entry {
 
 /// What may stay.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// What was not used for longer goes.
     pub age: Option<Duration>,
     /// When all together is larger, what was not used for longest goes.
@@ -88,14 +87,14 @@ pub(crate) struct Limits {
 ///
 /// # Errors
 /// When a folder can't be read.
-pub(crate) fn list(cache: &Cache) -> Result<Vec<Entry>> {
+pub fn list(cache: &Cache) -> Result<Vec<Entry>, Error> {
     let mut entries = Vec::new();
     for kind in KINDS {
         let folder = cache.root().join(kind.folder);
         let found = match fs::read_dir(&folder) {
             Ok(found) => found,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(host::Error::file("list", &folder, e).into()),
+            Err(e) => return Err(Error::file("list", &folder, e)),
         };
         for found in found.flatten() {
             let name = found.file_name().to_string_lossy().into_owned();
@@ -109,12 +108,12 @@ pub(crate) fn list(cache: &Cache) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-fn entry(kind: &Kind, name: String, path: PathBuf) -> Result<Entry> {
+fn entry(kind: &Kind, name: String, path: PathBuf) -> Result<Entry, Error> {
     let mut sum = Sum::default();
     // What goes away while it is looked at is not there.
     sum.add(&path)
         .or_else(gone)
-        .map_err(|e| host::Error::file("look at", &path, e))?;
+        .map_err(|e| Error::file("look at", &path, e))?;
     if let Ok(lock) = fs::symlink_metadata(lock_of(&path)) {
         sum.last_use = sum.last_use.max(lock.mtime());
     }
@@ -168,7 +167,7 @@ fn lock_of(path: &Path) -> PathBuf {
 
 /// Which entries have to go for the rest to be within the limits, those that
 /// were not used for longest first.
-pub(crate) fn choose(entries: &[Entry], limits: Limits, now: SystemTime) -> Vec<Entry> {
+pub fn choose(entries: &[Entry], limits: Limits, now: SystemTime) -> Vec<Entry> {
     let now = now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let mut by_age = entries.to_vec();
     by_age.sort_by(|a, b| (a.last_use, &a.path).cmp(&(b.last_use, &b.path)));
@@ -188,7 +187,7 @@ pub(crate) fn choose(entries: &[Entry], limits: Limits, now: SystemTime) -> Vec<
 
 /// What a collection did.
 #[derive(Debug, Default)]
-pub(crate) struct Collected {
+pub struct Collected {
     /// What is gone.
     pub removed: Vec<Entry>,
     /// What another process holds a lock on.
@@ -199,16 +198,16 @@ pub(crate) struct Collected {
 /// tuxling uses it. They are renamed into one folder first, so that a name in
 /// the cache stands for something whole at any moment, and others have to wait
 /// for no more than that.
-pub(crate) fn remove(cache: &Cache, chosen: Vec<Entry>) -> Result<Option<Collected>> {
+pub fn remove(cache: &Cache, chosen: Vec<Entry>) -> Result<Option<Collected>, Error> {
     let done = cache.alone(|| {
-        let failed = |e: std::io::Error| host::Error::file("make a folder in", cache.root(), e);
+        let failed = |e: std::io::Error| Error::file("make a folder in", cache.root(), e);
         let away = aside::folder(cache.root()).map_err(failed)?;
         let mut collected = Collected::default();
         for (at, entry) in chosen.into_iter().enumerate() {
             match take(&entry.path, &away.path().join(at.to_string())) {
                 Ok(true) => collected.removed.push(entry),
                 Ok(false) => collected.held.push(entry),
-                Err(e) => return Err(host::Error::file("remove", &entry.path, e)),
+                Err(e) => return Err(Error::file("remove", &entry.path, e)),
             }
         }
         Ok((away, collected))
@@ -217,8 +216,7 @@ pub(crate) fn remove(cache: &Cache, chosen: Vec<Entry>) -> Result<Option<Collect
         return Ok(None);
     };
     let path = away.path().to_owned();
-    away.close()
-        .map_err(|e| host::Error::file("remove", &path, e))?;
+    away.close().map_err(|e| Error::file("remove", &path, e))?;
     Ok(Some(collected))
 }
 
