@@ -70,8 +70,7 @@ pub enum Error {
         /// The newest that can be had.
         offered: String,
     },
-    /// What is offered is another archive than the lock file knows under the
-    /// same version: someone replaced it, here or there.
+    /// Another archive is offered than the lock file knows under that version.
     #[error("{package} {} is not what {lock} records", entry.version)]
     Replaced {
         /// The source.
@@ -594,8 +593,8 @@ fn in_the_way(errors: &FolderErrors) -> String {
 }
 
 fn not_placed(wrong: &[String]) -> String {
-    if let [one] = wrong {
-        return format!("can't be put into the ramdisk: {one}");
+    match wrong {
+        [one] => format!("can't be put into the ramdisk: {one}"),
+        all => format!("{} files can't be put into the ramdisk", all.len()),
     }
-    format!("{} files can't be put into the ramdisk", wrong.len())
 }

@@ -318,22 +318,20 @@ fn read_top(
     let firmware = top.tables("firmware", &FIRMWARE);
     let firmware = each(firmware, |t| firmware::read(problems, t));
     let text = |key| top.text(key).map(|t| t.value);
-    let arguments = top
-        .texts("qemu-args")
-        .map_or_else(Vec::new, |list| list.value);
+    let arguments = top.texts("qemu-args").map(|list| list.value);
     let (arch, machine, console) = (
         top.word("arch", &architectures),
         text("machine"),
         text("console"),
     );
     let memory = top.parsed("memory", words::bytes);
-    let memory_step = memory_step(top);
     let flash = top.table("flash", &FLASH);
     let flash = flash.map(|t| flash_memory::read(problems, &t, files));
     let memory_most = top.parsed("memory-most", words::bytes);
     let stop = top.table("stop", &STOP).map(|t| stop::read(problems, &t));
-    let channel = top.table("channel", &CHANNEL);
-    let channel = channel.map(|t| read_channel(problems, &t));
+    let channel = top
+        .table("channel", &CHANNEL)
+        .map(|t| read_channel(problems, &t));
     Some(Board {
         name: name.to_owned(),
         description: text("description").unwrap_or_default(),
@@ -345,7 +343,7 @@ fn read_top(
         arch: arch?.value,
         machine: machine?,
         device_tree: top.parsed("device-tree", words::file_name).map(|t| t.value),
-        qemu_args: arguments.into_iter().map(|a| a.value).collect(),
+        qemu_args: arguments.into_iter().flatten().map(|a| a.value).collect(),
         console: console?,
         cmdline: text("cmdline").unwrap_or_default(),
         machine_cmdline: text("machine-cmdline").unwrap_or_default(),
@@ -355,7 +353,7 @@ fn read_top(
         nics: nics?,
         drives: drives?,
         memory: memory?.value,
-        memory_step,
+        memory_step: memory_step(top),
         pci: pci::list(problems, top),
         drivers: drivers(problems, top),
         firmware: firmware?,

@@ -7,6 +7,7 @@ pub mod diff;
 pub mod diff_markdown;
 pub mod growth;
 pub mod html;
+pub mod hw_import;
 pub mod kernel_diff;
 pub mod map;
 pub mod medium;

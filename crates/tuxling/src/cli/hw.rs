@@ -1,7 +1,6 @@
 //! `tuxling hw`: what a machine is made of, and which options drive it.
 
 mod index;
-mod told;
 
 use std::fs;
 use std::io::Read;
@@ -27,7 +26,8 @@ use hardware::ask::{Answer, Asking, Overruled};
 use hardware::catalogue::Catalogue;
 use index::{of_list, of_sources};
 
-pub(super) use told::{ImportJson, SCHEMA, fragment};
+use report::hw_import;
+pub(super) use report::hw_import::{ImportJson, SCHEMA, fragment};
 
 /// Does what was asked for.
 pub(super) fn run(args: &Hw) -> Result<()> {
@@ -107,7 +107,7 @@ fn import(args: &HwImport) -> Result<()> {
             if args.json {
                 return print_json(&told);
             }
-            let report = told::report(&told);
+            let report = hw_import::report(&told);
             match &args.output {
                 Some(_) => print(&report),
                 None => print(&format!("{text}\n{report}")),

@@ -9,14 +9,14 @@ use serde::Serialize;
 use hardware::ask::{Answer, Found, Overruled, State};
 
 /// The version of the format.
-pub(in crate::cli) const SCHEMA: &str = "tuxling.hw.import/1";
+pub const SCHEMA: &str = "tuxling.hw.import/1";
 
 /// How many firmware files of one driver are shown.
 const FIRMWARE: usize = 6;
 
 /// What is told.
 #[derive(Serialize, JsonSchema)]
-pub(in crate::cli) struct ImportJson<'a> {
+pub struct ImportJson<'a> {
     schema: &'static str,
     /// The recipe whose kernel and configuration the lines are for.
     recipe: &'a str,
@@ -36,7 +36,8 @@ pub(in crate::cli) struct ImportJson<'a> {
 }
 
 impl<'a> ImportJson<'a> {
-    pub(super) fn new(
+    /// Of an import: what was asked of which kernel, and where the lines were written.
+    pub fn new(
         recipe: &'a str,
         version: &'a str,
         answer: &'a Answer,
@@ -63,7 +64,7 @@ impl<'a> ImportJson<'a> {
 }
 
 /// The lines as a fragment, above each the device that it is for.
-pub(in crate::cli) fn fragment(answer: &Answer, version: &str, recipe: &str) -> String {
+pub fn fragment(answer: &Answer, version: &str, recipe: &str) -> String {
     let mut text = format!(
         "# Made by `tuxling hw import` for Linux {version} and the configuration of {}.\n",
         plain(recipe)
@@ -101,7 +102,7 @@ fn plain(text: &str) -> String {
 }
 
 /// What became of each device, as comments.
-pub(super) fn report(told: &ImportJson<'_>) -> String {
+pub fn report(told: &ImportJson<'_>) -> String {
     let mut lines = Vec::new();
     let mut section = |title: &str, all: Vec<String>| {
         if !all.is_empty() {
