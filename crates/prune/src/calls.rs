@@ -85,8 +85,24 @@ pub(crate) fn programs(tree: &Tree) -> Result<Vec<GuestProgram>> {
     Ok(programs)
 }
 
-/// What the programs of a guest can call.
-pub(crate) fn of_programs(arch: Arch, programs: &[GuestProgram]) -> BTreeMap<String, ProgramCalls> {
+/// What stands for the programs of a root file system that nobody has looked into.
+const FOREIGN: &str = "/";
+
+/// What the programs of a guest can call. Those of an image that exists already
+/// (`foreign`) aren't read: then all calls are kept.
+pub(crate) fn of_programs(
+    arch: Arch,
+    programs: &[GuestProgram],
+    foreign: bool,
+) -> BTreeMap<String, ProgramCalls> {
+    let foreign = foreign.then(|| {
+        let why = "an image that exists is not looked into".to_owned();
+        let unknown = ProgramCalls {
+            undetermined: vec![why],
+            ..ProgramCalls::default()
+        };
+        (FOREIGN.to_owned(), unknown)
+    });
     let calls = programs.iter().map(|program| {
         let calls = of_program(arch, program).unwrap_or_else(|why| ProgramCalls {
             undetermined: vec![why],
@@ -94,7 +110,7 @@ pub(crate) fn of_programs(arch: Arch, programs: &[GuestProgram]) -> BTreeMap<Str
         });
         (program.path.clone(), calls)
     });
-    calls.collect()
+    calls.chain(foreign).collect()
 }
 
 fn of_program(arch: Arch, program: &GuestProgram) -> std::result::Result<ProgramCalls, String> {
@@ -286,8 +302,10 @@ mod tests {
         };
         let own = std::fs::read(std::env::current_exe().expect("has a path")).expect("readable");
         for bytes in [&b"\x7fELF"[..], &own] {
-            let calls = of_programs(Arch::Arm, &[program(bytes)]);
+            let calls = of_programs(Arch::Arm, &[program(bytes)], false);
             assert!(!calls["/bin/odd"].undetermined.is_empty());
         }
+        let image = of_programs(Arch::Arm, &[], true);
+        assert!(!image[FOREIGN].undetermined.is_empty());
     }
 }

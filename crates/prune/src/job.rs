@@ -174,9 +174,11 @@ impl Whole {
     ) -> Result<(Entries, SystemCalls)> {
         let arch = self.plan.board.arch;
         let programs = self.programs(level, session)?;
+        let root = self.plan.root.as_ref();
+        let foreign = root.is_some_and(|root| root.image.is_some());
         let mut calls = session.phase("system calls", || -> Result<_> {
             Ok(Cached::fresh(SystemCalls {
-                programs: calls::of_programs(arch, &programs),
+                programs: calls::of_programs(arch, &programs, foreign),
                 ..SystemCalls::default()
             }))
         })?;

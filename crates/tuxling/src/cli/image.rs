@@ -1,6 +1,7 @@
 //! `tuxling image`: a system on a boot medium.
 
 use builder::system::System;
+use host::error::Kind;
 use host::id::Id;
 use host::session::Session;
 use prune::rebuild;
@@ -38,6 +39,11 @@ pub(super) fn run(args: &ImageArgs) -> Result<()> {
 fn work(args: &ImageArgs, request: &Request, session: &Session) -> Result<()> {
     let Request { plan, options, .. } = request;
     // What can't be made or booted is told before anything is built.
+    if plan.root.is_some() {
+        let message = "a medium with a root file system on a disk can't be made yet";
+        let help = "without [root] the system is a ramdisk, which media hold";
+        return Err(Failure::new(Kind::Usage, message).help(help));
+    }
     let booted = args.check.then(|| on_board(args, plan)).transpose()?;
     media::make::fits(args.form, plan.board.arch)?;
     if let Some(failure) = failure::medium::lacking(args.form, &session.processes) {
