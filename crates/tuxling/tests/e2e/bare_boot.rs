@@ -30,14 +30,14 @@ pub(crate) fn boot(kernel: &Path, initrd: &[u8], init: &str, limit: Duration) ->
 }
 
 /// A machine that runs.
-pub(crate) struct Machine {
+struct Machine {
     qemu: Started,
     dir: TempDir,
 }
 
 impl Machine {
     /// Starts it; without bytes there is no ramdisk.
-    pub(crate) fn start(kernel: &Path, initrd: &[u8], init: &str, more: &[&str]) -> Machine {
+    fn start(kernel: &Path, initrd: &[u8], init: &str, more: &[&str]) -> Machine {
         let dir = folder();
         let image = dir.path().join("initrd");
         fs::write(&image, initrd).expect("writable");
@@ -61,7 +61,7 @@ impl Machine {
 
     /// Waits until what the console has printed, and whether the machine ended,
     /// is `enough`.
-    pub(crate) fn watch(&mut self, limit: Duration, enough: impl Fn(&str, bool) -> bool) -> String {
+    fn watch(&mut self, limit: Duration, enough: impl Fn(&str, bool) -> bool) -> String {
         let until = Instant::now() + limit;
         loop {
             let ended = self.qemu.0.try_wait().expect("ours").is_some();

@@ -72,31 +72,6 @@ fn a_missed_function_is_seen_wherever_it_is_missed() {
     ] {
         missed_is_seen(&recipe, function, where_it_runs);
     }
-    the_next_boot_tells(&outputs(&recipe).join("prune/kernel"));
-}
-
-/// Boots, again and again where the machine is reset, until the console has
-/// printed a line that begins so; gives all that it printed.
-fn boot_until(kernel: &Path, beginning: &str, limit: Duration) -> String {
-    let mut machine = bare_boot::Machine::start(kernel, &[], "/none", &[]);
-    machine.watch(limit, |text, _| {
-        let found = text.split_once(beginning);
-        found.is_some_and(|(_, rest)| rest.contains('\n'))
-    })
-}
-
-/// A machine without a root stops somewhere on its way to a panic, begins anew
-/// by itself, and says then where it stopped.
-fn the_next_boot_tells(kernel: &Path) {
-    let told = "tuxling: the last stop: trap 0x";
-    let console = boot_until(kernel, told, Duration::from_secs(120));
-    let (first, second) = console.split_once(told).expect("both are there");
-    let stop = first.lines().rfind(|l| l.contains("tuxling: trap 0x"));
-    let stop = stop.expect("it stopped").trim_end();
-    let where_it_stopped = stop.rsplit_once("trap 0x").expect("it was found").1;
-    assert!(where_it_stopped.contains(' '), "{stop}");
-    let line = second.lines().next().unwrap_or_default();
-    assert_eq!(line.trim_end(), where_it_stopped);
 }
 
 #[test]
