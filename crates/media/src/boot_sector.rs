@@ -34,7 +34,8 @@ pub(crate) const CAPACITY: u64 = 1_474_560;
 
 /// The commands that make it.
 pub(crate) fn commands(parts: &Parts<'_>, to: &Path, bench: &Bench<'_>) -> Vec<Cmd> {
-    let prefix = bench.binutils(parts.arch);
+    let prefix = std::env::var("CROSS_COMPILE").ok();
+    let prefix = parts.arch.facts().tool_prefix(prefix.as_deref());
     let (source, object) = (bench.dir.join("boot.s"), bench.dir.join("boot.o"));
     let assemble = Cmd::new(format!("{prefix}as"))
         .args(["--32", "-o"])

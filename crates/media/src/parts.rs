@@ -63,24 +63,6 @@ impl<'a> Parts<'a> {
     }
 }
 
-impl Bench<'_> {
-    /// The prefix of binutils for an architecture of x86.
-    pub(crate) fn binutils(&self, arch: Arch) -> String {
-        let facts = arch.facts();
-        let native = facts.native_hosts.contains(&std::env::consts::ARCH);
-        match std::env::var("CROSS_COMPILE") {
-            Ok(prefix) if !prefix.is_empty() => prefix,
-            _ if native => String::new(),
-            _ => facts
-                .cross_prefixes
-                .last()
-                .copied()
-                .unwrap_or("")
-                .to_owned(),
-        }
-    }
-}
-
 /// One of mtools' programs on an image; `place` may have an offset behind it.
 pub(crate) fn mtools(program: &str, image: impl AsRef<std::ffi::OsStr>) -> Cmd {
     dated(Cmd::new(program))

@@ -99,6 +99,25 @@ pub struct ArchFacts {
     pub kvm_probe: Option<KvmProbe>,
 }
 
+impl ArchFacts {
+    /// The prefix of the tool chain that is taken for it where nothing else is
+    /// said: what `CROSS_COMPILE` says, none where this machine is of the
+    /// architecture, else the distribution's.
+    pub fn tool_prefix(&self, cross_compile: Option<&str>) -> String {
+        let native = self.native_hosts.contains(&std::env::consts::ARCH);
+        match cross_compile {
+            Some(prefix) if !prefix.is_empty() => prefix.to_owned(),
+            _ if native => String::new(),
+            _ => self
+                .cross_prefixes
+                .last()
+                .copied()
+                .unwrap_or_default()
+                .to_owned(),
+        }
+    }
+}
+
 /// What unpacks a page of cold code, in C.
 pub const UNPACK: &str = include_str!("../trap/unpack.c");
 

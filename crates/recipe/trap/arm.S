@@ -155,7 +155,7 @@ flush:	mcr	p15, 0, r1, c7, c10, 1	/* out of the data cache */
 #ifdef UART
 /*
  * Prints the text at r6, the address r4, and r5 where it is one of code. Uses
- * r0 to r3 and r6 to r9.
+ * r0 to r3, r6 to r9, and ip.
  */
 	.type	tell, %function
 tell:	mov	r9, lr
@@ -185,39 +185,43 @@ tell:	mov	r9, lr
 	mov	lr, r9
 	.size	tell, . - tell
 
+/* Prints the text at r6. */
 	.type	text, %function
-text:	ldrb	r0, [r6], #1
+text:	mov	ip, lr
+8:	ldrb	r0, [r6], #1
 	cmp	r0, #0
-	moveq	pc, lr
-	ldr	r1, =PATIENCE
-8:	ldr	r2, [r8, #FLAG_REGISTER]
-	tst	r2, #IS_FULL
-	beq	9f
-	subs	r1, r1, #1
-	bne	8b
-9:	str	r0, [r8, #DATA_REGISTER]
-	b	text
+	moveq	pc, ip
+	bl	put
+	b	8b
 	.size	text, . - text
 
 /* Prints r7 as eight hexadecimal digits. */
 	.type	number, %function
-number:	mov	r3, #8
-10:	mov	r0, r7, lsr #28
+number:	mov	ip, lr
+	mov	r3, #8
+9:	mov	r0, r7, lsr #28
 	mov	r7, r7, lsl #4
 	cmp	r0, #10
 	addlo	r0, r0, #'0'
 	addhs	r0, r0, #'a' - 10
-	ldr	r1, =PATIENCE
-11:	ldr	r2, [r8, #FLAG_REGISTER]
-	tst	r2, #IS_FULL
-	beq	12f
-	subs	r1, r1, #1
-	bne	11b
-12:	str	r0, [r8, #DATA_REGISTER]
+	bl	put
 	subs	r3, r3, #1
-	bne	10b
-	mov	pc, lr
+	bne	9b
+	mov	pc, ip
 	.size	number, . - number
+
+/* Prints the byte in r0, when the UART takes it or has been asked so many
+   times. Uses r1 and r2. */
+	.type	put, %function
+put:	ldr	r1, =PATIENCE
+10:	ldr	r2, [r8, #FLAG_REGISTER]
+	tst	r2, #IS_FULL
+	beq	11f
+	subs	r1, r1, #1
+	bne	10b
+11:	str	r0, [r8, #DATA_REGISTER]
+	mov	pc, lr
+	.size	put, . - put
 #endif
 
 #ifdef LAST_STOP

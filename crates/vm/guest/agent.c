@@ -54,7 +54,8 @@ typedef uint64_t u64;
 typedef uint32_t u32;
 
 static int channel = -1;
-static int home = -1; /* HOME's folder, which may be outside of the root */
+/* HOME's folder where that is on a disk of ours, outside of the root. */
+static int home = AT_FDCWD;
 static char plan[65536];
 static char output[OUTPUT_MAX];
 static size_t output_len;
@@ -396,6 +397,18 @@ static void say_digest(const char *id, const char *path)
 	unlink(path);
 }
 
+/* The path of one of our files, for calls that take `home`. Where HOME is in the
+ * root it is absolute, and nothing is asked of the kernel but what init asks: a
+ * pruned kernel may not know relative paths, and was proven with an agent that
+ * didn't use them. Good until the next call. */
+static const char *ours(const char *name)
+{
+	static char path[80];
+
+	format(path, sizeof path, "%s%s", home == AT_FDCWD ? HOME "/" : "", name);
+	return path;
+}
+
 /* ---- running commands ---- */
 
 struct ended {
@@ -416,7 +429,7 @@ static void run_child(char **argv, int in, int out)
 	dup2(out, 2);
 	environ = env;
 	execvp(argv[0], argv);
-	if (!strncmp(argv[0], HOME "/", sizeof HOME)) /* one of ours, on our disk */
+	if (home != AT_FDCWD && !strncmp(argv[0], HOME "/", sizeof HOME))
 		fexecve(openat(home, argv[0] + sizeof HOME, O_RDONLY), argv, env);
 	complain("can't execute ", argv[0], errno);
 	_exit(127);
@@ -777,10 +790,11 @@ static size_t read_proc(const char *name)
 
 	format(path, sizeof path, "/proc/%s", name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && fchdir(home) == 0) {
-		mkdir("proc", 0700);
-		mounted = mount("proc", "proc", "proc", 0, NULL) == 0;
-		fd = open(path + 1, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && (home == AT_FDCWD || fchdir(home) == 0)) {
+		mkdir(ours("proc"), 0700);
+		mounted = mount("proc", ours("proc"), "proc", 0, NULL) == 0;
+		format(path, sizeof path, "proc/%s", name);
+		fd = open(ours(path), O_RDONLY | O_CLOEXEC);
 	}
 	while (fd >= 0 && have < OUTPUT_MAX - 1 &&
 	       (n = read(fd, output + have, OUTPUT_MAX - 1 - have)) > 0)
@@ -789,8 +803,9 @@ static size_t read_proc(const char *name)
 	if (fd >= 0)
 		close(fd);
 	if (mounted)
-		umount("proc");
-	chdir("/");
+		umount(ours("proc"));
+	if (home != AT_FDCWD)
+		chdir("/");
 	return have;
 }
 
@@ -829,7 +844,7 @@ static void say_own_cost(void)
 	struct stat st;
 
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-		if (fstatat(home, files[i], &st, 0) == 0)
+		if (fstatat(home, ours(files[i]), &st, 0) == 0)
 			file_pages += ((unsigned long)st.st_size + page - 1) / page;
 	if (read_proc("self/statm") > 0) {
 		char *at = strchr(output, ' ');
@@ -1133,7 +1148,6 @@ int main(int argc, char **argv)
 	char *checks;
 
 	(void)argc;
-	home = open(HOME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	open_channel();
 	checks = read_head(&init);
 	if (!checks)

@@ -87,18 +87,8 @@ fn compiler(subject: &Subject, arch: Arch) -> Vec<Finding> {
 /// prefixes would do; the native one is asked for where this machine is of the
 /// architecture.
 fn missing_compilers(subject: &Subject, wished: Toolchain, arch: Arch) -> Vec<Finding> {
-    let facts = arch.facts();
-    let native = facts.native_hosts.contains(&std::env::consts::ARCH);
-    let prefix = match std::env::var("CROSS_COMPILE") {
-        Ok(prefix) if !prefix.is_empty() => prefix,
-        _ if native => String::new(),
-        _ => facts
-            .cross_prefixes
-            .last()
-            .copied()
-            .unwrap_or_default()
-            .to_owned(),
-    };
+    let prefix = std::env::var("CROSS_COMPILE").ok();
+    let prefix = arch.facts().tool_prefix(prefix.as_deref());
     let mut programs = vec![format!("{prefix}gcc"), format!("{prefix}ld")];
     if wished == Toolchain::Llvm {
         programs.extend(["clang", "ld.lld", "llvm-ar"].map(str::to_owned));

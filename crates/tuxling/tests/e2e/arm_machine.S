@@ -6,38 +6,35 @@
  */
 	.syntax unified
 	.arm
+/* So many sections from one on: the first MiB of memory, and what follows. */
+	.macro	map first, count
+	ldr	r0, =0x4000 + \first * 4
+	mov	r1, #0
+9:	mov	r2, r1, lsl #20
+	orr	r2, r2, #0x400
+	orr	r2, r2, #0x12
+	str	r2, [r0, r1, lsl #2]
+	add	r1, r1, #1
+	cmp	r1, #\count
+	bne	9b
+	.endm
+
 	.section .head, "ax"
 	.globl _start
 _start:
 	mov	sp, #0x9000
 #ifdef MMU
-	ldr	r0, =0x4000
-	mov	r1, #0
-1:	mov	r2, r1, lsl #20
-	orr	r2, r2, #0x400
-	orr	r2, r2, #0x12
-	str	r2, [r0, r1, lsl #2]
-	add	r1, r1, #1
-	cmp	r1, #4096
-	bne	1b
-	/* The kernel's addresses. */
-	ldr	r0, =0x4000 + 0xc00 * 4
-	mov	r1, #0
-2:	mov	r2, r1, lsl #20
-	orr	r2, r2, #0x400
-	orr	r2, r2, #0x12
-	str	r2, [r0, r1, lsl #2]
-	add	r1, r1, #1
-	cmp	r1, #32
-	bne	2b
+	/* All addresses as they are, and the kernel's. */
+	map	0, 4096
+	map	0xc00, 32
 	/* No devices: the handler has to reach them by itself. */
 	ldr	r0, =0x4000 + 0x100 * 4
 	mov	r1, #0
-3:	mov	r2, #0
+1:	mov	r2, #0
 	str	r2, [r0, r1, lsl #2]
 	add	r1, r1, #1
 	cmp	r1, #16
-	bne	3b
+	bne	1b
 	ldr	r0, =0x4000
 	mcr	p15, 0, r0, c2, c0, 0
 	mov	r0, #3
