@@ -139,7 +139,7 @@ pub fn refuse_unsupported(config: &str, arch: Arch) -> Result<()> {
     let values = kconfig::dotconfig::ConfigValues::parse(config);
     let mut refused = unsupported(|option| values.stated(option));
     if values.stated(SMP) == Some("y") && !arch.facts().trap_stops_all_cpus {
-        let why = "no pruned kernel has run on several CPUs yet";
+        let why = "what is missing would stop one CPU, and the others would go on";
         refused.insert(0, Unsupported { option: SMP, why });
     }
     if refused.is_empty() {
@@ -186,5 +186,6 @@ mod tests {
         };
         assert!(refused.iter().any(|u| u.option == "CONFIG_KALLSYMS"));
         refuse_unsupported("# CONFIG_SMP is not set\n", Arch::Arm).expect("it is off");
+        refuse_unsupported("CONFIG_SMP=y\n", Arch::X86_64).expect("its handler stops them all");
     }
 }

@@ -328,7 +328,7 @@ static X86_64: ArchFacts = ArchFacts {
     trap_handler: Some(include_str!("../trap/x86_64.S")),
     trap_console: TrapDevices::Alike,
     trap_reset: TrapDevices::Unknown,
-    trap_stops_all_cpus: false,
+    trap_stops_all_cpus: true,
     loader: None,
     programs: Machine::X86_64,
     system_calls: Some(SystemCallTable {

@@ -30,6 +30,10 @@ pub use self::flash_memory::{BoardFile, Flash};
 /// The boards that come with tuxling.
 const BUILT_IN: &[(&str, &str)] = &[
     ("pc", include_str!("../boards/pc.toml")),
+    (
+        "pc-no-console",
+        include_str!("../boards/pc-no-console.toml"),
+    ),
     ("pc64", include_str!("../boards/pc64.toml")),
     ("microvm", include_str!("../boards/microvm.toml")),
     ("versatilepb", include_str!("../boards/versatilepb.toml")),
@@ -47,6 +51,9 @@ const BUILT_IN_FILES: &[(&str, &str)] = &[
 /// QEMU rounds the size of RAM up to this (softmmu/vl.c,
 /// set_memory_options()).
 const QEMU_STEP: Bytes = Bytes::kib(8);
+
+/// What a board's `console` says where there is none.
+const NO_CONSOLE: &str = "none";
 
 /// The step where the board says nothing.
 const MEMORY_STEP: Bytes = Bytes::kib(16);
@@ -120,8 +127,10 @@ pub struct Board {
     pub device_tree: Option<String>,
     /// Further arguments for QEMU.
     pub qemu_args: Vec<String>,
-    /// The console that the kernel is told: `ttyS0`.
-    pub console: String,
+    /// The console that the kernel is told: `ttyS0`. `None` where it has none, and
+    /// says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console: Option<String>,
     /// Further words of the command line where the recipe has none of its own.
     /// What is booted has them from the plan.
     #[serde(skip)]
@@ -310,7 +319,8 @@ fn read_top(
         .map(|&arch| (arch.facts().name, arch))
         .collect();
     require(problems, top, &["arch", "machine", "console", "memory"]);
-    if !top.has("flash") {
+    let silent = top.text("console").is_some_and(|t| t.value == NO_CONSOLE);
+    if silent || !top.has("flash") {
         require(problems, top, &["channel"]);
     }
     let nics = each(top.tables("nic", &NIC), |t| read_nic(problems, t));
@@ -344,7 +354,7 @@ fn read_top(
         machine: machine?,
         device_tree: top.parsed("device-tree", words::file_name).map(|t| t.value),
         qemu_args: arguments.into_iter().flatten().map(|a| a.value).collect(),
-        console: console?,
+        console: Some(console?).filter(|name| name != NO_CONSOLE),
         cmdline: text("cmdline").unwrap_or_default(),
         machine_cmdline: text("machine-cmdline").unwrap_or_default(),
         channel: whole(channel)?,

@@ -35,6 +35,7 @@ const FILES: &[(&str, &str)] = embedded![
     "pc-net.tiny.shrink.json",
     "pc-net.tiny.toml",
     "pc-net.toml",
+    "pc-no-console.toml",
     "pc-shell.toml",
     "pc64-base.config",
     "pc64-net.config",

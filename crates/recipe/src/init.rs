@@ -16,6 +16,13 @@ const INITTAB: &str = "\
 ::ctrlaltdel:reboot
 ";
 
+/// The same where there is no console to keep a shell on.
+const INITTAB_NO_CONSOLE: &str = "\
+# Read by BusyBox init: the system's start. There is no console for a shell.
+::sysinit:/etc/init.d/rcS
+::ctrlaltdel:reboot
+";
+
 const FSTAB: &str = "\
 proc  /proc  proc  defaults  0  0
 ";
@@ -56,6 +63,17 @@ bound|renew)
 esac
 "#;
 
+/// What the written files are for.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// How the network is configured.
+    pub network: &'a NetworkMode,
+    /// Whether the root file system can't be written to.
+    pub read_only: bool,
+    /// Whether there is a console to keep a shell on.
+    pub has_console: bool,
+}
+
 /// The texts of the recipe's own, where it has them.
 #[derive(Debug, Default)]
 pub struct OwnTexts {
@@ -90,20 +108,23 @@ pub fn file(to: &str, kind: FileKind, mode: u32) -> FilePlan {
 }
 
 /// The device nodes that every system needs: the kernel opens `/dev/console`
-/// for init, and scripts write to `/dev/null`.
-pub fn devices() -> Vec<FilePlan> {
+/// for init, where there is one, and scripts write to `/dev/null`.
+pub fn devices(has_console: bool) -> Vec<FilePlan> {
     let node = |to, major, minor, mode| file(to, FileKind::CharDevice { major, minor }, mode);
-    vec![
-        node("/dev/console", 5, 1, 0o600),
-        node("/dev/null", 1, 3, 0o666),
-    ]
+    let mut nodes = vec![node("/dev/null", 1, 3, 0o666)];
+    if has_console {
+        nodes.insert(0, node("/dev/console", 5, 1, 0o600));
+    }
+    nodes
 }
 
 /// The files of BusyBox's init and the applets they need; the recipe's own
 /// texts take the place of the written ones, and then its applets are the
 /// recipe's business.
-/// `read_only`: the root file system can't be written to.
-pub fn busybox(own: OwnTexts, network: &NetworkMode, read_only: bool) -> InitFiles {
+pub fn busybox(own: OwnTexts, surroundings: Surroundings<'_>) -> InitFiles {
+    let Surroundings {
+        network, read_only, ..
+    } = surroundings;
     let mut applets = vec!["init", "sh"];
     if own.inittab.is_none() {
         applets.push("reboot");
@@ -122,11 +143,16 @@ pub fn busybox(own: OwnTexts, network: &NetworkMode, read_only: bool) -> InitFil
     }
     let mounts_proc = own.fstab.is_none();
     let fstab = if read_only { FSTAB_READ_ONLY } else { FSTAB };
+    let inittab = if surroundings.has_console {
+        INITTAB
+    } else {
+        INITTAB_NO_CONSOLE
+    };
     let written =
         |own: Option<FileKind>, text: &str| own.unwrap_or_else(|| FileKind::Text(text.to_owned()));
     let mut files = vec![
         file("/init", FileKind::Symlink("/bin/busybox".to_owned()), 0o777),
-        file("/etc/inittab", written(own.inittab, INITTAB), 0o644),
+        file("/etc/inittab", written(own.inittab, inittab), 0o644),
         file("/etc/fstab", written(own.fstab, fstab), 0o644),
     ];
     if read_only && udhcpc.is_some() {
@@ -223,10 +249,18 @@ mod tests {
         }
     }
 
+    fn with(network: &NetworkMode) -> Surroundings<'_> {
+        Surroundings {
+            network,
+            read_only: false,
+            has_console: true,
+        }
+    }
+
     #[test]
     fn rcs_asks_for_an_address_in_the_way_of_the_network() {
         let rc_s = |mode| {
-            let made = busybox(OwnTexts::default(), &mode, false);
+            let made = busybox(OwnTexts::default(), with(&mode));
             text(&made.files, "/etc/init.d/rcS")
                 .expect("an rcS")
                 .to_owned()
@@ -245,7 +279,7 @@ mod tests {
             rc_s: Some(FileKind::Text("mine".to_owned())),
             ..OwnTexts::default()
         };
-        let made = busybox(own, &NetworkMode::Dhcp, false);
+        let made = busybox(own, with(&NetworkMode::Dhcp));
         assert_eq!(text(&made.files, "/etc/init.d/rcS"), Some("mine"));
         assert_eq!(text(&made.files, "/usr/share/udhcpc/default.script"), None);
         assert_eq!(made.applets, ["init", "sh", "reboot"]);

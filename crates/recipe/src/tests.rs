@@ -130,6 +130,23 @@ fn pc_shell_has_no_network() {
 }
 
 #[test]
+fn a_board_without_a_console_has_no_shell_there_and_no_word_of_it() {
+    let plan = load("pc-no-console", Path::new("/")).expect("loads");
+    assert_eq!(plan.kernel.cmdline, "panic=-1");
+    for symbol in ["TTY", "PRINTK"] {
+        assert_eq!(value(&plan.kernel.requests, symbol), None, "{symbol}");
+    }
+    let file = |to: &str| plan.userland.files.iter().find(|file| file.to == to);
+    assert!(file("/dev/console").is_none());
+    assert!(file("/dev/null").is_some());
+    let inittab = &file("/etc/inittab").expect("it has one").kind;
+    let plan::FileKind::Text(inittab) = inittab else {
+        panic!("a text: {inittab:?}");
+    };
+    assert!(!inittab.contains("respawn"), "{inittab}");
+}
+
+#[test]
 fn what_is_left_out_has_its_default() {
     let plan = plan(LEAST);
     assert_eq!(plan.name, "job");

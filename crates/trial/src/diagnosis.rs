@@ -72,7 +72,7 @@ pub(crate) fn of_boot(
         memory: memory(machine),
         cpu: last_argument(machine, "-cpu").or(machine.cpu.as_deref()),
         nic_device: nic_device(machine),
-        board_console: &machine.board.console,
+        board_console: machine.board.console.as_deref(),
         board_symbols: &board_symbols,
         qemu_said: report.qemu_said.as_deref(),
         qemu_version,

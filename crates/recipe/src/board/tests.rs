@@ -14,6 +14,15 @@ fn every_built_in_board_can_be_used() {
 }
 
 #[test]
+fn a_board_without_a_console_needs_a_channel() {
+    let text = "arch = \"i386\"\nmachine = \"pc\"\nconsole = \"none\"\nmemory = \"8MiB\"\n";
+    let problems = Problems::default();
+    read(&problems, "b", "b.toml", text, &built_in_file);
+    let errors = problems.into_errors("b.toml").to_string();
+    assert!(errors.contains("`channel` is missing"), "{errors}");
+}
+
+#[test]
 fn a_channel_is_one_port_or_devices_with_one() {
     let told = |channel: &str| {
         let (_, pc) = BUILT_IN[0];

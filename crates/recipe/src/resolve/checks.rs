@@ -25,6 +25,7 @@ struct Checks<'a> {
     userland: &'a UserlandPlan,
     memory: Bytes,
     mute: bool,
+    has_console: bool,
 }
 
 /// What checks are checked against.
@@ -37,6 +38,8 @@ pub(super) struct Surroundings<'a> {
     pub memory: Bytes,
     /// Whether the board has no channel, and so no agent.
     pub mute: bool,
+    /// Whether the board has a console that something can be typed at.
+    pub has_console: bool,
 }
 
 /// The checks, in order.
@@ -52,6 +55,7 @@ pub(super) fn plan(
         userland: surroundings.userland,
         memory: surroundings.memory,
         mute: surroundings.mute,
+        has_console: surroundings.has_console,
     };
     let mut plans: Vec<CheckPlan> = Vec::new();
     let mut names: HashSet<&str> = HashSet::new();
@@ -229,6 +233,11 @@ impl Checks<'_> {
         if self.mute && via.value == Via::Channel {
             let message = "the board has no channel for the checks' agent";
             let help = "remove `via`: the check is typed at the console";
+            self.problem(&via.place, message, help);
+        }
+        if !self.has_console && via.value == Via::Console {
+            let message = "the board has no console";
+            let help = "remove `via`: the checks' agent does it";
             self.problem(&via.place, message, help);
         }
         via.value

@@ -38,7 +38,6 @@ pub(super) fn plan(
     implied: Vec<Request>,
     words: Words,
 ) -> KernelPlan {
-    let console = board.map_or("", |b| &b.console);
     if let (Some(cmdline), Some(board)) = (&raw.cmdline, board) {
         cmdline_fits(context, cmdline, board);
     }
@@ -52,7 +51,9 @@ pub(super) fn plan(
         let own = fragment::of_text(context.problems, options, &Asker::KernelOptions);
         requests.extend(own);
     }
-    let mut written = format!("console={console} panic=-1");
+    let console = board.and_then(|board| board.console.as_ref());
+    let mut written = console.map_or_else(String::new, |name| format!("console={name} "));
+    written.push_str("panic=-1");
     let of_board = board.map_or("", |b| &b.cmdline);
     // The file system in flash is the only memory device that there is.
     let flash = board.filter(|board| board.flash.is_some());

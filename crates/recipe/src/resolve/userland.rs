@@ -9,7 +9,7 @@ use super::ramdisk_files::{self, Beneath};
 use super::{Context, sources};
 use crate::asker::Asker;
 use crate::diagnostic::{Place, Placed, Problem, Wrong};
-use crate::init::{self, OwnTexts};
+use crate::init::{self, OwnTexts, Surroundings};
 use crate::package::Package;
 use crate::plan::{
     Access, BusyboxPlan, FileKind, FilePlan, LibcPlan, NetworkMode, RootPlan, SourceWish,
@@ -42,8 +42,14 @@ pub(super) fn plan(
     };
     let mut applets = applets(context, typed);
     let own = own_files(context, &typed.files);
-    let mut files = init_files(context, (typed, mode, root), &mut applets, &mut needs);
-    files.extend(init::devices());
+    let has_console = board.is_none_or(|board| board.console.is_some());
+    let surroundings = Surroundings {
+        network: mode,
+        read_only: root.is_some_and(|root| root.access == Access::ReadOnly),
+        has_console,
+    };
+    let mut files = init_files(context, typed, surroundings, &mut applets, &mut needs);
+    files.extend(init::devices(has_console));
     files.extend(root.map(mount_points).unwrap_or_default());
     let replaced: HashSet<&str> = own.iter().map(|(file, _)| &*file.to).collect();
     files.retain(|written| !replaced.contains(&*written.to));
@@ -293,7 +299,8 @@ fn busybox_plan(
 /// The files of init; adds the applets that they call.
 fn init_files(
     context: &Context<'_>,
-    (typed, mode, root): (&raw::Userland, &NetworkMode, Option<&RootPlan>),
+    typed: &raw::Userland,
+    surroundings: Surroundings<'_>,
     applets: &mut Vec<String>,
     needs: &mut UserlandNeeds,
 ) -> Vec<FilePlan> {
@@ -326,8 +333,7 @@ fn init_files(
     if typed.busybox.is_none() {
         return Vec::new();
     }
-    let read_only = root.is_some_and(|root| root.access == Access::ReadOnly);
-    let made = init::busybox(own, mode, read_only);
+    let made = init::busybox(own, surroundings);
     for applet in made.applets {
         if !applets.iter().any(|a| a == applet) {
             applets.push(applet.to_owned());

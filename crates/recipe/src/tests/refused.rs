@@ -444,6 +444,17 @@ error: `i368` is not possible here
 }
 
 #[test]
+fn what_a_board_without_a_console_cannot_have_is_refused() {
+    let text = "name = \"x\"\nboard = \"pc-no-console\"\n[userland]\nbusybox = [\"sh\"]\n\
+                [[check]]\nname = \"c\"\nrun = \"true\"\nvia = \"console\"\n";
+    assert!(
+        errors(text).contains("the board has no console"),
+        "{}",
+        errors(text)
+    );
+}
+
+#[test]
 fn what_a_board_in_flash_cannot_have_is_refused() {
     let told = |text: &str| {
         let whole = format!(

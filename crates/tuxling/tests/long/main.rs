@@ -14,6 +14,7 @@ mod busybox_suite;
 mod dry_run;
 mod prune;
 mod prune_arm;
+mod prune_cpus;
 mod prune_x86_64;
 mod ram;
 mod releases;

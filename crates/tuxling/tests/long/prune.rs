@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::busybox_suite::{Verdicts, verdicts};
-use crate::fixture::{Recipe, command, folder, linux, run, tuxling};
+use crate::fixture::{Recipe, TCG, command, folder, linux, lock, run, tuxling};
 
 /// A pruned system, in a folder that lives as long as this does.
 struct Pruned {
@@ -119,4 +119,24 @@ fn pc_net_pruned_balanced_survives_a_million_hostile_packets() {
     assert_eq!(flood["survived"], true, "{flood}");
     let detail = flood["detail"].as_str().expect("words");
     assert!(detail.contains("1000000 hostile packets"), "{detail}");
+}
+
+/// Its kernel was proven with an agent of another day: one that asks for more than
+/// that did stops it.
+#[test]
+fn pc_net_tiny_passes_with_the_agent_of_today_from_memory_and_from_a_floppy() {
+    let dir = folder();
+    lock(dir.path(), "pc-net.tiny");
+    for args in [
+        &["check"][..],
+        &["check", "--no-boot-cost"],
+        &["image", "--as", "floppy", "--check"],
+    ] {
+        let mut command = tuxling();
+        command.current_dir(dir.path()).args(&args[..1]);
+        command.arg("pc-net.tiny").args(&args[1..]);
+        run(command.args(TCG)).ends_with(0);
+    }
+    let floppy = fs::metadata(dir.path().join("build/pc-net.tiny/floppy.img"));
+    assert_eq!(floppy.expect("an output").len(), 1_474_560);
 }

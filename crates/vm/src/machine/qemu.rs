@@ -420,7 +420,7 @@ mod tests {
                 machine: "pc".to_owned(),
                 device_tree: None,
                 qemu_args: Vec::new(),
-                console: "ttyS0".to_owned(),
+                console: Some("ttyS0".to_owned()),
                 cmdline: String::new(),
                 pci: Vec::new(),
                 stop: recipe::stop::Stop::default(),

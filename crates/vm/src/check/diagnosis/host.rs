@@ -131,10 +131,11 @@ fn device(console: &str) -> &str {
 }
 
 fn console(known: &Known<'_>) -> Option<Diagnosis> {
+    let board = known.board_console?;
     // A machine that hangs before its first word is another matter.
     let ran = known.checks.iter().any(|check| check.seconds.is_some()) || known.no_init.is_some();
     if !known.console.trim().is_empty() {
-        return console_elsewhere(known);
+        return console_elsewhere(known, board);
     }
     let nothing = "the console printed nothing, but the system ran".to_owned();
     let missing = known.board_symbols.iter().find(|symbol| !known.on(symbol));
@@ -147,12 +148,11 @@ fn console(known: &Known<'_>) -> Option<Diagnosis> {
         ));
     }
     let consoles = consoles(known);
-    let right = consoles.iter().any(|c| device(c) == known.board_console);
+    let right = consoles.iter().any(|c| device(c) == board);
     // A command line without a console leaves the choice to the kernel.
     if consoles.is_empty() || right || !ran {
         return None;
     }
-    let board = known.board_console;
     let shown = format!("the command line: {}", known.cmdline);
     let path = consoles
         .iter()
@@ -179,11 +179,11 @@ fn console(known: &Known<'_>) -> Option<Diagnosis> {
 /// The kernel prints on every console that is named; programs get the last one
 /// (Documentation/admin-guide/serial-console.rst). Shown by a check that was
 /// typed at the board's port, and was not answered.
-fn console_elsewhere(known: &Known<'_>) -> Option<Diagnosis> {
+fn console_elsewhere(known: &Known<'_>, board: &str) -> Option<Diagnosis> {
     let consoles = consoles(known);
     let last = consoles.last()?;
-    let named = consoles.iter().any(|c| device(c) == known.board_console);
-    if !named || device(last) == known.board_console || !real(last) {
+    let named = consoles.iter().any(|c| device(c) == board);
+    if !named || device(last) == board || !real(last) {
         return None;
     }
     let typed = |check: &&CheckRecord| {
@@ -191,7 +191,6 @@ fn console_elsewhere(known: &Known<'_>) -> Option<Diagnosis> {
             && matches!(check.outcome, CheckOutcome::Failed | CheckOutcome::TimedOut)
     };
     let check = known.checks.iter().find(typed)?;
-    let board = known.board_console;
     Some(diagnosis(
         "console-named-twice",
         format!(

@@ -56,8 +56,8 @@ pub struct Known<'a> {
     pub kernel_end: Option<u64>,
     /// The machine's RAM, in bytes.
     pub memory: u64,
-    /// The board's console: `ttyS0`.
-    pub board_console: &'a str,
+    /// The board's console: `ttyS0`; `None` where it has none.
+    pub board_console: Option<&'a str>,
     /// The model of the machine's processor, where one was named.
     pub cpu: Option<&'a str>,
     /// QEMU's name of the network card's device: `virtio-net-device`.

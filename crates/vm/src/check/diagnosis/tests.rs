@@ -109,7 +109,7 @@ impl Case {
             memory: 32 << 20,
             cpu: self.cpu,
             nic_device: self.nic_device,
-            board_console: "ttyS0",
+            board_console: Some("ttyS0"),
             board_symbols: &symbols,
             qemu_said: self.qemu_said,
             qemu_version: Some("7.2.22"),
