@@ -5,6 +5,7 @@
 
 mod broken;
 pub mod error;
+mod fetch_problem;
 pub mod flash;
 pub mod kernel;
 mod sizes;
