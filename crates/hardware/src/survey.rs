@@ -216,10 +216,18 @@ impl Survey {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
+    /// Of PCs: whether the processor knows long mode (arch/x86, cpufeatures.h).
+    fn bits(&self) -> Option<u32> {
+        let flags = self.cpu.get("flags")?;
+        let long = flags.split_whitespace().any(|flag| flag == "lm");
+        Some(if long { 64 } else { 32 })
+    }
+
     /// The devices, and the file systems that hold the machine's own data.
     pub fn inventory(&self) -> Inventory {
         let mut inventory = Inventory {
             firmware: self.firmware.clone(),
+            bits: self.bits(),
             ..Inventory::default()
         };
         for device in &self.devices {

@@ -7,7 +7,7 @@ use super::cflags;
 use super::read_check::{read_check, read_exercise};
 use super::read_source::read_sources;
 use super::schema::{
-    ADVERSITY, BUDGET, CHECK, EXERCISE, FILE, INIT, INIT_FILE, KERNEL, MACHINE, NETWORK, PRUNE,
+    ADVERSITY, BUDGET, CHECK, EXERCISE, FILE, HARDWARE, INIT, INIT_FILE, KERNEL, MACHINE, NETWORK, PRUNE,
     RAMDISK, ROOT, ROOT_DATA, SCHEMAS, TOP, USERLAND,
 };
 use super::{
@@ -67,6 +67,7 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
         security: top.word("security", &security),
         kernel: section("kernel", &KERNEL)
             .map_or_else(Kernel::default, |t| read_kernel(problems, &t)),
+        also: section("hardware", &HARDWARE).map_or_else(Vec::new, |t| values(t.texts("also"))),
         userland: section("userland", &USERLAND)
             .map_or_else(Userland::default, |t| read_userland(problems, &t)),
         ramdisk_compress: ramdisk

@@ -450,5 +450,6 @@ fn placeholder(package: Package, locked: Option<LockEntry>, tree: PathBuf) -> So
         sha256: entry.sha256,
         tree,
         cached: false,
+        distribution: None,
     }
 }
