@@ -1,6 +1,6 @@
 #!/bin/sh
 # What a machine is made of, for `tuxling hw import`: the same that `tuxling hw
-# save` writes, without tuxling. Needs sh, sed, find, readlink and tr; no root.
+# save` writes, without tuxling. Needs sh, sed, awk, find, ls and tr; no root.
 #
 #   sh save.sh > laptop.hw
 #
@@ -10,19 +10,36 @@ export LC_ALL=C
 root=${1%/}
 tab=$(printf '\t')
 
-# Every device that has a modalias: where it is, the alias, driver and module.
+# Every device that has a modalias: where it is, the alias, driver and module. A
+# small machine takes long to start programs: links are listed all at once.
 devices() {
-    find "$root/sys/devices" -name modalias -type f 2>/dev/null | sort | while read -r file; do
-        folder=${file%/modalias}
-        alias=
-        read -r alias <"$file" 2>/dev/null
-        [ -n "$alias" ] || continue
-        bus=$(readlink "$folder/subsystem" 2>/dev/null)
-        driver=$(readlink "$folder/driver" 2>/dev/null)
-        module=$(readlink "$folder/driver/module" 2>/dev/null)
-        printf 'at\t%s %s\n' "${bus##*/}" "${folder##*/}"
-        printf 'alias\t%s\t%s\t%s\n' "$alias" "${driver##*/}" "${module##*/}"
-    done
+    (
+        cd "$root/sys" 2>/dev/null || exit
+        find devices -name modalias -type f 2>/dev/null | while read -r file; do
+            alias=
+            read -r alias 2>/dev/null <"$file"
+            printf 'alias\t%s\t%s\n' "${file%/modalias}" "$alias"
+        done
+        find devices \( -name subsystem -o -name driver \) -type l -exec ls -ld {} + 2>/dev/null
+        ls -ld bus/*/drivers/*/module 2>/dev/null
+    ) | awk -F '\t' '
+        $1 == "alias" { if ($3 != "") { alias[$2] = $3; order[++count] = $2 }; next }
+        match($0, / (devices|bus)\/.* -> /) {
+            from = substr($0, RSTART + 1, RLENGTH - 5)
+            to[from] = substr($0, RSTART + RLENGTH)
+        }
+        function last(path) { sub(/.*\//, "", path); return path }
+        END {
+            for (n = 1; n <= count; n++) {
+                at = order[n]
+                driver = to[at "/driver"]
+                in_bus = driver
+                sub(/.*\/bus\//, "bus/", in_bus)
+                module = driver == "" ? "" : to[in_bus "/module"]
+                printf "at\t%s %s\n", last(to[at "/subsystem"]), last(at)
+                printf "alias\t%s\t%s\t%s\n", alias[at], last(driver), last(module)
+            }
+        }'
 }
 
 # Only these: the others have serial numbers and asset tags.

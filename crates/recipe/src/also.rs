@@ -174,4 +174,17 @@ mod tests {
         }
         assert_eq!(class("usb"), None);
     }
+
+    #[test]
+    fn what_a_class_needs_is_asked_for_before_it_and_with_its_name() {
+        let class = class("usb-storage").expect("a class");
+        let all = requests(&[class]);
+        let symbols: Vec<&str> = all.iter().map(|one| one.symbol.as_str()).collect();
+        assert_eq!(
+            symbols,
+            ["BLOCK", "SCSI", "USB_SUPPORT", "USB", "USB_STORAGE", "USB_UAS", "BLK_DEV_SD"]
+        );
+        assert!(all.iter().all(|one| one.value == "y"));
+        assert_eq!(all[0].by.to_string(), "hardware.also: usb-storage");
+    }
 }
