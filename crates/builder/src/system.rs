@@ -314,14 +314,7 @@ pub fn fetch(plan: &Plan, mode: source::Mode, session: &Session) -> Result<Vec<S
         output: None,
     };
     let sources = session.phase("sources", || obtain(plan, &options, session))?;
-    let Sources {
-        linux,
-        config,
-        musl,
-        busybox,
-    } = sources;
-    let all = [Some(linux), config, musl, busybox];
-    Ok(all.into_iter().flatten().collect())
+    Ok(sources.all().cloned().collect())
 }
 
 /// The kernel's source alone, as a build would take it. The lock file is

@@ -52,7 +52,12 @@ pub const CLASSES: &[Class] = &[
     Class {
         name: "camera",
         what: "USB cameras",
-        needs: &["USB_SUPPORT", "USB", "MEDIA_USB_SUPPORT", "MEDIA_CAMERA_SUPPORT"],
+        needs: &[
+            "USB_SUPPORT",
+            "USB",
+            "MEDIA_USB_SUPPORT",
+            "MEDIA_CAMERA_SUPPORT",
+        ],
         symbols: &["MEDIA_SUPPORT", "USB_VIDEO_CLASS"],
     },
     Class {
@@ -123,7 +128,17 @@ pub const CLASSES: &[Class] = &[
     Class {
         name: "virtio",
         what: "the devices of virtual machines",
-        needs: &["PCI", "VIRTIO_MENU", "BLOCK", "BLK_DEV", "NET", "NETDEVICES", "NET_CORE", "TTY", "HW_RANDOM"],
+        needs: &[
+            "PCI",
+            "VIRTIO_MENU",
+            "BLOCK",
+            "BLK_DEV",
+            "NET",
+            "NETDEVICES",
+            "NET_CORE",
+            "TTY",
+            "HW_RANDOM",
+        ],
         symbols: &[
             "VIRTIO_PCI",
             "VIRTIO_BLK",
@@ -182,7 +197,15 @@ mod tests {
         let symbols: Vec<&str> = all.iter().map(|one| one.symbol.as_str()).collect();
         assert_eq!(
             symbols,
-            ["BLOCK", "SCSI", "USB_SUPPORT", "USB", "USB_STORAGE", "USB_UAS", "BLK_DEV_SD"]
+            [
+                "BLOCK",
+                "SCSI",
+                "USB_SUPPORT",
+                "USB",
+                "USB_STORAGE",
+                "USB_UAS",
+                "BLK_DEV_SD"
+            ]
         );
         assert!(all.iter().all(|one| one.value == "y"));
         assert_eq!(all[0].by.to_string(), "hardware.also: usb-storage");

@@ -97,7 +97,10 @@ pub fn text(wish: &Wish) -> Result<String, ScaffoldError> {
             "{board}",
             &toml::Value::from(wish.board.as_str()).to_string(),
         ),
-        ("{config}", &toml::Value::from(wish.config.as_str()).to_string()),
+        (
+            "{config}",
+            &toml::Value::from(wish.config.as_str()).to_string(),
+        ),
         ("{fragments}", &fragments(wish)),
         ("{hardware}", &hardware(wish)),
         ("{applets}", applets),

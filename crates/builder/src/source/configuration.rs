@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::kconfig::bytes::text_of;
+use host::Id;
 use recipe::package::Package;
 use recipe::plan::{BaseConfig, SourceWish};
 use rootfs::compressed::decompressed;
@@ -95,14 +96,10 @@ pub fn series_of(version: &str) -> String {
 /// The package: its archive is kept as it came, and its `tree` is the folder
 /// that this stands in.
 fn package(request: &Request, series: &str, context: &Context) -> Result<Source> {
-    let folder = |entry: &LockEntry| -> Result<_> {
-        let archives = context.cache.folder("archives")?;
-        Ok(archives.join(entry.sha256.as_str()))
-    };
     if let Some(entry) = super::locked_entry(request, series)?
-        && folder(entry)?.is_dir()
+        && let Some(folder) = kept(entry, context)?
     {
-        return super::source_of(request, entry.clone(), folder(entry)?, true);
+        return super::source_of(request, entry.clone(), folder, true);
     }
     let origin = apt::Apt::new(context, request.package)?;
     let offer = super::choose(request, series, &origin, context.progress)?;
@@ -111,10 +108,34 @@ fn package(request: &Request, series: &str, context: &Context) -> Result<Source>
         version: offer.version.clone(),
         sha256: offer.sha256.clone(),
     };
-    let cached = folder(&entry)?.is_dir();
+    if let Some(folder) = kept(&entry, context)? {
+        return super::source_of(request, entry, folder, true);
+    }
     archive::fetch(request.package, &offer, &origin, context)?;
-    let tree = folder(&entry)?;
-    super::source_of(request, entry, tree, cached)
+    let folder = kept(&entry, context)?.ok_or_else(|| Error::GoneAgain(offer.file.clone()))?;
+    super::source_of(request, entry, folder, false)
+}
+
+/// The folder that a package is kept in, if it is there and still what it was; a
+/// damaged one is removed.
+fn kept(entry: &LockEntry, context: &Context) -> Result<Option<PathBuf>> {
+    let folder = context
+        .cache
+        .folder("archives")?
+        .join(entry.sha256.as_str());
+    let Some(file) = archive::only_file(&folder).ok().flatten() else {
+        return Ok(None);
+    };
+    let sha256 = Id::of_file(&file).map_err(|e| host::Error::file("read", &file, e))?;
+    if sha256 == entry.sha256 {
+        return Ok(Some(folder));
+    }
+    (context.progress)(&format!(
+        "warning: {} is damaged; it is fetched anew",
+        file.display()
+    ));
+    fs::remove_dir_all(&folder).map_err(|e| host::Error::file("remove", &folder, e))?;
+    Ok(None)
 }
 
 /// The configurations by flavour: of a package, the first file in a folder.
@@ -136,9 +157,7 @@ fn read(folder: &Path) -> io::Result<BTreeMap<String, String>> {
                 continue;
             };
             let mut bytes = Vec::new();
-            decompressed(entry)?
-                .take(LARGEST)
-                .read_to_end(&mut bytes)?;
+            decompressed(entry)?.take(LARGEST).read_to_end(&mut bytes)?;
             found.insert(flavour, text_of(&bytes));
         }
     }
@@ -149,7 +168,10 @@ fn read(folder: &Path) -> io::Result<BTreeMap<String, String>> {
 /// of `config.amd64_rt_amd64.xz`: architecture, feature set, flavour.
 fn flavour_of(path: &str) -> Option<String> {
     let path = path.strip_prefix("./").unwrap_or(path);
-    let name = path.strip_prefix("usr/src/linux-config-")?.split('/').nth(1)?;
+    let name = path
+        .strip_prefix("usr/src/linux-config-")?
+        .split('/')
+        .nth(1)?;
     let name = name.strip_prefix("config.")?;
     let name = name.strip_suffix(".xz").unwrap_or(name);
     let mut parts = name.splitn(3, '_').skip(1);
@@ -207,7 +229,8 @@ mod tests {
             header.set_size(text.len() as u64);
             header.set_mode(0o644);
             header.set_cksum();
-            data.append_data(&mut header, name, *text).expect("appended");
+            data.append_data(&mut header, name, *text)
+                .expect("appended");
         }
         let data = data.into_inner().expect("a tar");
         let folder = tempfile::tempdir().expect("a folder");
@@ -221,13 +244,22 @@ mod tests {
     #[test]
     fn configurations_are_read_out_of_the_package() {
         let folder = package(&[
-            ("./usr/src/linux-config-6.12/config.amd64_none_amd64", b"CONFIG_A=y\n"),
-            ("./usr/src/linux-config-6.12/config.amd64_rt_amd64", b"CONFIG_B=y\n"),
+            (
+                "./usr/src/linux-config-6.12/config.amd64_none_amd64",
+                b"CONFIG_A=y\n",
+            ),
+            (
+                "./usr/src/linux-config-6.12/config.amd64_rt_amd64",
+                b"CONFIG_B=y\n",
+            ),
             ("./usr/share/doc/linux-config-6.12/copyright", b"x"),
         ]);
         let all = read(folder.path()).expect("readable");
         let shown: Vec<_> = all.iter().map(|(k, v)| (&**k, &**v)).collect();
-        assert_eq!(shown, [("amd64", "CONFIG_A=y\n"), ("rt-amd64", "CONFIG_B=y\n")]);
+        assert_eq!(
+            shown,
+            [("amd64", "CONFIG_A=y\n"), ("rt-amd64", "CONFIG_B=y\n")]
+        );
         fs::write(folder.path().join("x.deb"), b"!<arch>\nbroken").expect("written");
         assert!(read(folder.path()).is_err());
     }

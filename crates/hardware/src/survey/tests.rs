@@ -238,7 +238,11 @@ fn the_configuration_beside_the_kernel_is_taken_where_the_kernel_has_none() {
     fs::remove_file(root.path().join("proc/config.gz")).expect("removed");
     fs::create_dir(root.path().join("boot")).expect("a folder");
     let beside = root.path().join("boot/config-6.1.0-18-amd64");
-    fs::write(beside, "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=\"alice\"\n").expect("written");
+    fs::write(
+        beside,
+        "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=\"alice\"\n",
+    )
+    .expect("written");
     assert_eq!(Survey::of(root.path(), "").config, ["CONFIG_A=y"]);
     let text = by_script(root.path(), &["sh"]);
     assert!(text.contains("config\tCONFIG_A=y\n") && !text.contains("alice"));

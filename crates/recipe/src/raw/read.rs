@@ -7,8 +7,8 @@ use super::cflags;
 use super::read_check::{read_check, read_exercise};
 use super::read_source::read_sources;
 use super::schema::{
-    ADVERSITY, BUDGET, CHECK, EXERCISE, FILE, HARDWARE, INIT, INIT_FILE, KERNEL, MACHINE, NETWORK, PRUNE,
-    RAMDISK, ROOT, ROOT_DATA, SCHEMAS, TOP, USERLAND,
+    ADVERSITY, BUDGET, CHECK, EXERCISE, FILE, HARDWARE, INIT, INIT_FILE, KERNEL, MACHINE, NETWORK,
+    PRUNE, RAMDISK, ROOT, ROOT_DATA, SCHEMAS, TOP, USERLAND,
 };
 use super::{
     Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Root, RootData, Text,

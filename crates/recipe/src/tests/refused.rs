@@ -518,7 +518,9 @@ fn the_distributions_configuration_is_named_by_its_kernels_flavour() {
 
 #[test]
 fn a_class_of_devices_that_is_not_known_is_refused_with_the_nearest() {
-    let told = told_of(&format!("{LEAST}[hardware]\nalso = [\"usb-storag\", \"vfat\"]\n"));
+    let told = told_of(&format!(
+        "{LEAST}[hardware]\nalso = [\"usb-storag\", \"vfat\"]\n"
+    ));
     assert_eq!(told.len(), 1);
     assert_eq!(told[0].0, "there is no class `usb-storag`");
     assert!(told[0].1.contains("usb-storage"), "{}", told[0].1);

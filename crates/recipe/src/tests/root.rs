@@ -151,7 +151,10 @@ fn a_new_recipe_of_a_system_that_exists_boots_its_image() {
         let plan = load(name, folder.path()).unwrap_or_else(|e| panic!("{e}"));
         let flavour = "amd64".to_owned();
         assert_eq!(plan.kernel.base, plan::BaseConfig::Distribution { flavour });
-        assert_eq!(plan.root.as_ref().map(|root| root.device()), Some("/dev/sda".to_owned()));
+        assert_eq!(
+            plan.root.as_ref().map(|root| root.device()),
+            Some("/dev/sda".to_owned())
+        );
         assert_eq!(plan.checks.len(), if network { 5 } else { 3 });
         let run = format!("{:?}", plan.checks[1].kind);
         assert!(run.contains("ls -d /sys/a/driver /sys/b/driver"), "{run}");

@@ -92,7 +92,10 @@ fn driven(answer: &Answer) -> Vec<String> {
         let known = matches!(bus, "pci" | "usb") && found.in_use;
         known.then(|| format!("/sys/bus/{bus}/devices/{name}/driver"))
     };
-    let with = answer.devices.iter().filter(|one| one.state != State::LeftOut);
+    let with = answer
+        .devices
+        .iter()
+        .filter(|one| one.state != State::LeftOut);
     with.filter_map(place).collect()
 }
 

@@ -181,14 +181,22 @@ impl List<'_> {
             architecture: kernel.architecture,
         };
         let series = source::series_of(&linux.version);
-        let series = if series.is_empty() { "<series>".to_owned() } else { series };
+        let series = if series.is_empty() {
+            "<series>".to_owned()
+        } else {
+            series
+        };
         let kept = self.locked(package).and_then(|entry| {
             let archives = self.session.cache.root().join("archives");
             let folder = archives.join(entry.sha256.as_str());
             folder.is_dir().then_some((entry, folder))
         });
         if let Some((entry, folder)) = kept {
-            self.note(format!("linux-config {}: {}", entry.version, folder.display()));
+            self.note(format!(
+                "linux-config {}: {}",
+                entry.version,
+                folder.display()
+            ));
             return Ok(());
         }
         self.distribution(package, &series, None)
@@ -309,7 +317,9 @@ impl List<'_> {
                 self.note(format!("<kconfig>/.config is written from {name}"));
             }
             BaseConfig::Distribution { flavour } => {
-                self.note(format!("<kconfig>/.config is written from Debian's {flavour}"));
+                self.note(format!(
+                    "<kconfig>/.config is written from Debian's {flavour}"
+                ));
             }
         }
         let requests = self.plan.kernel.requests.len();
