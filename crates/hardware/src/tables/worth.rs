@@ -98,12 +98,18 @@ mod tests {
     #[test]
     fn a_table_in_what_a_file_includes_makes_it_worth_reading() {
         let tree = Tree(&[
-            ("a/uhci.c", "# include \"uhci-q.c\"\n#include \"uhci-pci.c\"\n"),
+            (
+                "a/uhci.c",
+                "# include \"uhci-q.c\"\n#include \"uhci-pci.c\"\n",
+            ),
             ("a/uhci-pci.c", "MODULE_DEVICE_TABLE(pci, ids);"),
             ("a/io.h", "#include \"uhci-pci.c\"\n#include \"io.h\"\n"),
             ("a/kbd.c", "#include \"io.h\"\n"),
             ("a/own.c", "static struct pci_device_id x;"),
-            ("a/plain.c", "#include \"plain.h\"\n#include <linux/pci.h>\n#include \"b/far.h\"\n"),
+            (
+                "a/plain.c",
+                "#include \"plain.h\"\n#include <linux/pci.h>\n#include \"b/far.h\"\n",
+            ),
             ("a/plain.h", "extern const struct pci_device_id ids[];"),
             ("a/b/far.h", "MODULE_DEVICE_TABLE(pci, ids);"),
         ]);
