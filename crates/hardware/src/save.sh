@@ -142,7 +142,7 @@ hide() {
     sed -E -e "/^alias${tab}dmi:/b hide" -e "/^(alias|cpu|module|config)$tab/b" -e ': hide' \
         -e 's/[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}/…/g' \
         -e 's/[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5,19}/…/g' \
-        -e 's/[a-z][a-z]x[0-9a-f]{12}/…/g' \
+        -e 's/[a-z][a-z]x[0-9a-f]{12}[-:0-9A-Za-z.]*/…/g' \
         -e 's/[0-9A-Fa-f]{32}/…/g' \
         -e 's/([0-9]{1,3}\.){3}[0-9]{1,3}/…/g' \
         -e "$(names)"

@@ -192,14 +192,7 @@ impl Survey {
             dmi: dmi(root, &clean),
             cpu: cpu(&read("proc/cpuinfo")),
             cmdline: cmdline(&read("proc/cmdline"), &clean),
-            devices: devices
-                .into_iter()
-                .map(|device| SurveyedDevice {
-                    at: clean(&device.at),
-                    modalias: without_names(&device.modalias, &names),
-                    ..device
-                })
-                .collect(),
+            devices: shown(devices, &names, &clean),
             modules: modules(&read("proc/modules")),
             interrupts: interrupts(&read("proc/interrupts"), &clean),
             mounts: mounts(&read("proc/mounts"), &clean),
@@ -288,6 +281,21 @@ fn names(root: &Path) -> Vec<String> {
     let nobodys = ["", "(none)", "localhost", "debian", "linux", "pc", "vm"];
     names.retain(|name| !nobodys.contains(&name.to_lowercase().as_str()));
     names.into_iter().rev().collect()
+}
+
+/// The devices without what is personal, in the order of what is then left.
+fn shown(
+    devices: BTreeSet<SurveyedDevice>,
+    names: &[String],
+    clean: &dyn Fn(&str) -> String,
+) -> Vec<SurveyedDevice> {
+    let one = |device: SurveyedDevice| SurveyedDevice {
+        at: clean(&device.at),
+        modalias: without_names(&device.modalias, names),
+        ..device
+    };
+    let shown: BTreeSet<_> = devices.into_iter().map(one).collect();
+    shown.into_iter().collect()
 }
 
 /// A text without the machine's names alone: numbers in a modalias stay.

@@ -36,7 +36,7 @@ impl<'a> Worth<'a> {
     /// as the keyboard controller's and that of UHCI do, announces one.
     pub fn is_read(&self, path: &str) -> bool {
         let own = self.look(path);
-        if own.may_have_tables {
+        if own.may_have_tables || own.announces {
             return true;
         }
         let mut open = own.includes.clone();
