@@ -14,8 +14,8 @@ use vmlinux::archive::ArchiveError;
 use vmlinux::elf::ElfError;
 
 use crate::broken::Broken;
+use crate::configuration_error::ConfigurationError;
 pub use crate::fetch_problem::FetchProblem;
-use crate::source::ConfigurationError;
 use crate::start_error::StartError;
 
 /// What went wrong, and where.

@@ -96,20 +96,18 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
     };
     let checks = checks::plan(&context, &raw, &surroundings);
     let exercises = checks::exercises(&context, &raw.exercises, mute);
-    let also = also(&context, &raw.also);
     let requests = implied::requests(&implied::Wishes {
         raw: &raw,
         board: board.as_ref(),
         network: &network,
         ramdisk: &ramdisk,
         root: root.as_ref(),
-        also: &also,
+        also: &also(&context, &raw.also),
         memory: machine.memory.0,
         userland: &needs,
     });
-    let ip = implied::ip_parameter(&raw, &network.mode);
     let words = kernel::Words {
-        ip,
+        ip: implied::ip_parameter(&raw, &network.mode),
         root: root.as_ref().map(RootPlan::cmdline),
     };
     let mut kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests, words);

@@ -21,8 +21,9 @@ use super::make::{kconfig_tree, make};
 use super::remarks::{self, Remarks};
 use super::toolchain::{Tools, Versions};
 use super::{kconfig, objects};
+use crate::configuration_error::ConfigurationError;
 use crate::error::Result;
-use crate::source::{ConfigurationError, Source};
+use crate::source::Source;
 
 /// A configuration that the kernel's own tools have completed.
 #[derive(Clone, Debug)]

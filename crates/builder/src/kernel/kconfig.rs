@@ -25,9 +25,10 @@ use serde::{Deserialize, Serialize};
 
 use super::objects;
 use super::toolchain::{Tools, Versions};
+use crate::configuration_error::ConfigurationError;
 use crate::error::{Error, Result};
 use crate::kernel::make::{kconfig_tree, make};
-use crate::source::{ConfigurationError, Source};
+use crate::source::Source;
 
 /// A kernel's Kconfig tree for one architecture and tool chain.
 #[derive(Debug)]

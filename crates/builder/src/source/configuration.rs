@@ -15,36 +15,11 @@ use recipe::plan::{BaseConfig, SourceWish};
 use rootfs::compressed::decompressed;
 
 use super::{Context, LockEntry, LockFile, Mode, Request, Source, apt, archive, version};
+use crate::configuration_error::ConfigurationError;
 use crate::error::{Error, Result};
 
 /// No configuration is larger.
 const LARGEST: u64 = 16 << 20;
-
-/// Why the distribution's configuration can't be had.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigurationError {
-    /// Debian makes no such kernel.
-    #[error("Debian makes no kernel {flavour} of {package}")]
-    NoFlavour {
-        /// What the recipe names.
-        flavour: String,
-        /// The package that was looked into.
-        package: String,
-        /// Those that it has.
-        known: Vec<String>,
-    },
-    /// The package can't be read.
-    #[error("can't read the configurations in {name}: {error}")]
-    Unreadable {
-        /// The package's file.
-        name: String,
-        /// What the system said.
-        error: io::Error,
-    },
-    /// Only a recipe's own sources bring it.
-    #[error("the distribution's configuration was not fetched with this kernel")]
-    NotObtained,
-}
 
 /// The configuration of a flavour of the distribution's own kernel of the series
 /// that a kernel belongs to: the package that it is in, and its text.

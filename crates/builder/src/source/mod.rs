@@ -37,7 +37,7 @@ use record::SourceRecord;
 
 use crate::error::{Error, Recorded, Result};
 
-pub use configuration::{ConfigurationError, configuration, series_of};
+pub use configuration::{configuration, series_of};
 pub use lock::{LockEntry, LockFile};
 pub use network::Network;
 pub use provenance::Provenance;

@@ -50,15 +50,7 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
         ("builtin", Placement::Builtin),
         ("flash", Placement::Flash),
     ];
-    let levels = PruneLevel::ALL.map(|level| (level.word(), level));
     let security = [("keep", Security::Keep), ("off", Security::Off)];
-    let prune = top.table("prune", &PRUNE);
-    let patterns = |key| {
-        let texts = prune
-            .as_ref()
-            .map_or_else(Vec::new, |t| values(t.texts(key)));
-        texts.into_iter().map(|text| text.value).collect()
-    };
     let section = |key, schema| top.table(key, schema);
     Recipe {
         place: top.place(),
@@ -87,21 +79,33 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
             .collect(),
         budget: section("budget", &BUDGET).map_or_else(Budget::default, |t| read_budget(&t)),
         survive: section("adversity", &ADVERSITY).and_then(|t| t.texts("survive")),
-        prune: Prune {
-            level: prune.as_ref().and_then(|t| t.word("level", &levels)),
-            keep: patterns("keep"),
-            drop: patterns("drop"),
-            whole_functions: prune.as_ref().and_then(|t| t.boolean("whole-functions")),
-            names: prune.as_ref().and_then(|t| t.boolean("names")),
-            on_trap: prune.as_ref().and_then(|t| t.parsed("on-trap", on_trap)),
-            missing: prune
-                .as_ref()
-                .and_then(|t| t.word("missing", &MissingCode::WORDS)),
-            reserve: prune
-                .as_ref()
-                .and_then(|t| t.parsed("reserve", words::bytes)),
-            certificate: prune.as_ref().and_then(|t| t.text("certificate")),
-        },
+        prune: read_prune(top),
+    }
+}
+
+fn read_prune(top: &Table<'_>) -> Prune {
+    let levels = PruneLevel::ALL.map(|level| (level.word(), level));
+    let prune = top.table("prune", &PRUNE);
+    let patterns = |key| {
+        let texts = prune
+            .as_ref()
+            .map_or_else(Vec::new, |t| values(t.texts(key)));
+        texts.into_iter().map(|text| text.value).collect()
+    };
+    Prune {
+        level: prune.as_ref().and_then(|t| t.word("level", &levels)),
+        keep: patterns("keep"),
+        drop: patterns("drop"),
+        whole_functions: prune.as_ref().and_then(|t| t.boolean("whole-functions")),
+        names: prune.as_ref().and_then(|t| t.boolean("names")),
+        on_trap: prune.as_ref().and_then(|t| t.parsed("on-trap", on_trap)),
+        missing: prune
+            .as_ref()
+            .and_then(|t| t.word("missing", &MissingCode::WORDS)),
+        reserve: prune
+            .as_ref()
+            .and_then(|t| t.parsed("reserve", words::bytes)),
+        certificate: prune.as_ref().and_then(|t| t.text("certificate")),
     }
 }
 

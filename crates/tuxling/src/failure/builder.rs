@@ -1,8 +1,8 @@
 //! Failures of having sources and of building from them.
 
+use builder::configuration_error::ConfigurationError;
 use builder::error::{Error, FetchProblem, is_of_full_disk};
 use builder::kernel::contract::Broken;
-use builder::source::ConfigurationError;
 use builder::start_error::StartError;
 use host::error::Kind;
 use host::process::ProcessError;
