@@ -31,6 +31,8 @@ packages_for() {
         # Make boot media, and the firmware that boots those for UEFI.
         echo mtools syslinux syslinux-common isolinux xorriso u-boot-tools
         echo grub-common grub-efi-amd64-bin ovmf
+        # A shell as on small machines: runs the script of `hw save`.
+        echo busybox
         # Opens the report's page.
         echo chromium
         # Fetches cargo-deny: scripts/cargo-deny.sh.

@@ -14,6 +14,8 @@ use vmlinux::archive::ArchiveError;
 use vmlinux::elf::ElfError;
 
 use crate::broken::Broken;
+use crate::configuration_error::ConfigurationError;
+pub use crate::fetch_problem::FetchProblem;
 use crate::start_error::StartError;
 
 /// What went wrong, and where.
@@ -35,6 +37,9 @@ pub enum Error {
     /// A root file system that nothing starts.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The distribution's configuration.
+    #[error(transparent)]
+    Configuration(Box<ConfigurationError>),
     /// A lock file that is none.
     #[error("can't read {name}")]
     Lock {
@@ -406,53 +411,6 @@ pub struct Recorded {
     pub sha256: Id,
 }
 
-/// Why a file can't be fetched.
-#[derive(Debug, thiserror::Error)]
-pub enum FetchProblem {
-    /// The connection broke, too often or at once.
-    #[error("{why}")]
-    Broke {
-        /// How.
-        why: String,
-        /// What has come.
-        here: Bytes,
-        /// The proxy that stands between, without its password.
-        proxy: Option<String>,
-    },
-    /// The server answers otherwise.
-    #[error("the server answers with status {0}")]
-    Status(u16),
-    /// The server sends more than it says.
-    #[error("more came than the server had said")]
-    TooLong,
-    /// The server's certificate is not trusted.
-    #[error("the server can't prove who it is ({0})")]
-    Certificate(String),
-    /// A circle, or a long way.
-    #[error("it is redirected more than {0} times")]
-    Redirects(u32),
-    /// The way leads out of TLS.
-    #[error("it is redirected to {0}, without TLS")]
-    WithoutTls(String),
-    /// No such host.
-    #[error("its host is not known")]
-    UnknownHost,
-    /// The proxy does not let it through.
-    #[error("the proxy {proxy} refuses ({why})")]
-    Refused {
-        /// The proxy, without its password.
-        proxy: String,
-        /// What it said.
-        why: String,
-    },
-    /// The proxy's own address is none.
-    #[error("the proxy's address can't be read")]
-    ProxyAddress,
-    /// Anything else.
-    #[error("{0}")]
-    Other(String),
-}
-
 /// The result of building.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -483,14 +441,7 @@ impl Error {
                 of_tool(error, Kind::Source)
             }
             Error::Patch { error, .. } => of_tool(error, Kind::Build),
-            Error::NoOrigin { tried, .. } => {
-                let of_machine = |(_, error): &(String, Error)| error.kind() == Kind::Machine;
-                if !tried.is_empty() && tried.iter().all(of_machine) {
-                    Kind::Machine
-                } else {
-                    Kind::Source
-                }
-            }
+            Error::NoOrigin { tried, .. } => of_origins(tried),
             Error::Pack(error) if is_of_full_disk(error) => Kind::Machine,
             Error::Json(_) | Error::ThreadEnded => Kind::Machine,
             Error::Lock { .. }
@@ -500,6 +451,7 @@ impl Error {
             | Error::Folder { .. }
             | Error::Rootfs(_)
             | Error::Start(_)
+            | Error::Configuration(_)
             | Error::NotPlaced(_) => Kind::Usage,
             Error::Kconfig(_)
             | Error::NoTarget { .. }
@@ -528,6 +480,16 @@ fn of_tool(error: &ProcessError, kind: Kind) -> Kind {
     match error {
         ProcessError::Missing { .. } | ProcessError::NotStarted { .. } => Kind::Machine,
         _ => kind,
+    }
+}
+
+/// What it is about that no origin gave a source.
+fn of_origins(tried: &[(String, Error)]) -> Kind {
+    let of_machine = |(_, error): &(String, Error)| error.kind() == Kind::Machine;
+    if !tried.is_empty() && tried.iter().all(of_machine) {
+        Kind::Machine
+    } else {
+        Kind::Source
     }
 }
 

@@ -4,7 +4,9 @@
 //! Nothing here boots what it builds.
 
 mod broken;
+pub mod configuration_error;
 pub mod error;
+mod fetch_problem;
 pub mod flash;
 pub mod kernel;
 mod sizes;

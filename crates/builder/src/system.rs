@@ -10,7 +10,7 @@ use host::id::Id;
 use host::session::{Cached, Session, Step};
 use initramfs::{Compression, Tree};
 use recipe::package::Package;
-use recipe::plan::{KernelPlan, PatchFile, Placement, Plan, RootPlan, SourceWish};
+use recipe::plan::{BaseConfig, KernelPlan, PatchFile, Placement, Plan, RootPlan, SourceWish};
 use record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 
 use super::sizes;
@@ -62,6 +62,8 @@ pub struct System {
 #[derive(Debug)]
 struct Sources {
     linux: Source,
+    /// The package of the distribution's configuration, where that is the base.
+    config: Option<Source>,
     /// Where the architecture has a C library.
     musl: Option<Source>,
     busybox: Option<Source>,
@@ -69,8 +71,8 @@ struct Sources {
 
 impl Sources {
     fn all(&self) -> impl Iterator<Item = &Source> {
-        let userland = self.musl.iter().chain(&self.busybox);
-        std::iter::once(&self.linux).chain(userland)
+        let others = self.config.iter().chain(&self.musl).chain(&self.busybox);
+        std::iter::once(&self.linux).chain(others)
     }
 }
 
@@ -279,6 +281,7 @@ fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cach
         obtain_one(package, wish, patches, (&lock, options.sources), session)
     };
     let linux = one(Package::Linux, &plan.kernel.source, &plan.kernel.patches)?;
+    let (linux, config) = with_configuration(linux, plan, (&lock, options.sources), session)?;
     let musl = match plan.board.arch.facts().musl_target {
         Some(_) => Some(one(Package::Musl, &plan.userland.libc.source, &[])?),
         None => None,
@@ -289,6 +292,7 @@ fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cach
     };
     let sources = Sources {
         linux,
+        config,
         musl,
         busybox,
     };
@@ -310,12 +314,7 @@ pub fn fetch(plan: &Plan, mode: source::Mode, session: &Session) -> Result<Vec<S
         output: None,
     };
     let sources = session.phase("sources", || obtain(plan, &options, session))?;
-    let Sources {
-        linux,
-        musl,
-        busybox,
-    } = sources;
-    Ok([Some(linux), musl, busybox].into_iter().flatten().collect())
+    Ok(sources.all().cloned().collect())
 }
 
 /// The kernel's source alone, as a build would take it. The lock file is
@@ -325,7 +324,30 @@ pub fn obtain_linux(plan: &Plan, mode: source::Mode, session: &Session) -> Resul
     let KernelPlan {
         source, patches, ..
     } = &plan.kernel;
-    obtain_one(Package::Linux, source, patches, (&lock, mode), session)
+    let linux = obtain_one(Package::Linux, source, patches, (&lock, mode), session)?;
+    Ok(with_configuration(linux, plan, (&lock, mode), session)?.0)
+}
+
+/// The kernel's source with the distribution's configuration, and the package of
+/// this, where the recipe begins with it.
+fn with_configuration(
+    mut linux: Source,
+    plan: &Plan,
+    followed: (&LockFile, source::Mode),
+    session: &Session,
+) -> Result<(Source, Option<Source>)> {
+    let arch = plan.board.arch.facts();
+    let (BaseConfig::Distribution { flavour }, Some(kernel)) =
+        (&plan.kernel.base, arch.distribution)
+    else {
+        return Ok((linux, None));
+    };
+    let wanted = (kernel.architecture, flavour.as_str());
+    let (package, base) = in_context(session, |context| {
+        source::configuration(&linux, wanted, followed, context)
+    })?;
+    linux.distribution = Some(base);
+    Ok((linux, Some(package)))
 }
 
 /// The name, the path and the content of a plan's lock file.
@@ -347,16 +369,6 @@ fn obtain_one(
     (lock, mode): (&LockFile, source::Mode),
     session: &Session,
 ) -> Result<Source> {
-    let note = |text: &str| session.progress.note(text);
-    let step = |step: &Step<'_>| session.progress.step(step);
-    let context = source::Context {
-        cache: &session.cache,
-        processes: &session.processes,
-        progress: &note,
-        step: &step,
-        debian: &source::DebianSources::System,
-        network: &source::Network::of_user(),
-    };
     let request = source::Request {
         package,
         wish,
@@ -364,7 +376,24 @@ fn obtain_one(
         lock,
         mode,
     };
-    source::obtain(&request, &context)
+    in_context(session, |context| source::obtain(&request, context))
+}
+
+/// What obtains something, with what it takes.
+fn in_context<T>(
+    session: &Session,
+    obtained: impl FnOnce(&source::Context<'_>) -> Result<T>,
+) -> Result<T> {
+    let note = |text: &str| session.progress.note(text);
+    let step = |step: &Step<'_>| session.progress.step(step);
+    obtained(&source::Context {
+        cache: &session.cache,
+        processes: &session.processes,
+        progress: &note,
+        step: &step,
+        debian: &source::DebianSources::System,
+        network: &source::Network::of_user(),
+    })
 }
 
 fn refuse_dropped(config: &Resolved, options: &BuildOptions, session: &Session) -> Result<()> {

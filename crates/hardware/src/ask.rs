@@ -32,6 +32,9 @@ pub struct Found {
     pub modalias: String,
     /// What becomes of it.
     pub state: State,
+    /// Whether a driver had it when the list was made.
+    #[serde(skip)]
+    pub in_use: bool,
     /// The option of its driver, without `CONFIG_`.
     pub option: Option<String>,
     /// The source file of its driver.
@@ -56,6 +59,7 @@ impl Found {
             name: name.to_owned(),
             modalias: modalias.to_owned(),
             state: State::LeftOut,
+            in_use: false,
             option: None,
             driver: None,
             pattern: None,
@@ -170,6 +174,7 @@ impl Asking<'_, '_> {
 
     fn device(&mut self, device: &Device, candidates: &[Candidate]) -> Found {
         let mut found = Found::nothing(&device.at, &device.name, &device.modalias);
+        found.in_use = !device.in_use.is_empty();
         let mut why = None;
         for candidate in candidates {
             match self.wish(

@@ -132,6 +132,10 @@ impl Catalogue {
             "pci" if is("06sc00") || is("06sc01") || is("05") || is("08sc00") => {
                 "it needs no driver".to_owned()
             }
+            "pci" if is("13") => "it is there to be looked at by tools, not to be driven".to_owned(),
+            "pci" if is("08sc06") => {
+                "the firmware's tables announce it: AMD_IOMMU and INTEL_IOMMU need no table of devices".to_owned()
+            }
             "usb" if device.modalias.contains("ic*") => {
                 "no table names it, and the list doesn't say what it does: `lsusb -v` and `tuxling hw save` do".to_owned()
             }

@@ -24,6 +24,8 @@ pub struct Inventory {
     pub devices: Vec<Device>,
     /// The firmware files that were loaded.
     pub firmware: BTreeSet<String>,
+    /// How many bits the words of its processor have, where that is told.
+    pub bits: Option<u32>,
     /// Lines that speak of devices and don't say enough, with what is missing.
     pub unclear: Vec<String>,
 }
@@ -59,6 +61,7 @@ impl Inventory {
             self.add(device);
         }
         self.firmware.extend(other.firmware);
+        self.bits = self.bits.or(other.bits);
         self.unclear.extend(other.unclear);
     }
 }

@@ -6,7 +6,6 @@
 //! root that the caller names.
 
 pub mod alias;
-pub mod also;
 pub mod ask;
 pub mod catalogue;
 pub mod drivers;
@@ -15,3 +14,5 @@ pub mod listing;
 pub mod personal;
 pub mod survey;
 pub mod tables;
+
+pub use recipe::also;

@@ -192,19 +192,12 @@ impl Survey {
             dmi: dmi(root, &clean),
             cpu: cpu(&read("proc/cpuinfo")),
             cmdline: cmdline(&read("proc/cmdline"), &clean),
-            devices: devices
-                .into_iter()
-                .map(|device| SurveyedDevice {
-                    at: clean(&device.at),
-                    modalias: without_names(&device.modalias, &names),
-                    ..device
-                })
-                .collect(),
+            devices: shown(devices, &names, &clean),
             modules: modules(&read("proc/modules")),
             interrupts: interrupts(&read("proc/interrupts"), &clean),
             mounts: mounts(&read("proc/mounts"), &clean),
             firmware: listing::read(log).firmware,
-            config: config(&root.join("proc/config.gz")),
+            config: config(root),
         }
     }
 
@@ -216,10 +209,18 @@ impl Survey {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
+    /// Of PCs: whether the processor knows long mode (arch/x86, cpufeatures.h).
+    fn bits(&self) -> Option<u32> {
+        let flags = self.cpu.get("flags")?;
+        let long = flags.split_whitespace().any(|flag| flag == "lm");
+        Some(if long { 64 } else { 32 })
+    }
+
     /// The devices, and the file systems that hold the machine's own data.
     pub fn inventory(&self) -> Inventory {
         let mut inventory = Inventory {
             firmware: self.firmware.clone(),
+            bits: self.bits(),
             ..Inventory::default()
         };
         for device in &self.devices {
@@ -243,12 +244,15 @@ impl Survey {
     }
 }
 
-/// The inventory of a file: of one that [`Survey::to_text`] wrote, or of what
-/// [`listing::read`] reads.
+/// The inventory of a file: of one that [`Survey::to_text`] or [`SCRIPT`] wrote,
+/// or of what [`listing::read`] reads.
 ///
 /// # Errors
 /// When the file is a survey that can't be understood.
 pub fn read(text: &str) -> Result<Inventory, serde_json::Error> {
+    if let Some(lines) = text.trim_start().strip_prefix(text::HEAD) {
+        return Ok(text::read(lines).inventory());
+    }
     if text.trim_start().starts_with('{') {
         let survey: Survey = serde_json::from_str(text)?;
         return Ok(survey.inventory());
@@ -274,9 +278,24 @@ fn names(root: &Path) -> Vec<String> {
         let short = name.split('.').next().unwrap_or_default().to_owned();
         names.extend([name, short]);
     }
-    let nobodys = ["", "(none)", "localhost", "debian", "linux", "pc"];
+    let nobodys = ["", "(none)", "localhost", "debian", "linux", "pc", "vm"];
     names.retain(|name| !nobodys.contains(&name.to_lowercase().as_str()));
     names.into_iter().rev().collect()
+}
+
+/// The devices without what is personal, in the order of what is then left.
+fn shown(
+    devices: BTreeSet<SurveyedDevice>,
+    names: &[String],
+    clean: &dyn Fn(&str) -> String,
+) -> Vec<SurveyedDevice> {
+    let one = |device: SurveyedDevice| SurveyedDevice {
+        at: clean(&device.at),
+        modalias: without_names(&device.modalias, names),
+        ..device
+    };
+    let shown: BTreeSet<_> = devices.into_iter().map(one).collect();
+    shown.into_iter().collect()
 }
 
 /// A text without the machine's names alone: numbers in a modalias stay.
@@ -396,20 +415,28 @@ fn mounts(text: &str, clean: &dyn Fn(&str) -> String) -> Vec<Mount> {
     text.lines().filter_map(one).collect()
 }
 
-/// The lines of a packed configuration but for texts, which may name the
-/// machine or its keys.
-fn config(path: &Path) -> Vec<String> {
-    let Ok(packed) = fs::File::open(path) else {
-        return Vec::new();
-    };
+/// The lines of the kernel's configuration but for texts, which may name the
+/// machine or its keys: as the kernel itself has it, or the distribution beside
+/// the kernel.
+fn config(root: &Path) -> Vec<String> {
+    const LARGEST: u64 = 16 << 20;
     let mut text = String::new();
-    let unpacked = flate2::read::GzDecoder::new(packed).take(16 << 20);
-    if { unpacked }.read_to_string(&mut text).is_err() {
-        return Vec::new();
+    let packed = fs::File::open(root.join("proc/config.gz")).and_then(|packed| {
+        let mut unpacked = flate2::read::GzDecoder::new(packed).take(LARGEST);
+        unpacked.read_to_string(&mut text)
+    });
+    if packed.is_err() {
+        let version = lossy(&root.join("proc/sys/kernel/osrelease"));
+        text = lossy(&root.join(format!("boot/config-{}", version.trim())));
     }
     let kept = |line: &&str| line.starts_with("CONFIG_") && !line.contains('"');
     text.lines().filter(kept).map(str::to_owned).collect()
 }
+
+/// The script that writes the same as text on machines without tuxling.
+pub const SCRIPT: &str = include_str!("save.sh");
+
+mod text;
 
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,9 @@ pub struct ArchFacts {
     pub image_architecture: &'static str,
     /// The folder below the kernel's `arch/`.
     pub source_arch: &'static str,
+    /// What the distribution calls it, and the flavour of its own kernels that
+    /// most machines run; `None` where it makes none.
+    pub distribution: Option<DistributionKernel>,
     /// The `make` target that gives the boot image.
     pub image_target: &'static str,
     /// The boot image, below the object tree.
@@ -116,6 +119,15 @@ impl ArchFacts {
                 .to_owned(),
         }
     }
+}
+
+/// A distribution's own kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DistributionKernel {
+    /// The architecture, as `dpkg --print-architecture` has it.
+    pub architecture: &'static str,
+    /// The flavour that is taken where none is named.
+    pub flavour: &'static str,
 }
 
 /// What unpacks a page of cold code, in C.
@@ -229,6 +241,10 @@ static I386: ArchFacts = ArchFacts {
     elf_machine: 3,
     kernel_arch: "i386",
     source_arch: "x86",
+    distribution: Some(DistributionKernel {
+        architecture: "i386",
+        flavour: "686",
+    }),
     image_target: "bzImage",
     image_path: "arch/x86/boot/bzImage",
     qemu: "qemu-system-i386",
@@ -307,6 +323,10 @@ static X86_64: ArchFacts = ArchFacts {
     elf_machine: 62,
     kernel_arch: "x86_64",
     source_arch: "x86",
+    distribution: Some(DistributionKernel {
+        architecture: "amd64",
+        flavour: "amd64",
+    }),
     image_target: "bzImage",
     image_path: "arch/x86/boot/bzImage",
     qemu: "qemu-system-x86_64",
@@ -351,6 +371,10 @@ static ARM: ArchFacts = ArchFacts {
     elf_machine: 40,
     kernel_arch: "arm",
     source_arch: "arm",
+    distribution: Some(DistributionKernel {
+        architecture: "armel",
+        flavour: "rpi",
+    }),
     image_target: "zImage",
     image_path: "arch/arm/boot/zImage",
     qemu: "qemu-system-arm",
@@ -393,6 +417,7 @@ static ARMV7M: ArchFacts = ArchFacts {
     elf_machine: 40,
     kernel_arch: "arm",
     source_arch: "arm",
+    distribution: None,
     image_target: "xipImage",
     image_path: "arch/arm/boot/xipImage",
     qemu: "qemu-system-arm",

@@ -7,6 +7,7 @@
 //! wrong on the way is collected in [`RecipeErrors`], all at once.
 
 pub mod adversity;
+pub mod also;
 pub mod arch;
 pub mod asker;
 pub mod board;

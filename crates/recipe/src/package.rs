@@ -10,6 +10,11 @@ pub enum Package {
     BusyBox,
     /// The C library.
     Musl,
+    /// The configurations of the distribution's own kernels.
+    LinuxConfig {
+        /// For which architecture, as the distribution calls it: `amd64`.
+        architecture: &'static str,
+    },
 }
 
 impl Package {
@@ -19,14 +24,16 @@ impl Package {
             Package::Linux => "linux",
             Package::BusyBox => "busybox",
             Package::Musl => "musl",
+            Package::LinuxConfig { .. } => "linux-config",
         }
     }
 }
 
-/// The address of a version's archive.
+/// The address of a version's archive. The distribution's configurations have
+/// none; that of their kernel stands for it.
 pub fn url(package: Package, version: &str) -> String {
     match package {
-        Package::Linux => {
+        Package::Linux | Package::LinuxConfig { .. } => {
             let major = version.split('.').next().unwrap_or(version);
             format!("https://cdn.kernel.org/pub/linux/kernel/v{major}.x/linux-{version}.tar.xz")
         }
@@ -38,7 +45,7 @@ pub fn url(package: Package, version: &str) -> String {
 /// A version that is whole, for messages.
 pub fn example(package: Package) -> &'static str {
     match package {
-        Package::Linux => "6.12.58",
+        Package::Linux | Package::LinuxConfig { .. } => "6.12.58",
         Package::BusyBox => "1.36.1",
         Package::Musl => "1.2.5",
     }

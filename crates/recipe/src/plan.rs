@@ -173,6 +173,11 @@ pub enum BaseConfig {
         /// Its text.
         text: String,
     },
+    /// That of the distribution's own kernel of the series.
+    Distribution {
+        /// Which of its kernels: `cloud-amd64`.
+        flavour: String,
+    },
 }
 
 /// A patch file, read.

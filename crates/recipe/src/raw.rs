@@ -52,6 +52,7 @@ pub struct Recipe {
     pub board: Given<String>,
     pub security: Given<Security>,
     pub kernel: Kernel,
+    pub also: Vec<Placed<String>>,
     pub userland: Userland,
     pub ramdisk_compress: Given<Compression>,
     pub placement: Given<Placement>,

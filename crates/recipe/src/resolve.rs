@@ -29,7 +29,8 @@ use super::plan::{
     BudgetPlan, CertificateFile, LoadPlan, MachinePlan, MissingCode, NetworkMode, NetworkPlan,
     OnTrap, Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, RootPlan, StaticAddress,
 };
-use super::{raw, words};
+use super::{also, raw, words};
+use crate::also::Class;
 use crate::arch::TrapDevices;
 use crate::{Board, RecipeErrors, board};
 
@@ -103,12 +104,12 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         network: &network,
         ramdisk: &ramdisk,
         root: root.as_ref(),
+        also: &also(&context, &raw.also),
         memory: machine.memory.0,
         userland: &needs,
     });
-    let ip = implied::ip_parameter(&raw, &network.mode);
     let words = kernel::Words {
-        ip,
+        ip: implied::ip_parameter(&raw, &network.mode),
         root: root.as_ref().map(RootPlan::cmdline),
     };
     let mut kernel = kernel::plan(&context, raw.kernel, board.as_ref(), requests, words);
@@ -356,6 +357,21 @@ fn fixed_address(context: &Context<'_>, raw: &raw::Network) -> StaticAddress {
         context.problem(Problem::at(place, message).help(help));
     }
     fixed
+}
+
+/// What devices may be plugged in later, by their classes.
+fn also(context: &Context<'_>, typed: &[Placed<String>]) -> Vec<&'static Class> {
+    let one = |name: &Placed<String>| {
+        let found = also::class(&name.value);
+        if found.is_none() {
+            let message = format!("there is no class `{}`", name.value);
+            let known: Vec<&str> = also::CLASSES.iter().map(|class| class.name).collect();
+            let help = words::suggestion(&name.value, &known);
+            context.problem(Problem::at(&name.place, message).help(help));
+        }
+        found
+    };
+    typed.iter().filter_map(one).collect()
 }
 
 fn machine(

@@ -18,8 +18,32 @@ pub struct Wish {
     pub board: String,
     /// Whether it gets an address by DHCP.
     pub network: bool,
+    /// What its kernel's configuration begins with: `tinyconfig`.
+    pub config: String,
     /// Fragments of its own, after the board's.
     pub fragments: Vec<String>,
+    /// Classes of devices that may be plugged in later.
+    pub also: Vec<String>,
+    /// The image of a root file system that exists, where that is the user land.
+    pub root: Option<String>,
+    /// What must be there in /sys when it runs: devices with their drivers.
+    pub drivers: Vec<String>,
+}
+
+impl Wish {
+    /// A system of its own user land on a board, in the smallest configuration.
+    pub fn new(name: &str, board: &str, network: bool) -> Wish {
+        Wish {
+            name: name.to_owned(),
+            board: board.to_owned(),
+            network,
+            config: "tinyconfig".to_owned(),
+            fragments: Vec::new(),
+            also: Vec::new(),
+            root: None,
+            drivers: Vec::new(),
+        }
+    }
 }
 
 /// Why there is no new recipe.
@@ -59,6 +83,9 @@ pub fn text(wish: &Wish) -> Result<String, ScaffoldError> {
     if let Some(board) = board.as_ref().filter(|board| board.flash.is_some()) {
         return Ok(in_flash(wish, board));
     }
+    if let Some(root) = &wish.root {
+        return Ok(on_disk(wish, root));
+    }
     let (applets, mode, checks) = if wish.network {
         (NET_APPLETS, "dhcp", NET_CHECKS)
     } else {
@@ -70,7 +97,12 @@ pub fn text(wish: &Wish) -> Result<String, ScaffoldError> {
             "{board}",
             &toml::Value::from(wish.board.as_str()).to_string(),
         ),
+        (
+            "{config}",
+            &toml::Value::from(wish.config.as_str()).to_string(),
+        ),
         ("{fragments}", &fragments(wish)),
+        ("{hardware}", &hardware(wish)),
         ("{applets}", applets),
         ("{mode}", mode),
         ("{checks}", checks),
@@ -102,6 +134,46 @@ fn fragments(wish: &Wish) -> String {
         .map(|name| toml::Value::from(name).to_string())
         .collect();
     quoted.join(", ")
+}
+
+/// What may be plugged in later.
+fn hardware(wish: &Wish) -> String {
+    if wish.also.is_empty() {
+        return String::new();
+    }
+    let quoted = quoted(&wish.also);
+    format!("\n[hardware]\nalso = [{quoted}]     # what no list of devices shows\n")
+}
+
+fn quoted(names: &[String]) -> String {
+    let quoted = names
+        .iter()
+        .map(|name| toml::Value::from(name.as_str()).to_string());
+    quoted.collect::<Vec<_>>().join(", ")
+}
+
+/// The recipe of a user land that exists, on a disk.
+fn on_disk(wish: &Wish, root: &str) -> String {
+    let text = |value: &str| toml::Value::from(value).to_string();
+    let mode = if wish.network { "dhcp" } else { "none" };
+    let network = if wish.network { DISK_NET_CHECKS } else { "" };
+    let drivers = match wish.drivers.as_slice() {
+        [] => String::new(),
+        all => DRIVERS_CHECK.replace("{devices}", &all.join(" \\\n    ")),
+    };
+    let fill = [
+        ("{name}", wish.name.clone()),
+        ("{board}", text(&wish.board)),
+        ("{config}", text(&wish.config)),
+        ("{fragments}", quoted(&wish.fragments)),
+        ("{hardware}", hardware(wish)),
+        ("{root}", text(root)),
+        ("{mode}", text(mode)),
+        ("{checks}", format!("{drivers}{network}")),
+    ];
+    fill.iter().fold(ON_DISK.to_owned(), |text, (hole, with)| {
+        text.replace(hole, with)
+    })
 }
 
 /// The board's own RAM, where it is a built-in one; a board of the user's says
@@ -211,6 +283,75 @@ name  = "sleep"
 sleep = true
 "#;
 
+const DISK_NET_CHECKS: &str = r#"
+[[check]]                             # an address, seen on the wire
+name    = "dhcp"
+dhcp    = true
+timeout = "120s"
+
+[[check]]                             # the gateway answers
+name    = "ping"
+ping    = true
+timeout = "30s"
+"#;
+
+const DRIVERS_CHECK: &str = r#"
+[[check]]                             # each device has its driver, as where it was listed
+name    = "drivers"
+run     = """ls -d \
+    {devices}"""
+timeout = "60s"
+"#;
+
+const ON_DISK: &str = r#"# A recipe of tuxling's: a kernel for a system that exists, on its own disk, without
+# an initial ramdisk.
+#
+#   tuxling check {name}.toml         build it, boot it, prove it, measure it
+#   tuxling boot {name}.toml          its console; Ctrl-A X leaves
+#
+# docs/recipe.md describes every key.
+name  = "{name}"
+board = {board}
+
+[kernel]
+version   = "6.12"                    # or path = "../linux"
+config    = {config}              # "distribution": that of Debian's own kernel
+fragments = [{fragments}]
+options   = """
+# Lines of a .config, such as
+# CONFIG_HZ_100=y
+"""
+# What must not be lost when the system is made smaller.
+must      = ["CONFIG_BLOCK", "CONFIG_PROC_FS", "CONFIG_SYSFS"]
+{hardware}
+# What is on the image is the user land: it is booted as it is, and QEMU writes
+# nothing to it.
+[root]
+image = {root}
+
+[network]
+mode = {mode}
+
+[machine]
+memory  = "256MiB"
+timeout = "15m"
+silence = "5m"
+
+# What the system must do. A check that nothing makes is a thing that may be
+# lost: whatever matters to you belongs here.
+[[check]]
+name    = "shell"
+run     = "cat /proc/version"
+match   = "^Linux version 6"
+timeout = "60s"
+{checks}
+[[check]]                             # somebody may log in
+name    = "login"
+run     = "cat /proc/[0-9]*/comm"
+expect  = "getty"
+timeout = "300s"
+"#;
+
 const TEMPLATE: &str = r#"# A recipe of tuxling's: one small Linux, and what it must do.
 #
 #   tuxling check {name}.toml         build it, boot it, prove it, measure it
@@ -222,14 +363,14 @@ board = {board}
 
 [kernel]
 version   = "6.12"                    # or path = "../linux"
-config    = "tinyconfig"              # what everything below is laid over
+config    = {config}              # what everything below is laid over
 fragments = [{fragments}]
 options   = """
 # Lines of a .config, such as
 # CONFIG_HZ_100=y
 """
 compress  = "xz"                      # none, gzip, xz, lzma, zstd, lz4, cm
-
+{hardware}
 [userland]
 busybox = [{applets}]
 # What init needs comes along. Each applet has its usual options; without them

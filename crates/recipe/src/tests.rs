@@ -377,10 +377,9 @@ fn a_new_recipe_has_no_errors_and_overwrites_nothing() {
     let boards = board::names().into_iter();
     for (board, network) in boards.flat_map(|b| [(b, false), (b, true)]) {
         let wish = scaffold::Wish {
-            name: format!("job-{board}-{network}"),
-            board: board.to_owned(),
-            network,
             fragments: vec!["own.config".to_owned()],
+            also: vec!["vfat".to_owned()],
+            ..scaffold::Wish::new(&format!("job-{board}-{network}"), board, network)
         };
         let text = scaffold::text(&wish).expect("a known board");
         if board::built_in(board).is_some_and(|board| board.flash.is_some()) {
@@ -414,6 +413,7 @@ fn a_new_recipe_has_no_errors_and_overwrites_nothing() {
         assert!(plan.userland.busybox.as_ref().is_some_and(|b| b.usual));
         assert_eq!(value(&plan.kernel.requests, "HZ_100"), Some("y"));
         assert_eq!(plan.checks.len(), if network { 5 } else { 2 });
+        assert_eq!(value(&plan.kernel.requests, "VFAT_FS"), Some("y"));
         let again = scaffold::write(folder.path(), &wish).expect_err("refuses");
         assert!(matches!(again, scaffold::ScaffoldError::Exists(_)));
     }

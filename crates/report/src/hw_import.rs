@@ -168,6 +168,7 @@ mod tests {
             name: "SATA\ncontroller".to_owned(),
             modalias: "pci:x".to_owned(),
             state,
+            in_use: false,
             option: why.is_none().then(|| "SATA_AHCI".to_owned()),
             driver: Some("drivers/ata/ahci.c".to_owned()),
             pattern: None,

@@ -21,6 +21,7 @@ use super::make::{kconfig_tree, make};
 use super::remarks::{self, Remarks};
 use super::toolchain::{Tools, Versions};
 use super::{kconfig, objects};
+use crate::configuration_error::ConfigurationError;
 use crate::error::Result;
 use crate::source::Source;
 
@@ -73,7 +74,7 @@ pub fn resolve(
     let key = ConfigKey {
         source: &source.digest,
         arch,
-        base: &plan.base,
+        base: source.base_of(plan),
         requests: plan.requests.iter().map(RequestKey::from).collect(),
         versions: &tools.versions,
     };
@@ -119,7 +120,7 @@ fn compare(
         },
         text,
     };
-    let is_file = matches!(plan.base, BaseConfig::File { .. });
+    let is_file = matches!(source.base_of(plan), BaseConfig::File { .. });
     if doubtful.is_empty() && terms.is_empty() && !is_file {
         return Ok(found);
     }
@@ -176,9 +177,10 @@ fn run_conf(
             .map_err(|e| host::Error::command(Kind::Config, doing, e))
     };
     let config = tree.join(".config");
-    match &plan.base {
+    match source.base_of(plan) {
         BaseConfig::Target(target) => run(target)?,
         BaseConfig::File { text, .. } => write_whole(&config, &bytes_of(text))?,
+        BaseConfig::Distribution { .. } => return Err(ConfigurationError::NotObtained.into()),
     }
     let asked = format!("{}\n{}", read(&config)?, lines(&plan.requests));
     write_whole(&config, &bytes_of(&asked))?;

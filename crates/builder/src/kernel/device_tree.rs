@@ -84,6 +84,7 @@ mod tests {
             tree: tree.to_owned(),
             digest: id,
             cached: true,
+            distribution: None,
         }
     }
 

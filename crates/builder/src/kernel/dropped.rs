@@ -126,6 +126,7 @@ pub fn who(plan: &KernelPlan, symbol: &str) -> String {
         (Some(request), _) => format!("asked for by {}", request.by),
         (None, BaseConfig::Target(target)) => format!("set by {target}"),
         (None, BaseConfig::File { name, .. }) => format!("set by {name}"),
+        (None, BaseConfig::Distribution { flavour }) => format!("set by Debian's {flavour}"),
     }
 }
 

@@ -6,6 +6,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use host::cache::write_whole;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use super::objects;
 use super::toolchain::{Tools, Versions};
+use crate::configuration_error::ConfigurationError;
 use crate::error::{Error, Result};
 use crate::kernel::make::{kconfig_tree, make};
 use crate::source::Source;
@@ -37,6 +39,8 @@ pub struct Tree {
     environment: Environment,
     source_arch: &'static str,
     elsewhere: OnceCell<BTreeMap<String, Elsewhere>>,
+    /// The distribution's configuration, where it came with the source.
+    distribution: Option<Arc<BaseConfig>>,
 }
 
 /// What is kept of the probes between two calls.
@@ -140,6 +144,7 @@ pub fn load(source: &Source, arch: Arch, tools: &Tools, session: &Session) -> Re
         environment: kept.environment,
         source_arch: arch.facts().source_arch,
         elsewhere: OnceCell::new(),
+        distribution: source.distribution.clone(),
     })
 }
 
@@ -162,7 +167,7 @@ impl Tree {
     /// The configuration that a recipe asks for, resolved as the kernel's
     /// tools resolve it.
     pub fn evaluate(&self, plan: &KernelPlan) -> Result<Configuration<'_>> {
-        let base = self.base(&plan.base)?;
+        let base = self.base(plan)?;
         let asked = format!("{base}\n{}", lines(&plan.requests));
         Ok(self.resolve(&asked))
     }
@@ -178,11 +183,23 @@ impl Tree {
         Configuration::olddefconfig(&self.kconfig, text).0
     }
 
+    /// The base configuration; `None` where the distribution's is wanted and did
+    /// not come with the source.
+    pub(super) fn base_of<'a>(&'a self, plan: &'a KernelPlan) -> Option<&'a BaseConfig> {
+        match &plan.base {
+            BaseConfig::Distribution { .. } => self.distribution.as_deref(),
+            base => Some(base),
+        }
+    }
+
     /// What the base configuration comes to by itself, as a `.config`.
-    pub(super) fn base(&self, base: &BaseConfig) -> Result<String> {
-        let target = match base {
-            BaseConfig::File { text, .. } => return Ok(text.clone()),
-            BaseConfig::Target(target) => target.as_str(),
+    pub(super) fn base(&self, plan: &KernelPlan) -> Result<String> {
+        let target = match self.base_of(plan) {
+            Some(BaseConfig::File { text, .. }) => return Ok(text.clone()),
+            Some(BaseConfig::Target(target)) => target.as_str(),
+            Some(BaseConfig::Distribution { .. }) | None => {
+                return Err(ConfigurationError::NotObtained.into());
+            }
         };
         let missing = |what: &str, error| Error::NoTarget {
             target: target.to_owned(),

@@ -106,7 +106,7 @@ fn in_engine(tree: &Kconfig, symbol: &str, value: &str) -> Option<kconfig::Reque
 
 /// What the base configuration says of each symbol.
 fn base_values(tree: &Tree, plan: &KernelPlan) -> Result<BTreeMap<String, String>> {
-    let text = tree.base(&plan.base)?;
+    let text = tree.base(plan)?;
     let (assignments, _) = parse_assignments(&text, tree.kconfig.dialect());
     let value = |one: kconfig::Assignment| (one.name, one.value);
     Ok(assignments.into_iter().map(value).collect())

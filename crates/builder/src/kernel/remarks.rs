@@ -54,7 +54,7 @@ pub(super) fn only(archs: &[String]) -> String {
 /// symbol isn't there, which may have had one. What the recipe itself asks for
 /// is not the base's any more.
 pub fn lost(plan: &KernelPlan, configuration: &Configuration<'_>, tree: &Tree) -> Vec<LostLine> {
-    let BaseConfig::File { text, .. } = &plan.base else {
+    let Some(BaseConfig::File { text, .. }) = tree.base_of(plan) else {
         return Vec::new();
     };
     let asked: BTreeSet<&str> = plan.requests.iter().map(|one| &*one.symbol).collect();
@@ -130,8 +130,9 @@ impl Remarks {
     /// Tells them.
     pub fn tell(&self, plan: &KernelPlan, session: &Session) {
         let name = match &plan.base {
-            BaseConfig::File { name, .. } => name,
-            BaseConfig::Target(target) => target,
+            BaseConfig::File { name, .. } => name.clone(),
+            BaseConfig::Target(target) => target.clone(),
+            BaseConfig::Distribution { flavour } => format!("Debian's configuration of {flavour}"),
         };
         let lost = self.lost.iter().map(lost_text).collect::<Vec<_>>();
         let head = match lost.len() {

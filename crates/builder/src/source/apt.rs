@@ -42,20 +42,23 @@ const CLEARED: &[&str] = &[
 /// apt with a state of its own.
 pub(super) struct Apt<'a> {
     context: &'a Context<'a>,
-    /// The folder of the state, one for each set of archives.
+    /// The folder of the state, one for each set of archives and architecture.
     state: PathBuf,
+    /// The architecture whose packages are asked for, where it isn't this
+    /// machine's.
+    architecture: Option<&'static str>,
 }
 
 impl<'a> Apt<'a> {
     /// Prepares the state: its folders, its configuration, its source list.
-    pub(super) fn new(context: &'a Context<'a>) -> Result<Self> {
-        let (apt, entries) = Apt::find(context)?;
+    pub(super) fn new(context: &'a Context<'a>, package: Package) -> Result<Self> {
+        let (apt, entries) = Apt::find(context, package)?;
         apt.prepare(&entries)?;
         Ok(apt)
     }
 
     /// Where the state is or would be, and the archives that it is of.
-    fn find(context: &'a Context<'a>) -> Result<(Self, String)> {
+    fn find(context: &'a Context<'a>, package: Package) -> Result<(Self, String)> {
         if context.processes.find("apt-get").is_none() {
             return Err(no_debian(
                 "there is no apt-get: this machine is not a Debian",
@@ -71,8 +74,18 @@ impl<'a> Apt<'a> {
             ));
         }
         let name = Id::of_bytes(entries.as_bytes());
-        let state = context.cache.folder("apt")?.join(name.short());
-        Ok((Apt { context, state }, entries))
+        let mut name = name.short().to_owned();
+        let architecture = foreign(package);
+        if let Some(architecture) = architecture {
+            name.push_str(&format!("-{architecture}"));
+        }
+        let state = context.cache.folder("apt")?.join(name);
+        let apt = Apt {
+            context,
+            state,
+            architecture,
+        };
+        Ok((apt, entries))
     }
 
     fn prepare(&self, entries: &str) -> Result<()> {
@@ -144,6 +157,11 @@ impl<'a> Apt<'a> {
         ] {
             text.push_str(&format!("{key} \"{value}\";\n"));
         }
+        if let Some(foreign) = self.architecture {
+            text.push_str(&format!(
+                "APT::Architecture \"{foreign}\";\nAPT::Architectures {{ \"{foreign}\"; }};\n"
+            ));
+        }
         // Started by root, apt downloads as the user _apt, who can't enter
         // root's cache folder.
         if rustix::process::geteuid().is_root() {
@@ -163,7 +181,7 @@ impl<'a> Apt<'a> {
     /// Says what there is of a package: `name` of a binary package for Linux.
     fn show_command(&self, package: Package, name: &str) -> Cmd {
         self.cmd("apt-cache").args(match package {
-            Package::Linux => ["show", "--all-versions", name],
+            Package::Linux | Package::LinuxConfig { .. } => ["show", "--all-versions", name],
             Package::BusyBox | Package::Musl => ["showsrc", "--only-source", name],
         })
     }
@@ -178,7 +196,7 @@ impl<'a> Apt<'a> {
     fn fetch_command(&self, package: Package, exactly: &str, into: &Path) -> Cmd {
         let cmd = self.cmd("apt-get").dir(into).arg("-q");
         match package {
-            Package::Linux => cmd.args(["download", exactly]),
+            Package::Linux | Package::LinuxConfig { .. } => cmd.args(["download", exactly]),
             Package::BusyBox | Package::Musl => cmd.args([
                 "source",
                 "--download-only",
@@ -263,6 +281,14 @@ impl Origin for Apt<'_> {
                     None => Vec::new(),
                 },
             },
+            Package::LinuxConfig { architecture } => {
+                let series = kernel_series(series).unwrap_or_else(|| series.to_owned());
+                let mut offers = self.binary_offers(&format!("linux-config-{series}"))?;
+                for offer in &mut offers {
+                    offer.origin = of_architecture(&offer.origin, architecture);
+                }
+                offers
+            }
             Package::BusyBox | Package::Musl => {
                 let name = package.name();
                 let text = self.query(&self.show_command(package, name))?;
@@ -289,6 +315,7 @@ impl Origin for Apt<'_> {
             Provenance::Debian(package) => package.as_str(),
             _ => name,
         };
+        let what = what.split(':').next().unwrap_or(what);
         let exactly = format!("{what}={}", offer.version);
         let cmd = self.fetch_command(package, &exactly, into);
         let failed = |e| {
@@ -346,8 +373,12 @@ fn age_of(path: &Path) -> Option<Duration> {
 }
 
 /// The command that renews the index, where it is old or is to be renewed.
-pub(super) fn index_command(context: &Context, renew: bool) -> Result<Option<Cmd>> {
-    let (apt, _) = Apt::find(context)?;
+pub(super) fn index_command(
+    context: &Context,
+    package: Package,
+    renew: bool,
+) -> Result<Option<Cmd>> {
+    let (apt, _) = Apt::find(context, package)?;
     let is_fresh = age_of(&apt.stamp()).is_some_and(|age| age < INDEX_LIFE);
     Ok((renew || !is_fresh).then(|| apt.update_command()))
 }
@@ -361,7 +392,7 @@ pub(super) fn commands(
     version: &str,
     into: &Path,
 ) -> Result<Vec<Cmd>> {
-    let (apt, _) = Apt::find(context)?;
+    let (apt, _) = Apt::find(context, package)?;
     let mut commands = Vec::new();
     let name = match (package, kernel_series(series)) {
         (Package::Linux, Some(series)) => format!("linux-source-{series}"),
@@ -369,11 +400,36 @@ pub(super) fn commands(
             commands.push(apt.search_command());
             "linux-source-<series>".to_owned()
         }
+        (Package::LinuxConfig { .. }, of) => {
+            format!("linux-config-{}", of.unwrap_or_else(|| series.to_owned()))
+        }
         (Package::BusyBox | Package::Musl, _) => package.name().to_owned(),
     };
     commands.push(apt.show_command(package, &name));
     commands.push(apt.fetch_command(package, &format!("{name}={version}"), into));
     Ok(commands)
+}
+
+/// The package's architecture, where it isn't this machine's.
+fn foreign(package: Package) -> Option<&'static str> {
+    let native = match std::env::consts::ARCH {
+        "x86" => "i386",
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    match package {
+        Package::LinuxConfig { architecture } if architecture != native => Some(architecture),
+        _ => None,
+    }
+}
+
+/// A package that is another one for each architecture.
+fn of_architecture(origin: &Provenance, architecture: &str) -> Provenance {
+    Provenance::Debian(match origin {
+        Provenance::Debian(package) => format!("{package}:{architecture}"),
+        other => other.to_string(),
+    })
 }
 
 /// `6.12` of `6.12` and of `6.12.117`; `None` of a series that names no minor
@@ -457,6 +513,9 @@ fn nothing_offered(package: Package, series: &str) -> Error {
         series: series.to_owned(),
         looked_for: match (package, kernel_series(series)) {
             (Package::Linux, Some(series)) => format!("linux-source-{series}"),
+            (Package::LinuxConfig { architecture }, Some(series)) => {
+                format!("linux-config-{series} for {architecture}")
+            }
             _ => format!("the source package {name}"),
         },
     }

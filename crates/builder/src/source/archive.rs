@@ -161,7 +161,7 @@ fn only_name(path: &Path) -> String {
 }
 
 /// The first regular file in a folder, by name.
-fn only_file(folder: &Path) -> Result<Option<PathBuf>> {
+pub(super) fn only_file(folder: &Path) -> Result<Option<PathBuf>> {
     let entries = fs::read_dir(folder).map_err(|e| host::Error::file("list", folder, e))?;
     let files = entries.flatten().map(|e| e.path());
     Ok(files.filter(|p| p.is_file()).min())

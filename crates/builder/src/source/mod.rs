@@ -8,6 +8,7 @@
 
 mod apt;
 mod archive;
+mod configuration;
 mod debsources;
 mod download;
 mod git;
@@ -25,16 +26,18 @@ mod url;
 pub mod version;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use host::process::{Cmd, Processes};
 use host::session::Step;
 use host::{Cache, Id};
 use recipe::package::Package;
-use recipe::plan::{PatchFile, SourceWish};
+use recipe::plan::{BaseConfig, KernelPlan, PatchFile, SourceWish};
 use record::SourceRecord;
 
 use crate::error::{Error, Recorded, Result};
 
+pub use configuration::{configuration, series_of};
 pub use lock::{LockEntry, LockFile};
 pub use network::Network;
 pub use provenance::Provenance;
@@ -115,9 +118,20 @@ pub struct Source {
     pub digest: Id,
     /// Whether everything was there already.
     pub cached: bool,
+    /// Beside a kernel, the configuration of the distribution's own, where the
+    /// recipe begins with it.
+    pub distribution: Option<Arc<BaseConfig>>,
 }
 
 impl Source {
+    /// What a kernel's configuration begins with.
+    pub(crate) fn base_of<'a>(&'a self, plan: &'a KernelPlan) -> &'a BaseConfig {
+        match &plan.base {
+            BaseConfig::Distribution { .. } => self.distribution.as_deref().unwrap_or(&plan.base),
+            base => base,
+        }
+    }
+
     /// What the lock file records of it.
     pub fn lock_entry(&self) -> LockEntry {
         LockEntry {
@@ -198,8 +212,8 @@ pub fn unpacked(package: Package, entry: &LockEntry, cache: &Cache) -> Option<Pa
 ///
 /// # Errors
 /// When this machine has no archive of Debian's.
-pub fn index_command(context: &Context, renew: bool) -> Result<Option<Cmd>> {
-    apt::index_command(context, renew)
+pub fn index_command(context: &Context, package: Package, renew: bool) -> Result<Option<Cmd>> {
+    apt::index_command(context, package, renew)
 }
 
 /// The commands that fetch the newest package of a series from the
@@ -242,7 +256,7 @@ fn of_series(request: &Request, series: &str, context: &Context) -> Result<Sourc
     {
         return source_of(request, entry.clone(), found.tree, found.cached);
     }
-    let origin = apt::Apt::new(context)?;
+    let origin = apt::Apt::new(context, request.package)?;
     let offer = choose(request, series, &origin, context.progress)?;
     let entry = LockEntry {
         origin: offer.origin.clone(),
@@ -267,7 +281,14 @@ fn locked_entry<'a>(request: &Request<'a>, series: &str) -> Result<Option<&'a Lo
         return Ok(None);
     }
     let fits = |e: &&LockEntry| {
-        matches!(e.origin, Provenance::Debian(_)) && version::is_of_series(&e.version, series)
+        let Provenance::Debian(name) = &e.origin else {
+            return false;
+        };
+        let of_architecture = match request.package {
+            Package::LinuxConfig { architecture } => name.ends_with(&format!(":{architecture}")),
+            _ => true,
+        };
+        of_architecture && version::is_of_series(&e.version, series)
     };
     match entry.filter(fits) {
         Some(entry) => Ok(Some(entry)),
@@ -369,6 +390,7 @@ fn source_of(request: &Request, entry: LockEntry, tree: PathBuf, cached: bool) -
         sha256: entry.sha256,
         tree,
         cached,
+        distribution: None,
     })
 }
 

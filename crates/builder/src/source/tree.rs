@@ -48,6 +48,8 @@ pub(crate) fn version(package: Package, path: &Path) -> Result<String> {
         Package::Linux => (&["Kbuild", "Kconfig", "init/main.c"], of_makefile(path)),
         Package::BusyBox => (&["Config.in", "applets"], of_makefile(path)),
         Package::Musl => (&["configure", "include/alltypes.h.in"], of_file(path)),
+        // No tree: a package of files.
+        Package::LinuxConfig { .. } => (&[], None),
     };
     let missing = parts.iter().find(|part| !path.join(part).exists());
     let Some(version) = version.filter(|_| missing.is_none()) else {

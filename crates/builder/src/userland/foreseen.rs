@@ -103,7 +103,7 @@ fn may_have_init(kernel: &KernelPlan) -> bool {
     let asked = requests.any(|request| request.symbol == "DEFAULT_INIT");
     let based = match &kernel.base {
         BaseConfig::Target(target) => !NAMELESS.contains(&target.as_str()),
-        BaseConfig::File { .. } => true,
+        BaseConfig::File { .. } | BaseConfig::Distribution { .. } => true,
     };
     asked || based
 }

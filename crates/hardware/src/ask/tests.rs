@@ -143,6 +143,7 @@ fn a_class_asks_for_all_it_can_and_says_what_it_cannot() {
     let class = Class {
         name: "vfat",
         what: "sticks",
+        needs: &[],
         symbols: &["VFAT_FS", "NLS_UTF8"],
     };
     let found = answer(&[], &[&class], &[]).classes;

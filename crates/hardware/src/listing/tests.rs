@@ -214,3 +214,66 @@ proptest! {
         read(&text);
     }
 }
+
+/// Lists as people post them, of twelve machines, with how many devices that differ each
+/// names.
+const LISTS: &[(&str, usize)] = &[
+    ("desktop-haswell-nvidia.txt", 17),
+    ("desktop-ryzen.txt", 22),
+    ("laptop-i945-pata.txt", 19),
+    ("laptop-kaby-lake.txt", 18),
+    ("laptop-sandy-bridge.txt", 20),
+    ("mini-coffee-lake.txt", 19),
+    ("sbc-apu2.txt", 14),
+    ("sbc-raspberry-pi-3.txt", 5),
+    ("server-epyc-nvme.txt", 18),
+    ("server-xeon-e5-raid.txt", 21),
+    ("thin-client-mullins.txt", 18),
+    ("thin-client-vx800.txt", 11),
+];
+
+fn list(name: &str) -> String {
+    let path = format!("{}/tests/lists/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+#[test]
+fn every_line_of_posted_lists_is_understood_and_every_class_has_a_word() {
+    let mut counted = Vec::new();
+    for (name, _) in LISTS {
+        let found = read(&list(name));
+        assert_eq!(found.unclear, [""; 0], "{name}");
+        for device in &found.devices {
+            let kind = crate::inventory::kind_of(&device.modalias);
+            assert!(!kind.contains(" of class "), "{name}: {device:?}: {kind}");
+        }
+        counted.push((*name, found.devices.len()));
+    }
+    assert_eq!(counted, LISTS);
+}
+
+#[test]
+fn the_firmware_that_was_loaded_is_seen_in_posted_logs() {
+    let firmware = read(&list("mini-coffee-lake.txt")).firmware;
+    assert!(firmware.iter().eq(["9000-pu-b0-jf-b0-46.ucode"]));
+}
+
+proptest! {
+    /// Whatever a forum or a mailer did to a list.
+    #[test]
+    fn a_list_that_was_cut_and_mangled_gives_an_answer(
+        which in 0..LISTS.len(),
+        cuts in prop::collection::vec((any::<prop::sample::Index>(), 0..40usize, "\\PC{0,3}"), 0..8),
+    ) {
+        let mut text: Vec<char> = list(LISTS[which].0).chars().collect();
+        let lines = text.iter().filter(|c| **c == '\n').count();
+        for (at, length, put) in cuts {
+            let at = at.index(text.len() + 1);
+            let end = (at + length).min(text.len());
+            text.splice(at..end, put.chars());
+        }
+        let text: String = text.into_iter().collect();
+        let found = read(&text);
+        prop_assert!(found.devices.len() + found.unclear.len() <= lines + 16);
+    }
+}

@@ -198,3 +198,60 @@ fn a_machine_that_shows_nothing_gives_an_empty_survey() {
     let survey = Survey::of(root.path(), "");
     assert!(survey.devices.is_empty() && survey.config.is_empty());
 }
+
+/// What the script says of a machine; `sh` is whichever shell is given.
+fn by_script(root: &Path, shell: &[&str]) -> String {
+    let script = root.join("save.sh");
+    fs::write(&script, SCRIPT).expect("written");
+    #[allow(clippy::disallowed_methods)] // a shell of this machine's, as on the one that is meant
+    let output = std::process::Command::new(shell[0])
+        .args(&shell[1..])
+        .arg(&script)
+        .arg(root)
+        .output()
+        .expect("starts");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    String::from_utf8(output.stdout).expect("a text")
+}
+
+#[test]
+fn the_script_keeps_nothing_personal_and_says_what_the_program_says() {
+    let root = machine();
+    let program = Survey::of(root.path(), "");
+    for shell in [&["sh"][..], &["busybox", "sh"], &["bash", "--posix"]] {
+        let text = by_script(root.path(), shell);
+        for secret in PERSONAL {
+            let there = text.to_lowercase().contains(&secret.to_lowercase());
+            assert!(!there, "{shell:?}: {secret} is in\n{text}");
+        }
+        let lines = text.strip_prefix(text::HEAD).expect("a survey");
+        assert_eq!(text::read(lines), program, "{shell:?}");
+        let inventory = super::read(&text).expect("a survey");
+        assert_eq!(inventory, program.inventory());
+    }
+}
+
+#[test]
+fn the_configuration_beside_the_kernel_is_taken_where_the_kernel_has_none() {
+    let root = machine();
+    fs::remove_file(root.path().join("proc/config.gz")).expect("removed");
+    fs::create_dir(root.path().join("boot")).expect("a folder");
+    let beside = root.path().join("boot/config-6.1.0-18-amd64");
+    fs::write(
+        beside,
+        "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=\"alice\"\n",
+    )
+    .expect("written");
+    assert_eq!(Survey::of(root.path(), "").config, ["CONFIG_A=y"]);
+    let text = by_script(root.path(), &["sh"]);
+    assert!(text.contains("config\tCONFIG_A=y\n") && !text.contains("alice"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_of_a_script_makes_it_panic(lines in proptest::collection::vec("(at|alias|dmi|cpu|mount|module|interrupt|config)?\t\\PC{0,30}", 0..12)) {
+        let text = format!("{}\n{}", text::HEAD, lines.join("\n"));
+        super::read(&text).expect("a survey").devices.len();
+    }
+}

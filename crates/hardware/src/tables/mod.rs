@@ -8,6 +8,7 @@ mod lex;
 mod macros;
 mod unit;
 mod value;
+mod worth;
 
 use std::collections::BTreeSet;
 
@@ -15,6 +16,8 @@ use entry::KINDS;
 use lex::{Token, tokens};
 use macros::expand;
 use unit::{Headers, Unit};
+
+pub use worth::Worth;
 
 /// What is asked of a source tree: the text of a file by its path from the
 /// tree's root.
@@ -41,11 +44,6 @@ impl DriverFile {
     pub fn is_empty(&self) -> bool {
         self.aliases.is_empty() && self.firmware.is_empty() && self.unread == 0
     }
-}
-
-/// Whether a file is worth reading: few are.
-pub fn may_have_tables(text: &str) -> bool {
-    text.contains("_device_id") || text.contains("MODULE_ALIAS") || text.contains("MODULE_FIRMWARE")
 }
 
 /// Names that stay when macros are replaced: what they announce is read.

@@ -7,8 +7,8 @@ use super::cflags;
 use super::read_check::{read_check, read_exercise};
 use super::read_source::read_sources;
 use super::schema::{
-    ADVERSITY, BUDGET, CHECK, EXERCISE, FILE, INIT, INIT_FILE, KERNEL, MACHINE, NETWORK, PRUNE,
-    RAMDISK, ROOT, ROOT_DATA, SCHEMAS, TOP, USERLAND,
+    ADVERSITY, BUDGET, CHECK, EXERCISE, FILE, HARDWARE, INIT, INIT_FILE, KERNEL, MACHINE, NETWORK,
+    PRUNE, RAMDISK, ROOT, ROOT_DATA, SCHEMAS, TOP, USERLAND,
 };
 use super::{
     Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Root, RootData, Text,
@@ -50,15 +50,7 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
         ("builtin", Placement::Builtin),
         ("flash", Placement::Flash),
     ];
-    let levels = PruneLevel::ALL.map(|level| (level.word(), level));
     let security = [("keep", Security::Keep), ("off", Security::Off)];
-    let prune = top.table("prune", &PRUNE);
-    let patterns = |key| {
-        let texts = prune
-            .as_ref()
-            .map_or_else(Vec::new, |t| values(t.texts(key)));
-        texts.into_iter().map(|text| text.value).collect()
-    };
     let section = |key, schema| top.table(key, schema);
     Recipe {
         place: top.place(),
@@ -67,6 +59,7 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
         security: top.word("security", &security),
         kernel: section("kernel", &KERNEL)
             .map_or_else(Kernel::default, |t| read_kernel(problems, &t)),
+        also: section("hardware", &HARDWARE).map_or_else(Vec::new, |t| values(t.texts("also"))),
         userland: section("userland", &USERLAND)
             .map_or_else(Userland::default, |t| read_userland(problems, &t)),
         ramdisk_compress: ramdisk
@@ -86,21 +79,33 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
             .collect(),
         budget: section("budget", &BUDGET).map_or_else(Budget::default, |t| read_budget(&t)),
         survive: section("adversity", &ADVERSITY).and_then(|t| t.texts("survive")),
-        prune: Prune {
-            level: prune.as_ref().and_then(|t| t.word("level", &levels)),
-            keep: patterns("keep"),
-            drop: patterns("drop"),
-            whole_functions: prune.as_ref().and_then(|t| t.boolean("whole-functions")),
-            names: prune.as_ref().and_then(|t| t.boolean("names")),
-            on_trap: prune.as_ref().and_then(|t| t.parsed("on-trap", on_trap)),
-            missing: prune
-                .as_ref()
-                .and_then(|t| t.word("missing", &MissingCode::WORDS)),
-            reserve: prune
-                .as_ref()
-                .and_then(|t| t.parsed("reserve", words::bytes)),
-            certificate: prune.as_ref().and_then(|t| t.text("certificate")),
-        },
+        prune: read_prune(top),
+    }
+}
+
+fn read_prune(top: &Table<'_>) -> Prune {
+    let levels = PruneLevel::ALL.map(|level| (level.word(), level));
+    let prune = top.table("prune", &PRUNE);
+    let patterns = |key| {
+        let texts = prune
+            .as_ref()
+            .map_or_else(Vec::new, |t| values(t.texts(key)));
+        texts.into_iter().map(|text| text.value).collect()
+    };
+    Prune {
+        level: prune.as_ref().and_then(|t| t.word("level", &levels)),
+        keep: patterns("keep"),
+        drop: patterns("drop"),
+        whole_functions: prune.as_ref().and_then(|t| t.boolean("whole-functions")),
+        names: prune.as_ref().and_then(|t| t.boolean("names")),
+        on_trap: prune.as_ref().and_then(|t| t.parsed("on-trap", on_trap)),
+        missing: prune
+            .as_ref()
+            .and_then(|t| t.word("missing", &MissingCode::WORDS)),
+        reserve: prune
+            .as_ref()
+            .and_then(|t| t.parsed("reserve", words::bytes)),
+        certificate: prune.as_ref().and_then(|t| t.text("certificate")),
     }
 }
 

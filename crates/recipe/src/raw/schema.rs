@@ -9,6 +9,7 @@ pub(super) static TOP: Schema = Schema {
         "board",
         "security",
         "kernel",
+        "hardware",
         "userland",
         "ramdisk",
         "root",
@@ -38,6 +39,10 @@ pub(super) static KERNEL: Schema = Schema {
         "compress",
         "cmdline",
     ],
+};
+pub(super) static HARDWARE: Schema = Schema {
+    header: "[hardware]",
+    keys: &["also"],
 };
 pub(super) static USERLAND: Schema = Schema {
     header: "[userland]",
@@ -192,7 +197,7 @@ pub(super) static ADVERSITY: Schema = Schema {
 
 /// All kinds of tables of a recipe.
 pub static SCHEMAS: Family = &[
-    &TOP, &KERNEL, &USERLAND, &SOURCE, &INIT, &INIT_FILE, &FILE, &RAMDISK, &ROOT, &ROOT_DATA,
-    &NETWORK, &MACHINE, &CHECK, &FETCH, &DHCP, &PING, &ECHO, &SERVE, &HTTP, &SLEEP, &EXERCISE,
-    &BUDGET, &PRUNE, &ADVERSITY,
+    &TOP, &KERNEL, &HARDWARE, &USERLAND, &SOURCE, &INIT, &INIT_FILE, &FILE, &RAMDISK, &ROOT,
+    &ROOT_DATA, &NETWORK, &MACHINE, &CHECK, &FETCH, &DHCP, &PING, &ECHO, &SERVE, &HTTP, &SLEEP,
+    &EXERCISE, &BUDGET, &PRUNE, &ADVERSITY,
 ];

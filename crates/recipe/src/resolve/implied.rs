@@ -6,6 +6,7 @@ use super::asked::ask;
 use initramfs::{Compression, compress};
 
 use crate::Board;
+use crate::also::Class;
 use crate::asker::Asker;
 use crate::config::Request;
 use crate::plan::{NetworkMode, NetworkPlan, Placement, RamdiskPlan, RootPlan};
@@ -37,6 +38,8 @@ pub(super) struct Wishes<'a> {
     pub ramdisk: &'a RamdiskPlan,
     /// The root file system, where it is on a disk.
     pub root: Option<&'a RootPlan>,
+    /// What devices may be plugged in later.
+    pub also: &'a [&'static Class],
     /// RAM of the machine, in bytes.
     pub memory: u64,
     /// The user land.
@@ -92,6 +95,7 @@ pub(super) fn requests(wishes: &Wishes<'_>) -> Vec<Request> {
     network(wishes, &mut all);
     cmdline(wishes, &mut all);
     cpus(wishes, &mut all);
+    all.extend(crate::also::requests(wishes.also));
     all
 }
 
@@ -244,8 +248,10 @@ fn network(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     for symbol in ["NET", "INET", "NETDEVICES"] {
         all.push(ask(symbol, true, &by));
     }
-    if wishes.network.mode == NetworkMode::Dhcp && wishes.raw.userland.busybox.is_some() {
-        // Without an address yet, udhcpc speaks through a packet socket.
+    let is_image = wishes.root.is_some_and(|root| root.image.is_some());
+    let has_client = wishes.raw.userland.busybox.is_some() || is_image;
+    if wishes.network.mode == NetworkMode::Dhcp && has_client {
+        // Without an address yet, DHCP's clients speak through a packet socket.
         all.push(ask("PACKET", true, &by));
     }
     let nics = wishes.board.map_or(&[][..], |b| &b.nics);

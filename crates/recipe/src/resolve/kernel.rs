@@ -78,7 +78,7 @@ pub(super) fn plan(
             raw.path,
             raw.sources,
         ),
-        base: base(context, raw.config),
+        base: base(context, raw.config, board),
         requests,
         implied: symbols,
         contract: contract::read(context.problems, &raw.must, &raw.must_not),
@@ -176,7 +176,7 @@ fn patches(context: &Context<'_>, names: &[Placed<String>]) -> Vec<PatchFile> {
     names.iter().filter_map(read).collect()
 }
 
-fn base(context: &Context<'_>, config: Given<String>) -> BaseConfig {
+fn base(context: &Context<'_>, config: Given<String>, board: Option<&Board>) -> BaseConfig {
     let default = || BaseConfig::Target("tinyconfig".to_owned());
     let Some(config) = config else {
         return default();
@@ -186,9 +186,38 @@ fn base(context: &Context<'_>, config: Given<String>) -> BaseConfig {
             name: path.to_owned(),
             text,
         }),
-        None => target(&config.value).map(BaseConfig::Target),
+        None => match distribution(&config.value, board) {
+            Some(base) => base,
+            None => target(&config.value).map(BaseConfig::Target),
+        },
     };
     context.take(&config.place, base).unwrap_or_else(default)
+}
+
+/// `distribution`, or `distribution:FLAVOUR`.
+fn distribution(typed: &str, board: Option<&Board>) -> Option<Result<BaseConfig, Wrong>> {
+    let flavour = typed.strip_prefix("distribution")?;
+    let named = match flavour.strip_prefix(':') {
+        None if flavour.is_empty() => None,
+        None => return None,
+        Some(named) => Some(named),
+    };
+    // Without a board there is an error already.
+    let arch = board?.arch.facts();
+    let Some(usual) = arch.distribution else {
+        let message = format!("Debian makes no kernels for {}", arch.name);
+        let help = "config = \"defconfig\", or a .config of your own: config = \"file:PATH\"";
+        return Some(Err(Wrong::new(message).help(help)));
+    };
+    let flavour = named.unwrap_or(usual.flavour);
+    if words::file_name(flavour).is_err() {
+        let message = format!("`{flavour}` is not the flavour of a kernel");
+        let help = format!("such as \"distribution:{}\"", usual.flavour);
+        return Some(Err(Wrong::new(message).help(help)));
+    }
+    Some(Ok(BaseConfig::Distribution {
+        flavour: flavour.to_owned(),
+    }))
 }
 
 fn target(typed: &str) -> Result<String, Wrong> {
@@ -202,10 +231,11 @@ fn target(typed: &str) -> Result<String, Wrong> {
     if is_defconfig && words::file_name(stem).is_ok() {
         return Ok(format!("{stem}_defconfig"));
     }
-    let help = match words::nearest(typed, plain) {
+    let known = plain.into_iter().chain(["distribution"]);
+    let help = match words::nearest(typed, known) {
         Some(near) => format!("did you mean \"{near}\"?"),
         None => "known are \"tinyconfig\", \"allnoconfig\", \"defconfig\", \"defconfig:NAME\", \
-                 \"NAME_defconfig\" and \"file:PATH\""
+                 \"NAME_defconfig\", \"distribution\", \"distribution:FLAVOUR\" and \"file:PATH\""
             .to_owned(),
     };
     Err(Wrong::new(format!("`{typed}` is not a base configuration")).help(help))

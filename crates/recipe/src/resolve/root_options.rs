@@ -19,6 +19,29 @@ const SQUASHFS: &[(&str, Option<Compression>)] = &[
     ("SQUASHFS_ZSTD", Some(Compression::Zstd)),
 ];
 
+/// What systemd, sysvinit and udev ask every kernel for, besides what any program
+/// does (the README of systemd): nodes in /dev that somebody filled, events of
+/// devices, groups of processes, consoles.
+const INIT: &[&str] = &[
+    "DEVTMPFS",
+    "DEVTMPFS_MOUNT",
+    "NET",
+    "UNIX",
+    "CGROUPS",
+    "FHANDLE",
+    "TMPFS_POSIX_ACL",
+    "TMPFS_XATTR",
+    "PROC_SYSCTL",
+    "UNIX98_PTYS",
+    "PRINTK",
+    "SYSVIPC",
+    "POSIX_MQUEUE",
+    "RTC_CLASS",
+    "RTC_HCTOSYS",
+    "SECCOMP",
+    "AIO",
+];
+
 /// Adds them. Nothing is unpacked into RAM.
 /// `foreign`: the user land was made elsewhere.
 pub(super) fn requests(root: &RootPlan, foreign: bool, all: &mut Vec<Request>) {
@@ -34,9 +57,8 @@ pub(super) fn requests(root: &RootPlan, foreign: bool, all: &mut Vec<Request>) {
         all.push(ask("MSDOS_PARTITION", true, by));
     }
     if root.image.is_some() {
-        // Its own init finds no nodes in a /dev that nobody filled.
         let by = "root.image: what a distribution's init takes for granted";
-        for symbol in ["DEVTMPFS", "DEVTMPFS_MOUNT"] {
+        for symbol in INIT {
             all.push(Request {
                 optional: true,
                 ..ask(symbol, true, by)

@@ -496,3 +496,42 @@ fn what_a_board_in_flash_cannot_have_is_refused() {
               [ramdisk]\nplacement = \"flash\"\n";
     assert!(errors(pc).contains("the board pc has no flash memory"));
 }
+
+#[test]
+fn the_distributions_configuration_is_named_by_its_kernels_flavour() {
+    let refused = |board: &str, config: &str, title: &str| {
+        let kernel = format!("[kernel]\nconfig = \"{config}\"\n");
+        let text = format!("{LEAST}{kernel}").replace("\"pc\"", &format!("\"{board}\""));
+        let told = errors(&text);
+        assert!(told.contains(&format!("error: {title}\n")), "{told}");
+    };
+    refused(
+        "mps2-an385",
+        "distribution",
+        "Debian makes no kernels for armv7m",
+    );
+    refused("pc", "distribution:", "`` is not the flavour of a kernel");
+    refused(
+        "pc",
+        "distributed",
+        "`distributed` is not a base configuration",
+    );
+    for (board, config, flavour) in [
+        ("pc", "distribution", "686"),
+        ("pc", "distribution:686-pae", "686-pae"),
+        ("pc64", "distribution", "amd64"),
+    ] {
+        let text = format!("{LEAST}[kernel]\nconfig = \"{config}\"\n");
+        let plan = plan(&text.replace("\"pc\"", &format!("\"{board}\"")));
+        let flavour = flavour.to_owned();
+        assert_eq!(plan.kernel.base, plan::BaseConfig::Distribution { flavour });
+    }
+}
+
+#[test]
+fn a_class_of_devices_that_is_not_known_is_refused_with_the_nearest() {
+    let told = told_of("[hardware]\nalso = [\"usb-storag\", \"vfat\"]\n");
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].0, "there is no class `usb-storag`");
+    assert!(told[0].1.contains("usb-storage"), "{}", told[0].1);
+}

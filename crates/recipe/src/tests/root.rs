@@ -130,3 +130,38 @@ fn what_contradicts_a_disk_is_refused_with_its_mend() {
                 [root]\nfilesystem = \"ext4\"\n";
     assert!(errors(mute).contains("the board versatilepb has no disk"));
 }
+
+#[test]
+fn a_new_recipe_of_a_system_that_exists_boots_its_image() {
+    let folder = tempfile::tempdir().expect("a folder");
+    // The magic number of ext4's superblock (fs/ext4/ext4.h).
+    let mut image = vec![0; 8192];
+    image[1080..1082].copy_from_slice(&[0x53, 0xef]);
+    std::fs::write(folder.path().join("root.ext4"), &image).expect("writes");
+    for network in [false, true] {
+        let wish = scaffold::Wish {
+            root: Some("root.ext4".to_owned()),
+            config: "distribution".to_owned(),
+            also: vec!["usb-storage".to_owned()],
+            drivers: ["a", "b"].map(|at| format!("/sys/{at}/driver")).into(),
+            ..scaffold::Wish::new(&format!("job-{network}"), "pc64", network)
+        };
+        let path = scaffold::write(folder.path(), &wish).expect("writes");
+        let name = path.to_str().expect("a plain path");
+        let plan = load(name, folder.path()).unwrap_or_else(|e| panic!("{e}"));
+        let flavour = "amd64".to_owned();
+        assert_eq!(plan.kernel.base, plan::BaseConfig::Distribution { flavour });
+        assert_eq!(
+            plan.root.as_ref().map(|root| root.device()),
+            Some("/dev/sda".to_owned())
+        );
+        assert_eq!(plan.checks.len(), if network { 5 } else { 3 });
+        let run = format!("{:?}", plan.checks[1].kind);
+        assert!(run.contains("ls -d /sys/a/driver /sys/b/driver"), "{run}");
+        let packet = network.then_some("y");
+        assert_eq!(value(&plan.kernel.requests, "PACKET"), packet);
+        for symbol in ["USB_STORAGE", "SCSI", "CGROUPS", "UNIX", "SATA_AHCI"] {
+            assert_eq!(value(&plan.kernel.requests, symbol), Some("y"), "{symbol}");
+        }
+    }
+}

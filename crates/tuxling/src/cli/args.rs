@@ -140,9 +140,9 @@ pub(crate) struct Common {
 pub(crate) struct New {
     /// The recipe's name; NAME.toml is written to the current folder
     pub name: String,
-    /// The board
-    #[arg(long, default_value = "pc")]
-    pub board: String,
+    /// The board [default: pc; pc64 for the list of a 64-bit PC]
+    #[arg(long)]
+    pub board: Option<String>,
     /// How the system is connected
     #[arg(long, default_value = "dhcp")]
     pub network: Network,
@@ -151,13 +151,15 @@ pub(crate) struct New {
     #[arg(long, value_name = "FILE")]
     pub from_hw: Vec<PathBuf>,
     /// Classes of devices that no list shows: usb-storage, hid, wifi, vfat, …
-    #[arg(
-        long,
-        value_name = "CLASS",
-        value_delimiter = ',',
-        requires = "from_hw"
-    )]
+    #[arg(long, value_name = "CLASS", value_delimiter = ',')]
     pub also: Vec<String>,
+    /// What the kernel's configuration begins with: tinyconfig, defconfig,
+    /// distribution, file:PATH
+    #[arg(long, value_name = "BASE", default_value = "tinyconfig")]
+    pub config: String,
+    /// The image of a root file system that exists: it is the user land
+    #[arg(long, value_name = "IMAGE")]
+    pub root: Option<String>,
 }
 
 /// How a new system is connected.

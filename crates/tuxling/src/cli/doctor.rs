@@ -73,6 +73,7 @@ fn tree(plan: &Plan, package: Package, cache: &Cache) -> Option<PathBuf> {
         Package::Linux => &plan.kernel.source,
         Package::Musl => &plan.userland.libc.source,
         Package::BusyBox => &plan.userland.busybox.as_ref()?.source,
+        Package::LinuxConfig { .. } => return None,
     };
     if let SourceWish::Path(path) = wish {
         return Some(path.clone());

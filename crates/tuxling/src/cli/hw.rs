@@ -11,7 +11,7 @@ use builder::kernel::{Tools, kconfig as tree, makefiles};
 use builder::system::obtain_linux;
 use hardware::also::{CLASSES, Class, class};
 use hardware::inventory::Inventory;
-use hardware::survey::{self, Survey};
+use hardware::survey::{self, SCRIPT, Survey};
 use host::cache::write_whole;
 use host::error::Kind;
 use host::session::{Cached, Session};
@@ -32,7 +32,8 @@ pub(super) use report::hw_import::{ImportJson, SCHEMA, fragment};
 /// Does what was asked for.
 pub(super) fn run(args: &Hw) -> Result<()> {
     match &args.action {
-        HwAction::Save { output } => save(output.as_deref()),
+        HwAction::Save { script: true, .. } => print(SCRIPT),
+        HwAction::Save { output, .. } => save(output.as_deref()),
         HwAction::Import(args) => import(args),
     }
 }

@@ -14,7 +14,7 @@ use super::hw;
 use super::request::{Request, Typed};
 use super::{cwd, print};
 use crate::failure::Result;
-use hardware::ask::State;
+use hardware::ask::{Answer, Found, State};
 
 /// Writes NAME.toml, never over a file that is there.
 pub(super) fn run(new: &New) -> Result<()> {
@@ -22,14 +22,23 @@ pub(super) fn run(new: &New) -> Result<()> {
         Network::Dhcp => true,
         Network::None => false,
     };
-    let wish = Wish {
-        name: new.name.clone(),
-        board: new.board.clone(),
-        network,
-        fragments: Vec::new(),
+    let inventory = match new.from_hw.as_slice() {
+        [] => None,
+        files => Some(hw::inventory(files)?),
     };
-    if !new.from_hw.is_empty() {
-        return with_drivers(new, wish, &hw::inventory(&new.from_hw)?);
+    let usual = match inventory.as_ref().and_then(|inventory| inventory.bits) {
+        Some(64) => "pc64",
+        _ => "pc",
+    };
+    hw::classes(&new.also)?;
+    let wish = Wish {
+        config: new.config.clone(),
+        also: new.also.clone(),
+        root: new.root.clone(),
+        ..Wish::new(&new.name, new.board.as_deref().unwrap_or(usual), network)
+    };
+    if let Some(inventory) = &inventory {
+        return with_drivers(new, wish, inventory);
     }
     let path = scaffold::write(&cwd()?, &wish)?;
     print(&format!(
@@ -41,7 +50,6 @@ pub(super) fn run(new: &New) -> Result<()> {
 
 /// Writes NAME-hw.config, then the recipe that names it.
 fn with_drivers(new: &New, mut wish: Wish, inventory: &Inventory) -> Result<()> {
-    let classes = hw::classes(&new.also)?;
     let folder = cwd()?;
     let text = scaffold::text(&wish)?;
     let fragment = format!("{}-hw.config", new.name);
@@ -62,7 +70,8 @@ fn with_drivers(new: &New, mut wish: Wish, inventory: &Inventory) -> Result<()> 
         Needs::Little,
         |list| list.kconfig(),
         |request, session| {
-            let (answer, version) = hw::answer(request, inventory, &classes, None, &session)?;
+            let (answer, version) = hw::answer(request, inventory, &[], None, &session)?;
+            wish.drivers = driven(&answer);
             let text = hw::fragment(&answer, &version, &file);
             write_whole(&config, text.as_bytes())?;
             let path = scaffold::write(&folder, &wish)?;
@@ -73,6 +82,21 @@ fn with_drivers(new: &New, mut wish: Wish, inventory: &Inventory) -> Result<()> 
             print(&told(&path, &config, answer.devices.len(), without.count()))
         },
     )
+}
+
+/// Where /sys shows the drivers of the devices that have one, of the buses that
+/// name their devices alike on every boot.
+fn driven(answer: &Answer) -> Vec<String> {
+    let place = |found: &Found| {
+        let (bus, name) = found.at.split_once(' ')?;
+        let known = matches!(bus, "pci" | "usb") && found.in_use;
+        known.then(|| format!("/sys/bus/{bus}/devices/{name}/driver"))
+    };
+    let with = answer
+        .devices
+        .iter()
+        .filter(|one| one.state != State::LeftOut);
+    with.filter_map(place).collect()
 }
 
 fn told(recipe: &Path, config: &Path, devices: usize, without: usize) -> String {

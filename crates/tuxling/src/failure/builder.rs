@@ -1,5 +1,6 @@
 //! Failures of having sources and of building from them.
 
+use builder::configuration_error::ConfigurationError;
 use builder::error::{Error, FetchProblem, is_of_full_disk};
 use builder::kernel::contract::Broken;
 use builder::start_error::StartError;
@@ -162,6 +163,12 @@ fn of_transfer(failure: Failure, error: Error) -> Failure {
             .help("check the network; a source tree of your own needs none: `path = \"…\"`"),
         Error::AptIndex(error) => failure.detail(said_by(error)),
         Error::Git { error, .. } => failure.detail(said_by(*error)),
+        Error::Configuration(error) => of_configuration(failure, *error),
+        Error::NotInDebian { package, .. } if package == "linux-config" => failure.help(
+            "config = \"file:PATH\" takes a .config of your own (/proc/config.gz, \
+             /boot/config-VERSION); or ask for a series that this release has: apt-cache search \
+             linux-config",
+        ),
         Error::NotInDebian { package, .. } => failure.help(format!(
             "ask for a series that this release has (`apt-cache search linux-source`, \
              `apt-cache showsrc {package}`), or name a source tree of your own: `path = \"…\"`"
@@ -193,6 +200,19 @@ fn of_transfer(failure: Failure, error: Error) -> Failure {
             .detail(refused)
             .help("no branch and no tag leads to it: check the digits, or push it"),
         _ => failure,
+    }
+}
+
+/// The configuration of the distribution's own kernel.
+fn of_configuration(failure: Failure, error: ConfigurationError) -> Failure {
+    match error {
+        ConfigurationError::NoFlavour { known, .. } => {
+            failure.help(format!("it has {}", known.join(", ")))
+        }
+        ConfigurationError::Unreadable { .. } => {
+            failure.help("remove that archive from tuxling's cache: it is fetched anew")
+        }
+        ConfigurationError::NotObtained => failure,
     }
 }
 

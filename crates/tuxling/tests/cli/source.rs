@@ -13,7 +13,7 @@ use host::error::Kind;
 use host::process::{Cancel, Cmd, Processes};
 use host::{Cache, Id};
 use recipe::package::Package;
-use recipe::plan::{PatchFile, SourceWish};
+use recipe::plan::{BaseConfig, PatchFile, SourceWish};
 use tuxling::failure::Result;
 
 /// An archive in a folder (unsigned and trusted: by tests only), and a cache.
@@ -74,6 +74,55 @@ impl Bench {
         let pack = Cmd::new("dpkg-deb").args(["--root-owner-group", "-Znone", "--build"]);
         self.run(pack.arg(work.join("pkg")).arg(self.deb(version)));
         self.index();
+    }
+
+    /// A package of configurations, one of them of each flavour.
+    fn add_config(&self, version: &str, architecture: &str, flavours: &[&str]) {
+        let work = self
+            .dir
+            .path()
+            .join(format!("work-config-{version}-{architecture}"));
+        let folder = work.join("usr/src/linux-config-6.12");
+        fs::create_dir_all(&folder).unwrap();
+        for flavour in flavours {
+            let file = folder.join(format!("config.{architecture}_none_{flavour}"));
+            fs::write(&file, format!("CONFIG_OF_{version}_{flavour}=y\n")).unwrap();
+            self.run(Cmd::new("xz").arg(&file));
+        }
+        let control = format!(
+            "Package: linux-config-6.12\nVersion: {version}\nArchitecture: {architecture}\n\
+             Maintainer: Nobody <nobody@example.org>\nDescription: test\n"
+        );
+        fs::create_dir_all(work.join("DEBIAN")).unwrap();
+        fs::write(work.join("DEBIAN/control"), control).unwrap();
+        let name = format!("linux-config-6.12_{version}_{architecture}.deb");
+        let pack = Cmd::new("dpkg-deb").args(["--root-owner-group", "--build"]);
+        self.run(pack.arg(&work).arg(self.archive().join(name)));
+        self.index();
+    }
+
+    /// The package of the configuration beside a kernel, and the text of one.
+    fn configuration(
+        &self,
+        linux: &Source,
+        wanted: (&'static str, &str),
+        followed: (&LockFile, Mode),
+    ) -> Result<(Source, String)> {
+        let progress = |text: &str| self.said.borrow_mut().push(text.to_owned());
+        let context = Context {
+            cache: &self.cache,
+            processes: &self.processes,
+            progress: &progress,
+            step: &|_| {},
+            debian: &self.debian,
+            network: &Network::default(),
+        };
+        let found = builder::source::configuration(linux, wanted, followed, &context);
+        let (package, base) = found.map_err(tuxling::failure::Failure::from)?;
+        match &*base {
+            BaseConfig::File { text, .. } => Ok((package, text.clone())),
+            other => panic!("{other:?}"),
+        }
     }
 
     fn deb(&self, version: &str) -> PathBuf {
@@ -488,4 +537,51 @@ fn versions_are_ordered_as_dpkg_itself_orders_them() {
         };
         assert!(is(expected), "{a} {b}");
     }
+}
+
+#[test]
+fn the_distributions_configuration_is_that_of_its_kernel_and_is_locked() {
+    let bench = Bench::new();
+    bench.add_linux("6.12.9-1", "old");
+    let linux = bench.obtain(Mode::Normal, &nothing(), &[]).unwrap();
+    bench.add_config("6.12.9-1", "amd64", &["amd64", "cloud-amd64"]);
+    bench.add_config("6.12.9-1", "i386", &["686"]);
+    bench.forget(&["apt"]);
+    let of = |wanted, lock: &LockFile, mode| bench.configuration(&linux, wanted, (lock, mode));
+    let (package, text) = of(("amd64", "cloud-amd64"), &nothing(), Mode::Normal).unwrap();
+    assert_eq!(text, "CONFIG_OF_6.12.9-1_cloud-amd64=y\n");
+    assert_eq!(package.name, "linux-config");
+    assert_eq!(package.origin.to_string(), "debian:linux-config-6.12:amd64");
+    let (other, text) = of(("i386", "686"), &lock_of(&package), Mode::Normal).unwrap();
+    assert_eq!(text, "CONFIG_OF_6.12.9-1_686=y\n");
+    assert_eq!(other.origin.to_string(), "debian:linux-config-6.12:i386");
+
+    let failure = of(("amd64", "kloud"), &nothing(), Mode::Normal).unwrap_err();
+    let help = failure.help.unwrap_or_default();
+    assert_eq!(
+        (failure.kind, &*help),
+        (Kind::Usage, "it has amd64, cloud-amd64")
+    );
+
+    // The archive is gone: the lock and what is kept do, but not for another machine.
+    fs::remove_dir_all(bench.archive()).unwrap();
+    bench.forget(&["apt"]);
+    let (again, _) = of(("amd64", "amd64"), &lock_of(&package), Mode::Locked).unwrap();
+    assert!(again.cached);
+    let refused = of(("i386", "686"), &lock_of(&package), Mode::Locked).unwrap_err();
+    assert!(refused.message.contains("--locked"), "{refused}");
+    let kept = bench
+        .cache
+        .root()
+        .join("archives")
+        .join(package.sha256.as_str());
+    let file = fs::read_dir(&kept)
+        .unwrap()
+        .flatten()
+        .next()
+        .unwrap()
+        .path();
+    fs::write(file, "damaged").unwrap();
+    of(("amd64", "amd64"), &lock_of(&package), Mode::Locked).unwrap_err();
+    assert!(bench.said("is damaged; it is fetched anew"));
 }

@@ -9,6 +9,7 @@ use clap::Subcommand;
 #[command(after_help = "\
 Examples:
   tuxling hw save -o laptop.hw              on the machine that is meant
+  tuxling hw save --script > save.sh        for a machine without tuxling
   tuxling hw import laptop.hw -o hw.config  its drivers, each with its reason
   lspci -nnk | tuxling hw import -          from what others post
   tuxling hw import laptop.hw --also usb-storage,hid,vfat
@@ -27,6 +28,10 @@ pub(crate) enum HwAction {
         /// The file [default: standard output]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Print a shell script that does the same on a machine without tuxling,
+        /// of whichever architecture: `sh save.sh > laptop.hw`
+        #[arg(long, conflicts_with = "output")]
+        script: bool,
     },
     /// Find the drivers of a machine's devices and what they need
     Import(HwImport),

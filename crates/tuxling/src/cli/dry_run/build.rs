@@ -63,6 +63,7 @@ impl List<'_> {
                 "{patches} patches are applied to a copy of linux, by patch"
             ));
         }
+        self.distribution_config(&linux)?;
         let musl = match self.plan.board.arch.facts().musl_target {
             Some(_) => Some(self.source(Package::Musl, &self.plan.userland.libc.source)?),
             None => None,
@@ -143,7 +144,8 @@ impl List<'_> {
     /// The sources alone.
     pub(in crate::cli) fn fetch(&mut self) -> Result<()> {
         self.phase("sources");
-        self.source(Package::Linux, &self.plan.kernel.source)?;
+        let linux = self.source(Package::Linux, &self.plan.kernel.source)?;
+        self.distribution_config(&linux)?;
         if self.plan.board.arch.facts().musl_target.is_some() {
             self.source(Package::Musl, &self.plan.userland.libc.source)?;
         }
@@ -158,12 +160,46 @@ impl List<'_> {
         let tools = self.tools()?;
         self.phase("sources");
         let linux = self.source(Package::Linux, &self.plan.kernel.source)?;
+        self.distribution_config(&linux)?;
         self.phase("Kconfig files");
         let arch = self.plan.board.arch;
         let tree = Path::new("<kconfig>");
         self.start(&kconfig::environment_command(&linux, tree, arch, &tools))?;
         self.note(PROBES);
         Ok(())
+    }
+
+    /// The package of the distribution's configuration, where that is the base.
+    fn distribution_config(&mut self, linux: &Source) -> Result<()> {
+        let arch = self.plan.board.arch.facts();
+        let (BaseConfig::Distribution { .. }, Some(kernel)) =
+            (&self.plan.kernel.base, arch.distribution)
+        else {
+            return Ok(());
+        };
+        let package = Package::LinuxConfig {
+            architecture: kernel.architecture,
+        };
+        let series = source::series_of(&linux.version);
+        let series = if series.is_empty() {
+            "<series>".to_owned()
+        } else {
+            series
+        };
+        let kept = self.locked(package).and_then(|entry| {
+            let archives = self.session.cache.root().join("archives");
+            let folder = archives.join(entry.sha256.as_str());
+            folder.is_dir().then_some((entry, folder))
+        });
+        if let Some((entry, folder)) = kept {
+            self.note(format!(
+                "linux-config {}: {}",
+                entry.version,
+                folder.display()
+            ));
+            return Ok(());
+        }
+        self.distribution(package, &series, None)
     }
 
     fn lock_path(&self) -> PathBuf {
@@ -251,7 +287,7 @@ impl List<'_> {
         let version = locked.map_or("<version>", |entry| &entry.version);
         let into = Path::new("<archive>");
         let renew = self.request.options.sources == Mode::Update;
-        let found = source::index_command(&context, renew).and_then(|index| {
+        let found = source::index_command(&context, package, renew).and_then(|index| {
             let all = source::distribution_commands(&context, package, series, version, into)?;
             Ok((index.filter(|_| renew || !self.index_is_fresh), all))
         });
@@ -279,6 +315,11 @@ impl List<'_> {
             BaseConfig::Target(target) => self.start(&make(target))?,
             BaseConfig::File { name, .. } => {
                 self.note(format!("<kconfig>/.config is written from {name}"));
+            }
+            BaseConfig::Distribution { flavour } => {
+                self.note(format!(
+                    "<kconfig>/.config is written from Debian's {flavour}"
+                ));
             }
         }
         let requests = self.plan.kernel.requests.len();
@@ -419,5 +460,6 @@ fn placeholder(package: Package, locked: Option<LockEntry>, tree: PathBuf) -> So
         sha256: entry.sha256,
         tree,
         cached: false,
+        distribution: None,
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use builder::source::Source;
 use hardware::drivers::Drivers;
-use hardware::tables::{Sources, TableReader, may_have_tables};
+use hardware::tables::{Sources, TableReader, Worth};
 use host::cache::write_whole;
 use host::id::Id;
 use host::session::{Cached, Session};
@@ -55,7 +55,7 @@ pub(super) fn of_sources(
     let key = DriversKey {
         source: &source.digest,
         source_arch,
-        version: 1,
+        version: 2,
     };
     let id = Id::of("drivers/1", &key).map_err(builder::error::Error::from)?;
     let kept = session.cache.folder("drivers")?;
@@ -73,13 +73,12 @@ pub(super) fn of_sources(
 fn read(tree: &Path, source_arch: &str) -> Drivers {
     let sources = SourceTree(tree.to_owned());
     let reader = TableReader::new(&sources);
+    let worth = Worth::new(&sources);
     let mut drivers = Drivers::default();
     let own = format!("arch/{source_arch}");
     for folder in FOLDERS.iter().copied().chain([own.as_str()]) {
         for path in sources_below(tree, folder) {
-            let text = sources.read(&path);
-            let tables = text.is_some_and(|text| may_have_tables(&text));
-            if !tables || NO_DRIVERS.contains(&path.as_str()) {
+            if !worth.is_read(&path) || NO_DRIVERS.contains(&path.as_str()) {
                 continue;
             }
             if let Some(file) = reader.file(&path).filter(|file| !file.is_empty()) {
