@@ -32,6 +32,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("pc", include_str!("../boards/pc.toml")),
     ("pc64", include_str!("../boards/pc64.toml")),
     ("microvm", include_str!("../boards/microvm.toml")),
+    ("virt-aarch64", include_str!("../boards/virt-aarch64.toml")),
     ("versatilepb", include_str!("../boards/versatilepb.toml")),
     ("mps2-an385", include_str!("../boards/mps2-an385.toml")),
     ("mps2-an386", include_str!("../boards/mps2-an386.toml")),
@@ -66,6 +67,7 @@ static BOARD: Schema = Schema {
         "description",
         "arch",
         "machine",
+        "cpu",
         "device-tree",
         "qemu-args",
         "console",
@@ -114,6 +116,10 @@ pub struct Board {
     pub arch: Arch,
     /// QEMU's `-machine`.
     pub machine: String,
+    /// Its CPU model where a recipe says none; QEMU's own default when `None`.
+    /// What is booted has it from the plan.
+    #[serde(skip)]
+    pub cpu: Option<String>,
     /// The kernel's name of its device tree, without `.dts`; `None` where the
     /// machine describes itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -342,6 +348,7 @@ fn read_top(
         memory_most: memory_most.map_or_else(|| arch_most(arch.as_ref()), |most| most.value),
         arch: arch?.value,
         machine: machine?,
+        cpu: text("cpu"),
         device_tree: top.parsed("device-tree", words::file_name).map(|t| t.value),
         qemu_args: arguments.into_iter().flatten().map(|a| a.value).collect(),
         console: console?,
