@@ -7,6 +7,8 @@ use host::units::Bytes;
 
 use super::{builtin, words};
 use crate::diagnostic::Wrong;
+use initramfs::Compression;
+
 use crate::{Board, board};
 
 /// What the new recipe is about.
@@ -71,6 +73,7 @@ pub fn text(wish: &Wish) -> Result<String, ScaffoldError> {
             &toml::Value::from(wish.board.as_str()).to_string(),
         ),
         ("{fragments}", &fragments(wish)),
+        ("{compress}", compress(board.as_ref())),
         ("{applets}", applets),
         ("{mode}", mode),
         ("{checks}", checks),
@@ -102,6 +105,15 @@ fn fragments(wish: &Wish) -> String {
         .map(|name| toml::Value::from(name).to_string())
         .collect();
     quoted.join(", ")
+}
+
+/// How the kernel is compressed, and what else it could be.
+fn compress(board: Option<&Board>) -> &'static str {
+    let by_loader = |board: &Board| board.arch.facts().unpacked_by_loader;
+    match board.and_then(by_loader) {
+        Some(Compression::Gzip) => "\"gzip\"                    # the loader unpacks nothing else",
+        _ => "\"xz\"                      # none, gzip, xz, lzma, zstd, lz4, cm",
+    }
 }
 
 /// The board's own RAM, where it is a built-in one; a board of the user's says
@@ -228,7 +240,7 @@ options   = """
 # Lines of a .config, such as
 # CONFIG_HZ_100=y
 """
-compress  = "xz"                      # none, gzip, xz, lzma, zstd, lz4, cm
+compress  = {compress}
 
 [userland]
 busybox = [{applets}]
