@@ -342,9 +342,7 @@ fn read_top(
         name: name.to_owned(),
         description: text("description").unwrap_or_default(),
         options: options(problems, top),
-        cpus_most: top
-            .integer("cpus-most", 1..MOST_CPUS + 1)
-            .map_or(1, |most| most.value),
+        cpus_most: cpus_most(top),
         memory_most: memory_most.map_or_else(|| arch_most(arch.as_ref()), |most| most.value),
         arch: arch?.value,
         machine: machine?,
@@ -372,6 +370,12 @@ fn read_top(
 fn each<T>(tables: Vec<Table<'_>>, read: impl Fn(&Table<'_>) -> Option<T>) -> Option<Vec<T>> {
     let all: Vec<Option<T>> = tables.iter().map(read).collect();
     all.into_iter().collect()
+}
+
+/// The largest number of CPUs.
+fn cpus_most(top: &Table<'_>) -> u32 {
+    let most = top.integer("cpus-most", 1..MOST_CPUS + 1);
+    most.map_or(1, |most| most.value)
 }
 
 /// The distance between two sizes of RAM.

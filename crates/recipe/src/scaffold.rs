@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 
 use host::cache;
 use host::units::Bytes;
+use initramfs::Compression;
 
 use super::{builtin, words};
 use crate::diagnostic::Wrong;
-use initramfs::Compression;
-
 use crate::{Board, board};
 
 /// What the new recipe is about.
