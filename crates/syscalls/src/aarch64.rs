@@ -37,13 +37,14 @@ pub(crate) fn listing(image: &Image) -> Listing {
         let words: Vec<(u64, u32)> = words(piece).collect();
         note_addresses(image, &words, &mut listing);
         for (index, (at, code)) in words.iter().enumerate() {
-            let flow = match is_jump_by_register(*code) {
-                true => jump(image, &words[..=index]).unwrap_or_else(|| {
+            let flow = if is_jump_by_register(*code) {
+                jump(image, &words[..=index]).unwrap_or_else(|| {
                     let why = format!("a jump by a table isn't understood at {at:#x}");
                     listing.unread.get_or_insert(why);
                     Flow::End
-                }),
-                false => flow(*at, *code),
+                })
+            } else {
+                flow(*at, *code)
             };
             listing.steps.push(Step {
                 at: *at,
@@ -194,9 +195,10 @@ fn jump(image: &Image, words: &[(u64, u32)]) -> Option<Flow> {
     let entry = |index: u64| {
         let word = image.word(table + index * bytes as u64, bytes)?;
         let unused = 64 - 8 * bytes as u32;
-        let distance = match is_signed {
-            true => (word << unused) as i64 >> unused,
-            false => word as i64,
+        let distance = if is_signed {
+            (word << unused) as i64 >> unused
+        } else {
+            word as i64
         };
         Some(base.wrapping_add_signed(distance * 4))
     };
@@ -229,9 +231,10 @@ fn bound(words: &[(u64, u32)], index: u8) -> Option<u64> {
     let mut behind = 0;
     for (_, code) in words.iter().rev().take(NEAR) {
         let compares = code & 0x7fc0_001f == 0x7100_001f && rn(*code) == index;
-        let condition = match behind & 0xff00_0010 == 0x5400_0000 {
-            true => behind & 0xf,
-            false => 0xf,
+        let condition = if behind & 0xff00_0010 == 0x5400_0000 {
+            behind & 0xf
+        } else {
+            0xf
         };
         if compares {
             let most = u64::from(code >> 10 & 0xfff);

@@ -126,9 +126,10 @@ const REFUSED_ON_ARM64: &[(&str, &str)] = &[
 /// configuration has one: whoever has read it knows its form.
 pub fn unsupported<'v>(value: impl Fn(&str) -> Option<&'v str>) -> Vec<Unsupported> {
     let on = |option: &str| value(option) == Some("y");
-    let here = match on("CONFIG_ARM64") {
-        true => REFUSED_ON_ARM64,
-        false => &[],
+    let here = if on("CONFIG_ARM64") {
+        REFUSED_ON_ARM64
+    } else {
+        &[]
     };
     let refused = REFUSED.iter().chain(here).filter(|(option, _)| on(option));
     refused
