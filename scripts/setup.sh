@@ -24,6 +24,8 @@ packages_for() {
         # the compilers that their trees ask about.
         echo linux-source-6.12 linux-source-6.1
         echo gcc-arm-linux-gnueabi gcc-aarch64-linux-gnu gcc-riscv64-linux-gnu
+        # Runs small pruned programs of other architectures.
+        echo qemu-user
         # Boots the boards of other architectures; their compilers are above.
         echo qemu-system-arm
         # Compiles the device tree of a board that starts from flash memory.

@@ -175,6 +175,24 @@ const TABLE: &[Row] = &[
             "qemu-system-arm",
         ],
     ),
+    Row(
+        "qemu-system-aarch64",
+        [
+            "qemu-system-arm",
+            "qemu-system-aarch64-core",
+            "qemu-system-aarch64",
+            "qemu-system-aarch64",
+        ],
+    ),
+    Row(
+        "aarch64-linux-gnu-gcc",
+        [
+            "gcc-aarch64-linux-gnu",
+            "gcc-aarch64-linux-gnu",
+            "aarch64-linux-gnu-gcc",
+            "",
+        ],
+    ),
     Row("i686-linux-gnu-gcc", ["gcc-i686-linux-gnu", "", "", ""]),
     Row(
         "x86_64-linux-gnu-gcc",

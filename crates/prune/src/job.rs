@@ -61,6 +61,7 @@ impl Whole {
     /// Builds what is missing.
     pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Whole> {
         loading::refuse_unsupported_arch(plan)?;
+        subject::refuse_cpus(plan)?;
         let plan = subject::sectioned(plan);
         let output = system::output_folder(&plan, options);
         let options = BuildOptions {
@@ -429,6 +430,7 @@ impl Findings {
         let facts = Facts {
             program: &subject.program,
             graph: &self.graph,
+            several_cpus: subject.several_cpus,
             entries: &self.entries,
             coverage: &self.coverage,
             adverse: self.adverse.as_ref(),

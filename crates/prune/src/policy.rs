@@ -66,6 +66,8 @@ pub struct Facts<'a> {
     pub program: &'a Program,
     /// Who calls whom.
     pub graph: &'a Graph,
+    /// Whether there may be several CPUs.
+    pub several_cpus: bool,
     /// Which functions system calls come in by.
     pub entries: &'a Entries,
     /// What ran.
@@ -93,7 +95,7 @@ impl Facts<'_> {
     /// card asks for a busy host's attention whenever it likes.
     fn chosen_by_timing(&self) -> Vec<(&'static str, BTreeSet<FunctionIndex>)> {
         let mut rules = vec![&rules::TIMING];
-        if self.program.has_copies_for_each_cpu() {
+        if self.several_cpus {
             rules.extend([&rules::CPUS, &rules::RACES]);
         }
         let mut chosen: Vec<_> = rules
@@ -207,8 +209,7 @@ impl Kept {
         if level != PruneLevel::Tight {
             let callable = facts.entries.callable.iter().copied().collect();
             kept.add_rule(rules::SYSTEM_CALLS, callable, facts);
-            let cpus = facts.program.has_copies_for_each_cpu();
-            let cpus = cpus.then_some(&rules::CPUS);
+            let cpus = facts.several_cpus.then_some(&rules::CPUS);
             for rule in rules::RULES.iter().chain(cpus) {
                 let named = kept.named_by(rule, facts);
                 kept.add_rule(rule.name, named, facts);

@@ -128,7 +128,7 @@ impl<'a> Linked<'a> {
         } = subject.link(&wish, dir, session)?;
         let path = dir.join("vmlinux");
         let bytes = std::fs::read(&path).map_err(|e| host::Error::file("read", &path, e))?;
-        let traps = KernelTraps::of(bytes, runner.page_offset())?.ok_or(Error::NoTraps)?;
+        let traps = KernelTraps::of(bytes, runner.kernel_place())?.ok_or(Error::NoTraps)?;
         Ok(Linked {
             pruned,
             rewrite,

@@ -72,6 +72,12 @@ pub static TIMING: Rule = Rule {
         // How the timer's interrupt comes in is tried out against the clock.
         "arch/x86/kernel/apic/*:*",
         "arch/x86/kernel/i8259.o:*",
+        // The same, which program's registers are whose, and when numbers of
+        // address spaces run out.
+        "drivers/irqchip/irq-gic*.o:*",
+        "arch/arm64/kernel/entry-common.o:*",
+        "arch/arm64/kernel/fpsimd.o:*",
+        "arch/arm64/mm/context.o:*",
         "lib/rbtree.o:*",
         // Tables are sorted as the kernel boots: the way depends on what is left
         // of them.
@@ -207,6 +213,7 @@ pub static RULES: &[Rule] = &[
             "get_signal",
             "arch_do_signal_or_restart",
             "do_work_pending",
+            "do_notify_resume",
             "send_sig*",
             "force_sig*",
             "do_group_exit",
@@ -223,6 +230,10 @@ pub static RULES: &[Rule] = &[
             "do_DataAbort",
             "do_PrefetchAbort",
             "do_undefinstr",
+            "arch/arm64/kernel/entry-common.o:*",
+            "arch/arm64/kernel/fpsimd.o:*",
+            "arch/arm64/kernel/traps.o:*",
+            "arch/arm64/mm/fault.o:*",
             "handle_mm_fault",
             "expand_stack*",
             "bad_area*",

@@ -96,12 +96,12 @@ pub fn run(
 ) -> Result<Soak> {
     let path = system.output.join("kernel");
     let kernel = Id::of_file(&path).map_err(|e| host::Error::file("read", &path, e))?;
-    let page_offset = plan.board.arch.facts().page_offset;
+    let place = plan.board.arch.facts().place;
     let soaking = Soaking {
         plan,
         system,
         runner: Runner::new(plan, system, session)?,
-        traps: KernelTraps::of_file(&system.kernel.vmlinux(), page_offset)?,
+        traps: KernelTraps::of_file(&system.kernel.vmlinux(), place)?,
         bench: match &options.adversity {
             Some(wanted) => Some(Bench::new(plan, system, wanted, session)?),
             None => None,

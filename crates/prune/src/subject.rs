@@ -26,6 +26,8 @@ pub struct Subject<'a> {
     bench: Bench<'a>,
     /// Its objects, resolved.
     pub program: Program,
+    /// Whether it may come to several CPUs.
+    pub several_cpus: bool,
     /// What loads what is pruned, where the plan says so.
     pager: Option<Pager>,
 }
@@ -70,6 +72,7 @@ impl<'a> Subject<'a> {
         let pager = Pager::find(plan, &program)?;
         Ok(Subject {
             bench,
+            several_cpus: several_cpus(&program, plan),
             program,
             pager,
         })
@@ -134,11 +137,31 @@ pub struct Relinked {
 
 const SMP: &str = "CONFIG_SMP";
 
+/// Whether a plan's kernel may come to several CPUs. On an architecture all of whose
+/// kernels are for several, the machine says.
+fn several_cpus(program: &Program, plan: &Plan) -> bool {
+    let alone = plan.board.arch.facts().always_smp && plan.machine.cpus == 1;
+    program.has_copies_for_each_cpu() && !alone
+}
+
+/// Refuses machines on which a trap wouldn't stop all CPUs though their kernels are
+/// of no other kind.
+pub fn refuse_cpus(plan: &Plan) -> Result<()> {
+    let facts = plan.board.arch.facts();
+    if plan.machine.cpus == 1 || !facts.always_smp || facts.trap_stops_all_cpus {
+        return Ok(());
+    }
+    let why = "a trap of its kernels stops one CPU alone: leave `cpus` out";
+    let refused = vec![Unsupported { option: SMP, why }];
+    Err(Error::Unsupported { refused })
+}
+
 /// Refuses a configuration that can't be pruned, before anything is compiled.
 pub fn refuse_unsupported(config: &str, arch: Arch) -> Result<()> {
     let values = kconfig::dotconfig::ConfigValues::parse(config);
     let mut refused = unsupported(|option| values.stated(option));
-    if values.stated(SMP) == Some("y") && !arch.facts().trap_stops_all_cpus {
+    let (facts, smp) = (arch.facts(), values.stated(SMP) == Some("y"));
+    if smp && !facts.trap_stops_all_cpus && !facts.always_smp {
         let why = "what is missing would stop one CPU, and the others would go on";
         refused.insert(0, Unsupported { option: SMP, why });
     }

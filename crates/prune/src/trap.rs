@@ -67,9 +67,9 @@ pub fn explain(
         .map_err(|lacking| Error::FunctionsLacking { lacking })?;
     let wish = kept.wish_of(&subject, level, &plan);
     let pruned = subject.program.prune(&wish)?;
-    let page_offset = plan.board.arch.facts().page_offset;
+    let place = plan.board.arch.facts().place;
     let path = kernel.vmlinux();
-    let Some(traps) = KernelTraps::of_file(&path, page_offset)? else {
+    let Some(traps) = KernelTraps::of_file(&path, place)? else {
         return Ok(None);
     };
     let record = TrapRecord {

@@ -1,6 +1,7 @@
 //! The one table of what differs between architectures in terms of QEMU,
 //! Kbuild and user land.
 
+use initramfs::Compression;
 use serde::Serialize;
 use syscalls::Machine;
 
@@ -13,6 +14,8 @@ pub enum Arch {
     /// 64-bit x86.
     #[serde(rename = "x86_64")]
     X86_64,
+    /// 64-bit ARM, little endian.
+    Aarch64,
     /// 32-bit ARM from version 5 on, little endian.
     Arm,
     /// ARM's microcontrollers from version 7 on: Thumb-2, no MMU.
@@ -41,6 +44,10 @@ pub struct ArchFacts {
     pub image_target: &'static str,
     /// The boot image, below the object tree.
     pub image_path: &'static str,
+    /// How its boot images are compressed, where it is the loader that unpacks
+    /// them: then there is no other way. `None` where they unpack themselves, in
+    /// whichever way the recipe says.
+    pub unpacked_by_loader: Option<Compression>,
     /// QEMU's program.
     pub qemu: &'static str,
     /// Prefixes of cross compilers to try when this machine isn't of the
@@ -77,9 +84,9 @@ pub struct ArchFacts {
     pub further_cpus: &'static [&'static str],
     /// Machines (`uname -m`) whose `/dev/kvm` can run it.
     pub kvm_hosts: &'static [&'static str],
-    /// Virtual minus physical address where the ELF file says that both are
-    /// equal. RAM begins at 0 on all boards of such an architecture so far.
-    pub page_offset: u64,
+    /// Where its kernels lie where the ELF file says that virtual and physical
+    /// addresses are equal.
+    pub place: KernelPlace,
     /// What the traps of a pruned kernel end in; `None` where kernels can't be
     /// pruned yet.
     pub trap_handler: Option<&'static str>,
@@ -87,6 +94,9 @@ pub struct ArchFacts {
     pub trap_console: TrapDevices,
     /// How it makes the machine begin anew.
     pub trap_reset: TrapDevices,
+    /// Whether its kernels are for several CPUs whatever their configuration is:
+    /// how many there are the machine says.
+    pub always_smp: bool,
     /// Whether it stops all CPUs, from any of them.
     pub trap_stops_all_cpus: bool,
     /// What loads what a kernel was pruned of when it is needed; `None` where
@@ -177,6 +187,15 @@ pub enum TrapDevices {
     Unknown,
 }
 
+/// Where a kernel lies in RAM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KernelPlace {
+    /// Its virtual addresses are so much above the physical ones.
+    Above(u64),
+    /// The loader puts its first byte there, whatever its virtual address is.
+    LoadedAt(u64),
+}
+
 /// Where QEMU's loader puts the ramdisk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RamdiskPlace {
@@ -247,6 +266,7 @@ static I386: ArchFacts = ArchFacts {
     }),
     image_target: "bzImage",
     image_path: "arch/x86/boot/bzImage",
+    unpacked_by_loader: None,
     qemu: "qemu-system-i386",
     cross_prefixes: &["", "i686-linux-gnu-"],
     native_hosts: &["x86_64", "x86"],
@@ -262,10 +282,11 @@ static I386: ArchFacts = ArchFacts {
     // An early and a late relative of QEMU's default; others' and others' times.
     further_cpus: &["pentium3", "max", "coreduo", "athlon"],
     kvm_hosts: &["x86_64", "i686"],
-    page_offset: 0xc000_0000,
+    place: KernelPlace::Above(0xc000_0000),
     trap_handler: Some(include_str!("../trap/i386.S")),
     trap_console: TrapDevices::Alike,
     trap_reset: TrapDevices::Alike,
+    always_smp: false,
     trap_stops_all_cpus: false,
     loader: Some(I386_LOADER),
     programs: Machine::I386,
@@ -329,6 +350,7 @@ static X86_64: ArchFacts = ArchFacts {
     }),
     image_target: "bzImage",
     image_path: "arch/x86/boot/bzImage",
+    unpacked_by_loader: None,
     qemu: "qemu-system-x86_64",
     cross_prefixes: &["", "x86_64-linux-gnu-"],
     native_hosts: &["x86_64"],
@@ -344,10 +366,11 @@ static X86_64: ArchFacts = ArchFacts {
     // Without and with what came after the first of its kind.
     further_cpus: &["Opteron_G1", "max"],
     kvm_hosts: &["x86_64"],
-    page_offset: 0xffff_ffff_8000_0000,
+    place: KernelPlace::Above(0xffff_ffff_8000_0000),
     trap_handler: Some(include_str!("../trap/x86_64.S")),
     trap_console: TrapDevices::Alike,
     trap_reset: TrapDevices::Unknown,
+    always_smp: false,
     trap_stops_all_cpus: true,
     loader: None,
     programs: Machine::X86_64,
@@ -360,6 +383,62 @@ static X86_64: ArchFacts = ArchFacts {
         by_kernel: &[15, 96, 201, 219, 228, 229, 318],
     }),
     kvm_probe: Some(MULTIBOOT_PROBE),
+};
+
+/// The arm64 port. Its kernels don't unpack themselves: QEMU unpacks gzip alone
+/// (hw/arm/boot.c, load_aarch64_image()), and what is compressed as `EFI_ZBOOT`
+/// from version 8.0 on, given UEFI's firmware. An `Image` that says that it may
+/// lie anywhere is loaded 2 MiB behind the beginning of RAM, the same place says.
+/// That is 1 GiB on QEMU's `virt`, the one machine that has been booted.
+///
+/// No KVM: its machines have the host's own CPU model, and those of boards are
+/// fixed. The counter that programs may read counts time, idle time as well.
+static AARCH64: ArchFacts = ArchFacts {
+    name: "aarch64",
+    image_architecture: "arm64",
+    bits: 64,
+    elf_machine: 183,
+    kernel_arch: "arm64",
+    source_arch: "arm64",
+    distribution: Some(DistributionKernel {
+        architecture: "arm64",
+        flavour: "arm64",
+    }),
+    image_target: "Image.gz",
+    image_path: "arch/arm64/boot/Image.gz",
+    unpacked_by_loader: Some(Compression::Gzip),
+    qemu: "qemu-system-aarch64",
+    cross_prefixes: &["", "aarch64-linux-gnu-"],
+    native_hosts: &["aarch64"],
+    user_cflags: &["-march=armv8-a", "-mno-outline-atomics"],
+    ld_emulation: None,
+    musl_target: Some("aarch64"),
+    program_format: "BINFMT_ELF",
+    cmdline_bytes: 2048,
+    ram_base: 0x4000_0000,
+    ramdisk_place: RamdiskPlace::Half,
+    decompressor_bytes: 0,
+    cycle_counter: false,
+    // A larger one of the same time, and what came after.
+    further_cpus: &["cortex-a72", "max"],
+    kvm_hosts: &[],
+    place: KernelPlace::LoadedAt(0x4020_0000),
+    trap_handler: Some(include_str!("../trap/aarch64.S")),
+    trap_console: TrapDevices::Board,
+    trap_reset: TrapDevices::Unknown,
+    always_smp: true,
+    trap_stops_all_cpus: false,
+    loader: None,
+    programs: Machine::Aarch64,
+    system_calls: Some(SystemCallTable {
+        list: "scripts/syscall.tbl",
+        // arch/arm64/kernel/Makefile.syscalls
+        abis: &["common", "64", "renameat", "rlimit", "memfd_secret"],
+        prefix: "__arm64_",
+        dispatcher: None,
+        by_kernel: &[113, 114, 128, 139, 169, 278],
+    }),
+    kvm_probe: None,
 };
 
 /// No KVM: none of its hosts runs an ARM9's kernel, and 32-bit hosts lost it
@@ -377,6 +456,7 @@ static ARM: ArchFacts = ArchFacts {
     }),
     image_target: "zImage",
     image_path: "arch/arm/boot/zImage",
+    unpacked_by_loader: None,
     qemu: "qemu-system-arm",
     cross_prefixes: &["", "arm-linux-gnueabi-"],
     native_hosts: &["arm"],
@@ -391,10 +471,11 @@ static ARM: ArchFacts = ArchFacts {
     cycle_counter: false,         // ARMv5 has none
     further_cpus: &["arm1026"],
     kvm_hosts: &[],
-    page_offset: 0xc000_0000,
+    place: KernelPlace::Above(0xc000_0000),
     trap_handler: Some(include_str!("../trap/arm.S")),
     trap_console: TrapDevices::Board,
     trap_reset: TrapDevices::Board,
+    always_smp: false,
     trap_stops_all_cpus: false,
     loader: None,
     programs: Machine::Arm,
@@ -420,6 +501,7 @@ static ARMV7M: ArchFacts = ArchFacts {
     distribution: None,
     image_target: "xipImage",
     image_path: "arch/arm/boot/xipImage",
+    unpacked_by_loader: None,
     qemu: "qemu-system-arm",
     cross_prefixes: &["arm-linux-gnueabi-"],
     native_hosts: &[],
@@ -434,10 +516,11 @@ static ARMV7M: ArchFacts = ArchFacts {
     cycle_counter: false,
     further_cpus: &[],
     kvm_hosts: &[],
-    page_offset: 0,
+    place: KernelPlace::Above(0),
     trap_handler: None,
     trap_console: TrapDevices::Unknown,
     trap_reset: TrapDevices::Unknown,
+    always_smp: false,
     trap_stops_all_cpus: false,
     loader: None,
     programs: Machine::Arm,
@@ -447,13 +530,20 @@ static ARMV7M: ArchFacts = ArchFacts {
 
 impl Arch {
     /// All architectures.
-    pub const ALL: &[Arch] = &[Arch::I386, Arch::X86_64, Arch::Arm, Arch::Armv7m];
+    pub const ALL: &[Arch] = &[
+        Arch::I386,
+        Arch::X86_64,
+        Arch::Aarch64,
+        Arch::Arm,
+        Arch::Armv7m,
+    ];
 
     /// Its row of the table.
     pub fn facts(self) -> &'static ArchFacts {
         match self {
             Arch::I386 => &I386,
             Arch::X86_64 => &X86_64,
+            Arch::Aarch64 => &AARCH64,
             Arch::Arm => &ARM,
             Arch::Armv7m => &ARMV7M,
         }

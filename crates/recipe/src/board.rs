@@ -36,6 +36,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ),
     ("pc64", include_str!("../boards/pc64.toml")),
     ("microvm", include_str!("../boards/microvm.toml")),
+    ("virt-aarch64", include_str!("../boards/virt-aarch64.toml")),
     ("versatilepb", include_str!("../boards/versatilepb.toml")),
     ("mps2-an385", include_str!("../boards/mps2-an385.toml")),
     ("mps2-an386", include_str!("../boards/mps2-an386.toml")),
@@ -73,6 +74,7 @@ static BOARD: Schema = Schema {
         "description",
         "arch",
         "machine",
+        "cpu",
         "device-tree",
         "qemu-args",
         "console",
@@ -121,6 +123,10 @@ pub struct Board {
     pub arch: Arch,
     /// QEMU's `-machine`.
     pub machine: String,
+    /// Its CPU model where a recipe says none; QEMU's own default when `None`.
+    /// What is booted has it from the plan.
+    #[serde(skip)]
+    pub cpu: Option<String>,
     /// The kernel's name of its device tree, without `.dts`; `None` where the
     /// machine describes itself.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -346,12 +352,11 @@ fn read_top(
         name: name.to_owned(),
         description: text("description").unwrap_or_default(),
         options: options(problems, top),
-        cpus_most: top
-            .integer("cpus-most", 1..MOST_CPUS + 1)
-            .map_or(1, |most| most.value),
+        cpus_most: cpus_most(top),
         memory_most: memory_most.map_or_else(|| arch_most(arch.as_ref()), |most| most.value),
         arch: arch?.value,
         machine: machine?,
+        cpu: text("cpu"),
         device_tree: top.parsed("device-tree", words::file_name).map(|t| t.value),
         qemu_args: arguments.into_iter().flatten().map(|a| a.value).collect(),
         console: Some(console?).filter(|name| name != NO_CONSOLE),
@@ -375,6 +380,12 @@ fn read_top(
 fn each<T>(tables: Vec<Table<'_>>, read: impl Fn(&Table<'_>) -> Option<T>) -> Option<Vec<T>> {
     let all: Vec<Option<T>> = tables.iter().map(read).collect();
     all.into_iter().collect()
+}
+
+/// The largest number of CPUs.
+fn cpus_most(top: &Table<'_>) -> u32 {
+    let most = top.integer("cpus-most", 1..MOST_CPUS + 1);
+    most.map_or(1, |most| most.value)
 }
 
 /// The distance between two sizes of RAM.

@@ -43,6 +43,9 @@ const FILES: &[(&str, &str)] = embedded![
     "versatilepb-base.config",
     "versatilepb-net.config",
     "versatilepb.toml",
+    "virt-aarch64-base.config",
+    "virt-aarch64-net.config",
+    "virt-aarch64.toml",
 ];
 
 /// The text of a built-in file.

@@ -419,11 +419,12 @@ fn machine(
         };
         context.problem(Problem::at(&given.place, message).help(help));
     }
+    let cpu = raw.cpu.as_ref().map(|cpu| cpu.value.clone());
     MachinePlan {
         memory: raw.memory.as_ref().map_or(memory, |m| m.value),
         timeout: raw.timeout.as_ref().map_or(TIMEOUT, |t| t.value),
         silence: raw.silence.as_ref().map_or(SILENCE, |s| s.value),
-        cpu: raw.cpu.as_ref().map(|c| c.value.clone()),
+        cpu: cpu.or_else(|| board.and_then(|board| board.cpu.clone())),
         cpus: raw.cpus.as_ref().map_or(1, |c| c.value),
         console: raw.console.as_ref().map(|c| c.value.clone()),
         channel: raw.channel.as_ref().map(|c| c.value.clone()),

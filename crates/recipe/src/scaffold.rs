@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use host::cache;
 use host::units::Bytes;
+use initramfs::Compression;
 
 use super::{builtin, words};
 use crate::diagnostic::Wrong;
@@ -103,6 +104,7 @@ pub fn text(wish: &Wish) -> Result<String, ScaffoldError> {
         ),
         ("{fragments}", &fragments(wish)),
         ("{hardware}", &hardware(wish)),
+        ("{compress}", compress(board.as_ref())),
         ("{applets}", applets),
         ("{mode}", mode),
         ("{checks}", checks),
@@ -174,6 +176,15 @@ fn on_disk(wish: &Wish, root: &str) -> String {
     fill.iter().fold(ON_DISK.to_owned(), |text, (hole, with)| {
         text.replace(hole, with)
     })
+}
+
+/// How the kernel is compressed, and what else it could be.
+fn compress(board: Option<&Board>) -> &'static str {
+    let by_loader = |board: &Board| board.arch.facts().unpacked_by_loader;
+    match board.and_then(by_loader) {
+        Some(Compression::Gzip) => "\"gzip\"                    # the loader unpacks nothing else",
+        _ => "\"xz\"                      # none, gzip, xz, lzma, zstd, lz4, cm",
+    }
 }
 
 /// The board's own RAM, where it is a built-in one; a board of the user's says
@@ -369,7 +380,7 @@ options   = """
 # Lines of a .config, such as
 # CONFIG_HZ_100=y
 """
-compress  = "xz"                      # none, gzip, xz, lzma, zstd, lz4, cm
+compress  = {compress}
 {hardware}
 [userland]
 busybox = [{applets}]

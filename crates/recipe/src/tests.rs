@@ -1,6 +1,7 @@
 //! Recipes from their text to the plan, the texts of their errors, and what the
 //! reference says of both.
 
+mod aarch64;
 mod pruning;
 mod refused;
 mod root;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::image::{Image, Machine};
 use super::step::{Code, Convention, Flow, Listing, Origin, Place, Step};
-use super::{arm, x86};
+use super::{aarch64, arm, x86};
 
 /// More states than this are more than any compiler's code asks for.
 const STATES_LIMIT: usize = 20_000;
@@ -76,6 +76,7 @@ impl<'a> Graph<'a> {
         let (convention, listing) = match image.machine {
             Machine::I386 => (&x86::I386, x86::listing(image)),
             Machine::X86_64 => (&x86::X86_64, x86::listing(image)),
+            Machine::Aarch64 => (&aarch64::AARCH64, aarch64::listing(image)),
             Machine::Arm => (&arm::ARM, arm::listing(image)),
         };
         let taken = taken(image, &listing);
@@ -249,7 +250,7 @@ impl<'a> Graph<'a> {
                 Origin::Constant(value) => Some(value),
                 _ => None,
             },
-            Code::X86(_) => None,
+            Code::X86(_) | Code::A64(_) => None,
         });
         loaded.collect()
     }
@@ -263,7 +264,7 @@ impl<'a> Graph<'a> {
         // What is asked for is asked for where the instruction is executed.
         let not = match self.steps[*step].code {
             Code::Arm(code) => arm::conditional(code).map(|condition| condition ^ 1),
-            Code::X86(_) => None,
+            Code::X86(_) | Code::A64(_) => None,
         };
         let mut queue = vec![State {
             step: *step,
@@ -323,6 +324,7 @@ impl<'a> Graph<'a> {
         match step.code {
             Code::X86(code) => x86::is_padding(&code),
             Code::Arm(code) => arm::is_padding(code),
+            Code::A64(code) => aarch64::is_padding(code),
         }
     }
 
@@ -397,7 +399,7 @@ impl<'a> Graph<'a> {
         }
         match self.steps[before].code {
             Code::X86(code) => x86::compared(&code, register),
-            Code::Arm(_) => None,
+            Code::Arm(_) | Code::A64(_) => None,
         }
     }
 
@@ -432,6 +434,10 @@ impl<'a> Graph<'a> {
                 let origin = arm::origin(self.image, (step.at, code), state.place);
                 under_condition(code, origin, state.place, not)
             }
+            Code::A64(code) => (
+                aarch64::origin(self.image, (step.at, code), state.place),
+                None,
+            ),
         };
         let mut go = |place: Place, change: Change, not: Option<u8>| {
             before.push(State {
@@ -445,7 +451,7 @@ impl<'a> Graph<'a> {
         if let Origin::If(inner, place) = origin {
             let failed = match step.code {
                 Code::Arm(code) => arm::conditional(code),
-                Code::X86(_) => None,
+                Code::X86(_) | Code::A64(_) => None,
             };
             go(place, state.change, failed);
             origin = *inner;
@@ -472,8 +478,8 @@ impl<'a> Graph<'a> {
         };
         let value = value.wrapping_add_signed(change.add);
         values.known.insert(match self.image.machine {
-            Machine::X86_64 => value,
-            _ => value & 0xffff_ffff,
+            Machine::X86_64 | Machine::Aarch64 => value,
+            Machine::I386 | Machine::Arm => value & 0xffff_ffff,
         });
     }
 }
@@ -540,7 +546,7 @@ impl Change {
 /// from anywhere.
 fn taken(image: &Image, listing: &Listing) -> HashSet<u64> {
     let mut numbers: HashSet<u64> = listing.taken.iter().copied().collect();
-    let wide = image.machine == Machine::X86_64;
+    let wide = matches!(image.machine, Machine::X86_64 | Machine::Aarch64);
     for piece in image.pieces.iter().filter(|piece| !piece.code) {
         let mut at = piece.at.next_multiple_of(4);
         while let Some(word) = image.word(at, if wide { 8 } else { 4 }) {
@@ -572,8 +578,8 @@ fn taken(image: &Image, listing: &Listing) -> HashSet<u64> {
 /// they are no addresses of code any more.
 fn distances(image: &Image, table: u64, base: u64) -> impl Iterator<Item = u64> {
     let cut = |number: u64| match image.machine {
-        Machine::X86_64 => number,
-        _ => number & 0xffff_ffff,
+        Machine::X86_64 | Machine::Aarch64 => number,
+        Machine::I386 | Machine::Arm => number & 0xffff_ffff,
     };
     let entries = (0..).map_while(move |n| image.word(table + 4 * n, 4));
     let targets =

@@ -12,6 +12,8 @@ pub enum Machine {
     I386,
     /// x86, 64 bits.
     X86_64,
+    /// ARM, 64 bits, little endian.
+    Aarch64,
     /// ARM's 32-bit instructions, little endian.
     Arm,
 }
@@ -125,6 +127,7 @@ fn read<H: FileHeader<Endian = Endianness>>(file: &[u8]) -> Result<Image, String
     let machine = match (header.e_machine(endian), is_64, endian) {
         (elf::EM_386, false, Endianness::Little) => Machine::I386,
         (elf::EM_X86_64, true, Endianness::Little) => Machine::X86_64,
+        (elf::EM_AARCH64, true, Endianness::Little) => Machine::Aarch64,
         (elf::EM_ARM, false, Endianness::Little) => Machine::Arm,
         _ => return Err("it is a program of a machine that isn't known".to_owned()),
     };

@@ -11,6 +11,7 @@
 //! to another function's slots on the stack, and code is where the file says
 //! that code is. Pure: bytes in, numbers out.
 
+mod aarch64;
 mod arm;
 mod flow;
 mod image;

@@ -55,6 +55,8 @@ pub(crate) enum Code {
     X86(Instruction),
     /// One of ARM's.
     Arm(u32),
+    /// One of 64-bit ARM's.
+    A64(u32),
 }
 
 /// One instruction.

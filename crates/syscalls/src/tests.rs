@@ -267,6 +267,91 @@ fn a_jump_by_a_table_leads_to_each_of_its_entries() {
     assert_eq!(arm(&code), [6, 7]);
 }
 
+fn aarch64(code: &[u32], data: &[u8]) -> Vec<u32> {
+    numbers(&program(Machine::Aarch64, &words(code), data))
+}
+
+#[test]
+fn numbers_of_aarch64_are_moved_chosen_spilled_and_passed() {
+    let code = [
+        0xd280_0808, // mov x8, #64
+        0xd400_0001, // svc #0
+        0xf100_003f, // cmp x1, #0
+        0xd280_0ba8, // mov x8, #93
+        0xd280_0bc2, // mov x2, #94
+        0x9a82_0108, // csel x8, x8, x2, eq
+        0xd400_0001, // svc #0
+        0xa9be_7bfd, // stp x29, x30, [sp, #-32]!
+        0xd280_1588, // mov x8, #172
+        0xf900_0be8, // str x8, [sp, #16]
+        0xd280_0008, // mov x8, #0
+        0xf940_0be8, // ldr x8, [sp, #16]
+        0xd400_0001, // svc #0
+        0xa8c2_7bfd, // ldp x29, x30, [sp], #32
+        0xd280_0280, // mov x0, #20
+        0x9400_0002, // bl the function
+        0x0000_0000, // udf
+        0xaa00_03e8, // mov x8, x0: the function
+        0xd400_0001, // svc #0
+        0xd65f_03c0, // ret
+    ];
+    assert_eq!(aarch64(&code, &[]), [20, 64, 93, 94, 172]);
+}
+
+#[test]
+fn what_aarch64_loads_or_the_kernel_gives_back_is_told() {
+    for code in [
+        &[0xf940_0028, 0xd400_0001, 0x1400_0000][..], // ldr x8, [x1]; svc #0; b .
+        &[0xaa00_03e8, 0xd400_0001, 0x1400_0000],     // mov x8, x0, which nobody set
+        &[
+            0xd280_0808,
+            0xd400_0001,
+            0x2a00_03e8,
+            0xd400_0001,
+            0x1400_0000,
+        ], // mov w8, w0 behind a call
+        &[0xd53b_d048, 0xd400_0001, 0x1400_0000],     // mrs x8, tpidr_el0; svc #0
+    ] {
+        let found = calls(&program(Machine::Aarch64, &words(code), &[]));
+        assert_eq!(found.undetermined.len(), 1, "{code:x?}");
+    }
+}
+
+/// A jump by a table of distances from the address behind it: three entries, the
+/// last of which `cmp` says nobody comes to.
+const BY_TABLE: [u32; 14] = [
+    0xd280_00c8, // mov x8, #6
+    0x7100_043f, // cmp w1, #1
+    0x5400_0128, // b.hi to the end
+    0xd000_0022, // adrp x2, 0x7000 behind
+    0x9100_0042, // add x2, x2, #0
+    0x3861_4842, // ldrb w2, [x2, w1, uxtw]
+    0x1000_0063, // adr x3, behind the jump
+    0x8b22_8862, // add x2, x3, w2, sxtb #2
+    0xd61f_0040, // br x2
+    0xd280_00e8, // mov x8, #7
+    0xd400_0001, // svc #0
+    0x1400_0000, // b .
+    0xd280_0108, // mov x8, #8
+    0x17ff_fffd, // b to the svc
+];
+
+#[test]
+fn a_jump_of_aarch64_by_a_table_leads_to_each_of_its_entries() {
+    let mut code = BY_TABLE;
+    // The page with the data.
+    let pages = ((DATA - CODE) >> 12) as u32;
+    code[3] = 0x9000_0002 | (pages & 3) << 29 | (pages >> 2) << 5;
+    let table = [0, 3, 0xff];
+    // 6 goes to the end, which is the svc's `b .`: nobody calls with it.
+    assert_eq!(aarch64(&code, &table), [7, 8]);
+    // Where the base isn't seen, nothing is said of the program.
+    code[6] = 0xf940_0003; // ldr x3, [x0]
+    let found = calls(&program(Machine::Aarch64, &words(&code), &table));
+    let why = &found.undetermined[0].why;
+    assert!(why.contains("a jump by a table"), "{why}");
+}
+
 #[test]
 fn other_instruction_sets_are_not_read() {
     let code = words(&[0xe3a0_7006, 0xef00_0000, 0xfa00_0000, 0xeaff_fffe]);
@@ -284,7 +369,12 @@ proptest! {
         code in proptest::collection::vec(any::<u8>(), 0..400),
         data in proptest::collection::vec(any::<u8>(), 0..64),
     ) {
-        for machine in [Machine::I386, Machine::X86_64, Machine::Arm] {
+        for machine in [
+            Machine::I386,
+            Machine::X86_64,
+            Machine::Aarch64,
+            Machine::Arm,
+        ] {
             let _ = calls(&program(machine, &code, &data));
         }
     }

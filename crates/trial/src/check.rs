@@ -329,8 +329,8 @@ fn kernel_traps(plan: &Plan, system: &System) -> Result<Option<KernelTraps>> {
     if plan.machine.console.is_some() {
         return Ok(None); // nobody looks into a board
     }
-    let page_offset = plan.board.arch.facts().page_offset;
-    Ok(KernelTraps::of_file(&system.kernel.vmlinux(), page_offset)?)
+    let place = plan.board.arch.facts().place;
+    Ok(KernelTraps::of_file(&system.kernel.vmlinux(), place)?)
 }
 
 fn observation(traps: Option<&KernelTraps>) -> Observation<'_> {

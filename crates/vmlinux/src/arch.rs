@@ -4,6 +4,7 @@
 //! One row for each machine, in [`MACHINES`]; nothing elsewhere in the crate
 //! asks which machine it is.
 
+mod aarch64;
 mod arm;
 mod facts;
 mod x86;
@@ -13,7 +14,7 @@ pub use facts::{Field, MachineFacts, TrapCode};
 use crate::relocatable::{ObjectSection, Relocation, Target};
 
 /// The rows.
-pub const MACHINES: &[MachineFacts] = &[x86::I386, x86::X86_64, arm::ARM];
+pub const MACHINES: &[MachineFacts] = &[x86::I386, x86::X86_64, arm::ARM, aarch64::AARCH64];
 
 /// The row of a file's machine.
 pub fn machine(target: &Target) -> Option<&'static MachineFacts> {
@@ -41,7 +42,7 @@ pub fn addend(
     };
     let signed = |number: u64, bits: u32| ((number << (64 - bits)) as i64) >> (64 - bits);
     Some(match field {
-        Field::Mark | Field::Opaque => 0,
+        Field::Mark | Field::Opaque | Field::Instruction => 0,
         Field::Address(width) | Field::Distance(width) => signed(number(width)?, 8 * width as u32),
         Field::ArmBranch => signed(number(4)? & 0x00ff_ffff, 24) * 4,
         Field::Distance31 => signed(number(4)?, 31),
@@ -67,7 +68,7 @@ pub fn set_addend(
     }
     let width = match field {
         Field::Mark => return Some(()),
-        Field::Opaque => return None,
+        Field::Opaque | Field::Instruction => return None,
         Field::Address(width) | Field::Distance(width) => width,
         Field::ArmBranch | Field::Distance31 | Field::ArmHalf => 4,
     };

@@ -11,6 +11,10 @@
 //! not said: it is found by the first bytes that the compression's tool writes
 //! as scripts/Makefile.lib calls it. What is looked through lies behind the
 //! decompressor's code, so that the numbers it compares with don't match.
+//!
+//! The arm64 port's Image (Documentation/arch/arm64/booting.rst) doesn't unpack
+//! itself: compressed it is a whole file of gzip (RFC 1952), and its loader has the
+//! decompressor.
 
 /// What a boot image is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +31,9 @@ pub struct BootImage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BootImageError {
     /// No format that is known here.
-    #[error("neither a bzImage (no \"HdrS\" at 0x202) nor a zImage (no 0x016f2818 at 0x24)")]
+    #[error(
+        "neither a bzImage (no \"HdrS\" at 0x202) nor a zImage (no 0x016f2818 at 0x24) nor a kernel in gzip"
+    )]
     UnknownFormat,
     /// A zImage from before 4.15, or one whose payload is compressed in another
     /// way.
@@ -59,19 +65,30 @@ pub enum BootImageError {
 /// frame, context mixing.
 const PAYLOAD_HEADS: &[&[u8]] = &[
     b"\xfd7zXZ\0\0\x01\x69\x22\xde\x36",
-    b"\x1f\x8b\x08\0\0\0\0\0",
+    GZIP_HEAD,
     b"\x5d\0\0\0\x04\xff\xff\xff\xff\xff\xff\xff\xff",
     b"\x02\x21\x4c\x18",
     b"\xc3CM\x01",
 ];
 
+/// What a file of gzip begins with that Kbuild has made: without a name and a
+/// time.
+const GZIP_HEAD: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0";
+
 impl BootImage {
-    /// Reads the header of a bzImage or a zImage.
+    /// Reads the header of a bzImage or a zImage; a file of gzip is all payload.
     pub fn parse(file: &[u8]) -> Result<BootImage, BootImageError> {
         if file.get(0x202..0x206) == Some(b"HdrS") {
             bzimage(file)
         } else if field(file, 0x24, 4) == Some(0x016f_2818) {
             zimage(file).ok_or(BootImageError::NoPayload)
+        } else if file.starts_with(GZIP_HEAD) {
+            let bytes = file.len() as u64;
+            Ok(BootImage {
+                file_bytes: bytes,
+                payload_offset: 0,
+                payload_bytes: bytes,
+            })
         } else {
             Err(BootImageError::UnknownFormat)
         }
@@ -160,6 +177,14 @@ mod tests {
                 payload_bytes: 2000
             }
         );
+    }
+
+    #[test]
+    fn a_file_of_gzip_is_all_payload() {
+        let mut file = GZIP_HEAD.to_vec();
+        file.resize(1000, 7);
+        let read = BootImage::parse(&file).expect("a good image");
+        assert_eq!((read.payload_offset, read.payload_bytes), (0, 1000));
     }
 
     #[test]

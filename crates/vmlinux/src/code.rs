@@ -173,10 +173,16 @@ fn is_code(kind: elf::SymbolType) -> bool {
     !others.contains(&kind)
 }
 
+/// The name of a symbol without what arm64's build puts before all of an object's,
+/// also before marks (arch/arm64/kernel/pi/Makefile).
+pub(crate) fn mark(name: &str) -> &str {
+    name.strip_prefix("__pi_").unwrap_or(name)
+}
+
 /// ARM's marks of what follows: instructions or data (ELF for the Arm
 /// Architecture, "Mapping symbols").
 fn is_mapping_symbol(name: &str) -> bool {
-    let mut bytes = name.bytes();
+    let mut bytes = mark(name).bytes();
     bytes.next() == Some(b'$')
         && matches!(bytes.next(), Some(b'a' | b'd' | b't' | b'x'))
         && matches!(bytes.next(), None | Some(b'.'))
@@ -230,8 +236,12 @@ mod tests {
 
     #[test]
     fn marks_of_the_arm_abi_are_no_functions() {
-        assert!(is_mapping_symbol("$a") && is_mapping_symbol("$d.12"));
-        assert!(!is_mapping_symbol("$able") && !is_mapping_symbol("a"));
+        for mark in ["$a", "$d.12", "$x", "__pi_$x", "__pi_$d.3"] {
+            assert!(is_mapping_symbol(mark), "{mark}");
+        }
+        for name in ["$able", "a", "__pi_x", "__pi_"] {
+            assert!(!is_mapping_symbol(name), "{name}");
+        }
     }
 
     proptest! {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use builder::system::System;
 use host::error::Kind;
 use host::session::Session;
+use recipe::arch::KernelPlace;
 use recipe::{Plan, config};
 use trial::check;
 use vm::boot::{self, BootReport, BootRequest, Observation};
@@ -118,7 +119,7 @@ impl Runner {
 
     /// Where a kernel of this board lies.
     pub fn layout(&self, code: &Code) -> Layout {
-        let offset = traps::offset(code, self.page_offset());
+        let offset = traps::offset(code, self.kernel_place());
         let entry = if code.image.contains(&code.entry) {
             code.entry.wrapping_sub(offset)
         } else {
@@ -131,10 +132,8 @@ impl Runner {
         }
     }
 
-    /// What virtual addresses are above the physical ones where a kernel's file
-    /// doesn't know: to the beginning of the board's RAM the kernel's own space
-    /// is mapped.
-    pub fn page_offset(&self) -> u64 {
-        self.plan.board.arch.facts().page_offset
+    /// Where the kernel lies where its file doesn't know.
+    pub fn kernel_place(&self) -> KernelPlace {
+        self.plan.board.arch.facts().place
     }
 }

@@ -2,7 +2,7 @@
 //! needs, the network's, the ramdisk's, the user land's. Each request says
 //! why. The recipe's own come later and win.
 
-use super::asked::ask;
+use super::{asked::ask, kernel};
 use initramfs::{Compression, compress};
 
 use crate::Board;
@@ -107,19 +107,18 @@ fn cpus(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     }
 }
 
-fn word(compression: Compression) -> &'static str {
-    let found = raw::COMPRESSIONS.iter().find(|(_, c)| *c == compression);
-    found.map_or("", |(word, _)| word)
-}
-
 fn reason(key: &str, compression: Compression, given: bool) -> String {
     let default = if given { "" } else { " (the default)" };
-    format!("{key} = \"{}\"{default}", word(compression))
+    format!("{key} = \"{}\"{default}", kernel::words_of(compression))
 }
 
 fn kernel_compression(wishes: &Wishes<'_>, all: &mut Vec<Request>) {
     let given = wishes.raw.kernel.compress.as_ref();
-    let compression = given.map_or(Compression::Xz, |c| c.value);
+    let compression = kernel::compression(given, wishes.board);
+    let by_loader = |board: &Board| board.arch.facts().unpacked_by_loader.is_some();
+    if wishes.board.is_some_and(by_loader) {
+        return; // No option says how: it is another file that is made.
+    }
     let symbol = match compression {
         Compression::None => "KERNEL_UNCOMPRESSED",
         Compression::Gzip => "KERNEL_GZIP",

@@ -41,6 +41,9 @@ pub(super) fn plan(
     if let (Some(cmdline), Some(board)) = (&raw.cmdline, board) {
         cmdline_fits(context, cmdline, board);
     }
+    if let (Some(compress), Some(board)) = (&raw.compress, board) {
+        loader_unpacks(context, compress, board);
+    }
     let dialect = dialect(context, &raw);
     let symbols = implied.iter().map(|r| r.symbol.clone()).collect();
     let mut requests = implied;
@@ -85,7 +88,7 @@ pub(super) fn plan(
         patches: patches(context, &raw.patches),
         toolchain: raw.toolchain.map_or(Toolchain::Gcc, |t| t.value),
         cflags: raw.cflags,
-        compress: raw.compress.map_or(Compression::Xz, |c| c.value),
+        compress: compression(raw.compress.as_ref(), board),
         cmdline: with_root(raw.cmdline.map_or_else(cmdline, |c| c.value), words.root),
     }
 }
@@ -98,6 +101,41 @@ fn with_root(line: String, root: Option<String>) -> String {
         Some((kernels, inits)) => format!("{kernels} {root} -- {inits}"),
         None => format!("{line} {root}"),
     }
+}
+
+/// How the kernel is compressed, where nothing is said as small as can be.
+pub(super) fn compression(
+    given: Option<&Placed<Compression>>,
+    board: Option<&Board>,
+) -> Compression {
+    let by_loader = board.and_then(|board| board.arch.facts().unpacked_by_loader);
+    let default = by_loader.unwrap_or(Compression::Xz);
+    given.map_or(default, |given| given.value)
+}
+
+/// A kernel that doesn't unpack itself is compressed in the way that its loader
+/// knows.
+fn loader_unpacks(context: &Context<'_>, given: &Placed<Compression>, board: &Board) {
+    let facts = board.arch.facts();
+    let Some(known) = facts
+        .unpacked_by_loader
+        .filter(|known| *known != given.value)
+    else {
+        return;
+    };
+    let name = facts.name;
+    let message = format!("kernels of {name} don't unpack themselves");
+    let help = format!(
+        "write \"{}\" or leave `compress` out: QEMU, which loads them, unpacks nothing else",
+        words_of(known)
+    );
+    context.problem(Problem::at(&given.place, message).help(help));
+}
+
+/// How a recipe calls a compression.
+pub(super) fn words_of(compression: Compression) -> &'static str {
+    let found = raw::COMPRESSIONS.iter().find(|(_, c)| *c == compression);
+    found.map_or("", |(word, _)| word)
 }
 
 /// The kernel cuts a command line that is too long, without a word.

@@ -553,6 +553,7 @@ mod tests {
             include_str!("../../../../docs/kernel-developer.md"),
             include_str!("../../../../docs/learner.md"),
             include_str!("../../../../docs/microvm.md"),
+            include_str!("../../../../docs/virt-aarch64.md"),
         ] {
             let commands = page.lines().filter(|line| line.starts_with("tuxling "));
             for line in commands {

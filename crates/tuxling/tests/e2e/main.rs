@@ -35,6 +35,7 @@ mod recipe;
 mod report;
 mod shrink;
 mod size;
+mod trap_aarch64;
 mod trap_arm;
 mod trap_cpus;
 mod userland;

@@ -62,3 +62,19 @@ fn microvm_passes_over_virtio() {
     assert_eq!(record["checks"].as_array().map(Vec::len), Some(5));
     assert_eq!(record["qemu"][0], "qemu-system-x86_64");
 }
+
+#[test]
+fn virt_aarch64_passes_over_virtio() {
+    pc_net();
+    let dir = folder();
+    let recipe = Recipe::built_in("virt-aarch64", "virt-aarch64").write(dir.path());
+    let record = run(&mut check(&recipe)).ends_with(0).json();
+    assert_eq!(record["outcome"], "passed", "{}", record["reason"]);
+    assert_eq!(record["checks"].as_array().map(Vec::len), Some(5));
+    assert_eq!(record["qemu"][0], "qemu-system-aarch64");
+    // The file is what the loader unpacks, as a whole.
+    let image = &record["image"];
+    assert_eq!(image["kernel_bytes"], image["payload_bytes"]);
+    let arguments = record["qemu"].to_string();
+    assert!(arguments.contains("\"-cpu\",\"cortex-a53\""), "{arguments}");
+}

@@ -97,7 +97,8 @@ const TROUBLES: &[(Trouble, LinePart, &str)] = &[
     ),
     // kernel/panic.c: print_oops_end_marker()
     (Trouble::Oops, LinePart::Start, r"---\[ end trace "),
-    // arch/arm/mm/fault.c: die_kernel_fault(), do_DataAbort(), do_PrefetchAbort()
+    // arch/arm/mm/fault.c: die_kernel_fault(), do_DataAbort(), do_PrefetchAbort();
+    // arch/arm64/mm/fault.c: die_kernel_fault(), do_mem_abort()
     (
         Trouble::Oops,
         LinePart::Anywhere,
@@ -108,7 +109,8 @@ const TROUBLES: &[(Trouble, LinePart, &str)] = &[
         LinePart::Start,
         r"Unhandled (fault|prefetch abort): ",
     ),
-    // arch/arm/kernel/traps.c: __die(), bad_mode(), __div0()
+    // arch/arm/kernel/traps.c: __die(), bad_mode(), __div0(); arch/arm64/kernel/traps.c:
+    // __die()
     (
         Trouble::Oops,
         LinePart::Anywhere,
@@ -169,6 +171,12 @@ const TROUBLES: &[(Trouble, LinePart, &str)] = &[
         Trouble::Hint,
         LinePart::Start,
         r".{1,60}\[\d+\]: segfault at ",
+    ),
+    // arch/arm64/kernel/traps.c: arm64_show_signal()
+    (
+        Trouble::Hint,
+        LinePart::Start,
+        r".{1,60}\[\d+\]: unhandled exception: ",
     ),
     // init/initramfs.c
     (

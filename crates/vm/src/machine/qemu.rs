@@ -418,6 +418,7 @@ mod tests {
                 description: String::new(),
                 arch: Arch::I386,
                 machine: "pc".to_owned(),
+                cpu: None,
                 device_tree: None,
                 qemu_args: Vec::new(),
                 console: Some("ttyS0".to_owned()),

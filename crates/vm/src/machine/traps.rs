@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use recipe::arch::KernelPlace;
 use vmlinux::Code;
 use vmlinux::code::address_of;
 use vmlinux::prune::{
@@ -38,18 +39,19 @@ pub struct KernelTraps {
 
 /// What virtual addresses are above the physical ones: by the file, or, where
 /// the file doesn't know, what the architecture has.
-pub fn offset(code: &Code, page_offset: u64) -> u64 {
-    match code.offset {
-        0 => page_offset,
-        offset => offset,
+pub fn offset(code: &Code, place: KernelPlace) -> u64 {
+    match (code.offset, place) {
+        (0, KernelPlace::Above(offset)) => offset,
+        (0, KernelPlace::LoadedAt(first)) => code.image.start.wrapping_sub(first),
+        (offset, _) => offset,
     }
 }
 
 impl KernelTraps {
     /// Of a file; `None` where it has no traps.
-    pub fn of_file(path: &Path, page_offset: u64) -> Result<Option<KernelTraps>> {
+    pub fn of_file(path: &Path, place: KernelPlace) -> Result<Option<KernelTraps>> {
         let bytes = std::fs::read(path).map_err(|e| host::Error::file("read", path, e))?;
-        KernelTraps::of(bytes, page_offset).map_err(|error| Error::Unreadable {
+        KernelTraps::of(bytes, place).map_err(|error| Error::Unreadable {
             path: path.to_owned(),
             error,
         })
@@ -61,7 +63,7 @@ impl KernelTraps {
     /// When they are no readable ELF file.
     pub fn of(
         vmlinux: Vec<u8>,
-        page_offset: u64,
+        place: KernelPlace,
     ) -> std::result::Result<Option<KernelTraps>, vmlinux::elf::ElfError> {
         let code = Code::parse(&vmlinux)?;
         let record = address_of(&vmlinux, TRAP_RECORD);
@@ -73,7 +75,7 @@ impl KernelTraps {
             record,
             magic: u64::from(TRAP_MAGIC),
             word: code.word,
-            offset: offset(&code, page_offset),
+            offset: offset(&code, place),
             loaded: address_of(&vmlinux, COLD_LOADED).zip(address_of(&vmlinux, COLD_PAGES)),
         };
         Ok(Some(KernelTraps {

@@ -70,6 +70,9 @@ pub enum Field {
     Distance31,
     /// 16 bits of the address in an ARM `movw` or `movt`.
     ArmHalf,
+    /// A part of the address or of the distance, in an instruction whose addend
+    /// stands beside the relocation.
+    Instruction,
     /// A part of the distance, in a form that isn't read: the reference counts
     /// as one to the very symbol, and its addend can't be changed.
     Opaque,

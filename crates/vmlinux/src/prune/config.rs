@@ -79,13 +79,59 @@ const REFUSED: &[(&str, &str)] = &[
     ),
 ];
 
+/// Options that stand in the way on arm64 alone, each with the reason. Their names
+/// mean something else elsewhere, or stand for what is handled there.
+const REFUSED_ON_ARM64: &[(&str, &str)] = &[
+    (
+        "CONFIG_EFI",
+        "its stub is linked into the kernel, under names of its own",
+    ),
+    (
+        "CONFIG_KVM",
+        "its hypervisor is linked apart, with relocations of its own",
+    ),
+    (
+        "CONFIG_UNMAP_KERNEL_AT_EL0",
+        "no kernel that is unmapped while programs run has been pruned and booted yet",
+    ),
+    (
+        "CONFIG_HIBERNATION",
+        "code that is copied elsewhere before it runs has not been tried",
+    ),
+    (
+        "CONFIG_KEXEC_CORE",
+        "code that is copied elsewhere before it runs has not been tried",
+    ),
+    (
+        "CONFIG_ARM64_BTI_KERNEL",
+        "calls through pointers check what they come to, and a trap is nothing of that",
+    ),
+    (
+        "CONFIG_ARM64_PTR_AUTH_KERNEL",
+        "return addresses are signed, and a trap would tell them so",
+    ),
+    (
+        "CONFIG_SHADOW_CALL_STACK",
+        "code is changed at boot by tables that are not read",
+    ),
+    (
+        "CONFIG_COMPAT",
+        "programs have a second table of system calls, which is not read",
+    ),
+];
+
 /// The options of a configuration that pruning doesn't handle.
 ///
 /// `value` gives an option's value by its name with `CONFIG_`, if the
 /// configuration has one: whoever has read it knows its form.
 pub fn unsupported<'v>(value: impl Fn(&str) -> Option<&'v str>) -> Vec<Unsupported> {
     let on = |option: &str| value(option) == Some("y");
-    let refused = REFUSED.iter().filter(|(option, _)| on(option));
+    let here = if on("CONFIG_ARM64") {
+        REFUSED_ON_ARM64
+    } else {
+        &[]
+    };
+    let refused = REFUSED.iter().chain(here).filter(|(option, _)| on(option));
     refused
         .map(|(option, why)| Unsupported { option, why })
         .collect()
@@ -105,5 +151,19 @@ mod tests {
         });
         let names: Vec<&str> = refused.iter().map(|u| u.option).collect();
         assert_eq!(names, ["CONFIG_KPROBES"]);
+    }
+
+    #[test]
+    fn what_stands_in_the_way_on_arm64_alone_is_refused_there() {
+        let refused = |arm64: &'static str| {
+            let all = unsupported(|option| match option {
+                "CONFIG_ARM64" => Some(arm64),
+                "CONFIG_EFI" => Some("y"),
+                _ => None,
+            });
+            all.iter().map(|u| u.option).collect::<Vec<_>>()
+        };
+        assert_eq!(refused("y"), ["CONFIG_EFI"]);
+        assert_eq!(refused("n"), Vec::<&str>::new());
     }
 }

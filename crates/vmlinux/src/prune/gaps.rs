@@ -338,7 +338,7 @@ mod tests {
             ran in proptest::collection::vec((0u64..120, 1u64..20), 0..8),
             entries in proptest::collection::vec(0u64..120, 0..12),
             branches in proptest::collection::vec((0u64..120, 0u64..120), 0..12),
-            machine in 0usize..3
+            machine in 0usize..arch::MACHINES.len()
         ) {
             let trap = &arch::MACHINES[machine].trap;
             let align = trap.nothing.len() as u64;

@@ -11,7 +11,7 @@
 #include <linux/serial_core.h>
 #include <linux/pci.h>
 #include <asm/extable.h>
-#ifdef CONFIG_X86
+#if defined(CONFIG_X86) || defined(CONFIG_ARM64)
 #include <asm/alternative.h>
 #endif
 #ifdef CONFIG_ARM
@@ -36,7 +36,7 @@ SIZE(jump_entry);
 #ifdef CONFIG_SERIAL_CORE
 SIZE(earlycon_id);
 #endif
-#ifdef CONFIG_X86
+#if defined(CONFIG_X86) || defined(CONFIG_ARM64)
 SIZE(alt_instr);
 #endif
 #ifdef CONFIG_ARM

@@ -3,7 +3,8 @@
 //! script expects it.
 //!
 //! The names are those of `include/asm-generic/vmlinux.lds.h`, of
-//! `arch/x86/kernel/vmlinux.lds.S` and of `arch/arm/include/asm/vmlinux.lds.h`.
+//! `arch/x86/kernel/vmlinux.lds.S`, `arch/arm/include/asm/vmlinux.lds.h` and
+//! `arch/arm64/kernel/vmlinux.lds.S`.
 
 use object::elf;
 
@@ -84,6 +85,8 @@ const RULES: &[(&str, Kind)] = &[
     (".head.text", Kind::Root),
     (".entry.text", Kind::Root),
     (".idmap.text", Kind::Root),
+    // The stub that arm64 leaves where a hypervisor would be (hyp-stub.S).
+    (".hyp.text", Kind::Root),
     (".vectors*", Kind::Root),
     (".stubs", Kind::Root),
     (".init.text*", Kind::SharedCode),
@@ -178,6 +181,9 @@ const RULES: &[(&str, Kind)] = &[
     (".bss", Kind::Data),
     (".bss.*", Kind::Data),
     (".init.data*", Kind::Data),
+    // Of what arm64 runs before its page tables are made (arch/arm64/kernel/pi).
+    (".init.bss*", Kind::Data),
+    (".mmuoff.data.*", Kind::Data),
     (".init.rodata*", Kind::Data),
     (".exit.data*", Kind::Data),
     (".ref.data", Kind::Data),

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use object::elf;
 
+use crate::code;
+
 /// What the file's header says of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
@@ -61,14 +63,14 @@ pub struct Object {
 
 impl Object {
     /// Data within code, by section, as ARM's mapping symbols mark it: `$d`
-    /// begins data, `$a` and `$t` end it (*ELF for the Arm Architecture*, 5.5.5).
+    /// begins data, `$a`, `$t` and `$x` end it (*ELF for the Arm Architecture*, 5.5.5).
     pub fn data_in_code(&self) -> BTreeMap<usize, Vec<Range<u64>>> {
         let mut marks: BTreeMap<usize, BTreeMap<u64, bool>> = BTreeMap::new();
         for symbol in &self.symbols {
-            let mark = symbol.name.split('.').next().unwrap_or_default();
+            let mark = code::mark(&symbol.name).split('.').next();
             let is_data = match mark {
-                "$d" => true,
-                "$a" | "$t" => false,
+                Some("$d") => true,
+                Some("$a" | "$t" | "$x") => false,
                 _ => continue,
             };
             let Some(section) = symbol.section() else {

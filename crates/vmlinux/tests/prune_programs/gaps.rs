@@ -10,6 +10,11 @@ void say(const char *); void say_number(unsigned long);
 #ifdef __i386__
 static long hear(char *c)
 { long r; __asm__ volatile("int $0x80" : "=a"(r) : "a"(3), "b"(0), "c"(c), "d"(1) : "memory"); return r; }
+#elif defined(__aarch64__)
+static long hear(char *c)
+{ register long x8 __asm__("x8") = 63, x0 __asm__("x0") = 0, x2 __asm__("x2") = 1;
+  register char *x1 __asm__("x1") = c;
+  __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory"); return x0; }
 #else
 static long hear(char *c)
 { long r; __asm__ volatile("syscall" : "=a"(r) : "a"(0), "D"(0), "S"(c), "d"(1) : "rcx", "r11", "memory"); return r; }

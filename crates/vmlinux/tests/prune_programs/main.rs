@@ -2,8 +2,9 @@
 //! run: what is left does what it did, and what is gone says that it is.
 //!
 //! i386 has its addends in the sections (ELF32, REL), x86_64 in the relocations
-//! (ELF64, RELA). The programs need no C library, so that they run on any
-//! x86_64 host.
+//! (ELF64, RELA), as aarch64 has, where most addresses are made of two halves. The
+//! programs need no C library, so that they run on any x86_64 host; those of aarch64
+//! run in QEMU (the package qemu-user).
 
 use proptest::prelude::*;
 use vmlinux::prune::{

@@ -11,7 +11,7 @@ extern const unsigned char tuxling_trap_names[] __attribute__((weak));
 extern const char tuxling_traps_start[] __attribute__((weak)), tuxling_parts_start[] __attribute__((weak));
 void trapped(unsigned long behind)
 {
-	unsigned long trap = behind - 5, number = (trap - (unsigned long)tuxling_traps_start) / 5;
+	unsigned long trap = behind - TRAP_BYTES, number = (trap - (unsigned long)tuxling_traps_start) / TRAP_BYTES;
 	const unsigned char *at = tuxling_trap_names;
 	char name[128];
 	do {

@@ -1,10 +1,10 @@
-//! Tables of distances, as x86's kernels have them: entries that say something
+//! Tables of distances, as x86's and arm64's kernels have them: entries that say something
 //! about code go with it, and those that stay still say it. And trampolines of
 //! static calls, which are compared though they never run.
 
 use vmlinux::prune::{EntrySizes, Fate, Parts, Verdict, Wish, verify};
 
-use crate::bench::{Bench, MODES, fate, prune, without};
+use crate::bench::{Bench, MODES, X86, fate, prune, without};
 
 /// Every function notes its own places in two tables, by their distance from the
 /// entry, as `_ASM_EXTABLE()` and `__BUG_ENTRY()` do. `run` says for each entry
@@ -12,11 +12,22 @@ use crate::bench::{Bench, MODES, fate, prune, without};
 /// entries are gone shows by their numbers.
 const NOTED: &str = r#"
 	void say(const char *); void say_number(unsigned long);
+	#ifdef __aarch64__
+	#define NOTE(n) __asm__ volatile( \
+		"1: mov w0, #" #n "\n" \
+		".pushsection __ex_table, \"a\"\n.balign 4\n.long 1b - ., 2f - ., " #n "\n.popsection\n" \
+		".subsection 1\n2: mov w0, #(" #n " + 100)\n b 3f\n.previous\n3:\n" \
+		".pushsection __bug_table, \"aw\"\n.balign 4\n.long 1b - ., " #n "\n.popsection\n" ::: "x0")
+	#define NUMBER(code) (*(const unsigned *)(code) >> 5 & 0xffff)
+	#else
 	#define NOTE(n) __asm__ volatile( \
 		"1: mov $" #n ", %%eax\n" \
 		".pushsection __ex_table, \"a\"\n.balign 4\n.long 1b - ., 2f - ., " #n "\n.popsection\n" \
 		".pushsection .text.fixup, \"ax\"\n2: mov $(" #n " + 100), %%eax\n jmp 3f\n.popsection\n3:\n" \
 		".pushsection __bug_table, \"aw\"\n.balign 4\n.long 1b - ., " #n "\n.popsection\n" ::: "eax")
+	/* The number behind the code of `mov $n, %eax`. */
+	#define NUMBER(code) *(const unsigned *)((code) + 1)
+	#endif
 	struct entry { int at, fixup, number; };
 	struct bug { int at, number; };
 	extern struct entry __start___ex_table[], __stop___ex_table[];
@@ -26,8 +37,7 @@ const NOTED: &str = r#"
 	__attribute__((noinline)) void first(void) { NOTE(7); say("first\n"); }
 	__attribute__((noinline)) void idle(void) { NOTE(8); say("idle\n"); }
 	__attribute__((noinline)) void last(void) { NOTE(9); if (never) { NOTE(10); idle(); } say("last\n"); }
-	/* The number behind the code of `mov $n, %eax`. */
-	static unsigned number(const char *code) { return *(const unsigned *)(code + 1); }
+	static unsigned number(const char *code) { return NUMBER(code); }
 	int run(void)
 	{
 		struct entry *e; struct bug *b;
@@ -156,7 +166,7 @@ const STATIC_CALL: &str = r#"
 #[test]
 fn trampolines_of_calls_that_are_patched_in_line_stay_where_they_are_compared() {
     let sizes = EntrySizes([("static_call_site".to_owned(), 8)].into());
-    for mode in MODES {
+    for mode in X86 {
         let bench = Bench::new("calls", mode);
         let program = bench.load_as("ENTRY(_start)", &sizes, &[("main.c", STATIC_CALL)]);
         let wish = without(&program, &["__SCT__one", "__SCT__two", "chosen", "other"]);
