@@ -164,7 +164,10 @@ fn of_transfer(failure: Failure, error: Error) -> Failure {
         Error::AptIndex(error) => failure.detail(said_by(error)),
         Error::Git { error, .. } => failure.detail(said_by(*error)),
         Error::Configuration(error) => of_configuration(failure, *error),
-        Error::NotInDebian { package, .. } if package == "linux-config" => failure.help(
+        Error::NotInDebian {
+            package: "linux-config",
+            ..
+        } => failure.help(
             "config = \"file:PATH\" takes a .config of your own (/proc/config.gz, \
              /boot/config-VERSION); or ask for a series that this release has: apt-cache search \
              linux-config",

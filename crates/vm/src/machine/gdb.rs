@@ -31,6 +31,9 @@ const PACKET_LIMIT: usize = 1 << 16;
 /// So many numbers are asked for at a time: an answer is one packet.
 const NUMBERS_AT_ONCE: u64 = 256;
 
+/// A machine that stops more often without a trap stands where it was stopped.
+const MOST_STRAYS: u32 = 64;
+
 /// No kernel has more pages of cold code.
 const MOST_NUMBERS: u64 = 1 << 16;
 
@@ -70,6 +73,8 @@ pub struct TrapWatch {
     kind: char,
     seen: Option<TrapSeen>,
     loaded: Option<Vec<u16>>,
+    /// How often the machine stood at a breakpoint and no trap was recorded.
+    strays: u32,
 }
 
 /// The arguments that let QEMU listen on this socket, and wait for us.
@@ -113,6 +118,7 @@ impl TrapWatch {
             kind,
             seen: None,
             loaded: None,
+            strays: 0,
         })
     }
 
@@ -168,7 +174,8 @@ impl TrapWatch {
 
     /// The machine stands at a breakpoint. The record tells whether that was
     /// the handler: a user program may run at its physical address, long after
-    /// the kernel has left the physical ones.
+    /// the kernel has left the physical ones. With several CPUs QEMU may tell one
+    /// stop twice.
     fn examine(&mut self) -> io::Result<Option<TrapSeen>> {
         let points = self.points.clone();
         for address in [points.record, points.physical(points.record)] {
@@ -181,8 +188,16 @@ impl TrapWatch {
                 return Ok(Some(TrapSeen { trap, caller }));
             }
         }
-        let physical = points.physical(points.stopped);
-        self.gdb.order(&format!("z{},{physical:x},1", self.kind))?;
+        if self.strays == 0 {
+            let physical = points.physical(points.stopped);
+            self.gdb.order(&format!("z{},{physical:x},1", self.kind))?;
+        }
+        self.strays += 1;
+        if self.strays > MOST_STRAYS {
+            return Err(io::Error::other(
+                "the machine stands at a breakpoint, and no trap is recorded",
+            ));
+        }
         self.gdb.send("c")?;
         Ok(None)
     }
