@@ -128,8 +128,13 @@ fn fragments(wish: &Wish) -> String {
         &["base"]
     };
     let board = &wish.board;
-    let names = parts.iter().map(|part| format!("{board}-{part}.config"));
-    let there = names.filter(|name| builtin::file(name).is_some());
+    // A variant of a board, such as pc-no-console, has those of the board.
+    let family = board.split('-').next().unwrap_or(board);
+    let name_of = |part: &&str| {
+        let names = [board, family].map(|name| format!("{name}-{part}.config"));
+        names.into_iter().find(|name| builtin::file(name).is_some())
+    };
+    let there = parts.iter().filter_map(name_of);
     let builtin = there.map(|name| format!("builtin:{name}"));
     let all = builtin.chain(wish.fragments.iter().cloned());
     let quoted: Vec<String> = all

@@ -403,7 +403,8 @@ fn a_new_recipe_has_no_errors_and_overwrites_nothing() {
             &["base"]
         };
         for part in parts {
-            let fragment = format!("\"builtin:{board}-{part}.config\"");
+            let of = board.strip_suffix("-no-console").unwrap_or(board);
+            let fragment = format!("\"builtin:{of}-{part}.config\"");
             assert!(text.contains(&fragment), "{fragment}");
         }
         let path = scaffold::write(folder.path(), &wish).expect("writes");
