@@ -143,11 +143,7 @@ pub fn busybox(own: OwnTexts, surroundings: Surroundings<'_>) -> InitFiles {
     }
     let mounts_proc = own.fstab.is_none();
     let fstab = if read_only { FSTAB_READ_ONLY } else { FSTAB };
-    let inittab = if surroundings.has_console {
-        INITTAB
-    } else {
-        INITTAB_NO_CONSOLE
-    };
+    let inittab = inittab(surroundings.has_console);
     let written =
         |own: Option<FileKind>, text: &str| own.unwrap_or_else(|| FileKind::Text(text.to_owned()));
     let mut files = vec![
@@ -181,6 +177,14 @@ pub fn busybox(own: OwnTexts, surroundings: Surroundings<'_>) -> InitFiles {
         files,
         applets,
         mounts_proc,
+    }
+}
+
+fn inittab(has_console: bool) -> &'static str {
+    if has_console {
+        INITTAB
+    } else {
+        INITTAB_NO_CONSOLE
     }
 }
 

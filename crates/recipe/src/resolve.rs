@@ -87,17 +87,14 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
     let (userland, needs) =
         userland::plan(&context, &raw, &network.mode, board.as_ref(), root.as_ref());
     let machine = machine(&context, &raw.machine, board.as_ref(), &home.base);
-    let mute = board.as_ref().is_some_and(|board| board.channel.is_none());
-    let has_console = board.as_ref().is_none_or(|board| board.console.is_some());
     let surroundings = checks::Surroundings {
         network: &network,
         userland: &userland,
         memory: machine.memory,
-        mute,
-        has_console,
+        board: board.as_ref(),
     };
     let checks = checks::plan(&context, &raw, &surroundings);
-    let exercises = checks::exercises(&context, &raw.exercises, mute);
+    let exercises = checks::exercises(&context, &raw.exercises, surroundings.is_mute());
     let requests = implied::requests(&implied::Wishes {
         raw: &raw,
         board: board.as_ref(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use host::units::Bytes;
 
 use super::Context;
+use crate::Board;
 use crate::diagnostic::{Place, Problem, Wrong};
 use crate::plan::{
     CheckKind, CheckPlan, ExercisePlan, Expectation, GuestCommand, NetworkMode, NetworkPlan,
@@ -36,10 +37,20 @@ pub(super) struct Surroundings<'a> {
     pub userland: &'a UserlandPlan,
     /// The machine's RAM.
     pub memory: Bytes,
+    /// The board.
+    pub board: Option<&'a Board>,
+}
+
+impl Surroundings<'_> {
     /// Whether the board has no channel, and so no agent.
-    pub mute: bool,
+    pub fn is_mute(&self) -> bool {
+        self.board.is_some_and(|board| board.channel.is_none())
+    }
+
     /// Whether the board has a console that something can be typed at.
-    pub has_console: bool,
+    fn has_console(&self) -> bool {
+        self.board.is_none_or(|board| board.console.is_some())
+    }
 }
 
 /// The checks, in order.
@@ -54,8 +65,8 @@ pub(super) fn plan(
         host: surroundings.network.host(),
         userland: surroundings.userland,
         memory: surroundings.memory,
-        mute: surroundings.mute,
-        has_console: surroundings.has_console,
+        mute: surroundings.is_mute(),
+        has_console: surroundings.has_console(),
     };
     let mut plans: Vec<CheckPlan> = Vec::new();
     let mut names: HashSet<&str> = HashSet::new();

@@ -54,20 +54,7 @@ pub(super) fn plan(
         let own = fragment::of_text(context.problems, options, &Asker::KernelOptions);
         requests.extend(own);
     }
-    let console = board.and_then(|board| board.console.as_ref());
-    let mut written = console.map_or_else(String::new, |name| format!("console={name} "));
-    written.push_str("panic=-1");
-    let of_board = board.map_or("", |b| &b.cmdline);
-    // The file system in flash is the only memory device that there is.
-    let flash = board.filter(|board| board.flash.is_some());
-    let in_flash = flash.map_or("", |_| "root=mtd0 rootfstype=romfs init=/init");
-    for further in [of_board, in_flash, words.ip.as_deref().unwrap_or_default()] {
-        if !further.is_empty() {
-            written.push(' ');
-            written.push_str(further);
-        }
-    }
-    let cmdline = || written;
+    let cmdline = || written_cmdline(board, words.ip.as_deref());
     KernelPlan {
         source: sources::wish(
             context,
@@ -91,6 +78,24 @@ pub(super) fn plan(
         compress: compression(raw.compress.as_ref(), board),
         cmdline: with_root(raw.cmdline.map_or_else(cmdline, |c| c.value), words.root),
     }
+}
+
+/// The command line where the recipe has none of its own.
+fn written_cmdline(board: Option<&Board>, ip: Option<&str>) -> String {
+    let console = board.and_then(|board| board.console.as_ref());
+    let mut written = console.map_or_else(String::new, |name| format!("console={name} "));
+    written.push_str("panic=-1");
+    let of_board = board.map_or("", |b| &b.cmdline);
+    // The file system in flash is the only memory device that there is.
+    let flash = board.filter(|board| board.flash.is_some());
+    let in_flash = flash.map_or("", |_| "root=mtd0 rootfstype=romfs init=/init");
+    for further in [of_board, in_flash, ip.unwrap_or_default()] {
+        if !further.is_empty() {
+            written.push(' ');
+            written.push_str(further);
+        }
+    }
+    written
 }
 
 /// A command line with what has the kernel mount its root, before what is its

@@ -42,14 +42,9 @@ pub(super) fn plan(
     };
     let mut applets = applets(context, typed);
     let own = own_files(context, &typed.files);
-    let has_console = board.is_none_or(|board| board.console.is_some());
-    let surroundings = Surroundings {
-        network: mode,
-        read_only: root.is_some_and(|root| root.access == Access::ReadOnly),
-        has_console,
-    };
+    let surroundings = surroundings(mode, board, root);
     let mut files = init_files(context, typed, surroundings, &mut applets, &mut needs);
-    files.extend(init::devices(has_console));
+    files.extend(init::devices(surroundings.has_console));
     files.extend(root.map(mount_points).unwrap_or_default());
     let replaced: HashSet<&str> = own.iter().map(|(file, _)| &*file.to).collect();
     files.retain(|written| !replaced.contains(&*written.to));
@@ -82,6 +77,19 @@ pub(super) fn plan(
         files,
     };
     (plan, needs)
+}
+
+/// What init's files are written for.
+fn surroundings<'a>(
+    network: &'a NetworkMode,
+    board: Option<&Board>,
+    root: Option<&RootPlan>,
+) -> Surroundings<'a> {
+    Surroundings {
+        network,
+        read_only: root.is_some_and(|root| root.access == Access::ReadOnly),
+        has_console: board.is_none_or(|board| board.console.is_some()),
+    }
 }
 
 /// What the ramdisk's files are laid over.
