@@ -43,7 +43,7 @@ pub(super) struct Surroundings<'a> {
 
 impl Surroundings<'_> {
     /// Whether the board has no channel, and so no agent.
-    pub fn is_mute(&self) -> bool {
+    pub(super) fn is_mute(&self) -> bool {
         self.board.is_some_and(|board| board.channel.is_none())
     }
 
