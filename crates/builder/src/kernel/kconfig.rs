@@ -28,7 +28,7 @@ use super::toolchain::{Tools, Versions};
 use crate::configuration_error::ConfigurationError;
 use crate::error::{Error, Result};
 use crate::kernel::make::{kconfig_tree, make};
-use crate::source::Source;
+use crate::source::{self, Source};
 
 /// A kernel's Kconfig tree for one architecture and tool chain.
 #[derive(Debug)]
@@ -183,21 +183,17 @@ impl Tree {
         Configuration::olddefconfig(&self.kconfig, text).0
     }
 
-    /// The base configuration; `None` where the distribution's is wanted and did
-    /// not come with the source.
-    pub(super) fn base_of<'a>(&'a self, plan: &'a KernelPlan) -> Option<&'a BaseConfig> {
-        match &plan.base {
-            BaseConfig::Distribution { .. } => self.distribution.as_deref(),
-            base => Some(base),
-        }
+    /// What the configuration begins with.
+    pub(super) fn base_of<'a>(&'a self, plan: &'a KernelPlan) -> &'a BaseConfig {
+        source::base_of(plan, self.distribution.as_deref())
     }
 
     /// What the base configuration comes to by itself, as a `.config`.
     pub(super) fn base(&self, plan: &KernelPlan) -> Result<String> {
         let target = match self.base_of(plan) {
-            Some(BaseConfig::File { text, .. }) => return Ok(text.clone()),
-            Some(BaseConfig::Target(target)) => target.as_str(),
-            Some(BaseConfig::Distribution { .. }) | None => {
+            BaseConfig::File { text, .. } => return Ok(text.clone()),
+            BaseConfig::Target(target) => target.as_str(),
+            BaseConfig::Distribution { .. } => {
                 return Err(ConfigurationError::NotObtained.into());
             }
         };

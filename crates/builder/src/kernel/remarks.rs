@@ -54,7 +54,7 @@ pub(super) fn only(archs: &[String]) -> String {
 /// symbol isn't there, which may have had one. What the recipe itself asks for
 /// is not the base's any more.
 pub fn lost(plan: &KernelPlan, configuration: &Configuration<'_>, tree: &Tree) -> Vec<LostLine> {
-    let Some(BaseConfig::File { text, .. }) = tree.base_of(plan) else {
+    let BaseConfig::File { text, .. } = tree.base_of(plan) else {
         return Vec::new();
     };
     let asked: BTreeSet<&str> = plan.requests.iter().map(|one| &*one.symbol).collect();

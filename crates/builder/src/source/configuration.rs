@@ -14,7 +14,7 @@ use recipe::package::Package;
 use recipe::plan::{BaseConfig, SourceWish};
 use rootfs::compressed::decompressed;
 
-use super::{Context, LockEntry, LockFile, Mode, Request, Source, apt, archive, version};
+use super::{Context, LockEntry, LockFile, Mode, Request, Source, apt, archive, deb, version};
 use crate::configuration_error::ConfigurationError;
 use crate::error::{Error, Result};
 
@@ -118,31 +118,26 @@ fn read(folder: &Path) -> io::Result<BTreeMap<String, String>> {
     let files = fs::read_dir(folder)?.flatten().map(|entry| entry.path());
     let package = files.filter(|path| path.is_file()).min();
     let package = package.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-    let mut package = ar::Archive::new(BufReader::new(File::open(package)?));
     let mut found = BTreeMap::new();
-    while let Some(member) = package.next_entry() {
-        let member = member?;
-        if !member.header().identifier().starts_with(b"data.tar") {
-            continue;
-        }
-        let mut data = tar::Archive::new(decompressed(member)?);
-        for entry in data.entries()? {
-            let entry = entry?;
-            let Some(flavour) = flavour_of(&String::from_utf8_lossy(&entry.path_bytes())) else {
-                continue;
-            };
+    deb::find(BufReader::new(File::open(package)?), |path, content| {
+        if let Some(flavour) = flavour_of(path) {
             let mut bytes = Vec::new();
-            decompressed(entry)?.take(LARGEST).read_to_end(&mut bytes)?;
+            let content = decompressed(content)?;
+            content.take(LARGEST + 1).read_to_end(&mut bytes)?;
+            if bytes.len() as u64 > LARGEST {
+                let what = format!("{path} is larger than {} MiB", LARGEST >> 20);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+            }
             found.insert(flavour, text_of(&bytes));
         }
-    }
+        Ok(None::<()>)
+    })?;
     Ok(found)
 }
 
-/// `amd64` of `./usr/src/linux-config-6.12/config.amd64_none_amd64.xz`, `rt-amd64`
+/// `amd64` of `usr/src/linux-config-6.12/config.amd64_none_amd64.xz`, `rt-amd64`
 /// of `config.amd64_rt_amd64.xz`: architecture, feature set, flavour.
 fn flavour_of(path: &str) -> Option<String> {
-    let path = path.strip_prefix("./").unwrap_or(path);
     let name = path
         .strip_prefix("usr/src/linux-config-")?
         .split('/')
@@ -169,7 +164,7 @@ mod tests {
 
     #[test]
     fn flavours_are_named_as_debians_kernels_are() {
-        let of = |name: &str| flavour_of(&format!("./usr/src/linux-config-6.12/{name}"));
+        let of = |name: &str| flavour_of(&format!("usr/src/linux-config-6.12/{name}"));
         for (name, flavour) in [
             ("config.amd64_none_amd64.xz", Some("amd64")),
             ("config.amd64_none_cloud-amd64.xz", Some("cloud-amd64")),
@@ -180,7 +175,7 @@ mod tests {
         ] {
             assert_eq!(of(name).as_deref(), flavour, "{name}");
         }
-        assert_eq!(flavour_of("./usr/share/doc/x/config.a_none_b"), None);
+        assert_eq!(flavour_of("usr/share/doc/x/config.a_none_b"), None);
     }
 
     #[test]

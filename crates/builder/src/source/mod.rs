@@ -9,6 +9,7 @@
 mod apt;
 mod archive;
 mod configuration;
+mod deb;
 mod debsources;
 mod download;
 mod git;
@@ -123,13 +124,22 @@ pub struct Source {
     pub distribution: Option<Arc<BaseConfig>>,
 }
 
+/// What a kernel's configuration begins with: the distribution's, where that is
+/// wanted and came.
+pub(crate) fn base_of<'a>(
+    plan: &'a KernelPlan,
+    distribution: Option<&'a BaseConfig>,
+) -> &'a BaseConfig {
+    match (&plan.base, distribution) {
+        (BaseConfig::Distribution { .. }, Some(came)) => came,
+        (base, _) => base,
+    }
+}
+
 impl Source {
     /// What a kernel's configuration begins with.
     pub(crate) fn base_of<'a>(&'a self, plan: &'a KernelPlan) -> &'a BaseConfig {
-        match &plan.base {
-            BaseConfig::Distribution { .. } => self.distribution.as_deref().unwrap_or(&plan.base),
-            base => base,
-        }
+        base_of(plan, self.distribution.as_deref())
     }
 
     /// What the lock file records of it.

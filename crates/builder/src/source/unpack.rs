@@ -171,28 +171,18 @@ fn feed(file: impl Read, to: &mut Pieces) -> io::Result<()> {
     if !file.fill_buf()?.starts_with(b"!<arch>\n") {
         return to.copy(decompressed(file)?);
     }
-    let mut package = ar::Archive::new(file);
-    while let Some(member) = package.next_entry() {
-        let member = member?;
-        if !member.header().identifier().starts_with(b"data.tar") {
-            continue;
+    let copied = deb::find(file, |path, content| {
+        if !is_source(path) {
+            return Ok(None);
         }
-        let mut data = tar::Archive::new(decompressed(member)?);
-        for entry in data.entries()? {
-            let entry = entry?;
-            if is_source(&entry.path_bytes()) {
-                return to.copy(decompressed(entry)?);
-            }
-        }
-    }
+        to.copy(decompressed(content)?).map(Some)
+    })?;
     let what = "the package holds no usr/src/linux-source-*.tar.*";
-    Err(io::Error::new(io::ErrorKind::InvalidData, what))
+    copied.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, what))
 }
 
-/// `./usr/src/linux-source-6.12.tar.xz` in the packages of Debian.
-fn is_source(path: &[u8]) -> bool {
-    let path = String::from_utf8_lossy(path);
-    let path = path.strip_prefix("./").unwrap_or(&path);
+/// `usr/src/linux-source-6.12.tar.xz` in the packages of Debian.
+fn is_source(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     path.starts_with("usr/src/") && name.starts_with("linux-source-") && name.contains(".tar")
 }
@@ -482,6 +472,8 @@ impl<'a> UnpackedTree<'a> {
 }
 
 use UnpackError::TooMuch;
+
+use super::deb;
 
 /// The largest time that is set: the year 2486, within what ext4 can hold.
 const FAR: u64 = 0x3_ffff_ffff;

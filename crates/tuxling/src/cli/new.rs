@@ -14,7 +14,7 @@ use super::hw;
 use super::request::{Request, Typed};
 use super::{cwd, print};
 use crate::failure::Result;
-use hardware::ask::{Answer, Found, State};
+use hardware::ask::{Answer, State};
 
 /// Writes NAME.toml, never over a file that is there.
 pub(super) fn run(new: &New) -> Result<()> {
@@ -87,16 +87,20 @@ fn with_drivers(new: &New, mut wish: Wish, inventory: &Inventory) -> Result<()> 
 /// Where /sys shows the drivers of the devices that have one, of the buses that
 /// name their devices alike on every boot.
 fn driven(answer: &Answer) -> Vec<String> {
-    let place = |found: &Found| {
-        let (bus, name) = found.at.split_once(' ')?;
-        let known = matches!(bus, "pci" | "usb") && found.in_use;
-        known.then(|| format!("/sys/bus/{bus}/devices/{name}/driver"))
-    };
     let with = answer
         .devices
         .iter()
-        .filter(|one| one.state != State::LeftOut);
-    with.filter_map(place).collect()
+        .filter(|one| one.state != State::LeftOut && one.in_use);
+    with.filter_map(|found| driver_in_sys(&found.at)).collect()
+}
+
+/// The link to a device's driver. The list is somebody's, and the place becomes a
+/// word of a command: `None` where the name is not one that the kernel gives.
+fn driver_in_sys(at: &str) -> Option<String> {
+    let (bus, name) = at.split_once(' ')?;
+    let of_kernel = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '.' | '-');
+    let known = matches!(bus, "pci" | "usb") && !name.is_empty() && name.chars().all(of_kernel);
+    known.then(|| format!("/sys/bus/{bus}/devices/{name}/driver"))
 }
 
 fn told(recipe: &Path, config: &Path, devices: usize, without: usize) -> String {
@@ -106,4 +110,32 @@ fn told(recipe: &Path, config: &Path, devices: usize, without: usize) -> String 
         recipe.display(),
         config.display(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_no_kernel_names_is_no_word_of_a_command() {
+        for (at, driver) in [
+            (
+                "pci 0000:00:1f.2",
+                Some("/sys/bus/pci/devices/0000:00:1f.2/driver"),
+            ),
+            (
+                "usb 1-1.4:1.0",
+                Some("/sys/bus/usb/devices/1-1.4:1.0/driver"),
+            ),
+            ("pnp 00:01", None),
+            ("pci", None),
+            ("pci ", None),
+            ("pci 0000:00:1f.2 $(reboot)", None),
+            ("usb 1-1;reboot", None),
+            ("usb 1-1\"\"\"", None),
+            ("usb ../../x", None),
+        ] {
+            assert_eq!(driver_in_sys(at).as_deref(), driver, "{at}");
+        }
+    }
 }

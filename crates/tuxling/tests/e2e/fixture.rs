@@ -155,6 +155,16 @@ pub(crate) fn folder() -> TempDir {
     tempfile::tempdir_in(parent).expect("a folder for the test")
 }
 
+/// Runs a program in a folder to its end, which must be a good one.
+#[track_caller]
+pub(crate) fn ends_well(program: &str, dir: &Path, arguments: &[&str]) {
+    let status = command(program).current_dir(dir).args(arguments).status();
+    assert!(
+        status.expect("it starts").success(),
+        "{program} {arguments:?}"
+    );
+}
+
 /// Waits until something is so.
 #[track_caller]
 pub(crate) fn until<T>(what: &str, mut is: impl FnMut() -> Option<T>) -> T {

@@ -2,24 +2,14 @@
 //! MMU is on, at RAM's own addresses, and at a kernel's it prints the name by the
 //! board's UART. Takes seconds; the long tests do the same with a kernel.
 
-use std::path::Path;
 use std::process::Stdio;
 
-use crate::fixture::{Started, command, folder, until};
+use crate::fixture::{Started, command, ends_well, folder, until};
 
 const HANDLER: &str = include_str!("../../../recipe/trap/aarch64.S");
 
 /// What the kernel's headers say (arch/arm64/include/asm/memory.h).
 const MEMORY_H: &str = "#define MT_DEVICE_nGnRnE 3\n";
-
-fn ends_well(program: &str, dir: &Path, arguments: &[&str]) {
-    let program = format!("aarch64-linux-gnu-{program}");
-    let status = command(&program).current_dir(dir).args(arguments).status();
-    assert!(
-        status.expect("it starts").success(),
-        "{program} {arguments:?}"
-    );
-}
 
 /// What the console says of a trap.
 fn told(trap: u32, stage: u32) -> String {
@@ -36,13 +26,17 @@ fn told(trap: u32, stage: u32) -> String {
     let stage = format!("-DSTAGE={stage}");
     for source in ["machine.S", "trap.S"] {
         let arguments = ["-I.", "-DUART=0x09000000", "-DNAMES", &which, &stage, "-c"];
-        ends_well("gcc", dir.path(), &[&arguments[..], &[source]].concat());
+        ends_well(
+            "aarch64-linux-gnu-gcc",
+            dir.path(),
+            &[&arguments[..], &[source]].concat(),
+        );
     }
     let objects = "-T machine.ld -o machine.elf machine.o trap.o";
     let objects: Vec<&str> = objects.split(' ').collect();
-    ends_well("ld", dir.path(), &objects);
+    ends_well("aarch64-linux-gnu-ld", dir.path(), &objects);
     let copied = ["-O", "binary", "machine.elf", "machine.bin"];
-    ends_well("objcopy", dir.path(), &copied);
+    ends_well("aarch64-linux-gnu-objcopy", dir.path(), &copied);
     let console = dir.path().join("console");
     let image = dir.path().join("machine.bin");
     let _machine = Started::new(

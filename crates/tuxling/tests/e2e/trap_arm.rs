@@ -3,10 +3,9 @@
 //! next boot tells the stop. Takes seconds; the long tests do the same with a
 //! kernel.
 
-use std::path::Path;
 use std::process::Stdio;
 
-use crate::fixture::{Started, command, folder, until};
+use crate::fixture::{Started, command, ends_well, folder, until};
 
 const HANDLER: &str = include_str!("../../../recipe/trap/arm.S");
 
@@ -26,15 +25,6 @@ const MACROS: &[&str] = &[
     "-DLAST_STOP_CLEAR=0x1000003c",
 ];
 
-fn ends_well(program: &str, dir: &Path, arguments: &[&str]) {
-    let program = format!("arm-linux-gnueabi-{program}");
-    let status = command(&program).current_dir(dir).args(arguments).status();
-    assert!(
-        status.expect("it starts").success(),
-        "{program} {arguments:?}"
-    );
-}
-
 /// What the console says until a line that begins so has ended.
 fn console(trap: u32, mmu: bool, last: &str) -> String {
     let dir = folder();
@@ -47,7 +37,11 @@ fn console(trap: u32, mmu: bool, last: &str) -> String {
     let which = format!("-DTRAP={trap}");
     let mmu = if mmu { "-DMMU" } else { "-UMMU" };
     for (source, more) in [("machine.S", &[mmu, &which][..]), ("trap.S", &[])] {
-        ends_well("gcc", dir.path(), &[MACROS, more, &["-c", source]].concat());
+        ends_well(
+            "arm-linux-gnueabi-gcc",
+            dir.path(),
+            &[MACROS, more, &["-c", source]].concat(),
+        );
     }
     let objects = [
         "-T",
@@ -57,9 +51,9 @@ fn console(trap: u32, mmu: bool, last: &str) -> String {
         "machine.o",
         "trap.o",
     ];
-    ends_well("ld", dir.path(), &objects);
+    ends_well("arm-linux-gnueabi-ld", dir.path(), &objects);
     let copied = ["-O", "binary", "machine.elf", "machine.bin"];
-    ends_well("objcopy", dir.path(), &copied);
+    ends_well("arm-linux-gnueabi-objcopy", dir.path(), &copied);
     let console = dir.path().join("console");
     let image = dir.path().join("machine.bin");
     let _machine = Started::new(

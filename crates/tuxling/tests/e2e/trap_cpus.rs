@@ -10,7 +10,7 @@ use serde_json::json;
 use vm::machine::qmp::{self, MonitorSocket, QmpClient};
 use vmlinux::Code;
 
-use crate::fixture::{command, folder, until};
+use crate::fixture::{command, ends_well, folder, until};
 
 const HANDLER: &str = include_str!("../../../recipe/trap/x86_64.S");
 
@@ -22,14 +22,6 @@ impl Drop for Machine {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-fn ends_well(program: &str, dir: &Path, arguments: &[&str]) {
-    let status = command(program).current_dir(dir).args(arguments).status();
-    assert!(
-        status.expect("it starts").success(),
-        "{program} {arguments:?}"
-    );
 }
 
 /// The machine's program: as an ELF file, and as QEMU loads it.

@@ -174,8 +174,8 @@ impl TrapWatch {
 
     /// The machine stands at a breakpoint. The record tells whether that was
     /// the handler: a user program may run at its physical address, long after
-    /// the kernel has left the physical ones. With several CPUs QEMU may tell one
-    /// stop twice.
+    /// the kernel has left the physical ones. With two CPUs it was seen twice in one
+    /// boot; why is not known.
     fn examine(&mut self) -> io::Result<Option<TrapSeen>> {
         let points = self.points.clone();
         for address in [points.record, points.physical(points.record)] {

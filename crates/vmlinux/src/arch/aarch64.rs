@@ -28,8 +28,9 @@ pub(super) const AARCH64: MachineFacts = MachineFacts {
     },
 };
 
-/// `R_AARCH64_…`. Those of thread-local data are missing on purpose. Each half of a pair says by itself what it refers to:
-/// its addend is the whole distance from the symbol.
+/// `R_AARCH64_…`. Those of thread-local data are missing on purpose. Each half of a
+/// pair says by itself what it refers to: its addend is the whole distance from the
+/// symbol.
 fn field(kind: elf::RelocationType) -> Option<Field> {
     Some(match kind {
         elf::R_AARCH64_NONE => Field::Mark,
