@@ -110,6 +110,13 @@ pub enum Error {
         sha256: Id,
     },
 
+    /// The recipe wants modules, and nothing of the configuration is one.
+    #[error("the recipe wants modules, and no symbol of the configuration is m")]
+    NoModules,
+    /// Modules that the recipe names aren't made.
+    #[error("{}", of_modules(.0))]
+    ModulesLacking(Vec<String>),
+
     /// Every origin of a source failed.
     #[error("{package} could be had from none of its {} origins", tried.len())]
     NoOrigin {
@@ -457,6 +464,8 @@ impl Error {
             | Error::NoTarget { .. }
             | Error::Dropped { .. }
             | Error::Contract { .. }
+            | Error::NoModules
+            | Error::ModulesLacking(_)
             | Error::BusyboxConfig(_) => Kind::Config,
             Error::Identity(_)
             | Error::NoDeviceTree { .. }
@@ -517,6 +526,16 @@ fn recorded(lock: &str, package: &str, entry: &Option<Box<Recorded>>) -> String 
             entry.sha256.short()
         ),
         None => format!("{lock} records nothing of {package}"),
+    }
+}
+
+fn of_modules(lacking: &[String]) -> String {
+    match lacking {
+        [one] => format!("the kernel's build makes no module {one}"),
+        several => format!(
+            "the kernel's build makes {} of the recipe's modules not",
+            several.len()
+        ),
     }
 }
 

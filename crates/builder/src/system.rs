@@ -10,13 +10,16 @@ use host::id::Id;
 use host::session::{Cached, Session, Step};
 use initramfs::{Compression, Tree};
 use recipe::package::Package;
-use recipe::plan::{BaseConfig, KernelPlan, PatchFile, Placement, Plan, RootPlan, SourceWish};
+use recipe::plan::{
+    BaseConfig, KernelPlan, ModulesPlan, PatchFile, Placement, Plan, RootPlan, SourceWish,
+};
 use record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 
 use super::sizes;
 use crate::error::{Error, Result};
 use crate::flash::{self, FlashImage};
 use crate::kernel::build::{BuildInput, BuiltinRamdisk, Kernel};
+use crate::kernel::modules::Modules;
 use crate::kernel::{self, Resolved, Tools};
 use crate::source::{self, LockFile, Source};
 use crate::userland::busybox::{self, Busybox, BusyboxInput};
@@ -255,7 +258,12 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         }
         _ => None,
     };
-    let (tree, ramdisk) = packed::pack(plan, busybox.as_ref(), &compiler, session)?;
+    let modules = built_modules(plan, (&sources.linux, &config, &tools), session)?;
+    let made = packed::Made {
+        busybox: busybox.as_ref(),
+        modules: modules.as_ref(),
+    };
+    let (tree, ramdisk) = packed::pack(plan, made, &compiler, session)?;
     let data = packed::data_disk(plan, session)?;
     let builtin = match plan.ramdisk.placement {
         Placement::Separate | Placement::Flash | Placement::Disk => None,
@@ -273,6 +281,32 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
         builtin,
         data,
     })
+}
+
+/// The modules that the user land gets. They are made from what their kernel is
+/// made from, and with it.
+fn built_modules(
+    plan: &Plan,
+    (linux, config, tools): (&Source, &Resolved, &Tools),
+    session: &Session,
+) -> Result<Option<Modules>> {
+    if plan.kernel.modules == ModulesPlan::None {
+        return Ok(None);
+    }
+    let input = BuildInput {
+        source: linux,
+        config,
+        arch: plan.board.arch,
+        tools,
+        cflags: &plan.kernel.cflags,
+        ramdisk: None,
+        device_tree: plan.board.device_tree.as_deref(),
+    };
+    session.phase("kernel", || kernel::build(&input, session))?;
+    let built = session.phase("modules", || {
+        kernel::modules::build(&input, &plan.kernel, session)
+    })?;
+    Ok(Some(built))
 }
 
 fn obtain(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Cached<Sources>> {

@@ -38,6 +38,7 @@ const TABLE: &[Row] = &[
     Row("bc", ["bc", "bc", "bc", "bc"]),
     Row("perl", ["perl", "perl-interpreter", "perl", "perl"]),
     Row("patch", ["patch", "patch", "patch", "patch"]),
+    Row("depmod", ["kmod", "kmod", "kmod", "kmod"]),
     Row("dtc", ["device-tree-compiler", "dtc", "dtc", "dtc"]),
     Row(
         "sqfstar",

@@ -147,6 +147,8 @@ pub struct KernelPlan {
     pub implied: BTreeSet<String>,
     /// What the resolved configuration has to be.
     pub contract: Vec<Term>,
+    /// Which modules the user land gets.
+    pub modules: ModulesPlan,
     /// Applied to a copy of the sources, in order.
     pub patches: Vec<PatchFile>,
     /// The compiler.
@@ -157,6 +159,19 @@ pub struct KernelPlan {
     pub compress: Compression,
     /// The command line, without what the checks add.
     pub cmdline: String,
+}
+
+/// Which of the kernel's modules the user land gets.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModulesPlan {
+    /// None: they are not made.
+    #[default]
+    None,
+    /// All that the configuration makes.
+    All,
+    /// These, by the name that modprobe knows, and what they depend on.
+    Named(Vec<String>),
 }
 
 /// What the configuration starts from.

@@ -21,8 +21,8 @@ use initramfs::Compression;
 
 use super::diagnostic::{Place, Placed};
 use super::plan::{
-    Access, AskPlan, EchoProtocol, Expectation, GuestCommand, MissingCode, OnTrap, Placement,
-    PruneLevel, Security, Toolchain, Via,
+    Access, AskPlan, EchoProtocol, Expectation, GuestCommand, MissingCode, ModulesPlan, OnTrap,
+    Placement, PruneLevel, Security, Toolchain, Via,
 };
 use crate::serial_port::SerialPort;
 
@@ -101,6 +101,7 @@ pub struct Kernel {
     pub options: Given<String>,
     pub must: Vec<Placed<String>>,
     pub must_not: Vec<Placed<String>>,
+    pub modules: Given<ModulesPlan>,
     pub patches: Vec<Placed<String>>,
     pub toolchain: Given<Toolchain>,
     pub cflags: Vec<String>,

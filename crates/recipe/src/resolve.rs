@@ -483,6 +483,7 @@ fn ramdisk(context: &Context<'_>, raw: &raw::Recipe, board: Option<&Board>) -> R
             context.problem(Problem::at(&given.place, message).help(help));
         }
     }
+    modules_have_a_place(context, raw, placement);
     let given = raw.ramdisk_compress.as_ref();
     if let (Some(given), Placement::Flash) = (given, placement)
         && given.value != Compression::None
@@ -499,6 +500,25 @@ fn ramdisk(context: &Context<'_>, raw: &raw::Recipe, board: Option<&Board>) -> R
         compress: given.map_or(usual, |c| c.value),
         placement,
     }
+}
+
+/// Modules are made when their kernel is, and can't be in it.
+fn modules_have_a_place(context: &Context<'_>, raw: &raw::Recipe, placement: Placement) {
+    let Some(modules) = &raw.kernel.modules else {
+        return;
+    };
+    let (message, help) = match placement {
+        Placement::Separate | Placement::Disk => return,
+        Placement::Builtin => (
+            "modules are made when their kernel is, and can't be in a ramdisk that is linked into it",
+            "write placement = \"separate\" under [ramdisk], or leave `modules` out",
+        ),
+        Placement::Flash => (
+            "a system that is executed in flash memory has no modules",
+            "leave `modules` out, and ask for the drivers by y",
+        ),
+    };
+    context.problem(Problem::at(&modules.place, message).help(help));
 }
 
 fn budget(raw: &raw::Budget) -> BudgetPlan {

@@ -170,6 +170,18 @@ pub(crate) fn file_name(typed: &str) -> Result<String, Wrong> {
     }
 }
 
+/// The name of a kernel module: what modprobe is given.
+pub(crate) fn module(typed: &str) -> Result<String, Wrong> {
+    let is_path = typed.contains('/') || typed.contains(".ko");
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+    if is_path || typed.is_empty() || !typed.chars().all(fits) {
+        let help = "a module's name as modprobe knows it, such as \"usb-storage\": letters, \
+                    digits, `_` and `-`, no folder and no ending";
+        return Err(Wrong::new(format!("`{typed}` can't name a module")).help(help));
+    }
+    Ok(typed.to_owned())
+}
+
 /// A text that is one line.
 pub(crate) fn one_line(text: &str) -> Result<String, Wrong> {
     if text.contains(['\n', '\r']) {

@@ -368,7 +368,7 @@ pub fn command(
 }
 
 /// `make` compares times: a file that doesn't change keeps its own.
-fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
+pub(super) fn write_if_changed(path: &Path, content: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|there| there == content) {
         return Ok(());
     }

@@ -13,6 +13,7 @@ pub mod kconfig;
 pub mod linker;
 pub mod make;
 pub mod makefiles;
+pub mod modules;
 pub(crate) mod objects;
 pub mod redundant;
 pub mod relink;

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use ::kconfig::{Configuration, Elsewhere, Lost};
 use host::session::Session;
 use recipe::config::{Request, Values, spelled};
-use recipe::plan::{BaseConfig, KernelPlan};
+use recipe::plan::{BaseConfig, KernelPlan, ModulesPlan};
 use recipe::security::is_security;
 use record::{LostLine, Modular};
 
@@ -112,8 +112,11 @@ fn gone(heirs: &[String]) -> String {
 }
 
 /// The symbols that are modules, and which of them the recipe's other words
-/// need: modules are not made.
+/// need, where modules are not made.
 pub fn modular(plan: &KernelPlan, values: &Values) -> Option<Modular> {
+    if plan.modules != ModulesPlan::None {
+        return None;
+    }
     let modules = values.iter().filter(|(_, value)| *value == "m");
     let symbols: Vec<String> = modules.map(|(name, _)| name.to_owned()).collect();
     if symbols.is_empty() {

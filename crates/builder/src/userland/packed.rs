@@ -12,18 +12,26 @@ use super::ramdisk::{self, DiskFormat, Format, Ramdisk};
 use super::start::{self, Starter};
 use super::{program, rootfs, tree};
 use crate::error::Result;
+use crate::kernel::modules::Modules;
+
+/// What was compiled for a user land.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Made<'a> {
+    pub(crate) busybox: Option<&'a Busybox>,
+    pub(crate) modules: Option<&'a Modules>,
+}
 
 /// The tree of a plan's user land, and what it is packed in.
 pub(crate) fn pack(
     plan: &Plan,
-    busybox: Option<&Busybox>,
+    made: Made<'_>,
     compiler: &UserCompiler,
     session: &Session,
 ) -> Result<(Tree, Ramdisk)> {
     if let Some(path) = image_of(plan) {
         return Ok((Tree::new(), ramdisk::existing(path)?));
     }
-    let tree = complete_tree(plan, busybox, compiler, session)?;
+    let tree = complete_tree(plan, made, compiler, session)?;
     let what = match plan.root {
         Some(_) => "root file system",
         None => "ramdisk",
@@ -73,7 +81,7 @@ pub(crate) fn data_disk(plan: &Plan, session: &Session) -> Result<Option<PathBuf
 /// The tree that is packed, with what is compiled for it and what starts it.
 fn complete_tree(
     plan: &Plan,
-    busybox: Option<&Busybox>,
+    made: Made<'_>,
     compiler: &UserCompiler,
     session: &Session,
 ) -> Result<Tree> {
@@ -86,7 +94,12 @@ fn complete_tree(
         program::Programs::new()
     };
     let below = rootfs::below(&plan.userland, plan.board.arch)?;
-    let mut tree = tree::tree(&plan.userland, below.tree, busybox, &programs)?;
+    let mut tree = tree::tree(&plan.userland, below.tree, made.busybox, &programs)?;
+    if let Some(modules) = made.modules {
+        // What was made elsewhere may have kmod, or a program that uses its library.
+        let for_kmod = plan.userland.rootfs.is_some() || plan.userland.folder.is_some();
+        modules.place(&mut tree, for_kmod)?;
+    }
     let starter = start::starter(&plan.userland, &tree, below.start.as_ref());
     let program = match &starter {
         Starter::Ours(_) => {

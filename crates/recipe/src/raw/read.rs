@@ -16,7 +16,9 @@ use super::{
 };
 use crate::board::MOST_CPUS;
 use crate::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
-use crate::plan::{Access, MissingCode, OnTrap, Placement, PruneLevel, Security, Toolchain};
+use crate::plan::{
+    Access, MissingCode, ModulesPlan, OnTrap, Placement, PruneLevel, Security, Toolchain,
+};
 use crate::serial_port::SerialPort;
 use crate::table::{self, Table};
 use crate::words::{self, one_line};
@@ -145,12 +147,30 @@ fn read_kernel(problems: &Problems, t: &Table<'_>) -> Kernel {
         options: t.text("options"),
         must: values(t.texts("must")),
         must_not: values(t.texts("must-not")),
+        modules: read_modules(problems, t),
         patches: values(t.texts("patches")),
         toolchain: t.word("toolchain", &toolchains),
         cflags,
         compress: t.word("compress", COMPRESSIONS),
         cmdline: t.parsed("cmdline", one_line),
     }
+}
+
+/// `modules = "all"`, or a list of names.
+fn read_modules(problems: &Problems, t: &Table<'_>) -> Given<ModulesPlan> {
+    if let Some(place) = t.says("modules", "all") {
+        let value = ModulesPlan::All;
+        return Some(Placed { value, place });
+    }
+    let typed = t.texts("modules")?;
+    let names = typed.value.iter();
+    let names = names.filter_map(|name| problems.take(&name.place, words::module(&name.value)));
+    let value = match names.collect::<Vec<_>>() {
+        names if names.is_empty() => ModulesPlan::None,
+        names => ModulesPlan::Named(names),
+    };
+    let place = typed.place;
+    Some(Placed { value, place })
 }
 
 fn values(list: Given<Vec<Placed<String>>>) -> Vec<Placed<String>> {

@@ -33,6 +33,7 @@ pub(super) static KERNEL: Schema = Schema {
         "options",
         "must",
         "must-not",
+        "modules",
         "patches",
         "toolchain",
         "cflags",

@@ -95,6 +95,9 @@ pub(super) fn requests(wishes: &Wishes<'_>) -> Vec<Request> {
     network(wishes, &mut all);
     cmdline(wishes, &mut all);
     cpus(wishes, &mut all);
+    if wishes.raw.kernel.modules.is_some() {
+        all.push(ask("MODULES", true, "kernel.modules"));
+    }
     all.extend(crate::also::requests(wishes.also));
     all
 }

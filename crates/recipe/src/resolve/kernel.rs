@@ -72,6 +72,7 @@ pub(super) fn plan(
         requests,
         implied: symbols,
         contract: contract::read(context.problems, &raw.must, &raw.must_not),
+        modules: raw.modules.map(|m| m.value).unwrap_or_default(),
         patches: patches(context, &raw.patches),
         toolchain: raw.toolchain.map_or(Toolchain::Gcc, |t| t.value),
         cflags: raw.cflags,

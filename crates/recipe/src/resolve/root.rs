@@ -163,6 +163,7 @@ fn nothing_beside(context: &Context<'_>, raw: &raw::Recipe, image: &ImagePlan) {
         ("command", u.command.as_ref().map(|c| &c.place)),
         ("init", u.init.as_ref().map(|i| &i.place)),
         ("file", u.files.first().map(|f| &f.place)),
+        ("modules", raw.kernel.modules.as_ref().map(|m| &m.place)),
     ];
     for (key, place) in typed {
         if let Some(place) = place {

@@ -2,10 +2,11 @@
 //! with.
 
 use builder::kernel::Tools;
+use builder::kernel::modules::DEPMOD;
 use host::process::Cmd;
 use initramfs::Compression;
 use recipe::Arch;
-use recipe::plan::{OriginWish, Plan, SourceWish, Toolchain};
+use recipe::plan::{ModulesPlan, OriginWish, Plan, SourceWish, Toolchain};
 use vm::machine::qemu;
 
 use super::{Finding, Level, Subject, version};
@@ -130,6 +131,9 @@ fn of_recipe(plan: Option<&Plan>) -> Vec<&'static str> {
     .collect();
     if !plan.kernel.patches.is_empty() {
         tools.push("patch");
+    }
+    if plan.kernel.modules != ModulesPlan::None {
+        tools.push(DEPMOD);
     }
     if plan.board.flash.is_some() {
         tools.push("dtc");

@@ -30,6 +30,14 @@ impl From<Error> for Failure {
                 "`tuxling config RECIPE check` says what to ask for so that the contract holds; \
                      else change `must` and `must-not`",
             ),
+            Error::NoModules => failure.help(
+                "ask for drivers by m: options = \"CONFIG_E1000=m\" in [kernel]; or leave \
+                 `modules` out",
+            ),
+            Error::ModulesLacking(lacking) => failure.detail(lacking.join("\n")).help(
+                "what is m in the configuration is made: `tuxling why RECIPE CONFIG_NAME` says \
+                 what a symbol is, and why",
+            ),
             Error::NoDeviceTree { name, below } => failure
                 .detail(format!("there is no {name}.dts below {}", below.display()))
                 .help(

@@ -1,5 +1,6 @@
 //! User lands that were made elsewhere: what the guest sees of a container image
-//! is what umoci unpacks, and the image's own program is the system.
+//! is what umoci unpacks, and the image's own program is the system. The modules
+//! of a kernel in its ramdisk.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -273,4 +274,42 @@ fn an_image_that_cannot_be_taken_is_told_before_anything_is_built() {
         let recipe = recipe("odd", &format!("[userland]\n{userland}\n")).write(dir.path());
         run(&mut check(&recipe)).ends_with(code).says(&[said]);
     }
+}
+
+/// A kernel with four modules, of which the user land gets three: one is loaded by
+/// name and brings another, one by the kernel's own request.
+#[test]
+fn modules_are_loaded_by_name_and_by_the_kernel_and_others_stay_away() {
+    let dir = folder();
+    let recipe = |name: &str, modules: &str| {
+        Recipe::pc_shell(name)
+            .with(modules)
+            .with(
+                "kernel.options = \"CONFIG_FUSE_FS=m\\nCONFIG_CUSE=m\\nCONFIG_CONFIGFS_FS=m\\n\
+                 CONFIG_PSTORE=m\\n\"",
+            )
+            .with(
+                r#"
+userland.busybox = ["sh", "init", "mount", "reboot", "cat", "find", "modprobe"]
+userland.busybox-options = ""
+check = [
+    { name = "by name", run = "modprobe cuse && cat /proc/modules", match = "(?s)cuse .*fuse .*cuse" },
+    { name = "by the kernel", run = "mount -t configfs none /mnt && cat /proc/filesystems", match = "configfs" },
+    { name = "these alone", run = "find /lib/modules -name '*.ko*'; find /lib/modules -name '*.bin'", match = "^([^\n]*(cuse|fuse|configfs)\\.ko\n?){3}$" },
+]
+"#,
+            )
+            .write(dir.path())
+    };
+    run(&mut check(&recipe(
+        "wrong",
+        "kernel.modules = [\"cuze\", \"pstore\"]",
+    )))
+    .ends_with(3)
+    .says(&["makes no module", "cuze: did you mean cuse?"]);
+    run(&mut check(&recipe(
+        "modular",
+        "kernel.modules = [\"cuse\", \"configfs\"]",
+    )))
+    .ends_with(0);
 }

@@ -3,14 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use builder::kernel::{self, Tools, kconfig, make};
+use builder::kernel::{self, Tools, kconfig, make, modules};
 use builder::source::{self, LockEntry, LockFile, Mode, Provenance, Source};
 use builder::system::output_folder;
 use builder::userland::musl::UserCompiler;
 use builder::userland::{busybox, headers, in_place, musl, program};
 use host::Id;
 use recipe::package::Package;
-use recipe::plan::{BaseConfig, FileKind, OriginWish, SourceWish};
+use recipe::plan::{BaseConfig, FileKind, ModulesPlan, OriginWish, SourceWish};
 
 use super::{Ahead, List};
 use crate::failure::Result;
@@ -84,6 +84,7 @@ impl List<'_> {
         if let Some(busybox) = busybox {
             self.busybox(&busybox, &linux, &compiler, &tools)?;
         }
+        self.modules(&linux, &tools)?;
         self.programs(&compiler)?;
         if builder::userland::start::is_ours(self.plan)? {
             self.phase("init");
@@ -393,6 +394,31 @@ impl List<'_> {
         let objects = Path::new("<busybox-objects>");
         for cmd in busybox::commands(source, compiler, tools, &include, arch, objects, jobs) {
             self.start(&cmd)?;
+        }
+        Ok(())
+    }
+
+    /// The kernel's modules, which are made with it before the user land is packed.
+    fn modules(&mut self, linux: &Source, tools: &Tools) -> Result<()> {
+        if self.plan.kernel.modules == ModulesPlan::None {
+            return Ok(());
+        }
+        self.phase("modules");
+        let (objects, arch) = (Path::new(OBJECTS), self.plan.board.arch);
+        let cflags = &self.plan.kernel.cflags;
+        let jobs = self.session.jobs;
+        let cmd = kernel::build::command(linux, objects, arch, tools, cflags, None, jobs);
+        self.start(&cmd.arg("modules"))?;
+        let below = Path::new("<modules>");
+        let install = modules::install_command(linux, objects, arch, tools, below);
+        self.start(&install)?;
+        let map = objects.join("System.map");
+        self.start(&modules::depmod_command(below, &map, "<release>"))?;
+        if let ModulesPlan::Named(names) = &self.plan.kernel.modules {
+            self.note(format!(
+                "all but {} and what they depend on is removed, and the tables are made anew",
+                names.join(", ")
+            ));
         }
         Ok(())
     }
