@@ -32,7 +32,7 @@ packages_for() {
         echo device-tree-compiler
         # Make boot media, and the firmware that boots those for UEFI.
         echo mtools syslinux syslinux-common isolinux xorriso u-boot-tools
-        echo grub-common grub-efi-amd64-bin ovmf
+        echo grub-common grub-efi-amd64-bin ovmf u-boot-qemu
         # A shell as on small machines: runs the script of `hw save`.
         echo busybox
         # Opens the report's page.

@@ -125,7 +125,10 @@ const TABLE: &[Row] = &[
         ],
     ),
     Row("file:OVMF", ["ovmf", "edk2-ovmf", "edk2-ovmf", "ovmf"]),
-    Row("file:U-Boot", ["u-boot-qemu", "", "", ""]),
+    Row(
+        "file:U-Boot",
+        ["u-boot-qemu", "uboot-images-armv8", "", "u-boot-qemu"],
+    ),
     Row("lib:c", ["libc6-dev", "glibc-devel", "glibc", "musl-dev"]),
     Row(
         "lib:elf",

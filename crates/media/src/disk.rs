@@ -1,5 +1,5 @@
 //! A disk with one partition, a FAT, that a PC's BIOS boots by Syslinux, UEFI
-//! firmware by GRUB, or either.
+//! firmware by GRUB, or either; or U-Boot, by a script and an image tree.
 //!
 //! The partition table is the MBR's (UEFI specification 2.10, 5.2.1): UEFI
 //! firmware takes a partition of the type 0xEF for its system partition, and a
@@ -14,6 +14,7 @@ use recipe::medium::Form;
 use crate::error::{Error, Result};
 use crate::parts::{Bench, Parts, dated, mtools, read, size, write};
 use crate::tools::{GRUB_EFI, MBR};
+use crate::uboot;
 
 /// Where the partition begins: as today's tools align it.
 const START_SECTORS: u64 = 2048;
@@ -66,6 +67,12 @@ pub(crate) fn commands(
         .args(["-h", "255", "-s", "63", "-c", "1"])
         .args(["-H", &START_SECTORS.to_string()])
         .args(["-N", "0", "-v", "TUXLING", "::"]);
+    if form == Form::DiskUboot {
+        let mut commands = uboot::commands(form, parts, &bench.dir.join(uboot::TREE), bench);
+        commands.push(format);
+        commands.extend([uboot::TREE, uboot::SCRIPT].map(|n| copy(&bench.dir.join(n), n)));
+        return Ok(commands);
+    }
     let mut commands = vec![format];
     let files = parts.files();
     // What is only there for checks comes last.
@@ -106,11 +113,13 @@ fn grub_image(modules: &Path, to: &Path) -> Cmd {
 
 /// What has to be there before the commands run.
 pub(crate) fn prepare(form: Form, parts: &Parts<'_>, to: &Path, bench: &Bench<'_>) -> Result<()> {
-    write(
-        &bench.dir.join("syslinux.cfg"),
-        syslinux(parts, "").as_bytes(),
-    )?;
-    write(&bench.dir.join("grub.cfg"), grub(parts).as_bytes())?;
+    if form == Form::DiskUboot {
+        uboot::prepare(form, parts, bench)?;
+    } else {
+        let configuration = syslinux(parts, "");
+        write(&bench.dir.join("syslinux.cfg"), configuration.as_bytes())?;
+        write(&bench.dir.join("grub.cfg"), grub(parts).as_bytes())?;
+    }
     let file = std::fs::File::create(to).map_err(|e| host::Error::file("create", to, e))?;
     let bytes = (START_SECTORS + sectors(form, parts)) * 512;
     let sized = file.set_len(bytes);
@@ -168,7 +177,11 @@ pub(crate) fn finish(form: Form, to: &Path) -> Result<u64> {
         first[..length].copy_from_slice(&program[..length]);
     }
     let kind = if by_efi(form) { TYPE_EFI } else { TYPE_FAT };
-    first[MBR_TABLE..MBR_TABLE + 16].copy_from_slice(&entry(kind, by_bios(form), all));
+    first[MBR_TABLE..MBR_TABLE + 16].copy_from_slice(&entry(
+        kind,
+        !by_efi(form) || by_bios(form),
+        all,
+    ));
     first[510..].copy_from_slice(&[0x55, 0xaa]);
     write(to, &disk)?;
     free_bytes(&disk[(START_SECTORS * 512) as usize..]).ok_or(Error::Fat {

@@ -45,7 +45,9 @@ pub fn commands(form: Form, parts: &Parts<'_>, to: &Path, bench: &Bench<'_>) -> 
     let commands = match form {
         Form::Floppy => boot_sector::commands(parts, to, bench),
         Form::Iso => iso::commands(to, bench),
-        Form::DiskBios | Form::DiskEfi | Form::Usb => disk::commands(form, parts, to, bench)?,
+        Form::DiskBios | Form::DiskEfi | Form::Usb | Form::DiskUboot => {
+            disk::commands(form, parts, to, bench)?
+        }
         Form::Fit | Form::Uimage => uboot::commands(form, parts, to, bench),
     };
     Ok(commands)
@@ -67,7 +69,9 @@ pub fn make(form: Form, parts: &Parts<'_>, to: &Path, bench: &Bench<'_>) -> Resu
     match form {
         Form::Floppy => boot_sector::prepare(parts, &aside, bench)?,
         Form::Iso => iso::prepare(parts, bench)?,
-        Form::DiskBios | Form::DiskEfi | Form::Usb => disk::prepare(form, parts, &aside, bench)?,
+        Form::DiskBios | Form::DiskEfi | Form::Usb | Form::DiskUboot => {
+            disk::prepare(form, parts, &aside, bench)?;
+        }
         Form::Fit | Form::Uimage => uboot::prepare(form, parts, bench)?,
     }
     for command in &commands {
@@ -76,7 +80,9 @@ pub fn make(form: Form, parts: &Parts<'_>, to: &Path, bench: &Bench<'_>) -> Resu
     }
     let free_bytes = match form {
         Form::Floppy => Some(boot_sector::finish(parts, &aside, bench)?),
-        Form::DiskBios | Form::DiskEfi | Form::Usb => Some(disk::finish(form, &aside)?),
+        Form::DiskBios | Form::DiskEfi | Form::Usb | Form::DiskUboot => {
+            Some(disk::finish(form, &aside)?)
+        }
         Form::Iso | Form::Fit | Form::Uimage => None,
     };
     let bytes = size(&aside)?;

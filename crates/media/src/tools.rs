@@ -64,6 +64,7 @@ pub fn programs(form: Form) -> &'static [&'static str] {
         Form::DiskBios => &["mformat", "mcopy", "syslinux"],
         Form::DiskEfi => &["mformat", "mcopy", "mmd", "grub-mkimage"],
         Form::Usb => &["mformat", "mcopy", "mmd", "syslinux", "grub-mkimage"],
+        Form::DiskUboot => &["mformat", "mcopy", "mkimage", "dtc", "fdtput"],
         Form::Fit => &["mkimage", "dtc", "fdtput"],
         Form::Uimage => &["mkimage", "fdtput"],
     }
@@ -76,7 +77,7 @@ pub fn loader_files(form: Form) -> &'static [LoaderFile] {
         Form::DiskBios => &[MBR],
         Form::DiskEfi => &[GRUB_EFI],
         Form::Usb => &[MBR, GRUB_EFI],
-        Form::Floppy | Form::Fit | Form::Uimage => &[],
+        Form::Floppy | Form::DiskUboot | Form::Fit | Form::Uimage => &[],
     }
 }
 

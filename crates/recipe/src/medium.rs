@@ -19,6 +19,9 @@ pub enum Form {
     DiskEfi,
     /// Both in one: a stick that either firmware boots.
     Usb,
+    /// A disk with a FAT that U-Boot's usual boot commands find a script on, with
+    /// the image tree.
+    DiskUboot,
     /// U-Boot's Flattened Image Tree.
     Fit,
     /// U-Boot's legacy image.
@@ -27,12 +30,13 @@ pub enum Form {
 
 impl Form {
     /// All of them.
-    pub const ALL: [Form; 7] = [
+    pub const ALL: [Form; 8] = [
         Form::Floppy,
         Form::Iso,
         Form::DiskBios,
         Form::DiskEfi,
         Form::Usb,
+        Form::DiskUboot,
         Form::Fit,
         Form::Uimage,
     ];
@@ -45,6 +49,7 @@ impl Form {
             Form::DiskBios => "disk-bios",
             Form::DiskEfi => "disk-efi",
             Form::Usb => "usb",
+            Form::DiskUboot => "disk-uboot",
             Form::Fit => "fit",
             Form::Uimage => "uimage",
         }
@@ -63,6 +68,7 @@ impl Form {
             Form::DiskBios => "disk-bios.img",
             Form::DiskEfi => "disk-efi.img",
             Form::Usb => "usb.img",
+            Form::DiskUboot => "disk-uboot.img",
             Form::Fit => "image.itb",
             Form::Uimage => "uImage",
         }
@@ -76,6 +82,7 @@ impl Form {
             Form::DiskBios => "A disk for a PC's BIOS",
             Form::DiskEfi => "A disk for 64-bit UEFI firmware",
             Form::Usb => "A stick for a PC's BIOS and for 64-bit UEFI firmware",
+            Form::DiskUboot => "A disk or a card for U-Boot",
             Form::Fit => "U-Boot's image tree, with checksums",
             Form::Uimage => "U-Boot's older image",
         }
@@ -87,7 +94,8 @@ impl Form {
             Form::Floppy | Form::Iso | Form::DiskBios | Form::DiskEfi | Form::Usb => {
                 "PCs boot from it (i386, x86_64)"
             }
-            Form::Fit | Form::Uimage => "U-Boot boots it (arm)",
+            Form::DiskUboot | Form::Fit => "U-Boot boots it (arm, aarch64)",
+            Form::Uimage => "U-Boot boots it (arm)",
         }
     }
 
@@ -97,7 +105,8 @@ impl Form {
             Form::Floppy | Form::Iso | Form::DiskBios | Form::DiskEfi | Form::Usb => {
                 matches!(arch, Arch::I386 | Arch::X86_64)
             }
-            Form::Fit | Form::Uimage => arch == Arch::Arm,
+            Form::DiskUboot | Form::Fit => matches!(arch, Arch::Arm | Arch::Aarch64),
+            Form::Uimage => arch == Arch::Arm,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Variants of the boards' own recipes, each with a kernel of its own.
 
-use crate::fixture::{Recipe, check, folder, outputs, pc_net, run};
+use crate::fixture::{Recipe, TCG, check, folder, outputs, pc_net, run, tuxling};
 
 #[test]
 fn pc_shell_passes_as_it_stands() {
@@ -77,4 +77,12 @@ fn virt_aarch64_passes_over_virtio() {
     assert_eq!(image["kernel_bytes"], image["payload_bytes"]);
     let arguments = record["qemu"].to_string();
     assert!(arguments.contains("\"-cpu\",\"cortex-a53\""), "{arguments}");
+    // The same kernel on a disk, begun by U-Boot.
+    let mut image = tuxling();
+    image.arg("image").arg(&recipe).args(TCG);
+    let report = run(image.args(["--as", "disk-uboot", "--check", "--json"]))
+        .ends_with(0)
+        .json();
+    assert_eq!(report["check"]["outcome"], "passed");
+    assert_eq!(report["check"]["firmware"], "U-Boot");
 }
