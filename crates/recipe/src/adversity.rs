@@ -23,4 +23,5 @@ pub const NAMES: &[&str] = &[
     "flood",
     "fragments",
     "renewals",
+    "loader",
 ];

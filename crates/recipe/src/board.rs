@@ -481,6 +481,14 @@ impl Board {
         }
     }
 
+    /// What boot loaders add to the command line of its kernels by themselves, as far
+    /// as its firmware boots media that have one.
+    pub fn loader_words(&self) -> &'static str {
+        let forms = self.firmware.iter().flat_map(|one| &one.boots);
+        let words = forms.map(|form| form.loader_words());
+        words.max_by_key(|words| words.len()).unwrap_or_default()
+    }
+
     /// What boots a medium on it.
     pub fn firmware_of(&self, form: Form) -> Option<&Firmware> {
         self.firmware.iter().find(|one| one.boots.contains(&form))

@@ -99,6 +99,17 @@ impl Form {
         }
     }
 
+    /// What its boot loader adds to the kernel's command line by itself: Syslinux what
+    /// it has loaded (com32/elflink/ldlinux/kernel.c), GRUB the kernel
+    /// (grub-core/loader/i386/linux.c).
+    pub fn loader_words(self) -> &'static str {
+        match self {
+            Form::Iso | Form::DiskBios | Form::Usb => "BOOT_IMAGE=/kernel initrd=ramdisk",
+            Form::DiskEfi => "BOOT_IMAGE=/kernel",
+            Form::Floppy | Form::DiskUboot | Form::Fit | Form::Uimage => "",
+        }
+    }
+
     /// Whether machines of this architecture boot it.
     pub fn fits(self, arch: Arch) -> bool {
         match self {

@@ -48,7 +48,12 @@ pub enum Change {
     Faults(fn() -> Faults),
     /// Somebody at the console uses all that is there.
     Uses,
+    /// A boot loader adds its words to the command line.
+    Loader,
 }
+
+/// The case of what boot loaders add to the command line.
+pub const LOADER: &str = "loader";
 
 /// All cases, the cheapest first.
 pub const ALL: &[Case] = &[
@@ -198,6 +203,12 @@ pub const ALL: &[Case] = &[
         }),
         at_every_level: true,
     },
+    Case {
+        name: LOADER,
+        about: "a boot loader adds its own words to the command line",
+        change: Change::Loader,
+        at_every_level: true,
+    },
 ];
 
 /// A client renews at half of it. BusyBox's takes anything under 32 s for 32 s
@@ -229,6 +240,9 @@ impl Case {
             }
             Change::Uses if console_session::uses(plan).is_none() => {
                 Some("its init keeps no shell of BusyBox's on the console".to_owned())
+            }
+            Change::Loader if plan.board.loader_words().is_empty() => {
+                Some("no boot loader of its board's adds anything".to_owned())
             }
             Change::Cpu(n) if n >= cpus.len() => {
                 Some("its architecture lists no such CPU model".to_owned())
@@ -280,9 +294,11 @@ impl Case {
             Change::Faults(faults) => with_faults(&faults(), plan),
             // What is left of the network behind it is whatever was typed.
             Change::Uses => own.chain(console_session::uses(plan)).collect(),
-            Change::Memory(..) | Change::Cpu(_) | Change::Cpus(_) | Change::Date(_) => {
-                own.collect()
-            }
+            Change::Memory(..)
+            | Change::Cpu(_)
+            | Change::Cpus(_)
+            | Change::Date(_)
+            | Change::Loader => own.collect(),
         };
         if matches!(self.change, Change::Faults(_)) {
             // What is lost is sent again, and that takes its time.
@@ -324,6 +340,10 @@ impl Case {
                 machine
                     .extra
                     .extend(["-rtc".to_owned(), format!("base={date}")]);
+            }
+            Change::Loader => {
+                let words = machine.board.loader_words();
+                machine.cmdline = before_inits(&machine.cmdline, words);
             }
             Change::Idle(_) => {
                 machine
@@ -403,6 +423,14 @@ impl Case {
                 reassembly.answered, reassembly.whole
             )
         })
+    }
+}
+
+/// A command line with further words, before those that are init's.
+fn before_inits(line: &str, words: &str) -> String {
+    match line.split_once(" -- ") {
+        Some((kernels, inits)) => format!("{kernels} {words} -- {inits}"),
+        None => format!("{line} {words}"),
     }
 }
 

@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-pub use cases::{ALL, Case, Change};
+pub use cases::{ALL, Case, Change, LOADER};
 
 use builder::system::System;
 use host::session::{Cached, Session, Step, Unit};

@@ -4,8 +4,11 @@ use builder::system::System;
 use host::error::Kind;
 use host::id::Id;
 use host::session::Session;
+use prune::adversity::LOADER;
 use prune::rebuild;
 use recipe::Plan;
+use recipe::medium::Form;
+use recipe::plan::PruneLevel;
 use report::medium::{self, MediumCheck, MediumReport};
 use trial::check::{self, CheckOptions, Verdict};
 use trial::medium::{make, place};
@@ -46,6 +49,9 @@ fn work(args: &ImageArgs, request: &Request, session: &Session) -> Result<()> {
     }
     let booted = args.check.then(|| on_board(args, plan)).transpose()?;
     media::make::fits(args.form, plan.board.arch)?;
+    if !args.check {
+        seen_with_loader(args.form, plan)?;
+    }
     if let Some(failure) = failure::medium::lacking(args.form, &session.processes) {
         return Err(failure);
     }
@@ -83,6 +89,35 @@ fn work(args: &ImageArgs, request: &Request, session: &Session) -> Result<()> {
         }) => Err(Failure::diagnosed(failed, &record.diagnoses)),
         _ => Ok(()),
     }
+}
+
+/// Refuses a pruned kernel that nobody has seen with the words that the medium's boot
+/// loader adds to its command line: it may stop at them.
+fn seen_with_loader(form: Form, plan: &Plan) -> Result<()> {
+    let words = form.loader_words();
+    let Some(file) = plan
+        .prune
+        .certificate
+        .as_ref()
+        .filter(|_| !words.is_empty())
+    else {
+        return Ok(());
+    };
+    let certificate = rebuild::read(file)?;
+    let is_whole = certificate.level == PruneLevel::Safe.word() || certificate.loaded.is_some();
+    let mut cases = certificate.adversity.iter();
+    if is_whole || cases.any(|case| case.name == LOADER && case.survived == Some(true)) {
+        return Ok(());
+    }
+    let message = format!(
+        "the boot loader of {form} adds {words} to the command line, and {} doesn't say that the \
+         pruned kernel survives that",
+        file.name
+    );
+    Err(Failure::new(Kind::Usage, message).help(
+        "prune it anew; or --as floppy, whose boot loader adds nothing; --check makes the image \
+         all the same, and shows what comes of it",
+    ))
 }
 
 /// The image in the board's drive.
