@@ -149,20 +149,38 @@ pub const CLASSES: &[Class] = &[
     },
 ];
 
-/// What a recipe's classes ask the kernel for, in order: what they need first.
-pub fn requests(classes: &[&Class]) -> Vec<Request> {
+/// The classes' symbols that are part of the kernel or nothing (`bool` in Kconfig).
+const NO_MODULES: [&str; 4] = ["WLAN", "BT_BREDR", "JOLIET", "NETWORK_FILESYSTEMS"];
+
+/// How the drivers of classes are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MadeAs {
+    /// As parts of the kernel.
+    #[default]
+    BuiltIn,
+    /// As modules, as far as the kernel has them as such.
+    Module,
+}
+
+/// What a recipe's classes ask the kernel for, in order: what they need first, which
+/// is always part of the kernel.
+pub fn requests(classes: &[&Class], made: MadeAs) -> Vec<Request> {
     let of = |class: &&Class| {
         let by = format!("hardware.also: {}", class.name);
-        let all = class.needs.iter().chain(class.symbols);
-        all.map(|symbol| ask(symbol, &by)).collect::<Vec<_>>()
+        let needs = class.needs.iter().map(|symbol| ask(symbol, "y", &by));
+        let symbols = class.symbols.iter().map(|symbol| {
+            let modular = made == MadeAs::Module && !NO_MODULES.contains(symbol);
+            ask(symbol, if modular { "m" } else { "y" }, &by)
+        });
+        needs.chain(symbols).collect::<Vec<_>>()
     };
     classes.iter().flat_map(of).collect()
 }
 
-fn ask(symbol: &str, by: &str) -> Request {
+fn ask(symbol: &str, value: &str, by: &str) -> Request {
     Request {
         symbol: symbol.to_owned(),
-        value: "y".to_owned(),
+        value: value.to_owned(),
         quoted: false,
         by: Asker::Implied(by.to_owned()),
         lenient: true,
@@ -193,7 +211,7 @@ mod tests {
     #[test]
     fn what_a_class_needs_is_asked_for_before_it_and_with_its_name() {
         let class = class("usb-storage").expect("a class");
-        let all = requests(&[class]);
+        let all = requests(&[class], MadeAs::BuiltIn);
         let symbols: Vec<&str> = all.iter().map(|one| one.symbol.as_str()).collect();
         assert_eq!(
             symbols,
@@ -209,5 +227,27 @@ mod tests {
         );
         assert!(all.iter().all(|one| one.value == "y"));
         assert_eq!(all[0].by.to_string(), "hardware.also: usb-storage");
+    }
+
+    #[test]
+    fn drivers_are_modules_where_the_kernel_has_them_as_such() {
+        let classes = [class("cdrom").expect("a class")];
+        let all = requests(&classes, MadeAs::Module);
+        let values: Vec<String> = all
+            .iter()
+            .map(|one| format!("{}={}", one.symbol, one.value))
+            .collect();
+        assert_eq!(
+            values,
+            [
+                "BLOCK=y",
+                "SCSI=y",
+                "BLK_DEV_SR=m",
+                "ISO9660_FS=m",
+                "JOLIET=y"
+            ]
+        );
+        let known = |name: &&str| CLASSES.iter().any(|class| class.symbols.contains(name));
+        assert!(NO_MODULES.iter().all(known));
     }
 }

@@ -8,7 +8,8 @@ use serde::Serialize;
 pub struct Drive {
     /// Its name in recipes: `virtio-blk`.
     pub model: String,
-    /// How QEMU gets it, by `-device`: `{drive}` stands for the drive's identifier.
+    /// How QEMU gets it, by `-device`: `{drive}` stands for the drive's identifier,
+    /// `{number}` for its number, from 0.
     pub device: String,
     /// What the kernel calls the first of them: `/dev/vda`, `/dev/mmcblk0`.
     pub name: String,
@@ -23,6 +24,12 @@ pub struct Drive {
 }
 
 impl Drive {
+    /// QEMU's `-device` for disk `number`, from 0, which is the drive `id`.
+    pub fn plugged(&self, id: &str, number: usize) -> String {
+        let device = self.device.replace("{drive}", id);
+        device.replace("{number}", &number.to_string())
+    }
+
     /// What the kernel calls disk `number`, from 0, or a partition of it, from 1.
     /// The kernel counts with letters where a name ends in one, else with
     /// digits, and then puts a `p` before a partition (block/genhd.c, disk_name()).
@@ -53,7 +60,7 @@ mod tests {
     fn disks_are_counted_as_the_kernel_counts_them() {
         let drive = |name: &str| Drive {
             model: "x".to_owned(),
-            device: "x,drive={drive}".to_owned(),
+            device: "x,drive={drive},bus=y.{number}".to_owned(),
             name: name.to_owned(),
             minors: 16,
             cmdline: String::new(),
@@ -63,6 +70,7 @@ mod tests {
         assert_eq!(letters.device(0, None), "/dev/vda");
         assert_eq!(letters.device(2, Some(1)), "/dev/vdc1");
         let digits = drive("/dev/mmcblk0");
+        assert_eq!(digits.plugged("d", 1), "x,drive=d,bus=y.1");
         assert_eq!(digits.device(1, None), "/dev/mmcblk1");
         assert_eq!(digits.device(0, Some(2)), "/dev/mmcblk0p2");
     }

@@ -24,6 +24,7 @@ use super::plan::{
     Access, AskPlan, EchoProtocol, Expectation, GuestCommand, MissingCode, ModulesPlan, OnTrap,
     Placement, PruneLevel, Security, Toolchain, Via,
 };
+use crate::also::MadeAs;
 use crate::serial_port::SerialPort;
 
 pub use read::{COMPRESSIONS, read};
@@ -53,6 +54,8 @@ pub struct Recipe {
     pub security: Given<Security>,
     pub kernel: Kernel,
     pub also: Vec<Placed<String>>,
+    /// `as` in `[hardware]`
+    pub also_as: Given<MadeAs>,
     pub userland: Userland,
     pub ramdisk_compress: Given<Compression>,
     pub placement: Given<Placement>,

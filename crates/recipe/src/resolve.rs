@@ -30,7 +30,7 @@ use super::plan::{
     OnTrap, Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, RootPlan, StaticAddress,
 };
 use super::{also, raw, words};
-use crate::also::Class;
+use crate::also::{Class, MadeAs};
 use crate::arch::TrapDevices;
 use crate::{Board, RecipeErrors, board};
 
@@ -102,6 +102,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
         ramdisk: &ramdisk,
         root: root.as_ref(),
         also: &also(&context, &raw.also),
+        made: made_as(&context, &raw),
         memory: machine.memory.0,
         userland: &needs,
     });
@@ -354,6 +355,19 @@ fn fixed_address(context: &Context<'_>, raw: &raw::Network) -> StaticAddress {
         context.problem(Problem::at(place, message).help(help));
     }
     fixed
+}
+
+/// How the drivers of what may be plugged in are made.
+fn made_as(context: &Context<'_>, raw: &raw::Recipe) -> MadeAs {
+    let Some(made) = &raw.also_as else {
+        return MadeAs::default();
+    };
+    if made.value == MadeAs::Module && raw.kernel.modules.is_none() {
+        let message = "nobody gets these modules";
+        let help = "write modules = \"all\" under [kernel], or the names of those that it is to be";
+        context.problem(Problem::at(&made.place, message).help(help));
+    }
+    made.value
 }
 
 /// What devices may be plugged in later, by their classes.

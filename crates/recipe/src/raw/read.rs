@@ -14,6 +14,7 @@ use super::{
     Budget, File, Given, Init, Kernel, Machine, Mode, Network, Prune, Recipe, Root, RootData, Text,
     Userland,
 };
+use crate::also::MadeAs;
 use crate::board::MOST_CPUS;
 use crate::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
 use crate::plan::{
@@ -54,6 +55,8 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
     ];
     let security = [("keep", Security::Keep), ("off", Security::Off)];
     let section = |key, schema| top.table(key, schema);
+    let hardware = section("hardware", &HARDWARE);
+    let made = [("built-in", MadeAs::BuiltIn), ("module", MadeAs::Module)];
     Recipe {
         place: top.place(),
         name: top.parsed("name", words::file_name),
@@ -61,7 +64,8 @@ fn read_top(problems: &Problems, top: &Table<'_>) -> Recipe {
         security: top.word("security", &security),
         kernel: section("kernel", &KERNEL)
             .map_or_else(Kernel::default, |t| read_kernel(problems, &t)),
-        also: section("hardware", &HARDWARE).map_or_else(Vec::new, |t| values(t.texts("also"))),
+        also_as: hardware.as_ref().and_then(|t| t.word("as", &made)),
+        also: hardware.map_or_else(Vec::new, |t| values(t.texts("also"))),
         userland: section("userland", &USERLAND)
             .map_or_else(Userland::default, |t| read_userland(problems, &t)),
         ramdisk_compress: ramdisk

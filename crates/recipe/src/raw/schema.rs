@@ -43,7 +43,7 @@ pub(super) static KERNEL: Schema = Schema {
 };
 pub(super) static HARDWARE: Schema = Schema {
     header: "[hardware]",
-    keys: &["also"],
+    keys: &["also", "as"],
 };
 pub(super) static USERLAND: Schema = Schema {
     header: "[userland]",

@@ -6,7 +6,7 @@ use super::{asked::ask, kernel};
 use initramfs::{Compression, compress};
 
 use crate::Board;
-use crate::also::Class;
+use crate::also::{Class, MadeAs};
 use crate::asker::Asker;
 use crate::config::Request;
 use crate::plan::{NetworkMode, NetworkPlan, Placement, RamdiskPlan, RootPlan};
@@ -40,6 +40,8 @@ pub(super) struct Wishes<'a> {
     pub root: Option<&'a RootPlan>,
     /// What devices may be plugged in later.
     pub also: &'a [&'static Class],
+    /// How their drivers are made.
+    pub made: MadeAs,
     /// RAM of the machine, in bytes.
     pub memory: u64,
     /// The user land.
@@ -98,7 +100,11 @@ pub(super) fn requests(wishes: &Wishes<'_>) -> Vec<Request> {
     if wishes.raw.kernel.modules.is_some() {
         all.push(ask("MODULES", true, "kernel.modules"));
     }
-    all.extend(crate::also::requests(wishes.also));
+    let later = crate::also::requests(wishes.also, wishes.made);
+    // What is needed to boot is no module.
+    let needed = |one: &Request| all.iter().any(|r| r.symbol == one.symbol && r.value == "y");
+    let later: Vec<Request> = later.into_iter().filter(|one| !needed(one)).collect();
+    all.extend(later);
     all
 }
 

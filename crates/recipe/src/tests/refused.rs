@@ -535,3 +535,25 @@ fn a_class_of_devices_that_is_not_known_is_refused_with_the_nearest() {
     assert_eq!(told[0].0, "there is no class `usb-storag`");
     assert!(told[0].1.contains("usb-storage"), "{}", told[0].1);
 }
+
+#[test]
+fn modules_have_names_and_a_place_and_somebody_who_gets_them() {
+    for (text, message) in [
+        (
+            "[kernel]\nmodules = [\"fs/vfat.ko\"]\n",
+            "`fs/vfat.ko` can't name a module",
+        ),
+        (
+            "[kernel]\nmodules = \"all\"\n[ramdisk]\nplacement = \"builtin\"\n",
+            "modules are made when their kernel is, and can't be in a ramdisk that is linked into it",
+        ),
+        (
+            "[hardware]\nalso = [\"vfat\"]\nas = \"module\"\n",
+            "nobody gets these modules",
+        ),
+    ] {
+        let told = told_of(text);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].0, message);
+    }
+}

@@ -293,7 +293,7 @@ fn disks(mut cmd: Cmd, machine: &Machine) -> Cmd {
                 "if=none,id={id},format=raw,snapshot=on,file={file}"
             ))
             .arg("-device")
-            .arg(storage.root.drive.device.replace("{drive}", &id));
+            .arg(storage.root.drive.plugged(&id, number));
     }
     cmd
 }
