@@ -2,7 +2,7 @@
 //! C4: A64 instruction set encoding). Whatever isn't understood counts as writing
 //! all that it could.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::image::{Image, Piece};
 use super::step::{Code, Convention, Flow, Listing, Origin, Place, Step};
@@ -35,7 +35,6 @@ pub(crate) fn listing(image: &Image) -> Listing {
     let mut listing = Listing::default();
     for piece in image.pieces.iter().filter(|piece| piece.code) {
         let words: Vec<(u64, u32)> = words(piece).collect();
-        note_addresses(image, &words, &mut listing);
         for (index, (at, code)) in words.iter().enumerate() {
             let flow = if is_jump_by_register(*code) {
                 jump(image, &words[..=index]).unwrap_or_else(|| {
@@ -54,7 +53,27 @@ pub(crate) fn listing(image: &Image) -> Listing {
             });
         }
     }
+    let jumped_to = jumped_to(&listing);
+    for piece in image.pieces.iter().filter(|piece| piece.code) {
+        let words: Vec<(u64, u32)> = words(piece).collect();
+        note_addresses(image, &words, &jumped_to, &mut listing);
+    }
     listing
+}
+
+/// What is come to otherwise than from the instruction before.
+fn jumped_to(listing: &Listing) -> HashSet<u64> {
+    let mut all = HashSet::new();
+    for step in &listing.steps {
+        match &step.flow {
+            Flow::Jump(to) | Flow::Branch(to) | Flow::Call(to) => {
+                all.insert(*to);
+            }
+            Flow::Table(entries, _) => all.extend(entries),
+            _ => {}
+        }
+    }
+    all
 }
 
 fn words(piece: &Piece) -> impl Iterator<Item = (u64, u32)> {
@@ -65,9 +84,14 @@ fn words(piece: &Piece) -> impl Iterator<Item = (u64, u32)> {
     })
 }
 
-/// Notes the addresses that instructions make: of `adr`, and of `adrp` with each
-/// `add` nearby that could be its other half.
-fn note_addresses(image: &Image, words: &[(u64, u32)], listing: &mut Listing) {
+/// Notes the addresses that instructions make: of `adr`, and of `adrp` with its other
+/// half, or with each `add` nearby that could be that.
+fn note_addresses(
+    image: &Image,
+    words: &[(u64, u32)],
+    jumped_to: &HashSet<u64>,
+    listing: &mut Listing,
+) {
     let mut pages: HashMap<u8, Vec<(usize, u64)>> = HashMap::new();
     for (index, (at, code)) in words.iter().enumerate() {
         match address(*at, *code) {
@@ -82,13 +106,41 @@ fn note_addresses(image: &Image, words: &[(u64, u32)], listing: &mut Listing) {
         let Some(added) = added(*code).filter(|added| *added >= 0) else {
             continue;
         };
-        for (other, page) in pages.get(&rn(*code)).into_iter().flatten() {
+        let mut take = |page: u64| {
             let sum = page.wrapping_add_signed(added);
-            if other.abs_diff(index) <= APART && image.is_code(sum) {
-                listing.taken.push(sum);
-            }
+            listing.taken.extend(image.is_code(sum).then_some(sum));
+        };
+        if let Some((at, writer)) = only_writer(&words[..=index], rn(*code), jumped_to) {
+            let page = address(at, writer).filter(|_| is_page(writer));
+            page.into_iter().for_each(&mut take);
+            continue;
         }
+        let pages = pages.get(&rn(*code)).into_iter().flatten();
+        let near = pages.filter(|(other, _)| other.abs_diff(index) <= APART);
+        near.for_each(|(_, page)| take(*page));
     }
+}
+
+/// The instruction that wrote a register which the last of some reads, where there is
+/// one way that leads from it to there.
+fn only_writer(
+    words: &[(u64, u32)],
+    register: u8,
+    jumped_to: &HashSet<u64>,
+) -> Option<(u64, u32)> {
+    let (last, before) = words.split_last()?;
+    let mut next = last.0;
+    for (at, code) in before.iter().rev() {
+        let goes_on = matches!(flow(*at, *code), Flow::Next | Flow::Branch(_) | Flow::Site);
+        if jumped_to.contains(&next) || !goes_on || is_jump_by_register(*code) {
+            return None;
+        }
+        if writes(*code, register) {
+            return Some((*at, *code));
+        }
+        next = *at;
+    }
+    None
 }
 
 fn field(code: u32, low: u32) -> u8 {

@@ -337,6 +337,34 @@ const BY_TABLE: [u32; 14] = [
 ];
 
 #[test]
+fn an_address_of_aarch64_is_made_by_halves_that_belong_together() {
+    // A page of code and one of data in the same register, and a number that added to
+    // the first would be the second site.
+    let code = |second: u32| {
+        [
+            0x9000_0000, // adrp x0, this page
+            0x9100_b000, // add x0, x0, #44: the end
+            second,
+            0x9100_9000, // add x0, x0, #36
+            0x5400_0040, // b.eq over the next
+            0xd503_201f, // nop
+            0xd280_07c8, // mov x8, #62
+            0x1400_0001, // b to the next
+            0xd503_201f, // nop
+            0xd400_0001, // svc 0
+            0x1400_0000, // b to itself
+            0xd65f_03c0, // ret
+        ]
+    };
+    let beside = code(0xb000_0000); // adrp x0, the next page
+    assert_eq!(aarch64(&beside, &[]), [62]);
+    // Nobody made it between: it counts from the end, or from whatever is near.
+    let jumped = code(0x1400_0001); // b to the next
+    let found = calls(&program(Machine::Aarch64, &words(&jumped), &[]));
+    assert!(found.numbers.is_empty(), "{found:?}");
+}
+
+#[test]
 fn a_jump_of_aarch64_by_a_table_leads_to_each_of_its_entries() {
     let mut code = BY_TABLE;
     // The page with the data.
