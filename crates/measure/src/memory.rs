@@ -386,7 +386,9 @@ impl MemoryEvidence<'_> {
 /// The number that stands behind some words of the console.
 fn number_behind(console: &str, words: &str) -> Option<u64> {
     let (_, rest) = console.split_once(words)?;
-    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
     rest[..end].parse().ok()
 }
 

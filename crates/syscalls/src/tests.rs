@@ -358,23 +358,35 @@ fn an_address_of_aarch64_is_made_by_halves_that_belong_together() {
     };
     let beside = code(0xb000_0000); // adrp x0, the next page
     assert_eq!(aarch64(&beside, &[]), [62]);
-    // Nobody made it between: it counts from the end, or from whatever is near.
-    let jumped = code(0x1400_0001); // b to the next
+    // A page that a jump brings: what is made of it is an address.
+    let mut jumped = code(0x1400_0001); // b to the next
+    jumped[0] = 0x1400_000a; // b to the end
+    jumped[10] = 0x9000_0000; // adrp x0, this page
+    jumped[11] = 0x17ff_fff8; // b to the add of 36
     let found = calls(&program(Machine::Aarch64, &words(&jumped), &[]));
     assert!(found.numbers.is_empty(), "{found:?}");
 }
 
 #[test]
-fn a_jump_of_aarch64_by_a_table_leads_to_each_of_its_entries() {
-    let mut code = BY_TABLE;
-    // The page with the data.
+fn a_table_of_aarch64_that_waits_in_the_frame_is_found() {
     let pages = ((DATA - CODE) >> 12) as u32;
-    code[3] = 0x9000_0002 | (pages & 3) << 29 | (pages >> 2) << 5;
+    let mut code = vec![
+        0xa9be_7bfd, // stp x29, x30, [sp, #-32]!
+        0x9100_03fd, // mov x29, sp
+        0x9000_0002 | (pages & 3) << 29 | (pages >> 2) << 5,
+        0x9100_0042, // add x2, x2, #0
+        0xf900_0ba2, // str x2, [x29, #16]
+        0xf900_0fa1, // str x1, [x29, #24]
+        0xd280_00c8, // mov x8, #6
+        0x7100_043f, // cmp w1, #1
+        0x5400_0108, // b.hi to the end
+        0xf940_0ba2, // ldr x2, [x29, #16]
+    ];
+    code.extend(&BY_TABLE[5..]);
     let table = [0, 3, 0xff];
-    // 6 goes to the end, which is the svc's `b .`: nobody calls with it.
     assert_eq!(aarch64(&code, &table), [7, 8]);
-    // Where the base isn't seen, nothing is said of the program.
-    code[6] = 0xf940_0003; // ldr x3, [x0]
+    // Something else is put there, too.
+    code[5] = 0xf900_0ba1; // str x1, [x29, #16]
     let found = calls(&program(Machine::Aarch64, &words(&code), &table));
     let why = &found.undetermined[0].why;
     assert!(why.contains("a jump by a table"), "{why}");
