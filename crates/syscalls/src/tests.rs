@@ -393,6 +393,31 @@ fn a_table_of_aarch64_that_waits_in_the_frame_is_found() {
 }
 
 #[test]
+fn a_table_of_aarch64_that_waits_in_a_register_is_found() {
+    let pages = ((DATA - CODE) >> 12) as u32;
+    let mut code = vec![
+        0xa9bf_63f7, // stp x23, x24, [sp, #-16]!
+        0x9000_0018 | (pages & 3) << 29 | (pages >> 2) << 5,
+        0x9100_0318, // add x24, x24, #0
+    ];
+    code.extend([0xd503_201f; 25]); // nop
+    code.extend([
+        0xd280_00c8, // mov x8, #6
+        0x7100_043f, // cmp w1, #1
+        0x5400_00e8, // b.hi to the end
+        0x3861_4b02, // ldrb w2, [x24, w1, uxtw]
+    ]);
+    code.extend(&BY_TABLE[6..]);
+    let table = [0, 3, 0xff];
+    assert_eq!(aarch64(&code, &table), [7, 8]);
+    // It is made of something else, too.
+    code[5] = 0x8b01_0318; // add x24, x24, x1
+    let found = calls(&program(Machine::Aarch64, &words(&code), &table));
+    let why = &found.undetermined[0].why;
+    assert!(why.contains("a jump by a table"), "{why}");
+}
+
+#[test]
 fn other_instruction_sets_are_not_read() {
     let code = words(&[0xe3a0_7006, 0xef00_0000, 0xfa00_0000, 0xeaff_fffe]);
     let calls = calls(&program(Machine::Arm, &code, &[]));
