@@ -12,6 +12,9 @@ use record::{GuestMemory, MemEntry, MemOwner, MemRecord, meminfo_kib};
 
 use super::system_map::SystemMap;
 
+/// A section of sparse memory (`SECTION_SIZE_BITS` is 27).
+const SECTION_KIB: u64 = 128 << 10;
+
 /// What a ledger is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct MemoryEvidence<'a> {
@@ -209,7 +212,8 @@ impl MemoryEvidence<'_> {
             reserved_row(
                 "page structures",
                 self.memmap_bytes(),
-                "32 B for each page, in blocks of 1,024 pages (32 bits, FLATMEM, no MEMCG)",
+                "32 B for each page, in blocks of 1,024 pages (32 bits, FLATMEM, no MEMCG); \
+                 64 B, in sections of 128 MiB (64 bits, SPARSEMEM_VMEMMAP, pages of 4 KiB)",
             ),
             reserved_row(
                 "early hash tables",
@@ -220,7 +224,7 @@ impl MemoryEvidence<'_> {
                 MemOwner::Reserved,
                 "per-CPU area",
                 self.early_percpu_kib().map(signed),
-                "meminfo: Percpu (one processor: its first area is reserved)",
+                "meminfo: Percpu (without SMP its first area is reserved), or the console",
             ),
         ]
     }
@@ -347,19 +351,45 @@ impl MemoryEvidence<'_> {
     }
 
     /// mm/mm_init.c: alloc_node_mem_map(); struct page is eight words where
-    /// nothing is added to it (include/linux/mm_types.h).
+    /// nothing is added to it (include/linux/mm_types.h). mm/sparse.c: memory that is
+    /// sparse has them for whole sections, which on arm64 with pages of 4 KiB and on
+    /// x86_64 are of 128 MiB (arch/*/include/asm/sparsemem.h); RAM begins with one.
     fn memmap_bytes(&self) -> Option<u64> {
-        let plain = self.option("FLATMEM") && !self.option("MEMCG") && !self.option("64BIT");
-        let pages = self.machine_kib / self.page_kib()?;
-        (plain && !self.option("KMSAN")).then(|| pages.next_multiple_of(1024) * 32)
+        let page = self.page_kib()?;
+        if self.option("KMSAN") {
+            None
+        } else if self.option("64BIT") {
+            let sparse = self.option("SPARSEMEM_VMEMMAP") && page == 4;
+            let known = sparse && self.option("HAVE_ALIGNED_STRUCT_PAGE");
+            let sections = self.machine_kib.div_ceil(SECTION_KIB);
+            known.then_some(sections * (SECTION_KIB / page) * 64)
+        } else {
+            let plain = self.option("FLATMEM") && !self.option("MEMCG");
+            let pages = self.machine_kib / page;
+            plain.then(|| pages.next_multiple_of(1024) * 32)
+        }
     }
 
     /// mm/percpu.c: without SMP one area is allocated before the allocators
-    /// run; later ones, if any, are in whole areas of the same size.
+    /// run; later ones, if any, are in whole areas of the same size. With SMP the
+    /// console says how large that of each CPU is, and how many there may be.
     fn early_percpu_kib(&self) -> Option<u64> {
-        let all = self.meminfo("Percpu")?;
-        (!self.option("SMP")).then_some(all)
+        if !self.option("SMP") {
+            return self.meminfo("Percpu");
+        }
+        let pages = number_behind(self.console, "percpu: Embedded ")?;
+        let cpus = number_behind(self.console, ", CPUs=")?;
+        pages.checked_mul(cpus)?.checked_mul(self.page_kib()?)
     }
+}
+
+/// The number that stands behind some words of the console.
+fn number_behind(console: &str, words: &str) -> Option<u64> {
+    let (_, rest) = console.split_once(words)?;
+    let end = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    rest[..end].parse().ok()
 }
 
 /// What the kernel said of its pages (mm/mm_init.c: mem_init_print_info()):

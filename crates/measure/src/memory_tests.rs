@@ -109,12 +109,16 @@ fn guest() -> GuestMemory {
 }
 
 fn of(guest: &GuestMemory, console: &str) -> Option<MemRecord> {
+    with_config(guest, console, CONFIG)
+}
+
+fn with_config(guest: &GuestMemory, console: &str, config: &str) -> Option<MemRecord> {
     ledger(&MemoryEvidence {
         machine_kib: 32768,
         guest,
         console,
         symbols: &SystemMap::parse(SYMBOLS),
-        config: CONFIG,
+        config,
         device_tree_bytes: None,
         agent_kib: Some(92),
     })
@@ -171,6 +175,27 @@ fn without_proc_what_is_not_told_is_null_and_the_rest_unaccounted() {
     // The console's own line tells what the kernel has.
     let kept = value(&record, MemOwner::Firmware, "kept from the kernel");
     assert_eq!(kept, Some(520));
+}
+
+#[test]
+fn on_64_bits_pages_have_structures_by_the_section_and_each_cpu_an_area() {
+    // Two lines of virt-aarch64's console, with a third CPU that isn't there yet.
+    let console = "\
+percpu: Embedded 17 pages/cpu s37656 r0 d31976 u69632
+SLUB: HWalign=64, Order=0-1, MinObjects=0, CPUs=3, Nodes=1
+";
+    let config = "CONFIG_64BIT=y\nCONFIG_SMP=y\nCONFIG_SPARSEMEM_VMEMMAP=y\n\
+                  CONFIG_HAVE_ALIGNED_STRUCT_PAGE=y\n";
+    let record = with_config(&guest(), console, config).expect("a ledger");
+    assert_eq!(sum(&record), 32768);
+    let kept = |name| value(&record, MemOwner::Reserved, name);
+    assert_eq!(kept("page structures"), Some(2048));
+    assert_eq!(kept("per-CPU area"), Some(204));
+    let record = with_config(&guest(), "", "CONFIG_64BIT=y\nCONFIG_SMP=y\n");
+    let record = record.expect("a ledger");
+    let kept = |name| value(&record, MemOwner::Reserved, name);
+    assert_eq!(kept("page structures"), None);
+    assert_eq!(kept("per-CPU area"), None);
 }
 
 #[test]

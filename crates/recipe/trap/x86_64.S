@@ -13,7 +13,8 @@
  * by an interrupt that can't be masked, whose gate in the table of interrupts
  * leads to tuxling_cpu_stopped from here on. That lies where the kernel keeps its
  * entries, which are mapped while programs run, too. A CPU that is just being
- * brought up, and has another table, waits for the one that does it, for ever.
+ * brought up, and has another table, waits for the one that does it, for ever. One
+ * that has not been started isn't interrupted.
  *
  * With NAMES, every trap is one of those that stand together: its number is
  * that of its name. Of a part or in place, it was called from there.
@@ -30,9 +31,13 @@
 	.set	APIC_FIRST_CPU, 1 << 8
 	.set	APIC_BY_REGISTERS, 1 << 10
 	.set	APIC_IS_ON, 1 << 11
-	.set	APIC_COMMAND, 0x300	/* its offset among the APIC's words */
+	.set	APIC_ID, 0x20		/* offsets among the APIC's words */
+	.set	APIC_COMMAND, 0x300
+	.set	APIC_WHOM, 0x310
+	.set	APIC_ID_REGISTER, 0x802
 	.set	APIC_COMMAND_REGISTER, 0x830
-	.set	NMI_TO_ALL_OTHERS, 0xc4400
+	.set	APIC_IS_SENDING, 1 << 12
+	.set	NMI_TO_ONE, 0x4400
 	.set	CR0_WRITE_PROTECT, 16	/* bits */
 	.set	CR4_CONTROL_FLOW, 23
 	.set	GATE_BYTES, 16
@@ -96,21 +101,51 @@ tuxling_trap:
 	movq	%rdx, %rcx
 	jne	30b
 
-31:	movl	$NMI_TO_ALL_OTHERS, %eax
-	testl	$APIC_BY_REGISTERS, %r8d
-	jz	32f
-	xorl	%edx, %edx
-	movl	$APIC_COMMAND_REGISTER, %ecx
-	wrmsr
-	jmp	33f
-32:	movq	%r8, %rcx
+	/* To those that the kernel runs on, one by one: another would begin to run
+	   where its reset or the firmware has left it. */
+31:	testl	$APIC_BY_REGISTERS, %r8d
+	jnz	32f
+	movq	%r8, %rcx
 	andq	$-(1 << 21), %rcx
 	orq	$REGISTERS_PAGE, %rcx
 	movq	%rcx, level2_kernel_pgt + 8 * LAST_ENTRY(%rip)
 	movq	$LAST_ADDRESS, %rdx
 	invlpg	(%rdx)
 	andl	$0x1ff000, %r8d
-	movl	%eax, APIC_COMMAND(%rdx,%r8)
+	addq	%rdx, %r8		/* the APIC's words */
+	movl	APIC_ID(%r8), %esi
+	shrl	$24, %esi
+	jmp	34f
+32:	movl	$APIC_ID_REGISTER, %ecx
+	rdmsr
+	movl	%eax, %esi
+	xorl	%r8d, %r8d
+34:	xorl	%r9d, %r9d
+35:	btl	%r9d, __cpu_online_mask(%rip)
+	jnc	38f
+	leaq	cpuid_to_apicid(%rip), %rcx
+	movl	(%rcx,%r9,4), %edx
+	cmpl	%esi, %edx
+	je	38f
+	cmpl	$-1, %edx		/* not known yet */
+	je	38f
+	testq	%r8, %r8
+	jz	37f
+	shll	$24, %edx
+	movl	%edx, APIC_WHOM(%r8)
+	movl	$NMI_TO_ONE, APIC_COMMAND(%r8)
+	movl	$PATIENCE, %ecx
+36:	testl	$APIC_IS_SENDING, APIC_COMMAND(%r8)
+	jz	38f
+	decl	%ecx
+	jnz	36b
+	jmp	38f
+37:	movl	$NMI_TO_ONE, %eax
+	movl	$APIC_COMMAND_REGISTER, %ecx
+	wrmsr
+38:	incl	%r9d
+	cmpl	$CONFIG_NR_CPUS, %r9d
+	jb	35b
 33:
 #endif
 #ifdef NAMES

@@ -2,7 +2,7 @@
 //! C4: A64 instruction set encoding). Whatever isn't understood counts as writing
 //! all that it could.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::image::{Image, Piece};
 use super::step::{Code, Convention, Flow, Listing, Origin, Place, Step};
@@ -20,12 +20,11 @@ pub(crate) static AARCH64: Convention = Convention {
 /// The stack pointer or zero, as the instruction has it.
 const R31: u8 = 31;
 
+/// The register that points to a function's frame.
+const FRAME: u8 = 29;
+
 /// What a jump needs is made so many instructions before it, at most.
 const NEAR: usize = 24;
-
-/// The halves of an address stand so many instructions apart, at most, whichever
-/// comes first.
-const APART: usize = 512;
 
 /// An entry of a table of branches is looked for up to so many.
 const TABLE_LIMIT: u64 = 512;
@@ -35,7 +34,6 @@ pub(crate) fn listing(image: &Image) -> Listing {
     let mut listing = Listing::default();
     for piece in image.pieces.iter().filter(|piece| piece.code) {
         let words: Vec<(u64, u32)> = words(piece).collect();
-        note_addresses(image, &words, &mut listing);
         for (index, (at, code)) in words.iter().enumerate() {
             let flow = if is_jump_by_register(*code) {
                 jump(image, &words[..=index]).unwrap_or_else(|| {
@@ -54,7 +52,28 @@ pub(crate) fn listing(image: &Image) -> Listing {
             });
         }
     }
+    let jumps = jumps(&listing);
+    for piece in image.pieces.iter().filter(|piece| piece.code) {
+        let words: Vec<(u64, u32)> = words(piece).collect();
+        note_addresses(image, &words, &jumps, &mut listing);
+    }
     listing
+}
+
+/// From the places that are jumped to: from where.
+fn jumps(listing: &Listing) -> HashMap<u64, Vec<u64>> {
+    let mut all: HashMap<u64, Vec<u64>> = HashMap::new();
+    for step in &listing.steps {
+        let to = match &step.flow {
+            Flow::Jump(to) | Flow::Branch(to) => std::slice::from_ref(to),
+            Flow::Table(entries, _) => entries,
+            _ => &[],
+        };
+        for to in to {
+            all.entry(*to).or_default().push(step.at);
+        }
+    }
+    all
 }
 
 fn words(piece: &Piece) -> impl Iterator<Item = (u64, u32)> {
@@ -65,28 +84,63 @@ fn words(piece: &Piece) -> impl Iterator<Item = (u64, u32)> {
     })
 }
 
-/// Notes the addresses that instructions make: of `adr`, and of `adrp` with each
-/// `add` nearby that could be its other half.
-fn note_addresses(image: &Image, words: &[(u64, u32)], listing: &mut Listing) {
-    let mut pages: HashMap<u8, Vec<(usize, u64)>> = HashMap::new();
-    for (index, (at, code)) in words.iter().enumerate() {
+/// Notes the addresses that instructions make: of `adr`, and of `adrp` with each `add`
+/// that its page can come to. Functions don't hand each other halves of an address.
+fn note_addresses(
+    image: &Image,
+    words: &[(u64, u32)],
+    jumps: &HashMap<u64, Vec<u64>>,
+    listing: &mut Listing,
+) {
+    let places = words.iter().enumerate();
+    let places: HashMap<u64, usize> = places.map(|(place, (at, _))| (*at, place)).collect();
+    for (place, (at, code)) in words.iter().enumerate() {
         match address(*at, *code) {
-            Some(page) if is_page(*code) => {
-                pages.entry(rd(*code)).or_default().push((index, page));
-            }
-            Some(at) => listing.taken.push(at),
-            None => {}
+            Some(made) if !is_page(*code) => listing.taken.push(made),
+            _ => {}
         }
-    }
-    for (index, (_, code)) in words.iter().enumerate() {
         let Some(added) = added(*code).filter(|added| *added >= 0) else {
             continue;
         };
-        for (other, page) in pages.get(&rn(*code)).into_iter().flatten() {
-            let sum = page.wrapping_add_signed(added);
-            if other.abs_diff(index) <= APART && image.is_code(sum) {
-                listing.taken.push(sum);
+        let register = rn(*code);
+        let mut queue = vec![place];
+        let mut seen = HashSet::new();
+        while let Some(place) = queue.pop() {
+            let behind = place.checked_sub(1);
+            let behind = behind.filter(|before| goes_on(words[*before].0, words[*before].1));
+            let sources = jumps.get(&words[place].0).into_iter().flatten();
+            let sources = sources.filter_map(|at| places.get(at).copied());
+            for before in behind.into_iter().chain(sources) {
+                let (at, code) = words[before];
+                if !seen.insert(before) {
+                    continue;
+                }
+                if is_page(code) && rd(code) == register {
+                    let page = address(at, code);
+                    let sum = page.map(|page| page.wrapping_add_signed(added));
+                    listing.taken.extend(sum.filter(|sum| image.is_code(*sum)));
+                } else if !loses(at, code, register) {
+                    queue.push(before);
+                }
             }
+        }
+    }
+}
+
+/// Whether what comes next can be what stands next.
+fn goes_on(at: u64, code: u32) -> bool {
+    !is_jump_by_register(code) && !matches!(flow(at, code), Flow::Jump(_) | Flow::End)
+}
+
+/// Whether an instruction surely leaves something else in a register: it makes it
+/// there, loads it, or is a call, which preserves only some.
+fn loses(at: u64, code: u32, register: u8) -> bool {
+    match code >> 25 & 0xf {
+        5 | 8 | 9 | 13 => writes(code, register),
+        4 | 6 | 12 | 14 => is_load(code) && code >> 27 & 7 == 7 && rd(code) == register,
+        _ => {
+            let calls = matches!(flow(at, code), Flow::Call(_) | Flow::CallAny);
+            calls && !AARCH64.preserved.contains(&register) && register != R31
         }
     }
 }
@@ -190,9 +244,8 @@ fn jump(image: &Image, words: &[(u64, u32)]) -> Option<Flow> {
         0xb860_0800 | 0xb8a0_0800 => 4,
         _ => return None,
     };
-    let table = constant(&before[..load], rn(loaded))?;
-    let entries = bound(&before[..load], rm(loaded)).unwrap_or(TABLE_LIMIT);
-    let entry = |index: u64| {
+    let most = bound(&before[..load], rm(loaded)).unwrap_or(TABLE_LIMIT);
+    let entry = |table: u64, index: u64| {
         let word = image.word(table + index * bytes as u64, bytes)?;
         let unused = 64 - 8 * bytes as u32;
         let distance = if is_signed {
@@ -200,11 +253,88 @@ fn jump(image: &Image, words: &[(u64, u32)]) -> Option<Flow> {
         } else {
             word as i64
         };
-        Some(base.wrapping_add_signed(distance * 4))
+        let to = base.wrapping_add_signed(distance * 4);
+        image.is_code(to).then_some(to)
     };
-    let entries = (0..entries).map_while(entry);
-    let entries: Vec<u64> = entries.take_while(|to| image.is_code(*to)).collect();
-    (!entries.is_empty()).then_some(Flow::Table(entries, false))
+    let mut entries = Vec::new();
+    for table in tables(&before[..load], rn(loaded))? {
+        let its: Vec<u64> = (0..most).map_while(|index| entry(table, index)).collect();
+        if its.is_empty() {
+            return None;
+        }
+        entries.extend(its);
+    }
+    Some(Flow::Table(entries, false))
+}
+
+/// What tables a register can point to: one whose address was made in it nearby, or
+/// those that the function makes in it, or puts where it is loaded from, in its frame.
+fn tables(words: &[(u64, u32)], register: u8) -> Option<Vec<u64>> {
+    if let Some(table) = constant(words, register) {
+        return Some(vec![table]);
+    }
+    let found = match writer(words, register) {
+        // ldr xT, [x29, #place]
+        Some((load, _, code)) if code & 0xffc0_0000 == 0xf940_0000 && rn(code) == FRAME => {
+            let place = i64::from(code >> 10 & 0xfff) * 8;
+            // stp x29, x30, [sp, #-size]!
+            let begins = |(_, code): &(u64, u32)| code & 0xffc0_7fff == 0xa980_7bfd;
+            let first = words[..load].iter().rposition(begins)?;
+            kept_in_frame(&words[first..load], place)?
+        }
+        None => {
+            let saves = |(_, code): &(u64, u32)| saves(*code, register);
+            let first = words.iter().rposition(saves)?;
+            kept_in_register(&words[first..], register)?
+        }
+        _ => return None,
+    };
+    (!found.is_empty()).then_some(found)
+}
+
+/// Whether an instruction saves a register and another that calls leave alone, as a
+/// function does before it writes to them: `stp` to the stack.
+fn saves(code: u32, register: u8) -> bool {
+    let pair = [rd(code), field(code, 10)];
+    let preserved = |one: &u8| *one == 30 || AARCH64.preserved.contains(one);
+    matches!(code & 0xffc0_0000, 0xa900_0000 | 0xa980_0000)
+        && rn(code) == R31
+        && pair.contains(&register)
+        && pair.iter().all(preserved)
+}
+
+/// The addresses that a function makes in a register that calls leave alone.
+fn kept_in_register(words: &[(u64, u32)], register: u8) -> Option<Vec<u64>> {
+    let mut found = Vec::new();
+    for (index, (_, code)) in words.iter().enumerate() {
+        // A page alone is none, and what was the caller's is loaded at the end.
+        let restores = is_load(*code) && [FRAME, R31].contains(&rn(*code));
+        if writes(*code, register) && !is_page(*code) && !restores {
+            found.push(constant(&words[..=index], register)?);
+        }
+    }
+    Some(found)
+}
+
+/// The addresses that a function puts at a place of its frame.
+fn kept_in_frame(words: &[(u64, u32)], place: i64) -> Option<Vec<u64>> {
+    let mut found = Vec::new();
+    for (index, (_, code)) in words.iter().enumerate().skip(1) {
+        let stores = code >> 25 & 5 == 4 && !is_load(*code) && rn(*code) == FRAME;
+        let at = i64::from(code >> 10 & 0xfff) << (code >> 30);
+        let pair = signed(*code, 15, 7) * 8;
+        let stored = match code & 0x3fc0_0000 {
+            _ if !stores => continue,
+            0x3900_0000 if at & !7 != place => continue,
+            0x3900_0000 if code >> 30 == 3 => rd(*code),
+            0x2900_0000 if code >> 30 == 2 && pair == place => rd(*code),
+            0x2900_0000 if code >> 30 == 2 && pair + 8 == place => field(*code, 10),
+            0x2900_0000 if code >> 30 == 2 => continue,
+            _ => return None,
+        };
+        found.push(constant(&words[..index], stored)?);
+    }
+    Some(found)
 }
 
 /// The nearest instruction before the end that writes a register, by its place

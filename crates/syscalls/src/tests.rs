@@ -337,16 +337,81 @@ const BY_TABLE: [u32; 14] = [
 ];
 
 #[test]
-fn a_jump_of_aarch64_by_a_table_leads_to_each_of_its_entries() {
-    let mut code = BY_TABLE;
-    // The page with the data.
+fn an_address_of_aarch64_is_made_by_halves_that_belong_together() {
+    // A page of code and one of data in the same register, and a number that added to
+    // the first would be the second site.
+    let code = |second: u32| {
+        [
+            0x9000_0000, // adrp x0, this page
+            0x9100_b000, // add x0, x0, #44: the end
+            second,
+            0x9100_9000, // add x0, x0, #36
+            0x5400_0040, // b.eq over the next
+            0xd503_201f, // nop
+            0xd280_07c8, // mov x8, #62
+            0x1400_0001, // b to the next
+            0xd503_201f, // nop
+            0xd400_0001, // svc 0
+            0x1400_0000, // b to itself
+            0xd65f_03c0, // ret
+        ]
+    };
+    let beside = code(0xb000_0000); // adrp x0, the next page
+    assert_eq!(aarch64(&beside, &[]), [62]);
+    // A page that a jump brings: what is made of it is an address.
+    let mut jumped = code(0x1400_0001); // b to the next
+    jumped[0] = 0x1400_000a; // b to the end
+    jumped[10] = 0x9000_0000; // adrp x0, this page
+    jumped[11] = 0x17ff_fff8; // b to the add of 36
+    let found = calls(&program(Machine::Aarch64, &words(&jumped), &[]));
+    assert!(found.numbers.is_empty(), "{found:?}");
+}
+
+#[test]
+fn a_table_of_aarch64_that_waits_in_the_frame_is_found() {
     let pages = ((DATA - CODE) >> 12) as u32;
-    code[3] = 0x9000_0002 | (pages & 3) << 29 | (pages >> 2) << 5;
+    let mut code = vec![
+        0xa9be_7bfd, // stp x29, x30, [sp, #-32]!
+        0x9100_03fd, // mov x29, sp
+        0x9000_0002 | (pages & 3) << 29 | (pages >> 2) << 5,
+        0x9100_0042, // add x2, x2, #0
+        0xf900_0ba2, // str x2, [x29, #16]
+        0xf900_0fa1, // str x1, [x29, #24]
+        0xd280_00c8, // mov x8, #6
+        0x7100_043f, // cmp w1, #1
+        0x5400_0108, // b.hi to the end
+        0xf940_0ba2, // ldr x2, [x29, #16]
+    ];
+    code.extend(&BY_TABLE[5..]);
     let table = [0, 3, 0xff];
-    // 6 goes to the end, which is the svc's `b .`: nobody calls with it.
     assert_eq!(aarch64(&code, &table), [7, 8]);
-    // Where the base isn't seen, nothing is said of the program.
-    code[6] = 0xf940_0003; // ldr x3, [x0]
+    // Something else is put there, too.
+    code[5] = 0xf900_0ba1; // str x1, [x29, #16]
+    let found = calls(&program(Machine::Aarch64, &words(&code), &table));
+    let why = &found.undetermined[0].why;
+    assert!(why.contains("a jump by a table"), "{why}");
+}
+
+#[test]
+fn a_table_of_aarch64_that_waits_in_a_register_is_found() {
+    let pages = ((DATA - CODE) >> 12) as u32;
+    let mut code = vec![
+        0xa9bf_63f7, // stp x23, x24, [sp, #-16]!
+        0x9000_0018 | (pages & 3) << 29 | (pages >> 2) << 5,
+        0x9100_0318, // add x24, x24, #0
+    ];
+    code.extend([0xd503_201f; 25]); // nop
+    code.extend([
+        0xd280_00c8, // mov x8, #6
+        0x7100_043f, // cmp w1, #1
+        0x5400_00e8, // b.hi to the end
+        0x3861_4b02, // ldrb w2, [x24, w1, uxtw]
+    ]);
+    code.extend(&BY_TABLE[6..]);
+    let table = [0, 3, 0xff];
+    assert_eq!(aarch64(&code, &table), [7, 8]);
+    // It is made of something else, too.
+    code[5] = 0x8b01_0318; // add x24, x24, x1
     let found = calls(&program(Machine::Aarch64, &words(&code), &table));
     let why = &found.undetermined[0].why;
     assert!(why.contains("a jump by a table"), "{why}");

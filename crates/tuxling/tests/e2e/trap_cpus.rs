@@ -24,16 +24,33 @@ impl Drop for Machine {
     }
 }
 
+/// Which CPU comes to a trap; whether the second is never started.
+#[derive(Clone, Copy, Debug)]
+enum Traps {
+    First,
+    Second,
+    Both,
+    FirstAlone,
+}
+
 /// The machine's program: as an ELF file, and as QEMU loads it.
-fn program(dir: &Path, first_traps: bool, second_traps: bool) -> (PathBuf, PathBuf) {
+fn program(dir: &Path, traps: Traps) -> (PathBuf, PathBuf) {
     let write = |name: &str, text: &str| std::fs::write(dir.join(name), text).expect("writable");
     write("machine.S", include_str!("two_cpus.S"));
     write("machine.ld", include_str!("two_cpus.ld"));
     write("trap.S", HANDLER);
-    let first = format!("-DFIRST_TRAPS={}", u8::from(first_traps));
-    let second = format!("-DSECOND_TRAPS={}", u8::from(second_traps));
-    ends_well("gcc", dir, &["-c", &first, &second, "machine.S"]);
-    ends_well("gcc", dir, &["-c", "-DCONFIG_SMP", "trap.S"]);
+    let (first, second, alone) = match traps {
+        Traps::First => (1, 0, 0),
+        Traps::Second => (0, 1, 0),
+        Traps::Both => (1, 1, 0),
+        Traps::FirstAlone => (1, 0, 1),
+    };
+    let first = format!("-DFIRST_TRAPS={first}");
+    let second = format!("-DSECOND_TRAPS={second}");
+    let alone = format!("-DALONE={alone}");
+    ends_well("gcc", dir, &["-c", &first, &second, &alone, "machine.S"]);
+    let cpus = ["-c", "-DCONFIG_SMP", "-DCONFIG_NR_CPUS=2", "trap.S"];
+    ends_well("gcc", dir, &cpus);
     let link = [
         "-T",
         "machine.ld",
@@ -51,8 +68,9 @@ fn program(dir: &Path, first_traps: bool, second_traps: bool) -> (PathBuf, PathB
     (dir.join("machine.elf"), dir.join("machine.bin"))
 }
 
-/// Boots, and gives what the console says and where the CPUs stand.
-fn boot(dir: &Path, (elf, image): &(PathBuf, PathBuf)) -> (String, Vec<String>) {
+/// Boots on a machine, and gives what the console says and where in the program the
+/// CPUs stand.
+fn boot(dir: &Path, (elf, image): &(PathBuf, PathBuf), on: &str) -> (String, Vec<String>) {
     let console = dir.join("console.log");
     let monitor = MonitorSocket::new().expect("a folder");
     let machine = command("qemu-system-x86_64")
@@ -63,7 +81,7 @@ fn boot(dir: &Path, (elf, image): &(PathBuf, PathBuf)) -> (String, Vec<String>) 
             "-display",
             "none",
         ])
-        .args(["-machine", "pc", "-accel", "tcg", "-m", "64M", "-smp", "2"])
+        .args(["-machine", on, "-accel", "tcg", "-m", "64M", "-smp", "2"])
         .arg("-kernel")
         .arg(image)
         .arg("-serial")
@@ -100,15 +118,28 @@ fn boot(dir: &Path, (elf, image): &(PathBuf, PathBuf)) -> (String, Vec<String>) 
 
 #[test]
 fn a_trap_on_either_cpu_or_both_stops_both_and_is_told_once() {
-    for (first, second) in [(true, false), (false, true), (true, true)] {
+    for traps in [Traps::First, Traps::Second, Traps::Both] {
         let dir = folder();
-        let program = program(dir.path(), first, second);
-        let (said, mut places) = boot(dir.path(), &program);
+        let program = program(dir.path(), traps);
+        let (said, mut places) = boot(dir.path(), &program, "pc");
         places.sort_unstable();
         let expected = ["tuxling_cpu_stopped", "tuxling_trap_stopped"];
-        assert_eq!(places, expected, "{first}, {second}");
+        assert_eq!(places, expected, "{traps:?}");
         assert!(said.starts_with("both run"), "{said}");
         assert_eq!(said.matches("tuxling: trap 0x").count(), 1, "{said}");
         assert!(!said.contains("an old gate"), "{said}");
+    }
+}
+
+#[test]
+fn a_cpu_that_has_not_been_started_stays_where_it_is_when_another_traps() {
+    // The firmware of one has started it for a moment, that of the other never.
+    for on in ["pc", "microvm,acpi=off"] {
+        let dir = folder();
+        let program = program(dir.path(), Traps::FirstAlone);
+        let (said, places) = boot(dir.path(), &program, on);
+        assert_eq!(places, ["tuxling_trap_stopped"], "{on}");
+        assert!(said.starts_with("one runs"), "{on}: {said}");
+        assert_eq!(said.matches("tuxling: trap 0x").count(), 1, "{on}: {said}");
     }
 }

@@ -1,12 +1,12 @@
 /*
  * The smallest machine with two CPUs on which a trap of x86_64 can be tried: its
- * first CPU starts the second, then one of them or both come to a trap
- * (FIRST_TRAPS, SECOND_TRAPS) with interrupts off, and who doesn't counts on.
+ * first CPU starts the second unless it is ALONE, then one of them or both come to a
+ * trap (FIRST_TRAPS, SECOND_TRAPS) with interrupts off, and who doesn't counts on.
  *
- * What the handler expects of a kernel is there: level2_kernel_pgt, which maps
- * the kernel's addresses; the table of interrupts at 0xfffffe0000000000, where it
- * can't be written to; _stext and _einittext. The header is Multiboot's with load
- * addresses (version 0.6.96, 3.1.1).
+ * What the handler expects of a kernel is there: which CPUs run, and their numbers;
+ * level2_kernel_pgt, which maps the kernel's addresses; the table of interrupts at
+ * 0xfffffe0000000000, where it can't be written to; _stext and _einittext. The header
+ * is Multiboot's with load addresses (version 0.6.96, 3.1.1).
  */
 	.set V, 0xffffffff80000000
 	.section .head, "ax"
@@ -47,6 +47,9 @@ high:	lidt idtr(%rip)
 	leaq idt_table(%rip),%rdi
 	movw %ax,32(%rdi); movw $8,34(%rdi); movb $0,36(%rdi); movb $0x8e,37(%rdi)
 	shrq $16,%rax; movw %ax,38(%rdi); shrq $16,%rax; movl %eax,40(%rdi)
+#if ALONE
+	jmp 8f
+#endif
 	/* trampoline */
 	movq $0x8000,%rdi; leaq tramp(%rip),%rsi; movl $(tramp_end-tramp),%ecx; cld; rep movsb
 	movq $0xfee00000,%rbx
@@ -55,7 +58,8 @@ high:	lidt idtr(%rip)
 1:	decl %ecx; jnz 1b
 	movl $0xc4608,0x300(%rbx)
 2:	pause; cmpl $0,ap_up(%rip); je 2b
-	leaq hello(%rip),%rsi
+	movq $3,__cpu_online_mask(%rip)
+8:	leaq hello(%rip),%rsi
 	call print
 	movl $1,go(%rip)
 #if FIRST_TRAPS
@@ -78,7 +82,12 @@ nmi_before: leaq bad(%rip),%rsi
 6:	jmp 6b
 print:	lodsb; testb %al,%al; jz 7f; movw $0x3f8,%dx; outb %al,%dx; jmp print
 7:	ret
-hello:	.asciz "both run\r\n"
+hello:
+#if ALONE
+	.asciz "one runs\r\n"
+#else
+	.asciz "both run\r\n"
+#endif
 bad:	.asciz "an old gate\r\n"
 	.code16
 tramp:	cli
@@ -101,6 +110,9 @@ _einittext:
 	.balign 16
 idtr:	.word 4095
 	.quad 0xfffffe0000000000
+	.globl __cpu_online_mask, cpuid_to_apicid
+__cpu_online_mask: .quad 1
+cpuid_to_apicid: .long 0, 1
 ap_up:	.long 0
 go:	.long 0
 count0:	.quad 0

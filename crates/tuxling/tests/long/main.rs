@@ -13,6 +13,7 @@ mod boards;
 mod busybox_suite;
 mod dry_run;
 mod prune;
+mod prune_aarch64;
 mod prune_arm;
 mod prune_cpus;
 mod prune_x86_64;

@@ -174,8 +174,8 @@ impl TrapWatch {
 
     /// The machine stands at a breakpoint. The record tells whether that was
     /// the handler: a user program may run at its physical address, long after
-    /// the kernel has left the physical ones. With two CPUs it was seen twice in one
-    /// boot; why is not known.
+    /// the kernel has left the physical ones, and so may a CPU that has come off its
+    /// way.
     fn examine(&mut self) -> io::Result<Option<TrapSeen>> {
         let points = self.points.clone();
         for address in [points.record, points.physical(points.record)] {
