@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::candidate::{Candidate, Identity};
-use crate::clock::Clock;
+use crate::clock::{Clock, HandClock};
 use crate::cost::Cost;
 use crate::event::{Event, Progress};
 use crate::executor::Executor;
@@ -107,6 +107,15 @@ impl<'s> Search<'s> {
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock + 's) -> Self {
         self.runner.set_clock(Box::new(clock));
+        self
+    }
+
+    /// Only pretends that trials take time: each is made at once, in this
+    /// thread, and counts when this clock has come to its end. What a search on
+    /// many machines would take is known in moments.
+    #[must_use]
+    pub fn simulated(mut self, clock: &HandClock) -> Self {
+        self.runner.simulate(clock);
         self
     }
 
@@ -349,7 +358,7 @@ impl<'s> Search<'s> {
             .reports
             .iter()
             .map(|report| (report.name.clone(), report.won_bytes));
-        self.runner.better(cost, saved.collect());
+        self.runner.better(&candidate, cost, saved.collect());
         self.runner.tell(&Event::Better {
             candidate,
             cost,
@@ -439,7 +448,7 @@ impl<'s> Search<'s> {
             .reports
             .iter()
             .map(|report| (report.name.clone(), report.won_bytes));
-        self.runner.better(*view.cost(), saved.collect());
+        self.runner.better(view.best(), *view.cost(), saved.collect());
         self.runner.tell(&event);
     }
 
@@ -519,6 +528,7 @@ impl<'s> Search<'s> {
             kept,
             minimality,
             passes: self.reports,
+            believed: self.runner.believed,
             effort: self.runner.effort,
             stopped,
             steps: self.chain,

@@ -3,11 +3,11 @@
 
 pub(crate) mod answer;
 pub(crate) mod insight;
+pub(crate) mod farming;
 pub(crate) mod job;
 pub(crate) mod journal;
 pub(crate) mod live;
 pub(crate) mod page;
 pub(crate) mod report;
-pub(crate) mod trials;
 pub(crate) mod update;
 pub(crate) mod written;

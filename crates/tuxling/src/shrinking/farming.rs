@@ -1,0 +1,111 @@
+//! A search whose trials are carried out by an engine.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use farm::dispatch::{Dispatcher, open_trials};
+use farm::engine::{Engine, Kubernetes, KubernetesSettings, Local, Shards, Slurm};
+use farm::farmed::Farmed;
+use farm::spec::{Base, Origin};
+use farm::store::Store;
+use farm::trials::Trials;
+use host::error::Kind;
+use host::session::Session;
+use shrink::CancelToken;
+
+use crate::failure::{Failure, Result};
+
+/// Who carries trials out, in place of this process.
+#[derive(Clone, Debug)]
+pub(crate) enum EngineChoice {
+    /// This machine, a process for each.
+    Local,
+    /// Slurm, with further arguments of sbatch.
+    Slurm(Vec<String>),
+    /// Kubernetes: the container image, and the claim of the store's volume.
+    Kubernetes(String, String),
+    /// Whoever calls `tuxling shrink --shard`.
+    Shards,
+}
+
+/// How trials are carried out elsewhere.
+#[derive(Clone, Debug)]
+pub(crate) struct FarmOptions {
+    /// By whom.
+    pub engine: EngineChoice,
+    /// The store that the machines share.
+    pub store: PathBuf,
+    /// How many at once.
+    pub workers: usize,
+}
+
+/// A search's executor, for as long as the search lasts.
+pub(crate) struct Farm {
+    /// The executor.
+    pub executor: Arc<Farmed>,
+    dispatcher: Arc<Dispatcher>,
+}
+
+impl Drop for Farm {
+    fn drop(&mut self) {
+        self.dispatcher.end();
+    }
+}
+
+impl FarmOptions {
+    /// The executor of a search that wants these trials; `token` ends the search
+    /// once all that it wants was written down for shards.
+    pub(crate) fn farm(
+        &self,
+        origin: &Origin<'_>,
+        trials: Trials,
+        token: &CancelToken,
+        session: &Session,
+    ) -> Result<Farm> {
+        let store = Store::open(&self.store)?;
+        let base = Base::gather(origin, &trials.asked, &session.cache, &store)?;
+        let base = base.keep(&store)?;
+        let engine: Box<dyn Engine> = match &self.engine {
+            EngineChoice::Local => Box::new(Local::new(self.workers)),
+            EngineChoice::Slurm(arguments) => Box::new(Slurm {
+                width: self.workers,
+                arguments: arguments.clone(),
+            }),
+            EngineChoice::Kubernetes(image, claim) => Box::new(Kubernetes {
+                settings: KubernetesSettings {
+                    image: image.clone(),
+                    claim: claim.clone(),
+                    width: self.workers,
+                },
+            }),
+            EngineChoice::Shards => Box::new(Shards),
+        };
+        let for_others = matches!(self.engine, EngineChoice::Shards).then(|| token.clone());
+        let program = session.processes.executable().to_owned();
+        let processes = session.processes.clone();
+        let dispatcher = Dispatcher::new(engine, store, program, processes, for_others)?;
+        Ok(Farm {
+            executor: Arc::new(Farmed {
+                trials,
+                base,
+                dispatcher: Arc::clone(&dispatcher),
+            }),
+            dispatcher,
+        })
+    }
+
+    /// That trials wait for shards, if that is why the search stopped.
+    pub(crate) fn waits(&self) -> Result<Option<Failure>> {
+        if !matches!(self.engine, EngineChoice::Shards) {
+            return Ok(None);
+        }
+        let open = open_trials(&Store::open(&self.store)?)?;
+        let help = format!(
+            "on each of N machines `tuxling shrink RECIPE --shard I/N --store {}`, bring the \
+             stores together by `tuxling store merge`, then the same command again",
+            self.store.display()
+        );
+        let text = format!("{open} trials wait for shards");
+        Ok((open > 0).then(|| Failure::new(Kind::Waiting, text).help(help)))
+    }
+}
