@@ -46,6 +46,8 @@ struct Handed {
 pub enum Wait {
     /// Not over.
     Goes,
+    /// Too few wait for others to come: whoever waits carries it out.
+    Here,
     /// The engine says that it is over, and there is no result.
     Broke(String),
 }
@@ -59,11 +61,22 @@ struct Queue {
     /// Where each trial flies, and how that array calls it.
     flying: BTreeMap<Id, (String, usize)>,
     broke: BTreeMap<Id, String>,
+    /// What is not worth others' coming.
+    here: BTreeSet<Id>,
     /// When a trial was first seen to be over without a result.
     late: BTreeMap<Id, Instant>,
     over: bool,
     /// Why nothing can be handed over.
     failure: Option<String>,
+}
+
+/// Where somebody else comes for trials.
+#[derive(Clone, Debug)]
+pub struct ForOthers {
+    /// Is cancelled when all that a search wants was written down.
+    pub written: CancelToken,
+    /// So few trials are not worth that: they are carried out here.
+    pub few: usize,
 }
 
 /// Hands trials over.
@@ -72,9 +85,8 @@ pub struct Dispatcher {
     store: Store,
     program: PathBuf,
     processes: Processes,
-    /// Told when everything that a search wants was written down, where somebody
-    /// else comes for it.
-    for_others: Option<CancelToken>,
+    /// Where trials are only written down.
+    for_others: Option<ForOthers>,
     /// Executors that are not done with preparing.
     preparing: Mutex<usize>,
     queue: Mutex<Queue>,
@@ -83,8 +95,7 @@ pub struct Dispatcher {
 
 impl Dispatcher {
     /// For this engine; `program` is tuxling as the engine's machines find it.
-    /// With `for_others` the trials are only written down, and the token is
-    /// cancelled then.
+    /// With `for_others` the trials are only written down.
     ///
     /// # Errors
     /// When the store can't be read.
@@ -93,7 +104,7 @@ impl Dispatcher {
         store: Store,
         program: PathBuf,
         processes: Processes,
-        for_others: Option<CancelToken>,
+        for_others: Option<ForOthers>,
     ) -> Result<Arc<Dispatcher>> {
         let dispatcher = Arc::new(Dispatcher {
             engine,
@@ -141,20 +152,34 @@ impl Dispatcher {
         }
     }
 
+    /// It was carried out here.
+    pub fn is_made(&self, trial: &Id) {
+        self.lock().here.remove(trial);
+    }
+
     /// Waits a moment; how the trial stands then.
     pub fn wait(&self, trial: &Id) -> Wait {
         let queue = self.lock();
         let waited = self.news.wait_timeout(queue, Duration::from_millis(200));
         let (queue, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        if queue.here.contains(trial) {
+            return Wait::Here;
+        }
         let broke = queue.broke.get(trial).or(queue.failure.as_ref());
         broke.map_or(Wait::Goes, |how| Wait::Broke(how.clone()))
     }
 
     /// Does what makes no trial yet: a search is not complete while somebody does.
     pub fn prepare<T>(&self, work: impl FnOnce() -> T) -> T {
-        *self.preparing.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *self
+            .preparing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) += 1;
         let done = work();
-        *self.preparing.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        *self
+            .preparing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) -= 1;
         done
     }
 
@@ -208,9 +233,16 @@ impl Dispatcher {
 
     /// Hands over what was asked for, once nothing more comes.
     fn hand_over(&self, queue: &mut Queue) -> Result<()> {
-        let gather = if self.for_others.is_some() { GATHER_ALL } else { GATHER };
+        let gather = if self.for_others.is_some() {
+            GATHER_ALL
+        } else {
+            GATHER
+        };
         let waits = queue.last.is_none_or(|last| last.elapsed() < gather);
-        let preparing = *self.preparing.lock().unwrap_or_else(PoisonError::into_inner);
+        let preparing = *self
+            .preparing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if queue.asked.is_empty() || waits || (self.for_others.is_some() && preparing > 0) {
             return Ok(());
         }
@@ -222,8 +254,18 @@ impl Dispatcher {
         if trials.is_empty() {
             return Ok(());
         }
+        if self
+            .for_others
+            .as_ref()
+            .is_some_and(|others| trials.len() <= others.few)
+        {
+            queue.here.extend(trials);
+            return Ok(());
+        }
         let now = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_nanos());
-        let name = Id::of_bytes(format!("{now} {trials:?}").as_bytes()).short().to_owned();
+        let name = Id::of_bytes(format!("{now} {trials:?}").as_bytes())
+            .short()
+            .to_owned();
         let array = Array {
             folder: self.store.arrays().join(&name),
             count: trials.len(),
@@ -239,12 +281,16 @@ impl Dispatcher {
         }
         let job = self.engine.submit(&array, &self.processes)?;
         let engine = self.engine.name().to_owned();
-        let handed = Handed { engine, job, trials };
+        let handed = Handed {
+            engine,
+            job,
+            trials,
+        };
         let text = serde_json::to_vec(&handed)?;
         host::cache::write_whole(&array.folder.join("job"), &text)?;
         self.take(queue, name, handed);
-        if let Some(token) = &self.for_others {
-            token.cancel();
+        if let Some(others) = &self.for_others {
+            others.written.cancel();
         }
         Ok(())
     }
@@ -277,8 +323,13 @@ impl Dispatcher {
                 let _ = fs::remove_dir_all(entry.path());
                 continue;
             }
-            let states = self.engine.poll(&handed.job, handed.trials.len(), &self.processes)?;
-            if states.iter().all(|state| matches!(state, State::Over { .. })) {
+            let states = self
+                .engine
+                .poll(&handed.job, handed.trials.len(), &self.processes)?;
+            if states
+                .iter()
+                .all(|state| matches!(state, State::Over { .. }))
+            {
                 let _ = fs::remove_dir_all(entry.path());
                 continue;
             }
@@ -294,7 +345,9 @@ impl Dispatcher {
         }
         let arrays = self.lock().arrays.clone();
         for (name, handed) in arrays {
-            let states = self.engine.poll(&handed.job, handed.trials.len(), &self.processes)?;
+            let states = self
+                .engine
+                .poll(&handed.job, handed.trials.len(), &self.processes)?;
             let mut open = false;
             for (trial, state) in handed.trials.iter().zip(states) {
                 let State::Over { how } = state else {
@@ -313,7 +366,12 @@ impl Dispatcher {
 
     /// Whether a trial that is over has a result, or will have none.
     fn is_settled(&self, array: &str, trial: &Id, how: &str) -> Result<bool> {
-        let here = |queue: &Queue| queue.flying.get(trial).is_some_and(|(name, _)| name == array);
+        let here = |queue: &Queue| {
+            queue
+                .flying
+                .get(trial)
+                .is_some_and(|(name, _)| name == array)
+        };
         if !here(&self.lock()) {
             return Ok(true);
         }
@@ -336,7 +394,11 @@ impl Dispatcher {
     /// What a trial said in the end.
     fn last_line(&self, array: &str, queue: &Queue, trial: &Id) -> Option<String> {
         let (_, number) = queue.flying.get(trial)?;
-        let log = self.store.arrays().join(array).join(format!("{number}.log"));
+        let log = self
+            .store
+            .arrays()
+            .join(array)
+            .join(format!("{number}.log"));
         let text = fs::read(log).ok()?;
         let text = String::from_utf8_lossy(&text).into_owned();
         let error = text.lines().rev().find(|line| line.starts_with("error:"))?;

@@ -129,7 +129,10 @@ mod asked {
 
     pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Vec<Request>, D::Error> {
         let pairs = Vec::<(String, String)>::deserialize(from)?;
-        Ok(pairs.iter().map(|(symbol, value)| request(symbol, value)).collect())
+        Ok(pairs
+            .iter()
+            .map(|(symbol, value)| request(symbol, value))
+            .collect())
     }
 }
 
@@ -164,6 +167,9 @@ mod tests {
         ];
         let json = serde_json::to_string(&edits).expect("is written");
         assert!(json.starts_with(r#"[{"options":[["UNIX","n"],["LOG_BUF_SHIFT","12"]]},"#));
-        assert_eq!(serde_json::from_str::<Vec<Edit>>(&json).expect("is read"), edits);
+        assert_eq!(
+            serde_json::from_str::<Vec<Edit>>(&json).expect("is read"),
+            edits
+        );
     }
 }

@@ -42,6 +42,12 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A folder that is no store.
+    #[error("{} is no store: it has no folder `results`", path.display())]
+    NoStore {
+        /// The folder.
+        path: PathBuf,
+    },
     /// What a trial names is in no store that was given.
     #[error("the store {} lacks {what}", store.display())]
     Lacks {
@@ -51,7 +57,9 @@ pub enum Error {
         what: String,
     },
     /// This machine makes another system of a trial's words.
-    #[error("this machine comes to another system ({here}) than the one that is asked for ({asked})")]
+    #[error(
+        "this machine comes to another system ({here}) than the one that is asked for ({asked})"
+    )]
     AnotherSystem {
         /// What it comes to here.
         here: String,
@@ -93,7 +101,7 @@ impl Error {
             Error::Builder(error) => error.kind(),
             Error::Trial(error) => error.kind(),
             Error::Record(error) => error.kind(),
-            Error::NotSent { .. } => Kind::Usage,
+            Error::NotSent { .. } | Error::NoStore { .. } => Kind::Usage,
             Error::Identity(_)
             | Error::Recipe(_)
             | Error::Damaged { .. }
@@ -114,7 +122,11 @@ impl Error {
             Error::AnotherSystem { .. } => {
                 "the compiler, tuxling or a source differs: use the same packages on all machines"
             }
-            Error::Lacks { .. } => "give the store that the trial was written to: --store DIR",
+            Error::NoStore { .. } => {
+                "`tuxling shrink RECIPE --engine … --store DIR` makes one, and so does \
+                 `tuxling store merge`"
+            }
+            Error::Lacks { .. } => "give the store that the trial was written to: --out DIR",
             Error::Damaged { .. } => {
                 "a file of a store is written once and whole: the disk, or somebody, changed it; \
                  remove it"

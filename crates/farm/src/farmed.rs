@@ -9,6 +9,7 @@ use shrink::{Answer, Executor, Identity, Outcome, Trial, Work};
 use crate::dispatch::{Dispatcher, Wait};
 use crate::error::Result;
 use crate::outcome::TrialResult;
+use crate::shard;
 use crate::spec::{SPEC, Spec};
 use crate::trials::{Trials, cancelled_with, folder_name, outcome_of};
 
@@ -25,6 +26,10 @@ pub struct Farmed {
 
 impl Executor for Farmed {
     fn run(&self, trial: &Trial<'_>) -> Answer {
+        // The system to begin with was built here.
+        if trial.candidate().is_empty() {
+            return self.trials.run(trial);
+        }
         let folder = self.trials.means.folder.join(folder_name(trial));
         let answer = self.attempt(trial, &folder);
         let _ = std::fs::remove_dir_all(&folder);
@@ -83,8 +88,17 @@ impl Farmed {
             if let Some(result) = store.result(&id)? {
                 return Ok(Ok(result));
             }
-            if let Wait::Broke(how) = stands {
-                return Ok(Err(how));
+            match stands {
+                Wait::Goes => {}
+                Wait::Broke(how) => return Ok(Err(how)),
+                Wait::Here => {
+                    let means = &self.trials.means;
+                    cancelled_with(trial, |cancel| {
+                        shard::carry_out(spec, store, means, &cancel)
+                    })?;
+                    self.dispatcher.is_made(&id);
+                    continue;
+                }
             }
             if trial.cancelled() {
                 self.dispatcher.forget(&id);

@@ -97,7 +97,13 @@ impl Index {
                     return Ok(());
                 }
                 let result: TrialResult = read_json(file)?;
-                let row = params![trial, hash, word(&result.outcome), result.seconds, result.host];
+                let row = params![
+                    trial,
+                    hash,
+                    word(&result.outcome),
+                    result.seconds,
+                    result.host
+                ];
                 new += add.execute(row).map_err(broken)? as u64;
                 Ok(())
             })?;

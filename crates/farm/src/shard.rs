@@ -51,7 +51,9 @@ pub fn waiting(store: &Store) -> Result<Vec<PathBuf>> {
         for path in entries(&array)? {
             let stem = path.file_stem().and_then(|stem| stem.to_str());
             let number = stem.and_then(|stem| stem.parse::<usize>().ok());
-            if let (Some(number), Some("json")) = (number, path.extension().and_then(|e| e.to_str())) {
+            if let (Some(number), Some("json")) =
+                (number, path.extension().and_then(|e| e.to_str()))
+            {
                 numbered.push((number, path));
             }
         }
@@ -67,7 +69,11 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     for entry in fs::read_dir(folder).map_err(failed)? {
         paths.push(entry.map_err(failed)?.path());
     }
-    paths.retain(|path| !path.file_name().is_some_and(|n| n.as_encoded_bytes().starts_with(b".")));
+    paths.retain(|path| {
+        !path
+            .file_name()
+            .is_some_and(|n| n.as_encoded_bytes().starts_with(b"."))
+    });
     paths.sort();
     Ok(paths)
 }
@@ -162,7 +168,10 @@ fn attempt(
         return Err(host::Error::file("boot", &output, error).into());
     }
     let mut evidence = BTreeMap::new();
-    evidence.insert("record.json".to_owned(), serde_json::to_vec_pretty(&record)?);
+    evidence.insert(
+        "record.json".to_owned(),
+        serde_json::to_vec_pretty(&record)?,
+    );
     let console = output.join("boot").join("console.log");
     if let Ok(bytes) = fs::read(console) {
         evidence.insert("console.log".to_owned(), bytes);

@@ -123,8 +123,8 @@ impl Base {
         let plan = origin.original;
         refuse_trees(plan)?;
         let lock_path = plan.base.join(format!("{}.lock", plan.name));
-        let lock = fs::read_to_string(&lock_path)
-            .map_err(|e| host::Error::file("read", &lock_path, e))?;
+        let lock =
+            fs::read_to_string(&lock_path).map_err(|e| host::Error::file("read", &lock_path, e))?;
         let values = asked.fixed_values.iter();
         let (recipe, files) = files_of(plan, store)?;
         Ok(Base {
@@ -175,14 +175,20 @@ impl Base {
                 .map_err(|e| host::Error::file("change", &path, e))?;
         }
         for (id, name) in &self.archives {
-            let path = cache.folder("archives")?.join(id.as_str()).join(inside(name)?);
+            let path = cache
+                .folder("archives")?
+                .join(id.as_str())
+                .join(inside(name)?);
             if !path.is_file() && store.object(id).is_some() {
                 write(&path, &store.get(id)?)?;
             }
         }
         let recipe = inside(&self.recipe)?.display().to_string();
         let plan = recipe::load(&recipe, folder).map_err(|e| Error::Recipe(e.to_string()))?;
-        write(&folder.join(format!("{}.lock", plan.name)), self.lock.as_bytes())?;
+        write(
+            &folder.join(format!("{}.lock", plan.name)),
+            self.lock.as_bytes(),
+        )?;
         let mut plan = if self.sectioned {
             subject::sectioned(&plan)
         } else {
@@ -250,7 +256,9 @@ fn files_of(plan: &Plan, store: &Store) -> Result<(String, BTreeMap<String, Inpu
         };
         let name = path.strip_prefix(&plan.base);
         let name = name.map_err(|_| refused("it stands outside the recipe's folder"))?;
-        let name = name.to_str().ok_or_else(|| refused("its name is no UTF-8"))?;
+        let name = name
+            .to_str()
+            .ok_or_else(|| refused("its name is no UTF-8"))?;
         let failed = |e| host::Error::file("read", path, e);
         let about = fs::metadata(path).map_err(failed)?;
         if !about.is_file() {

@@ -76,9 +76,8 @@ impl Store {
         if root.join(RESULTS).is_dir() {
             return Store::open(root);
         }
-        Err(Error::Damaged {
+        Err(Error::NoStore {
             path: root.to_owned(),
-            problem: "this is no store: it has no folder `results`".to_owned(),
         })
     }
 
@@ -310,7 +309,11 @@ fn walk(folder: &Path, each: &mut dyn FnMut(&Path) -> Result<()>) -> Result<()> 
     let failed = |e: io::Error| host::Error::file("read", folder, e);
     for entry in fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        if entry.file_name().as_encoded_bytes().starts_with(ASIDE.as_bytes()) {
+        if entry
+            .file_name()
+            .as_encoded_bytes()
+            .starts_with(ASIDE.as_bytes())
+        {
             continue;
         }
         if entry.file_type().map_err(failed)?.is_dir() {
@@ -380,11 +383,16 @@ mod tests {
             let to = [&a, &b][number % 2];
             to.put_result(&result).expect("is kept");
             if number % 5 == 0 {
-                [&b, &a][number % 2].put_result(&result).expect("is kept in both");
+                [&b, &a][number % 2]
+                    .put_result(&result)
+                    .expect("is kept in both");
             }
         }
         // Two machines made the same trial; both results are kept.
-        let twice = TrialResult { seconds: 9.5, ..fixture(3) };
+        let twice = TrialResult {
+            seconds: 9.5,
+            ..fixture(3)
+        };
         b.put_result(&twice).expect("is kept");
         for (store, order) in [(&c, [&a, &b]), (&d, [&b, &a])] {
             for from in order {
@@ -421,6 +429,9 @@ mod tests {
     fn a_folder_that_is_none_is_refused() {
         let dir = tempfile::tempdir().expect("a folder");
         let error = Store::of(dir.path()).expect_err("is none").to_string();
-        assert!(error.ends_with("this is no store: it has no folder `results`"), "{error}");
+        assert!(
+            error.ends_with("is no store: it has no folder `results`"),
+            "{error}"
+        );
     }
 }

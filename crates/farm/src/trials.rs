@@ -235,12 +235,7 @@ impl Asked {
     ///
     /// # Errors
     /// When that fails.
-    pub fn build(
-        &self,
-        prepared: &Prepared,
-        work: &mut Work,
-        session: &Session,
-    ) -> Result<System> {
+    pub fn build(&self, prepared: &Prepared, work: &mut Work, session: &Session) -> Result<System> {
         let (plan, ingredients) = (&prepared.plan, &prepared.ingredients);
         let built = kernel::build(&ingredients.kernel_input(plan), session)?;
         if built.cached {

@@ -31,7 +31,10 @@ pub struct Noted(Arc<Mutex<BTreeSet<PathBuf>>>);
 impl Noted {
     /// All of them. Absolute.
     pub fn paths(&self) -> BTreeSet<PathBuf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn note(&self, path: &Path) {

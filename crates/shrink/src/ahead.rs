@@ -12,7 +12,7 @@
 use std::collections::HashMap;
 
 use crate::candidate::{Candidate, Identity};
-use crate::pass::{Pass, Proposal, View};
+use crate::pass::{Pass, Proposal, Turn, View};
 use crate::space::ChangeId;
 use crate::verdict::{Rejection, Verdict};
 use crate::{Cost, Failure};
@@ -76,13 +76,21 @@ impl Knowledge {
             let known = self.harmless.get(&id).is_some_and(|far| *far >= number);
             known || best.alternative(id) >= number
         };
-        beyond.iter().copied().filter(|change| !harmless(change)).collect()
+        beyond
+            .iter()
+            .copied()
+            .filter(|change| !harmless(change))
+            .collect()
     }
 
     /// The probability that a candidate passes.
     fn expect(&self, proposal: &Proposal, best: &Candidate) -> f64 {
         let beyond = proposal.candidate.beyond(best);
-        if self.failed.iter().any(|failed| share(failed, &beyond) >= 1.0) {
+        if self
+            .failed
+            .iter()
+            .any(|failed| share(failed, &beyond) >= 1.0)
+        {
             return 1.0 - SURE;
         }
         if self.unknown(&beyond, best).is_empty() {
@@ -107,6 +115,16 @@ fn has(sorted: &[(ChangeId, u16)], change: &(ChangeId, u16)) -> bool {
     at.is_ok_and(|at| sorted[at].1 >= change.1)
 }
 
+/// What a pass would do next, and on what ground.
+#[derive(Clone, Copy)]
+pub(crate) struct Guess<'a, 's> {
+    pub(crate) pass: &'a dyn Pass,
+    /// The passes behind it.
+    pub(crate) rest: &'a [Turn],
+    pub(crate) view: &'a View<'s>,
+    pub(crate) proposal: &'a Proposal,
+}
+
 /// The chain as it is foreseen.
 pub(crate) struct Forecast<'a, 's> {
     knowledge: &'a Knowledge,
@@ -114,6 +132,7 @@ pub(crate) struct Forecast<'a, 's> {
     now: &'a View<'s>,
     view: View<'s>,
     pass: Box<dyn Pass>,
+    rest: &'a [Turn],
     proposal: Proposal,
     /// How probably the chain comes here.
     reach: f64,
@@ -126,18 +145,14 @@ pub(crate) struct Ahead {
 }
 
 impl<'a, 's> Forecast<'a, 's> {
-    pub(crate) fn new(
-        knowledge: &'a Knowledge,
-        now: &'a View<'s>,
-        pass: &dyn Pass,
-        proposal: &Proposal,
-    ) -> Self {
+    pub(crate) fn new(knowledge: &'a Knowledge, guess: &Guess<'a, 's>) -> Self {
         Self {
             knowledge,
-            now,
-            view: now.clone(),
-            pass: pass.fork(),
-            proposal: proposal.clone(),
+            now: guess.view,
+            view: guess.view.clone(),
+            pass: guess.pass.fork(),
+            rest: guess.rest,
+            proposal: guess.proposal.clone(),
             reach: 1.0,
         }
     }
@@ -147,51 +162,35 @@ impl<'a, 's> Forecast<'a, 's> {
         &self.proposal
     }
 
-    /// The same chain, should this proposal come to the less expected: where both
-    /// are as likely, and the chain probably comes here.
-    pub(crate) fn otherwise(&self, known: Option<&Verdict>) -> Option<Self> {
-        let passes = self.knowledge.expect(&self.proposal, self.now.best());
-        let open = known.is_none() && (0.4..=0.6).contains(&passes);
-        (open && self.reach * passes > worth()).then(|| Self {
-            view: self.view.clone(),
-            pass: self.pass.fork(),
-            proposal: self.proposal.clone(),
-            ..*self
-        })
-    }
-
     /// Goes on to the next proposal, with what is `known` of this one or what is
-    /// to be expected. `false`: the pass ends here.
+    /// to be expected, of this pass or those behind it. `false`: the round ends here.
     pub(crate) fn step(&mut self, identity: Identity, known: Option<Verdict>) -> bool {
         let verdict = known.unwrap_or_else(|| {
             let passes = self.knowledge.expect(&self.proposal, self.now.best());
             self.reach *= passes.max(1.0 - passes);
             guessed(passes >= 0.5, *self.view.cost())
         });
-        self.go_on(identity, verdict)
-    }
-
-    /// Goes on as if this proposal had failed, as likely as not.
-    pub(crate) fn step_back(&mut self, identity: Identity) -> bool {
-        self.reach *= 0.5;
-        self.go_on(identity, guessed(false, *self.view.cost()))
-    }
-
-    /// Whether the chain probably comes here.
-    pub(crate) fn is_likely(&self) -> bool {
-        self.reach > worth()
-    }
-
-    fn go_on(&mut self, identity: Identity, verdict: Verdict) -> bool {
         let candidate = &self.proposal.candidate;
         let tried = self.view.apply(candidate, Some(identity), verdict);
         let inferred = self.pass.learn(&self.view, &tried);
         self.view.infer(&inferred);
-        let next = self.pass.next(&self.view);
-        next.is_some_and(|next| {
-            self.proposal = next;
-            true
-        })
+        loop {
+            if let Some(next) = self.pass.next(&self.view) {
+                self.proposal = next;
+                return true;
+            }
+            let Some((turn, rest)) = self.rest.split_first() else {
+                return false;
+            };
+            self.pass = turn.pass.fork();
+            self.pass.begin(&self.view);
+            self.rest = rest;
+        }
+    }
+
+    /// Whether the chain probably comes here.
+    pub(crate) fn is_likely(&self) -> bool {
+        self.reach >= WORTH
     }
 
     /// The trial that this place of the chain is worth: its own where the chain
@@ -216,7 +215,6 @@ impl<'a, 's> Forecast<'a, 's> {
     }
 }
 
-fn worth() -> f64 { std::env::var("W").ok().and_then(|w| w.parse().ok()).unwrap_or(WORTH) }
 fn guessed(passes: bool, cost: Cost) -> Verdict {
     if passes {
         return Verdict::Passed(cost);

@@ -221,10 +221,13 @@ impl Pool {
 
     /// What had ended early and is in turn now.
     fn in_turn(&mut self) -> Option<Finished> {
-        let ready = |(number, finished): &(usize, Finished)| {
-            !self.is_early(&finished.identity, *number)
-        };
-        let of = self.early.iter().enumerate().filter(|(_, early)| ready(early));
+        let ready =
+            |(number, finished): &(usize, Finished)| !self.is_early(&finished.identity, *number);
+        let of = self
+            .early
+            .iter()
+            .enumerate()
+            .filter(|(_, early)| ready(early));
         let (at, _) = of.min_by_key(|(_, (number, _))| *number)?;
         Some(self.early.remove(at).1)
     }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ahead::{Ahead, Forecast, Knowledge};
+use crate::ahead::{Ahead, Forecast, Guess, Knowledge};
 use crate::candidate::{Candidate, Identity};
 use crate::clock::{Clock, HandClock, WallClock};
 use crate::cost::Cost;
@@ -17,7 +17,6 @@ use crate::event::{Event, Progress};
 use crate::executor::{CancelToken, Executor, Shared};
 use crate::journal::{Journal, JournalError, Record};
 use crate::outcome::Outcome;
-use crate::pass::{Pass, Proposal, View};
 use crate::pool::{Finished, Pool};
 use crate::settings::Settings;
 use crate::shrunk::{Believed, Effort, Stopped};
@@ -27,15 +26,13 @@ use crate::verdict::{Care, Policy, Tally, Verdict};
 /// How many steps ahead of the running trial are looked at, for each job.
 const STEPS: usize = 4;
 
-type Listener<'s> = Box<dyn FnMut(&Event, &Progress) + 's>;
+/// No search is foreseen farther than so many steps: that takes time, too.
+const FARTHEST: usize = 256;
 
-/// What a pass would do next, and on what ground.
-#[derive(Clone, Copy)]
-pub(crate) struct Guess<'a, 's> {
-    pub(crate) pass: &'a dyn Pass,
-    pub(crate) view: &'a View<'s>,
-    pub(crate) proposal: &'a Proposal,
-}
+/// From so many jobs on, one more attempt costs less than waiting for it.
+const MANY: usize = 4;
+
+type Listener<'s> = Box<dyn FnMut(&Event, &Progress) + 's>;
 
 /// Runs attempts, keeps them in the journal, and judges.
 pub(crate) struct Runner<'s> {
@@ -257,6 +254,16 @@ impl<'s> Runner<'s> {
         Ok(())
     }
 
+    /// Makes an attempt ahead that will soon be asked for, where workers are many.
+    pub(crate) fn spare(&mut self, candidate: &Candidate, identity: &Identity) {
+        let last = self.shared.lock().memory.last(identity).clone();
+        let revealed = self.revealed.get(&last).copied().unwrap_or(0);
+        let made = self.evidence(identity) + self.pool.flying(identity);
+        if self.jobs >= MANY && made <= revealed {
+            self.launch(candidate, identity, true);
+        }
+    }
+
     /// Attempts until a result is proven or can't be. The time is not looked
     /// at: a result without proof is none.
     pub(crate) fn prove(
@@ -337,46 +344,36 @@ impl<'s> Runner<'s> {
             return;
         }
         let knowledge = std::mem::take(&mut self.knowledge);
-        let mut forecast = Forecast::new(&knowledge, guess.view, guess.pass, guess.proposal);
+        let mut forecast = Forecast::new(&knowledge, &guess);
         let mut at = self.place(&forecast);
-        let mut otherwise = None;
-        for _ in 0..STEPS * self.jobs {
-            if otherwise.is_none() {
-                let other = forecast.otherwise(at.1.as_ref());
-                otherwise = other.map(|forecast| (forecast, at.0.clone()));
-            }
+        // The chain itself has half of the jobs as long as there is something to
+        // scout: else it comes to what nobody knows yet again and again.
+        let (mut chain, mut later) = (0, Vec::new());
+        for _ in 0..(STEPS * self.jobs).min(FARTHEST) {
             if !forecast.step(at.0, at.1) {
                 break;
-            }
-            // The likely places first, on both branches; then scouts.
-            if !forecast.is_likely() && let Some((other, from)) = &mut otherwise {
-                self.run_branch(other, from.clone());
-                // Once is enough.
-                *from = Identity::new("");
             }
             at = self.place(&forecast);
-            if self.begin(&mut forecast, &at) {
+            let ahead = forecast.trial(&at.0).filter(|_| at.1.is_none());
+            if let Some(ahead) = ahead {
+                let own = forecast.is_likely();
+                chain += usize::from(own);
+                if own && chain > self.jobs.div_ceil(2) {
+                    later.push(ahead);
+                } else {
+                    self.launch_ahead(&ahead);
+                }
+            }
+            if self.pool.wanted() >= self.jobs {
                 break;
             }
         }
-        if let Some((other, from)) = &mut otherwise {
-            self.run_branch(other, from.clone());
+        for ahead in later {
+            if self.pool.wanted() < self.jobs {
+                self.launch_ahead(&ahead);
+            }
         }
         self.knowledge = knowledge;
-    }
-
-    /// Follows the less expected branch as far as the search probably comes.
-    fn run_branch(&mut self, forecast: &mut Forecast<'_, 's>, from: Identity) {
-        if from.as_str().is_empty() || !forecast.step_back(from) {
-            return;
-        }
-        let mut at = self.place(forecast);
-        while forecast.is_likely() && !self.begin(forecast, &at) {
-            if !forecast.step(at.0, at.1) {
-                return;
-            }
-            at = self.place(forecast);
-        }
     }
 
     /// Who stands at this place of the chain, and what is known of it.
@@ -387,25 +384,10 @@ impl<'s> Runner<'s> {
         (identity, known)
     }
 
-    /// Begins the trial that this place is worth; whether all jobs are busy.
-    fn begin(
-        &mut self,
-        forecast: &mut Forecast<'_, '_>,
-        (identity, known): &(Identity, Option<Verdict>),
-    ) -> bool {
-        if known.is_none()
-            && let Some(ahead) = forecast.trial(identity)
-        {
-            self.launch_ahead(ahead);
+    fn launch_ahead(&mut self, ahead: &Ahead) {
+        if self.pool.flying(&ahead.identity) == 0 && self.evidence(&ahead.identity) == 0 {
+            self.launch(&ahead.candidate, &ahead.identity, true);
         }
-        self.pool.wanted() >= self.jobs
-    }
-
-    fn launch_ahead(&mut self, ahead: Ahead) {
-        if self.pool.flying(&ahead.identity) > 0 || self.evidence(&ahead.identity) > 0 {
-            return;
-        }
-        self.launch(&ahead.candidate, &ahead.identity, true);
     }
 
     /// Waits a moment; whether a trial ended.
@@ -461,7 +443,8 @@ impl<'s> Runner<'s> {
         self.effort.took += attempt.took;
         if attempt.outcome.is_evidence() {
             let passed = matches!(attempt.outcome, Outcome::Passed { .. });
-            self.knowledge.learn(&finished.candidate, &self.best, passed);
+            self.knowledge
+                .learn(&finished.candidate, &self.best, passed);
             *self.made.entry(of.clone()).or_default() += 1;
         }
         if let Outcome::Broken { why } = &attempt.outcome {

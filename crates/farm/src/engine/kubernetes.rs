@@ -136,7 +136,10 @@ fn states(said: &str, count: usize) -> Result<Vec<State>> {
         .filter(|c| c["status"] == "True")
         .any(|c| c["type"] == "Complete" || c["type"] == "Failed");
     let mut states = vec![State::Running; count];
-    for (key, how) in [("completedIndexes", "Complete"), ("failedIndexes", "Failed")] {
+    for (key, how) in [
+        ("completedIndexes", "Complete"),
+        ("failedIndexes", "Failed"),
+    ] {
         for number in indexes(status[key].as_str().unwrap_or_default()) {
             if let Some(state) = states.get_mut(number) {
                 *state = over(how);
@@ -214,7 +217,10 @@ mod tests {
                 State::Running
             ]
         );
-        assert_eq!(states("", 1).expect("is read"), [over("Kubernetes no longer knows it")]);
+        assert_eq!(
+            states("", 1).expect("is read"),
+            [over("Kubernetes no longer knows it")]
+        );
         assert!(states("error: x", 1).is_err());
     }
 }

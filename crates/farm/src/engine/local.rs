@@ -46,7 +46,8 @@ impl Local {
         let mut ended = Vec::new();
         for (task, running) in &mut jobs.running {
             let status = running.poll();
-            let status = status.map_err(|e| host::Error::file("wait for", "tuxling".as_ref(), e))?;
+            let status =
+                status.map_err(|e| host::Error::file("wait for", "tuxling".as_ref(), e))?;
             if let Some(status) = status {
                 ended.push((task.clone(), status.to_string()));
             }
@@ -64,7 +65,8 @@ impl Local {
             let log = File::create(&log).map_err(|e| host::Error::file("create", &log, e))?;
             let cmd = Cmd::new(program).args(arguments);
             let started = processes.spawn(&cmd, Stdio::null(), Stdio::from(log));
-            let started = started.map_err(|e| host::Error::command(Kind::Machine, "start a trial", e))?;
+            let started =
+                started.map_err(|e| host::Error::command(Kind::Machine, "start a trial", e))?;
             jobs.running.insert((array.name, number), started);
         }
         Ok(())
@@ -109,9 +111,11 @@ impl Engine for Local {
         let meant = |name: &str, number: usize| {
             name == job && (tasks.is_empty() || tasks.contains(&number))
         };
-        jobs.waiting.retain(|(array, number)| !meant(&array.name, *number));
+        jobs.waiting
+            .retain(|(array, number)| !meant(&array.name, *number));
         // A command that is dropped ends with all that it started.
-        jobs.running.retain(|(name, number), _| !meant(name, *number));
+        jobs.running
+            .retain(|(name, number), _| !meant(name, *number));
         Ok(())
     }
 }

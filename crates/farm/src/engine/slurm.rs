@@ -43,7 +43,11 @@ impl Engine for Slurm {
         let cmd = Cmd::new("sbatch")
             .args(["--parsable", "--requeue", "--job-name"])
             .arg(format!("tuxling-{}", array.name))
-            .arg(format!("--array=0-{}%{}", array.count.saturating_sub(1), self.width.max(1)))
+            .arg(format!(
+                "--array=0-{}%{}",
+                array.count.saturating_sub(1),
+                self.width.max(1)
+            ))
             .arg(format!("--output={}/%a.log", array.folder.display()))
             .arg("--open-mode=append")
             .args(&self.arguments)

@@ -97,7 +97,11 @@ fn told(store: &Store, trial: &Id) -> Result<String> {
         shrink::Outcome::Broken { why } => format!("broke: {why}"),
         shrink::Outcome::TimedOut => "timed out".to_owned(),
     };
-    Ok(format!("{}: {verdict} ({:.0} s)\n", trial.short(), result.seconds))
+    Ok(format!(
+        "{}: {verdict} ({:.0} s)\n",
+        trial.short(),
+        result.seconds
+    ))
 }
 
 /// Brings stores together, or says what one holds.
@@ -122,10 +126,16 @@ fn merge(into: &Path, from: &[std::path::PathBuf], json: bool) -> Result<()> {
     }
     if json {
         let schema = MERGE;
-        return print_json(&ToldMerge { schema, merged: all });
+        return print_json(&ToldMerge {
+            schema,
+            merged: all,
+        });
     }
     let (added, bytes) = (grouped(all.added), grouped(all.bytes));
-    print(&format!("{added} files new ({bytes} B), {} known\n", grouped(all.known)))
+    print(&format!(
+        "{added} files new ({bytes} B), {} known\n",
+        grouped(all.known)
+    ))
 }
 
 fn stats(path: &Path, json: bool) -> Result<()> {
@@ -147,7 +157,12 @@ fn stats(path: &Path, json: bool) -> Result<()> {
         stats.seconds / 3600.0
     );
     for (outcome, count) in &stats.outcomes {
-        let _ = writeln!(text, "  {:>10} {}", grouped(*count), outcome.replace('_', " "));
+        let _ = writeln!(
+            text,
+            "  {:>10} {}",
+            grouped(*count),
+            outcome.replace('_', " ")
+        );
     }
     print(&text)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use farm::dispatch::{Dispatcher, open_trials};
+use farm::dispatch::{Dispatcher, ForOthers, open_trials};
 use farm::engine::{Engine, Kubernetes, KubernetesSettings, Local, Shards, Slurm};
 use farm::farmed::Farmed;
 use farm::spec::{Base, Origin};
@@ -14,6 +14,9 @@ use host::session::Session;
 use shrink::CancelToken;
 
 use crate::failure::{Failure, Result};
+
+/// A wave of this part of the workers is not worth their coming.
+const FEW: usize = 8;
 
 /// Who carries trials out, in place of this process.
 #[derive(Clone, Debug)]
@@ -80,7 +83,10 @@ impl FarmOptions {
             }),
             EngineChoice::Shards => Box::new(Shards),
         };
-        let for_others = matches!(self.engine, EngineChoice::Shards).then(|| token.clone());
+        let for_others = matches!(self.engine, EngineChoice::Shards).then(|| ForOthers {
+            written: token.clone(),
+            few: (self.workers / FEW).max(1),
+        });
         let program = session.processes.executable().to_owned();
         let processes = session.processes.clone();
         let dispatcher = Dispatcher::new(engine, store, program, processes, for_others)?;

@@ -296,7 +296,9 @@ impl Job<'_> {
             Ok(shrunk) => shrunk,
             Err(error) => return Err(search_failure(&error)),
         };
-        let believed = self.folder.join(format!("believed-{}.txt", name.replace(' ', "-")));
+        let believed = self
+            .folder
+            .join(format!("believed-{}.txt", name.replace(' ', "-")));
         host::cache::write_whole(&believed, report::believed(&shrunk).as_bytes())?;
         self.edits.borrow_mut().extend(ways.edits(&shrunk.best));
         let stage = Stage::of(name, &ways, &shrunk);

@@ -2,8 +2,8 @@
 //! written down of what it found.
 
 pub(crate) mod answer;
-pub(crate) mod insight;
 pub(crate) mod farming;
+pub(crate) mod insight;
 pub(crate) mod job;
 pub(crate) mod journal;
 pub(crate) mod live;

@@ -25,8 +25,7 @@ Examples:
   tuxling shrink mine.toml --level none       options and user land alone
   tuxling shrink pc-net.tiny.toml --update    the result on a newer kernel of the
                                               series, traced and proven again
-  tuxling shrink mine.toml --engine slurm --store /nfs/trials --workers 32"
-)]
+  tuxling shrink mine.toml --engine slurm --store /nfs/trials --workers 32")]
 pub(crate) struct ShrinkArgs {
     /// What every command that builds takes.
     #[command(flatten)]
