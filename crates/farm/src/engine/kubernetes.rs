@@ -7,7 +7,7 @@ use host::error::Kind;
 use host::process::{Cmd, Processes};
 use serde_json::{Value, json};
 
-use super::{Array, Engine, State, task};
+use super::{Array, Engine, State, task, with_environment};
 use crate::error::{Error, Result};
 
 /// An API server that says nothing for so long isn't there.
@@ -114,7 +114,8 @@ impl Engine for Kubernetes {
 }
 
 fn asked(processes: &Processes, cmd: Cmd, doing: &str) -> Result<String> {
-    let output = processes.run(&cmd.limit(LIMIT));
+    let cmd = with_environment(cmd.limit(LIMIT), &["KUBECONFIG"]);
+    let output = processes.run(&cmd);
     let output = output.map_err(|e| host::Error::command(Kind::Machine, doing, e))?;
     Ok(output.text())
 }

@@ -8,7 +8,7 @@ mod slurm;
 
 use std::path::{Path, PathBuf};
 
-use host::process::Processes;
+use host::process::{Cmd, Processes};
 
 use crate::error::Result;
 
@@ -70,6 +70,15 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When the engine can't be asked.
     fn cancel(&self, job: &str, tasks: &[usize], processes: &Processes) -> Result<()>;
+}
+
+/// What else of the user's environment an engine's commands see: where its
+/// configuration is, and where the machines that it starts trials on keep theirs.
+fn with_environment(cmd: Cmd, names: &[&str]) -> Cmd {
+    names.iter().fold(cmd, |cmd, name| match std::env::var_os(name) {
+        Some(value) => cmd.env(name, value),
+        None => cmd,
+    })
 }
 
 /// The words that start one task; `number` is a shell's or a kubelet's variable.

@@ -5,16 +5,20 @@
 //! (`--requeue`); one that ended without a result is the search's to repeat.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use host::error::Kind;
 use host::process::{Cmd, Processes, shell_line};
 
-use super::{Array, Engine, State, task};
+use super::{Array, Engine, State, with_environment};
 use crate::error::{Error, Result};
 
 /// A controller that says nothing for so long isn't there.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// sbatch hands its environment on to the trials (sbatch(1), `--export`).
+const ENVIRONMENT: &[&str] = &["SLURM_CONF", "TUXLING_CACHE"];
 
 /// Job, task, state, reason, node.
 const FORMAT: &str = "%F|%K|%T|%r|%N";
@@ -35,10 +39,7 @@ impl Engine for Slurm {
 
     fn submit(&self, array: &Array, processes: &Processes) -> Result<String> {
         let script = array.folder.join("task.sh");
-        // The number is Slurm's; a shell reads it.
-        let words = task(array, "@NUMBER@");
-        let line = shell_line(&words).replace("@NUMBER@", "'\"$SLURM_ARRAY_TASK_ID\"'");
-        let text = format!("#!/bin/sh\nexec {line}\n");
+        let text = task_script(array);
         host::cache::write_whole(&script, text.as_bytes())?;
         let cmd = Cmd::new("sbatch")
             .args(["--parsable", "--requeue", "--job-name"])
@@ -53,7 +54,7 @@ impl Engine for Slurm {
             .args(&self.arguments)
             .arg(&script)
             .limit(LIMIT);
-        let said = asked(processes, &cmd, "hand trials to Slurm")?;
+        let said = asked(processes, cmd, "hand trials to Slurm")?;
         // JOB, or JOB;CLUSTER.
         let job = said.trim().split(';').next().unwrap_or_default();
         let is_number = !job.is_empty() && job.bytes().all(|b| b.is_ascii_digit());
@@ -69,6 +70,7 @@ impl Engine for Slurm {
             .args([job, "-o", FORMAT])
             .limit(LIMIT);
         // A job that is long over is an error to squeue.
+        let cmd = with_environment(cmd, ENVIRONMENT);
         let output = match processes.run_any_status(&cmd) {
             Ok(output) => output,
             Err(e) => return Err(host::Error::command(Kind::Machine, "ask Slurm", e).into()),
@@ -82,8 +84,18 @@ impl Engine for Slurm {
 
     fn cancel(&self, job: &str, tasks: &[usize], processes: &Processes) -> Result<()> {
         let cmd = Cmd::new("scancel").args(ids(job, tasks)).limit(LIMIT);
-        asked(processes, &cmd, "cancel trials at Slurm").map(|_| ())
+        asked(processes, cmd, "cancel trials at Slurm").map(|_| ())
     }
+}
+
+/// What each task runs; its number is Slurm's, and a shell reads it.
+fn task_script(array: &Array) -> String {
+    let quoted = |path: &Path| shell_line(&[path.display().to_string()]);
+    let (program, folder) = (quoted(&array.program), quoted(&array.folder));
+    let store = quoted(&array.store);
+    format!(
+        "#!/bin/sh\nexec {program} trial {folder}/\"$SLURM_ARRAY_TASK_ID\".json --out {store}\n"
+    )
 }
 
 fn ids(job: &str, tasks: &[usize]) -> Vec<String> {
@@ -93,8 +105,8 @@ fn ids(job: &str, tasks: &[usize]) -> Vec<String> {
     tasks.iter().map(|task| format!("{job}_{task}")).collect()
 }
 
-fn asked(processes: &Processes, cmd: &Cmd, doing: &str) -> Result<String> {
-    let output = processes.run(cmd);
+fn asked(processes: &Processes, cmd: Cmd, doing: &str) -> Result<String> {
+    let output = processes.run(&with_environment(cmd, ENVIRONMENT));
     let output = output.map_err(|e| host::Error::command(Kind::Machine, doing, e))?;
     Ok(output.text())
 }
@@ -181,6 +193,27 @@ mod tests {
         assert!(states("slurm_load_jobs error", 1).is_err());
         assert_eq!(ids("7", &[]), ["7"]);
         assert_eq!(ids("7", &[1, 3]), ["7_1", "7_3"]);
+    }
+
+    #[test]
+    fn a_task_finds_its_trial_whatever_the_folder_is_called() {
+        let array = Array {
+            name: "ab".into(),
+            folder: "/nfs/my trials/arrays/ab".into(),
+            count: 1,
+            store: "/nfs/my trials".into(),
+            program: "/bin/echo".into(),
+        };
+        #[allow(clippy::disallowed_methods)] // the shell that Slurm would start
+        let output = std::process::Command::new("sh")
+            .args(["-c", &task_script(&array)])
+            .env("SLURM_ARRAY_TASK_ID", "7")
+            .output()
+            .expect("a shell");
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            "trial /nfs/my trials/arrays/ab/7.json --out /nfs/my trials\n"
+        );
     }
 
     proptest! {
