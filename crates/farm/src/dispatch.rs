@@ -266,19 +266,7 @@ impl Dispatcher {
         let name = Id::of_bytes(format!("{now} {trials:?}").as_bytes())
             .short()
             .to_owned();
-        let array = Array {
-            folder: self.store.arrays().join(&name),
-            count: trials.len(),
-            store: self.store.root().to_owned(),
-            program: self.program.clone(),
-            name: name.clone(),
-        };
-        fs::create_dir_all(&array.folder)
-            .map_err(|e| host::Error::file("make the folder", &array.folder, e))?;
-        for (number, spec) in asked.values().enumerate() {
-            let to = array.folder.join(format!("{number}.json"));
-            fs::copy(spec, &to).map_err(|e| host::Error::file("write", &to, e))?;
-        }
+        let array = self.write_down(&name, &asked)?;
         let job = self.engine.submit(&array, &self.processes)?;
         let engine = self.engine.name().to_owned();
         let handed = Handed {
@@ -293,6 +281,24 @@ impl Dispatcher {
             others.written.cancel();
         }
         Ok(())
+    }
+
+    /// Writes trials down for an engine.
+    fn write_down(&self, name: &str, asked: &BTreeMap<Id, PathBuf>) -> Result<Array> {
+        let array = Array {
+            folder: self.store.arrays().join(name),
+            count: asked.len(),
+            store: self.store.root().to_owned(),
+            program: self.program.clone(),
+            name: name.to_owned(),
+        };
+        fs::create_dir_all(&array.folder)
+            .map_err(|e| host::Error::file("make the folder", &array.folder, e))?;
+        for (number, spec) in asked.values().enumerate() {
+            let to = array.folder.join(format!("{number}.json"));
+            fs::copy(spec, &to).map_err(|e| host::Error::file("write", &to, e))?;
+        }
+        Ok(array)
     }
 
     fn take(&self, queue: &mut Queue, name: String, handed: Handed) {

@@ -81,7 +81,7 @@ impl Farmed {
         if let Some(result) = store.result(&id)? {
             return Ok(Ok(result));
         }
-        let path = store.put_spec(spec)?;
+        let path = store.put_spec(&id, &serde_json::to_vec(spec)?)?;
         self.dispatcher.ask(&id, path);
         loop {
             let stands = self.dispatcher.wait(&id);

@@ -12,6 +12,7 @@ pub mod edit;
 pub mod engine;
 pub mod error;
 pub mod farmed;
+pub mod farming;
 pub mod fixed;
 pub mod index;
 pub mod outcome;

@@ -23,7 +23,6 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
 use crate::outcome::TrialResult;
-use crate::spec::Spec;
 
 /// The folders of content.
 const OBJECTS: &str = "objects";
@@ -138,10 +137,9 @@ impl Store {
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn put_spec(&self, spec: &Spec) -> Result<PathBuf> {
-        let id = spec.trial()?;
-        let path = spread(&self.root.join(SPECS), &id, 1).with_extension("json");
-        put_as(&path, &serde_json::to_vec(spec)?)?;
+    pub fn put_spec(&self, trial: &Id, spec: &[u8]) -> Result<PathBuf> {
+        let path = spread(&self.root.join(SPECS), trial, 1).with_extension("json");
+        put_as(&path, spec)?;
         Ok(path)
     }
 

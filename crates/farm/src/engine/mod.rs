@@ -75,10 +75,12 @@ pub trait Engine: Send + Sync {
 /// What else of the user's environment an engine's commands see: where its
 /// configuration is, and where the machines that it starts trials on keep theirs.
 fn with_environment(cmd: Cmd, names: &[&str]) -> Cmd {
-    names.iter().fold(cmd, |cmd, name| match std::env::var_os(name) {
-        Some(value) => cmd.env(name, value),
-        None => cmd,
-    })
+    names
+        .iter()
+        .fold(cmd, |cmd, name| match std::env::var_os(name) {
+            Some(value) => cmd.env(name, value),
+            None => cmd,
+        })
 }
 
 /// The words that start one task; `number` is a shell's or a kubelet's variable.

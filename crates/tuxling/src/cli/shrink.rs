@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use farm::farming::{EngineChoice, FarmOptions};
 use host::error::Kind;
 use host::session::Session;
 use host::units::grouped;
@@ -20,7 +21,6 @@ use super::request::{Request, Typed};
 use super::{print, print_json};
 use crate::failure::{Failure, Result};
 use crate::passes;
-use crate::shrinking::farming::{EngineChoice, FarmOptions};
 use crate::shrinking::job::{self, ShrinkOptions, ShrunkSystem};
 use crate::shrinking::report::{Size, Stage};
 use crate::shrinking::update::{self, Updated};

@@ -12,6 +12,7 @@ use builder::kernel::kconfig::{self, Tree};
 use builder::kernel::{self, Tools};
 use builder::system::{self, BuildOptions, Ingredients, System};
 use farm::edit::Edit;
+use farm::farming::{Farm, FarmOptions};
 use farm::fixed::Fixed;
 use farm::spec::Origin;
 use farm::trials::{Asked, Changes, Means, Trials};
@@ -25,10 +26,10 @@ use recipe::Plan;
 use recipe::config::Values;
 use recipe::plan::{PruneLevel, Security};
 use record::{Record, store_path};
-use shrink::{CancelToken, ChangeId, Event, Executor, Goal, Policy, Search, SearchError, Settings};
+use shrink::{CancelToken, ChangeId, Event, Executor, Goal, Policy, Search, Settings};
 use trial::check::{self, CheckOptions};
 
-use super::farming::FarmOptions;
+use super::ended::{search_failure, trials_wait};
 use super::insight;
 use super::journal::StoreJournal;
 use super::live::Live;
@@ -262,18 +263,7 @@ impl Job<'_> {
         live.begin(name);
         let settings = self.settings();
         let trials = self.trials(from, &ways);
-        let (executor, farm): (Arc<dyn Executor>, _) = match &self.options.farm {
-            None => (Arc::new(trials), None),
-            Some(options) => {
-                let origin = Origin {
-                    original: self.original,
-                    sectioned: self.options.level.is_some(),
-                    edits: &self.edits.borrow(),
-                };
-                let farm = options.farm(&origin, trials, &settings.cancel, self.session)?;
-                (Arc::clone(&farm.executor) as Arc<dyn Executor>, Some(farm))
-            }
-        };
+        let (executor, farm) = self.executor(trials, &settings.cancel)?;
         let journal = Box::new(StoreJournal::new(&store_path(&self.session.cache)));
         let mut turns = Ways::turns(together);
         let cancel = settings.cancel.clone();
@@ -306,6 +296,24 @@ impl Job<'_> {
         stages.push(stage);
         let is_better = !shrunk.best.is_empty();
         Ok(is_better.then(|| ways.apply(&from.plan, &shrunk.best)))
+    }
+
+    /// Who carries trials out: this process, or an engine.
+    fn executor(
+        &self,
+        trials: Trials,
+        cancel: &CancelToken,
+    ) -> Result<(Arc<dyn Executor>, Option<Farm>)> {
+        let Some(options) = &self.options.farm else {
+            return Ok((Arc::new(trials), None));
+        };
+        let origin = Origin {
+            original: self.original,
+            sectioned: self.options.level.is_some(),
+            edits: &self.edits.borrow(),
+        };
+        let farm = options.farm(&origin, trials, cancel, self.session)?;
+        Ok((Arc::clone(&farm.executor) as _, Some(farm)))
     }
 
     fn tree(&self, from: &Built) -> Result<Tree> {
@@ -570,9 +578,9 @@ impl Job<'_> {
     fn interrupted(&self) -> Result<Failure> {
         if let Some(farm) = &self.options.farm
             && self.session.processes.cancel().signal().is_none()
-            && let Some(waits) = farm.waits()?
+            && let open @ 1.. = farm.waiting()?
         {
-            return Ok(waits);
+            return Ok(trials_wait(open));
         }
         Ok(match self.session.processes.cancel().signal() {
             Some(signal) => host::Error::command(
@@ -584,14 +592,6 @@ impl Job<'_> {
             None => Failure::new(Kind::Machine, INTERRUPTED),
         })
     }
-}
-
-fn search_failure(error: &SearchError) -> Failure {
-    let kind = match error {
-        SearchError::StartFails(_) | SearchError::StartIsFlaky { .. } => Kind::Check,
-        SearchError::Journal(_) | SearchError::Stopped(_) => Kind::Machine,
-    };
-    Failure::new(kind, error.to_string())
 }
 
 fn identity<T: serde::Serialize>(tag: &str, value: &T) -> Result<Id> {

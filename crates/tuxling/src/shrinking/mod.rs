@@ -2,7 +2,7 @@
 //! written down of what it found.
 
 pub(crate) mod answer;
-pub(crate) mod farming;
+mod ended;
 pub(crate) mod insight;
 pub(crate) mod job;
 pub(crate) mod journal;

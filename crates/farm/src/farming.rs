@@ -3,24 +3,23 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use farm::dispatch::{Dispatcher, ForOthers, open_trials};
-use farm::engine::{Engine, Kubernetes, KubernetesSettings, Local, Shards, Slurm};
-use farm::farmed::Farmed;
-use farm::spec::{Base, Origin};
-use farm::store::Store;
-use farm::trials::Trials;
-use host::error::Kind;
+use crate::dispatch::{Dispatcher, ForOthers, open_trials};
+use crate::engine::{Engine, Kubernetes, KubernetesSettings, Local, Shards, Slurm};
+use crate::farmed::Farmed;
+use crate::spec::{Base, Origin};
+use crate::store::Store;
+use crate::trials::Trials;
 use host::session::Session;
 use shrink::CancelToken;
 
-use crate::failure::{Failure, Result};
+use crate::error::Result;
 
 /// A wave of this part of the workers is not worth their coming.
 const FEW: usize = 8;
 
 /// Who carries trials out, in place of this process.
 #[derive(Clone, Debug)]
-pub(crate) enum EngineChoice {
+pub enum EngineChoice {
     /// This machine, a process for each.
     Local,
     /// Slurm, with further arguments of sbatch.
@@ -33,7 +32,7 @@ pub(crate) enum EngineChoice {
 
 /// How trials are carried out elsewhere.
 #[derive(Clone, Debug)]
-pub(crate) struct FarmOptions {
+pub struct FarmOptions {
     /// By whom.
     pub engine: EngineChoice,
     /// The store that the machines share.
@@ -43,7 +42,7 @@ pub(crate) struct FarmOptions {
 }
 
 /// A search's executor, for as long as the search lasts.
-pub(crate) struct Farm {
+pub struct Farm {
     /// The executor.
     pub executor: Arc<Farmed>,
     dispatcher: Arc<Dispatcher>,
@@ -58,7 +57,10 @@ impl Drop for Farm {
 impl FarmOptions {
     /// The executor of a search that wants these trials; `token` ends the search
     /// once all that it wants was written down for shards.
-    pub(crate) fn farm(
+    ///
+    /// # Errors
+    /// When the recipe can't be sent along, or the store can't be used.
+    pub fn farm(
         &self,
         origin: &Origin<'_>,
         trials: Trials,
@@ -100,18 +102,14 @@ impl FarmOptions {
         })
     }
 
-    /// That trials wait for shards, if that is why the search stopped.
-    pub(crate) fn waits(&self) -> Result<Option<Failure>> {
-        if !matches!(self.engine, EngineChoice::Shards) {
-            return Ok(None);
+    /// How many trials wait for shards.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub fn waiting(&self) -> Result<usize> {
+        match self.engine {
+            EngineChoice::Shards => open_trials(&Store::open(&self.store)?),
+            _ => Ok(0),
         }
-        let open = open_trials(&Store::open(&self.store)?)?;
-        let help = format!(
-            "on each of N machines `tuxling shrink RECIPE --shard I/N --store {}`, bring the \
-             stores together by `tuxling store merge`, then the same command again",
-            self.store.display()
-        );
-        let text = format!("{open} trials wait for shards");
-        Ok((open > 0).then(|| Failure::new(Kind::Waiting, text).help(help)))
     }
 }
