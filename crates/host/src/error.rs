@@ -23,6 +23,8 @@ pub enum Kind {
     Budget,
     /// The machine lacks something: a tool, disk space, a permission (exit 7).
     Machine,
+    /// Others have to do their part first (exit 8).
+    Waiting,
     /// Ended by a signal (exit 128 + signal).
     Interrupted(i32),
 }

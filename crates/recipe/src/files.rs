@@ -1,7 +1,9 @@
 //! Where the files that a recipe names are read from: beside the recipe, or
 //! out of tuxling itself.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use initramfs::{Compression, compress};
 
@@ -16,8 +18,31 @@ const LARGEST: u64 = 64 * 1024 * 1024;
 pub enum Files {
     /// In this folder. Absolute.
     Folder(PathBuf),
+    /// In this folder, and it is noted which.
+    Noted(PathBuf, Noted),
     /// Among those that are compiled in.
     BuiltIn,
+}
+
+/// The files and folders that a recipe names and that are there.
+#[derive(Clone, Debug, Default)]
+pub struct Noted(Arc<Mutex<BTreeSet<PathBuf>>>);
+
+impl Noted {
+    /// All of them. Absolute.
+    pub fn paths(&self) -> BTreeSet<PathBuf> {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn note(&self, path: &Path) {
+        if path.exists() {
+            let mut paths = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            paths.insert(path.to_owned());
+        }
+    }
 }
 
 impl Files {
@@ -26,6 +51,11 @@ impl Files {
         match self {
             _ if name.is_empty() => Err(Wrong::new("the path is empty")),
             Files::Folder(folder) => Ok(folder.join(name)),
+            Files::Noted(folder, noted) => {
+                let path = folder.join(name);
+                noted.note(&path);
+                Ok(path)
+            }
             Files::BuiltIn if Path::new(name).is_absolute() => Ok(PathBuf::from(name)),
             Files::BuiltIn => Err(Wrong::new("a built-in recipe has no folder")),
         }
@@ -55,7 +85,7 @@ impl Files {
     pub fn bytes(&self, name: &str) -> Result<Vec<u8>, Wrong> {
         let embedded = match self {
             Files::BuiltIn => Some(name.strip_prefix("builtin:").unwrap_or(name)),
-            Files::Folder(_) => name.strip_prefix("builtin:"),
+            Files::Folder(_) | Files::Noted(..) => name.strip_prefix("builtin:"),
         };
         if let Some(name) = embedded {
             return match builtin::file(name) {

@@ -39,6 +39,7 @@ mod table;
 pub mod typed;
 mod words;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use arch::Arch;
@@ -47,7 +48,7 @@ pub use diagnostic::RecipeErrors;
 pub use plan::Plan;
 
 use diagnostic::{Problem, Problems, Wrong};
-use files::Files;
+use files::{Files, Noted};
 use plan::RecipeOrigin;
 use resolve::Home;
 
@@ -73,6 +74,18 @@ pub fn load(name_or_path: &str, cwd: &Path) -> Result<Plan, RecipeErrors> {
         files: Files::BuiltIn,
     };
     parse(&format!("{name_or_path}.toml"), text, home)
+}
+
+/// The files and folders that the recipe at this path names, itself left out:
+/// what another machine needs to read it. Absolute.
+pub fn files_of(path: &Path) -> Result<BTreeSet<PathBuf>, RecipeErrors> {
+    let shown = path.display().to_string();
+    let text = read(path).map_err(|error| whole(&shown, error))?;
+    let noted = Noted::default();
+    let home = home_of(path.to_owned());
+    let files = Files::Noted(home.base.clone(), noted.clone());
+    parse(&shown, &text, Home { files, ..home })?;
+    Ok(noted.paths())
 }
 
 /// The plan that the recipe file at this path would give with another text.

@@ -133,6 +133,17 @@ impl Space {
         candidate
     }
 
+    /// `from` with these changes taken, each at its alternative, and all that
+    /// falls with them.
+    pub(crate) fn upon(&self, from: &Candidate, beyond: &[(ChangeId, u16)]) -> Candidate {
+        let ids: Vec<ChangeId> = beyond.iter().map(|&(id, _)| id).collect();
+        let mut candidate = self.with(from, &ids);
+        for &(id, number) in beyond {
+            candidate.set(id, number);
+        }
+        candidate
+    }
+
     /// `from` with one change taken at the given alternative, counted from 1,
     /// and all that falls with it.
     #[must_use]

@@ -37,6 +37,12 @@ impl HandClock {
         let nanoseconds = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         self.0.fetch_add(nanoseconds, Ordering::Relaxed);
     }
+
+    /// Sets the hands; they never go back.
+    pub(crate) fn set(&self, now: Duration) {
+        let nanoseconds = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        self.0.fetch_max(nanoseconds, Ordering::Relaxed);
+    }
 }
 
 impl Clock for HandClock {

@@ -43,6 +43,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod ahead;
 mod candidate;
 mod clock;
 mod cost;
@@ -68,10 +69,12 @@ pub use event::{Event, Progress};
 pub use executor::{CancelToken, Executor, Trial};
 pub use journal::{Journal, JournalError, MemoryJournal, Record};
 pub use outcome::{Answer, Attempt, Failure, Outcome, Work};
-pub use pass::{Lesson, Pass, Proposal, Tried, View};
-pub use search::{Search, SearchError, Turn};
+pub use pass::{Lesson, Pass, Proposal, Tried, Turn, View};
+pub use search::{Search, SearchError};
 pub use settings::Settings;
-pub use shrunk::{Because, Effort, Kept, Minimal, PassReport, Proof, Shrunk, Step, Stopped};
+pub use shrunk::{
+    Because, Believed, Effort, Kept, Minimal, PassReport, Proof, Shrunk, Step, Stopped,
+};
 pub use space::{Alternative, Change, ChangeId, Space, SpaceError};
 pub use verdict::{Care, Policy, Rejection, Verdict};
 

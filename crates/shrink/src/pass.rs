@@ -65,6 +65,25 @@ pub trait Pass: Send {
     fn fork(&self) -> Box<dyn Pass>;
 }
 
+/// A pass and its weight.
+pub struct Turn {
+    /// The pass.
+    pub pass: Box<dyn Pass>,
+    /// Its share of the time is its weight among all weights. A pass that wins
+    /// nothing for so long has to stop; each win gives it its share anew.
+    pub weight: u32,
+}
+
+impl Turn {
+    /// A pass with its weight.
+    pub fn new(pass: impl Pass + 'static, weight: u32) -> Self {
+        Self {
+            pass: Box::new(pass),
+            weight,
+        }
+    }
+}
+
 /// Why a change was not taken, and on top of what it was tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lesson {

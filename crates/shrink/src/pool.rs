@@ -1,4 +1,5 @@
-//! Trials that are under way: a thread each, with a time limit.
+//! Trials that are under way: a thread each, with a time limit; or none, where
+//! time is only simulated.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::candidate::{Candidate, Identity};
+use crate::clock::{Clock, HandClock};
 use crate::executor::{CancelToken, Executor, Shared, Trial};
 use crate::outcome::{Answer, Attempt, Outcome, Work};
 
@@ -15,6 +17,7 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// A trial that has ended.
 pub(crate) struct Finished {
+    pub(crate) candidate: Candidate,
     pub(crate) identity: Identity,
     /// What it came to on the way, in order.
     pub(crate) came_to: Vec<Identity>,
@@ -25,7 +28,12 @@ pub(crate) struct Finished {
 }
 
 struct Flight {
+    candidate: Candidate,
     identity: Identity,
+    /// Which attempt at it this is.
+    number: usize,
+    /// Whether it is made on a guess, and no longer wanted when that is wrong.
+    guess: bool,
     started: Instant,
     cancel: CancelToken,
     /// When it was told to come back, and whether for its time limit.
@@ -44,6 +52,14 @@ struct Landing {
     came_to: Vec<Identity>,
 }
 
+/// Trials of which only the time is simulated: each answers at once, and counts
+/// when the clock has come to its end.
+struct Simulation {
+    clock: HandClock,
+    /// By the time of the end, and the token.
+    landings: BTreeMap<(Duration, u64), Landing>,
+}
+
 /// Runs trials. A thread that doesn't come back when told is left behind.
 pub(crate) struct Pool {
     executor: Arc<dyn Executor>,
@@ -54,6 +70,10 @@ pub(crate) struct Pool {
     next_token: u64,
     sender: Sender<Landing>,
     receiver: Receiver<Landing>,
+    simulation: Option<Simulation>,
+    /// Ended, but an earlier attempt at the same thing has not: attempts count
+    /// in the order of their numbers, however long each takes.
+    early: Vec<(usize, Finished)>,
     /// How many threads were left behind.
     pub(crate) abandoned: u32,
 }
@@ -75,8 +95,18 @@ impl Pool {
             next_token: 0,
             sender,
             receiver,
+            simulation: None,
+            early: Vec::new(),
             abandoned: 0,
         }
+    }
+
+    /// From now on trials take no time but on this clock.
+    pub(crate) fn simulate(&mut self, clock: HandClock) {
+        self.simulation = Some(Simulation {
+            clock,
+            landings: BTreeMap::new(),
+        });
     }
 
     /// Trials under way that somebody waits for.
@@ -89,14 +119,27 @@ impl Pool {
 
     /// Attempts at this candidate that are under way.
     pub(crate) fn flying(&self, identity: &Identity) -> usize {
-        self.flights
-            .values()
-            .filter(|flight| flight.told.is_none() && flight.identity == *identity)
-            .count()
+        let flying = self.flights.values();
+        let flying = flying.filter(|f| f.told.is_none() && f.identity == *identity);
+        let early = self.early.iter().filter(|(_, f)| f.identity == *identity);
+        flying.count() + early.count()
+    }
+
+    /// Somebody waits for what was begun on a guess.
+    pub(crate) fn is_wanted(&mut self, identity: &Identity) {
+        for flight in self.flights.values_mut() {
+            flight.guess &= flight.identity != *identity;
+        }
     }
 
     /// Starts an attempt; the `number` says which one it is.
-    pub(crate) fn start(&mut self, candidate: Candidate, identity: Identity, number: usize) {
+    pub(crate) fn start(
+        &mut self,
+        candidate: Candidate,
+        identity: Identity,
+        number: usize,
+        guess: bool,
+    ) {
         let token = self.next_token;
         self.next_token += 1;
         let cancel = CancelToken::new();
@@ -105,15 +148,17 @@ impl Pool {
             .running
             .insert((identity.clone(), number), token);
         let flight = Flight {
+            candidate: candidate.clone(),
             identity: identity.clone(),
+            number,
+            guess,
             started: Instant::now(),
             cancel: cancel.clone(),
             told: None,
         };
         self.flights.insert(token, flight);
         let (executor, shared) = (Arc::clone(&self.executor), Arc::clone(&self.shared));
-        let sender = self.sender.clone();
-        std::thread::spawn(move || {
+        let fly = move || {
             let trial = Trial {
                 candidate: &candidate,
                 identity: &identity,
@@ -126,20 +171,30 @@ impl Pool {
             let answer = catch_unwind(AssertUnwindSafe(|| executor.run(&trial)));
             let answer = answer.unwrap_or_else(|panic| broken(panic.as_ref()));
             let came_to = trial.came_to.into_inner();
-            // Nobody listens when the search is over.
-            let _ = sender.send(Landing {
+            Landing {
                 token,
                 answer,
                 came_to: came_to.unwrap_or_else(PoisonError::into_inner),
-            });
-        });
+            }
+        };
+        if let Some(simulation) = &mut self.simulation {
+            let landing = fly();
+            let end = simulation.clock.now() + landing.answer.took.unwrap_or_default();
+            simulation.landings.insert((end, token), landing);
+            return;
+        }
+        let sender = self.sender.clone();
+        // Nobody listens when the search is over.
+        std::thread::spawn(move || drop(sender.send(fly())));
     }
 
-    /// Tells the oldest trial that isn't about one of `but` to come back.
+    /// Tells a trial that isn't about `but` to come back: the newest that was
+    /// begun on a guess, as it has cost the least.
     pub(crate) fn make_room(&mut self, but: &Identity) {
-        let mut flights = self.flights.values_mut();
-        let oldest = flights.find(|flight| flight.told.is_none() && flight.identity != *but);
-        if let Some(flight) = oldest {
+        let flights = self.flights.values_mut();
+        let others = flights.filter(|flight| flight.told.is_none() && flight.identity != *but);
+        let newest = others.max_by_key(|flight| (flight.guess, flight.started));
+        if let Some(flight) = newest {
             flight.told = Some((Instant::now(), Told::NotWanted));
             flight.cancel.cancel();
         }
@@ -147,6 +202,42 @@ impl Pool {
 
     /// Waits a moment for a trial to end, and cuts those whose time is up.
     pub(crate) fn wait(&mut self) -> Option<Finished> {
+        if let Some(ready) = self.in_turn() {
+            return Some(ready);
+        }
+        let finished = self.next()?;
+        if finished.1.dropped || !self.is_early(&finished.1.identity, finished.0) {
+            return Some(finished.1);
+        }
+        self.early.push(finished);
+        None
+    }
+
+    /// Whether another attempt at the same thing comes before this one.
+    fn is_early(&self, identity: &Identity, number: usize) -> bool {
+        let mut flights = self.flights.values();
+        flights.any(|f| f.told.is_none() && f.identity == *identity && f.number < number)
+    }
+
+    /// What had ended early and is in turn now.
+    fn in_turn(&mut self) -> Option<Finished> {
+        let ready =
+            |(number, finished): &(usize, Finished)| !self.is_early(&finished.identity, *number);
+        let of = self
+            .early
+            .iter()
+            .enumerate()
+            .filter(|(_, early)| ready(early));
+        let (at, _) = of.min_by_key(|(_, (number, _))| *number)?;
+        Some(self.early.remove(at).1)
+    }
+
+    fn next(&mut self) -> Option<(usize, Finished)> {
+        if let Some(simulation) = &mut self.simulation {
+            let ((end, _), landing) = simulation.landings.pop_first()?;
+            simulation.clock.set(end);
+            return self.landed(landing);
+        }
         match self.receiver.recv_timeout(self.until_next_limit()) {
             Ok(landing) => self.landed(landing),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => self.cut(),
@@ -158,6 +249,9 @@ impl Pool {
         for flight in self.flights.values_mut() {
             flight.cancel.cancel();
             flight.told = Some((Instant::now(), Told::NotWanted));
+        }
+        if self.simulation.is_some() {
+            self.flights.clear();
         }
         while !self.flights.is_empty() {
             let _ = self.wait();
@@ -179,7 +273,7 @@ impl Pool {
             .min(TICK)
     }
 
-    fn landed(&mut self, landing: Landing) -> Option<Finished> {
+    fn landed(&mut self, landing: Landing) -> Option<(usize, Finished)> {
         let flight = self.remove(landing.token)?;
         let told = flight.told.map(|(_, why)| why);
         let took = landing
@@ -191,7 +285,8 @@ impl Pool {
             _ => landing.answer.outcome,
         };
         let work = landing.answer.work;
-        Some(Finished {
+        let finished = Finished {
+            candidate: flight.candidate,
             identity: flight.identity,
             came_to: landing.came_to,
             attempt: outcome.map(|outcome| Attempt {
@@ -200,11 +295,12 @@ impl Pool {
                 work,
             }),
             dropped: told == Some(Told::NotWanted),
-        })
+        };
+        Some((flight.number, finished))
     }
 
     /// Cuts what is over its limit, and gives up what is over its grace.
-    fn cut(&mut self) -> Option<Finished> {
+    fn cut(&mut self) -> Option<(usize, Finished)> {
         let now = Instant::now();
         for flight in self.flights.values_mut() {
             let over = self
@@ -222,7 +318,8 @@ impl Pool {
         let (token, why) = lost?;
         let flight = self.remove(token)?;
         self.abandoned += 1;
-        Some(Finished {
+        let finished = Finished {
+            candidate: flight.candidate,
             identity: flight.identity,
             came_to: Vec::new(),
             attempt: Some(Attempt {
@@ -231,7 +328,8 @@ impl Pool {
                 work: Work::default(),
             }),
             dropped: why == Told::NotWanted,
-        })
+        };
+        Some((flight.number, finished))
     }
 
     fn remove(&mut self, token: u64) -> Option<Flight> {

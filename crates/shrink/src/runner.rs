@@ -9,32 +9,30 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ahead::{Ahead, Forecast, Guess, Knowledge};
 use crate::candidate::{Candidate, Identity};
-use crate::clock::{Clock, WallClock};
+use crate::clock::{Clock, HandClock, WallClock};
 use crate::cost::Cost;
 use crate::event::{Event, Progress};
 use crate::executor::{CancelToken, Executor, Shared};
 use crate::journal::{Journal, JournalError, Record};
-use crate::outcome::{Failure, Outcome};
-use crate::pass::{Pass, Proposal, View};
+use crate::outcome::Outcome;
 use crate::pool::{Finished, Pool};
 use crate::settings::Settings;
-use crate::shrunk::{Effort, Stopped};
+use crate::shrunk::{Believed, Effort, Stopped};
 use crate::space::Space;
-use crate::verdict::{Care, Policy, Rejection, Tally, Verdict};
+use crate::verdict::{Care, Policy, Tally, Verdict};
 
-/// How many guesses ahead of the running trial are looked at, for each job.
-const GUESSES: usize = 4;
+/// How many steps ahead of the running trial are looked at, for each job.
+const STEPS: usize = 4;
+
+/// No search is foreseen farther than so many steps: that takes time, too.
+const FARTHEST: usize = 256;
+
+/// From so many jobs on, one more attempt costs less than waiting for it.
+const MANY: usize = 4;
 
 type Listener<'s> = Box<dyn FnMut(&Event, &Progress) + 's>;
-
-/// What a pass would do next, and on what ground.
-#[derive(Clone, Copy)]
-pub(crate) struct Guess<'a, 's> {
-    pub(crate) pass: &'a dyn Pass,
-    pub(crate) view: &'a View<'s>,
-    pub(crate) proposal: &'a Proposal,
-}
 
 /// Runs attempts, keeps them in the journal, and judges.
 pub(crate) struct Runner<'s> {
@@ -58,6 +56,12 @@ pub(crate) struct Runner<'s> {
     /// Candidates in a row that broke the apparatus each time.
     broken_in_row: u32,
     breakage: String,
+    /// What attempts let expect of others.
+    knowledge: Knowledge,
+    best: Candidate,
+    /// Attempts with evidence that were made in this call.
+    made: HashMap<Identity, usize>,
+    pub(crate) believed: Vec<Believed>,
     pub(crate) effort: Effort,
 }
 
@@ -107,6 +111,10 @@ impl<'s> Runner<'s> {
             asked_by: None,
             broken_in_row: 0,
             breakage: String::new(),
+            knowledge: Knowledge::default(),
+            best: Candidate::default(),
+            made: HashMap::new(),
+            believed: Vec::new(),
             effort: Effort::default(),
         })
     }
@@ -114,6 +122,11 @@ impl<'s> Runner<'s> {
     pub(crate) fn set_clock(&mut self, clock: Box<dyn Clock + 's>) {
         self.began = clock.now();
         self.clock = clock;
+    }
+
+    pub(crate) fn simulate(&mut self, clock: &HandClock) {
+        self.pool.simulate(clock.clone());
+        self.set_clock(Box::new(clock.clone()));
     }
 
     pub(crate) fn listen(&mut self, listener: Listener<'s>) {
@@ -137,7 +150,8 @@ impl<'s> Runner<'s> {
         });
     }
 
-    pub(crate) fn better(&mut self, cost: Cost, saved: Vec<(String, u64)>) {
+    pub(crate) fn better(&mut self, best: &Candidate, cost: Cost, saved: Vec<(String, u64)>) {
+        self.best.clone_from(best);
         self.progress.best = Some(cost);
         self.progress.saved = saved;
     }
@@ -191,6 +205,7 @@ impl<'s> Runner<'s> {
         loop {
             if let Some(verdict) = self.tally(identity).judge(&self.policy, care) {
                 self.broken_in_row = 0;
+                self.believe(candidate, identity, &verdict);
                 return Ok(verdict);
             }
             if self.reveal(identity) {
@@ -200,14 +215,26 @@ impl<'s> Runner<'s> {
                 return self.unknown();
             }
             self.check_limits()?;
+            self.pool.is_wanted(identity);
             if self.pool.flying(identity) == 0 && !patience.waits {
-                self.launch(candidate, identity);
+                self.launch(candidate, identity, false);
             }
             if let Some(guess) = guess {
                 self.run_ahead(guess);
             }
             self.wait(identity, &mut patience)?;
         }
+    }
+
+    fn believe(&mut self, candidate: &Candidate, identity: &Identity, verdict: &Verdict) {
+        let passed = matches!(verdict, Verdict::Passed(_));
+        self.knowledge.learn(candidate, &self.best, passed);
+        let came_to = self.shared.lock().memory.last(identity).clone();
+        self.believed.push(Believed {
+            identity: identity.clone(),
+            came_to,
+            verdict: verdict.clone(),
+        });
     }
 
     /// Reveals one more attempt, whatever is known.
@@ -220,11 +247,21 @@ impl<'s> Runner<'s> {
         while !self.reveal(identity) && !patience.is_over() {
             self.check_limits()?;
             if self.pool.flying(identity) == 0 && !patience.waits {
-                self.launch(candidate, identity);
+                self.launch(candidate, identity, false);
             }
             self.wait(identity, &mut patience)?;
         }
         Ok(())
+    }
+
+    /// Makes an attempt ahead that will soon be asked for, where workers are many.
+    pub(crate) fn spare(&mut self, candidate: &Candidate, identity: &Identity) {
+        let last = self.shared.lock().memory.last(identity).clone();
+        let revealed = self.revealed.get(&last).copied().unwrap_or(0);
+        let made = self.evidence(identity) + self.pool.flying(identity);
+        if self.jobs >= MANY && made <= revealed {
+            self.launch(candidate, identity, true);
+        }
     }
 
     /// Attempts until a result is proven or can't be. The time is not looked
@@ -254,7 +291,7 @@ impl<'s> Runner<'s> {
             self.check_patience()?;
             let missing = (of.saturating_sub(tally.passed) as usize).max(1);
             while self.pool.flying(identity) < missing.min(self.jobs) && !patience.waits {
-                self.launch(candidate, identity);
+                self.launch(candidate, identity, false);
             }
             while !self.wait(identity, &mut patience)? {
                 self.check_patience()?;
@@ -262,9 +299,15 @@ impl<'s> Runner<'s> {
         }
     }
 
-    /// Tells all attempts to come back.
+    /// Tells all attempts to come back, and counts what nothing asked for.
     pub(crate) fn recall(&mut self) {
         self.pool.recall();
+        let unasked = self.made.iter().map(|(of, made)| {
+            let revealed = self.revealed.get(of).copied().unwrap_or(0);
+            let all = self.evidence(of);
+            made - (*made).min(revealed.saturating_sub(all - made))
+        });
+        self.effort.wasted = unasked.sum::<usize>() as u64;
     }
 
     fn evidence(&self, identity: &Identity) -> usize {
@@ -285,41 +328,65 @@ impl<'s> Runner<'s> {
         Ok(Verdict::Unknown)
     }
 
-    fn launch(&mut self, candidate: &Candidate, identity: &Identity) {
+    fn launch(&mut self, candidate: &Candidate, identity: &Identity, guess: bool) {
         if self.pool.wanted() >= self.jobs {
             self.pool.make_room(identity);
         }
         let number = self.evidence(identity) + self.pool.flying(identity) + 1;
-        self.pool.start(candidate.clone(), identity.clone(), number);
+        let (candidate, identity) = (candidate.clone(), identity.clone());
+        self.pool.start(candidate, identity, number, guess);
     }
 
-    /// Gives free jobs what will be asked for next if each trial ends as the
-    /// pass thinks it will. Their results are kept either way.
+    /// Gives free jobs what will be asked for next, as far as that can be
+    /// foreseen. Their results are kept either way.
     fn run_ahead(&mut self, guess: Guess<'_, 's>) {
         if self.pool.wanted() >= self.jobs {
             return;
         }
-        let mut pass = guess.pass.fork();
-        let (mut view, mut proposal) = (guess.view.clone(), guess.proposal.clone());
-        for _ in 0..GUESSES * self.jobs {
-            let identity = proposal.candidate.identity(self.space);
-            let known = self.foresee(&identity, proposal.care);
-            let verdict = known.unwrap_or_else(|| guessed(&proposal, &view));
-            let tried = view.apply(&proposal.candidate, Some(identity), verdict);
-            let inferred = pass.learn(&view, &tried);
-            view.infer(&inferred);
-            let Some(next) = pass.next(&view) else {
-                return;
-            };
-            proposal = next;
-            let identity = proposal.candidate.identity(self.space);
-            let open = self.foresee(&identity, proposal.care).is_none();
-            if open && self.pool.flying(&identity) == 0 {
-                self.launch(&proposal.candidate, &identity);
+        let knowledge = std::mem::take(&mut self.knowledge);
+        let mut forecast = Forecast::new(&knowledge, &guess);
+        let mut at = self.place(&forecast);
+        // The chain itself has half of the jobs as long as there is something to
+        // scout: else it comes to what nobody knows yet again and again.
+        let (mut chain, mut later) = (0, Vec::new());
+        for _ in 0..(STEPS * self.jobs).min(FARTHEST) {
+            if !forecast.step(at.0, at.1) {
+                break;
+            }
+            at = self.place(&forecast);
+            let ahead = forecast.trial(&at.0).filter(|_| at.1.is_none());
+            if let Some(ahead) = ahead {
+                let own = forecast.is_likely();
+                chain += usize::from(own);
+                if own && chain > self.jobs.div_ceil(2) {
+                    later.push(ahead);
+                } else {
+                    self.launch_ahead(&ahead);
+                }
             }
             if self.pool.wanted() >= self.jobs {
-                return;
+                break;
             }
+        }
+        for ahead in later {
+            if self.pool.wanted() < self.jobs {
+                self.launch_ahead(&ahead);
+            }
+        }
+        self.knowledge = knowledge;
+    }
+
+    /// Who stands at this place of the chain, and what is known of it.
+    fn place(&self, forecast: &Forecast<'_, '_>) -> (Identity, Option<Verdict>) {
+        let proposal = forecast.proposal();
+        let identity = proposal.candidate.identity(self.space);
+        let known = self.foresee(&identity, proposal.care);
+        (identity, known)
+    }
+
+    fn launch_ahead(&mut self, ahead: &Ahead) {
+        if self.pool.flying(&ahead.identity) == 0 && self.evidence(&ahead.identity) == 0 {
+            self.launch(&ahead.candidate, &ahead.identity, true);
         }
     }
 
@@ -374,6 +441,12 @@ impl<'s> Runner<'s> {
         self.effort.attempts += 1;
         self.effort.work += attempt.work;
         self.effort.took += attempt.took;
+        if attempt.outcome.is_evidence() {
+            let passed = matches!(attempt.outcome, Outcome::Passed { .. });
+            self.knowledge
+                .learn(&finished.candidate, &self.best, passed);
+            *self.made.entry(of.clone()).or_default() += 1;
+        }
         if let Outcome::Broken { why } = &attempt.outcome {
             self.effort.broken += 1;
             self.breakage.clone_from(why);
@@ -429,15 +502,6 @@ impl<'s> Runner<'s> {
         let attempts = u32::try_from(self.effort.attempts).unwrap_or(u32::MAX);
         let mean = self.effort.took.checked_div(attempts).unwrap_or_default();
         mean.saturating_mul(self.policy.proof) / u32::try_from(self.jobs).unwrap_or(u32::MAX)
-    }
-}
-
-fn guessed(proposal: &Proposal, view: &View<'_>) -> Verdict {
-    if proposal.hopeful {
-        Verdict::Passed(*view.cost())
-    } else {
-        let failure = Failure::of_class("guessed");
-        Verdict::Rejected(Rejection::Fails { failure })
     }
 }
 

@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ahead::Guess;
 use crate::candidate::{Candidate, Identity};
-use crate::clock::Clock;
+use crate::clock::{Clock, HandClock};
 use crate::cost::Cost;
 use crate::event::{Event, Progress};
 use crate::executor::Executor;
 use crate::journal::{Journal, JournalError};
-use crate::pass::{Pass, Proposal, View};
-use crate::runner::{Guess, Runner};
+use crate::pass::{Pass, Proposal, Turn, View};
+use crate::runner::Runner;
 use crate::settings::Settings;
 use crate::shrunk::{PassReport, Proof, Shrunk, Step, Stopped, kept};
 use crate::space::{ChangeId, Space};
@@ -19,25 +20,6 @@ use crate::verdict::{Care, Rejection, Verdict};
 
 /// How often a result that can't be proven is searched anew.
 const NEW_SEARCHES: u32 = 16;
-
-/// A pass and its weight.
-pub struct Turn {
-    /// The pass.
-    pub pass: Box<dyn Pass>,
-    /// Its share of the time is its weight among all weights. A pass that wins
-    /// nothing for so long has to stop; each win gives it its share anew.
-    pub weight: u32,
-}
-
-impl Turn {
-    /// A pass with its weight.
-    pub fn new(pass: impl Pass + 'static, weight: u32) -> Self {
-        Self {
-            pass: Box::new(pass),
-            weight,
-        }
-    }
-}
 
 /// Why there is no result at all.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +89,15 @@ impl<'s> Search<'s> {
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock + 's) -> Self {
         self.runner.set_clock(Box::new(clock));
+        self
+    }
+
+    /// Only pretends that trials take time: each is made at once, in this
+    /// thread, and counts when this clock has come to its end. What a search on
+    /// many machines would take is known in moments.
+    #[must_use]
+    pub fn simulated(mut self, clock: &HandClock) -> Self {
+        self.runner.simulate(clock);
         self
     }
 
@@ -224,12 +215,14 @@ impl<'s> Search<'s> {
         let weights: u32 = turns.iter().map(|turn| turn.weight).sum();
         for round in 1.. {
             let before = view.best().clone();
-            for turn in &mut *turns {
+            for at in 0..turns.len() {
+                let (until, rest) = turns.split_at_mut(at + 1);
+                let turn = &mut until[at];
                 let share = self
                     .settings
                     .time
                     .map(|time| time.mul_f64(f64::from(turn.weight) / f64::from(weights.max(1))));
-                self.turn(view, turn.pass.as_mut(), round, share)?;
+                self.turn(view, (turn.pass.as_mut(), &*rest), round, share)?;
             }
             if *view.best() == before {
                 break;
@@ -241,7 +234,7 @@ impl<'s> Search<'s> {
     fn turn(
         &mut self,
         view: &mut View<'s>,
-        pass: &mut dyn Pass,
+        (pass, rest): (&mut dyn Pass, &[Turn]),
         round: u32,
         share: Option<Duration>,
     ) -> Result<(), Stopped> {
@@ -254,7 +247,8 @@ impl<'s> Search<'s> {
         let mut since_win = Duration::ZERO;
         let mut share_used_up = false;
         while let Some(proposal) = pass.next(view) {
-            let attempted = self.attempt(view, &name, &proposal, Some(&mut *pass))?;
+            self.doubt_best_ahead();
+            let attempted = self.attempt(view, &name, &proposal, Some((&mut *pass, rest)))?;
             since_win = if attempted.better {
                 Duration::ZERO
             } else {
@@ -281,7 +275,7 @@ impl<'s> Search<'s> {
         view: &mut View<'s>,
         name: &str,
         proposal: &Proposal,
-        pass: Option<&mut dyn Pass>,
+        pass: Option<(&mut dyn Pass, &[Turn])>,
     ) -> Result<Attempted, Stopped> {
         let identity = proposal.candidate.identity(self.space);
         let known = self.runner.tally(&identity);
@@ -293,8 +287,9 @@ impl<'s> Search<'s> {
         }
         self.runner.asked_by(Some(name));
         let verdict = {
-            let guess = pass.as_deref().map(|pass| Guess {
-                pass,
+            let guess = pass.as_ref().map(|(pass, rest)| Guess {
+                pass: &**pass,
+                rest,
                 view,
                 proposal,
             });
@@ -304,7 +299,7 @@ impl<'s> Search<'s> {
         self.runner.asked_by(None);
         let before = *view.cost();
         let tried = view.apply(&proposal.candidate, Some(identity.clone()), verdict?);
-        if let Some(pass) = pass {
+        if let Some((pass, _)) = pass {
             let inferred = pass.learn(view, &tried);
             view.infer(&inferred);
         }
@@ -349,7 +344,7 @@ impl<'s> Search<'s> {
             .reports
             .iter()
             .map(|report| (report.name.clone(), report.won_bytes));
-        self.runner.better(cost, saved.collect());
+        self.runner.better(&candidate, cost, saved.collect());
         self.runner.tell(&Event::Better {
             candidate,
             cost,
@@ -382,19 +377,29 @@ impl<'s> Search<'s> {
     /// Whether so many candidates failed on top of the best that it may be the
     /// best itself that fails: the more, the more often it must have passed.
     fn best_is_suspect(&self) -> bool {
-        let (Some(best), Some(&rejections)) = (self.chain.last(), self.rejections.last()) else {
-            return false;
-        };
-        let passed = self.runner.tally(&best.identity).passed;
+        let rejections = self.rejections.last().copied().unwrap_or(0);
+        self.chain.len() > 1 && rejections >= self.rejections_borne()
+    }
+
+    /// How many rejections on top of it the best bears before it is run again.
+    fn rejections_borne(&self) -> u32 {
+        let best = self.chain.last().map(|best| &best.identity);
+        let passed = best.map_or(0, |best| self.runner.tally(best).passed);
         let patience = 3_u32.saturating_pow(passed.saturating_sub(1));
-        self.chain.len() > 1
-            && rejections
-                >= self
-                    .settings
-                    .policy
-                    .suspicion
-                    .max(1)
-                    .saturating_mul(patience)
+        let suspicion = self.settings.policy.suspicion.max(1);
+        suspicion.saturating_mul(patience)
+    }
+
+    /// Where the best will soon be suspected, has it run again ahead: else all
+    /// workers wait for that one trial.
+    fn doubt_best_ahead(&mut self) {
+        let rejections = self.rejections.last().copied().unwrap_or(0);
+        if self.chain.len() > 1
+            && rejections.saturating_mul(2) >= self.rejections_borne()
+            && let Some(best) = self.chain.last()
+        {
+            self.runner.spare(&best.candidate, &best.identity);
+        }
     }
 
     /// Runs the best again; `false`: it failed, and an older one is the best.
@@ -439,7 +444,8 @@ impl<'s> Search<'s> {
             .reports
             .iter()
             .map(|report| (report.name.clone(), report.won_bytes));
-        self.runner.better(*view.cost(), saved.collect());
+        self.runner
+            .better(view.best(), *view.cost(), saved.collect());
         self.runner.tell(&event);
     }
 
@@ -519,6 +525,7 @@ impl<'s> Search<'s> {
             kept,
             minimality,
             passes: self.reports,
+            believed: self.runner.believed,
             effort: self.runner.effort,
             stopped,
             steps: self.chain,

@@ -7,6 +7,7 @@ use crate::cost::Cost;
 use crate::outcome::Work;
 use crate::pass::{Lesson, View};
 use crate::space::ChangeId;
+use crate::verdict::Verdict;
 
 /// The smallest system that was found, and how.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,9 @@ pub struct Shrunk {
     pub minimality: Minimal,
     /// What each pass did.
     pub passes: Vec<PassReport>,
+    /// What was believed of which candidate, in the order in which it was
+    /// decided. The same however many attempts ran at once, and wherever.
+    pub believed: Vec<Believed>,
     /// What the search took, in this call.
     pub effort: Effort,
     /// Why it ended.
@@ -85,6 +89,17 @@ pub enum Because {
     Untried,
 }
 
+/// What was believed of a candidate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Believed {
+    /// The candidate's identity.
+    pub identity: Identity,
+    /// What it came to in the end: a system, an image.
+    pub came_to: Identity,
+    /// What is believed of it.
+    pub verdict: Verdict,
+}
+
 /// How far 1-minimality was tested: of the changes that can be taken alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Minimal {
@@ -114,6 +129,9 @@ pub struct PassReport {
 pub struct Effort {
     /// Attempts that ended.
     pub attempts: u64,
+    /// Attempts, of those, that were made ahead and that nothing asked for: the
+    /// price of keeping many workers busy.
+    pub wasted: u64,
     /// Attempts whose end nobody waited for, as another guess came true.
     pub dropped: u64,
     /// Trials that came to something known before they ran.

@@ -1,6 +1,7 @@
 //! What can be changed: a fixed set of changes, and which fall with which.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Names a change of one [`Space`].
@@ -112,6 +113,8 @@ pub struct Space {
     by_key: BTreeMap<String, ChangeId>,
     dependants: Vec<Vec<ChangeId>>,
     dependencies: Vec<Vec<ChangeId>>,
+    /// Found out when it is first asked for.
+    order: OnceLock<Vec<ChangeId>>,
 }
 
 impl Space {
@@ -126,6 +129,7 @@ impl Space {
             by_key: BTreeMap::new(),
             dependants: Vec::new(),
             dependencies: Vec::new(),
+            order: OnceLock::new(),
         }
     }
 
@@ -152,6 +156,7 @@ impl Space {
         self.changes.push(change);
         self.dependants.push(Vec::new());
         self.dependencies.push(Vec::new());
+        self.order.take();
         Ok(id)
     }
 
@@ -162,6 +167,7 @@ impl Space {
         if dependant != of && !self.dependants[of.index()].contains(&dependant) {
             self.dependants[of.index()].push(dependant);
             self.dependencies[dependant.index()].push(of);
+            self.order.take();
         }
     }
 
@@ -232,7 +238,7 @@ impl Space {
     /// predicted bytes per second of trial.
     #[must_use]
     pub fn order(&self) -> Vec<ChangeId> {
-        Order::new(self).run()
+        self.order.get_or_init(|| Order::new(self).run()).clone()
     }
 }
 

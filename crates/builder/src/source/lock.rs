@@ -116,6 +116,11 @@ impl LockFile {
         self.entries.get(source)
     }
 
+    /// All that is recorded, by name.
+    pub fn entries(&self) -> impl Iterator<Item = &LockEntry> {
+        self.entries.values()
+    }
+
     /// The text of the file.
     pub fn to_text(&self) -> String {
         let mut text = String::from(HEADER);

@@ -14,7 +14,7 @@ pub use groups::GroupTesting;
 pub use minimality::Minimality;
 pub use one_by_one::OneByOne;
 
-use crate::search::Turn;
+use crate::pass::Turn;
 
 /// The passes that suit most searches, in their order: groups, then the values
 /// of numbers and choices, then each change that is left, then what only goes

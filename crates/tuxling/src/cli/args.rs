@@ -15,13 +15,15 @@ mod image;
 mod look;
 mod shrink;
 mod soak;
+mod store;
 
 pub(crate) use config::{Config, ConfigAction};
 pub(crate) use hw::{Hw, HwAction, HwImport};
 pub(crate) use image::ImageArgs;
 pub(crate) use look::{ReportArgs, SchemaArgs, SizeArgs, TrapArgs, WhyArgs};
-pub(crate) use shrink::{GoalArg, Group, ShrinkArgs, ShrinkLevel};
+pub(crate) use shrink::{EngineArg, GoalArg, Group, ShrinkArgs, ShrinkLevel};
 pub(crate) use soak::SoakArgs;
+pub(crate) use store::{StoreAction, StoreArgs, TrialArgs};
 
 /// Grows the smallest Linux that still does your job.
 ///
@@ -41,7 +43,8 @@ Begin here:
 
 Exit codes: 0 fine, 1 usage or recipe, 2 a source could not be had, 3 the
 configuration doesn't resolve as asked, 4 the build failed, 5 the boot or a
-check failed, 6 over budget, 7 this machine lacks something."
+check failed, 6 over budget, 7 this machine lacks something, 8 trials wait for
+other machines."
 )]
 pub(crate) struct Args {
     /// What to do.
@@ -82,6 +85,10 @@ pub(crate) enum Command {
     Soak(SoakArgs),
     /// Search everything for the smallest system that still passes
     Shrink(ShrinkArgs),
+    /// Carry out one trial of a search, from its file alone
+    Trial(TrialArgs),
+    /// Bring stores of trials together, and say what they hold
+    Store(StoreArgs),
     /// Look at the kernel's configuration, and change what the recipe asks for
     Config(Config),
     /// Find the drivers of a machine: pack what it shows, read what others post
@@ -517,7 +524,9 @@ impl Command {
             Command::Fetch(fetch) => fetch.json,
             Command::Doctor(doctor) => doctor.json,
             Command::Cache(cache) => cache.json,
+            Command::Store(store) => store.json(),
             Command::New(_)
+            | Command::Trial(_)
             | Command::Boot(_)
             | Command::Schema(_)
             | Command::Completions { .. }

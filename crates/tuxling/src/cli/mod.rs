@@ -27,6 +27,7 @@ mod schema;
 mod shrink;
 mod size;
 mod soak;
+mod store;
 mod terminal;
 mod trace;
 mod trap;
@@ -83,6 +84,8 @@ pub fn run(typed: &[OsString]) -> u8 {
         Command::Soak(soak) => soak::run(soak),
         Command::Trap(trap) => trap::run(trap),
         Command::Shrink(args) => shrink::run(args),
+        Command::Trial(args) => store::trial(args),
+        Command::Store(args) => store::store(args),
         Command::Diff(diff) => diff::run(diff),
         Command::Ram(ram) => ram::run(ram),
         Command::Size(size) => size::run(size),

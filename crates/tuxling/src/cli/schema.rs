@@ -21,7 +21,7 @@ use crate::failure::{Failure, Result};
 use super::args::SchemaArgs;
 use super::config::{self, change, check, look, merge, minimize};
 use super::{ERROR, ToldError};
-use super::{cache, diff, doctor, dry_run, fetch, hw, print, trap, tree_diff, why, without};
+use super::{cache, diff, doctor, dry_run, fetch, hw, print, store, trap, tree_diff, why, without};
 
 use super::{prune as pruning, report as page, size};
 use crate::shrinking::{report as shrinking, update};
@@ -72,6 +72,8 @@ const FORMATS: &[Format] = &[
     of::<size::ToldRamdisk<'static>>(size::RAMDISK, "size --ramdisk"),
     of::<without::WithoutJson<'static>>(without::SCHEMA, "size --without"),
     of::<Soak>(soak::SCHEMA, "soak"),
+    of::<store::ToldMerge>(store::MERGE, "store merge"),
+    of::<store::ToldStats>(store::STATS, "store stats"),
     of::<trap::TrapJson<'static>>(trap::SCHEMA, "trap"),
     of::<update::Updated>(update::SCHEMA, "shrink --update"),
     of::<pruning::Verified<'static>>(pruning::VERIFICATION, "prune --verify"),

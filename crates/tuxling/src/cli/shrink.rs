@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use farm::farming::{EngineChoice, FarmOptions};
 use host::error::Kind;
 use host::session::Session;
 use host::units::grouped;
@@ -12,7 +13,7 @@ use recipe::plan::PruneLevel;
 use trial::check::CheckOptions;
 use vm::machine::qemu::Accelerator;
 
-use super::args::{Accel, GoalArg, Group, ShrinkArgs, ShrinkLevel};
+use super::args::{Accel, EngineArg, GoalArg, Group, ShrinkArgs, ShrinkLevel};
 use super::build::lock_output;
 use super::carry_out::Needs;
 use super::dry_run::{List, PruneList};
@@ -26,6 +27,10 @@ use crate::shrinking::update::{self, Updated};
 
 /// Searches, prunes, proves and writes the result.
 pub(super) fn run(args: &ShrinkArgs) -> Result<()> {
+    if let (Some(share), Some(store)) = (args.shard, &args.store) {
+        let jobs = args.common.jobs.map(|jobs| usize::from(jobs.get()));
+        return super::store::shard(share, store, jobs);
+    }
     let request = Request::new(Typed::of(&args.common, args.json))?;
     let wanted = shrink_options(args, &request.plan);
     let again = args.common.update && request.plan.prune.certificate.is_some();
@@ -107,6 +112,7 @@ fn shrink_options(args: &ShrinkArgs, plan: &Plan) -> ShrinkOptions {
         time: args.time,
         boots: args.boots,
         trials: args.trials,
+        farm: farm_options(args),
         only: args.only.iter().map(|group| group_name(*group)).collect(),
         check: CheckOptions {
             accelerator,
@@ -122,6 +128,22 @@ fn shrink_options(args: &ShrinkArgs, plan: &Plan) -> ShrinkOptions {
             },
         },
     }
+}
+
+fn farm_options(args: &ShrinkArgs) -> Option<FarmOptions> {
+    let (engine, store) = (args.engine?, args.store.as_ref()?);
+    Some(FarmOptions {
+        engine: match engine {
+            EngineArg::Local => EngineChoice::Local,
+            EngineArg::Slurm => EngineChoice::Slurm(args.sbatch.clone()),
+            EngineArg::Kubernetes => {
+                EngineChoice::Kubernetes(args.image.clone(), args.claim.clone())
+            }
+            EngineArg::Shards => EngineChoice::Shards,
+        },
+        store: std::path::absolute(store).unwrap_or_else(|_| store.clone()),
+        workers: args.workers.max(1),
+    })
 }
 
 fn group_name(group: Group) -> &'static str {

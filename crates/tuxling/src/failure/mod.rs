@@ -5,6 +5,7 @@
 //! turns its errors into failures.
 
 mod builder;
+mod farm;
 mod host;
 mod measure;
 pub(crate) mod medium;
@@ -73,6 +74,7 @@ pub fn exit_code(kind: Kind) -> u8 {
         Kind::Check => 5,
         Kind::Budget => 6,
         Kind::Machine => 7,
+        Kind::Waiting => 8,
         Kind::Interrupted(signal) => 128u8.saturating_add(signal.clamp(0, 127) as u8),
     }
 }

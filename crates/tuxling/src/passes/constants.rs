@@ -6,7 +6,7 @@ use std::time::Duration;
 use kconfig::Configuration;
 
 use super::{CONSTANTS, Edit, Way, request};
-use crate::passes::fixed::Fixed;
+use farm::fixed::Fixed;
 
 /// An option and the values to be tried, the mildest first.
 struct Constant {

@@ -3,17 +3,15 @@
 
 pub(crate) mod applets;
 pub(crate) mod constants;
-pub(crate) mod fixed;
 pub(crate) mod options;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use initramfs::Compression;
-use recipe::asker::Asker;
-use recipe::config::Request;
-use recipe::plan::BusyboxPlan;
-use recipe::{Plan, fragment, init};
+use farm::edit::Edit;
+pub(crate) use farm::edit::request;
+use farm::trials::Changes;
+use recipe::Plan;
 use shrink::passes::{AllAtOnce, Alternatives, DeltaDebugging, GroupTesting, Minimality};
 use shrink::{Alternative, Candidate, Change, ChangeId, Space, Turn};
 
@@ -31,113 +29,6 @@ pub(crate) const MESSAGES: &str = "messages";
 pub(crate) const OPTIONS: &[&str] = &[CONSTANTS, UNUSED, INSIDE, USED, MESSAGES];
 /// Applets and options of BusyBox, and how the ramdisk is packed.
 pub(crate) const USER_LAND: &str = "user land";
-
-/// What one alternative of a change does to a plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Edit {
-    /// Asks for these values in the kernel's configuration.
-    Options(Vec<Request>),
-    /// Leaves these applets out.
-    WithoutApplets(Vec<String>),
-    /// Asks for this value in BusyBox's configuration.
-    Busybox(Request),
-    /// BusyBox without its own defaults: with these applets alone.
-    OnlyApplets(Vec<String>),
-    /// BusyBox's applets without their usual options: with what is asked for.
-    BareApplets,
-    /// Packs the ramdisk so, and gives the kernel what unpacks it.
-    Ramdisk(Compression, Vec<Request>),
-}
-
-impl Edit {
-    /// Its content in words, for identities and for people.
-    fn key(&self) -> String {
-        let line = |r: &Request| format!("{}={}", r.symbol, r.value);
-        match self {
-            Edit::Options(requests) => requests.iter().map(line).collect::<Vec<_>>().join(" "),
-            Edit::WithoutApplets(names) => format!("without {}", names.join(" ")),
-            Edit::Busybox(request) => line(request),
-            Edit::OnlyApplets(names) => format!("only {}", names.join(" ")),
-            Edit::BareApplets => "bare".to_owned(),
-            Edit::Ramdisk(compression, _) => format!("{compression:?}").to_lowercase(),
-        }
-    }
-
-    fn apply(&self, plan: &mut Plan) {
-        match self {
-            Edit::Options(requests) => plan.kernel.requests.extend(requests.iter().cloned()),
-            Edit::WithoutApplets(names) => {
-                if let Some(busybox) = &mut plan.userland.busybox {
-                    busybox.applets.retain(|applet| !names.contains(applet));
-                    let of_them = |r: &Request| match &r.by {
-                        Asker::Applet(applet) => names.contains(applet),
-                        _ => false,
-                    };
-                    busybox.requests.retain(|r| !of_them(r));
-                }
-            }
-            Edit::Busybox(request) => {
-                if let Some(busybox) = &mut plan.userland.busybox {
-                    // Its numbers go with it: FEATURE_EDITING_MAX_LEN.
-                    let below = format!("{}_", request.symbol);
-                    let gone = |r: &Request| {
-                        r.symbol == request.symbol
-                            || (request.value == "n" && r.symbol.starts_with(&below))
-                    };
-                    busybox.requests.retain(|r| !gone(r));
-                    // What isn't asked for is off, unless defaults stand beneath.
-                    if busybox.defconfig || busybox.usual || request.value != "n" {
-                        busybox.requests.push(request.clone());
-                    }
-                }
-            }
-            Edit::BareApplets => {
-                if let Some(busybox) = &mut plan.userland.busybox {
-                    busybox.usual = false;
-                }
-            }
-            Edit::OnlyApplets(names) => {
-                if let Some(busybox) = &mut plan.userland.busybox {
-                    busybox.defconfig = false;
-                    busybox.applets.clone_from(names);
-                    ask_for_applets(busybox);
-                }
-            }
-            Edit::Ramdisk(compression, requests) => {
-                plan.ramdisk.compress = *compression;
-                plan.kernel.requests.extend(requests.iter().cloned());
-            }
-        }
-    }
-}
-
-/// What BusyBox's defaults had, its applets now need by name; what was asked for
-/// besides comes later and wins.
-fn ask_for_applets(busybox: &mut BusyboxPlan) {
-    let mut requests = Vec::new();
-    for applet in &busybox.applets {
-        let by = Asker::Applet(applet.clone());
-        requests.extend(fragment::trusted(init::applet_options(applet), &by));
-    }
-    requests.retain(|r| !busybox.implied.contains(&r.symbol));
-    busybox
-        .implied
-        .extend(requests.iter().map(|r| r.symbol.clone()));
-    requests.append(&mut busybox.requests);
-    busybox.requests = requests;
-}
-
-/// A request that the search makes.
-pub(crate) fn request(symbol: &str, value: &str) -> Request {
-    Request {
-        symbol: symbol.to_owned(),
-        value: value.to_owned(),
-        quoted: false,
-        by: Asker::Shrink,
-        lenient: true,
-        optional: false,
-    }
-}
 
 /// One change as a pass describes it.
 #[derive(Clone, Debug)]
@@ -255,6 +146,12 @@ impl Ways {
             Turn::new(Minimality::new(), 2),
             Turn::new(DeltaDebugging::new(), 1),
         ]
+    }
+}
+
+impl Changes for Ways {
+    fn edits(&self, candidate: &Candidate) -> Vec<Edit> {
+        self.edits_of(candidate).cloned().collect()
     }
 }
 

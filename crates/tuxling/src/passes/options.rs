@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use farm::fixed::Fixed;
 use kbuild::Objects;
 use kconfig::{Configuration, SymbolId, SymbolKind, Tristate};
 use serde::{Deserialize, Serialize};
 use shrink::ChangeId;
 
-use super::fixed::Fixed;
 use super::{CONSTANTS, Edit, INSIDE, MESSAGES, UNUSED, USED, Way, Ways, constants, request};
 use recipe::security::is_security;
 

@@ -142,7 +142,7 @@ fn what_can_be_had_together_leaves_what_must_stay_and_the_likely_needed_for_last
     .expect("loads");
     let (mut configuration, warnings) = kconfig::Configuration::olddefconfig(&tree, CONFIG);
     assert!(warnings.is_empty(), "{warnings:?}");
-    let fixed = fixed::Fixed {
+    let fixed = farm::fixed::Fixed {
         symbols: ["CARD".to_owned()].into(),
         security_off: false,
     };

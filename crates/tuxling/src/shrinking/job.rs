@@ -11,6 +11,11 @@ use std::time::{Duration, Instant};
 use builder::kernel::kconfig::{self, Tree};
 use builder::kernel::{self, Tools};
 use builder::system::{self, BuildOptions, Ingredients, System};
+use farm::edit::Edit;
+use farm::farming::{Farm, FarmOptions};
+use farm::fixed::Fixed;
+use farm::spec::Origin;
+use farm::trials::{Asked, Changes, Means, Trials};
 use host::error::Kind;
 use host::id::Id;
 use host::session::{Cached, Session, Step, Unit};
@@ -21,17 +26,16 @@ use recipe::Plan;
 use recipe::config::Values;
 use recipe::plan::{PruneLevel, Security};
 use record::{Record, store_path};
-use shrink::{CancelToken, ChangeId, Event, Goal, Policy, Search, SearchError, Settings};
+use shrink::{CancelToken, ChangeId, Event, Executor, Goal, Policy, Search, Settings};
 use trial::check::{self, CheckOptions};
 
+use super::ended::{search_failure, trials_wait};
 use super::insight;
 use super::journal::StoreJournal;
 use super::live::Live;
 use super::report::{self, Report, SmallestRam, Stage};
-use super::trials::Trials;
 use super::written::{self, Evidence, Tiny};
 use crate::failure::{Failure, Result};
-use crate::passes::fixed::Fixed;
 use crate::passes::options::{self, Insight};
 use crate::passes::{OPTIONS, Ways, applets, constants};
 use crate::ram::RamOptions;
@@ -66,6 +70,8 @@ pub(crate) struct ShrinkOptions {
     pub boots: u32,
     /// Trials at once.
     pub trials: usize,
+    /// Who carries them out, where it isn't this process.
+    pub farm: Option<FarmOptions>,
     /// The groups of changes that are searched; all when empty.
     pub only: Vec<&'static str>,
     /// How systems are booted.
@@ -128,6 +134,7 @@ pub(crate) fn shrink(
         options,
         session,
         started,
+        edits: RefCell::default(),
         security: RefCell::default(),
     };
     job.run()
@@ -140,6 +147,8 @@ struct Job<'a> {
     options: &'a ShrinkOptions,
     session: &'a Session<'a>,
     started: Instant,
+    /// What earlier rounds have taken.
+    edits: RefCell<Vec<Edit>>,
     /// What protects and stays, with its price.
     security: RefCell<Vec<(String, Option<u64>)>>,
 }
@@ -252,9 +261,10 @@ impl Job<'_> {
             .progress
             .note(&format!("{name}: {}", report::to_try(&ways.space)));
         live.begin(name);
-        let executor = Arc::new(self.trials(from, &ways));
-        let journal = Box::new(StoreJournal::new(&store_path(&self.session.cache)));
         let settings = self.settings();
+        let trials = self.trials(from, &ways);
+        let (executor, farm) = self.executor(trials, &settings.cancel)?;
+        let journal = Box::new(StoreJournal::new(&store_path(&self.session.cache)));
         let mut turns = Ways::turns(together);
         let cancel = settings.cancel.clone();
         let shrunk = self.session.phase(name, || {
@@ -268,18 +278,42 @@ impl Job<'_> {
             })
             .map(Cached::fresh)
         });
+        drop(farm);
         if cancel.is_cancelled() {
-            return Err(self.interrupted());
+            return Err(self.interrupted()?);
         }
         let shrunk = match shrunk {
             Ok(shrunk) => shrunk,
             Err(error) => return Err(search_failure(&error)),
         };
+        let believed = self
+            .folder
+            .join(format!("believed-{}.txt", name.replace(' ', "-")));
+        host::cache::write_whole(&believed, report::believed(&shrunk).as_bytes())?;
+        self.edits.borrow_mut().extend(ways.edits(&shrunk.best));
         let stage = Stage::of(name, &ways, &shrunk);
         live.end_round(&stage);
         stages.push(stage);
         let is_better = !shrunk.best.is_empty();
         Ok(is_better.then(|| ways.apply(&from.plan, &shrunk.best)))
+    }
+
+    /// Who carries trials out: this process, or an engine.
+    fn executor(
+        &self,
+        trials: Trials,
+        cancel: &CancelToken,
+    ) -> Result<(Arc<dyn Executor>, Option<Farm>)> {
+        let Some(options) = &self.options.farm else {
+            return Ok((Arc::new(trials), None));
+        };
+        let origin = Origin {
+            original: self.original,
+            sectioned: self.options.level.is_some(),
+            edits: &self.edits.borrow(),
+        };
+        let farm = options.farm(&origin, trials, cancel, self.session)?;
+        Ok((Arc::clone(&farm.executor) as _, Some(farm)))
     }
 
     fn tree(&self, from: &Built) -> Result<Tree> {
@@ -387,9 +421,9 @@ impl Job<'_> {
             .map(|(symbol, value)| (symbol.to_owned(), value.to_owned()))
             .collect();
         let trials = self.options.trials.max(1);
-        Trials {
+        let changes = Arc::clone(ways) as Arc<dyn Changes>;
+        let asked = Asked {
             plan: from.plan.clone(),
-            ways: Arc::clone(ways),
             fixed,
             fixed_values,
             exercises: from
@@ -398,12 +432,19 @@ impl Job<'_> {
                 .iter()
                 .map(|e| e.status == Some(0))
                 .collect(),
-            folder: self.folder.join("trials"),
             check: self.options.check.clone(),
+        };
+        let means = Means {
+            folder: self.folder.join("trials"),
             supervisor: self.session.processes.executable().to_owned(),
             cache: self.session.cache.clone(),
             jobs: (self.session.jobs / trials).max(1),
             trees: trials,
+        };
+        Trials {
+            asked,
+            changes,
+            means,
         }
     }
 
@@ -424,9 +465,13 @@ impl Job<'_> {
             },
             time: self.options.time.map(left),
             attempts: None,
-            trial_time: Some(TRIAL_LIMIT),
+            // How long a trial waits for a machine is the engine's.
+            trial_time: self.options.farm.is_none().then_some(TRIAL_LIMIT),
             grace: GRACE,
-            jobs: self.options.trials.max(1),
+            jobs: match &self.options.farm {
+                Some(farm) => farm.workers,
+                None => self.options.trials.max(1),
+            },
             cancel: CancelToken::new(),
         }
     }
@@ -530,8 +575,14 @@ impl Job<'_> {
         Ok(report.smallest_kib)
     }
 
-    fn interrupted(&self) -> Failure {
-        match self.session.processes.cancel().signal() {
+    fn interrupted(&self) -> Result<Failure> {
+        if let Some(farm) = &self.options.farm
+            && self.session.processes.cancel().signal().is_none()
+            && let open @ 1.. = farm.waiting()?
+        {
+            return Ok(trials_wait(open));
+        }
+        Ok(match self.session.processes.cancel().signal() {
             Some(signal) => host::Error::command(
                 Kind::Machine,
                 "shrink",
@@ -539,16 +590,8 @@ impl Job<'_> {
             )
             .into(),
             None => Failure::new(Kind::Machine, INTERRUPTED),
-        }
+        })
     }
-}
-
-fn search_failure(error: &SearchError) -> Failure {
-    let kind = match error {
-        SearchError::StartFails(_) | SearchError::StartIsFlaky { .. } => Kind::Check,
-        SearchError::Journal(_) | SearchError::Stopped(_) => Kind::Machine,
-    };
-    Failure::new(kind, error.to_string())
 }
 
 fn identity<T: serde::Serialize>(tag: &str, value: &T) -> Result<Id> {

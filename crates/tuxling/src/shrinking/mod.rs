@@ -2,12 +2,12 @@
 //! written down of what it found.
 
 pub(crate) mod answer;
+mod ended;
 pub(crate) mod insight;
 pub(crate) mod job;
 pub(crate) mod journal;
 pub(crate) mod live;
 pub(crate) mod page;
 pub(crate) mod report;
-pub(crate) mod trials;
 pub(crate) mod update;
 pub(crate) mod written;

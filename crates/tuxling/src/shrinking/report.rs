@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use farm::trials::{cost, taken_kib};
 use host::units::{about, grouped};
 use recipe::Plan;
 use record::Record;
@@ -11,7 +12,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shrink::{Because, Cost, Event, Outcome, Progress, Rejection, Shrunk, Space, Stopped};
 
-use super::trials::{cost, taken_kib};
 use crate::passes::Ways;
 
 /// The version of the format.
@@ -88,6 +88,9 @@ pub(crate) struct Stage {
     pub passes: BTreeMap<String, PassDid>,
     /// Attempts in this call; trials that came to something known besides.
     pub attempts: u64,
+    /// Attempts, of those, that were made ahead and that nothing asked for.
+    #[serde(default)]
+    pub wasted: u64,
     /// Trials whose answer was known.
     pub known: u64,
     /// Kernels that were compiled.
@@ -220,6 +223,7 @@ impl Stage {
                 .map(|p| (p.name.clone(), did(p)))
                 .collect(),
             attempts: effort.attempts,
+            wasted: effort.wasted + effort.dropped,
             known: effort.known,
             builds: effort.work.builds,
             boots: effort.work.boots,
@@ -227,6 +231,22 @@ impl Stage {
             stopped: stopped(&shrunk.stopped),
         }
     }
+}
+
+/// What a search believed of which candidate, a line each, in the order in which
+/// it was decided: the same wherever its trials were carried out. RAM is not in
+/// it: another boot of the same bytes may need a little more or less.
+pub(crate) fn believed(shrunk: &Shrunk) -> String {
+    let mut text = String::new();
+    for one in &shrunk.believed {
+        let verdict = match &one.verdict {
+            shrink::Verdict::Passed(cost) => format!("passed, {} B", cost.payload_bytes),
+            shrink::Verdict::Rejected(rejection) => rejection.to_string(),
+            shrink::Verdict::Unknown => "unknown".to_owned(),
+        };
+        let _ = writeln!(text, "{} {} {verdict}", one.identity, one.came_to);
+    }
+    text
 }
 
 /// How many changes of a candidate are named.

@@ -5,5 +5,6 @@ mod disks;
 mod dry_run;
 mod files;
 mod review;
+mod scale;
 mod source;
 mod upkeep;

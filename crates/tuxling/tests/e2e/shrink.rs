@@ -74,6 +74,30 @@ fn kill(recipe: &Path, trials: usize, moment: Duration) {
     killed.0.wait().expect("it was killed");
 }
 
+/// The same search with trials that are files, each carried out by a process of
+/// its own, two at once: what it finds and all that it believes is the same, to
+/// the byte.
+fn same_elsewhere(reference: &Path) {
+    let other = folder();
+    let recipe = recipe(other.path());
+    let store = other.path().join("store");
+    let mut search = shrink(&recipe);
+    search.args(["--engine", "local", "--workers", "2", "--store"]);
+    run(search.arg(&store)).ends_with(0);
+    let read = |folder: Option<&Path>, file: &str| {
+        let path = folder.expect("a folder").join(file);
+        std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    };
+    let believed = "build/fat/shrink/believed-round-1.txt";
+    for file in ["fat.tiny.toml", "fat.tiny.config", believed] {
+        let [here, there] = [&recipe, reference].map(|recipe| read(recipe.parent(), file));
+        assert_eq!(here, there, "{file}");
+    }
+    assert!(read(recipe.parent(), believed).lines().count() > 3);
+    let arrays = std::fs::read_dir(store.join("arrays")).expect("a store");
+    assert_eq!(arrays.count(), 0, "what is over was cleared away");
+}
+
 #[test]
 fn a_killed_search_goes_on_and_its_result_is_a_recipe() {
     let dir = folder();
@@ -97,6 +121,7 @@ fn a_killed_search_goes_on_and_its_result_is_a_recipe() {
     for bytes in ["kernel_bytes", "ramdisk_bytes", "payload_bytes"] {
         assert_eq!(report["after"][bytes], reference["after"][bytes]);
     }
+    same_elsewhere(&undisturbed);
     let made = killed["attempts"].as_u64().expect("a number");
     assert!(made as usize + 3 <= kept.len(), "{made} of {kept:?}");
     assert_eq!(report["schema"], "tuxling.shrink/1");

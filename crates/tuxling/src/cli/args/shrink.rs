@@ -1,8 +1,10 @@
 //! What `tuxling shrink` takes.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use farm::shard::Shard;
 use host::units::parse_duration;
 use prune::adversity::FLOOD;
 use recipe::plan::PruneLevel;
@@ -22,7 +24,8 @@ Examples:
   tuxling shrink pc-net --level tight --time 60m
   tuxling shrink mine.toml --level none       options and user land alone
   tuxling shrink pc-net.tiny.toml --update    the result on a newer kernel of the
-                                              series, traced and proven again")]
+                                              series, traced and proven again
+  tuxling shrink mine.toml --engine slurm --store /nfs/trials --workers 32")]
 pub(crate) struct ShrinkArgs {
     /// What every command that builds takes.
     #[command(flatten)]
@@ -42,6 +45,28 @@ pub(crate) struct ShrinkArgs {
     /// Trials at once
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub trials: usize,
+    /// Who carries the trials out [default: this process]
+    #[arg(long, value_name = "WHO", requires = "store")]
+    pub engine: Option<EngineArg>,
+    /// The store that the machines share, for --engine and --shard
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Trials at once by the engine
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub workers: usize,
+    /// Further arguments of sbatch, such as --sbatch=--partition=build
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub sbatch: Vec<String>,
+    /// The container image with tuxling, for Kubernetes
+    #[arg(long, value_name = "NAME", default_value = "tuxling")]
+    pub image: String,
+    /// The claim of the volume that the store is on, for Kubernetes
+    #[arg(long, value_name = "NAME", default_value = "tuxling-store")]
+    pub claim: String,
+    /// Carry out a share of what `--engine shards` left in the store, such as 3/8
+    #[arg(long, value_name = "I/N", requires = "store", conflicts_with = "engine",
+          value_parser = Shard::parse)]
+    pub shard: Option<Shard>,
     /// Search these alone [default: all, in this order]
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub only: Vec<Group>,
@@ -54,6 +79,19 @@ pub(crate) struct ShrinkArgs {
     /// Print what was found as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Who carries trials out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum EngineArg {
+    /// This machine, each trial a process of its own.
+    Local,
+    /// Slurm: sbatch, squeue and scancel.
+    Slurm,
+    /// Kubernetes: Indexed Jobs, by kubectl.
+    Kubernetes,
+    /// Whoever calls --shard: the jobs of a CI matrix, machines by ssh.
+    Shards,
 }
 
 /// What is searched.

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use recipe::security::is_security;
+use serde::{Deserialize, Serialize};
 
 /// Options that no search turns off: the recipe's own words stand for them, or
 /// they protect.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Fixed {
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fixed {
     /// Symbols, without `CONFIG_`.
     pub symbols: BTreeSet<String>,
     /// Whether security may go as well.
@@ -16,7 +17,7 @@ pub(crate) struct Fixed {
 
 impl Fixed {
     /// Whether a symbol stays as it is.
-    pub(crate) fn has(&self, symbol: &str) -> bool {
+    pub fn has(&self, symbol: &str) -> bool {
         self.symbols.contains(symbol) || (!self.security_off && is_security(symbol))
     }
 }
