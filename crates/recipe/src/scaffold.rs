@@ -355,18 +355,18 @@ silence = "5m"
 
 # What the system must do. A check that nothing makes is a thing that may be
 # lost: whatever matters to you belongs here.
+[[check]]                             # the system is up: somebody may log in
+name    = "login"
+run     = "until cat /proc/[0-9]*/comm 2>/dev/null | grep getty; do sleep 1; done"
+expect  = "getty"
+timeout = "300s"
+
 [[check]]
 name    = "shell"
 run     = "cat /proc/version"
 match   = "^Linux version 6"
 timeout = "60s"
-{checks}
-[[check]]                             # somebody may log in
-name    = "login"
-run     = "cat /proc/[0-9]*/comm"
-expect  = "getty"
-timeout = "300s"
-"#;
+{checks}"#;
 
 const TEMPLATE: &str = r#"# A recipe of tuxling's: one small Linux, and what it must do.
 #

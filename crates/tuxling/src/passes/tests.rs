@@ -1,5 +1,7 @@
 //! What changes do to a plan, and which of them a system is given.
 
+use initramfs::Compression;
+
 use super::*;
 
 fn plan() -> Plan {
