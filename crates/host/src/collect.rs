@@ -41,6 +41,7 @@ pub const KINDS: &[Kind] = &[
     kind("drivers", "tables of drivers"),
     kind("objects", "object trees"),
     kind("kernels", "kernels"),
+    kind("modules", "modules of kernels"),
     kind("coverage", "what of kernels ran"),
     kind("headers", "kernel headers"),
     kind("musl", "C libraries"),
