@@ -71,7 +71,7 @@ impl FarmOptions {
         let base = Base::gather(origin, &trials.asked, &session.cache, &store)?;
         let base = base.keep(&store)?;
         let engine: Box<dyn Engine> = match &self.engine {
-            EngineChoice::Local => Box::new(Local::new(self.workers)),
+            EngineChoice::Local => Box::new(Local::new(self.workers, session.cache.root())),
             EngineChoice::Slurm(arguments) => Box::new(Slurm {
                 width: self.workers,
                 arguments: arguments.clone(),

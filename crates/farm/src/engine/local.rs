@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,9 +13,11 @@ use super::{Array, Engine, State, task};
 use crate::error::Result;
 
 /// This machine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Local {
     width: usize,
+    /// The search's cache: what a process is started with is not what it inherits.
+    cache: PathBuf,
     jobs: Mutex<Jobs>,
 }
 
@@ -26,11 +29,12 @@ struct Jobs {
 }
 
 impl Local {
-    /// So many trials at once.
+    /// So many trials at once, with this cache.
     #[must_use]
-    pub fn new(width: usize) -> Local {
+    pub fn new(width: usize, cache: &Path) -> Local {
         Local {
             width: width.max(1),
+            cache: cache.to_owned(),
             jobs: Mutex::default(),
         }
     }
@@ -64,6 +68,7 @@ impl Local {
             let log = array.folder.join(format!("{number}.log"));
             let log = File::create(&log).map_err(|e| host::Error::file("create", &log, e))?;
             let cmd = Cmd::new(program).args(arguments);
+            let cmd = cmd.env("TUXLING_CACHE", &self.cache);
             let started = processes.spawn(&cmd, Stdio::null(), Stdio::from(log));
             let started =
                 started.map_err(|e| host::Error::command(Kind::Machine, "start a trial", e))?;

@@ -142,6 +142,10 @@ fn the_pruned_system_is_a_system(recipe: &Path, certificate: &serde_json::Value)
     let size = told("size", &["--pruned", "--json"]);
     assert_eq!(size["image_bytes"], kernel.len());
 
+    // A boot loader that adds words to its command line begins it as well.
+    let cd = told("image", &["--as", "iso", "--check", "--pruned", "--json"]);
+    assert_eq!(cd["check"]["outcome"], "passed", "{}", cd["check"]);
+
     let map = std::fs::read_to_string(outputs.join("System.map")).expect("a map");
     let mut traps = map.lines().filter_map(|line| {
         let (place, name) = line.split_once(" T tuxling_trap.")?;

@@ -286,7 +286,7 @@ fn modules_are_loaded_by_name_and_by_the_kernel_and_others_stay_away() {
             .with(modules)
             .with(
                 "kernel.options = \"CONFIG_FUSE_FS=m\\nCONFIG_CUSE=m\\nCONFIG_CONFIGFS_FS=m\\n\
-                 CONFIG_PSTORE=m\\n\"",
+                 CONFIG_AUTOFS_FS=m\\n\"",
             )
             .with(
                 r#"
@@ -303,7 +303,7 @@ check = [
     };
     run(&mut check(&recipe(
         "wrong",
-        "kernel.modules = [\"cuze\", \"pstore\"]",
+        "kernel.modules = [\"cuze\", \"autofs4\"]",
     )))
     .ends_with(3)
     .says(&["makes no module", "cuze: did you mean cuse?"]);
