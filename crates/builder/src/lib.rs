@@ -9,6 +9,7 @@ pub mod error;
 mod fetch_problem;
 pub mod flash;
 pub mod kernel;
+mod outputs;
 mod sizes;
 pub mod source;
 pub mod start_error;

@@ -15,6 +15,7 @@ pub mod farmed;
 pub mod farming;
 pub mod fixed;
 pub mod index;
+pub mod journal;
 pub mod outcome;
 pub mod shard;
 pub mod spec;

@@ -14,6 +14,7 @@ use builder::system::{self, BuildOptions, Ingredients, System};
 use farm::edit::Edit;
 use farm::farming::{Farm, FarmOptions};
 use farm::fixed::Fixed;
+use farm::journal::StoreJournal;
 use farm::spec::Origin;
 use farm::trials::{Asked, Changes, Means, Trials};
 use host::error::Kind;
@@ -31,7 +32,6 @@ use trial::check::{self, CheckOptions};
 
 use super::ended::{search_failure, trials_wait};
 use super::insight;
-use super::journal::StoreJournal;
 use super::live::Live;
 use super::report::{self, Report, SmallestRam, Stage};
 use super::written::{self, Evidence, Tiny};

@@ -5,7 +5,6 @@ pub(crate) mod answer;
 mod ended;
 pub(crate) mod insight;
 pub(crate) mod job;
-pub(crate) mod journal;
 pub(crate) mod live;
 pub(crate) mod page;
 pub(crate) mod report;

@@ -16,14 +16,14 @@ const TABLE: &str = "
 
 /// Keeps records in `store.sqlite`.
 #[derive(Debug)]
-pub(crate) struct StoreJournal {
+pub struct StoreJournal {
     path: PathBuf,
     connection: Option<Connection>,
 }
 
 impl StoreJournal {
     /// In the store at this path; it is made when it is missing.
-    pub(crate) fn new(path: &Path) -> StoreJournal {
+    pub fn new(path: &Path) -> StoreJournal {
         StoreJournal {
             path: path.to_owned(),
             connection: None,
