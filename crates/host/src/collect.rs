@@ -53,6 +53,7 @@ pub const KINDS: &[Kind] = &[
     kind("agent", "the checks' agents"),
     kind("start", "inits of systems of one program"),
     kind("accelerator", "whether KVM works"),
+    kind("trials", "indexes of stores of trials"),
 ];
 
 const fn kind(folder: &'static str, what: &'static str) -> Kind {

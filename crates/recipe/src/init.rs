@@ -230,6 +230,12 @@ pub fn applet_options(applet: &str) -> &'static str {
         }
         "mount" => "CONFIG_FEATURE_MOUNT_FSTAB=y\n",
         // The plain ping takes no options, not even a count.
+        // The kernel asks for what a module is known by, not for its name.
+        "modprobe" => {
+            "# CONFIG_MODPROBE_SMALL is not set\n\
+             CONFIG_FEATURE_MODUTILS_ALIAS=y\n\
+             CONFIG_FEATURE_MODUTILS_SYMBOLS=y\n"
+        }
         "ping" => "CONFIG_FEATURE_FANCY_PING=y\n",
         "ifconfig" => "CONFIG_FEATURE_IFCONFIG_STATUS=y\n",
         "udhcpc" => {

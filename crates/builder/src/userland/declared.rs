@@ -100,8 +100,7 @@ fn switches_in(text: &str) -> Vec<String> {
 
 /// The applets that one source file declares.
 fn applets_in(text: &str) -> Vec<Applet> {
-    let declaration =
-        r"^//applet:\s*IF_([A-Z0-9_]+)\(\s*APPLET[A-Z_]*\(\s*([^\s,]+)\s*,.*?\bBB_DIR_([A-Z_]+)";
+    let declaration = r"^//applet:\s*IF_([A-Z0-9_]+)\(\s*(?:IF_[A-Z0-9_]+\(\s*)?APPLET[A-Z_]*\(\s*([^\s,]+)\s*,.*?\bBB_DIR_([A-Z_]+)";
     let Ok(declaration) = Regex::new(declaration) else {
         return Vec::new();
     };
@@ -164,5 +163,12 @@ mod tests {
                 ("linuxrc", "LINUXRC", "")
             ]
         );
+        // One that two files have, each with another option.
+        let twice = applets_in(
+            "//applet:IF_RMMOD(   IF_MODPROBE_SMALL(APPLET_NOEXEC( rmmod,    modprobe, \
+             BB_DIR_SBIN, BB_SUID_DROP, rmmod   )))\n",
+        );
+        assert_eq!(twice[0].name, "rmmod");
+        assert_eq!(twice[0].symbol, "RMMOD");
     }
 }

@@ -93,7 +93,7 @@ fn same_elsewhere(reference: &Path) {
         let [here, there] = [&recipe, reference].map(|recipe| read(recipe.parent(), file));
         assert_eq!(here, there, "{file}");
     }
-    assert!(read(recipe.parent(), believed).lines().count() > 3);
+    assert!(read(recipe.parent(), believed).lines().count() >= 2);
     let arrays = std::fs::read_dir(store.join("arrays")).expect("a store");
     assert_eq!(arrays.count(), 0, "what is over was cleared away");
 }
