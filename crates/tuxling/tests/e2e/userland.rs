@@ -293,8 +293,8 @@ fn modules_are_loaded_by_name_and_by_the_kernel_and_others_stay_away() {
 userland.busybox = ["sh", "init", "mount", "reboot", "cat", "find", "modprobe"]
 userland.busybox-options = ""
 check = [
-    { name = "by name", run = "modprobe cuse && cat /proc/modules", match = "(?s)cuse .*fuse .*cuse" },
-    { name = "by the kernel", run = "mount -t configfs none /mnt && cat /proc/filesystems", match = "configfs" },
+    { name = "by name", run = "modprobe cuse && cat /proc/modules", match = "(?s)^cuse .*\\nfuse " },
+    { name = "by the kernel", run = "mount -t configfs none /etc && cat /proc/filesystems", match = "configfs" },
     { name = "these alone", run = "find /lib/modules -name '*.ko*'; find /lib/modules -name '*.bin'", match = "^([^\n]*(cuse|fuse|configfs)\\.ko\n?){3}$" },
 ]
 "#,
