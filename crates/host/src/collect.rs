@@ -53,7 +53,8 @@ pub const KINDS: &[Kind] = &[
     kind("agent", "the checks' agents"),
     kind("start", "inits of systems of one program"),
     kind("accelerator", "whether KVM works"),
-    kind("trials", "indexes of stores of trials"),
+    kind("trials", "folders of trials that were cut off"),
+    kind("indexes", "indexes of stores of trials"),
 ];
 
 const fn kind(folder: &'static str, what: &'static str) -> Kind {

@@ -8,15 +8,23 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
 /// A SHA-256, written as 64 hexadecimal digits.
-#[derive(
-    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Id(String);
+
+/// Whoever reads one makes paths of it: what comes from elsewhere is one or nothing.
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Id, D::Error> {
+        let text = String::deserialize(from)?;
+        let wrong = || D::Error::custom("an identity has 64 hexadecimal digits");
+        Id::from_hex(&text).ok_or_else(wrong)
+    }
+}
 
 impl Id {
     /// The identity of `value` under a versioned tag such as `build/1`.
@@ -92,5 +100,22 @@ mod tests {
         );
         assert_eq!(Id::from_hex(id.as_str()), Some(id));
         assert_eq!(Id::from_hex("E3"), None);
+    }
+
+    #[test]
+    fn what_is_no_identity_is_not_read_as_one() {
+        let good = format!("\"{}\"", "0a".repeat(32));
+        let id: Id = serde_json::from_str(&good).expect("an identity");
+        assert_eq!(serde_json::to_string(&id).expect("is written"), good);
+        for wrong in [
+            "",
+            "a",
+            "../../../etc/passwd",
+            &"0A".repeat(32),
+            &"é".repeat(32),
+        ] {
+            let text = serde_json::to_string(wrong).expect("is written");
+            assert!(serde_json::from_str::<Id>(&text).is_err(), "{wrong}");
+        }
     }
 }

@@ -62,6 +62,7 @@ impl Whole {
     pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Whole> {
         loading::refuse_unsupported_arch(plan)?;
         subject::refuse_cpus(plan)?;
+        subject::refuse_modules(plan)?;
         let plan = subject::sectioned(plan);
         let output = system::output_folder(&plan, options);
         let options = BuildOptions {

@@ -11,6 +11,7 @@ use builder::system::Ingredients;
 use host::session::Session;
 use recipe::Plan;
 use recipe::arch::Arch;
+use recipe::plan::ModulesPlan;
 use vmlinux::prune::{
     EntrySizes, FunctionIndex, Graph, Input, PROBE, Program, Pruned, Role, Unsupported, Wish,
     unsupported, verify,
@@ -153,6 +154,16 @@ pub fn refuse_cpus(plan: &Plan) -> Result<()> {
     }
     let why = "a trap of its kernels stops one CPU alone: leave `cpus` out";
     let refused = vec![Unsupported { option: SMP, why }];
+    Err(Error::Unsupported { refused })
+}
+
+/// Refuses modules, before they are compiled for nothing: what reads the resolved
+/// configuration comes after them.
+pub fn refuse_modules(plan: &Plan) -> Result<()> {
+    if plan.kernel.modules == ModulesPlan::None {
+        return Ok(());
+    }
+    let refused = unsupported(|option| (option == "CONFIG_MODULES").then_some("y"));
     Err(Error::Unsupported { refused })
 }
 
