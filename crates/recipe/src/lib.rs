@@ -22,6 +22,7 @@ pub mod files;
 pub mod firmware;
 pub mod fragment;
 pub mod hands;
+pub mod labgrid;
 pub mod init;
 pub mod medium;
 pub mod package;

@@ -17,6 +17,7 @@ use serde::Serialize;
 use crate::config::Request;
 use crate::contract::Term;
 use crate::hands::HandsPlan;
+use crate::labgrid::LabgridPlace;
 use crate::serial_port::SerialPort;
 use crate::{Board, RecipeErrors};
 
@@ -441,14 +442,24 @@ pub struct MachinePlan {
     /// How many CPUs it has.
     #[serde(skip_serializing_if = "is_one")]
     pub cpus: u32,
-    /// The serial line to a board of the user's, which takes QEMU's place.
-    pub console: Option<SerialPort>,
+    /// The console of a board of the user's, which takes QEMU's place.
+    pub console: Option<ConsoleLine>,
     /// The serial line to that board's second port, which the checks' agent
     /// talks over.
     pub channel: Option<SerialPort>,
     /// What loads that board and switches it. Not part of what is booted.
     #[serde(skip)]
     pub hands: HandsPlan,
+}
+
+/// Where the console of a board of the user's is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ConsoleLine {
+    /// At a serial line of this machine.
+    Serial(SerialPort),
+    /// At a place of a board farm, whose drivers switch the board, too.
+    Labgrid(LabgridPlace),
 }
 
 /// One CPU is what machines had from the first on: their identities stay.

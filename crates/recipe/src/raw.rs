@@ -241,6 +241,8 @@ pub struct Machine {
     pub load: Given<Vec<String>>,
     pub load_timeout: Given<Duration>,
     pub power: Given<Vec<String>>,
+    pub labgrid: Given<String>,
+    pub labgrid_environment: Given<String>,
 }
 
 /// `[[check]]`

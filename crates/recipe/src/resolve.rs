@@ -8,6 +8,7 @@ mod asked;
 mod checks;
 mod implied;
 mod kernel;
+mod machine;
 mod ramdisk_files;
 mod root;
 mod root_options;
@@ -15,8 +16,7 @@ mod sources;
 mod userland;
 
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use host::units::Bytes;
 use initramfs::Compression;
@@ -24,21 +24,13 @@ use initramfs::Compression;
 use super::adversity::NAMES;
 use super::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use super::files::Files;
-use super::hands::{HandsPlan, HostCommand, LOAD_LIMIT};
 use super::plan::{
-    BudgetPlan, CertificateFile, LoadPlan, MachinePlan, MissingCode, NetworkMode, NetworkPlan,
-    OnTrap, Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, RootPlan, StaticAddress,
+    BudgetPlan, CertificateFile, LoadPlan, MissingCode, NetworkMode, NetworkPlan, OnTrap, Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, RootPlan, StaticAddress,
 };
 use super::{also, raw, words};
 use crate::also::{Class, MadeAs};
 use crate::arch::TrapDevices;
 use crate::{Board, RecipeErrors, board};
-
-/// The wall-clock limit of a boot where the recipe sets none: generous, since
-/// without KVM and on a busy machine a boot takes many times what it should.
-const TIMEOUT: Duration = Duration::from_secs(120);
-/// How long a boot may be silent where the recipe doesn't say.
-const SILENCE: Duration = Duration::from_secs(30);
 
 /// What all sections need to be resolved.
 #[derive(Debug)]
@@ -86,7 +78,7 @@ pub(crate) fn plan(problems: &Problems, raw: raw::Recipe, home: Home) -> Option<
     let ramdisk = ramdisk(&context, &raw, board.as_ref());
     let (userland, needs) =
         userland::plan(&context, &raw, &network.mode, board.as_ref(), root.as_ref());
-    let machine = machine(&context, &raw.machine, board.as_ref(), &home.base);
+    let machine = machine::plan(&context, &raw.machine, board.as_ref(), &home.base);
     let surroundings = checks::Surroundings {
         network: &network,
         userland: &userland,
@@ -383,92 +375,6 @@ fn also(context: &Context<'_>, typed: &[Placed<String>]) -> Vec<&'static Class> 
         found
     };
     typed.iter().filter_map(one).collect()
-}
-
-fn machine(
-    context: &Context<'_>,
-    raw: &raw::Machine,
-    board: Option<&Board>,
-    base: &Path,
-) -> MachinePlan {
-    if let (Some(channel), None) = (&raw.channel, &raw.console) {
-        let message = "a serial line for the checks, but none for the console";
-        let help = "add console = \"serial:DEVICE,SPEED\", or remove `channel`: QEMU has its own";
-        context.problem(Problem::at(&channel.place, message).help(help));
-    }
-    if let (Some(channel), Some(console)) = (&raw.channel, &raw.console)
-        && channel.value.device == console.value.device
-    {
-        let message = "the console and the checks' channel are one line";
-        let help = "the channel is a second serial port of the board's";
-        context.problem(Problem::at(&channel.place, message).help(help));
-    }
-    let hands = hands(context, raw, base);
-    let memory = board.map_or(Bytes::mib(32), |b| b.memory);
-    if let (Some(given), Some(board)) = (&raw.memory, board)
-        && !(board.memory_least()..=board.memory_most).contains(&given.value)
-    {
-        let message = format!("the machine can't have {} of RAM", given.value);
-        let typed = |bytes: Bytes| match bytes.as_kib() {
-            kib if kib.is_multiple_of(1024) => format!("{}MiB", kib / 1024),
-            kib => format!("{kib}KiB"),
-        };
-        let (least, most) = (typed(board.memory_least()), typed(board.memory_most));
-        let help = format!("from \"{least}\" to \"{most}\"");
-        context.problem(Problem::at(&given.place, message).help(help));
-    }
-    if let (Some(given), Some(board)) = (&raw.cpus, board)
-        && given.value > board.cpus_most
-    {
-        let message = format!("the machine can't have {} CPUs", given.value);
-        let help = match board.cpus_most {
-            1 => format!(
-                "the board {} has one; `cpus-most` in a board's file says otherwise",
-                board.name
-            ),
-            most => format!("from 1 to {most}"),
-        };
-        context.problem(Problem::at(&given.place, message).help(help));
-    }
-    let cpu = raw.cpu.as_ref().map(|cpu| cpu.value.clone());
-    MachinePlan {
-        memory: raw.memory.as_ref().map_or(memory, |m| m.value),
-        timeout: raw.timeout.as_ref().map_or(TIMEOUT, |t| t.value),
-        silence: raw.silence.as_ref().map_or(SILENCE, |s| s.value),
-        cpu: cpu.or_else(|| board.and_then(|board| board.cpu.clone())),
-        cpus: raw.cpus.as_ref().map_or(1, |c| c.value),
-        console: raw.console.as_ref().map(|c| c.value.clone()),
-        channel: raw.channel.as_ref().map(|c| c.value.clone()),
-        hands,
-    }
-}
-
-/// What loads a board of the user's and switches it.
-fn hands(context: &Context<'_>, raw: &raw::Machine, base: &Path) -> HandsPlan {
-    let places = [
-        raw.load.as_ref().map(|load| &load.place),
-        raw.power.as_ref().map(|power| &power.place),
-    ];
-    if let (Some(place), None) = (places.into_iter().flatten().next(), &raw.console) {
-        let message = "a board is loaded or switched, but nothing says where its console is";
-        let help = "add console = \"serial:DEVICE,SPEED\", or remove it: QEMU loads by itself";
-        context.problem(Problem::at(place, message).help(help));
-    }
-    if let (Some(limit), None) = (&raw.load_timeout, &raw.load) {
-        let message = "nothing is loaded that could take so long";
-        context.problem(Problem::at(&limit.place, message).help("it goes with `load`"));
-    }
-    let command = |words: &raw::Given<Vec<String>>| {
-        words.as_ref().map(|words| HostCommand {
-            words: words.value.clone(),
-            dir: base.to_owned(),
-        })
-    };
-    HandsPlan {
-        load: command(&raw.load),
-        load_limit: raw.load_timeout.as_ref().map_or(LOAD_LIMIT, |l| l.value),
-        power: command(&raw.power),
-    }
 }
 
 fn ramdisk(context: &Context<'_>, raw: &raw::Recipe, board: Option<&Board>) -> RamdiskPlan {

@@ -23,7 +23,7 @@ use record::{
     BootRecord, CheckOutcome, Database, MemRecord, Outcome, RamRecord, Record, store_path,
 };
 use serde::Serialize;
-use vm::boot::target::BoardLines;
+use vm::boot::board::BoardLines;
 use vm::boot::watch::Progress;
 use vm::boot::{self, BootReport, BootRequest, CountedBoot, FailedBoot, Observation};
 use vm::check::agent::{self, GuestCompiler};

@@ -5,10 +5,12 @@
 //! is no connection to be lost, and QEMU never waits for a reader, so that two
 //! boots under `-icount` are equal.
 
+pub mod board;
 mod capture;
 mod confined;
 mod files;
 mod hands;
+pub mod labgrid;
 mod loaded;
 mod request;
 mod servers;
@@ -36,21 +38,18 @@ use crate::machine::console::last_lines;
 use crate::machine::gdb::{self, TrapPoints, TrapSeen, TrapWatch};
 use crate::machine::inspect::{self, Inspection};
 use crate::machine::qemu::{self, Accelerator, Clock, Files, Machine, Wiring};
+use board::{BoardLines, Starting};
 use confined::Confined;
 use files::{read_ends, remove};
 pub use loaded::on_medium;
 pub use request::{BootRequest, Observation};
 use servers::Servers;
-use target::{BoardLines, Target};
+use target::Target;
 use watch::{FirstPass, On, Progress, Watch};
 use watchdog::Watchdog;
 
 /// How often the files are looked at.
 const PAUSE: Duration = Duration::from_millis(5);
-
-/// A board's console that has printed something is silent for so long before
-/// anything is typed there: boot loaders count down by the second.
-const BOARD_QUIET: Duration = Duration::from_secs(2);
 
 /// How much of the console's text a report holds.
 const CONSOLE_KEPT: u64 = 256 << 10;
@@ -339,7 +338,7 @@ impl Prepared {
             }
             Some(lines) => (
                 lines.channel.as_ref().map_or(On::MuteBoard, |_| On::Board),
-                Calling::After(BOARD_QUIET),
+                lines.calling(),
                 watchdog::board_wait(request),
             ),
         };
@@ -367,13 +366,15 @@ impl Prepared {
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<(Target, Option<Cmd>)> {
         if let Some(lines) = &request.board {
-            hands::load(processes, &lines.hands, self.loaded(request, lines))?;
-            let board = Target::board(lines, &self.files)?;
-            if let Some(text) = self.by_hand(request, lines) {
-                on_progress(Progress::BoardAwaited(&text));
-            }
-            hands::power(processes, &lines.hands, true)?;
-            return Ok((board, None));
+            let loaded = self.loaded(request, lines);
+            let board = Starting {
+                processes,
+                lines,
+                loaded,
+                dir: &request.dir,
+                files: &self.files,
+            };
+            return Ok((board.start(on_progress)?, None));
         }
         let keys = match &self.files.keys {
             Some(base) => Some(target::console_with_keys(&self.files, base)?),
@@ -415,25 +416,6 @@ impl Prepared {
             Some(_) => &self.machine,
             None => &request.machine,
         }
-    }
-
-    /// What the user is to do with a board; `None` where all of it is done.
-    fn by_hand(&self, request: &BootRequest<'_>, lines: &BoardLines) -> Option<String> {
-        let machine = self.loaded(request, lines);
-        let doing = match (&lines.hands.load, &lines.hands.power) {
-            (_, Some(_)) => return None,
-            (Some(_), None) => "the board is loaded; start it:",
-            (None, None) => "load and start on the board:",
-        };
-        let mut text = format!("{doing}\n  kernel        {}", machine.kernel.display());
-        if let Some(initrd) = &machine.initrd {
-            text.push_str(&format!("\n  ramdisk       {}", initrd.display()));
-        }
-        text.push_str(&format!(
-            "\n  command line  {}\nthe console is read at {}; Ctrl-C ends the wait",
-            machine.cmdline, lines.console
-        ));
-        Some(text)
     }
 
     /// Lets a machine that waits for it run with an eye on its traps. `None`

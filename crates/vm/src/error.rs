@@ -77,6 +77,16 @@ pub enum Error {
         /// How it ended.
         error: ProcessError,
     },
+    /// A place of a board farm.
+    #[error("labgrid's place {place} can't be used: {said}")]
+    Labgrid {
+        /// Its name.
+        place: String,
+        /// What is wrong.
+        said: String,
+        /// The last lines that its programs printed.
+        log: String,
+    },
     /// A kernel whose traps were to be watched can't be read.
     #[error("{}: {error}", path.display())]
     Unreadable {
@@ -184,6 +194,7 @@ impl Error {
             | Error::Ask(_)
             | Error::FirmwareFile { .. }
             | Error::Hands { .. }
+            | Error::Labgrid { .. }
             | Error::NoMemory => Kind::Machine,
         }
     }

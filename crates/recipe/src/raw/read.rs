@@ -297,6 +297,8 @@ fn read_machine(t: &Table<'_>) -> Machine {
         load: t.parsed("load", crate::hands::load),
         load_timeout: t.parsed("load-timeout", words::duration),
         power: t.parsed("power", crate::hands::power),
+        labgrid: t.parsed("labgrid", crate::labgrid::name),
+        labgrid_environment: t.text("labgrid-environment"),
     }
 }
 

@@ -130,6 +130,8 @@ pub(super) static MACHINE: Schema = Schema {
         "load",
         "load-timeout",
         "power",
+        "labgrid",
+        "labgrid-environment",
     ],
 };
 pub(super) static CHECK: Schema = Schema {

@@ -1,11 +1,15 @@
 //! `tuxling boot`: the system's console in this terminal.
 
+use builder::system::output_folder;
 use host::error::Kind;
 use host::session::Session;
 use prune::rebuild;
+use recipe::labgrid::LabgridPlace;
+use recipe::plan::ConsoleLine;
 use trial::check;
+use vm::boot::board::start_at_place;
 use vm::check::asker;
-use vm::machine::qemu::Accelerator;
+use vm::machine::qemu::{Accelerator, Machine};
 
 use super::args::Boot;
 use super::build::lock_output;
@@ -33,6 +37,10 @@ fn work(args: &Boot, request: &Request, session: &Session) -> Result<()> {
     drop(lock); // a boot only reads: others may go on meanwhile
     if let Some(console) = &plan.machine.console {
         let machine = check::machine(plan, &system.output, Accelerator::Tcg, &[]);
+        let port = match console {
+            ConsoleLine::Serial(port) => port,
+            ConsoleLine::Labgrid(place) => return at_place(place, &machine, request, session),
+        };
         let ramdisk = machine.initrd.map_or(String::new(), |path| {
             format!("\n  ramdisk       {}", path.display())
         });
@@ -42,7 +50,7 @@ fn work(args: &Boot, request: &Request, session: &Session) -> Result<()> {
             machine.kernel.display(),
             machine.cmdline
         ));
-        return super::terminal::run(console, session.processes.cancel());
+        return super::terminal::run(port, session.processes.cancel());
     }
     let accelerator = match args.machine.accelerator() {
         Some(accelerator) => accelerator,
@@ -75,4 +83,24 @@ fn work(args: &Boot, request: &Request, session: &Session) -> Result<()> {
         return Ok(());
     }
     Err(Failure::new(Kind::Check, format!("QEMU ended with {status}")).detail(command.to_line()))
+}
+
+/// The console of a farm's board, which is off again afterwards.
+fn at_place(
+    place: &LabgridPlace,
+    machine: &Machine,
+    request: &Request,
+    session: &Session,
+) -> Result<()> {
+    let Request { plan, options, .. } = request;
+    let dir = output_folder(plan, options).join("boot");
+    std::fs::create_dir_all(&dir).map_err(|e| host::Error::file("create", &dir, e))?;
+    let processes = &session.processes;
+    let mut board = start_at_place(processes, place, &plan.machine.hands, machine, &dir)?;
+    session
+        .progress
+        .note("Ctrl-A X leaves and switches the board off");
+    let left = super::terminal::run(board.console(), processes.cancel());
+    board.switch_off()?;
+    left
 }

@@ -40,6 +40,10 @@ impl From<Error> for Failure {
             Error::Hands { error, .. } => failure
                 .detail(told(&error))
                 .help("it has to end with status 0; `load-timeout` gives what loads more time"),
+            Error::Labgrid { log, .. } => failure.detail(log).help(
+                "LG_COORDINATOR says where its coordinator is; `labgrid-client places` lists what \
+                 there is",
+            ),
             Error::Compile { error, .. } => failure.detail(told(&error)),
             Error::PlanTooLong { limit, .. } => failure.help(format!(
                 "shorten the commands to {limit} bytes in all, or put them into a file of the \

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use recipe::plan::{CheckPlan, ExercisePlan};
 
-use super::target::BoardLines;
+use super::board::BoardLines;
 use crate::check::agent::Pause;
 use crate::check::gateway::Faults;
 use crate::machine::inspect::InspectWish;

@@ -7,25 +7,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use host::process::Running;
-use recipe::hands::HandsPlan;
 use recipe::serial_port::SerialPort;
 use rustix::fs::OFlags;
 
+use super::labgrid::LabgridBoard;
 use crate::check::outcome::BootEnd;
 use crate::error::{Error, Result};
 use crate::machine::qemu::Files;
 use crate::machine::serial::{Line, send_all};
-
-/// The serial lines to a board.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BoardLines {
-    /// To its console.
-    pub console: SerialPort,
-    /// To the port that the checks' agent talks over.
-    pub channel: Option<SerialPort>,
-    /// What loads the board and switches it.
-    pub hands: HandsPlan,
-}
 
 /// What a boot runs on.
 #[derive(Debug)]
@@ -45,6 +34,8 @@ pub enum Target {
         console: (Line, File),
         /// Its channel, and the file for what the agent says.
         channel: Option<(Line, File)>,
+        /// The place that holds it, of a board farm.
+        place: Option<LabgridBoard>,
     },
 }
 
@@ -53,16 +44,27 @@ impl Target {
     ///
     /// # Errors
     /// When a line can't be used.
-    pub fn board(lines: &BoardLines, files: &Files) -> Result<Self> {
+    pub(super) fn board(
+        console: &SerialPort,
+        channel: Option<&SerialPort>,
+        files: &Files,
+    ) -> Result<Self> {
         let open = |port: &SerialPort, log: &Path| -> Result<(Line, File)> {
             let file = File::create(log).map_err(|e| host::Error::file("create", log, e))?;
             Ok((Line::open(port)?, file))
         };
-        let channel = lines.channel.as_ref();
         Ok(Target::Board {
-            console: open(&lines.console, &files.console)?,
+            console: open(console, &files.console)?,
             channel: channel.map(|port| open(port, &files.channel)).transpose()?,
+            place: None,
         })
+    }
+
+    /// Keeps a farm's place as long as its board is in use.
+    pub(super) fn held_by(&mut self, holder: Option<LabgridBoard>) {
+        if let Target::Board { place, .. } = self {
+            *place = holder;
+        }
     }
 
     /// Takes in what is new. Gives how the boot ended, when the target knows.
@@ -84,7 +86,9 @@ impl Target {
                     }
                 }))
             }
-            Target::Board { console, channel } => {
+            Target::Board {
+                console, channel, ..
+            } => {
                 let lines = std::iter::once(console).chain(channel);
                 for (line, log) in lines {
                     let bytes = match line.more() {
@@ -114,14 +118,14 @@ impl Target {
         sent.map_err(Error::Keys)
     }
 
-    /// Ends QEMU; a board is left as it is.
+    /// Ends QEMU, or switches a farm's board off; another board is left as it is.
     ///
     /// # Errors
-    /// When QEMU's process is lost.
+    /// When QEMU's process is lost, or the board isn't off.
     pub fn end(&mut self) -> Result<()> {
         match self {
             Target::Qemu { running, .. } => running.end().map(|_| ()).map_err(Error::Lost),
-            Target::Board { .. } => Ok(()),
+            Target::Board { place, .. } => place.as_mut().map_or(Ok(()), LabgridBoard::switch_off),
         }
     }
 }

@@ -32,7 +32,7 @@ const COUNTING_FACTOR: u32 = 4;
 /// How long a board may take to say its first word.
 pub(super) fn board_wait(request: &BootRequest<'_>) -> Duration {
     match &request.board {
-        Some(lines) if lines.hands.power.is_some() => request.timeout,
+        Some(lines) if lines.start_by_themselves() => request.timeout,
         _ => BOARD_WAIT,
     }
 }

@@ -65,6 +65,8 @@ pub enum Calling {
     /// Once, and again when the console has printed something and then been
     /// silent for so long: a boot loader must not take it for a key.
     After(Duration),
+    /// Not before that: the board is only just switched on.
+    NotBefore(Duration),
 }
 
 /// Something that happened.
@@ -260,14 +262,15 @@ impl Typist {
     }
 
     fn may_call(&self, now: Instant) -> bool {
-        let Some(called) = self.called else {
-            return true;
+        let since_called = |at: Instant| self.called.is_none_or(|called| at > called);
+        let silent_for = |quiet| {
+            self.printed
+                .is_some_and(|at| since_called(at) && now.duration_since(at) >= quiet)
         };
-        match self.calling {
-            Calling::Freely => now.duration_since(called) >= CALL_EVERY,
-            Calling::After(quiet) => self
-                .printed
-                .is_some_and(|at| at > called && now.duration_since(at) >= quiet),
+        match (self.calling, self.called) {
+            (Calling::Freely | Calling::After(_), None) => true,
+            (Calling::Freely, Some(called)) => now.duration_since(called) >= CALL_EVERY,
+            (Calling::After(quiet) | Calling::NotBefore(quiet), _) => silent_for(quiet),
         }
     }
 
@@ -455,6 +458,15 @@ fn next_key(text: &str) -> Option<&str> {
     text.get(..end)
 }
 
+/// Whether a word is one of a typist's marks: where keys are lost on a line, a
+/// shell takes it for a command.
+pub(crate) fn is_mark(word: &str) -> bool {
+    let nonce = word.strip_prefix("tuxling-");
+    nonce
+        .and_then(|rest| rest.split_once('-'))
+        .is_some_and(|(nonce, _)| nonce.len() == 16 && nonce.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     text.windows(part.len()).position(|window| window == part)
 }
@@ -563,6 +575,28 @@ mod tests {
         assert_eq!(typist.step(now + 11 * second, b"\x08 2", true).0, b"");
         assert_eq!(typist.step(now + 12 * second, b"", true).0, b"");
         assert!(!typist.step(now + 13 * second, b"", true).0.is_empty());
+    }
+
+    #[test]
+    fn a_board_that_was_only_just_switched_on_is_not_typed_at() {
+        let mut typist = typist("true");
+        typist.calling = Calling::NotBefore(Duration::from_secs(2));
+        let second = Duration::from_secs(1);
+        let now = Instant::now();
+        assert_eq!(typist.step(now, b"", true).0, b"");
+        assert_eq!(typist.step(now + 9 * second, b"", true).0, b"");
+        assert_eq!(typist.step(now + 10 * second, b"autoboot: 3", true).0, b"");
+        assert!(!typist.step(now + 12 * second, b"", true).0.is_empty());
+        assert_eq!(typist.step(now + 19 * second, b"", true).0, b"");
+    }
+
+    #[test]
+    fn what_a_typist_types_is_known_from_what_others_do() {
+        assert!(is_mark("tuxling-4f43fbc1d90815e3-r"));
+        assert!(is_mark("tuxling-4f43fbc1d90815e3-0-b"));
+        for other in ["tuxling-agent", "tuxling", "tuxling-4f43fbc1d90815e3", "ls"] {
+            assert!(!is_mark(other), "{other}");
+        }
     }
 
     #[test]

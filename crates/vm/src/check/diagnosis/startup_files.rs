@@ -11,6 +11,7 @@ use startup::program::{Abilities, Refusal, refusal};
 use startup::{Files, applets};
 
 use super::{Known, diagnosis};
+use crate::check::typist::is_mark;
 
 /// init/init.c, `init_exec()`.
 static CANT_RUN: LazyLock<Option<Regex>> =
@@ -220,7 +221,7 @@ impl Start<'_> {
         let line = line.trim_end_matches('\r').trim();
         let found = NOT_FOUND.as_ref()?.captures(line)?;
         let (script, command) = (found.get(1)?.as_str(), found.get(3)?.as_str());
-        if command.ends_with('\r') || command.contains('\u{a0}') {
+        if command.ends_with('\r') || command.contains('\u{a0}') || is_mark(command) {
             return None;
         }
         let why = self.lack(command)?;
