@@ -45,6 +45,8 @@ packages_for() {
         echo squashfs-tools erofs-utils e2fsprogs util-linux-extra fakeroot
         # Makes and unpacks the container images that ours are compared with.
         echo umoci
+        # Switches a farm's boards and gives their consoles.
+        echo python3-labgrid
         # Makes the tables of kernel modules.
         echo kmod
         # libFuzzer, which the long suite's fuzz targets are linked with.

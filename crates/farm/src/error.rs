@@ -33,6 +33,9 @@ pub enum Error {
         /// Why not.
         why: &'static str,
     },
+    /// A recipe whose board is reached from here.
+    #[error("a board of your own is reached from this machine, and no engine has another")]
+    Board,
     /// A file of the store is not what its name says, or can't be read as what
     /// it is.
     #[error("{}: {problem}", path.display())]
@@ -101,7 +104,7 @@ impl Error {
             Error::Builder(error) => error.kind(),
             Error::Trial(error) => error.kind(),
             Error::Record(error) => error.kind(),
-            Error::NotSent { .. } | Error::NoStore { .. } => Kind::Usage,
+            Error::NotSent { .. } | Error::Board | Error::NoStore { .. } => Kind::Usage,
             Error::Identity(_)
             | Error::Recipe(_)
             | Error::Damaged { .. }
@@ -118,6 +121,10 @@ impl Error {
             Error::NotSent { .. } => {
                 "trials elsewhere need files beside the recipe or below its folder, and sources \
                  from the distribution, an address or a git commit"
+            }
+            Error::Board => {
+                "leave --engine out: trials come one after the other; or search with QEMU as the \
+                 machine"
             }
             Error::AnotherSystem { .. } => {
                 "the compiler, tuxling or a source differs: use the same packages on all machines"

@@ -121,6 +121,9 @@ impl Base {
         store: &Store,
     ) -> Result<Base> {
         let plan = origin.original;
+        if plan.machine.console.is_some() {
+            return Err(Error::Board);
+        }
         refuse_trees(plan)?;
         let lock_path = plan.base.join(format!("{}.lock", plan.name));
         let lock =

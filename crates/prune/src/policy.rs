@@ -511,10 +511,12 @@ impl Kept {
 }
 
 /// The parameters that a pruned kernel reads: the recipe's, the one that starts the
-/// checks' agent, and those that the machine adds.
+/// checks' agent, those that the machine adds, and those of its boot loaders: a
+/// parameter that the traced kernel knew must not be an unknown one afterwards.
 pub fn command_line(plan: &Plan) -> String {
     let own = agent::cmdline_with_agent(&plan.kernel.cmdline);
-    format!("{own} {}", plan.board.machine_cmdline)
+    let board = &plan.board;
+    format!("{own} {} {}", board.machine_cmdline, board.loader_words())
 }
 
 /// What a function calls by name: at `tight` what stands in the same object,

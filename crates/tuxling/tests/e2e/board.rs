@@ -291,3 +291,50 @@ fn a_flasher_that_fails_or_takes_too_long_is_no_verdict_and_the_board_is_switche
     let switched = fs::read_to_string(dir.path().join("hands.log")).expect("was switched");
     assert_eq!(switched, "off\n".repeat(4));
 }
+
+/// A farm's environment whose board is a QEMU of labgrid's.
+const ENVIRONMENT: &str = r#"
+targets:
+  shelf-3:
+    drivers:
+      QEMUDriver:
+        qemu_bin: qemu
+        machine: pc
+        cpu: qemu32
+        memory: 32M
+        kernel: kernel
+        boot_args: !template "$LG_CMDLINE"
+        extra_args: !template "-nodefaults -no-reboot -initrd $LG_RAMDISK"
+tools:
+  qemu: /usr/bin/qemu-system-i386
+images:
+  kernel: !template "$LG_KERNEL"
+"#;
+
+#[test]
+fn a_farms_board_is_switched_and_typed_at_by_labgrids_drivers() {
+    pc_net();
+    let dir = folder();
+    fs::write(dir.path().join("farm.yaml"), ENVIRONMENT).expect("writable");
+    // Debian's labgrid belongs to Debian's Python.
+    let with = |place: &str| {
+        let lines = format!(
+            "machine.labgrid = \"{place}\"\nmachine.labgrid-environment = \"farm.yaml\"\n"
+        );
+        let recipe = Recipe::pc_net("farm").without("check").with(&lines);
+        let recipe = recipe.with(CHECKS).write(dir.path());
+        let mut check = check(&recipe);
+        check.env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
+        run(&mut check)
+    };
+    let record = with("shelf-3").ends_with(0).json();
+    assert_eq!(record["outcome"], "passed");
+    assert_eq!(record["checks"][0]["via"], "console");
+    assert_eq!(record["checks"][0]["outcome"], "passed");
+    assert_eq!(record["checks"][1]["outcome"], "skipped");
+    assert!(record["accelerator"].is_null());
+    with("shelf-4").ends_with(7).says(&[
+        "labgrid's place shelf-4 can't be used",
+        "no target has the place shelf-4 or is named so; there are: shelf-3",
+    ]);
+}
