@@ -121,10 +121,7 @@ impl Base {
         store: &Store,
     ) -> Result<Base> {
         let plan = origin.original;
-        if plan.machine.console.is_some() {
-            return Err(Error::Board);
-        }
-        refuse_trees(plan)?;
+        can_be_sent(plan)?;
         let lock_path = plan.base.join(format!("{}.lock", plan.name));
         let lock =
             fs::read_to_string(&lock_path).map_err(|e| host::Error::file("read", &lock_path, e))?;
@@ -220,6 +217,17 @@ impl Base {
 fn accelerator(name: &str) -> Option<Accelerator> {
     let all = [Accelerator::Tcg, Accelerator::Kvm];
     all.into_iter().find(|one| one.name() == name)
+}
+
+/// Refuses what only this machine has.
+///
+/// # Errors
+/// When a recipe's board is reached from here, or it is built from a tree here.
+pub fn can_be_sent(plan: &Plan) -> Result<()> {
+    match plan.machine.console {
+        Some(_) => Err(Error::Board),
+        None => refuse_trees(plan),
+    }
 }
 
 /// Trees of the user's have no place that other machines know.

@@ -83,6 +83,9 @@ fn work(wanted: &ShrinkOptions, request: &Request, again: bool, session: Session
             print(&update_text(&updated))
         };
     }
+    if wanted.farm.is_some() {
+        farm::spec::can_be_sent(plan)?;
+    }
     let shrunk = job::shrink(plan, build, wanted, &session)?;
     drop(session);
     if request.json {
