@@ -2,10 +2,11 @@
 //!
 //! What was handed over stands in the store's folder `arrays`, with the name that
 //! the engine gave it. So a search that was killed finds its trials again, and a
-//! second search that wants the same ones waits for the first one's.
+//! second search that wants the same ones waits for the first one's, of which it
+//! cancels none.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use host::process::{Cancel, Processes};
 use serde::{Deserialize, Serialize};
 use shrink::CancelToken;
 
+use crate::arrays;
 use crate::engine::{Array, Engine, State};
 use crate::error::Result;
 use crate::shard;
@@ -58,6 +60,8 @@ struct Queue {
     asked: BTreeMap<Id, PathBuf>,
     last: Option<Instant>,
     arrays: BTreeMap<String, Handed>,
+    /// Those of them that this search watches over; the others are another's.
+    held: BTreeMap<String, File>,
     /// Where each trial flies, and how that array calls it.
     flying: BTreeMap<Id, (String, usize)>,
     broke: BTreeMap<Id, String>,
@@ -144,6 +148,9 @@ impl Dispatcher {
         let Some((array, number)) = queue.flying.get(trial).cloned() else {
             return;
         };
+        if !queue.held.contains_key(&array) {
+            return;
+        }
         let job = queue.arrays.get(&array).map(|handed| handed.job.clone());
         drop(queue);
         // Without the engine's consent it ends by itself.
@@ -187,17 +194,17 @@ impl Dispatcher {
     pub fn end(&self) {
         let mut queue = self.lock();
         queue.over = true;
-        let jobs: Vec<String> = queue.arrays.values().map(|h| h.job.clone()).collect();
-        let names: Vec<String> = queue.arrays.keys().cloned().collect();
+        let held = std::mem::take(&mut queue.held);
+        let arrays = std::mem::take(&mut queue.arrays);
         drop(queue);
         if self.for_others.is_some() {
             return;
         }
-        for job in jobs {
-            let _ = self.engine.cancel(&job, &[], &self.last_processes());
-        }
-        for name in names {
-            let _ = fs::remove_dir_all(self.store.arrays().join(name));
+        for (name, handed) in arrays.iter().filter(|(name, _)| held.contains_key(*name)) {
+            let _ = self
+                .engine
+                .cancel(&handed.job, &[], &self.last_processes());
+            let _ = fs::remove_dir_all(self.array(name));
         }
     }
 
@@ -246,10 +253,13 @@ impl Dispatcher {
         if queue.asked.is_empty() || waits || (self.for_others.is_some() && preparing > 0) {
             return Ok(());
         }
+        let _turn = arrays::turn(&self.store)?;
         self.adopt(queue)?;
-        let flying: BTreeSet<Id> = queue.flying.keys().cloned().collect();
-        queue.asked.retain(|trial, _| !flying.contains(trial));
-        let asked = std::mem::take(&mut queue.asked);
+        let mut asked = std::mem::take(&mut queue.asked);
+        asked.retain(|trial, _| {
+            let made = matches!(self.store.result(trial), Ok(Some(_)));
+            !made && !queue.flying.contains_key(trial)
+        });
         let trials: Vec<Id> = asked.keys().cloned().collect();
         if trials.is_empty() {
             return Ok(());
@@ -267,6 +277,7 @@ impl Dispatcher {
             .short()
             .to_owned();
         let array = self.write_down(&name, &asked)?;
+        let held = arrays::hold(&array.folder)?;
         let job = self.engine.submit(&array, &self.processes)?;
         let engine = self.engine.name().to_owned();
         let handed = Handed {
@@ -276,6 +287,7 @@ impl Dispatcher {
         };
         let text = serde_json::to_vec(&handed)?;
         host::cache::write_whole(&array.folder.join("job"), &text)?;
+        queue.held.extend(held.map(|file| (name.clone(), file)));
         self.take(queue, name, handed);
         if let Some(others) = &self.for_others {
             others.written.cancel();
@@ -286,7 +298,7 @@ impl Dispatcher {
     /// Writes trials down for an engine.
     fn write_down(&self, name: &str, asked: &BTreeMap<Id, PathBuf>) -> Result<Array> {
         let array = Array {
-            folder: self.store.arrays().join(name),
+            folder: self.array(name),
             count: asked.len(),
             store: self.store.root().to_owned(),
             program: self.program.clone(),
@@ -329,15 +341,13 @@ impl Dispatcher {
                 let _ = fs::remove_dir_all(entry.path());
                 continue;
             }
-            let states = self
-                .engine
-                .poll(&handed.job, handed.trials.len(), &self.processes)?;
-            if states
-                .iter()
-                .all(|state| matches!(state, State::Over { .. }))
-            {
-                let _ = fs::remove_dir_all(entry.path());
-                continue;
+            if let Some(file) = arrays::hold(&entry.path())? {
+                let states = self.poll(&handed)?;
+                if states.iter().all(|s| matches!(s, State::Over { .. })) {
+                    let _ = fs::remove_dir_all(entry.path());
+                    continue;
+                }
+                queue.held.insert(name.clone(), file);
             }
             self.take(queue, name, handed);
         }
@@ -351,9 +361,12 @@ impl Dispatcher {
         }
         let arrays = self.lock().arrays.clone();
         for (name, handed) in arrays {
-            let states = self
-                .engine
-                .poll(&handed.job, handed.trials.len(), &self.processes)?;
+            let folder = self.array(&name);
+            let others = !self.lock().held.contains_key(&name) && arrays::is_held(&folder);
+            if others && self.engine.ends_with_its_search() {
+                continue; // it alone knows how they stand; their results are seen
+            }
+            let states = self.poll(&handed)?;
             let mut open = false;
             for (trial, state) in handed.trials.iter().zip(states) {
                 let State::Over { how } = state else {
@@ -363,11 +376,25 @@ impl Dispatcher {
                 open |= !self.is_settled(&name, trial, &how)?;
             }
             if !open {
-                self.lock().arrays.remove(&name);
-                let _ = fs::remove_dir_all(self.store.arrays().join(&name));
+                let mut queue = self.lock();
+                queue.arrays.remove(&name);
+                // Another's is removed by that one.
+                let held = queue.held.remove(&name);
+                if held.is_some() || !others {
+                    let _ = fs::remove_dir_all(&folder);
+                }
             }
         }
         Ok(())
+    }
+
+    fn poll(&self, handed: &Handed) -> Result<Vec<State>> {
+        let count = handed.trials.len();
+        self.engine.poll(&handed.job, count, &self.processes)
+    }
+
+    fn array(&self, name: &str) -> PathBuf {
+        self.store.arrays().join(name)
     }
 
     /// Whether a trial that is over has a result, or will have none.

@@ -7,6 +7,7 @@
 //! [`engine::Engine`] start `tuxling trial` for it somewhere, and takes the
 //! [`outcome::TrialResult`] out of the [`store::Store`].
 
+mod arrays;
 pub mod dispatch;
 pub mod edit;
 pub mod engine;

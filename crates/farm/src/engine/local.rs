@@ -111,6 +111,10 @@ impl Engine for Local {
         Ok((0..count).map(state).collect())
     }
 
+    fn ends_with_its_search(&self) -> bool {
+        true
+    }
+
     fn cancel(&self, job: &str, tasks: &[usize], _: &Processes) -> Result<()> {
         let mut jobs = self.lock();
         let meant = |name: &str, number: usize| {

@@ -65,6 +65,12 @@ pub trait Engine: Send + Sync {
     /// When the engine can't be asked: nothing is known then.
     fn poll(&self, job: &str, count: usize, processes: &Processes) -> Result<Vec<State>>;
 
+    /// Whether what it was given ends with the search that gave it, which alone
+    /// can say how that stands.
+    fn ends_with_its_search(&self) -> bool {
+        false
+    }
+
     /// Ends tasks of an array; all of them when `tasks` is empty.
     ///
     /// # Errors

@@ -89,10 +89,20 @@ fn work(wanted: &ShrinkOptions, request: &Request, again: bool, session: Session
     let shrunk = job::shrink(plan, build, wanted, &session)?;
     drop(session);
     if request.json {
-        print_json(&shrunk.report)
+        print_json(&shrunk.report)?;
     } else {
-        print(&text(&shrunk))
+        print(&text(&shrunk))?;
     }
+    match shrunk.report.stages.iter().find(|stage| stage.broke) {
+        Some(stage) => Err(ended_early(&stage.stopped)),
+        None => Ok(()),
+    }
+}
+
+/// What was found until then is written all the same.
+fn ended_early(why: &str) -> Failure {
+    let failure = Failure::new(Kind::Machine, format!("the search ended early: {why}"));
+    failure.help("mend that and call the same command again: what is known stays known")
 }
 
 fn shrink_options(args: &ShrinkArgs, plan: &Plan) -> ShrinkOptions {

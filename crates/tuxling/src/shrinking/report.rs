@@ -101,6 +101,9 @@ pub(crate) struct Stage {
     pub cache_hits: u32,
     /// Why the search ended.
     pub stopped: String,
+    /// Whether it ended before its time, since something around it was broken.
+    #[serde(default)]
+    pub broke: bool,
 }
 
 /// One step of a search.
@@ -229,6 +232,10 @@ impl Stage {
             boots: effort.work.boots,
             cache_hits: effort.work.cache_hits,
             stopped: stopped(&shrunk.stopped),
+            broke: matches!(
+                shrunk.stopped,
+                Stopped::Infrastructure(_) | Stopped::Hangs | Stopped::Journal(_)
+            ),
         }
     }
 }
