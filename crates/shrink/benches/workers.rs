@@ -6,7 +6,7 @@
 //! Prints attempts, how many of them were asked for and how many were tried ahead
 //! for nothing, and the time to the result. Fails if any number of workers finds
 //! another result or believes another thing of any candidate, or if 32 workers
-//! are less than five times as fast as one. `cargo bench -p shrink --bench
+//! are less than five times as fast as one, four times where it errs. `cargo bench -p shrink --bench
 //! workers`; seeds follow `--`.
 
 #[path = "../tests/graph/mod.rs"]
@@ -52,7 +52,7 @@ fn search(space: &Space, world: &World, jobs: usize) -> (Shrunk, Duration) {
     (shrunk, shrink::Clock::now(&clock))
 }
 
-fn table(space: &Space, world: &World, seed: u64) {
+fn table(space: &Space, world: &World, seed: u64, least: f64) {
     let mut alone: Option<(Shrunk, f64)> = None;
     for workers in WORKERS {
         let began = Instant::now();
@@ -73,7 +73,7 @@ fn table(space: &Space, world: &World, seed: u64) {
             shrunk.believed, one.0.believed,
             "something else is believed"
         );
-        assert!(workers != 32 || faster >= 5.0, "32 workers are too slow");
+        assert!(workers != 32 || faster >= least, "32 workers are too slow");
     }
 }
 
@@ -96,7 +96,7 @@ fn main() {
             if !errs {
                 (world.flaky, world.contrary) = (0, 0);
             }
-            table(&space, &world, seed);
+            table(&space, &world, seed, if errs { 4.0 } else { 5.0 });
         }
     }
 }
