@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
+use host::units::Bytes;
+
 use crate::diagnostic::{Problem, Problems};
 use crate::medium::Form;
 use crate::table::{Schema, Table};
+use crate::words;
 
 pub(crate) static FIRMWARE: Schema = Schema {
     header: "[[firmware]]",
-    keys: &["name", "boots", "args", "files", "qemu"],
+    keys: &["name", "boots", "args", "files", "qemu", "memory"],
 };
 
 /// What stands in `args` for the medium, and for the firmware's own file.
@@ -29,6 +32,8 @@ pub struct Firmware {
     pub files: Vec<PathBuf>,
     /// QEMU's program, where it isn't the architecture's.
     pub qemu: Option<String>,
+    /// RAM that it and its boot loaders need, whatever the system does.
+    pub memory: Bytes,
 }
 
 impl Firmware {
@@ -72,14 +77,14 @@ pub(crate) fn read(problems: &Problems, table: &Table<'_>) -> Option<Firmware> {
             problems.push(Problem::at(&table.place(), message).help(help));
         }
     }
-    let words: Vec<&str> = Form::ALL.into_iter().map(Form::word).collect();
+    let known: Vec<&str> = Form::ALL.into_iter().map(Form::word).collect();
     let mut boots = Vec::new();
     for word in table.texts("boots")?.value {
         match Form::of_word(&word.value) {
             Some(form) => boots.push(form),
             None => {
                 let message = format!("there is no kind of medium `{}`", word.value);
-                let help = format!("known are {}", crate::words::list(&words));
+                let help = format!("known are {}", words::list(&known));
                 problems.push(Problem::at(&word.place, message).help(help));
             }
         }
@@ -107,5 +112,6 @@ pub(crate) fn read(problems: &Problems, table: &Table<'_>) -> Option<Firmware> {
         args: args.value.into_iter().map(|arg| arg.value).collect(),
         files: files.into_iter().map(|file| file.value.into()).collect(),
         qemu: qemu.map(|qemu| qemu.value),
+        memory: table.parsed("memory", words::bytes).map_or(Bytes(0), |m| m.value),
     })
 }

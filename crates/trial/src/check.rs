@@ -185,11 +185,13 @@ pub fn request<'a>(
     bench: &'a Bench,
     options: &CheckOptions,
 ) -> BootRequest<'a> {
+    let mut machine = machine(plan, &system.output, bench.accelerator, &options.qemu_args);
+    if let Some(medium) = &options.medium {
+        machine.memory = machine.memory.max(medium.firmware.memory);
+        machine.medium = Some(medium.clone());
+    }
     BootRequest {
-        machine: Machine {
-            medium: options.medium.clone(),
-            ..machine(plan, &system.output, bench.accelerator, &options.qemu_args)
-        },
+        machine,
         checks: &plan.checks,
         exercises: &plan.exercises,
         agent: bench.agent.as_deref(),

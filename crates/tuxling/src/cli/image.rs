@@ -146,7 +146,12 @@ fn told(args: &ImageArgs, plan: &Plan, verdict: &Verdict) -> MediumCheck {
     let firmware = plan.board.firmware_of(args.form);
     let record = &verdict.record;
     MediumCheck {
-        firmware: firmware.map_or_else(String::new, |one| one.name.clone()),
+        firmware: firmware.map_or_else(String::new, |one| {
+            match one.memory > plan.machine.memory {
+                true => format!("{} with {} KiB of RAM", one.name, one.memory.as_kib()),
+                false => one.name.clone(),
+            }
+        }),
         outcome: record
             .outcome
             .unwrap_or(record::Outcome::InfrastructureBroke),

@@ -200,7 +200,7 @@ fn a_line_that_is_not_there_is_no_verdict() {
 }
 
 /// A script of the test's.
-fn script(path: &Path, text: &str) {
+pub(crate) fn script(path: &Path, text: &str) {
     use std::os::unix::fs::PermissionsExt;
     fs::write(path, format!("#!/bin/sh\n{text}")).expect("writable");
     let mode = fs::Permissions::from_mode(0o755);

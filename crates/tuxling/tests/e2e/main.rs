@@ -13,6 +13,7 @@ mod boards;
 mod browser;
 mod budget;
 mod checks;
+mod cluster;
 mod config;
 mod diagnosis;
 mod failures;

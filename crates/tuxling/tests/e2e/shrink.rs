@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::cluster::Cluster;
 use crate::fixture::{Recipe, Started, cache_with, check, folder, run, tuxling};
 
 /// A small system with something to take away.
@@ -75,15 +76,25 @@ fn kill(recipe: &Path, trials: usize, moment: Duration) {
 }
 
 /// The same search with trials that are files, each carried out by a process of
-/// its own, two at once: what it finds and all that it believes is the same, to
-/// the byte.
-fn same_elsewhere(reference: &Path) {
+/// its own, two at once, or by what stands in for a cluster: what it finds and all
+/// that it believes is the same, to the byte.
+fn same_elsewhere(reference: &Path, engine: &str) {
     let other = folder();
     let recipe = recipe(other.path());
     let store = other.path().join("store");
     let mut search = shrink(&recipe);
-    search.args(["--engine", "local", "--workers", "2", "--store"]);
-    run(search.arg(&store)).ends_with(0);
+    search.args(["--engine", engine, "--workers", "2", "--store"]);
+    search.arg(&store);
+    let kubectl = folder();
+    let cluster = (engine == "kubernetes").then(|| {
+        search.args(["--image", "tuxling:1", "--claim", "trials"]);
+        Cluster::new(kubectl.path(), &store, &other.path().join("cache"))
+    });
+    if let Some(cluster) = &cluster {
+        search.env("PATH", cluster.path());
+    }
+    run(&mut search).ends_with(0);
+    assert!(cluster.is_none_or(|cluster| cluster.jobs() > 0));
     let read = |folder: Option<&Path>, file: &str| {
         let path = folder.expect("a folder").join(file);
         std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
@@ -121,7 +132,8 @@ fn a_killed_search_goes_on_and_its_result_is_a_recipe() {
     for bytes in ["kernel_bytes", "ramdisk_bytes", "payload_bytes"] {
         assert_eq!(report["after"][bytes], reference["after"][bytes]);
     }
-    same_elsewhere(&undisturbed);
+    same_elsewhere(&undisturbed, "local");
+    same_elsewhere(&undisturbed, "kubernetes");
     let made = killed["attempts"].as_u64().expect("a number");
     assert!(made as usize + 3 <= kept.len(), "{made} of {kept:?}");
     assert_eq!(report["schema"], "tuxling.shrink/1");

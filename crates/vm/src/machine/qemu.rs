@@ -568,6 +568,7 @@ mod tests {
                     .into(),
                 files: Vec::new(),
                 qemu: Some("qemu-system-x86_64".to_owned()),
+                memory: Bytes::mib(128),
             },
             file: Some("/f/a,b".into()),
             image: "/m/a,b".into(),
