@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use host::Id;
+use host::session::Silent;
 use shrink::{Answer, Executor, Identity, Outcome, Trial, Work};
 
 use crate::dispatch::{Dispatcher, Wait};
@@ -47,7 +48,7 @@ impl Farmed {
         let edits = changes.edits(trial.candidate());
         let prepared = self.dispatcher.prepare(|| {
             cancelled_with(trial, |cancel| {
-                let session = means.session(cancel);
+                let session = means.session(cancel, &Silent);
                 asked.prepare(&edits, folder, &session)
             })
         })?;
@@ -94,7 +95,7 @@ impl Farmed {
                 Wait::Here => {
                     let means = &self.trials.means;
                     cancelled_with(trial, |cancel| {
-                        shard::carry_out(spec, store, means, &cancel)
+                        shard::carry_out(spec, store, means, &cancel, &Silent)
                     })?;
                     self.dispatcher.is_made(&id);
                     continue;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use std::{fs, io};
 
 use host::process::Cancel;
+use host::session::{Progress, Session};
 use shrink::{Outcome, Work};
 
 use crate::error::{Error, Result};
@@ -95,7 +96,13 @@ pub fn read(path: &Path) -> Result<Spec> {
 ///
 /// # Errors
 /// When the apparatus broke: that is no verdict, and nothing is kept.
-pub fn carry_out(spec: &Spec, store: &Store, means: &Means, cancel: &Cancel) -> Result<bool> {
+pub fn carry_out(
+    spec: &Spec,
+    store: &Store,
+    means: &Means,
+    cancel: &Cancel,
+    progress: &dyn Progress,
+) -> Result<bool> {
     let trial = spec.trial()?;
     if store.result(&trial)?.is_some() {
         return Ok(false);
@@ -106,7 +113,8 @@ pub fn carry_out(spec: &Spec, store: &Store, means: &Means, cancel: &Cancel) -> 
     let aside = host::aside::folder(&means.folder).map_err(folder)?;
     let began = Instant::now();
     let mut work = Work::default();
-    let made = attempt(spec, aside.path(), store, (means, cancel), &mut work);
+    let session = means.session(cancel.clone(), progress);
+    let made = attempt(spec, aside.path(), store, &session, &mut work);
     let (image, outcome, evidence) = match made {
         Ok(made) => made,
         Err(error @ Error::AnotherSystem { .. }) => return Err(error),
@@ -143,14 +151,13 @@ fn attempt(
     spec: &Spec,
     folder: &Path,
     store: &Store,
-    (means, cancel): (&Means, &Cancel),
+    session: &Session<'_>,
     work: &mut Work,
 ) -> Result<Made> {
-    let session = means.session(cancel.clone());
     let base = Base::read(&spec.base, store)?;
     let asked = base.lay_out(folder, &session.cache, store)?;
     let output = folder.join("out");
-    let prepared = match asked.prepare(&spec.edits, &output, &session)? {
+    let prepared = match asked.prepare(&spec.edits, &output, session)? {
         Ok(prepared) => prepared,
         Err(verdict) => return Ok((None, verdict, BTreeMap::new())),
     };
@@ -160,9 +167,9 @@ fn attempt(
             asked: spec.system.clone(),
         });
     }
-    let system = asked.build(&prepared, work, &session)?;
+    let system = asked.build(&prepared, work, session)?;
     let image = asked.image(&prepared, &system)?;
-    let Booted { outcome, record } = asked.boot(&prepared, &system, work, &session)?;
+    let Booted { outcome, record } = asked.boot(&prepared, &system, work, session)?;
     if let Outcome::Broken { why } = outcome {
         let error = io::Error::other(why);
         return Err(host::Error::file("boot", &output, error).into());

@@ -12,7 +12,7 @@ use host::Cache;
 use host::error::Kind;
 use host::id::Id;
 use host::process::{Cancel, Processes};
-use host::session::{Session, Silent};
+use host::session::{Progress, Session, Silent};
 use recipe::{Plan, config};
 use record::{CheckOutcome, Record};
 use serde::{Serialize, Serializer};
@@ -128,7 +128,7 @@ impl Serialize for ChecksKey<'_> {
 impl Executor for Trials {
     fn run(&self, trial: &Trial<'_>) -> Answer {
         let answer = cancelled_with(trial, |cancel| {
-            let session = self.means.session(cancel);
+            let session = self.means.session(cancel, &Silent);
             let folder = self.means.folder.join(folder_name(trial));
             let answer = self.attempt(trial, &folder, &session);
             // What is worth keeping is in the cache and in the store.
@@ -141,9 +141,9 @@ impl Executor for Trials {
 
 impl Means {
     /// A session that nobody is told of.
-    pub fn session(&self, cancel: Cancel) -> Session<'static> {
+    pub fn session<'a>(&self, cancel: Cancel, progress: &'a dyn Progress) -> Session<'a> {
         let processes = Processes::new(&self.supervisor, cancel);
-        let mut session = Session::new(processes, self.cache.clone(), &Silent, self.jobs);
+        let mut session = Session::new(processes, self.cache.clone(), progress, self.jobs);
         session.trees = self.trees;
         session
     }

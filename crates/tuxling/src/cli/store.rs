@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Instant;
 
 use farm::index::{Index, Stats};
 use farm::shard::{self, Shard};
@@ -10,12 +11,14 @@ use farm::store::{Merged, Store};
 use farm::trials::Means;
 use host::error::Kind;
 use host::process::Processes;
+use host::session::Progress as _;
 use host::units::grouped;
 use host::{Cache, Id};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::args::{StoreAction, StoreArgs, TrialArgs};
+use super::progress::Terminal;
 use super::{print, print_json, processes};
 use crate::failure::{Failure, Result};
 
@@ -50,7 +53,7 @@ pub(super) fn trial(args: &TrialArgs) -> Result<()> {
     let means = means(&processes, jobs)?;
     let store = Store::of(&args.out)?;
     let spec = shard::read(&args.spec)?;
-    shard::carry_out(&spec, &store, &means, processes.cancel())?;
+    shard::carry_out(&spec, &store, &means, processes.cancel(), &Terminal::new(false))?;
     print(&told(&store, &spec.trial()?)?)
 }
 
@@ -59,12 +62,15 @@ pub(super) fn shard(share: Shard, store: &Path, jobs: Option<usize>) -> Result<(
     let processes = processes()?;
     let means = means(&processes, jobs)?;
     let store = Store::of(store)?;
-    let mine = shard::waiting(&store)?.into_iter().enumerate();
-    let mine = mine.filter(|(at, _)| at % share.of == share.number - 1);
-    let mut broken = Vec::new();
-    for (_, path) in mine {
-        let spec = shard::read(&path)?;
-        match shard::carry_out(&spec, &store, &means, processes.cancel()) {
+    let waiting = shard::waiting(&store)?.into_iter().enumerate();
+    let mine = waiting.filter(|(at, _)| at % share.of == share.number - 1);
+    let mine: Vec<_> = mine.map(|(_, path)| path).collect();
+    let terminal = Terminal::new(false);
+    let (began, mut broken) = (Instant::now(), Vec::new());
+    for (at, path) in mine.iter().enumerate() {
+        terminal.note(&before(at, mine.len(), began));
+        let spec = shard::read(path)?;
+        match shard::carry_out(&spec, &store, &means, processes.cancel(), &terminal) {
             Ok(_) => print(&told(&store, &spec.trial()?)?)?,
             Err(error) if processes.cancel().signal().is_some() => return Err(error.into()),
             Err(error) => broken.push(Failure::from(error)),
@@ -72,6 +78,18 @@ pub(super) fn shard(share: Shard, store: &Path, jobs: Option<usize>) -> Result<(
     }
     // The others are done: the next call has these alone before it.
     broken.into_iter().next().map_or(Ok(()), Err)
+}
+
+/// Which trial of a share comes next, and how long the rest takes if it takes as
+/// long as those before.
+fn before(at: usize, all: usize, began: Instant) -> String {
+    let number = at + 1;
+    if at == 0 {
+        return format!("trial {number} of {all}");
+    }
+    let each = began.elapsed().as_secs_f64() / at as f64;
+    let left = each * (all - at) as f64 / 60.0;
+    format!("trial {number} of {all}, about {left:.0} min left")
 }
 
 fn means(processes: &Processes, jobs: Option<usize>) -> Result<Means> {
