@@ -201,9 +201,7 @@ impl Dispatcher {
             return;
         }
         for (name, handed) in arrays.iter().filter(|(name, _)| held.contains_key(*name)) {
-            let _ = self
-                .engine
-                .cancel(&handed.job, &[], &self.last_processes());
+            let _ = self.engine.cancel(&handed.job, &[], &self.last_processes());
             let _ = fs::remove_dir_all(self.array(name));
         }
     }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use host::Id;
+use host::units::grouped;
 use rusqlite::{Connection, OptionalExtension, params};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -44,6 +45,25 @@ pub struct Stats {
     pub seconds: f64,
     /// Machines that carried trials out.
     pub hosts: u64,
+}
+
+impl Stats {
+    /// They as lines for people.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let mut text = format!(
+            "{} trials, {} results of {} machines, {:.1} hours\n",
+            grouped(self.trials),
+            grouped(self.results),
+            self.hosts,
+            self.seconds / 3600.0
+        );
+        for (outcome, count) in &self.outcomes {
+            let outcome = outcome.replace('_', " ");
+            text.push_str(&format!("  {:>10} {outcome}\n", grouped(*count)));
+        }
+        text
+    }
 }
 
 impl Index {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use host::Id;
+use host::units::grouped;
 use serde::{Deserialize, Serialize};
 use shrink::{Outcome, Work};
 
@@ -33,6 +34,22 @@ pub struct TrialResult {
     /// The store's objects with the evidence, by name: the record and the
     /// console, each packed by zstd.
     pub evidence: BTreeMap<String, Id>,
+}
+
+impl TrialResult {
+    /// It as a line for people.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let verdict = match &self.outcome {
+            Outcome::Passed { cost } => format!("passed, {} B", grouped(cost.payload_bytes)),
+            Outcome::Failed { failure } => failure.to_string(),
+            Outcome::Unresolved { why } => format!("can't be had: {why}"),
+            Outcome::Broken { why } => format!("broke: {why}"),
+            Outcome::TimedOut => "timed out".to_owned(),
+        };
+        let trial = self.trial.short();
+        format!("{trial}: {verdict} ({:.0} s)\n", self.seconds)
+    }
 }
 
 /// A result for tests and benches, different for each number.

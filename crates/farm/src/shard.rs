@@ -38,6 +38,51 @@ impl Shard {
             _ => Err("write it as in 3/8: the third of eight".to_owned()),
         }
     }
+
+    /// Carries out this share of the trials that wait in a store, and gives each
+    /// result; of what broke, the first when the others are done.
+    ///
+    /// # Errors
+    /// When the store can't be read, the apparatus broke, or the user wants to
+    /// stop.
+    pub fn carry_out(
+        &self,
+        store: &Store,
+        means: &Means,
+        cancel: &Cancel,
+        progress: &dyn Progress,
+        made: &mut dyn FnMut(TrialResult),
+    ) -> Result<()> {
+        let waiting = waiting(store)?.into_iter().enumerate();
+        let mine = waiting.filter(|(at, _)| at % self.of == self.number - 1);
+        let mine: Vec<_> = mine.map(|(_, path)| path).collect();
+        let (began, mut broke) = (Instant::now(), None);
+        for (at, path) in mine.iter().enumerate() {
+            progress.note(&before(at, mine.len(), began));
+            let spec = read(path)?;
+            match carry_out(&spec, store, means, cancel, progress) {
+                Ok(_) => store
+                    .result(&spec.trial()?)?
+                    .into_iter()
+                    .for_each(&mut *made),
+                Err(error) if cancel.signal().is_some() => return Err(error),
+                Err(error) => broke = broke.or(Some(error)),
+            }
+        }
+        broke.map_or(Ok(()), Err)
+    }
+}
+
+/// Which trial of a share comes next, and how long the rest takes if it takes as
+/// long as those before.
+fn before(at: usize, all: usize, began: Instant) -> String {
+    let number = at + 1;
+    if at == 0 {
+        return format!("trial {number} of {all}");
+    }
+    let each = began.elapsed().as_secs_f64() / at as f64;
+    let left = each * (all - at) as f64 / 60.0;
+    format!("trial {number} of {all}, about {left:.0} min left")
 }
 
 /// The trials that wait in a store for shards, in their order.

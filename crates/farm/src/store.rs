@@ -197,6 +197,21 @@ impl Store {
         walk(&self.root.join(RESULTS), each)
     }
 
+    /// Takes in all that these stores have.
+    ///
+    /// # Errors
+    /// As [`Store::merge`].
+    pub fn merge_all(&self, others: &[Store]) -> Result<Merged> {
+        let mut all = Merged::default();
+        for other in others {
+            let merged = self.merge(other)?;
+            all.added += merged.added;
+            all.known += merged.known;
+            all.bytes += merged.bytes;
+        }
+        Ok(all)
+    }
+
     /// Takes in all that another store has: a set union.
     ///
     /// # Errors

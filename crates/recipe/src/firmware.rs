@@ -112,6 +112,8 @@ pub(crate) fn read(problems: &Problems, table: &Table<'_>) -> Option<Firmware> {
         args: args.value.into_iter().map(|arg| arg.value).collect(),
         files: files.into_iter().map(|file| file.value.into()).collect(),
         qemu: qemu.map(|qemu| qemu.value),
-        memory: table.parsed("memory", words::bytes).map_or(Bytes(0), |m| m.value),
+        memory: table
+            .parsed("memory", words::bytes)
+            .map_or(Bytes(0), |m| m.value),
     })
 }

@@ -25,7 +25,8 @@ use super::adversity::NAMES;
 use super::diagnostic::{Place, Placed, Problem, Problems, Wrong};
 use super::files::Files;
 use super::plan::{
-    BudgetPlan, CertificateFile, LoadPlan, MissingCode, NetworkMode, NetworkPlan, OnTrap, Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, RootPlan, StaticAddress,
+    BudgetPlan, CertificateFile, LoadPlan, MissingCode, NetworkMode, NetworkPlan, OnTrap,
+    Placement, Plan, PrunePlan, RamdiskPlan, RecipeOrigin, RootPlan, StaticAddress,
 };
 use super::{also, raw, words};
 use crate::also::{Class, MadeAs};

@@ -98,7 +98,8 @@ fn console(context: &Context<'_>, raw: &raw::Machine) -> Option<ConsoleLine> {
         let help = "leave it out, or `labgrid`";
         context.problem(Problem::at(twice, message).help(help));
     }
-    let file = |given: &Placed<String>| context.take(&given.place, context.files.file(&given.value));
+    let file =
+        |given: &Placed<String>| context.take(&given.place, context.files.file(&given.value));
     Some(ConsoleLine::Labgrid(LabgridPlace {
         name: place.value.clone(),
         environment: environment.and_then(file),
@@ -133,4 +134,3 @@ fn hands(context: &Context<'_>, raw: &raw::Machine, base: &Path) -> HandsPlan {
         power: command(&raw.power),
     }
 }
-

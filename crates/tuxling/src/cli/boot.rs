@@ -7,7 +7,7 @@ use prune::rebuild;
 use recipe::labgrid::LabgridPlace;
 use recipe::plan::ConsoleLine;
 use trial::check;
-use vm::boot::board::start_at_place;
+use vm::boot::starting::{by_hand, start_at_place};
 use vm::check::asker;
 use vm::machine::qemu::{Accelerator, Machine};
 
@@ -41,15 +41,8 @@ fn work(args: &Boot, request: &Request, session: &Session) -> Result<()> {
             ConsoleLine::Serial(port) => port,
             ConsoleLine::Labgrid(place) => return at_place(place, &machine, request, session),
         };
-        let ramdisk = machine.initrd.map_or(String::new(), |path| {
-            format!("\n  ramdisk       {}", path.display())
-        });
-        session.progress.note(&format!(
-            "Ctrl-A X leaves; load and start on the board:\n  kernel        {}{ramdisk}\n  \
-             command line  {}",
-            machine.kernel.display(),
-            machine.cmdline
-        ));
+        let doing = "Ctrl-A X leaves; load and start on the board:";
+        session.progress.note(&by_hand(doing, &machine));
         return super::terminal::run(port, session.processes.cancel());
     }
     let accelerator = match args.machine.accelerator() {

@@ -147,9 +147,10 @@ fn told(args: &ImageArgs, plan: &Plan, verdict: &Verdict) -> MediumCheck {
     let record = &verdict.record;
     MediumCheck {
         firmware: firmware.map_or_else(String::new, |one| {
-            match one.memory > plan.machine.memory {
-                true => format!("{} with {} KiB of RAM", one.name, one.memory.as_kib()),
-                false => one.name.clone(),
+            if one.memory > plan.machine.memory {
+                format!("{} with {} KiB of RAM", one.name, one.memory.as_kib())
+            } else {
+                one.name.clone()
             }
         }),
         outcome: record

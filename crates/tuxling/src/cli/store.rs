@@ -1,9 +1,7 @@
 //! `tuxling trial`: one trial of a search, from its file alone. `tuxling store`:
 //! what machines share.
 
-use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Instant;
 
 use farm::index::{Index, Stats};
 use farm::shard::{self, Shard};
@@ -11,7 +9,6 @@ use farm::store::{Merged, Store};
 use farm::trials::Means;
 use host::error::Kind;
 use host::process::Processes;
-use host::session::Progress as _;
 use host::units::grouped;
 use host::{Cache, Id};
 use schemars::JsonSchema;
@@ -53,8 +50,15 @@ pub(super) fn trial(args: &TrialArgs) -> Result<()> {
     let means = means(&processes, jobs)?;
     let store = Store::of(&args.out)?;
     let spec = shard::read(&args.spec)?;
-    shard::carry_out(&spec, &store, &means, processes.cancel(), &Terminal::new(false))?;
-    print(&told(&store, &spec.trial()?)?)
+    shard::carry_out(
+        &spec,
+        &store,
+        &means,
+        processes.cancel(),
+        &Terminal::new(false),
+    )?;
+    let result = store.result(&spec.trial()?)?;
+    print(&result.map_or_else(String::new, |result| result.told()))
 }
 
 /// Carries out a share of the trials that wait in a store.
@@ -62,34 +66,14 @@ pub(super) fn shard(share: Shard, store: &Path, jobs: Option<usize>) -> Result<(
     let processes = processes()?;
     let means = means(&processes, jobs)?;
     let store = Store::of(store)?;
-    let waiting = shard::waiting(&store)?.into_iter().enumerate();
-    let mine = waiting.filter(|(at, _)| at % share.of == share.number - 1);
-    let mine: Vec<_> = mine.map(|(_, path)| path).collect();
-    let terminal = Terminal::new(false);
-    let (began, mut broken) = (Instant::now(), Vec::new());
-    for (at, path) in mine.iter().enumerate() {
-        terminal.note(&before(at, mine.len(), began));
-        let spec = shard::read(path)?;
-        match shard::carry_out(&spec, &store, &means, processes.cancel(), &terminal) {
-            Ok(_) => print(&told(&store, &spec.trial()?)?)?,
-            Err(error) if processes.cancel().signal().is_some() => return Err(error.into()),
-            Err(error) => broken.push(Failure::from(error)),
+    let (cancel, terminal) = (processes.cancel(), Terminal::new(false));
+    let mut printed = Ok(());
+    share.carry_out(&store, &means, cancel, &terminal, &mut |result| {
+        if printed.is_ok() {
+            printed = print(&result.told());
         }
-    }
-    // The others are done: the next call has these alone before it.
-    broken.into_iter().next().map_or(Ok(()), Err)
-}
-
-/// Which trial of a share comes next, and how long the rest takes if it takes as
-/// long as those before.
-fn before(at: usize, all: usize, began: Instant) -> String {
-    let number = at + 1;
-    if at == 0 {
-        return format!("trial {number} of {all}");
-    }
-    let each = began.elapsed().as_secs_f64() / at as f64;
-    let left = each * (all - at) as f64 / 60.0;
-    format!("trial {number} of {all}, about {left:.0} min left")
+    })?;
+    printed
 }
 
 fn means(processes: &Processes, jobs: Option<usize>) -> Result<Means> {
@@ -102,24 +86,6 @@ fn means(processes: &Processes, jobs: Option<usize>) -> Result<Means> {
         jobs: jobs.unwrap_or(processors),
         trees: processors,
     })
-}
-
-fn told(store: &Store, trial: &Id) -> Result<String> {
-    let Some(result) = store.result(trial)? else {
-        return Ok(String::new());
-    };
-    let verdict = match &result.outcome {
-        shrink::Outcome::Passed { cost } => format!("passed, {} B", grouped(cost.payload_bytes)),
-        shrink::Outcome::Failed { failure } => failure.to_string(),
-        shrink::Outcome::Unresolved { why } => format!("can't be had: {why}"),
-        shrink::Outcome::Broken { why } => format!("broke: {why}"),
-        shrink::Outcome::TimedOut => "timed out".to_owned(),
-    };
-    Ok(format!(
-        "{}: {verdict} ({:.0} s)\n",
-        trial.short(),
-        result.seconds
-    ))
 }
 
 /// Brings stores together, or says what one holds.
@@ -135,13 +101,7 @@ fn merge(into: &Path, from: &[std::path::PathBuf], json: bool) -> Result<()> {
     let others = from.iter().map(|path| Store::of(path));
     let others = others.collect::<farm::error::Result<Vec<Store>>>()?;
     let store = Store::open(into)?;
-    let mut all = Merged::default();
-    for other in &others {
-        let merged = store.merge(other)?;
-        all.added += merged.added;
-        all.known += merged.known;
-        all.bytes += merged.bytes;
-    }
+    let all = store.merge_all(&others)?;
     if json {
         let schema = MERGE;
         return print_json(&ToldMerge {
@@ -167,20 +127,5 @@ fn stats(path: &Path, json: bool) -> Result<()> {
         let schema = STATS;
         return print_json(&ToldStats { schema, stats });
     }
-    let mut text = format!(
-        "{} trials, {} results of {} machines, {:.1} hours\n",
-        grouped(stats.trials),
-        grouped(stats.results),
-        stats.hosts,
-        stats.seconds / 3600.0
-    );
-    for (outcome, count) in &stats.outcomes {
-        let _ = writeln!(
-            text,
-            "  {:>10} {}",
-            grouped(*count),
-            outcome.replace('_', " ")
-        );
-    }
-    print(&text)
+    print(&stats.told())
 }

@@ -318,9 +318,8 @@ fn a_farms_board_is_switched_and_typed_at_by_labgrids_drivers() {
     fs::write(dir.path().join("farm.yaml"), ENVIRONMENT).expect("writable");
     // Debian's labgrid belongs to Debian's Python.
     let with = |place: &str| {
-        let lines = format!(
-            "machine.labgrid = \"{place}\"\nmachine.labgrid-environment = \"farm.yaml\"\n"
-        );
+        let lines =
+            format!("machine.labgrid = \"{place}\"\nmachine.labgrid-environment = \"farm.yaml\"\n");
         let recipe = Recipe::pc_net("farm").without("check").with(&lines);
         let recipe = recipe.with(CHECKS).write(dir.path());
         let mut check = check(&recipe);

@@ -129,10 +129,12 @@ fn carry_out(job: &Path, store: &Path, cache: &Path) {
                 .stderr(Stdio::null());
             pod.status().expect("starts").success()
         };
-        match (0..=retries).any(|_| runs()) {
-            true => completed.push(index.to_string()),
-            false => failed.push(index.to_string()),
-        }
+        let ended = if (0..=retries).any(|_| runs()) {
+            &mut completed
+        } else {
+            &mut failed
+        };
+        ended.push(index.to_string());
         let status = json!({ "status": {
             "completedIndexes": completed.join(","),
             "failedIndexes": failed.join(","),

@@ -60,8 +60,13 @@ impl LabgridBoard {
         machine: &Machine,
         dir: &Path,
     ) -> Result<LabgridBoard> {
-        let [program, commands, answers, errors] =
-            ["labgrid-board.py", "labgrid.in", "labgrid.out", "labgrid.log"].map(|name| dir.join(name));
+        let [program, commands, answers, errors] = [
+            "labgrid-board.py",
+            "labgrid.in",
+            "labgrid.out",
+            "labgrid.log",
+        ]
+        .map(|name| dir.join(name));
         write(&program, PROGRAM.as_bytes())?;
         let pipe = pipe(&commands)?;
         let stdout = create(&answers)?;
