@@ -47,7 +47,8 @@ def one_at_a_time(place):
     """Two readers of a console get half of it each: labgrid keeps others away,
     this keeps us away from ourselves."""
     name = "tuxling-labgrid-%d-%s.lock" % (os.getuid(), place.replace("/", "-"))
-    lock = open(os.path.join(tempfile.gettempdir(), name), "w")
+    path = os.path.join(tempfile.gettempdir(), name)
+    lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -204,9 +205,9 @@ def connect(board):
             try:
                 printed += board.read()
             except (OSError, EOFError) as error:
-                # The machine is gone; who waits for it will see nothing more.
-                print("the console: %s" % error, file=sys.stderr)
-                board.running = False
+                # The line is lost, and with it the terminal.
+                print("the console is lost: %s" % error, file=sys.stderr)
+                return
         try:
             printed = printed[os.write(ours, printed) :] if printed else printed
         except OSError as error:
@@ -218,9 +219,13 @@ def main():
     place, environment = sys.argv[1:3]
     lock = one_at_a_time(place)
     ours, target = from_environment(environment, place) if environment else from_resources(place)
+    board = None
     try:
-        connect(Board(target()))
+        board = Board(target())
+        connect(board)
     finally:
+        if board and board.running:
+            board.off()
         if ours:
             client(place, "release")
         lock.close()

@@ -31,6 +31,9 @@ const OFF_LIMIT: Duration = Duration::from_secs(30);
 /// How often the answers are looked at.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// What an answer begins with.
+const ANSWERS: [&str; 3] = ["console ", "done", "failed "];
+
 /// A terminal has no speed that matters.
 const SPEED: u32 = 115_200;
 
@@ -129,17 +132,23 @@ impl LabgridBoard {
         }
     }
 
-    /// The next line that is said.
+    /// The next line that is an answer: labgrid, and what an environment imports,
+    /// may print others.
     fn answer(&mut self, cancel: &Cancel, limit: Duration) -> Result<String> {
         let started = Instant::now();
         loop {
             // Before the file: what was said before the end is still read.
             let ended = self.running.poll().map_err(Error::Lost)?;
-            let said = std::fs::read_to_string(&self.answers)
+            let said = std::fs::read(&self.answers)
                 .map_err(|e| host::Error::file("read", &self.answers, e))?;
-            if let Some((line, _)) = said.get(self.read..).and_then(|new| new.split_once('\n')) {
-                self.read += line.len() + 1;
-                return Ok(line.to_owned());
+            let new = said.get(self.read..).unwrap_or_default();
+            if let Some(end) = new.iter().position(|byte| *byte == b'\n') {
+                self.read += end + 1;
+                let line = String::from_utf8_lossy(&new[..end]).into_owned();
+                if ANSWERS.iter().any(|answer| line.starts_with(answer)) {
+                    return Ok(line);
+                }
+                continue;
             }
             if let Some(status) = ended {
                 return Err(self.failed(&format!("its program ended with {status}")));
