@@ -19,5 +19,6 @@ pub mod repair;
 pub mod rules;
 pub mod soak;
 pub mod subject;
+mod timing;
 pub mod trace;
 pub mod trap;

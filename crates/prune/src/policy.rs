@@ -14,6 +14,7 @@ use vmlinux::prune::{FunctionId, FunctionIndex, Graph, Missed, Parts, Program, V
 use super::calls::Entries;
 use super::rules::{self, Pattern, Rule};
 use super::subject::{CallGraph, Subject};
+use super::timing::{KernelCalls, may_come};
 use crate::trace::Coverage;
 use crate::trace::adverse_coverage::{AdverseCoverage, NeededBy};
 
@@ -349,48 +350,18 @@ impl Kept {
         self.gaps = facts.program.gaps(&ran);
     }
 
-    /// What the functions that ran call by name, or hand over, among those that
-    /// timing chooses from; and what a callback that was handed over calls in its
-    /// object: the time for it may come, and it never ran to show what it needs.
+    /// What chance alone decides about, among those that timing chooses from.
     fn add_timing(&mut self, rule: &str, chosen: &BTreeSet<FunctionIndex>, facts: &Facts<'_>) {
-        let ran = self.roots.keys().filter(|f| chosen.contains(f));
-        let ran: Vec<FunctionIndex> = ran.copied().collect();
-        let mut never_ran = Vec::new();
-        for index in ran.iter().flat_map(|f| facts.graph.handed_over(*f)) {
-            if self.add_chosen(*index, rule, chosen) {
-                never_ran.push(*index);
-            }
-        }
-        let object = |index: FunctionIndex| {
-            let function = facts.program.functions().get(index.0 as usize);
-            function.map(|f| f.id.object.as_str())
+        let chosen: BTreeSet<_> = chosen.difference(&self.closed).copied().collect();
+        let stays = self.roots.keys().filter(|f| chosen.contains(f));
+        let stays = stays.copied().collect();
+        let calls = KernelCalls {
+            program: facts.program,
+            graph: facts.graph,
         };
-        while let Some(function) = never_ran.pop() {
-            for index in facts.graph.direct_callees(function) {
-                if object(*index) == object(function) && self.add_chosen(*index, rule, chosen) {
-                    never_ran.push(*index);
-                }
-            }
-        }
-        for index in ran.iter().flat_map(|f| facts.graph.direct_callees(*f)) {
-            self.add_chosen(*index, rule, chosen);
-        }
-    }
-
-    /// Keeps one of those that timing chooses from. Says whether nothing had.
-    fn add_chosen(
-        &mut self,
-        index: FunctionIndex,
-        rule: &str,
-        chosen: &BTreeSet<FunctionIndex>,
-    ) -> bool {
-        let new = chosen.contains(&index)
-            && !self.closed.contains(&index)
-            && !self.roots.contains_key(&index);
-        if new {
+        for index in may_come(&stays, &chosen, &calls) {
             self.add(index, Reason::Called(rule.to_owned()));
         }
-        new
     }
 
     /// What tasks run when they find a lock taken, wherever something that stays
