@@ -25,15 +25,11 @@ pub(crate) struct KernelCalls<'a> {
 
 impl Calls for KernelCalls<'_> {
     fn called(&self, function: FunctionIndex) -> Vec<FunctionIndex> {
-        self.graph
-            .direct_callees(function)
-            .iter()
-            .copied()
-            .collect()
+        self.graph.direct_callees(function).to_vec()
     }
 
     fn handed_over(&self, function: FunctionIndex) -> Vec<FunctionIndex> {
-        self.graph.handed_over(function).iter().copied().collect()
+        self.graph.handed_over(function).to_vec()
     }
 
     fn in_one_object(&self, one: FunctionIndex, other: FunctionIndex) -> bool {
