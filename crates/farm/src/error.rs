@@ -36,6 +36,12 @@ pub enum Error {
     /// A recipe whose board is reached from here.
     #[error("a board of your own is reached from this machine, and no engine has another")]
     Board,
+    /// An engine's program.
+    #[error("{program} is not installed (looked for it in PATH)")]
+    NoProgram {
+        /// Its name.
+        program: &'static str,
+    },
     /// A file of the store is not what its name says, or can't be read as what
     /// it is.
     #[error("{}: {problem}", path.display())]
@@ -111,7 +117,8 @@ impl Error {
             | Error::Lacks { .. }
             | Error::AnotherSystem { .. }
             | Error::Index { .. }
-            | Error::Engine { .. } => Kind::Machine,
+            | Error::Engine { .. }
+            | Error::NoProgram { .. } => Kind::Machine,
         }
     }
 
@@ -122,6 +129,12 @@ impl Error {
                 "trials elsewhere need files beside the recipe or below its folder, and sources \
                  from the distribution, an address or a git commit"
             }
+            Error::NoProgram { program } => match *program {
+                "kubectl" => {
+                    "install kubectl (Debian: kubernetes-client), or choose another --engine"
+                }
+                _ => "install Slurm's commands (Debian: slurm-client), or choose another --engine",
+            },
             Error::Board => {
                 "leave --engine out: trials come one after the other; or search with QEMU as the \
                  machine"

@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::dispatch::{Dispatcher, ForOthers, open_trials};
-use crate::engine::{Engine, Kubernetes, KubernetesSettings, Local, Shards, Slurm};
-use crate::farmed::Farmed;
-use crate::spec::{Base, Origin};
-use crate::store::Store;
-use crate::trials::Trials;
+use host::process::Processes;
 use host::session::Session;
+use recipe::Plan;
 use shrink::CancelToken;
 
-use crate::error::Result;
+use crate::dispatch::{Dispatcher, ForOthers, open_trials};
+use crate::engine::{Engine, Kubernetes, KubernetesSettings, Local, Shards, Slurm};
+use crate::error::{Error, Result};
+use crate::farmed::Farmed;
+use crate::spec::{Base, Origin, can_be_sent};
+use crate::store::Store;
+use crate::trials::Trials;
 
 /// A wave of this part of the workers is not worth their coming.
 const FEW: usize = 8;
@@ -55,6 +57,21 @@ impl Drop for Farm {
 }
 
 impl FarmOptions {
+    /// Refuses what can't be carried out, before anything is built.
+    ///
+    /// # Errors
+    /// When the recipe can't be sent along, or the engine's programs are missing.
+    pub fn refuse(&self, plan: &Plan, processes: &Processes) -> Result<()> {
+        can_be_sent(plan)?;
+        let programs: &[&'static str] = match self.engine {
+            EngineChoice::Slurm(_) => &["sbatch", "squeue", "scancel"],
+            EngineChoice::Kubernetes(..) => &["kubectl"],
+            EngineChoice::Local | EngineChoice::Shards => &[],
+        };
+        let missing = programs.iter().find(|p| processes.find(p).is_none());
+        missing.map_or(Ok(()), |program| Err(Error::NoProgram { program }))
+    }
+
     /// The executor of a search that wants these trials; `token` ends the search
     /// once all that it wants was written down for shards.
     ///

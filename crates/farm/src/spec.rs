@@ -223,7 +223,7 @@ fn accelerator(name: &str) -> Option<Accelerator> {
 ///
 /// # Errors
 /// When a recipe's board is reached from here, or it is built from a tree here.
-pub fn can_be_sent(plan: &Plan) -> Result<()> {
+pub(crate) fn can_be_sent(plan: &Plan) -> Result<()> {
     match plan.machine.console {
         Some(_) => Err(Error::Board),
         None => refuse_trees(plan),

@@ -83,8 +83,8 @@ fn work(wanted: &ShrinkOptions, request: &Request, again: bool, session: Session
             print(&update_text(&updated))
         };
     }
-    if wanted.farm.is_some() {
-        farm::spec::can_be_sent(plan)?;
+    if let Some(farm) = &wanted.farm {
+        farm.refuse(plan, &session.processes)?;
     }
     let shrunk = job::shrink(plan, build, wanted, &session)?;
     drop(session);

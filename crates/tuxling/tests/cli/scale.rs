@@ -72,3 +72,29 @@ fn what_is_no_store_and_no_trial_is_refused_by_name() {
     let nothing = tuxling(dir.path(), &nothing);
     assert!(nothing.status.success(), "{}", said(&nothing));
 }
+
+#[test]
+fn a_board_of_this_machines_is_searched_with_by_no_engine() {
+    let dir = tempfile::tempdir().unwrap();
+    let shell = tuxling(dir.path(), &["new", "mine", "--board", "pc"]);
+    assert!(shell.status.success(), "{}", said(&shell));
+    let recipe = dir.path().join("mine.toml");
+    let text = fs::read_to_string(&recipe).unwrap();
+    assert!(text.contains("[machine]"), "{text}");
+    fs::write(
+        &recipe,
+        text.replace("[machine]", "[machine]\nlabgrid = \"shelf-3\""),
+    )
+    .unwrap();
+    let search = ["shrink", "mine.toml", "--engine", "local", "--store", "s"];
+    let refused = tuxling(dir.path(), &search);
+    assert_eq!(refused.status.code(), Some(1), "{}", said(&refused));
+    let told = said(&refused);
+    for part in ["no engine has another", "leave --engine out"] {
+        assert!(told.contains(part), "{told}");
+    }
+    assert!(
+        !dir.path().join("cache/sources").exists(),
+        "nothing is begun"
+    );
+}
