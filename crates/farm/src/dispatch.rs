@@ -339,7 +339,12 @@ impl Dispatcher {
                 let _ = fs::remove_dir_all(entry.path());
                 continue;
             }
-            if let Some(file) = arrays::hold(&entry.path())? {
+            let held = match arrays::hold(&entry.path()) {
+                // Who watched over it was done with it in this moment.
+                Err(_) if !entry.path().exists() => continue,
+                held => held?,
+            };
+            if let Some(file) = held {
                 let states = self.poll(&handed)?;
                 if states.iter().all(|s| matches!(s, State::Over { .. })) {
                     let _ = fs::remove_dir_all(entry.path());
@@ -360,7 +365,7 @@ impl Dispatcher {
         let arrays = self.lock().arrays.clone();
         for (name, handed) in arrays {
             let folder = self.array(&name);
-            let others = !self.lock().held.contains_key(&name) && arrays::is_held(&folder);
+            let others = !self.watches_over(&name) && arrays::is_held(&folder);
             if others && self.engine.ends_with_its_search() {
                 continue; // it alone knows how they stand; their results are seen
             }
@@ -384,6 +389,18 @@ impl Dispatcher {
             }
         }
         Ok(())
+    }
+
+    /// Whether this search watches over an array, from now on if whoever did is
+    /// gone.
+    fn watches_over(&self, name: &str) -> bool {
+        let mut queue = self.lock();
+        if !queue.held.contains_key(name)
+            && let Ok(Some(file)) = arrays::hold(&self.array(name))
+        {
+            queue.held.insert(name.to_owned(), file);
+        }
+        queue.held.contains_key(name)
     }
 
     fn poll(&self, handed: &Handed) -> Result<Vec<State>> {
