@@ -227,7 +227,7 @@ pub fn build(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<S
 /// Builds all of a plan but its kernel.
 pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result<Ingredients> {
     let arch = plan.board.arch;
-    let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
+    let tools = Tools::find(&plan.kernel.toolchain, arch, &session.processes)?;
     let sources = session.phase("sources", || obtain(plan, options, session))?;
     let config = session.phase("configuration", || {
         kernel::resolve(&plan.kernel, &sources.linux, arch, &tools, session)

@@ -282,8 +282,24 @@ impl Distribution {
     }
 
     /// The package that has a program or a library; `None` where the
-    /// distribution has none, or isn't known.
-    pub fn package(self, of: &str) -> Option<&'static str> {
+    /// distribution has none, or isn't known. A program with a version behind
+    /// its name (`gcc-11`, `ld.lld-16`) is one of Debian's.
+    pub fn package(self, of: &str) -> Option<String> {
+        if let Some(package) = self.plain_package(of) {
+            return Some(package.to_owned());
+        }
+        let (program, version) = of.rsplit_once('-')?;
+        let versioned = self == Distribution::Debian
+            && !version.is_empty()
+            && version.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let package = versioned.then(|| self.plain_package(program)).flatten()?;
+        Some(match package.strip_prefix("gcc-") {
+            Some(target) => format!("gcc-{version}-{target}"),
+            None => format!("{package}-{version}"),
+        })
+    }
+
+    fn plain_package(self, of: &str) -> Option<&'static str> {
         let row = TABLE.iter().find(|row| row.0 == of)?;
         let column = match self {
             Distribution::Debian => 0,
@@ -299,7 +315,7 @@ impl Distribution {
     /// has a package here.
     pub fn install_command(self, of: &[&str]) -> Option<String> {
         let command = self.command()?;
-        let mut packages: Vec<&str> = of.iter().filter_map(|one| self.package(one)).collect();
+        let mut packages: Vec<String> = of.iter().filter_map(|one| self.package(one)).collect();
         packages.sort_unstable();
         packages.dedup();
         (!packages.is_empty()).then(|| format!("{command} {}", packages.join(" ")))
@@ -369,6 +385,12 @@ mod tests {
             assert_eq!(distribution.install_command(&missing).as_deref(), expected);
         }
         assert_eq!(Distribution::Alpine.install_command(&["lib:gcc32"]), None);
+        let versions = ["gcc-11", "ld.lld-16", "arm-linux-gnueabi-gcc-11", "x-11"];
+        assert_eq!(
+            Distribution::Debian.install_command(&versions).as_deref(),
+            Some("apt-get install gcc-11 gcc-11-arm-linux-gnueabi lld-16")
+        );
+        assert_eq!(Distribution::Fedora.package("gcc-11"), None);
         assert_eq!(Distribution::Debian.install_command(&[]), None);
     }
 }

@@ -37,6 +37,7 @@ pub mod security;
 pub mod serial_port;
 pub mod stop;
 mod table;
+pub mod toolchain;
 pub mod typed;
 mod words;
 

@@ -19,6 +19,7 @@ use crate::contract::Term;
 use crate::hands::HandsPlan;
 use crate::labgrid::LabgridPlace;
 use crate::serial_port::SerialPort;
+use crate::toolchain::Toolchain;
 use crate::{Board, RecipeErrors};
 
 pub use crate::check_plan::{
@@ -203,16 +204,6 @@ pub struct PatchFile {
     pub name: String,
     /// Its content.
     pub content: Vec<u8>,
-}
-
-/// The compiler and its helpers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Toolchain {
-    /// GCC and GNU binutils; `CROSS_COMPILE` is honoured.
-    Gcc,
-    /// Clang and LLVM's tools (`LLVM=1`).
-    Llvm,
 }
 
 /// The user land as asked for.

@@ -22,10 +22,11 @@ use initramfs::Compression;
 use super::diagnostic::{Place, Placed};
 use super::plan::{
     Access, AskPlan, EchoProtocol, Expectation, GuestCommand, MissingCode, ModulesPlan, OnTrap,
-    Placement, PruneLevel, Security, Toolchain, Via,
+    Placement, PruneLevel, Security, Via,
 };
 use crate::also::MadeAs;
 use crate::serial_port::SerialPort;
+use crate::toolchain::Toolchain;
 
 pub use read::{COMPRESSIONS, read};
 pub use schema::SCHEMAS;

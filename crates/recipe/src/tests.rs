@@ -160,7 +160,7 @@ fn what_is_left_out_has_its_default() {
         plan.kernel.base,
         plan::BaseConfig::Target("tinyconfig".to_owned())
     );
-    assert_eq!(plan.kernel.toolchain, plan::Toolchain::Gcc);
+    assert_eq!(plan.kernel.toolchain, toolchain::Toolchain::GCC);
     assert_eq!(plan.kernel.compress, Compression::Xz);
     assert_eq!(plan.kernel.cmdline, "console=ttyS0 panic=-1");
     assert_eq!(plan.ramdisk.compress, Compression::Xz);

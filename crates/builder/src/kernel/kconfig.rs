@@ -233,7 +233,8 @@ fn kept_path(source: &Source, arch: Arch, tools: &Tools, session: &Session) -> R
         });
         (program, facts)
     };
-    let own = HELPERS.iter().chain(LLVM).map(|name| (*name).to_owned());
+    let own = HELPERS.iter().map(|name| (*name).to_owned());
+    let own = own.chain(LLVM.iter().map(|name| tools.chain.llvm_tool(name)));
     let prefixed = BINUTILS.iter().map(|name| format!("{}{name}", tools.cross));
     let key = ProbesKey {
         source: &source.digest,

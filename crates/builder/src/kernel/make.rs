@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use host::process::Cmd;
 use host::session::Session;
 use recipe::Arch;
-use recipe::plan::Toolchain;
+use recipe::toolchain::Family;
 
 use super::toolchain::Tools;
 use crate::error::Result;
@@ -23,9 +23,9 @@ pub fn make(source: &Source, objects: &Path, arch: Arch, tools: &Tools) -> Cmd {
         .env("KBUILD_BUILD_USER", "tuxling")
         .env("KBUILD_BUILD_HOST", "tuxling")
         .env("KBUILD_BUILD_VERSION", "1");
-    match tools.kind {
-        Toolchain::Llvm => cmd.arg("LLVM=1"),
-        Toolchain::Gcc => cmd.arg(format!("CROSS_COMPILE={}", tools.cross)),
+    match tools.chain.family {
+        Family::Llvm => cmd.arg(format!("LLVM={}", tools.chain.llvm_variable())),
+        Family::Gcc => cmd.arg(format!("CROSS_COMPILE={}", tools.cross)),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use host::error::Kind;
 use host::process::{Cmd, Processes};
 use recipe::Arch;
-use recipe::plan::Toolchain;
+use recipe::toolchain::{Edition, Family, Toolchain};
 use serde::Serialize;
 
 use crate::error::Result;
@@ -13,8 +13,8 @@ use crate::error::Result;
 /// The tools that build for one architecture.
 #[derive(Clone, Debug)]
 pub struct Tools {
-    /// GNU or LLVM.
-    pub kind: Toolchain,
+    /// GNU or LLVM, and which of them.
+    pub chain: Toolchain,
     /// Prefix of the compiler and binutils (`CROSS_COMPILE`).
     pub cross: String,
     /// The C compiler of the kernel.
@@ -38,22 +38,23 @@ impl Tools {
     /// Finds the tools for this architecture. `CROSS_COMPILE` in the
     /// environment wins over the architecture's own prefixes, and `LLVM=1`
     /// over the recipe's tool chain, as in a build by hand.
-    pub fn find(wished: Toolchain, arch: Arch, processes: &Processes) -> Result<Tools> {
+    pub fn find(wished: &Toolchain, arch: Arch, processes: &Processes) -> Result<Tools> {
         let set = |key: &str| std::env::var(key).ok().filter(|v| !v.is_empty());
-        let kind = if set("LLVM").is_some_and(|v| v != "0") {
-            Toolchain::Llvm
-        } else {
-            wished
-        };
+        let by_hand = set("LLVM").and_then(|value| Toolchain::of_llvm_variable(&value));
+        let chain = by_hand.unwrap_or_else(|| wished.clone());
         let doing = "build for this board";
-        let cross = match set("CROSS_COMPILE") {
-            Some(prefix) => prefix,
-            None => native_or_cross(arch, processes)?,
+        let cross = match (&chain.family, &chain.edition, set("CROSS_COMPILE")) {
+            (Family::Gcc, Edition::Prefix(prefix), _) => prefix.clone(),
+            (_, _, Some(prefix)) => prefix,
+            (_, _, None) => native_or_cross(arch, processes)?,
         };
         let user_cc = format!("{cross}gcc");
-        let (cc, ld) = match kind {
-            Toolchain::Llvm => ("clang".to_owned(), "ld.lld".to_owned()),
-            Toolchain::Gcc => (user_cc.clone(), format!("{cross}ld")),
+        let (cc, ld) = match (chain.family, &chain.edition) {
+            (Family::Llvm, _) => (chain.llvm_tool("clang"), chain.llvm_tool("ld.lld")),
+            (Family::Gcc, Edition::Version(version)) => {
+                (format!("{user_cc}-{version}"), format!("{cross}ld"))
+            }
+            (Family::Gcc, _) => (user_cc.clone(), format!("{cross}ld")),
         };
         let mut versions = BTreeMap::new();
         let all = [("cc", &cc), ("ld", &ld), ("user_cc", &user_cc)];
@@ -75,16 +76,16 @@ impl Tools {
             );
         }
         // The kernel's build compiles programs of its own (Makefile, HOSTCC).
-        let host_cc = match kind {
-            Toolchain::Llvm => "clang",
-            Toolchain::Gcc => "gcc",
+        let host_cc = match chain.family {
+            Family::Llvm => cc.clone(),
+            Family::Gcc => "gcc".to_owned(),
         };
-        if processes.find(host_cc).is_none() {
-            return Err(host::Error::missing_tool(host_cc, doing).into());
+        if processes.find(&host_cc).is_none() {
+            return Err(host::Error::missing_tool(&host_cc, doing).into());
         }
         let ccache = processes.find("ccache").is_some();
         Ok(Tools {
-            kind,
+            chain,
             cross,
             cc,
             ld,
@@ -96,17 +97,17 @@ impl Tools {
 
     /// What makes archives of objects.
     pub fn ar(&self) -> String {
-        match self.kind {
-            Toolchain::Llvm => "llvm-ar".to_owned(),
-            Toolchain::Gcc => format!("{}ar", self.cross),
+        match self.chain.family {
+            Family::Llvm => self.chain.llvm_tool("llvm-ar"),
+            Family::Gcc => format!("{}ar", self.cross),
         }
     }
 
     /// What copies parts of ELF files.
     pub fn objcopy(&self) -> String {
-        match self.kind {
-            Toolchain::Llvm => "llvm-objcopy".to_owned(),
-            Toolchain::Gcc => format!("{}objcopy", self.cross),
+        match self.chain.family {
+            Family::Llvm => self.chain.llvm_tool("llvm-objcopy"),
+            Family::Gcc => format!("{}objcopy", self.cross),
         }
     }
 

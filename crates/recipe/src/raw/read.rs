@@ -17,11 +17,10 @@ use super::{
 use crate::also::MadeAs;
 use crate::board::MOST_CPUS;
 use crate::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
-use crate::plan::{
-    Access, MissingCode, ModulesPlan, OnTrap, Placement, PruneLevel, Security, Toolchain,
-};
+use crate::plan::{Access, MissingCode, ModulesPlan, OnTrap, Placement, PruneLevel, Security};
 use crate::serial_port::SerialPort;
 use crate::table::{self, Table};
+use crate::toolchain::Toolchain;
 use crate::words::{self, one_line};
 
 /// The words for `compress`.
@@ -129,7 +128,6 @@ fn read_each<T>(tables: Vec<Table<'_>>, read: impl Fn(&Table<'_>) -> T) -> Vec<T
 }
 
 fn read_kernel(problems: &Problems, t: &Table<'_>) -> Kernel {
-    let toolchains = [("gcc", Toolchain::Gcc), ("llvm", Toolchain::Llvm)];
     let flag = |place: &Place, typed: &str| problems.take(place, cflags::flag(typed));
     let cflags = if t.is_list("cflags") {
         values(t.texts("cflags"))
@@ -153,7 +151,7 @@ fn read_kernel(problems: &Problems, t: &Table<'_>) -> Kernel {
         must_not: values(t.texts("must-not")),
         modules: read_modules(problems, t),
         patches: values(t.texts("patches")),
-        toolchain: t.word("toolchain", &toolchains),
+        toolchain: t.parsed("toolchain", Toolchain::parse),
         cflags,
         compress: t.word("compress", COMPRESSIONS),
         cmdline: t.parsed("cmdline", one_line),

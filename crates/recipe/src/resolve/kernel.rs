@@ -8,8 +8,9 @@ use crate::asker::Asker;
 use crate::config::Request;
 use crate::diagnostic::{Placed, Problem, Wrong};
 use crate::package::Package;
-use crate::plan::{BaseConfig, KernelPlan, PatchFile, Toolchain};
+use crate::plan::{BaseConfig, KernelPlan, PatchFile};
 use crate::raw::{self, Given};
+use crate::toolchain::Toolchain;
 use crate::{Board, builtin, contract, fragment, words};
 
 /// The series that is built where the recipe names none: the one that the
@@ -74,7 +75,7 @@ pub(super) fn plan(
         contract: contract::read(context.problems, &raw.must, &raw.must_not),
         modules: raw.modules.map(|m| m.value).unwrap_or_default(),
         patches: patches(context, &raw.patches),
-        toolchain: raw.toolchain.map_or(Toolchain::Gcc, |t| t.value),
+        toolchain: raw.toolchain.map_or(Toolchain::GCC, |t| t.value),
         cflags: raw.cflags,
         compress: compression(raw.compress.as_ref(), board),
         cmdline: with_root(raw.cmdline.map_or_else(cmdline, |c| c.value), words.root),

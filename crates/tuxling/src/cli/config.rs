@@ -95,7 +95,7 @@ impl Desk<'_> {
     /// The Kconfig tree of a recipe's kernel.
     fn tree(&self, plan: &Plan) -> Result<Tree> {
         let arch = plan.board.arch;
-        let tools = Tools::find(plan.kernel.toolchain, arch, &self.session.processes)?;
+        let tools = Tools::find(&plan.kernel.toolchain, arch, &self.session.processes)?;
         let linux = obtain_linux(plan, self.mode, self.session)?;
         let tree = tree::load(&linux, arch, &tools, self.session)?;
         tree.refuse_errors()?;

@@ -176,7 +176,7 @@ pub(super) fn answer(
 ) -> Result<(Answer, String)> {
     let plan = &request.plan;
     let arch = plan.board.arch;
-    let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
+    let tools = Tools::find(&plan.kernel.toolchain, arch, &session.processes)?;
     let linux = obtain_linux(plan, request.options.sources, session)?;
     let tree = tree::load(&linux, arch, &tools, session)?;
     tree.refuse_errors()?;

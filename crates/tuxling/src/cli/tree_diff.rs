@@ -98,7 +98,7 @@ fn compiled(recipe: &str, session: &Session) -> Result<BTreeSet<PathBuf>> {
             .help("name a recipe with the same kernel and a separate ramdisk"));
     }
     let arch = plan.board.arch;
-    let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
+    let tools = Tools::find(&plan.kernel.toolchain, arch, &session.processes)?;
     let source = obtain_linux(&plan, Mode::Normal, session)?;
     let config = session.phase("configuration", || {
         kernel::resolve(&plan.kernel, &source, arch, &tools, session)

@@ -75,7 +75,7 @@ fn work(args: &WhyArgs, request: &Request, session: &Session) -> Result<()> {
     let system = rebuild::build(plan, options, session)?;
     let linux = system::obtain_linux(plan, options.sources, session)?;
     let (_, bytes, objects) = built::of_kernel(&system.kernel, &linux, arch)?;
-    let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes)?;
+    let tools = Tools::find(&plan.kernel.toolchain, arch, &session.processes)?;
     let tree = kconfig::load(&linux, arch, &tools, session)?;
     let configuration = tree.evaluate(&plan.kernel)?;
     let because = |option: &str| {

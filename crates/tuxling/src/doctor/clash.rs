@@ -6,7 +6,7 @@ use std::path::Path;
 use builder::kernel::Tools;
 use host::process::Cmd;
 use recipe::Arch;
-use recipe::plan::Toolchain;
+use recipe::toolchain::{Family, Toolchain};
 
 use super::{Finding, Level, Subject};
 
@@ -47,7 +47,9 @@ fn clashing_tc(header: &str, applet: &str) -> bool {
 /// The kernel says itself what it needs (scripts/min-tool-version.sh).
 fn compiler_too_old(subject: &Subject, arch: Arch) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let wished = subject.plan.map_or(Toolchain::Gcc, |p| p.kernel.toolchain);
+    let wished = subject
+        .plan
+        .map_or(&Toolchain::GCC, |p| &p.kernel.toolchain);
     let (Some(tree), Ok(tools)) = (subject.linux, Tools::find(wished, arch, subject.processes))
     else {
         return findings;
@@ -56,9 +58,9 @@ fn compiler_too_old(subject: &Subject, arch: Arch) -> Vec<Finding> {
     if !script.is_file() {
         return findings;
     }
-    let (compiler, linker) = match tools.kind {
-        Toolchain::Llvm => ("llvm", "llvm"),
-        Toolchain::Gcc => ("gcc", "binutils"),
+    let (compiler, linker) = match tools.chain.family {
+        Family::Llvm => ("llvm", "llvm"),
+        Family::Gcc => ("gcc", "binutils"),
     };
     for (tool, key, program) in [(compiler, "cc", tools.cc.as_str()), (linker, "ld", "ld")] {
         let cmd = Cmd::new("sh").arg(&script).arg(tool);
@@ -82,7 +84,7 @@ fn compiler_too_old(subject: &Subject, arch: Arch) -> Vec<Finding> {
 /// `false` are words of the language; kernels that don't say -std= for their
 /// boot code don't compile with it.
 fn compiler_too_new(subject: &Subject, arch: Arch) -> Option<Finding> {
-    let tools = Tools::find(Toolchain::Gcc, arch, subject.processes).ok()?;
+    let tools = Tools::find(&Toolchain::GCC, arch, subject.processes).ok()?;
     let here = version_in(tools.versions.0.get("cc")?)?;
     let source_arch = arch.facts().source_arch;
     let makefile = read(subject.linux, &format!("arch/{source_arch}/Makefile"))?;

@@ -6,7 +6,8 @@ use builder::kernel::modules::DEPMOD;
 use host::process::Cmd;
 use initramfs::Compression;
 use recipe::Arch;
-use recipe::plan::{ModulesPlan, OriginWish, Plan, SourceWish, Toolchain};
+use recipe::plan::{ModulesPlan, OriginWish, Plan, SourceWish};
+use recipe::toolchain::{Edition, Family, Toolchain};
 use vm::machine::qemu;
 
 use super::{Finding, Level, Subject, version};
@@ -36,17 +37,37 @@ pub(super) fn tools(subject: &Subject, arch: Arch) -> Vec<Finding> {
 /// started to find out.
 pub(super) fn lacks_program(subject: &Subject, arch: Arch, boots: bool) -> bool {
     let there = |program: &&str| subject.processes.find(program).is_some();
-    let wished = subject.plan.map(|plan| plan.kernel.toolchain);
+    let wished = wished(subject);
     let facts = arch.facts();
     let mut prefixes = facts.cross_prefixes.iter();
     let compiler = match std::env::var("CROSS_COMPILE") {
         Ok(_) => true, // Tools::find knows
         Err(_) => prefixes.any(|prefix| there(&&*format!("{prefix}gcc"))),
     };
-    let llvm = wished != Some(Toolchain::Llvm) || ["clang", "ld.lld"].iter().all(there);
+    let of_it = own_programs(&wished, arch);
+    let chain = of_it.iter().all(|program| there(&&**program));
     let emulator = !boots || there(&facts.qemu);
     let mut others = BUILD.iter().copied().chain(of_recipe(subject.plan));
-    !(compiler && llvm && emulator && there(&"gcc") && others.all(|tool| there(&tool)))
+    !(compiler && chain && emulator && there(&"gcc") && others.all(|tool| there(&tool)))
+}
+
+fn wished(subject: &Subject) -> Toolchain {
+    let plan = subject.plan;
+    plan.map_or(Toolchain::GCC, |plan| plan.kernel.toolchain.clone())
+}
+
+/// What a recipe's tool chain has besides the architecture's plain compiler.
+fn own_programs(chain: &Toolchain, arch: Arch) -> Vec<String> {
+    let cross = std::env::var("CROSS_COMPILE").ok();
+    let cross = arch.facts().tool_prefix(cross.as_deref());
+    match (chain.family, &chain.edition) {
+        (Family::Llvm, _) => ["clang", "ld.lld", "llvm-ar"]
+            .map(|tool| chain.llvm_tool(tool))
+            .to_vec(),
+        (Family::Gcc, Edition::Version(version)) => vec![format!("{cross}gcc-{version}")],
+        (Family::Gcc, Edition::Prefix(prefix)) => vec![format!("{prefix}gcc")],
+        (Family::Gcc, Edition::Usual) => Vec::new(),
+    }
 }
 
 fn tool_finding(subject: &Subject, tool: &str, otherwise: Level) -> Finding {
@@ -67,10 +88,8 @@ fn tool_finding(subject: &Subject, tool: &str, otherwise: Level) -> Finding {
 }
 
 fn compiler(subject: &Subject, arch: Arch) -> Vec<Finding> {
-    let wished = subject
-        .plan
-        .map_or(Toolchain::Gcc, |plan| plan.kernel.toolchain);
-    match Tools::find(wished, arch, subject.processes) {
+    let wished = wished(subject);
+    match Tools::find(&wished, arch, subject.processes) {
         Ok(tools) => {
             let of = |name: &str| tools.versions.0.get(name).cloned().unwrap_or_default();
             let mut findings = vec![Finding::new(Level::Fine, &tools.cc, of("cc"))];
@@ -80,20 +99,18 @@ fn compiler(subject: &Subject, arch: Arch) -> Vec<Finding> {
             findings.push(Finding::new(Level::Fine, "ld", of("ld")));
             findings
         }
-        Err(_) => missing_compilers(subject, wished, arch),
+        Err(_) => missing_compilers(subject, &wished, arch),
     }
 }
 
 /// Each program of the tool chain that is not there. Any of an architecture's
 /// prefixes would do; the native one is asked for where this machine is of the
 /// architecture.
-fn missing_compilers(subject: &Subject, wished: Toolchain, arch: Arch) -> Vec<Finding> {
+fn missing_compilers(subject: &Subject, wished: &Toolchain, arch: Arch) -> Vec<Finding> {
     let prefix = std::env::var("CROSS_COMPILE").ok();
     let prefix = arch.facts().tool_prefix(prefix.as_deref());
     let mut programs = vec![format!("{prefix}gcc"), format!("{prefix}ld")];
-    if wished == Toolchain::Llvm {
-        programs.extend(["clang", "ld.lld", "llvm-ar"].map(str::to_owned));
-    }
+    programs.extend(own_programs(wished, arch));
     let mut findings = Vec::new();
     for program in programs {
         let mut finding = tool_finding(subject, &program, Level::Lacking);
@@ -191,7 +208,7 @@ fn libraries(subject: &Subject, arch: Arch) -> Vec<Finding> {
             });
         }
     }
-    let Ok(tools) = Tools::find(Toolchain::Gcc, arch, processes) else {
+    let Ok(tools) = Tools::find(&Toolchain::GCC, arch, processes) else {
         return findings;
     };
     // A compiler that knows -m32 may lack the library for it: it then names

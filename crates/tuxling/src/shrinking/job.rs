@@ -319,7 +319,7 @@ impl Job<'_> {
     fn tree(&self, from: &Built) -> Result<Tree> {
         let arch = from.plan.board.arch;
         let session = self.session;
-        let tools = Tools::find(from.plan.kernel.toolchain, arch, &session.processes)?;
+        let tools = Tools::find(&from.plan.kernel.toolchain, arch, &session.processes)?;
         Ok(kconfig::load(
             from.ingredients.linux(),
             arch,

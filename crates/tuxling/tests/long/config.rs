@@ -30,7 +30,7 @@ fn what_is_wanted_from_plain_tinyconfig_is_built() {
         jobs,
     );
     let arch = plan.board.arch;
-    let tools = Tools::find(plan.kernel.toolchain, arch, &session.processes).expect("gcc");
+    let tools = Tools::find(&plan.kernel.toolchain, arch, &session.processes).expect("gcc");
     let source = obtain_linux(&plan, source::Mode::Normal, &session).expect("in the cache");
 
     let tree = tree::load(&source, arch, &tools, &session).expect("loads");

@@ -116,7 +116,7 @@ impl List<'_> {
 
     pub(super) fn tools(&mut self) -> Result<Tools> {
         self.phase("tools");
-        let wished = self.plan.kernel.toolchain;
+        let wished = &self.plan.kernel.toolchain;
         let tools = Tools::find(wished, self.plan.board.arch, &self.session.processes)?;
         self.take_recorded();
         Ok(tools)
