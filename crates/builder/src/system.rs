@@ -23,7 +23,7 @@ use crate::source::{self, LockFile, Source};
 use crate::userland::busybox::{self, Busybox, BusyboxInput};
 use crate::userland::musl::{self, UserCompiler};
 use crate::userland::ramdisk::Ramdisk;
-use crate::userland::{headers, in_place, packed, tree};
+use crate::userland::{headers, in_place, packed, system_libc, tree};
 
 /// How a build is asked for.
 #[derive(Clone, Debug)]
@@ -244,11 +244,13 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
             let headers = session.phase("kernel headers", || {
                 headers::build(&sources.linux, arch, &tools, session)
             })?;
+            let library = plan.userland.libc.library;
+            let other = system_libc::compiler(library, arch, &tools, session)?;
             let input = BusyboxInput {
                 source,
                 plan: wanted,
                 headers: &headers,
-                compiler: &compiler,
+                compiler: other.as_ref().unwrap_or(&compiler),
                 arch,
                 tools: &tools,
             };

@@ -96,6 +96,17 @@ impl Error {
         Error::command(Kind::Machine, doing, ProcessError::Missing { program })
     }
 
+    /// The program that is not installed, where that is the error.
+    pub fn missing_program(&self) -> Option<&str> {
+        match self {
+            Error::Command {
+                error: ProcessError::Missing { program },
+                ..
+            } => Some(program),
+            _ => None,
+        }
+    }
+
     /// What it is about.
     pub fn kind(&self) -> Kind {
         match self {

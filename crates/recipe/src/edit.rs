@@ -1,9 +1,11 @@
 //! Changes to a recipe's text that leave its comments and its layout alone.
 
 use kconfig::dotconfig;
-use toml_edit::{DocumentMut, Item, Table, Value};
+use toml_edit::{Array, DocumentMut, Item, Table, TableLike, Value};
 
+use crate::builtin;
 use crate::config::{Request, line};
+use crate::plan::{Plan, RecipeOrigin};
 
 /// The recipe's text with these symbols asked for in its own `kernel.options`:
 /// the line that asks for one already is replaced, the others follow at the
@@ -36,6 +38,61 @@ pub fn remove_options(recipe: &str, requests: &[usize]) -> Result<String, String
         .ok_or("it has no `kernel.options`")?;
     replace_text(options, |text| without(text, requests))?;
     Ok(document.to_string())
+}
+
+/// Sets a key, and makes the tables around it. What stands around its value
+/// stays. What can't be is told in one sentence.
+pub fn set<K: AsRef<str>>(
+    document: &mut DocumentMut,
+    path: &[K],
+    mut value: Value,
+) -> Result<(), String> {
+    let Some((key, tables)) = path.split_last() else {
+        return Ok(());
+    };
+    let key = key.as_ref();
+    let mut table: &mut dyn TableLike = document.as_table_mut();
+    for name in tables {
+        let name = name.as_ref();
+        let item = table
+            .entry(name)
+            .or_insert_with(|| Item::Table(Table::new()));
+        table = item
+            .as_table_like_mut()
+            .ok_or_else(|| format!("`{name}` is not a table"))?;
+    }
+    if let Some(old) = table.get(key).and_then(Item::as_value) {
+        *value.decor_mut() = old.decor().clone();
+    }
+    table.insert(key, Item::Value(value));
+    Ok(())
+}
+
+/// The text that a plan was read from.
+///
+/// # Errors
+/// When its file can't be read any more.
+pub fn original_text(plan: &Plan) -> host::error::Result<String> {
+    match &plan.origin {
+        RecipeOrigin::File(path) => {
+            std::fs::read_to_string(path).map_err(|e| host::Error::file("read", path, e))
+        }
+        RecipeOrigin::BuiltIn => Ok(builtin::recipe(&plan.name).unwrap_or_default().to_owned()),
+    }
+}
+
+/// Makes a built-in recipe's text one that may stand in a folder: what it names
+/// is called by `builtin:`.
+pub fn out_of_builtin(document: &mut DocumentMut) {
+    let kernel = document.get_mut("kernel").and_then(Item::as_table_like_mut);
+    let fragments = kernel.and_then(|kernel| kernel.get_mut("fragments")?.as_array_mut());
+    for name in fragments.into_iter().flat_map(Array::iter_mut) {
+        if let Some(text) = name.as_str().filter(|text| !text.starts_with("builtin:")) {
+            let mut with = Value::from(format!("builtin:{text}"));
+            *with.decor_mut() = name.decor().clone();
+            *name = with;
+        }
+    }
 }
 
 /// The lines of an options text without some of its requests.

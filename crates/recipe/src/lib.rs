@@ -10,6 +10,7 @@ pub mod adversity;
 pub mod also;
 pub mod arch;
 pub mod asker;
+pub mod axis;
 pub mod board;
 pub mod builtin;
 mod check_plan;
@@ -93,6 +94,20 @@ pub fn files_of(path: &Path) -> Result<BTreeSet<PathBuf>, RecipeErrors> {
 /// The plan that the recipe file at this path would give with another text.
 pub fn with_text(path: &Path, text: &str) -> Result<Plan, RecipeErrors> {
     parse(&path.display().to_string(), text, home_of(path.to_owned()))
+}
+
+/// The plan that a recipe would give with another text, wherever it came from.
+pub fn variant(plan: &Plan, shown: &str, text: &str) -> Result<Plan, RecipeErrors> {
+    let home = match &plan.origin {
+        RecipeOrigin::File(path) => home_of(path.clone()),
+        RecipeOrigin::BuiltIn => Home {
+            name: plan.name.clone(),
+            origin: RecipeOrigin::BuiltIn,
+            base: plan.base.clone(),
+            files: Files::BuiltIn,
+        },
+    };
+    parse(shown, text, home)
 }
 
 /// The plan of a recipe's text; `shown` is the name by which problems call it.

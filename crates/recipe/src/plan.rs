@@ -247,8 +247,24 @@ pub struct BusyboxPlan {
 /// The C library as asked for.
 #[derive(Clone, Debug)]
 pub struct LibcPlan {
-    /// Which sources (musl).
+    /// What BusyBox is linked with.
+    pub library: Libc,
+    /// The sources of musl, which our own programs are linked with in any case.
     pub source: SourceWish,
+}
+
+/// A C library that BusyBox can be linked with, statically.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Libc {
+    /// musl, built from source.
+    Musl,
+    /// The GNU C library of this machine's distribution.
+    Glibc,
+    /// dietlibc of this machine's distribution.
+    Dietlibc,
+    /// klibc of this machine's distribution.
+    Klibc,
 }
 
 /// One entry of the ramdisk.

@@ -21,8 +21,8 @@ use initramfs::Compression;
 
 use super::diagnostic::{Place, Placed};
 use super::plan::{
-    Access, AskPlan, EchoProtocol, Expectation, GuestCommand, MissingCode, ModulesPlan, OnTrap,
-    Placement, PruneLevel, Security, Via,
+    Access, AskPlan, EchoProtocol, Expectation, GuestCommand, Libc, MissingCode, ModulesPlan,
+    OnTrap, Placement, PruneLevel, Security, Via,
 };
 use crate::also::MadeAs;
 use crate::serial_port::SerialPort;
@@ -129,6 +129,7 @@ pub struct Userland {
     pub folder: Given<String>,
     pub from: Given<String>,
     pub command: Given<Vec<Placed<String>>>,
+    pub libc: Given<Libc>,
     pub libc_version: Given<String>,
     pub libc_path: Given<String>,
     pub libc_sources: Given<Vec<Source>>,

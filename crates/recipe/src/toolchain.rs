@@ -147,8 +147,9 @@ fn prefix(typed: &str, family: Family, prefix: &str) -> Result<String, Wrong> {
         .help("ASCII letters, digits, `/`, `.`, `_`, `+` and `-` are possible"));
     }
     if prefix.contains('/') && !prefix.starts_with('/') {
-        return Err(Wrong::new(format!("`{prefix}` is no absolute path"))
-            .help("write it from / on, or a prefix of programs in PATH, such as \"gcc:arm-linux-\""));
+        return Err(Wrong::new(format!("`{prefix}` is no absolute path")).help(
+            "write it from / on, or a prefix of programs in PATH, such as \"gcc:arm-linux-\"",
+        ));
     }
     match family {
         Family::Llvm if !prefix.ends_with('/') => Err(Wrong::new(format!(
@@ -184,17 +185,22 @@ mod tests {
         assert_eq!(own.llvm_tool("clang"), "/opt/llvm/bin/clang");
         assert_eq!(own.llvm_variable(), "/opt/llvm/bin/");
         let cross = Toolchain::parse("gcc:arm-none-eabi-").unwrap();
-        assert_eq!(
-            cross.edition,
-            Edition::Prefix("arm-none-eabi-".to_owned())
-        );
+        assert_eq!(cross.edition, Edition::Prefix("arm-none-eabi-".to_owned()));
     }
 
     #[test]
     fn what_make_or_a_shell_would_read_as_their_own_is_refused() {
         for typed in [
-            "icc", "gcc-", "gcc-x", "gcc:", "gcc:a b", "gcc:$(x)", "llvm:/opt/llvm", "gcc:a/b-",
-            "llvm-16;x", "gcc11",
+            "icc",
+            "gcc-",
+            "gcc-x",
+            "gcc:",
+            "gcc:a b",
+            "gcc:$(x)",
+            "llvm:/opt/llvm",
+            "gcc:a/b-",
+            "llvm-16;x",
+            "gcc11",
         ] {
             assert!(Toolchain::parse(typed).is_err(), "{typed}");
         }

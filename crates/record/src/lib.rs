@@ -9,6 +9,7 @@ mod fixes;
 pub mod fixture;
 mod guest_memory;
 mod keep;
+pub mod matrix;
 mod outcome;
 mod record;
 mod soak;

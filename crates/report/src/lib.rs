@@ -10,6 +10,7 @@ pub mod html;
 pub mod hw_import;
 pub mod kernel_diff;
 pub mod map;
+pub mod matrix;
 pub mod medium;
 pub mod ram;
 pub mod search;

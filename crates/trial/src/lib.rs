@@ -6,6 +6,7 @@
 pub mod check;
 mod diagnosis;
 pub mod error;
+pub mod matrix;
 pub mod medium;
 
 use builder::System;

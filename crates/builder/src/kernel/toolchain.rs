@@ -95,6 +95,17 @@ impl Tools {
         })
     }
 
+    /// Version texts of what the user land is made by, whatever the kernel is.
+    pub fn user_versions(&self) -> Versions {
+        let of = |name: &str| self.versions.0.get(name).cloned();
+        let linker = of("ld").filter(|_| self.chain.family == Family::Gcc);
+        let both = [("cc", of("user_cc").or_else(|| of("cc"))), ("ld", linker)];
+        let known = both
+            .into_iter()
+            .filter_map(|(name, text)| Some((name.to_owned(), text?)));
+        Versions(known.collect())
+    }
+
     /// What makes archives of objects.
     pub fn ar(&self) -> String {
         match self.chain.family {

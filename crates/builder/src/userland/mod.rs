@@ -12,6 +12,7 @@ pub mod program;
 pub(crate) mod ramdisk;
 pub(crate) mod rootfs;
 pub mod start;
+pub mod system_libc;
 pub mod tree;
 pub(crate) mod usual;
 

@@ -37,7 +37,7 @@ pub struct UserCompiler {
 struct MuslKey<'a> {
     source: &'a Id,
     arch: Arch,
-    versions: &'a Versions,
+    versions: Versions,
 }
 
 /// Builds musl, or gives back the one that was built from the same.
@@ -50,7 +50,7 @@ pub fn build(
     let key = MuslKey {
         source: &source.digest,
         arch,
-        versions: &tools.versions,
+        versions: tools.user_versions(),
     };
     let id = Id::of("musl/1", &key)?;
     let dir = session.cache.folder("musl")?.join(id.short());

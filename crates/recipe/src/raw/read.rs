@@ -17,11 +17,21 @@ use super::{
 use crate::also::MadeAs;
 use crate::board::MOST_CPUS;
 use crate::diagnostic::{Place, Placed, Problem, Problems, SourceId, Wrong};
-use crate::plan::{Access, MissingCode, ModulesPlan, OnTrap, Placement, PruneLevel, Security};
+use crate::plan::{
+    Access, Libc, MissingCode, ModulesPlan, OnTrap, Placement, PruneLevel, Security,
+};
 use crate::serial_port::SerialPort;
 use crate::table::{self, Table};
 use crate::toolchain::Toolchain;
 use crate::words::{self, one_line};
+
+/// The words for `libc`.
+const LIBRARIES: &[(&str, Libc)] = &[
+    ("musl", Libc::Musl),
+    ("glibc", Libc::Glibc),
+    ("dietlibc", Libc::Dietlibc),
+    ("klibc", Libc::Klibc),
+];
 
 /// The words for `compress`.
 pub const COMPRESSIONS: &[(&str, Compression)] = &[
@@ -180,8 +190,6 @@ fn values(list: Given<Vec<Placed<String>>>) -> Vec<Placed<String>> {
 }
 
 fn read_userland(problems: &Problems, t: &Table<'_>) -> Userland {
-    // The one libc so far: the word is checked, nothing else follows from it.
-    t.word("libc", &[("musl", ())]);
     let defconfig = t.says("busybox", "defconfig");
     Userland {
         place: Some(t.place()),
@@ -201,6 +209,7 @@ fn read_userland(problems: &Problems, t: &Table<'_>) -> Userland {
         folder: t.text("folder"),
         from: t.text("from"),
         command: t.texts("command"),
+        libc: t.word("libc", LIBRARIES),
         libc_version: t.parsed("libc-version", words::version),
         libc_path: t.text("libc-path"),
         libc_sources: read_sources(problems, t, "libc-sources"),

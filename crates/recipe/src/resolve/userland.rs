@@ -12,7 +12,7 @@ use crate::diagnostic::{Place, Placed, Problem, Wrong};
 use crate::init::{self, OwnTexts, Surroundings};
 use crate::package::Package;
 use crate::plan::{
-    Access, BusyboxPlan, FileKind, FilePlan, LibcPlan, NetworkMode, RootPlan, SourceWish,
+    Access, BusyboxPlan, FileKind, FilePlan, Libc, LibcPlan, NetworkMode, RootPlan, SourceWish,
     UserlandPlan,
 };
 use crate::{Board, fragment, raw, words};
@@ -70,7 +70,10 @@ pub(super) fn plan(
     let (libc, busybox) = wishes(context, typed);
     let plan = UserlandPlan {
         busybox: busybox_plan(context, typed, applets, busybox),
-        libc: LibcPlan { source: libc },
+        libc: LibcPlan {
+            library: typed.libc.as_ref().map_or(Libc::Musl, |given| given.value),
+            source: libc,
+        },
         folder,
         rootfs,
         command,

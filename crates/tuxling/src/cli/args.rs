@@ -13,6 +13,7 @@ mod config;
 mod hw;
 mod image;
 mod look;
+mod matrix;
 mod shrink;
 mod soak;
 mod store;
@@ -21,6 +22,7 @@ pub(crate) use config::{Config, ConfigAction};
 pub(crate) use hw::{Hw, HwAction, HwImport};
 pub(crate) use image::ImageArgs;
 pub(crate) use look::{ReportArgs, SchemaArgs, SizeArgs, TrapArgs, WhyArgs};
+pub(crate) use matrix::MatrixArgs;
 pub(crate) use shrink::{EngineArg, GoalArg, Group, ShrinkArgs, ShrinkLevel};
 pub(crate) use soak::SoakArgs;
 pub(crate) use store::{StoreAction, StoreArgs, TrialArgs};
@@ -83,6 +85,8 @@ pub(crate) enum Command {
     Trap(TrapArgs),
     /// Boot it for hours, and say how seldom it stops
     Soak(SoakArgs),
+    /// Vary a recipe's values, and say what each of them gives
+    Matrix(MatrixArgs),
     /// Search everything for the smallest system that still passes
     Shrink(ShrinkArgs),
     /// Carry out one trial of a search, from its file alone
@@ -514,6 +518,7 @@ impl Command {
             Command::Prune(prune) => prune.json,
             Command::Trap(trap) => trap.json,
             Command::Soak(soak) => soak.json,
+            Command::Matrix(matrix) => matrix.json,
             Command::Shrink(shrink) => shrink.json,
             Command::Diff(diff) => diff.json,
             Command::Size(size) => size.json,

@@ -16,6 +16,7 @@ mod fetch;
 mod hw;
 mod image;
 mod man;
+mod matrix;
 mod new;
 mod progress;
 mod prune;
@@ -82,6 +83,7 @@ pub fn run(typed: &[OsString]) -> u8 {
         Command::Trace(trace) => trace::run(trace),
         Command::Prune(prune) => prune::run(prune),
         Command::Soak(soak) => soak::run(soak),
+        Command::Matrix(args) => matrix::run(args),
         Command::Trap(trap) => trap::run(trap),
         Command::Shrink(args) => shrink::run(args),
         Command::Trial(args) => store::trial(args),

@@ -82,7 +82,7 @@ pub(super) fn sources(locked: bool, update: bool) -> Mode {
 }
 
 /// What a command is to do: nothing is asked later.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Request {
     /// The recipe as it was typed.
     pub recipe: String,

@@ -7,6 +7,7 @@ use prune::certificate::{self, Certificate};
 use prune::soak::{self, Soak};
 use prune::trace::coverage::{self, Coverage};
 use record::Record;
+use record::matrix::{self, Matrix};
 use report::kernel_diff::{self, KernelDiff};
 use report::medium::{self, MediumReport};
 use report::ram::{self, RamReport};
@@ -63,6 +64,7 @@ const FORMATS: &[Format] = &[
     of::<hw::ImportJson<'static>>(hw::SCHEMA, "hw import"),
     of::<MediumReport>(medium::SCHEMA, "image"),
     of::<KernelDiff>(kernel_diff::SCHEMA, "diff of two vmlinux"),
+    of::<Matrix>(matrix::SCHEMA, "matrix; matrix.json"),
     of::<RamReport>(ram::SCHEMA, "ram"),
     of::<Record>(record::SCHEMA, "build, check; record.json"),
     of::<page::Written<'static>>(page::SCHEMA, "report"),

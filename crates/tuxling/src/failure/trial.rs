@@ -1,6 +1,7 @@
 //! Failures of booting, checking and recording.
 
 use trial::error::Error;
+use trial::matrix::CellError;
 
 use super::Failure;
 
@@ -12,6 +13,16 @@ impl From<Error> for Failure {
             Error::Medium(error) => error.into(),
             Error::Record(error) => error.into(),
             Error::Identity(_) => Failure::new(error.kind(), error.to_string()),
+        }
+    }
+}
+
+impl From<CellError> for Failure {
+    fn from(error: CellError) -> Failure {
+        match error {
+            CellError::Build(error) => error.into(),
+            CellError::Trial(error) => error.into(),
+            CellError::Host(error) => error.into(),
         }
     }
 }

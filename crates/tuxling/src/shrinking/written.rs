@@ -10,9 +10,9 @@ use prune::certificate::Certificate;
 use recipe::asker::Asker;
 use recipe::config::{self, Request, Values};
 use recipe::plan::{Plan, RecipeOrigin};
-use recipe::{builtin, edit, fragment, raw};
+use recipe::{edit, fragment, raw};
 use serde::Serialize;
-use toml_edit::{Array, DocumentMut, Item, Table, Value};
+use toml_edit::{Array, DocumentMut, Value};
 
 use super::report::Report;
 use crate::failure::{Failure, Result};
@@ -119,7 +119,7 @@ impl<'a> Tiny<'a> {
 
     fn recipe(&self, certificate: Option<&Certificate>) -> Result<String> {
         let name = name_of(&self.original.name);
-        let (text, is_builtin) = original_text(self.original)?;
+        let text = edit::original_text(self.original)?;
         let wrong = |e: String| {
             Failure::new(
                 Kind::Usage,
@@ -129,7 +129,10 @@ impl<'a> Tiny<'a> {
         let text = self.without_own(&text).map_err(wrong)?;
         let mut document: DocumentMut = text.parse().map_err(|e| wrong(format!("{e}")))?;
         set(&mut document, &["name"], Value::from(name.as_str()));
-        let fragments = fragments(&document, is_builtin, &format!("{name}.config"));
+        if self.original.origin == RecipeOrigin::BuiltIn {
+            edit::out_of_builtin(&mut document);
+        }
+        let fragments = fragments(&document, &format!("{name}.config"));
         set(
             &mut document,
             &["kernel", "fragments"],
@@ -216,61 +219,22 @@ fn pairs(requests: &[Request]) -> impl Iterator<Item = (&str, &str)> {
         .map(|r| (r.symbol.as_str(), r.value.as_str()))
 }
 
-/// The text that a plan was read from, and whether it is a built-in one.
-fn original_text(plan: &Plan) -> Result<(String, bool)> {
-    match &plan.origin {
-        RecipeOrigin::File(path) => read(path).map(|text| (text, false)),
-        RecipeOrigin::BuiltIn => match builtin::recipe(&plan.name) {
-            Some(text) => Ok((text.to_owned(), true)),
-            None => Err(Failure::new(
-                Kind::Usage,
-                format!("there is no recipe `{}`", plan.name),
-            )),
-        },
-    }
-}
-
 fn read(path: &Path) -> Result<String> {
     Ok(std::fs::read_to_string(path).map_err(|e| host::Error::file("read", path, e))?)
 }
 
-/// The recipe's fragments and one more. A recipe in a folder calls built-in
-/// ones by `builtin:`.
-fn fragments(document: &DocumentMut, is_builtin: bool, one_more: &str) -> Array {
+/// The recipe's fragments and one more.
+fn fragments(document: &DocumentMut, one_more: &str) -> Array {
     let old = document
         .get("kernel")
         .and_then(|kernel| kernel.as_table_like()?.get("fragments")?.as_array());
-    let mut all = Array::new();
-    for name in old.into_iter().flatten().filter_map(Value::as_str) {
-        if is_builtin && !name.starts_with("builtin:") {
-            all.push(format!("builtin:{name}"))
-        } else {
-            all.push(name)
-        }
-    }
-    all.push(one_more);
-    all
+    let names = old.into_iter().flatten().filter_map(Value::as_str);
+    names.chain([one_more]).collect()
 }
 
-/// Sets a key, and makes the tables around it.
-fn set(document: &mut DocumentMut, path: &[&str], mut value: Value) {
-    let Some((key, tables)) = path.split_last() else {
-        return;
-    };
-    let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
-    for name in tables {
-        let item = table
-            .entry(name)
-            .or_insert_with(|| Item::Table(Table::new()));
-        match item.as_table_like_mut() {
-            Some(inner) => table = inner,
-            None => return,
-        }
-    }
-    if let Some(old) = table.get(key).and_then(Item::as_value) {
-        *value.decor_mut() = old.decor().clone();
-    }
-    table.insert(key, Item::Value(value));
+/// Sets a key. A table of the recipe's that is none was refused when it was read.
+fn set(document: &mut DocumentMut, path: &[&str], value: Value) {
+    let _ = edit::set(document, path, value);
 }
 
 fn json<T: Serialize>(value: &T) -> Result<Vec<u8>> {

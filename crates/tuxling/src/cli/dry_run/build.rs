@@ -7,7 +7,7 @@ use builder::kernel::{self, Tools, kconfig, make, modules};
 use builder::source::{self, LockEntry, LockFile, Mode, Provenance, Source};
 use builder::system::output_folder;
 use builder::userland::musl::UserCompiler;
-use builder::userland::{busybox, headers, in_place, musl, program};
+use builder::userland::{busybox, headers, in_place, musl, program, system_libc};
 use host::Id;
 use recipe::package::Package;
 use recipe::plan::{BaseConfig, FileKind, ModulesPlan, OriginWish, SourceWish};
@@ -82,7 +82,13 @@ impl List<'_> {
             None => self.headers(&tools),
         };
         if let Some(busybox) = busybox {
-            self.busybox(&busybox, &linux, &compiler, &tools)?;
+            let library = self.plan.userland.libc.library;
+            let other = system_libc::words(library, self.plan.board.arch, &tools);
+            let linking = UserCompiler {
+                cc: other.unwrap_or_else(|| compiler.cc.clone()),
+                ..compiler.clone()
+            };
+            self.busybox(&busybox, &linux, &linking, &tools)?;
         }
         self.modules(&linux, &tools)?;
         self.programs(&compiler)?;
