@@ -57,7 +57,10 @@ impl OutputFiles {
             system_map: read(&kernel.system_map())?,
             config: read(&kernel.config())?,
             ramdisk: apart.then(|| read(&ramdisk.image)).transpose()?,
-            device_tree: device_tree.map(|path| read(&path)).transpose()?,
+            device_tree: match &plan.kernel.device_tree {
+                Some(own) => Some(own.clone()),
+                None => device_tree.map(|path| read(&path)).transpose()?,
+            },
             flash: flash.map(|flash| read(&flash.image)).transpose()?,
         })
     }

@@ -2,9 +2,13 @@
 //! Devicetree Specification, chapter 5, as far as it takes to change a value in
 //! its place.
 
+mod tree;
+
 use std::ops::Range;
 
 use crate::error::{Error, Result};
+
+pub use tree::{Node, Property, Tree};
 
 /// What a blob begins with.
 const MAGIC: u32 = 0xd00d_feed;

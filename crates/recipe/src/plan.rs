@@ -155,6 +155,8 @@ pub struct KernelPlan {
     pub patches: Vec<PatchFile>,
     /// The compiler.
     pub toolchain: Toolchain,
+    /// A flattened device tree of the user's, in place of the board's.
+    pub device_tree: Option<Vec<u8>>,
     /// Added to the compiler's flags (`KCFLAGS`).
     pub cflags: Vec<String>,
     /// The kernel's own compression (`CONFIG_KERNEL_XZ` and so on).

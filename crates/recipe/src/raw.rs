@@ -107,6 +107,7 @@ pub struct Kernel {
     pub must_not: Vec<Placed<String>>,
     pub modules: Given<ModulesPlan>,
     pub patches: Vec<Placed<String>>,
+    pub device_tree: Given<String>,
     pub toolchain: Given<Toolchain>,
     pub cflags: Vec<String>,
     pub compress: Given<Compression>,

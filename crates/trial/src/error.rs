@@ -18,6 +18,12 @@ pub enum Error {
     /// Of records that are kept.
     #[error(transparent)]
     Record(#[from] record::error::Error),
+    /// A device tree that can't be read.
+    #[error("can't read the device tree: {0}")]
+    DeviceTree(flash::Error),
+    /// What is to be made smaller doesn't pass as it is.
+    #[error("the system doesn't pass its checks as it is: {0}")]
+    DoesNotPass(String),
     /// What makes an identity can't be written down.
     #[error(transparent)]
     Identity(#[from] serde_json::Error),
@@ -34,7 +40,8 @@ impl Error {
             Error::Vm(error) => error.kind(),
             Error::Medium(error) => error.kind(),
             Error::Record(error) => error.kind(),
-            Error::Identity(_) => Kind::Machine,
+            Error::DoesNotPass(_) => Kind::Check,
+            Error::Identity(_) | Error::DeviceTree(_) => Kind::Machine,
         }
     }
 }

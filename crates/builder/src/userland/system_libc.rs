@@ -41,7 +41,13 @@ pub fn compiler(
         return Err(host::Error::missing_tool(&what, "link BusyBox").into());
     };
     let content = fs::read(&archive).map_err(|e| host::Error::file("read", &archive, e))?;
-    let key = (word(library), arch, &words, Id::of_bytes(&content), tools.user_versions());
+    let key = (
+        word(library),
+        arch,
+        &words,
+        Id::of_bytes(&content),
+        tools.user_versions(),
+    );
     Ok(Some(UserCompiler {
         id: Id::of("system-libc/1", &key)?,
         cc: words,
@@ -69,7 +75,9 @@ const FLAGS: &[&str] = &["-static", "-no-pie", "-fno-pie", "-fno-stack-protector
 
 fn gcc(arch: Arch, tools: &Tools) -> Vec<String> {
     let flags = arch.facts().user_cflags.iter().map(|f| (*f).to_owned());
-    std::iter::once(tools.user_cc.clone()).chain(flags).collect()
+    std::iter::once(tools.user_cc.clone())
+        .chain(flags)
+        .collect()
 }
 
 fn word(library: Libc) -> &'static str {
@@ -117,5 +125,8 @@ fn in_folders(library: Libc, arch: Arch) -> Option<PathBuf> {
         }
         _ => Vec::new(),
     };
-    places.into_iter().map(PathBuf::from).find(|path: &PathBuf| Path::is_file(path))
+    places
+        .into_iter()
+        .map(PathBuf::from)
+        .find(|path: &PathBuf| Path::is_file(path))
 }

@@ -161,6 +161,7 @@ fn read_kernel(problems: &Problems, t: &Table<'_>) -> Kernel {
         must_not: values(t.texts("must-not")),
         modules: read_modules(problems, t),
         patches: values(t.texts("patches")),
+        device_tree: t.text("device-tree"),
         toolchain: t.parsed("toolchain", Toolchain::parse),
         cflags,
         compress: t.word("compress", COMPRESSIONS),

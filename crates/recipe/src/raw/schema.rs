@@ -35,6 +35,7 @@ pub(super) static KERNEL: Schema = Schema {
         "must-not",
         "modules",
         "patches",
+        "device-tree",
         "toolchain",
         "cflags",
         "compress",

@@ -1,5 +1,6 @@
 //! The kernel's part of a recipe.
 
+use flash::device_tree::Tree;
 use initramfs::Compression;
 use kconfig::Dialect;
 
@@ -75,6 +76,7 @@ pub(super) fn plan(
         contract: contract::read(context.problems, &raw.must, &raw.must_not),
         modules: raw.modules.map(|m| m.value).unwrap_or_default(),
         patches: patches(context, &raw.patches),
+        device_tree: device_tree(context, raw.device_tree.as_ref(), board),
         toolchain: raw.toolchain.map_or(Toolchain::GCC, |t| t.value),
         cflags: raw.cflags,
         compress: compression(raw.compress.as_ref(), board),
@@ -219,6 +221,31 @@ fn patches(context: &Context<'_>, names: &[Placed<String>]) -> Vec<PatchFile> {
         })
     };
     names.iter().filter_map(read).collect()
+}
+
+/// The device tree that takes the place of the board's.
+fn device_tree(
+    context: &Context<'_>,
+    typed: Option<&Placed<String>>,
+    board: Option<&Board>,
+) -> Option<Vec<u8>> {
+    let typed = typed?;
+    if let Some(board) = board.filter(|b| b.device_tree.is_none() || b.flash.is_some()) {
+        let message = format!("the board {} is given no device tree", board.name);
+        let help = "leave `device-tree` out: it takes the place of one that the board's file names";
+        context.problem(Problem::at(&typed.place, message).help(help));
+        return None;
+    }
+    let blob = context.take(&typed.place, context.files.bytes(&typed.value))?;
+    match Tree::read(&blob) {
+        Ok(_) => Some(blob),
+        Err(error) => {
+            let message = format!("`{}`: {error}", typed.value);
+            let help = "it is to be a flattened tree: `dtc -O dtb -o OUT.dtb IN.dts` makes one";
+            context.problem(Problem::at(&typed.place, message).help(help));
+            None
+        }
+    }
 }
 
 fn base(context: &Context<'_>, config: Given<String>, board: Option<&Board>) -> BaseConfig {

@@ -10,6 +10,7 @@ use recipe::plan::PruneLevel;
 use vm::machine::qemu::Accelerator;
 
 mod config;
+mod device_tree;
 mod hw;
 mod image;
 mod look;
@@ -19,6 +20,7 @@ mod soak;
 mod store;
 
 pub(crate) use config::{Config, ConfigAction};
+pub(crate) use device_tree::DeviceTreeArgs;
 pub(crate) use hw::{Hw, HwAction, HwImport};
 pub(crate) use image::ImageArgs;
 pub(crate) use look::{ReportArgs, SchemaArgs, SizeArgs, TrapArgs, WhyArgs};
@@ -85,6 +87,8 @@ pub(crate) enum Command {
     Trap(TrapArgs),
     /// Boot it for hours, and say how seldom it stops
     Soak(SoakArgs),
+    /// Make the device tree smaller, each step a boot
+    DeviceTree(DeviceTreeArgs),
     /// Vary a recipe's values, and say what each of them gives
     Matrix(MatrixArgs),
     /// Search everything for the smallest system that still passes
@@ -519,6 +523,7 @@ impl Command {
             Command::Trap(trap) => trap.json,
             Command::Soak(soak) => soak.json,
             Command::Matrix(matrix) => matrix.json,
+            Command::DeviceTree(args) => args.json,
             Command::Shrink(shrink) => shrink.json,
             Command::Diff(diff) => diff.json,
             Command::Size(size) => size.json,

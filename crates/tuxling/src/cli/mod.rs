@@ -8,6 +8,7 @@ mod cache;
 mod carry_out;
 mod check;
 mod config;
+mod device_tree;
 mod diff;
 mod diff_kernels;
 mod doctor;
@@ -84,6 +85,7 @@ pub fn run(typed: &[OsString]) -> u8 {
         Command::Prune(prune) => prune::run(prune),
         Command::Soak(soak) => soak::run(soak),
         Command::Matrix(args) => matrix::run(args),
+        Command::DeviceTree(args) => device_tree::run(args),
         Command::Trap(trap) => trap::run(trap),
         Command::Shrink(args) => shrink::run(args),
         Command::Trial(args) => store::trial(args),

@@ -54,6 +54,7 @@ const FORMATS: &[Format] = &[
     of::<config::told::ChangesJson<'static>>(change::WANT, "config want"),
     of::<look::ToldWhy>(look::WHY, "config why"),
     of::<Coverage>(coverage::SCHEMA, "trace"),
+    of::<trial::device_tree::Reduced>(trial::device_tree::SCHEMA, "device-tree"),
     of::<diff::DiffJson>(report::diff::SCHEMA, "diff of two records"),
     of::<tree_diff::TreeDiffJson<'static>>(tree_diff::SCHEMA, "diff --tree"),
     of::<doctor::DoctorJson<'static>>(doctor::SCHEMA, "doctor"),

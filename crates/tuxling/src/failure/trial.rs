@@ -12,7 +12,9 @@ impl From<Error> for Failure {
             Error::Vm(error) => error.into(),
             Error::Medium(error) => error.into(),
             Error::Record(error) => error.into(),
-            Error::Identity(_) => Failure::new(error.kind(), error.to_string()),
+            Error::Identity(_) | Error::DeviceTree(_) | Error::DoesNotPass(_) => {
+                Failure::new(error.kind(), error.to_string())
+            }
         }
     }
 }
