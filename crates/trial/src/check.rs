@@ -544,6 +544,11 @@ pub fn build_agent(system: &System, session: &Session) -> Result<Cached<PathBuf>
     guest_program("agent", agent::SOURCE, system, session)
 }
 
+/// The program that opens connections.
+pub(crate) fn build_connections(system: &System, session: &Session) -> Result<Cached<PathBuf>> {
+    guest_program("connections", agent::CONNECTIONS_SOURCE, system, session)
+}
+
 /// A program of ours, kept by its source and the compiler.
 fn guest_program(
     name: &str,

@@ -340,5 +340,8 @@ mod tests {
         let (nodes, properties, _) = left(&keep, &[]);
         assert_eq!(nodes, ["/soc", "/soc/lcd@3"]);
         assert_eq!(properties, ["/soc/lcd@3:reg", "/soc/lcd@3:status"]);
+        let (nodes, properties, _) = left(&["/".to_owned()], &[]);
+        assert!(nodes.is_empty());
+        assert_eq!(properties, ["/:model", "/:compatible"]);
     }
 }

@@ -4,6 +4,7 @@
 //! The builder and the machine meet here. They don't know each other.
 
 pub mod check;
+pub mod connections;
 pub mod device_tree;
 mod diagnosis;
 pub mod error;

@@ -387,7 +387,8 @@ Ctrl-C the same command goes on.
 Examples:
   tuxling ram pc-net                          about 25 boots
   tuxling ram pc-net --from 20MiB --to 22MiB  fewer
-  tuxling ram pc-net --download               what one download costs, too")]
+  tuxling ram pc-net --download               what one download costs, too
+  tuxling ram pc-net --connections 1,10,100   what a connection costs, and no more")]
 pub(crate) struct Ram {
     /// What every command that builds takes.
     #[command(flatten)]
@@ -407,8 +408,15 @@ pub(crate) struct Ram {
     /// Measure what one download costs in RAM, too
     #[arg(long)]
     pub download: bool,
-    /// So many boots with the download, and as many without
-    #[arg(long, value_name = "N", default_value_t = 9, requires = "download",
+    /// Measure what one TCP connection costs, idle and with a download that nobody
+    /// reads: so many at once, at most five numbers up to 100
+    #[arg(long, value_name = "N,N", value_delimiter = ',', num_args = 1..=5,
+          conflicts_with_all = ["download", "from", "to", "pruned"],
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(trial::connections::MOST)))]
+    pub connections: Vec<u32>,
+    /// So many boots with the download, and as many without; so many with
+    /// connections
+    #[arg(long, value_name = "N", default_value_t = 9,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub boots: u32,
     /// Print what was found as JSON

@@ -1,9 +1,11 @@
 //! `tuxling ram`: the smallest RAM.
 
+use builder::System;
 use host::error::Kind;
 use host::session::Session;
 use prune::rebuild;
 use trial::check::CheckOptions;
+use trial::connections::{self, Connections, Slope};
 
 use super::args::Ram;
 use super::build::lock_output;
@@ -32,6 +34,9 @@ fn work(args: &Ram, request: &Request, session: Session) -> Result<()> {
     let Request { plan, options, .. } = request;
     let _lock = lock_output(plan, options, &session)?;
     let system = rebuild::build(plan, options, &session)?;
+    if !args.connections.is_empty() {
+        return of_connections(args, request, &system, &session);
+    }
     let wanted = RamOptions {
         check: CheckOptions {
             qemu_args: args.machine.qemu_arg.clone(),
@@ -59,5 +64,65 @@ fn work(args: &Ram, request: &Request, session: Session) -> Result<()> {
             "the checks fail with the most RAM that was to be tried",
         )
         .help("raise --to; without it, the recipe's RAM is the most")),
+    }
+}
+
+/// What a connection costs, from boots of their own.
+fn of_connections(args: &Ram, request: &Request, system: &System, session: &Session) -> Result<()> {
+    let boots = usize::try_from(args.boots).unwrap_or(usize::MAX);
+    let counts = &args.connections;
+    let found = connections::measure(&request.plan, system, counts, boots, session)?;
+    if args.json {
+        print_json(&found)
+    } else {
+        print(&text(&found))
+    }
+}
+
+fn text(found: &Connections) -> String {
+    let line = |name: &str, slope: &Slope| {
+        let interval = match (slope.low, slope.high) {
+            (Some(low), Some(high)) => format!(", {low:.2} to {high:.2} at 95 %"),
+            _ => String::new(),
+        };
+        format!("  {name:<28}{:>8.2} KiB{interval}\n", slope.kib)
+    };
+    format!(
+        "{}: RAM that one TCP connection takes, from {} boots\n{}{}",
+        found.recipe,
+        found.boots,
+        line("idle", &found.idle),
+        line("with a download unread", &found.full)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connections_cost_is_told_with_its_confidence() {
+        let found = Connections {
+            schema: connections::SCHEMA.to_owned(),
+            recipe: "pc-net".to_owned(),
+            boots: 5,
+            seen: Vec::new(),
+            idle: Slope {
+                kib: 3.0,
+                low: Some(2.875),
+                high: Some(3.125),
+            },
+            full: Slope {
+                kib: 64.5,
+                low: None,
+                high: None,
+            },
+        };
+        assert_eq!(
+            text(&found),
+            "pc-net: RAM that one TCP connection takes, from 5 boots\n  \
+             idle                            3.00 KiB, 2.88 to 3.12 at 95 %\n  \
+             with a download unread         64.50 KiB\n"
+        );
     }
 }

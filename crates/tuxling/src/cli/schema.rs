@@ -67,6 +67,7 @@ const FORMATS: &[Format] = &[
     of::<KernelDiff>(kernel_diff::SCHEMA, "diff of two vmlinux"),
     of::<Matrix>(matrix::SCHEMA, "matrix; matrix.json"),
     of::<RamReport>(ram::SCHEMA, "ram"),
+    of::<trial::connections::Connections>(trial::connections::SCHEMA, "ram --connections"),
     of::<Record>(record::SCHEMA, "build, check; record.json"),
     of::<page::Written<'static>>(page::SCHEMA, "report"),
     of::<page::WrittenSearch<'static>>(page::SEARCH, "report of a search"),

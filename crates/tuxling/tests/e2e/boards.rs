@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use vmlinux::BootImage;
 
-use crate::fixture::{TCG, command, folder, lock, run, tuxling};
+use crate::fixture::{Recipe, TCG, command, folder, lock, run, tuxling};
 
 /// A board's own recipe, checked.
 struct Checked {
@@ -115,4 +115,42 @@ fn the_payload_of_a_zimage_is_all_that_xz_unpacks() {
     assert!(output.status.success());
     let told = u32::from_le_bytes(unpacked.try_into().expect("four bytes"));
     assert_eq!(output.stdout.len(), told as usize);
+}
+
+#[test]
+fn a_device_tree_without_what_no_check_needs_is_booted_by_its_recipe() {
+    let Checked { outputs, .. } = versatilepb();
+    let blob = fs::read(outputs.join("device-tree")).expect("an output");
+    let mut list = command("fdtget");
+    let list = run(list.arg("-l").arg(outputs.join("device-tree")).arg("/")).ends_with(0);
+    let dir = folder();
+    lock(dir.path(), "versatilepb");
+    // All but three nodes stay, so that it takes a few boots.
+    let mut smaller = tuxling();
+    smaller.current_dir(dir.path());
+    smaller.args(["device-tree", "versatilepb", "--boots", "2", "--json"]);
+    smaller.args(["--keep", "/"]);
+    let free = ["/i2c-gpio", "/chosen", "/aliases"];
+    for node in list.stdout.lines() {
+        let path = format!("/{node}");
+        if !free.contains(&path.as_str()) {
+            smaller.args(["--keep", &path]);
+        }
+    }
+    let json = run(&mut smaller).ends_with(0).json();
+    let bytes = |which: &str| json[which]["bytes"].as_u64().expect("bytes");
+    assert_eq!(bytes("before"), blob.len() as u64);
+    assert!(bytes("after") < bytes("before"), "{json:#}");
+    assert_eq!(json["proven"], 2);
+    let made = fs::read(dir.path().join("versatilepb.small.dtb")).expect("it is written");
+    assert_eq!(made.len() as u64, bytes("after"));
+
+    let recipe = Recipe::built_in("versatilepb", "small");
+    let recipe = recipe.with("kernel.device-tree = \"versatilepb.small.dtb\"");
+    let path = recipe.write(dir.path());
+    let mut check = tuxling();
+    let check = check.current_dir(dir.path()).arg("check").arg(&path);
+    let record = run(check.args(TCG).arg("--json")).ends_with(0).json();
+    assert_eq!(record["outcome"], "passed");
+    assert_eq!(record["image"]["device_tree_bytes"], bytes("after"));
 }

@@ -24,6 +24,7 @@ mod hw;
 mod interactive;
 mod load;
 mod machine;
+mod matrix;
 mod media;
 mod pass;
 mod planted;

@@ -113,3 +113,19 @@ fn a_range_without_any_size_is_refused() {
         .ends_with(1)
         .says(&["nothing lies between", "--from is the least"]);
 }
+
+#[test]
+fn what_a_connection_costs_is_the_slope_over_many() {
+    pc_net();
+    let dir = folder();
+    let recipe = Recipe::pc_net("connected").write(dir.path());
+    let mut ram = tuxling();
+    ram.current_dir(dir.path()).arg("ram").arg(&recipe);
+    ram.args(["--connections", "1,40", "--boots", "2", "--json"]);
+    let json = run(ram.args(["--accel", "tcg"])).ends_with(0).json();
+    let slope = |of: &str| json[of]["kib"].as_f64().expect("a slope");
+    // A socket, its inode and file; and what waits in it unread.
+    assert!((1.0..16.0).contains(&slope("idle")), "{json:#}");
+    assert!(slope("full") > slope("idle") + 4.0, "{json:#}");
+    assert_eq!(json["seen"][0].as_array().map(Vec::len), Some(2));
+}

@@ -58,6 +58,10 @@ pub const SOURCE: &str = include_str!("../../guest/agent.c");
 /// The source of the adversary, which provokes a kernel from inside.
 pub const ADVERSARY_SOURCE: &str = include_str!("../../guest/adversary.c");
 
+/// The source of the program that opens connections and says what they take. It
+/// stands in the adversary's place.
+pub const CONNECTIONS_SOURCE: &str = include_str!("../../guest/connections.c");
+
 /// Where the adversary is in the guest.
 pub const ADVERSARY: &str = "/.tuxling/adversary";
 

@@ -21,7 +21,7 @@ pub(crate) struct DeviceTreeArgs {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub boots: u32,
     /// A node that stays with all that is in it, by its path (may be given several
-    /// times)
+    /// times); `/` keeps the root's own properties
     #[arg(long, value_name = "PATH", value_parser = node)]
     pub keep: Vec<String>,
     /// Print what came out as JSON
@@ -30,7 +30,9 @@ pub(crate) struct DeviceTreeArgs {
 }
 
 fn node(text: &str) -> Result<String, String> {
-    if text.starts_with('/') && text.len() > 1 {
+    if text == "/" {
+        Ok(text.to_owned())
+    } else if text.starts_with('/') {
         Ok(text.trim_end_matches('/').to_owned())
     } else {
         Err("not the path of a node, such as /amba/uart@101f1000".to_owned())
