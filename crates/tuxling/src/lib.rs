@@ -4,6 +4,5 @@
 pub mod cli;
 mod doctor;
 pub mod failure;
-mod passes;
 mod ram;
 mod shrinking;

@@ -70,10 +70,7 @@ pub(super) fn plan(
     let (libc, busybox) = wishes(context, typed);
     let plan = UserlandPlan {
         busybox: busybox_plan(context, typed, applets, busybox),
-        libc: LibcPlan {
-            library: typed.libc.as_ref().map_or(Libc::Musl, |given| given.value),
-            source: libc,
-        },
+        libc,
         folder,
         rootfs,
         command,
@@ -199,7 +196,7 @@ fn command(
 }
 
 /// Where the C library and BusyBox come from.
-fn wishes(context: &Context<'_>, typed: &raw::Userland) -> (SourceWish, SourceWish) {
+fn wishes(context: &Context<'_>, typed: &raw::Userland) -> (LibcPlan, SourceWish) {
     let libc = sources::Keys {
         package: Package::Musl,
         version: "libc-version",
@@ -226,7 +223,10 @@ fn wishes(context: &Context<'_>, typed: &raw::Userland) -> (SourceWish, SourceWi
         libc_path.clone(),
         libc_sources.clone(),
     );
-    let libc = sources::wish(context, &libc, cloned.0, cloned.1, cloned.2);
+    let libc = LibcPlan {
+        library: typed.libc.as_ref().map_or(Libc::Musl, |given| given.value),
+        source: sources::wish(context, &libc, cloned.0, cloned.1, cloned.2),
+    };
     let cloned = (
         busybox_version.clone(),
         busybox_path.clone(),

@@ -20,10 +20,10 @@ use super::dry_run::{List, PruneList};
 use super::request::{Request, Typed};
 use super::{print, print_json};
 use crate::failure::{Failure, Result};
-use crate::passes;
 use crate::shrinking::job::{self, ShrinkOptions, ShrunkSystem};
 use crate::shrinking::report::{Size, Stage};
 use crate::shrinking::update::{self, Updated};
+use passes;
 
 /// Searches, prunes, proves and writes the result.
 pub(super) fn run(args: &ShrinkArgs) -> Result<()> {

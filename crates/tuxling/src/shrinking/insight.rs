@@ -22,7 +22,7 @@ use vmlinux::Code;
 use vmlinux::attribution::What;
 
 use crate::failure::{Failure, Result};
-use crate::passes::options::{Insight, Ran};
+use passes::options::{Insight, Ran};
 
 /// How the functions begin that system calls come to
 /// (include/linux/syscalls.h, arch/x86/include/asm/syscall_wrapper.h).

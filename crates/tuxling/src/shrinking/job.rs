@@ -36,9 +36,9 @@ use super::live::Live;
 use super::report::{self, Report, SmallestRam, Stage};
 use super::written::{self, Evidence, Tiny};
 use crate::failure::{Failure, Result};
-use crate::passes::options::{self, Insight};
-use crate::passes::{OPTIONS, Ways, applets, constants};
 use crate::ram::RamOptions;
+use passes::options::{self, Insight};
+use passes::{OPTIONS, Ways, applets, constants};
 
 /// One trial takes no longer: a whole kernel has to fit.
 const TRIAL_LIMIT: Duration = Duration::from_secs(45 * 60);

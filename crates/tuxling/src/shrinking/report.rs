@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shrink::{Because, Cost, Event, Outcome, Progress, Rejection, Shrunk, Space, Stopped};
 
-use crate::passes::Ways;
+use passes::Ways;
 
 /// The version of the format.
 pub(crate) const SCHEMA: &str = "tuxling.shrink/1";

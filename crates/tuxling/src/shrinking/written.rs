@@ -245,7 +245,7 @@ fn json<T: Serialize>(value: &T) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::passes::request;
+    use passes::request;
 
     /// A configuration in which all is as it was asked for.
     fn met(requests: &[Request]) -> Values {

@@ -82,13 +82,7 @@ impl List<'_> {
             None => self.headers(&tools),
         };
         if let Some(busybox) = busybox {
-            let library = self.plan.userland.libc.library;
-            let other = system_libc::words(library, self.plan.board.arch, &tools);
-            let linking = UserCompiler {
-                cc: other.unwrap_or_else(|| compiler.cc.clone()),
-                ..compiler.clone()
-            };
-            self.busybox(&busybox, &linux, &linking, &tools)?;
+            self.busybox(&busybox, &linux, &compiler, &tools)?;
         }
         self.modules(&linux, &tools)?;
         self.programs(&compiler)?;
@@ -392,6 +386,11 @@ impl List<'_> {
         tools: &Tools,
     ) -> Result<()> {
         let (arch, jobs) = (self.plan.board.arch, self.session.jobs);
+        let other = system_libc::words(self.plan.userland.libc.library, arch, tools);
+        let compiler = &UserCompiler {
+            cc: other.unwrap_or_else(|| compiler.cc.clone()),
+            ..compiler.clone()
+        };
         let folder = Path::new("<headers>");
         self.phase("kernel headers");
         self.start(&headers::command(linux, folder, arch, tools, jobs))?;

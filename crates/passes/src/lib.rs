@@ -1,38 +1,38 @@
 //! What a search may change in a system: what the passes know of kernels and
 //! user lands. The search itself, the `shrink` crate, knows nothing of either.
 
-pub(crate) mod applets;
-pub(crate) mod constants;
-pub(crate) mod options;
+pub mod applets;
+pub mod constants;
+pub mod options;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use farm::edit::Edit;
-pub(crate) use farm::edit::request;
+pub use farm::edit::request;
 use farm::trials::Changes;
 use recipe::Plan;
 use shrink::passes::{AllAtOnce, Alternatives, DeltaDebugging, GroupTesting, Minimality};
 use shrink::{Alternative, Candidate, Change, ChangeId, Space, Turn};
 
 /// Numbers, choices and switches whose good value is known beforehand.
-pub(crate) const CONSTANTS: &str = "constants";
+pub const CONSTANTS: &str = "constants";
 /// Options that bring in code of which nothing ran.
-pub(crate) const UNUSED: &str = "unused options";
+pub const UNUSED: &str = "unused options";
 /// Options that bring in no file of their own: they act inside others.
-pub(crate) const INSIDE: &str = "options inside files";
+pub const INSIDE: &str = "options inside files";
 /// Options that bring in code of which some ran.
-pub(crate) const USED: &str = "used options";
+pub const USED: &str = "used options";
 /// What a kernel says when something is wrong with it.
-pub(crate) const MESSAGES: &str = "messages";
+pub const MESSAGES: &str = "messages";
 /// The groups of the kernel's options.
-pub(crate) const OPTIONS: &[&str] = &[CONSTANTS, UNUSED, INSIDE, USED, MESSAGES];
+pub const OPTIONS: &[&str] = &[CONSTANTS, UNUSED, INSIDE, USED, MESSAGES];
 /// Applets and options of BusyBox, and how the ramdisk is packed.
-pub(crate) const USER_LAND: &str = "user land";
+pub const USER_LAND: &str = "user land";
 
 /// One change as a pass describes it.
 #[derive(Clone, Debug)]
-pub(crate) struct Way {
+pub struct Way {
     /// Its key in the space, such as `CONFIG_UNIX`.
     pub key: String,
     /// What people read.
@@ -52,7 +52,7 @@ pub(crate) struct Way {
 
 /// All changes, and what each does to a plan.
 #[derive(Clone, Debug)]
-pub(crate) struct Ways {
+pub struct Ways {
     /// The changes as the search sees them.
     pub space: Space,
     edits: Vec<Vec<Edit>>,
@@ -66,7 +66,7 @@ impl Ways {
     /// Nothing to change yet; `context` identifies all that stays, `only` are
     /// the groups that are searched (all when empty), `known` the keys of
     /// changes that an earlier search had.
-    pub(crate) fn new(context: &str, only: &[&'static str], known: &BTreeSet<String>) -> Ways {
+    pub fn new(context: &str, only: &[&'static str], known: &BTreeSet<String>) -> Ways {
         Ways {
             space: Space::new(context),
             edits: Vec::new(),
@@ -77,7 +77,7 @@ impl Ways {
 
     /// Adds a change. One whose key is there already or was in an earlier
     /// search is left out, and one of a group that isn't searched.
-    pub(crate) fn add(&mut self, way: Way) {
+    pub fn add(&mut self, way: Way) {
         let wanted = self.only.is_empty() || self.only.contains(&way.group);
         if !wanted || self.known.contains(&way.key) {
             return;
@@ -102,14 +102,14 @@ impl Ways {
     }
 
     /// Says that one change, by its key, can't do without what another takes.
-    pub(crate) fn falls_with(&mut self, dependant: &str, of: &str) {
+    pub fn falls_with(&mut self, dependant: &str, of: &str) {
         if let (Some(dependant), Some(of)) = (self.space.find(dependant), self.space.find(of)) {
             self.space.falls_with(dependant, of);
         }
     }
 
     /// The plan with a candidate's changes.
-    pub(crate) fn apply(&self, plan: &Plan, candidate: &Candidate) -> Plan {
+    pub fn apply(&self, plan: &Plan, candidate: &Candidate) -> Plan {
         let mut changed = plan.clone();
         for edit in self.edits_of(candidate) {
             edit.apply(&mut changed);
@@ -126,13 +126,13 @@ impl Ways {
     }
 
     /// What a change does when it is taken as far as it goes.
-    pub(crate) fn furthest(&self, id: ChangeId) -> Option<&Edit> {
+    pub fn furthest(&self, id: ChangeId) -> Option<&Edit> {
         self.edits.get(id.index())?.last()
     }
 
     /// The passes, the cheapest first; `together` are the changes that can be
     /// had at once.
-    pub(crate) fn turns(together: Vec<ChangeId>) -> Vec<Turn> {
+    pub fn turns(together: Vec<ChangeId>) -> Vec<Turn> {
         let over = |group: &str| GroupTesting::over(group, [group]);
         vec![
             Turn::new(AllAtOnce::over(together), 6),

@@ -23,7 +23,7 @@ const RAMDISKS: &[(Compression, &str)] = &[
 ];
 
 /// The changes of a plan's user land; `built` are the applets that it has.
-pub(crate) fn ways(plan: &Plan, built: &[&str]) -> Vec<Way> {
+pub fn ways(plan: &Plan, built: &[&str]) -> Vec<Way> {
     let mut ways = Vec::new();
     let Some(busybox) = &plan.userland.busybox else {
         return ways;

@@ -15,7 +15,7 @@ use recipe::security::is_security;
 
 /// What ran in a boot, by object.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Ran {
+pub struct Ran {
     /// Objects of which some code ran that isn't the kernel's `__init` code.
     pub objects: BTreeSet<String>,
     /// Those of which a system call's own function ran.
@@ -24,7 +24,7 @@ pub(crate) struct Ran {
 
 /// What is known of a kernel that was built and booted.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Insight {
+pub struct Insight {
     /// What brings each object in.
     pub objects: Objects,
     /// Bytes of the payload by object.
@@ -67,7 +67,7 @@ const VOICE: &[&str] = &["PRINTK", "BUG"];
 const CALLED: f64 = 0.5;
 
 /// Adds a change for each option that can be turned off.
-pub(crate) fn add(
+pub fn add(
     ways: &mut Ways,
     configuration: &mut Configuration<'_>,
     insight: &Insight,
@@ -126,7 +126,7 @@ pub(crate) fn add(
 ///
 /// Two options that can each be turned off may hold a third between them that
 /// must stay; here one of them is left out.
-pub(crate) fn together(
+pub fn together(
     ways: &Ways,
     configuration: &mut Configuration<'_>,
     fixed: &Fixed,
@@ -177,7 +177,7 @@ pub(crate) fn together(
 
 /// What protects and is on, with what it costs: the payload of the files that
 /// it brings in, or nothing known where it acts inside others.
-pub(crate) fn security(
+pub fn security(
     configuration: &mut Configuration<'_>,
     insight: &Insight,
 ) -> Vec<(String, Option<u64>)> {
@@ -276,6 +276,6 @@ fn name_of(configuration: &Configuration<'_>, id: SymbolId) -> String {
 }
 
 /// The key of an option in the space.
-pub(crate) fn key(symbol: &str) -> String {
+pub fn key(symbol: &str) -> String {
     format!("CONFIG_{symbol}")
 }

@@ -108,7 +108,7 @@ const HELPFUL: &[&str] = &[
 
 /// Whether an option makes a kernel smaller by being on: nobody gains by turning
 /// it off.
-pub(crate) fn helps(symbol: &str) -> bool {
+pub fn helps(symbol: &str) -> bool {
     let known = |constant: &Constant| constant.symbol == symbol && constant.values == ["y"];
     KNOWN.iter().any(known) || HELPFUL.contains(&symbol)
 }
@@ -116,7 +116,7 @@ pub(crate) fn helps(symbol: &str) -> bool {
 /// The changes of constants that a configuration allows; those that win RAM
 /// alone where `ram` counts. They are carried out in it: what they open comes
 /// next.
-pub(crate) fn ways(configuration: &mut Configuration<'_>, fixed: &Fixed, ram: bool) -> Vec<Way> {
+pub fn ways(configuration: &mut Configuration<'_>, fixed: &Fixed, ram: bool) -> Vec<Way> {
     KNOWN
         .iter()
         .filter(|constant| ram || !constant.ram_only)
