@@ -3,6 +3,7 @@
 //! (System V ABI, chapter 5; AMD64 supplement, 4.4.1).
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
 
 use object::read::elf::{Dyn, FileHeader, ProgramHeader, Rela, SectionHeader, Sym};
 use object::{Endianness, SymbolIndex, elf};
@@ -27,6 +28,8 @@ pub(crate) struct Dynamic {
     /// Words of its data that the dynamic linker fills with the address of a function
     /// which code calls through them: the function's name by the word's address.
     pub slots: HashMap<u64, String>,
+    /// The same for functions of its own: their addresses.
+    pub own_slots: HashMap<u64, u64>,
     /// Functions whose addresses are put into its data, where anyone may call them.
     pub handed: Vec<String>,
     /// Addresses of code that the file itself has called or puts into its data.
@@ -72,6 +75,7 @@ impl Dynamic {
             fixed: false,
             exports: Vec::new(),
             slots: HashMap::new(),
+            own_slots: HashMap::new(),
             handed: Vec::new(),
             roots: BTreeSet::new(),
             functions: BTreeSet::new(),
@@ -123,6 +127,14 @@ impl Dynamic {
             names.push((name, at, own));
         }
         let mut tables = BTreeSet::new();
+        let is_offsets = |section: &&elf::SectionHeader64<Endianness>| {
+            let name = sections.section_name(endian, section);
+            name.is_ok_and(|name| name.starts_with(b".got"))
+        };
+        let offsets = sections.iter().filter(is_offsets);
+        let offsets: Vec<Range<u64>> = offsets
+            .map(|s| s.sh_addr(endian)..s.sh_addr(endian).saturating_add(s.sh_size(endian)))
+            .collect();
         let named = |index: Option<SymbolIndex>| names.get(index?.0).cloned();
         for section in sections.iter() {
             if let Some((relocations, _)) = section.rela(endian, file)? {
@@ -130,6 +142,12 @@ impl Dynamic {
                     let symbol = named(one.symbol(endian, false));
                     let kind = one.r_type(endian, false);
                     let place = one.r_offset(endian);
+                    let to = one.r_addend(endian) as u64;
+                    let in_table = offsets.iter().any(|table| table.contains(&place));
+                    if kind == elf::R_X86_64_RELATIVE && in_table && self.image.is_code(to) {
+                        self.own_slots.insert(place, to);
+                        continue;
+                    }
                     self.relocate(kind, place, symbol, one.r_addend(endian));
                 }
             }

@@ -143,9 +143,12 @@ fn known_of(file: &Dynamic, graph: &Graph<'_>, at: u64) -> Option<Values> {
     })
 }
 
+/// Whether a C library is in a file: it is one, or a program that is linked with one
+/// before it is loaded.
 fn is_c_library(file: &Dynamic) -> bool {
     let has = |wanted: &str| file.exports.iter().any(|(name, _)| name == wanted);
-    has("setresuid") && has("__libc_start_main")
+    let alone = !file.program && file.needed.is_empty() && file.soname.is_none();
+    alone || (has("setresuid") && has("__libc_start_main"))
 }
 
 /// Whether a system call has its number and its three arguments from one structure.

@@ -178,12 +178,23 @@ impl<'a> Reach<'a> {
     }
 
     fn flow(&mut self, file: usize, code: &Instruction) -> Flow {
+        if code.is_ip_rel_memory_operand()
+            && let Some(to) = self.files[file]
+                .own_slots
+                .get(&code.memory_displacement64())
+        {
+            match code.flow_control() {
+                FlowControl::IndirectCall => return Flow::Call(*to),
+                FlowControl::IndirectBranch => return Flow::Jump(*to),
+                _ => self.take(file, *to),
+            }
+        }
         let by_register = code.flow_control() == FlowControl::IndirectBranch
             && code.op0_kind() == OpKind::Register;
         if !by_register {
             return x86::flow(code);
         }
-        match self.table(file, code.ip()) {
+        match self.table(file, code) {
             Table::Of(entries) => Flow::Table(entries, false),
             Table::Lost => {
                 self.reached[file].lost_table = true;
@@ -193,22 +204,27 @@ impl<'a> Reach<'a> {
         }
     }
 
-    /// The table of distances that a jump goes by.
-    fn table(&self, file: usize, jump: u64) -> Table {
-        let reached = &self.reached[file];
-        let mut before = reached.steps.range(..jump).rev().take(NEAR);
-        let load = before.by_ref().find_map(|(_, step)| match &step.code {
-            Code::X86(code) => x86::loads_distance(code),
+    /// The table of distances that a jump by a register goes by: an entry was added to the
+    /// table's address.
+    fn table(&self, file: usize, jump: &Instruction) -> Table {
+        let steps = self.reached[file].steps.range(..jump.ip()).rev();
+        let codes = steps.take(NEAR).filter_map(|(_, step)| match &step.code {
+            Code::X86(code) => Some(code),
             _ => None,
         });
-        let Some(base) = load else {
-            return Table::None;
+        let reads = |code: &Instruction| matches!(code.mnemonic(), Mnemonic::Cmp | Mnemonic::Test);
+        let to = jump.op0_register().full_register();
+        let mut before =
+            codes.skip_while(|code| reads(code) || code.op0_register().full_register() != to);
+        match before.next().map(Instruction::mnemonic) {
+            Some(Mnemonic::Add | Mnemonic::Lea) => {}
+            Some(_) => return Table::None,
+            None => return Table::Lost,
+        }
+        let Some(base) = before.by_ref().find_map(x86::loads_distance) else {
+            return Table::Lost;
         };
-        let made = before.find_map(|(_, step)| match &step.code {
-            Code::X86(code) => x86::made_address(code, base),
-            _ => None,
-        });
-        match made {
+        match before.find_map(|code| x86::made_address(code, base)) {
             Some(table) => Table::Of(self.entries(file, table)),
             None => Table::Lost,
         }
@@ -251,7 +267,8 @@ impl<'a> Reach<'a> {
             }
         } else if own.fixed {
             let operands = (0..code.op_count()).filter_map(|n| x86::immediate(code, n));
-            let all: Vec<u64> = operands.chain([address]).collect();
+            let memory = (0..code.op_count()).any(|n| code.op_kind(n) == OpKind::Memory);
+            let all: Vec<u64> = operands.chain(memory.then_some(address)).collect();
             all.into_iter().for_each(|at| self.take(file, at));
         }
     }
