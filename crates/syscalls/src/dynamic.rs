@@ -5,8 +5,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
-use object::read::elf::{Dyn, FileHeader, ProgramHeader, Rela, SectionHeader, Sym};
-use object::{Endianness, SymbolIndex, elf};
+use object::read::elf::{Dyn, FileHeader, ProgramHeader, Rela, SectionHeader, SectionTable, Sym};
+use object::{Endianness, elf};
 
 use super::image::{Image, Machine};
 
@@ -43,6 +43,30 @@ pub(crate) struct Dynamic {
 }
 
 type Header = elf::FileHeader64<Endianness>;
+
+type Sections<'a> = SectionTable<'a, Header>;
+
+type Read = object::Result<()>;
+
+/// A symbol's name and address, and whether the file has it itself.
+type Symbol = (String, u64, bool);
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Where the tables of addresses stand that code calls through.
+fn offset_tables(sections: &Sections<'_>, endian: Endianness) -> Vec<Range<u64>> {
+    let is_table = |section: &&elf::SectionHeader64<Endianness>| {
+        let name = sections.section_name(endian, section);
+        name.is_ok_and(|name| name.starts_with(b".got"))
+    };
+    let range = |section: &elf::SectionHeader64<Endianness>| {
+        let at = section.sh_addr(endian);
+        at..at.saturating_add(section.sh_size(endian))
+    };
+    sections.iter().filter(is_table).map(range).collect()
+}
 
 /// Whether a file has to be linked when it is loaded, and its code can be read so.
 pub(crate) fn is_dynamic(file: &[u8]) -> bool {
@@ -90,65 +114,67 @@ impl Dynamic {
         let header = Header::parse(file)?;
         let endian = header.endian()?;
         let segments = header.program_headers(endian, file)?;
-        let interpreted = |s: &elf::ProgramHeader64<Endianness>| s.p_type(endian) == elf::PT_INTERP;
-        self.program = segments.iter().any(interpreted);
-        let table = segments
-            .iter()
-            .find(|s| s.p_type(endian) == elf::PT_GNU_EH_FRAME);
-        if let Some(table) = table {
-            self.note_functions(table.p_vaddr(endian));
+        for segment in segments {
+            match segment.p_type(endian) {
+                elf::PT_INTERP => self.program = true,
+                elf::PT_GNU_EH_FRAME => self.note_functions(segment.p_vaddr(endian)),
+                _ => {}
+            }
         }
         let sections = header.sections(endian, file)?;
+        self.note(self.image.entry);
+        self.read_needs(&sections, endian, file)?;
+        self.read_relocations(&sections, endian, file)?;
+        // Where a file is loaded where it says, its data holds addresses as they are.
+        self.fixed = header.e_type(endian) == elf::ET_EXEC;
+        if self.fixed {
+            self.note_words();
+        }
+        let strings = sections.iter();
+        let strings = strings.filter(|s| s.sh_type(endian) == elf::SHT_STRTAB);
+        self.note_texts(&strings.map(|s| s.sh_addr(endian)).collect());
+        Ok(())
+    }
+
+    fn read_needs(&mut self, sections: &Sections<'_>, endian: Endianness, file: &[u8]) -> Read {
         let symbols = sections.symbols(endian, file, elf::SHT_DYNSYM)?;
         let strings = symbols.strings();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        if let Some((entries, _)) = sections.dynamic(endian, file)? {
-            for entry in entries {
-                let value = entry.d_val(endian);
-                let name = || strings.get(value as u32).map(text).unwrap_or_default();
-                match entry.d_tag(endian) {
-                    elf::DT_NEEDED => self.needed.push(name()),
-                    elf::DT_SONAME => self.soname = Some(name()),
-                    elf::DT_INIT | elf::DT_FINI => self.note(value),
-                    _ => {}
-                }
-            }
-        }
-        self.note(self.image.entry);
-        let mut names = Vec::new();
-        for symbol in symbols.iter() {
-            let name = text(symbol.name(endian, strings)?);
-            let (at, own) = (symbol.st_value(endian), !symbol.is_undefined(endian));
-            if own && self.image.is_code(at) {
-                self.exports.push((name.clone(), at));
-            } else if own {
-                self.objects.insert(at);
-            }
-            names.push((name, at, own));
-        }
-        let mut tables = BTreeSet::new();
-        let is_offsets = |section: &&elf::SectionHeader64<Endianness>| {
-            let name = sections.section_name(endian, section);
-            name.is_ok_and(|name| name.starts_with(b".got"))
+        let Some((entries, _)) = sections.dynamic(endian, file)? else {
+            return Ok(());
         };
-        let offsets = sections.iter().filter(is_offsets);
-        let offsets: Vec<Range<u64>> = offsets
-            .map(|s| s.sh_addr(endian)..s.sh_addr(endian).saturating_add(s.sh_size(endian)))
-            .collect();
-        let named = |index: Option<SymbolIndex>| names.get(index?.0).cloned();
+        for entry in entries {
+            let value = entry.d_val(endian);
+            let name = || strings.get(value as u32).map(text).unwrap_or_default();
+            match entry.d_tag(endian) {
+                elf::DT_NEEDED => self.needed.push(name()),
+                elf::DT_SONAME => self.soname = Some(name()),
+                elf::DT_INIT | elf::DT_FINI => self.note(value),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn read_relocations(
+        &mut self,
+        sections: &Sections<'_>,
+        endian: Endianness,
+        file: &[u8],
+    ) -> Read {
+        let symbols = self.read_symbols(sections, endian, file)?;
+        let offsets = offset_tables(sections, endian);
         for section in sections.iter() {
-            if let Some((relocations, _)) = section.rela(endian, file)? {
-                for one in relocations {
-                    let symbol = named(one.symbol(endian, false));
-                    let kind = one.r_type(endian, false);
-                    let place = one.r_offset(endian);
-                    let to = one.r_addend(endian) as u64;
-                    let in_table = offsets.iter().any(|table| table.contains(&place));
-                    if kind == elf::R_X86_64_RELATIVE && in_table && self.image.is_code(to) {
-                        self.own_slots.insert(place, to);
-                        continue;
-                    }
-                    self.relocate(kind, place, symbol, one.r_addend(endian));
+            let relocations = section.rela(endian, file)?;
+            for one in relocations.map_or(&[][..], |(all, _)| all) {
+                let symbol = one.symbol(endian, false);
+                let symbol = symbol.and_then(|index| symbols.get(index.0).cloned());
+                let (place, to) = (one.r_offset(endian), one.r_addend(endian));
+                let kind = one.r_type(endian, false);
+                let own = kind == elf::R_X86_64_RELATIVE && self.image.is_code(to as u64);
+                if own && offsets.iter().any(|table| table.contains(&place)) {
+                    self.own_slots.insert(place, to as u64);
+                } else {
+                    self.relocate(kind, place, symbol, to);
                 }
             }
             for place in section.relr(endian, file)?.into_iter().flatten() {
@@ -156,17 +182,30 @@ impl Dynamic {
                     self.note(value);
                 }
             }
-            if section.sh_type(endian) == elf::SHT_STRTAB {
-                tables.insert(section.sh_addr(endian));
-            }
         }
-        // Where a file is loaded where it says, its data holds addresses as they are.
-        self.fixed = header.e_type(endian) == elf::ET_EXEC;
-        if self.fixed {
-            self.note_words();
-        }
-        self.note_texts(&tables);
         Ok(())
+    }
+
+    /// Notes what others can call, and gives all symbols.
+    fn read_symbols(
+        &mut self,
+        sections: &Sections<'_>,
+        endian: Endianness,
+        file: &[u8],
+    ) -> object::Result<Vec<Symbol>> {
+        let symbols = sections.symbols(endian, file, elf::SHT_DYNSYM)?;
+        let mut all = Vec::new();
+        for symbol in symbols.iter() {
+            let name = text(symbol.name(endian, symbols.strings())?);
+            let (at, own) = (symbol.st_value(endian), !symbol.is_undefined(endian));
+            if own && self.image.is_code(at) {
+                self.exports.push((name.clone(), at));
+            } else if own {
+                self.objects.insert(at);
+            }
+            all.push((name, at, own));
+        }
+        Ok(all)
     }
 
     fn note(&mut self, at: u64) {
@@ -193,7 +232,7 @@ impl Dynamic {
         &mut self,
         kind: elf::RelocationType,
         place: u64,
-        symbol: Option<(String, u64, bool)>,
+        symbol: Option<Symbol>,
         addend: i64,
     ) {
         match (kind, symbol) {
