@@ -9,6 +9,7 @@ use object::read::elf::{Dyn, FileHeader, ProgramHeader, Rela, SectionHeader, Sec
 use object::{Endianness, elf};
 
 use super::image::{Image, Machine};
+use super::unwind::Unwinding;
 
 /// A program or a library that is linked when it is loaded.
 #[derive(Clone, Debug)]
@@ -34,8 +35,8 @@ pub(crate) struct Dynamic {
     pub handed: Vec<String>,
     /// Addresses of code that the file itself has called or puts into its data.
     pub roots: BTreeSet<u64>,
-    /// Where its functions begin, as far as its unwind tables say.
-    pub functions: BTreeSet<u64>,
+    /// What its tables of unwinding say.
+    pub unwinding: Unwinding,
     /// Addresses in its data, where an object begins.
     pub objects: BTreeSet<u64>,
     /// Texts in its data: what an argument of `dlsym` can be.
@@ -102,7 +103,7 @@ impl Dynamic {
             own_slots: HashMap::new(),
             handed: Vec::new(),
             roots: BTreeSet::new(),
-            functions: BTreeSet::new(),
+            unwinding: Unwinding::default(),
             objects: BTreeSet::new(),
             texts: BTreeSet::new(),
         };
@@ -117,7 +118,9 @@ impl Dynamic {
         for segment in segments {
             match segment.p_type(endian) {
                 elf::PT_INTERP => self.program = true,
-                elf::PT_GNU_EH_FRAME => self.note_functions(segment.p_vaddr(endian)),
+                elf::PT_GNU_EH_FRAME => {
+                    self.unwinding = Unwinding::read(&self.image, segment.p_vaddr(endian));
+                }
                 _ => {}
             }
         }
@@ -214,18 +217,6 @@ impl Dynamic {
         } else if at != 0 {
             self.objects.insert(at);
         }
-    }
-
-    /// The table of functions that exceptions are unwound by (Linux Standard Base, Core,
-    /// 10.6.2: `.eh_frame_hdr`), as linkers write it.
-    fn note_functions(&mut self, table: u64) {
-        let word = |at: u64| self.image.word(table.checked_add(at)?, 4);
-        if word(0) != Some(0x3b03_1b01) {
-            return;
-        }
-        let begins = (0..word(8).unwrap_or_default()).map_while(|n| word(12 + 8 * n));
-        let begins = begins.map(|far| table.wrapping_add_signed(i64::from(far as u32 as i32)));
-        self.functions = begins.collect();
     }
 
     fn relocate(

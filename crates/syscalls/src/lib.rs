@@ -21,6 +21,7 @@ mod reach;
 mod step;
 #[cfg(test)]
 mod tests;
+mod unwind;
 mod x86;
 
 use std::collections::BTreeSet;

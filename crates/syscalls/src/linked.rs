@@ -90,6 +90,9 @@ fn of_file(file: &Dynamic, reached: Reached) -> Calls {
         let function = name(file, at);
         calls.undetermined.push(Undetermined { at, function, why });
     };
+    if let Some(at) = file.unwinding.unread {
+        lose(at, "its table of exceptions isn't understood".to_owned());
+    }
     for at in &reached.any_taken {
         lose(*at, "the address of syscall() is taken".to_owned());
     }

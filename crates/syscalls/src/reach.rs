@@ -74,6 +74,8 @@ impl<'a> Reach<'a> {
         };
         for (number, file) in files.iter().enumerate() {
             file.roots.iter().for_each(|at| reach.take(number, *at));
+            let landings = file.unwinding.landings.iter();
+            landings.for_each(|at| reach.take(number, *at));
             file.handed.iter().for_each(|name| reach.want(name));
             if all.contains(&number) {
                 let exports = file.exports.iter();
@@ -132,7 +134,9 @@ impl<'a> Reach<'a> {
             let code = decoder.decode();
             let at = code.ip();
             // A call that ends its function doesn't come back.
-            if let Some(last) = called.filter(|_| self.files[file].functions.contains(&at)) {
+            if let Some(last) =
+                called.filter(|_| self.files[file].unwinding.functions.contains(&at))
+            {
                 self.end(file, last);
                 return;
             }

@@ -145,3 +145,17 @@ fn damaged_files_give_an_answer() {
         }
     }
 }
+
+#[test]
+fn what_a_cleanup_does_on_the_way_of_an_exception_counts() {
+    // Control comes behind the call by an exception alone: nothing jumps there.
+    let code = "void end(int *it) { if (*it) sethostname(0, 0); }\n\
+        void other(void (*)(void)) __attribute__((noreturn));\n\
+        void other(void (*f)(void)) { for (;;) f(); }\n\
+        int main(int n, char **v) {\n\
+          int it __attribute__((cleanup(end))) = n;\n\
+          other((void (*)(void)) v);\n\
+        }";
+    let found = numbers(&of(code, &["-fexceptions", "-fno-ipa-cp"]));
+    assert!(found.contains(&SETHOSTNAME), "{found:?}");
+}
