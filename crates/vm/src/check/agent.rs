@@ -229,7 +229,7 @@ fn parameters(cmdline: &str) -> impl Iterator<Item = &str> {
 
 /// A guest whose idle time is skipped sees its clock run from timer to timer while it
 /// waits for this host: what takes a tenth of a second here are minutes there.
-const SKIPPING: u32 = 360;
+pub const SKIPPING: u32 = 360;
 
 /// A time between two checks in which the agent does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
