@@ -82,9 +82,21 @@ async def worker(numbers, counts):
             print(f"request {number}: {error!r}", file=sys.stderr)
 
 
+async def until_it_answers():
+    """The guest may still be starting: QEMU takes connections that nobody answers."""
+    for _ in range(120):
+        try:
+            if await asyncio.wait_for(ask("/"), 5) == (b"200", b"served\n"):
+                return
+        except (OSError, IndexError, TimeoutError, asyncio.TimeoutError):
+            pass
+        await asyncio.sleep(1)
+
+
 async def main():
     counts = {"pages": 0, "files": 0, "broken": 0, "wrong": 0}
     numbers = iter(range(REQUESTS))
+    await until_it_answers()
     began = time.monotonic()
     await asyncio.gather(*(worker(numbers, counts) for _ in range(AT_ONCE)))
     counts["seconds"] = round(time.monotonic() - began, 1)

@@ -517,6 +517,8 @@ fn with_faults(faults: &Faults, plan: &Plan) -> Vec<CheckPlan> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use recipe::plan::{AskPlan, Question};
+
     use super::*;
 
     #[test]
@@ -532,5 +534,29 @@ mod tests {
         for name in names {
             assert!(docs.contains(&format!("`{name}`")), "{name}");
         }
+    }
+
+    #[test]
+    fn services_are_asked_with_patience_where_idle_time_is_skipped() {
+        let of = |kind| {
+            let check = CheckPlan {
+                timeout: Duration::from_secs(10),
+                ..CheckPlan::on_channel("it", kind)
+            };
+            with_patience(check).timeout.as_secs()
+        };
+        let ask = CheckKind::Ask(AskPlan {
+            port: 80,
+            question: Question::Tcp {
+                send: String::new(),
+            },
+            at_once: 1,
+            expect: None,
+        });
+        assert_eq!(of(ask), 3600);
+        let lease = CheckKind::Dhcp {
+            interface: "eth0".to_owned(),
+        };
+        assert_eq!(of(lease), 10);
     }
 }

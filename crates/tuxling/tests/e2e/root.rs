@@ -21,19 +21,19 @@ CONFIG_TMPFS=y
 """
 "##;
 
-/// Checks by their names: a line for the shell, and what its output has.
-type Checks = &'static [(&'static str, &'static str, &'static str)];
+/// A check: its name, a line for the shell, and what its output has.
+type Check = (&'static str, &'static str, &'static str);
 
-const WRITTEN: (&str, &str, &str) = ("written", "echo kept > /file && cat /file", "kept");
+const WRITTEN: Check = ("written", "echo kept > /file && cat /file", "kept");
 
-const DATA: (&str, &str, &str) = (
+const DATA: Check = (
     "data",
     "echo kept > /data/file && cat /data/file && grep ' /data ext4 rw' /proc/mounts",
     "kept\n/dev/",
 );
 
 /// Boots a system whose root file system is such a one, and checks it.
-fn holds(name: &str, root: &str, checks: Checks) {
+fn holds(name: &str, root: &str, checks: &[Check]) {
     let mut text = format!("{KERNEL}\n[root]\n{root}\n");
     for (name, run, expect) in checks {
         let check = format!("[[check]]\nname = {name:?}\nrun = {run:?}\nexpect = {expect:?}\n");

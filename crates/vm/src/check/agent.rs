@@ -681,7 +681,7 @@ mod tests {
         };
         let checks = std::slice::from_ref(&check);
         let askers = Askers::start(checks).expect("starts");
-        let limit = |until| {
+        let limit = |until: Option<Until>| {
             let input = PlanInput {
                 nonce: "n1",
                 init: "/init",
