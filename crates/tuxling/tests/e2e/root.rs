@@ -28,8 +28,8 @@ const WRITTEN: Check = ("written", "echo kept > /file && cat /file", "kept");
 
 const DATA: Check = (
     "data",
-    "echo kept > /data/file && cat /data/file && grep ' /data ext4 rw' /proc/mounts",
-    "kept\n/dev/",
+    "echo kept > /data/file && grep -q ' /data ext4 rw' /proc/mounts && cat /data/file",
+    "kept",
 );
 
 /// Boots a system whose root file system is such a one, and checks it.
