@@ -10,7 +10,7 @@ use recipe::Arch;
 use recipe::arch::SystemCallTable;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use syscalls::Image;
+use syscalls::{Image, Machine};
 use vmlinux::prune::{FunctionIndex, Program};
 
 use super::subject::CallGraph;
@@ -103,14 +103,22 @@ pub(crate) fn of_programs(
         };
         (FOREIGN.to_owned(), unknown)
     });
-    let calls = programs.iter().map(|program| {
+    let linked = |program: &&GuestProgram| {
+        arch.facts().programs == Machine::X86_64 && syscalls::is_linked(&program.bytes)
+    };
+    let (linked, alone): (Vec<_>, Vec<_>) = programs.iter().partition(linked);
+    let calls = alone.into_iter().map(|program| {
         let calls = of_program(arch, program).unwrap_or_else(|why| ProgramCalls {
             undetermined: vec![why],
             ..ProgramCalls::default()
         });
         (program.path.clone(), calls)
     });
-    calls.chain(foreign).collect()
+    let linked = linked.into_iter();
+    let linked = linked.map(|program| (program.path.clone(), program.bytes.clone()));
+    let linked = syscalls::linked_calls(&linked.collect());
+    let linked = linked.into_iter().map(|(path, calls)| (path, told(calls)));
+    calls.chain(linked).chain(foreign).collect()
 }
 
 fn of_program(arch: Arch, program: &GuestProgram) -> std::result::Result<ProgramCalls, String> {
@@ -121,7 +129,11 @@ fn of_program(arch: Arch, program: &GuestProgram) -> std::result::Result<Program
     if let Some(unstripped) = &program.unstripped {
         image.name_from(&Image::parse(unstripped)?)?;
     }
-    let calls = syscalls::calls(&image);
+    Ok(told(syscalls::calls(&image)))
+}
+
+/// As a certificate says it.
+fn told(calls: syscalls::Calls) -> ProgramCalls {
     let undetermined = calls.undetermined.iter().map(|lost| {
         let function = lost
             .function
@@ -129,11 +141,11 @@ fn of_program(arch: Arch, program: &GuestProgram) -> std::result::Result<Program
             .unwrap_or("a function without a name");
         format!("{:#x} in {function}: {}", lost.at, lost.why)
     });
-    Ok(ProgramCalls {
+    ProgramCalls {
         sites: calls.sites as u64,
         undetermined: undetermined.collect(),
         numbers: calls.numbers,
-    })
+    }
 }
 
 /// One line of the kernel's list: a number, and the function behind it.

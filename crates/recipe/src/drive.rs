@@ -9,7 +9,8 @@ pub struct Drive {
     /// Its name in recipes: `virtio-blk`.
     pub model: String,
     /// How QEMU gets it, by `-device`: `{drive}` stands for the drive's identifier,
-    /// `{number}` for its number, from 0.
+    /// `{number}` for its number, from 0, and where a bus has two of them `{pair}` for
+    /// the bus's and `{unit}` for its place there.
     pub device: String,
     /// What the kernel calls the first of them: `/dev/vda`, `/dev/mmcblk0`.
     pub name: String,
@@ -27,7 +28,10 @@ impl Drive {
     /// QEMU's `-device` for disk `number`, from 0, which is the drive `id`.
     pub fn plugged(&self, id: &str, number: usize) -> String {
         let device = self.device.replace("{drive}", id);
-        device.replace("{number}", &number.to_string())
+        device
+            .replace("{number}", &number.to_string())
+            .replace("{pair}", &(number / 2).to_string())
+            .replace("{unit}", &(number % 2).to_string())
     }
 
     /// What the kernel calls disk `number`, from 0, or a partition of it, from 1.
@@ -71,6 +75,12 @@ mod tests {
         assert_eq!(letters.device(2, Some(1)), "/dev/vdc1");
         let digits = drive("/dev/mmcblk0");
         assert_eq!(digits.plugged("d", 1), "x,drive=d,bus=y.1");
+        let pairs = Drive {
+            device: "x,bus=y.{pair},unit={unit}".to_owned(),
+            ..letters
+        };
+        assert_eq!(pairs.plugged("d", 1), "x,bus=y.0,unit=1");
+        assert_eq!(pairs.plugged("d", 2), "x,bus=y.1,unit=0");
         assert_eq!(digits.device(1, None), "/dev/mmcblk1");
         assert_eq!(digits.device(0, Some(2)), "/dev/mmcblk0p2");
     }

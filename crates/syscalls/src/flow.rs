@@ -7,6 +7,8 @@ use super::image::{Image, Machine};
 use super::step::{Code, Convention, Flow, Listing, Origin, Place, Step};
 use super::{aarch64, arm, x86};
 
+mod executed;
+
 /// More states than this are more than any compiler's code asks for.
 const STATES_LIMIT: usize = 20_000;
 
@@ -26,6 +28,8 @@ pub(crate) struct Graph<'a> {
     from: HashMap<usize, Vec<(usize, Way)>>,
     taken: HashSet<u64>,
     called: HashSet<u64>,
+    /// Whether others can call its functions by name, and which isn't known.
+    exported: bool,
     /// Why nothing can be said of the program.
     pub unread: Option<String>,
 }
@@ -103,6 +107,7 @@ impl<'a> Graph<'a> {
             index,
             from: HashMap::new(),
             taken,
+            exported: image.shared,
             unread,
         };
         graph.connect();
@@ -317,7 +322,7 @@ impl<'a> Graph<'a> {
     }
 
     fn is_exported(&self, at: u64) -> bool {
-        self.image.shared && self.called.contains(&at)
+        self.exported && self.called.contains(&at)
     }
 
     fn is_padding(&self, step: &Step) -> bool {

@@ -13,17 +13,22 @@
 
 mod aarch64;
 mod arm;
+mod dynamic;
 mod flow;
 mod image;
+mod linked;
+mod reach;
 mod step;
 #[cfg(test)]
 mod tests;
+mod unwind;
 mod x86;
 
 use std::collections::BTreeSet;
 
 use flow::{Graph, NUMBERS_LIMIT, Values};
 pub use image::{Image, Machine};
+pub use linked::{is_linked, linked_calls};
 
 /// The system calls of one program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -87,7 +87,7 @@ fn sweep(image: &Image, piece: &Piece, listing: &mut Listing) {
     }
 }
 
-fn flow(instruction: &Instruction) -> Flow {
+pub(crate) fn flow(instruction: &Instruction) -> Flow {
     let near = instruction.near_branch_target();
     match instruction.flow_control() {
         FlowControl::Next if instruction.mnemonic() == Mnemonic::Hlt => Flow::End,
@@ -182,13 +182,40 @@ fn indexed(code: &Instruction) -> Option<u64> {
 
 /// The register with the address of a table of distances, where an entry of one is
 /// loaded: position-independent code of 64 bits has its jump tables so.
-fn loads_distance(code: &Instruction) -> Option<u8> {
+pub(crate) fn loads_distance(code: &Instruction) -> Option<u8> {
     let loads = code.mnemonic() == Mnemonic::Movsxd
         && code.op1_kind() == OpKind::Memory
         && code.memory_index() != Register::None
         && code.memory_index_scale() == 4
         && code.memory_displacement64() == 0;
     loads.then(|| number(code.memory_base())).flatten()
+}
+
+/// Whether an instruction ends its function: it returns, or jumps to another one.
+pub(crate) fn returns(code: &Instruction) -> bool {
+    matches!(
+        code.flow_control(),
+        FlowControl::Return | FlowControl::IndirectBranch
+    )
+}
+
+/// The address of data that an instruction makes in a register.
+pub(crate) fn made_address(code: &Instruction, register: u8) -> Option<u64> {
+    let makes = code.mnemonic() == Mnemonic::Lea
+        && code.is_ip_rel_memory_operand()
+        && number(code.op0_register()) == Some(register);
+    makes.then(|| code.memory_displacement64())
+}
+
+/// How far behind what a register points to an instruction loads another from.
+pub(crate) fn loaded_from(code: &Instruction, register: u8) -> Option<u64> {
+    let loads = matches!(code.mnemonic(), Mnemonic::Mov | Mnemonic::Movsxd)
+        && code.op0_kind() == OpKind::Register
+        && number(code.op0_register()) == Some(register)
+        && code.op1_kind() == OpKind::Memory
+        && code.memory_index() == Register::None
+        && number(code.memory_base()).is_some();
+    loads.then(|| code.memory_displacement64())
 }
 
 /// Where what is in a place behind an instruction was before it.
@@ -217,7 +244,7 @@ fn is_whole(register: Register, code: &Instruction) -> bool {
     register.is_gpr32() || (word(code) == 8 && register.is_gpr64())
 }
 
-fn immediate(code: &Instruction, operand: u32) -> Option<u64> {
+pub(crate) fn immediate(code: &Instruction, operand: u32) -> Option<u64> {
     use OpKind::{
         Immediate8, Immediate8to16, Immediate8to32, Immediate8to64, Immediate16, Immediate32,
         Immediate32to64, Immediate64,

@@ -275,7 +275,8 @@ impl Case {
                     time.as_secs() * 2,
                     &agent::survived("idle"),
                 );
-                own.clone().chain([idle]).chain(after(plan)).collect()
+                let all = own.clone().chain([idle]).chain(after(plan));
+                all.map(with_patience).collect()
             }
             Change::Link => {
                 let wait = |name: &str| {
@@ -442,6 +443,22 @@ fn after(plan: &Plan) -> impl Iterator<Item = CheckPlan> + '_ {
     })
 }
 
+/// The same behind our gateway, through which nobody comes in from this host.
+fn after_faults(plan: &Plan) -> impl Iterator<Item = CheckPlan> + '_ {
+    after(plan).filter(|check| !matches!(check.kind, CheckKind::Ask(_)))
+}
+
+/// A check as it is where the guest's idle time is skipped: this host answers late.
+fn with_patience(check: CheckPlan) -> CheckPlan {
+    match check.kind {
+        CheckKind::Ask(_) => CheckPlan {
+            timeout: check.timeout * agent::SKIPPING,
+            ..check
+        },
+        _ => check,
+    }
+}
+
 /// The checks of a boot behind the misbehaving gateway.
 fn with_faults(faults: &Faults, plan: &Plan) -> Vec<CheckPlan> {
     let lossy = faults.drop > 0;
@@ -479,10 +496,10 @@ fn with_faults(faults: &Faults, plan: &Plan) -> Vec<CheckPlan> {
             120,
             &agent::survived("idle"),
         ));
-        checks.extend(after(plan));
+        checks.extend(after_faults(plan));
     }
     if faults.fragments > 0 || faults.lease == RENEWED_LEASE {
-        checks.extend(after(plan));
+        checks.extend(after_faults(plan));
     }
     if faults.flood > 0 {
         checks.push(command(
@@ -491,7 +508,7 @@ fn with_faults(faults: &Faults, plan: &Plan) -> Vec<CheckPlan> {
             300,
             &agent::survived("calm"),
         ));
-        checks.extend(after(plan));
+        checks.extend(after_faults(plan));
     }
     checks
 }
@@ -499,6 +516,8 @@ fn with_faults(faults: &Faults, plan: &Plan) -> Vec<CheckPlan> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+
+    use recipe::plan::{AskPlan, Question};
 
     use super::*;
 
@@ -515,5 +534,29 @@ mod tests {
         for name in names {
             assert!(docs.contains(&format!("`{name}`")), "{name}");
         }
+    }
+
+    #[test]
+    fn services_are_asked_with_patience_where_idle_time_is_skipped() {
+        let of = |kind| {
+            let check = CheckPlan {
+                timeout: Duration::from_secs(10),
+                ..CheckPlan::on_channel("it", kind)
+            };
+            with_patience(check).timeout.as_secs()
+        };
+        let ask = CheckKind::Ask(AskPlan {
+            port: 80,
+            question: Question::Tcp {
+                send: String::new(),
+            },
+            at_once: 1,
+            expect: None,
+        });
+        assert_eq!(of(ask), 3600);
+        let lease = CheckKind::Dhcp {
+            interface: "eth0".to_owned(),
+        };
+        assert_eq!(of(lease), 10);
     }
 }

@@ -35,6 +35,7 @@ mod ram;
 mod ramdisk;
 mod recipe;
 mod report;
+mod root;
 mod shrink;
 mod size;
 mod trap_aarch64;

@@ -231,6 +231,10 @@ fn parameters(cmdline: &str) -> impl Iterator<Item = &str> {
     cmdline.split_whitespace().take_while(|word| *word != "--")
 }
 
+/// A guest whose idle time is skipped sees its clock run from timer to timer while it
+/// waits for this host: what takes a tenth of a second here are minutes there.
+pub const SKIPPING: u32 = 360;
+
 /// A time between two checks in which the agent does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pause {
@@ -298,6 +302,17 @@ pub struct PlanInput<'a> {
     pub leave: Option<Duration>,
 }
 
+impl PlanInput<'_> {
+    /// How long this host may take to ask a service, in the guest's time.
+    fn patience(&self, check: &CheckPlan) -> Duration {
+        let until = self.pause.map(|pause| pause.until);
+        match until {
+            Some(Until::Passed(_)) => check.timeout * SKIPPING,
+            _ => check.timeout,
+        }
+    }
+}
+
 /// The plan's text. A check's number counts all checks, those included that
 /// are typed at the console: such a one is a line that does nothing.
 pub fn plan(input: &PlanInput<'_>) -> Result<String> {
@@ -332,7 +347,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<String> {
                 None => SKIP.to_owned(),
             },
             CheckKind::Ask(_) => match asks.next() {
-                Some(asking) => echo_line(check.timeout, &asking.call, input.host)?,
+                Some(asking) => echo_line(input.patience(check), &asking.call, input.host)?,
                 None => SKIP.to_owned(),
             },
             _ => check_line(check, "", "")?,
@@ -527,7 +542,7 @@ mod tests {
     use host::units::Bytes;
     use recipe::board::Port;
     use recipe::drive::Drive;
-    use recipe::plan::GATEWAY;
+    use recipe::plan::{AskPlan, GATEWAY, Question};
 
     #[test]
     fn the_agent_stands_before_what_init_is_told() {
@@ -651,6 +666,55 @@ mod tests {
                  address 2000 - eth0\n\
                  exercise 1500 - cat %2d -\n"
             )
+        );
+    }
+
+    #[test]
+    fn this_host_has_long_to_ask_where_idle_time_is_skipped() {
+        let kind = CheckKind::Ask(AskPlan {
+            port: 7,
+            question: Question::Tcp {
+                send: String::new(),
+            },
+            at_once: 1,
+            expect: None,
+        });
+        let check = CheckPlan {
+            timeout: Duration::from_secs(2),
+            ..CheckPlan::on_channel("x", kind)
+        };
+        let checks = std::slice::from_ref(&check);
+        let askers = Askers::start(checks).expect("starts");
+        let limit = |until: Option<Until>| {
+            let input = PlanInput {
+                nonce: "n1",
+                init: "/init",
+                checks,
+                exercises: &[],
+                host: GATEWAY,
+                server: &FileServer::start(&[]).expect("starts"),
+                echoes: &EchoServers::default(),
+                askers: &askers,
+                board: false,
+                on_disk: false,
+                quiet: Duration::ZERO,
+                pause: until.map(|until| Pause {
+                    before_check: 0,
+                    until,
+                }),
+                leave: None,
+            };
+            let text = plan(&input).expect("fits");
+            let words = text.split_whitespace();
+            let mut words = words.skip_while(|word| *word != "echo").skip(1);
+            words.next().map(str::to_owned)
+        };
+        let second = Duration::from_secs(1);
+        assert_eq!(limit(None).as_deref(), Some("2000"));
+        assert_eq!(limit(Some(Until::Calm(second))).as_deref(), Some("2000"));
+        assert_eq!(
+            limit(Some(Until::Passed(second))).as_deref(),
+            Some("720000")
         );
     }
 
