@@ -284,6 +284,15 @@ pub static RULES: &[Rule] = &[
         ],
     },
     Rule {
+        name: "random",
+        reason: "the random number generator becomes ready late, and tells who waits for it",
+        functions: &[
+            "drivers/char/random.o:*",
+            "lib/vsprintf.o:fill_ptr_key",
+            "lib/vsprintf.o:enable_ptr_key_workfn",
+        ],
+    },
+    Rule {
         name: "scheduling",
         reason: "more tasks than in any check; each may wait for any other",
         functions: &[

@@ -345,8 +345,8 @@ fn contradictions_of_init_and_busybox_are_errors() {
             "`busybox-path` without `busybox`",
         ),
         (
-            "busybox = [\"sh\"]\nlibc = \"glibc\"",
-            "`glibc` is not possible here",
+            "busybox = [\"sh\"]\nlibc = \"newlib\"",
+            "`newlib` is not possible here",
         ),
     ] {
         let shown = errors(&format!("board = \"pc\"\n[userland]\n{userland}\n"));
