@@ -8,7 +8,7 @@ use host::session::{Cached, Session, Step};
 use initramfs::{Compression, Tree};
 use recipe::package::Package;
 use recipe::plan::{
-    BaseConfig, KernelPlan, ModulesPlan, PatchFile, Placement, Plan, RootPlan, SourceWish,
+    BaseConfig, KernelPlan, Libc, ModulesPlan, PatchFile, Placement, Plan, RootPlan, SourceWish,
 };
 use record::{ImageSizes, Inputs, RamdiskSizes, VmlinuxSizes};
 
@@ -23,7 +23,7 @@ use crate::source::{self, LockFile, Source};
 use crate::userland::busybox::{self, Busybox, BusyboxInput};
 use crate::userland::musl::{self, UserCompiler};
 use crate::userland::ramdisk::Ramdisk;
-use crate::userland::{headers, in_place, packed, system_libc, tree};
+use crate::userland::{glibc, headers, in_place, packed, tree};
 
 /// How a build is asked for.
 #[derive(Clone, Debug)]
@@ -244,8 +244,10 @@ pub fn prepare(plan: &Plan, options: &BuildOptions, session: &Session) -> Result
             let headers = session.phase("kernel headers", || {
                 headers::build(&sources.linux, arch, &tools, session)
             })?;
-            let library = plan.userland.libc.library;
-            let other = system_libc::compiler(library, arch, &tools, session)?;
+            let other = match plan.userland.libc.library {
+                Libc::Musl => None,
+                Libc::Glibc => Some(glibc::compiler(arch, &tools, session)?),
+            };
             let input = BusyboxInput {
                 source,
                 plan: wanted,

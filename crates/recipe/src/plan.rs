@@ -263,10 +263,6 @@ pub enum Libc {
     Musl,
     /// The GNU C library of this machine's distribution.
     Glibc,
-    /// dietlibc of this machine's distribution.
-    Dietlibc,
-    /// klibc of this machine's distribution.
-    Klibc,
 }
 
 /// One entry of the ramdisk.

@@ -4,6 +4,7 @@
 pub mod busybox;
 pub(crate) mod declared;
 pub mod foreseen;
+pub mod glibc;
 pub mod headers;
 pub mod in_place;
 pub mod musl;
@@ -12,7 +13,6 @@ pub mod program;
 pub(crate) mod ramdisk;
 pub(crate) mod rootfs;
 pub mod start;
-pub mod system_libc;
 pub mod tree;
 pub(crate) mod usual;
 

@@ -26,12 +26,7 @@ use crate::toolchain::Toolchain;
 use crate::words::{self, one_line};
 
 /// The words for `libc`.
-const LIBRARIES: &[(&str, Libc)] = &[
-    ("musl", Libc::Musl),
-    ("glibc", Libc::Glibc),
-    ("dietlibc", Libc::Dietlibc),
-    ("klibc", Libc::Klibc),
-];
+const LIBRARIES: &[(&str, Libc)] = &[("musl", Libc::Musl), ("glibc", Libc::Glibc)];
 
 /// The words for `compress`.
 pub const COMPRESSIONS: &[(&str, Compression)] = &[

@@ -7,10 +7,10 @@ use builder::kernel::{self, Tools, kconfig, make, modules};
 use builder::source::{self, LockEntry, LockFile, Mode, Provenance, Source};
 use builder::system::output_folder;
 use builder::userland::musl::UserCompiler;
-use builder::userland::{busybox, headers, in_place, musl, program, system_libc};
+use builder::userland::{busybox, glibc, headers, in_place, musl, program};
 use host::Id;
 use recipe::package::Package;
-use recipe::plan::{BaseConfig, FileKind, ModulesPlan, OriginWish, SourceWish};
+use recipe::plan::{BaseConfig, FileKind, Libc, ModulesPlan, OriginWish, SourceWish};
 
 use super::{Ahead, List};
 use crate::failure::Result;
@@ -386,10 +386,12 @@ impl List<'_> {
         tools: &Tools,
     ) -> Result<()> {
         let (arch, jobs) = (self.plan.board.arch, self.session.jobs);
-        let other = system_libc::words(self.plan.userland.libc.library, arch, tools);
-        let compiler = &UserCompiler {
-            cc: other.unwrap_or_else(|| compiler.cc.clone()),
-            ..compiler.clone()
+        let compiler = &match self.plan.userland.libc.library {
+            Libc::Musl => compiler.clone(),
+            Libc::Glibc => UserCompiler {
+                cc: glibc::words(arch, tools),
+                ..compiler.clone()
+            },
         };
         let folder = Path::new("<headers>");
         self.phase("kernel headers");
