@@ -11,7 +11,7 @@ use recipe::Plan;
 use recipe::plan::{CheckKind, CheckPlan, Expectation, GuestCommand};
 use schemars::JsonSchema;
 use serde::Serialize;
-use vm::boot::{self, Observation};
+use vm::boot::{self, BootRequest, Observation};
 use vm::check::agent;
 use vm::check::verdict::Evidence;
 
@@ -85,32 +85,17 @@ pub fn measure(
 ) -> Result<Connections> {
     let options = CheckOptions::default();
     let bench = check::bench(plan, system, &options, session)?;
-    let program = session.phase("connections", || check::build_connections(system, session))?;
+    let program = session.phase("program", || check::build_connections(system, session))?;
     let checks = checks(plan, counts);
-    let mut seen = Vec::new();
-    for done in 0..boots {
-        let mut request = check::request(plan, system, &bench, &options);
-        request.checks = &checks;
-        request.exercises = &[];
-        request.adversary = Some(&program);
-        request.timeout += PATIENCE * u32::try_from(counts.len()).unwrap_or(u32::MAX);
-        request.dir = system.output.join("connections");
-        session.progress.step(&Step {
-            what: "connections",
-            done: done as u64,
-            total: Some(boots as u64),
-            unit: Unit::Of("boots"),
-        });
-        let report = session.phase("boots", || {
-            let observation = Observation::default();
-            let report = boot::observed(&session.processes, &request, &observation, &mut |_| {})?;
-            Ok::<_, Error>(Cached::fresh(report))
-        })?;
-        match report.evidence.last() {
-            Some(Some(Evidence::Printed(text))) => seen.push(read(text)),
-            _ => return Err(Error::DoesNotPass(report.reason)),
-        }
-    }
+    let mut request = check::request(plan, system, &bench, &options);
+    request.checks = &checks;
+    request.exercises = &[];
+    request.adversary = Some(&program);
+    request.timeout += PATIENCE * u32::try_from(counts.len()).unwrap_or(u32::MAX);
+    request.dir = system.output.join("connections");
+    let seen = session.phase("connections", || {
+        seen(&request, boots, session).map(Cached::fresh)
+    })?;
     let slope = |of: fn(&Seen) -> i64| {
         let slopes: Vec<f64> = seen.iter().map(|boot| least_squares(boot, of)).collect();
         interval(&slopes)
@@ -123,6 +108,26 @@ pub fn measure(
         full: slope(|seen| seen.full_kib),
         seen,
     })
+}
+
+/// What each boot saw.
+fn seen(request: &BootRequest<'_>, boots: usize, session: &Session) -> Result<Vec<Vec<Seen>>> {
+    let mut seen = Vec::new();
+    for done in 0..boots {
+        session.progress.step(&Step {
+            what: "",
+            done: done as u64,
+            total: Some(boots as u64),
+            unit: Unit::Of("boots"),
+        });
+        let observation = Observation::default();
+        let report = boot::observed(&session.processes, request, &observation, &mut |_| {})?;
+        match report.evidence.last() {
+            Some(Some(Evidence::Printed(text))) => seen.push(read(text)),
+            _ => return Err(Error::DoesNotPass(report.reason)),
+        }
+    }
+    Ok(seen)
 }
 
 /// The recipe's own check of its address, a whole download, and the connections.

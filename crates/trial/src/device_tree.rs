@@ -93,14 +93,26 @@ pub fn reduce(
         used_kib: None,
         why: String::new(),
     };
+    session.phase("device tree", || {
+        reduced(plan, options, (&whole, &blob), &mut boots).map(Cached::fresh)
+    })
+}
+
+/// The search and its proof.
+fn reduced(
+    plan: &Plan,
+    options: &ReduceOptions,
+    (whole, blob): (&Tree, &[u8]),
+    boots: &mut Boots<'_>,
+) -> Result<(Reduced, Vec<u8>)> {
     let begun = Instant::now();
-    if !boots.pass(&blob)? {
-        return Err(Error::DoesNotPass(boots.why));
+    if !boots.pass(blob)? {
+        return Err(Error::DoesNotPass(boots.why.clone()));
     }
     let used_before = boots.used_kib;
     let limits = boots.limits(begun.elapsed());
     let mut search = Search {
-        whole: &whole,
+        whole,
         gone: BTreeSet::new(),
         accepted: vec![BTreeSet::new()],
         keep: &options.keep,
@@ -108,13 +120,13 @@ pub fn reduce(
     search.all(&mut |tree: &Tree| boots.pass(&tree.to_bytes()))?;
     // The proof has the recipe's own limits.
     (boots.request.timeout, boots.request.silence) = limits;
-    let (gone, proven) = prove(&search, &mut boots, options.proof)?;
+    let (gone, proven) = prove(&search, boots, options.proof)?;
     let tree = whole.without(&gone);
     let left = tree.to_bytes();
     let reduced = Reduced {
         schema: SCHEMA.to_owned(),
         recipe: plan.name.clone(),
-        before: figures(&whole, blob.len(), used_before),
+        before: figures(whole, blob.len(), used_before),
         after: figures(&tree, left.len(), boots.used_kib),
         gone: gone.into_iter().collect(),
         tried: boots.tried,
@@ -175,23 +187,16 @@ impl Boots<'_> {
             leave: Some(Duration::ZERO),
         };
         let session = self.session;
-        let report = session.phase("boots", || {
-            let report =
-                boot::observed(&session.processes, &self.request, &observation, &mut |_| {})?;
-            Ok::<_, Error>(Cached::fresh(report))
-        })?;
+        let report = boot::observed(&session.processes, &self.request, &observation, &mut |_| {})?;
         self.tried += 1;
         session.progress.step(&Step {
-            what: "device tree",
+            what: "",
             done: u64::from(self.tried),
             total: None,
             unit: Unit::Of("boots"),
         });
-        let passed = match report.outcome {
-            Outcome::Passed => true,
-            Outcome::InfrastructureBroke => return Err(Error::DoesNotPass(report.reason)),
-            _ => false,
-        };
+        // A tree that QEMU itself can't work with is one that doesn't pass.
+        let passed = report.outcome == Outcome::Passed;
         if passed {
             self.used_kib = report.ram.used_kib;
         }
