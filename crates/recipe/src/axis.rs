@@ -233,7 +233,7 @@ pub fn apply(recipe: &str, settings: &[Setting]) -> Result<String, String> {
         let (requests, flags) = setting.words().map_err(|wrong| wrong.message)?;
         if let AxisKind::Key(path) = &setting.kind {
             let mut document: DocumentMut = text.parse().map_err(|e| format!("{e}"))?;
-            edit::set(&mut document, path, value(&setting.value))?;
+            edit::set(&mut document, path, value(path, &setting.value))?;
             text = document.to_string();
         }
         if !requests.is_empty() {
@@ -246,13 +246,20 @@ pub fn apply(recipe: &str, settings: &[Setting]) -> Result<String, String> {
     Ok(text)
 }
 
-/// A number or a truth where it looks like one. Versions and quantities are texts.
-fn value(typed: &str) -> Value {
+/// The keys of a recipe's tables whose values are whole numbers.
+const NUMBERS: &[&str] = &["cpus", "partition"];
+
+/// A number where the key takes one, a truth where it looks like one; all else is
+/// a text, versions and quantities too.
+fn value(path: &[String], typed: &str) -> Value {
+    let takes_number = path
+        .last()
+        .is_some_and(|key| NUMBERS.contains(&key.as_str()));
     match (typed, typed.parse::<i64>()) {
         ("true", _) => Value::from(true),
         ("false", _) => Value::from(false),
-        (_, Ok(number)) => Value::from(number),
-        (_, Err(_)) => Value::from(typed),
+        (_, Ok(number)) if takes_number => Value::from(number),
+        _ => Value::from(typed),
     }
 }
 
@@ -301,6 +308,15 @@ mod tests {
              # CONFIG_BUG is not set\nCONFIG_CC_OPTIMIZE_FOR_SIZE=y\n\"\"\"\n\
              toolchain = \"gcc-11\"\n\n[machine]\nmemory = \"16MiB\"\n"
         );
+    }
+
+    #[test]
+    fn numbers_are_numbers_where_a_key_takes_one() {
+        let axes = [axis("cpus=2"), axis("machine.cpu=486"), axis("kernel=6")];
+        let text = apply("board = \"pc\"\n", &product(&axes)[0]).unwrap();
+        for line in ["cpus = 2\n", "cpu = \"486\"\n", "version = \"6\"\n"] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 
     #[test]
