@@ -33,6 +33,14 @@ pub(super) fn run(args: &DeviceTreeArgs) -> Result<()> {
             "a board of QEMU's whose file names a `device-tree` has one, such as versatilepb",
         ));
     }
+    if request.plan.prune.certificate.is_some() {
+        let message = format!(
+            "{} has a certificate, whose boots had the tree as it is",
+            request.plan.name
+        );
+        return Err(Failure::new(Kind::Usage, message)
+            .help("make the tree of the recipe that it came from smaller, and prune with it"));
+    }
     request.carry_out(
         Needs::Boot,
         |list| list.check(CheckList::default()),

@@ -1,5 +1,6 @@
 //! `tuxling matrix`: one recipe with some of its values varied.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,14 @@ pub(super) fn run(args: &MatrixArgs) -> Result<()> {
         );
         return Err(Failure::new(Kind::Usage, message)
             .help("make the matrix of the recipe that it came from"));
+    }
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = args.over.iter().find(|axis| !seen.insert(&axis.name)) {
+        let message = format!("the axis `{}` is given twice", twice.name);
+        return Err(Failure::new(Kind::Usage, message).help(format!(
+            "write all its values at once: {}=ONE,OTHER",
+            twice.name
+        )));
     }
     let text = edit::original_text(&request.plan)?;
     let folder = output_folder(&request.plan, &request.options).join("matrix");

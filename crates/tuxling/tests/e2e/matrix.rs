@@ -34,6 +34,8 @@ fn cells_are_kept_and_what_cant_be_is_said_in_a_word() {
     let said = again.stderr.matches("boot and checks").count();
     assert_eq!(said, 1, "{}", again.stderr);
 
+    let twice = run(&mut matrix(&["machine.cpu=486", "machine.cpu=pentium2"])).ends_with(1);
+    assert!(twice.stderr.contains("given twice"), "{}", twice.stderr);
     let wrong = run(&mut matrix(&["machine.cpus=none"])).ends_with(1);
     assert!(wrong.stderr.contains("cpus"), "{}", wrong.stderr);
 }
