@@ -4,6 +4,7 @@
  *   userstack version            what uname(2) says
  *   userstack lease              the address that DHCP gave
  *   userstack fetch URL FILE     http://A.B.C.D[:PORT]/PATH into a file
+ *   userstack ping A.B.C.D N     N echo requests, each answered
  *   userstack sleep SECONDS
  *
  * and as /bin/sh -c LINE, for checks that are lines.
@@ -33,6 +34,8 @@
 void stack_start(const uint8_t *mac, uint64_t seed, int64_t now);
 int64_t stack_poll(int64_t now);
 int stack_address(uint8_t *octets);
+int stack_ping(const uint8_t *octets, uint16_t number);
+int stack_pongs(void);
 int stack_connect(const uint8_t *octets, uint16_t port);
 ssize_t stack_send(const void *bytes, size_t length);
 ssize_t stack_receive(void *bytes, size_t room);
@@ -101,9 +104,12 @@ static int open_card(uint8_t *mac)
     return bind(card, (struct sockaddr *)&to, sizeof to);
 }
 
-/* A download under way. */
+/* A download, or pings, under way. */
 static struct {
     int busy, out, in_body, failed;
+    unsigned pings, asked, answered;
+    uint8_t to[4];
+    int64_t asked_at;
     char reply[64], head[512], request[512];
     size_t sent, had;
     int64_t begun;
@@ -127,6 +133,16 @@ static void job_begins(char *line)
         return;
     strcpy(job.reply, reply);
     job.out = -1;
+    job.pings = 0;
+    if (sscanf(url, "ping://%u.%u.%u.%u", &o[0], &o[1], &o[2], &o[3]) == 4) {
+        for (int i = 0; i < 4; i++)
+            job.to[i] = o[i];
+        job.pings = strtoul(file, 0, 10);
+        job.asked = job.answered = 0;
+        job.begun = now();
+        job.busy = 1;
+        return;
+    }
     if (sscanf(url, "http://%u.%u.%u.%u%n", &o[0], &o[1], &o[2], &o[3], &at) != 4) {
         job_ended("no such address\n");
         return;
@@ -167,12 +183,30 @@ static void job_body(const char *bytes, size_t n)
         job.failed = 1;
 }
 
+/* The next request goes when the last was answered, or after a second. */
+static int pings_go_on(void)
+{
+    job.answered += stack_pongs();
+    if (job.answered >= job.pings) {
+        job_ended("ok\n");
+    } else if (now() - job.begun > 1000 * ((int64_t)job.pings + 2)) {
+        job_ended("no answer\n");
+    } else if (job.asked < job.pings
+               && (job.asked == job.answered || now() - job.asked_at > 1000)) {
+        job.asked_at = now();
+        return stack_ping(job.to, ++job.asked) == 0;
+    }
+    return 0;
+}
+
 static int job_goes_on(void)
 {
     static char bytes[4096];
     ssize_t n;
     int moved = 0;
     size_t length = strlen(job.request);
+    if (job.pings)
+        return pings_go_on();
     if (job.sent < length) {
         n = stack_send(job.request + job.sent, length - job.sent);
         if (n > 0) {
@@ -186,8 +220,6 @@ static int job_goes_on(void)
     }
     if (n < 0)
         job_ended(job.in_body && !job.failed ? "ok\n" : "failed\n");
-    else if (now() - job.begun > 30000)
-        job_ended("timed out\n");
     return moved;
 }
 
@@ -229,19 +261,23 @@ static int serve(void)
         while (waitpid(-1, 0, WNOHANG) > 0) {}
         if (job.busy && delay > 50)
             delay = 50;
-        poll(fds, job.busy ? 1 : 2, delay < 1000 ? delay : 1000);
-        if (!job.busy && (fds[1].revents & POLLIN)) {
+        poll(fds, 2, delay < 1000 ? delay : 1000);
+        if (fds[1].revents & POLLIN) {
             static char line[600];
             ssize_t n = read(ask, line, sizeof line - 1);
             if (n > 0) {
                 line[n] = 0;
+                /* Who asked before has gone: a check's command has its own limit. */
+                if (job.busy)
+                    job_ended("another came\n");
                 job_begins(line);
             }
         }
     }
 }
 
-static int fetch(const char *url, const char *file)
+/* Gives process 1 a job, and waits until it is done. */
+static int ask(const char *url, const char *file)
 {
     char reply[64], line[600], answer[64];
     int fd, length;
@@ -250,8 +286,8 @@ static int fetch(const char *url, const char *file)
     if (mkfifo(reply, 0600) < 0 || (fd = open(reply, O_RDWR)) < 0)
         return 1;
     length = snprintf(line, sizeof line, "%s %s %s\n", url, file, reply);
-    int ask = open(ASK, O_WRONLY);
-    if (ask < 0 || length >= (int)sizeof line || write(ask, line, length) != length) {
+    int to = open(ASK, O_WRONLY);
+    if (to < 0 || length >= (int)sizeof line || write(to, line, length) != length) {
         fputs("userstack: process 1 doesn't listen\n", stderr);
         unlink(reply);
         return 1;
@@ -300,9 +336,14 @@ int main(int argc, char **argv)
     if (!strcmp(argv[1], "lease"))
         return told(LEASE);
     if (!strcmp(argv[1], "fetch") && argc == 4)
-        return fetch(argv[2], argv[3]);
+        return ask(argv[2], argv[3]);
+    if (!strcmp(argv[1], "ping") && argc == 4) {
+        char url[64];
+        snprintf(url, sizeof url, "ping://%s", argv[2]);
+        return ask(url, argv[3]);
+    }
     if (!strcmp(argv[1], "sleep") && argc == 3)
         return sleep(atoi(argv[2]));
-    fputs("userstack version | lease | fetch URL FILE | sleep SECONDS\n", stderr);
+    fputs("userstack version | lease | fetch URL FILE | ping A.B.C.D N | sleep SECONDS\n", stderr);
     return 2;
 }

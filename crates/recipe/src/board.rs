@@ -37,6 +37,7 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("pc64", include_str!("../boards/pc64.toml")),
     ("microvm", include_str!("../boards/microvm.toml")),
     ("virt-aarch64", include_str!("../boards/virt-aarch64.toml")),
+    ("virt-armv7", include_str!("../boards/virt-armv7.toml")),
     ("versatilepb", include_str!("../boards/versatilepb.toml")),
     ("mps2-an385", include_str!("../boards/mps2-an385.toml")),
     ("mps2-an386", include_str!("../boards/mps2-an386.toml")),

@@ -20,6 +20,7 @@ const FILES: &[(&str, &str)] = embedded![
     "armv7m-base.config",
     "armv7m-hello.c",
     "armv7m-shell.c",
+    "half-stacks.patch",
     "linux-cm.patch",
     "microvm-base.config",
     "microvm-net.config",
@@ -46,6 +47,9 @@ const FILES: &[(&str, &str)] = embedded![
     "virt-aarch64-base.config",
     "virt-aarch64-net.config",
     "virt-aarch64.toml",
+    "virt-armv7-base.config",
+    "virt-armv7-net.config",
+    "virt-armv7.toml",
 ];
 
 /// The text of a built-in file.

@@ -137,6 +137,10 @@ pub struct AskPlan {
     pub at_once: u32,
     /// What the answer must hold.
     pub expect: Option<Expectation>,
+    /// The command that tells this host in the guest that it may ask, by
+    /// downloading `{url}` to `{file}`; the agent connects by itself without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call: Option<String>,
 }
 
 /// What is asked, and over which protocol.

@@ -6,6 +6,7 @@ pub mod card;
 pub mod diff;
 pub mod diff_markdown;
 pub mod growth;
+pub mod history;
 pub mod html;
 pub mod hw_import;
 pub mod kernel_diff;

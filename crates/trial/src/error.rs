@@ -24,6 +24,9 @@ pub enum Error {
     /// What is to be made smaller doesn't pass as it is.
     #[error("the system doesn't pass its checks as it is: {0}")]
     DoesNotPass(String),
+    /// Kernel stacks that can't be looked at.
+    #[error("can't tell how deep the kernel's stacks are: {0}")]
+    NoStacks(&'static str),
     /// What makes an identity can't be written down.
     #[error(transparent)]
     Identity(#[from] serde_json::Error),
@@ -41,7 +44,7 @@ impl Error {
             Error::Medium(error) => error.kind(),
             Error::Record(error) => error.kind(),
             Error::DoesNotPass(_) => Kind::Check,
-            Error::Identity(_) | Error::DeviceTree(_) => Kind::Machine,
+            Error::Identity(_) | Error::DeviceTree(_) | Error::NoStacks(_) => Kind::Machine,
         }
     }
 }

@@ -7,9 +7,12 @@ pub mod check;
 pub mod connections;
 pub mod device_tree;
 mod diagnosis;
+pub mod download;
 pub mod error;
 pub mod matrix;
 pub mod medium;
+pub mod stacks;
+pub mod wall;
 
 use builder::System;
 use host::session::Session;

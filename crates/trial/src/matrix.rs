@@ -83,6 +83,9 @@ pub struct MatrixJob<'a> {
     pub check: &'a CheckOptions,
     /// Whether what was kept is made anew.
     pub anew: bool,
+    /// All that is to be told of an error: a line that says what it is, then
+    /// what a tool said last and the mend.
+    pub explain: fn(CellError) -> String,
 }
 
 /// What a cell depends on.
@@ -244,14 +247,14 @@ impl MatrixJob<'_> {
             (Kind::Build, None) => word(Outcome::DidNotBuild).to_owned(),
             _ => return Err(error),
         };
-        let reason = long(&error);
+        let why = (self.explain)(error);
         let folder = self.folder.join(&cell.folder);
-        write_whole(&folder.join("why.txt"), format!("{reason}\n").as_bytes())?;
+        write_whole(&folder.join("why.txt"), format!("{why}\n").as_bytes())?;
         Ok(MatrixCell {
             settings: pairs(&cell.settings),
             id,
             ended,
-            reason: Some(reason),
+            reason: why.lines().next().map(str::to_owned),
             folder: cell.folder.clone(),
             figures: None,
         })
@@ -282,18 +285,6 @@ fn lacking(error: &CellError) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// An error with all that it came from.
-fn long(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut inner = error.source();
-    while let Some(error) = inner {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        inner = error.source();
-    }
-    text
 }
 
 /// How a cell ended, in a word or two.
@@ -351,6 +342,7 @@ mod tests {
             },
             check: &CheckOptions::default(),
             anew: false,
+            explain: |error| error.to_string(),
         };
         let cell = job
             .cell(&settings(&["optimise=z", "kernel=6.1"]))

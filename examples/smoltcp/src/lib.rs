@@ -1,5 +1,5 @@
-//! The stack: an address by DHCP, answers to pings, echo by TCP and UDP on port
-//! 7, and one connection to a web server. `main.c` moves frames between it and
+//! The stack: an address by DHCP, pings and answers to them, echo by TCP and UDP
+//! on port 7, and one connection to a web server. `main.c` moves frames between it and
 //! the card, and calls it whenever one has come or time has passed.
 #![no_std]
 
@@ -7,16 +7,21 @@ use core::cell::UnsafeCell;
 use core::panic::PanicInfo;
 
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet, SocketStorage};
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
-use smoltcp::socket::{dhcpv4, tcp, udp};
+use smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities, Medium, RxToken, TxToken};
+use smoltcp::socket::{dhcpv4, icmp, tcp, udp};
 use smoltcp::time::Instant;
-use smoltcp::wire::{EthernetAddress, IpAddress, IpCidr, Ipv4Address, Ipv4Cidr};
+use smoltcp::wire::{
+    EthernetAddress, Icmpv4Packet, Icmpv4Repr, IpAddress, IpCidr, Ipv4Address, Ipv4Cidr,
+};
 
 /// The largest frame.
 const FRAME: usize = 1514;
 
 /// The port of both echo services (RFC 862).
 const ECHO: u16 = 7;
+
+/// What our pings are known by.
+const IDENT: u16 = 0x5478;
 
 /// How many connections may be echoed at once.
 const ECHOES: usize = 4;
@@ -95,6 +100,7 @@ struct Stack {
     udp: SocketHandle,
     echoes: [SocketHandle; ECHOES],
     client: SocketHandle,
+    pings: SocketHandle,
     address: Option<Ipv4Cidr>,
     next_port: u16,
 }
@@ -105,13 +111,17 @@ struct Single<T>(UnsafeCell<T>);
 unsafe impl<T> Sync for Single<T> {}
 
 static STACK: Single<Option<Stack>> = Single(UnsafeCell::new(None));
-static SOCKETS: Single<[SocketStorage<'static>; ECHOES + 3]> =
-    Single(UnsafeCell::new([SocketStorage::EMPTY; ECHOES + 3]));
+static SOCKETS: Single<[SocketStorage<'static>; ECHOES + 4]> =
+    Single(UnsafeCell::new([SocketStorage::EMPTY; ECHOES + 4]));
 static BUFFERS: Single<[[[u8; BUFFER]; 2]; ECHOES + 1]> =
     Single(UnsafeCell::new([[[0; BUFFER]; 2]; ECHOES + 1]));
 static UDP: Single<[[u8; BUFFER]; 2]> = Single(UnsafeCell::new([[0; BUFFER]; 2]));
 static UDP_HEADS: Single<[[udp::PacketMetadata; 8]; 2]> =
     Single(UnsafeCell::new([[udp::PacketMetadata::EMPTY; 8]; 2]));
+
+static PINGS: Single<[[u8; 256]; 2]> = Single(UnsafeCell::new([[0; 256]; 2]));
+static PING_HEADS: Single<[[icmp::PacketMetadata; 4]; 2]> =
+    Single(UnsafeCell::new([[icmp::PacketMetadata::EMPTY; 4]; 2]));
 
 fn stack() -> Option<&'static mut Stack> {
     unsafe { (*STACK.0.get()).as_mut() }
@@ -145,10 +155,18 @@ extern "C" fn stack_start(mac: *const u8, seed: u64, now: i64) {
         udp::PacketBuffer::new(&mut heads_out[..], &mut data_out[..]),
     );
     let _ = udp.bind(ECHO);
+    let [heads_in, heads_out] = unsafe { &mut *PING_HEADS.0.get() };
+    let [data_in, data_out] = unsafe { &mut *PINGS.0.get() };
+    let mut pings = icmp::Socket::new(
+        icmp::PacketBuffer::new(&mut heads_in[..], &mut data_in[..]),
+        icmp::PacketBuffer::new(&mut heads_out[..], &mut data_out[..]),
+    );
+    let _ = pings.bind(icmp::Endpoint::Ident(IDENT));
     let echoes = core::array::from_fn(|_| sockets.add(connection()));
     let client = sockets.add(connection());
     let dhcp = sockets.add(dhcpv4::Socket::new());
     let udp = sockets.add(udp);
+    let pings = sockets.add(pings);
     let made = Stack {
         interface,
         sockets,
@@ -156,6 +174,7 @@ extern "C" fn stack_start(mac: *const u8, seed: u64, now: i64) {
         udp,
         echoes,
         client,
+        pings,
         address: None,
         next_port: 49152 + (seed % 16000) as u16,
     };
@@ -190,7 +209,9 @@ impl Stack {
             let Ok((length, from)) = socket.recv_slice(&mut datagram) else {
                 break;
             };
-            moved |= socket.send_slice(&datagram[..length], from.endpoint).is_ok();
+            moved |= socket
+                .send_slice(&datagram[..length], from.endpoint)
+                .is_ok();
         }
         for handle in self.echoes {
             let socket = self.sockets.get_mut::<tcp::Socket>(handle);
@@ -243,6 +264,40 @@ extern "C" fn stack_address(octets: *mut u8) -> i32 {
         unsafe { *octets.add(at) = *octet };
     }
     i32::from(address.prefix_len())
+}
+
+/// Sends an echo request; 0, or -1.
+#[unsafe(no_mangle)]
+extern "C" fn stack_ping(octets: *const u8, number: u16) -> i32 {
+    let Some(stack) = stack() else { return -1 };
+    let octet = |at| unsafe { *octets.add(at) };
+    let to = IpAddress::v4(octet(0), octet(1), octet(2), octet(3));
+    let request = Icmpv4Repr::EchoRequest {
+        ident: IDENT,
+        seq_no: number,
+        data: b"56 bytes, as ping(8) sends them, so that a wire has some",
+    };
+    let checks = ChecksumCapabilities::default();
+    let socket = stack.sockets.get_mut::<icmp::Socket>(stack.pings);
+    let Ok(packet) = socket.send(request.buffer_len(), to) else {
+        return -1;
+    };
+    request.emit(&mut Icmpv4Packet::new_unchecked(packet), &checks);
+    0
+}
+
+/// How many answers to our echo requests have come since it was asked last.
+#[unsafe(no_mangle)]
+extern "C" fn stack_pongs() -> i32 {
+    let Some(stack) = stack() else { return 0 };
+    let socket = stack.sockets.get_mut::<icmp::Socket>(stack.pings);
+    let mut came = 0;
+    while let Ok((bytes, _)) = socket.recv() {
+        let is_answer = Icmpv4Packet::new_checked(bytes)
+            .is_ok_and(|packet| packet.msg_type() == smoltcp::wire::Icmpv4Message::EchoReply);
+        came += i32::from(is_answer);
+    }
+    came
 }
 
 /// Begins a connection to a server; 0, or -1.

@@ -552,6 +552,7 @@ mod tests {
             },
             at_once: 1,
             expect: None,
+            call: None,
         });
         assert_eq!(of(ask), 3600);
         let lease = CheckKind::Dhcp {

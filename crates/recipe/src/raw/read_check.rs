@@ -142,7 +142,7 @@ fn read_serve(problems: &Problems, t: &Table<'_>) -> Option<What> {
             return None;
         }
     };
-    Some(asked(problems, &t, port.value, question))
+    asked(problems, &t, port.value, question)
 }
 
 /// `http = { port = 80, path = "/", status = 200 }`
@@ -171,19 +171,33 @@ fn read_http(problems: &Problems, t: &Table<'_>) -> Option<What> {
         status: status as u16,
         sha256: sha256.map(|sha256| sha256.value),
     };
-    (!wrong).then(|| asked(problems, &t, port, question))
+    let ask = asked(problems, &t, port, question)?;
+    (!wrong).then_some(ask)
 }
 
-fn asked(problems: &Problems, t: &Table<'_>, port: u32, question: Question) -> What {
-    What::Ask {
-        place: t.place(),
-        plan: AskPlan {
-            port: port as u16,
-            question,
-            at_once: t.integer("at-once", 1..257).map_or(1, |n| n.value),
-            expect: read_expectation(problems, t),
-        },
+/// What `serve` and `http` have in common.
+fn asked(problems: &Problems, t: &Table<'_>, port: u32, question: Question) -> Option<What> {
+    let call = t.parsed("call", |call: &str| {
+        if call.contains("{url}") {
+            return one_line(call);
+        }
+        Err(Wrong::new("the command doesn't download {url}")
+            .help("write call = \"COMMAND {url}\"; {file} is where it may write"))
+    });
+    if t.has("call") && call.is_none() {
+        return None;
     }
+    let plan = AskPlan {
+        port: port as u16,
+        question,
+        at_once: t.integer("at-once", 1..257).map_or(1, |n| n.value),
+        expect: read_expectation(problems, t),
+        call: call.map(|call| call.value),
+    };
+    Some(What::Ask {
+        place: t.place(),
+        plan,
+    })
 }
 
 fn part<'t, T>(t: &Option<Table<'t>>, read: impl FnOnce(&Table<'t>) -> Given<T>) -> Given<T> {

@@ -160,12 +160,12 @@ pub(super) static ECHO: Schema = Schema {
 };
 pub(super) static SERVE: Schema = Schema {
     header: "serve of a [[check]]",
-    keys: &["tcp", "udp", "send", "expect", "match", "at-once"],
+    keys: &["tcp", "udp", "send", "expect", "match", "at-once", "call"],
 };
 pub(super) static HTTP: Schema = Schema {
     header: "http of a [[check]]",
     keys: &[
-        "port", "path", "status", "sha256", "expect", "match", "at-once",
+        "port", "path", "status", "sha256", "expect", "match", "at-once", "call",
     ],
 };
 pub(super) static SLEEP: Schema = Schema {

@@ -11,6 +11,7 @@ use vm::machine::qemu::Accelerator;
 
 mod config;
 mod device_tree;
+mod history;
 mod hw;
 mod image;
 mod look;
@@ -21,6 +22,7 @@ mod store;
 
 pub(crate) use config::{Config, ConfigAction};
 pub(crate) use device_tree::DeviceTreeArgs;
+pub(crate) use history::HistoryArgs;
 pub(crate) use hw::{Hw, HwAction, HwImport};
 pub(crate) use image::ImageArgs;
 pub(crate) use look::{ReportArgs, SchemaArgs, SizeArgs, TrapArgs, WhyArgs};
@@ -91,6 +93,8 @@ pub(crate) enum Command {
     DeviceTree(DeviceTreeArgs),
     /// Vary a recipe's values, and say what each of them gives
     Matrix(MatrixArgs),
+    /// Build it with several versions of the kernel, and say what grew
+    History(HistoryArgs),
     /// Search everything for the smallest system that still passes
     Shrink(ShrinkArgs),
     /// Carry out one trial of a search, from its file alone
@@ -414,8 +418,12 @@ pub(crate) struct Ram {
           conflicts_with_all = ["download", "from", "to", "pruned"],
           value_parser = clap::value_parser!(u32).range(1..=i64::from(trial::connections::MOST)))]
     pub connections: Vec<u32>,
+    /// Measure how deep each task's kernel stack gets, and whether half of one
+    /// would do
+    #[arg(long, conflicts_with_all = ["download", "from", "to", "connections"])]
+    pub stacks: bool,
     /// So many boots with the download, and as many without; so many with
-    /// connections
+    /// connections; so many after which the stacks are looked at
     #[arg(long, value_name = "N", default_value_t = 9,
           value_parser = clap::value_parser!(u32).range(1..))]
     pub boots: u32,
@@ -531,6 +539,7 @@ impl Command {
             Command::Trap(trap) => trap.json,
             Command::Soak(soak) => soak.json,
             Command::Matrix(matrix) => matrix.json,
+            Command::History(history) => history.json,
             Command::DeviceTree(args) => args.json,
             Command::Shrink(shrink) => shrink.json,
             Command::Diff(diff) => diff.json,

@@ -9,14 +9,15 @@ use host::cache::write_whole;
 use host::error::Kind;
 use host::session::Session;
 use host::units::about;
+use recipe::Plan;
 use recipe::axis::{self, Setting};
 use recipe::edit;
 use recipe::plan::RecipeOrigin;
-use record::matrix::{Matrix, MatrixAxis, MatrixCell, PASSED, SCHEMA};
+use record::matrix::{Matrix, MatrixAxis, MatrixCell, MatrixGoal, PASSED, SCHEMA};
 use report::matrix as shown;
 use toml_edit::{DocumentMut, Value};
 use trial::check::CheckOptions;
-use trial::matrix::{Cell, MatrixJob, NoCell, pair_of};
+use trial::matrix::{Cell, CellError, MatrixJob, NoCell, pair_of};
 
 use super::args::MatrixArgs;
 use super::build::lock_output;
@@ -30,14 +31,7 @@ use crate::failure::{Failure, Result};
 /// Makes the cells, and says what each gave.
 pub(super) fn run(args: &MatrixArgs) -> Result<()> {
     let request = Request::new(Typed::of(&args.common, args.json))?;
-    if request.plan.prune.certificate.is_some() {
-        let message = format!(
-            "{} has a certificate, which holds for one kernel alone",
-            request.plan.name
-        );
-        return Err(Failure::new(Kind::Usage, message)
-            .help("make the matrix of the recipe that it came from"));
-    }
+    refuse_certified(&request.plan, "matrix")?;
     let mut seen = BTreeSet::new();
     if let Some(twice) = args.over.iter().find(|axis| !seen.insert(&axis.name)) {
         let message = format!("the axis `{}` is given twice", twice.name);
@@ -59,16 +53,46 @@ pub(super) fn run(args: &MatrixArgs) -> Result<()> {
         options: &request.options,
         check: &check,
         anew: args.anew,
+        explain,
     };
     let cells = first_cells(args, &job)?;
     if request.dry_run {
-        return listed(args, &request, cells);
+        listed(&request, cells, !args.no_boot_cost)?;
+        if args.pairs > 0 {
+            print(&format!("\n## {} pairs by what these give\n", args.pairs))?;
+        }
+        return Ok(());
     }
     request.carry_out(
         Needs::Boot,
         |_| Ok(()),
         |request, session| work(args, request, &job, cells, &session),
     )
+}
+
+/// An error with what a tool said last and the mend, as a call by itself would
+/// have told it.
+pub(super) fn explain(error: CellError) -> String {
+    let failure = Failure::from(error);
+    let mut text = failure.message;
+    for more in failure.detail.into_iter().chain(failure.help) {
+        text.push('\n');
+        text.push_str(&more);
+    }
+    text
+}
+
+/// A certificate holds for one kernel.
+pub(super) fn refuse_certified(plan: &Plan, what: &str) -> Result<()> {
+    if plan.prune.certificate.is_none() {
+        return Ok(());
+    }
+    let message = format!(
+        "{} has a certificate, which holds for one kernel alone",
+        plan.name
+    );
+    Err(Failure::new(Kind::Usage, message)
+        .help(format!("make the {what} of the recipe that it came from")))
 }
 
 /// The cells that are known beforehand, each a recipe that was read.
@@ -85,7 +109,8 @@ fn first_cells(args: &MatrixArgs, job: &MatrixJob) -> Result<Vec<Cell>> {
     Ok(cells)
 }
 
-fn one(job: &MatrixJob, settings: &[Setting]) -> Result<Cell> {
+/// The cell with these values.
+pub(super) fn one(job: &MatrixJob, settings: &[Setting]) -> Result<Cell> {
     job.cell(settings).map_err(|error| match error {
         NoCell::Text(why) => {
             let named: Vec<String> = settings.iter().map(Setting::to_string).collect();
@@ -96,8 +121,8 @@ fn one(job: &MatrixJob, settings: &[Setting]) -> Result<Cell> {
 }
 
 /// The commands of each cell, as `check` lists them.
-fn listed(args: &MatrixArgs, request: &Request, cells: Vec<Cell>) -> Result<()> {
-    if args.json {
+pub(super) fn listed(request: &Request, cells: Vec<Cell>, boot_cost: bool) -> Result<()> {
+    if request.json {
         return Err(Failure::new(
             Kind::Usage,
             "--dry-run of a matrix has a list for each cell, and no JSON",
@@ -117,15 +142,27 @@ fn listed(args: &MatrixArgs, request: &Request, cells: Vec<Cell>) -> Result<()> 
         };
         dry_run::print_list(&of_cell, &terminal, |list| {
             list.check(CheckList {
-                boot_cost: !args.no_boot_cost,
+                boot_cost,
                 ..CheckList::default()
             })
         })?;
     }
-    if args.pairs > 0 {
-        print(&format!("\n## {} pairs by what these give\n", args.pairs))?;
-    }
     Ok(())
+}
+
+/// A matrix of no cells yet.
+pub(super) fn empty(recipe: &str, over: &[axis::Axis], goal: MatrixGoal) -> Matrix {
+    let axis = |axis: &axis::Axis| MatrixAxis {
+        name: axis.name.clone(),
+        values: axis.values.clone(),
+    };
+    Matrix {
+        schema: SCHEMA.to_owned(),
+        recipe: recipe.to_owned(),
+        goal,
+        axes: over.iter().map(axis).collect(),
+        cells: Vec::new(),
+    }
 }
 
 fn work(
@@ -136,24 +173,8 @@ fn work(
     session: &Session,
 ) -> Result<()> {
     let _lock = lock_output(&request.plan, &request.options, session)?;
-    let axis = |axis: &axis::Axis| MatrixAxis {
-        name: axis.name.clone(),
-        values: axis.values.clone(),
-    };
-    let matrix = Matrix {
-        schema: SCHEMA.to_owned(),
-        recipe: request.plan.name.clone(),
-        goal: args.goal.goal(),
-        axes: args.over.iter().map(axis).collect(),
-        cells: Vec::new(),
-    };
-    let mut made = Making {
-        job,
-        session,
-        total: cells.len() + args.pairs,
-        took: Vec::new(),
-        matrix,
-    };
+    let matrix = empty(&request.plan.name, &args.over, args.goal.goal());
+    let mut made = Making::new(job, session, cells.len() + args.pairs, matrix);
     for cell in &cells {
         made.make(cell)?;
     }
@@ -186,7 +207,7 @@ fn work(
 }
 
 /// A matrix under way.
-struct Making<'a> {
+pub(super) struct Making<'a> {
     job: &'a MatrixJob<'a>,
     session: &'a Session<'a>,
     total: usize,
@@ -195,7 +216,31 @@ struct Making<'a> {
     matrix: Matrix,
 }
 
-impl Making<'_> {
+impl<'a> Making<'a> {
+    /// One of so many cells, of which none is made yet.
+    pub(super) fn new(
+        job: &'a MatrixJob<'a>,
+        session: &'a Session<'a>,
+        total: usize,
+        matrix: Matrix,
+    ) -> Making<'a> {
+        Making {
+            job,
+            session,
+            total,
+            took: Vec::new(),
+            matrix,
+        }
+    }
+
+    /// Makes these cells.
+    pub(super) fn all(mut self, cells: &[Cell]) -> Result<Matrix> {
+        for cell in cells {
+            self.make(cell)?;
+        }
+        Ok(self.matrix)
+    }
+
     /// Makes a cell, and writes all that is known so far.
     fn make(&mut self, cell: &Cell) -> Result<()> {
         let (job, session) = (self.job, self.session);

@@ -14,6 +14,7 @@ mod diff_kernels;
 mod doctor;
 mod dry_run;
 mod fetch;
+mod history;
 mod hw;
 mod image;
 mod man;
@@ -85,6 +86,7 @@ pub fn run(typed: &[OsString]) -> u8 {
         Command::Prune(prune) => prune::run(prune),
         Command::Soak(soak) => soak::run(soak),
         Command::Matrix(args) => matrix::run(args),
+        Command::History(args) => history::run(args),
         Command::DeviceTree(args) => device_tree::run(args),
         Command::Trap(trap) => trap::run(trap),
         Command::Shrink(args) => shrink::run(args),

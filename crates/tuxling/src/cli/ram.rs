@@ -6,6 +6,7 @@ use host::session::Session;
 use prune::rebuild;
 use trial::check::CheckOptions;
 use trial::connections::{self, Connections, Slope};
+use trial::stacks::{self, Stacks};
 
 use super::args::Ram;
 use super::build::lock_output;
@@ -36,6 +37,9 @@ fn work(args: &Ram, request: &Request, session: Session) -> Result<()> {
     let system = rebuild::build(plan, options, &session)?;
     if !args.connections.is_empty() {
         return of_connections(args, request, &system, &session);
+    }
+    if args.stacks {
+        return of_stacks(args, request, &system, &session);
     }
     let wanted = RamOptions {
         check: CheckOptions {
@@ -96,9 +100,79 @@ fn text(found: &Connections) -> String {
     )
 }
 
+/// How deep the kernel's stacks get, from boots of their own.
+fn of_stacks(args: &Ram, request: &Request, system: &System, session: &Session) -> Result<()> {
+    let boots = usize::try_from(args.boots).unwrap_or(usize::MAX);
+    let found = stacks::measure(&request.plan, system, boots, session)?;
+    if args.json {
+        print_json(&found)
+    } else {
+        print(&stacks_text(&found))
+    }
+}
+
+fn stacks_text(found: &Stacks) -> String {
+    let mut text = format!(
+        "{}: kernel stacks of {} B, {} tasks, {} boots\n",
+        found.recipe, found.stack_bytes, found.tasks, found.boots
+    );
+    for mark in &found.marks {
+        text.push_str(&format!("  {:<28}{:>8} B\n", mark.task, mark.used_bytes));
+    }
+    let half = found.stack_bytes / 2;
+    let verdict = if found.half_does {
+        format!(
+            "half of a stack does here: {} of {half} B",
+            found.deepest_bytes
+        )
+    } else {
+        format!(
+            "half of a stack doesn't do: the deepest had {} B, and a quarter of {half} is to stay",
+            found.deepest_bytes
+        )
+    };
+    text.push_str(&verdict);
+    text.push('\n');
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use trial::stacks::TaskMark;
+
+    #[test]
+    fn stacks_are_told_with_what_half_of_one_would_do() {
+        let mark = |task: &str, used_bytes| TaskMark {
+            task: task.to_owned(),
+            used_bytes,
+        };
+        let found = Stacks {
+            schema: stacks::SCHEMA.to_owned(),
+            recipe: "pc64".to_owned(),
+            boots: 9,
+            stack_bytes: 16384,
+            tasks: 2,
+            deepest_bytes: 3000,
+            half_does: true,
+            marks: vec![mark("swapper", 3000), mark("init", 2000)],
+        };
+        assert_eq!(
+            stacks_text(&found),
+            "pc64: kernel stacks of 16384 B, 2 tasks, 9 boots\n  \
+             swapper                         3000 B\n  \
+             init                            2000 B\n\
+             half of a stack does here: 3000 of 8192 B\n"
+        );
+        let deep = Stacks {
+            deepest_bytes: 7000,
+            half_does: false,
+            ..found
+        };
+        assert!(stacks_text(&deep).ends_with(
+            "half of a stack doesn't do: the deepest had 7000 B, and a quarter of 8192 is to stay\n"
+        ));
+    }
 
     #[test]
     fn a_connections_cost_is_told_with_its_confidence() {

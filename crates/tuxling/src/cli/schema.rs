@@ -8,6 +8,7 @@ use prune::soak::{self, Soak};
 use prune::trace::coverage::{self, Coverage};
 use record::Record;
 use record::matrix::{self, Matrix};
+use report::history;
 use report::kernel_diff::{self, KernelDiff};
 use report::medium::{self, MediumReport};
 use report::ram::{self, RamReport};
@@ -61,6 +62,7 @@ const FORMATS: &[Format] = &[
     of::<dry_run::ListJson<'static>>(dry_run::SCHEMA, "every command with --dry-run"),
     of::<ToldError<'static>>(ERROR, "every command that fails"),
     of::<fetch::FetchJson<'static>>(fetch::SCHEMA, "fetch"),
+    of::<history::History>(history::SCHEMA, "history"),
     of::<Survey>(survey::SCHEMA, "hw save"),
     of::<hw::ImportJson<'static>>(hw::SCHEMA, "hw import"),
     of::<MediumReport>(medium::SCHEMA, "image"),
@@ -68,6 +70,7 @@ const FORMATS: &[Format] = &[
     of::<Matrix>(matrix::SCHEMA, "matrix; matrix.json"),
     of::<RamReport>(ram::SCHEMA, "ram"),
     of::<trial::connections::Connections>(trial::connections::SCHEMA, "ram --connections"),
+    of::<trial::stacks::Stacks>(trial::stacks::SCHEMA, "ram --stacks"),
     of::<Record>(record::SCHEMA, "build, check; record.json"),
     of::<page::Written<'static>>(page::SCHEMA, "report"),
     of::<page::WrittenSearch<'static>>(page::SEARCH, "report of a search"),

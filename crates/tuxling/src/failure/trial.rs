@@ -12,9 +12,10 @@ impl From<Error> for Failure {
             Error::Vm(error) => error.into(),
             Error::Medium(error) => error.into(),
             Error::Record(error) => error.into(),
-            Error::Identity(_) | Error::DeviceTree(_) | Error::DoesNotPass(_) => {
-                Failure::new(error.kind(), error.to_string())
-            }
+            Error::Identity(_)
+            | Error::DeviceTree(_)
+            | Error::DoesNotPass(_)
+            | Error::NoStacks(_) => Failure::new(error.kind(), error.to_string()),
         }
     }
 }

@@ -3,10 +3,7 @@
 //! Every boot is an attempt in the store, under the trial that it belongs to:
 //! nothing is tried twice, and after an interruption the next call goes on.
 
-pub(crate) mod download;
-pub(crate) mod evidence;
 mod prober;
-pub(crate) mod wall;
 
 use std::fs;
 
@@ -20,11 +17,11 @@ use recipe::plan::CheckKind;
 use record::{Outcome, Record};
 use shrink::edge::{self, Found, Range};
 use trial::check::{self, CheckOptions};
+use trial::wall::{self, WallEvidence};
 use vm::check::agent;
 use vm::machine::inspect::InspectWish;
 
 use crate::failure::{Failure, Result};
-use evidence::WallEvidence;
 use prober::Prober;
 use report::ram::{AgentCost, Download, RamReport, SCHEMA, Steady, Tried, Wall};
 
@@ -150,7 +147,13 @@ fn look_at_wall(kib: u64, system: &System, prober: &mut Prober<'_>) -> Result<Wa
     let log = symbols
         .address("__log_buf")
         .and_then(|address| Some((address, symbols.size("__log_buf")?)));
-    let (report, initrd_bytes) = prober.inspect(kib, InspectWish { log })?;
+    let (report, initrd_bytes) = prober.inspect(
+        kib,
+        InspectWish {
+            log,
+            ..InspectWish::default()
+        },
+    )?;
     let plan = prober.plan();
     let facts = plan.board.arch.facts();
     Ok(wall::explain(&WallEvidence {
@@ -206,6 +209,6 @@ fn download(plan: &Plan, pairs: u32, prober: &mut Prober<'_>) -> Result<Download
         let used_without = prober.used_after(&without, at, &format!("control {}", at + 1))?;
         measured.push((used_with, used_without));
     }
-    download::cost(&name, &measured)
+    trial::download::cost(&name, &measured)
         .ok_or_else(|| Failure::new(Kind::Usage, "no boots, no figure: --boots is 0"))
 }

@@ -42,11 +42,11 @@ use initramfs::cpio::{self, CpioOptions};
 use initramfs::{ArchivePath, Content, Entry, EntryKind, Mode, Tree};
 use recipe::board::Channel;
 use recipe::plan::{
-    Access, CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand, RootPlan,
-    Via,
+    Access, AskPlan, CheckKind, CheckPlan, EchoProtocol, ExercisePlan, Expectation, GuestCommand,
+    RootPlan, Via,
 };
 
-use super::asker::Askers;
+use super::asker::{Askers, Asking};
 use super::echo::{Echo, EchoServers};
 use super::http::FileServer;
 use super::protocol::escape;
@@ -303,6 +303,15 @@ pub struct PlanInput<'a> {
 }
 
 impl PlanInput<'_> {
+    /// Where a fetched file goes.
+    fn fetched(&self) -> &'static str {
+        if self.on_disk {
+            FETCHED_ON_DISK
+        } else {
+            FETCHED
+        }
+    }
+
     /// How long this host may take to ask a service, in the guest's time.
     fn patience(&self, check: &CheckPlan) -> Duration {
         let until = self.pause.map(|pause| pause.until);
@@ -335,19 +344,14 @@ pub fn plan(input: &PlanInput<'_>) -> Result<String> {
             _ if input.board && check.kind.needs_qemus_network() => SKIP.to_owned(),
             CheckKind::Fetch { .. } => {
                 let url = files.next().map(|f| input.server.guest_url(f, input.host));
-                let file = if input.on_disk {
-                    FETCHED_ON_DISK
-                } else {
-                    FETCHED
-                };
-                check_line(check, &url.unwrap_or_default(), file)?
+                check_line(check, &url.unwrap_or_default(), input.fetched())?
             }
             CheckKind::Echo { .. } => match echoes.next() {
                 Some(echo) => echo_line(check.timeout, echo, input.host)?,
                 None => SKIP.to_owned(),
             },
-            CheckKind::Ask(_) => match asks.next() {
-                Some(asking) => echo_line(input.patience(check), &asking.call, input.host)?,
+            CheckKind::Ask(ref ask) => match asks.next() {
+                Some(asking) => ask_line(input, check, ask, asking)?,
                 None => SKIP.to_owned(),
             },
             _ => check_line(check, "", "")?,
@@ -397,6 +401,24 @@ fn check_line(check: &CheckPlan, url: &str, file: &str) -> Result<String> {
         // Not lines of this kind.
         CheckKind::Echo { .. } | CheckKind::Ask(_) | CheckKind::Session { .. } => Ok(String::new()),
     }
+}
+
+/// The guest tells this host that it may ask, and waits until it has.
+fn ask_line(
+    input: &PlanInput<'_>,
+    check: &CheckPlan,
+    ask: &AskPlan,
+    asking: &Asking,
+) -> Result<String> {
+    let limit = input.patience(check);
+    let Some(command) = &ask.call else {
+        return echo_line(limit, &asking.call, input.host);
+    };
+    let url = format!("http://{}:{}/", input.host, asking.call.port);
+    let command = command
+        .replace("{url}", &url)
+        .replace("{file}", input.fetched());
+    line("run", limit, "", &shell(&command))
 }
 
 fn echo_line(limit: Duration, echo: &Echo, host: Ipv4Addr) -> Result<String> {
@@ -542,7 +564,7 @@ mod tests {
     use host::units::Bytes;
     use recipe::board::Port;
     use recipe::drive::Drive;
-    use recipe::plan::{AskPlan, GATEWAY, Question};
+    use recipe::plan::{GATEWAY, Question};
 
     #[test]
     fn the_agent_stands_before_what_init_is_told() {
@@ -678,6 +700,7 @@ mod tests {
             },
             at_once: 1,
             expect: None,
+            call: None,
         });
         let check = CheckPlan {
             timeout: Duration::from_secs(2),

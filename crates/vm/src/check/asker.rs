@@ -2,7 +2,8 @@
 //! host's loopback that QEMU leads to the guest's (`hostfwd`).
 //!
 //! When it is a check's turn, the agent connects to a port of this host, sends a
-//! few bytes and waits until they come back, as in an echo. They come back when
+//! few bytes and waits until they come back, as in an echo; or a command of the
+//! recipe's downloads a page there. They come back when
 //! the service has answered as it should; so the guest's own clock limits how long
 //! that may take, and the next check begins when this one is done.
 
@@ -36,6 +37,16 @@ const LARGEST: u64 = 64 << 20;
 
 /// How many bytes the agent sends.
 const CALL_BYTES: u64 = 16;
+
+/// More than any request for a page.
+const LONGEST_CALL: usize = 8192;
+
+/// What the request for a page begins with.
+const GET: &[u8] = b"GET ";
+
+/// What a command gets that downloads a page.
+const PAGE: &[u8] = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\
+Connection: close\r\n\r\nanswered\n";
 
 /// What came of asking.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -212,16 +223,21 @@ impl Turn {
         let _ = agent.set_read_timeout(Some(PAUSE));
         let mut call = Vec::new();
         while !self.stopped() {
-            let mut piece = [0; CALL_BYTES as usize];
+            let mut piece = [0; 512];
             match agent.read(&mut piece) {
                 // It has gone, or has said all.
-                Ok(0) if call.is_empty() => return,
-                Ok(count) => call.extend_from_slice(&piece[..count]),
+                Ok(0) if !is_whole(&call) => return,
+                Ok(count) if call.len() < LONGEST_CALL => call.extend_from_slice(&piece[..count]),
+                Ok(_) => return,
                 Err(e) if waits(&e) => {}
                 Err(_) => return,
             }
+            if !is_whole(&call) {
+                continue;
+            }
             if self.is_right() {
-                let _ = agent.write_all(&call);
+                let reply = if call.starts_with(GET) { PAGE } else { &call };
+                let _ = agent.write_all(reply);
                 let _ = agent.shutdown(Shutdown::Write);
                 return;
             }
@@ -247,6 +263,13 @@ impl Turn {
         asked.last = told;
         right
     }
+}
+
+/// Whether all has come of what the agent or a command sends: what is left unread
+/// when it is closed would end a download.
+fn is_whole(call: &[u8]) -> bool {
+    let begins_as_page = call.iter().zip(GET).all(|(came, get)| came == get);
+    !begins_as_page || (call.len() > GET.len() && call.ends_with(b"\r\n\r\n"))
 }
 
 fn waits(error: &std::io::Error) -> bool {
@@ -396,6 +419,7 @@ mod tests {
             port: 7,
             question,
             at_once,
+            call: None,
             expect: expect.map(|text| Expectation::Contains(text.to_owned())),
         }
     }
@@ -485,5 +509,43 @@ mod tests {
         assert_eq!(back, b"0123456789abcdef");
         let last = asking.asked().last;
         assert_eq!(last, Some(Answer::Right("answered \"yes\"".to_owned())));
+    }
+
+    #[test]
+    fn a_command_that_downloads_tells_that_it_may_be_asked() {
+        let question = Question::Tcp {
+            send: String::new(),
+        };
+        let called = AskPlan {
+            call: Some("get {url}".to_owned()),
+            ..ask(question, Some("yes"), 1)
+        };
+        let plan = CheckPlan::on_channel("it", CheckKind::Ask(called));
+        let askers = Askers::start(std::slice::from_ref(&plan)).expect("starts");
+        let service = TcpListener::bind(("127.0.0.1", askers.forwards()[0].host_port));
+        let service = service.expect("is free");
+        let asking = &askers.askings()[0];
+        let connected = || TcpStream::connect(("127.0.0.1", asking.call.port)).expect("connects");
+        // One that goes before it has said all is no call.
+        connected().write_all(b"GET / HTTP").expect("sent");
+        let mut command = connected();
+        command.write_all(b"GET / HTTP/1.0\r\n").expect("sent");
+        command.write_all(b"Host: it\r\n\r\n").expect("sent");
+        let (mut stream, _) = service.accept().expect("is asked");
+        stream.write_all(b"yes").expect("sent");
+        let mut page = Vec::new();
+        command.read_to_end(&mut page).expect("comes");
+        assert_eq!(page, PAGE);
+        assert_eq!(asking.asked().times, 1);
+    }
+
+    #[test]
+    fn a_call_is_whole_when_no_more_of_it_can_come() {
+        for part in [&b""[..], b"G", b"GET ", b"GET / HTTP/1.0\r\n"] {
+            assert!(!is_whole(part), "{part:?}");
+        }
+        for whole in [&b"\x07"[..], b"GO", b"GET / HTTP/1.0\r\n\r\n"] {
+            assert!(is_whole(whole), "{whole:?}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::qmp::{self, QmpClient};
+use super::stacks::{self, GuestMemory, StackMark, StackWish};
 
 /// An answer that takes longer doesn't come.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -20,6 +21,9 @@ const SHORTEST: usize = 4;
 pub struct InspectWish {
     /// Address and size of the kernel's log buffer, in its own addresses.
     pub log: Option<(u64, u64)>,
+    /// Where the kernel's first task is, when all tasks' stacks are to be looked
+    /// at.
+    pub stacks: Option<StackWish>,
 }
 
 /// What a machine looked like.
@@ -29,6 +33,8 @@ pub struct Inspection {
     pub pc: Option<u64>,
     /// The texts in the kernel's log buffer, in the order of their addresses.
     pub log: Vec<String>,
+    /// How deep each task's stack has been; `None` where that can't be told.
+    pub stacks: Option<Vec<StackMark>>,
 }
 
 /// QEMU's arguments for a boot that is looked into: it stays when the machine
@@ -48,18 +54,44 @@ pub fn look(socket: &Path, wish: &InspectWish, dir: &Path) -> Option<Inspection>
     let order = json!({"command-line": "info registers"});
     let registers = client.ask("human-monitor-command", &order).ok();
     let registers = registers.as_ref().and_then(Value::as_str);
-    let file = dir.join("log-buffer");
+    let file = dir.join("guest-memory");
+    let mut memory = Saved {
+        client: &mut client,
+        file: &file,
+    };
     let log = wish.log.and_then(|(address, size)| {
-        let arguments = json!({
-            "val": address, "size": size, "filename": file.to_string_lossy(),
-        });
-        client.ask("memsave", &arguments).ok()?;
-        std::fs::read(&file).ok()
+        let size = usize::try_from(size).ok()?;
+        memory.read(address, size)
     });
+    let stacks = wish
+        .stacks
+        .and_then(|wish| stacks::marks(&mut memory, &wish));
+    // What isn't there need not be removed.
+    let _ = std::fs::remove_file(&file);
     Some(Inspection {
         pc: registers.and_then(program_counter),
         log: log.map_or_else(Vec::new, |bytes| texts(&bytes)),
+        stacks,
     })
+}
+
+/// The memory of a machine, part by part by way of a file.
+struct Saved<'a> {
+    client: &'a mut QmpClient,
+    file: &'a Path,
+}
+
+impl GuestMemory for Saved<'_> {
+    fn read(&mut self, address: u64, length: usize) -> Option<Vec<u8>> {
+        // QEMU takes the address as a signed number.
+        let arguments = json!({
+            "val": address.cast_signed(), "size": length,
+            "filename": self.file.to_string_lossy(),
+        });
+        self.client.ask("memsave", &arguments).ok()?;
+        let bytes = std::fs::read(self.file).ok()?;
+        (bytes.len() == length).then_some(bytes)
+    }
 }
 
 /// The program counter in what `info registers` prints: `EIP=c1000000`,

@@ -9,4 +9,5 @@ pub mod medium;
 pub mod qemu;
 pub mod qmp;
 pub mod serial;
+pub mod stacks;
 pub mod traps;

@@ -9,6 +9,9 @@ use host::units::{about, grouped, show_duration};
 /// Nothing is foretold from less than this.
 const LEAST: Duration = Duration::from_secs(2);
 
+/// More of a tool's line isn't shown: compilers and `ar` have lines of kilobytes.
+const LONGEST_LINE: usize = 100;
+
 /// The phases under way, the innermost last.
 #[derive(Debug, Default)]
 pub(super) struct Shown {
@@ -60,7 +63,8 @@ impl Shown {
     pub(super) fn tool_line(&mut self, line: &str) {
         if let Some(phase) = self.open.last_mut() {
             phase.lines += 1;
-            phase.line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+            let words = line.split_whitespace().collect::<Vec<_>>().join(" ");
+            phase.line = words.chars().take(LONGEST_LINE).collect();
         }
     }
 
@@ -198,6 +202,9 @@ mod tests {
             shown.changing(at(50)),
             "kernel: 110 of 400 objects, about 87 s left  CC net/ipv4/tcp.o"
         );
+        shown.tool_line(&"ar rc libc.a a.lo ".repeat(1000));
+        assert!(shown.changing(at(50)).chars().count() < 50 + LONGEST_LINE);
+        shown.tool_line("  CC      net/ipv4/tcp.o");
         shown.step(&objects(400), at(130));
         assert_eq!(
             shown.line(at(131)),

@@ -162,6 +162,7 @@ fn what_nothing_shows_is_unknown_but_what_was_seen_is_told() {
     let inspection = Inspection {
         pc: Some(0xc12e_e9f0),
         log: vec!["Linux version 6.12.117".to_owned()],
+        stacks: None,
     };
     let symbols = SystemMap::parse(PC_NET);
     let wall = explain(&WallEvidence {

@@ -4,12 +4,14 @@
 //! A wall is named only where something shows it: a line of the kernel's, or
 //! addresses that can't both be right. Else it is `unknown`, with what was seen.
 
+mod evidence;
+
 use host::units::grouped;
 use recipe::arch::RamdiskPlace;
+use report::ram::{Wall, WallKind};
 use vm::machine::console;
 
-use super::evidence::WallEvidence;
-use report::ram::{Wall, WallKind};
+pub use evidence::WallEvidence;
 
 /// How many of the console's last lines are told.
 const SAID: usize = 6;
@@ -44,12 +46,12 @@ const SPOILED: &[&str] = &[
 ];
 
 /// Whether QEMU refused because of the RAM's size.
-pub(crate) fn loader_refuses(said: &str) -> bool {
+pub fn loader_refuses(said: &str) -> bool {
     LOADER.iter().any(|text| said.contains(text))
 }
 
 /// Which wall it is.
-pub(crate) fn explain(evidence: &WallEvidence<'_>) -> Wall {
+pub fn explain(evidence: &WallEvidence<'_>) -> Wall {
     let rules: [fn(&WallEvidence<'_>) -> Option<Wall>; 7] = [
         refused,
         ramdisk_over_kernel,
@@ -244,5 +246,4 @@ fn unknown(evidence: &WallEvidence<'_>) -> Wall {
 }
 
 #[cfg(test)]
-#[path = "wall_tests.rs"]
 mod tests;

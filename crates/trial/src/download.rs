@@ -9,7 +9,7 @@ use report::ram::Download;
 
 /// What the boots say, in pairs: with the download, and without it. `None`
 /// without any pair.
-pub(crate) fn cost(check: &str, pairs: &[(u64, u64)]) -> Option<Download> {
+pub fn cost(check: &str, pairs: &[(u64, u64)]) -> Option<Download> {
     let signed = |kib: u64| i64::try_from(kib).unwrap_or(i64::MAX);
     let mut differences: Vec<i64> = pairs
         .iter()

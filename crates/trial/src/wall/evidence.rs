@@ -10,7 +10,7 @@ use vm::machine::inspect::Inspection;
 
 /// What was seen of a boot that failed, and what is known of the system.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct WallEvidence<'a> {
+pub struct WallEvidence<'a> {
     /// The machine's RAM.
     pub kib: u64,
     /// How the boot ended.
@@ -47,7 +47,7 @@ const X86_64_MAP: u64 = 0xffff_ffff_8000_0000;
 impl<'a> WallEvidence<'a> {
     /// What was said: on the console, or, when that was silent, in the kernel's
     /// own memory.
-    pub(crate) fn lines(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+    pub fn lines(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let log = match self.inspection {
             Some(inspection) if self.console.trim().is_empty() => inspection.log.as_slice(),
             _ => &[],
@@ -58,13 +58,13 @@ impl<'a> WallEvidence<'a> {
     }
 
     /// The first line that has one of these texts.
-    pub(crate) fn line_with(&self, texts: &[&str]) -> Option<&'a str> {
+    pub fn line_with(&self, texts: &[&str]) -> Option<&'a str> {
         self.lines()
             .find(|line| texts.iter().any(|text| line.contains(text)))
     }
 
     /// Whether the console printed anything.
-    pub(crate) fn printed(&self) -> bool {
+    pub fn printed(&self) -> bool {
         !self.console.trim().is_empty()
     }
 
@@ -79,7 +79,7 @@ impl<'a> WallEvidence<'a> {
     }
 
     /// From where to where the kernel stands in RAM, bss and `.brk` included.
-    pub(crate) fn kernel_place(&self) -> Option<(u64, u64)> {
+    pub fn kernel_place(&self) -> Option<(u64, u64)> {
         let map = if ConfigValues::parse(self.config).is_yes("X86_64") {
             X86_64_MAP
         } else {
@@ -93,12 +93,12 @@ impl<'a> WallEvidence<'a> {
     }
 
     /// What the kernel's decompressor writes: all of the kernel but its bss.
-    pub(crate) fn unpacked_kernel_bytes(&self) -> Option<u64> {
+    pub fn unpacked_kernel_bytes(&self) -> Option<u64> {
         self.symbols.span("_text", "_edata")
     }
 
     /// The function that the processor stood in.
-    pub(crate) fn stands_in(&self) -> Option<String> {
+    pub fn stands_in(&self) -> Option<String> {
         let pc = self.inspection?.pc?;
         let name = self.symbols.name_at(pc);
         Some(match name {
@@ -108,7 +108,7 @@ impl<'a> WallEvidence<'a> {
     }
 
     /// What helps when the ramdisk's file is in the way.
-    pub(crate) fn ramdisk_mend(&self) -> String {
+    pub fn ramdisk_mend(&self) -> String {
         match self.placement {
             Placement::Separate => {
                 "[ramdisk] placement = \"builtin\": the loader then has nothing to place (but the checks' agent)"
@@ -122,7 +122,7 @@ impl<'a> WallEvidence<'a> {
 
     /// A lower address for a kernel that begins above 1 MiB, where the
     /// configuration can set it.
-    pub(crate) fn place_mend(&self, start: u64) -> Option<String> {
+    pub fn place_mend(&self, start: u64) -> Option<String> {
         let now = self.number("PHYSICAL_START").filter(|_| start > 1 << 20)?;
         Some(format!(
             "CONFIG_PHYSICAL_START lower than 0x{now:x}: below the kernel there are {} KiB of RAM",
@@ -131,7 +131,7 @@ impl<'a> WallEvidence<'a> {
     }
 
     /// A smaller log buffer.
-    pub(crate) fn log_mend(&self) -> String {
+    pub fn log_mend(&self) -> String {
         let size = [
             "__log_buf",
             "_printk_rb_static_infos",
