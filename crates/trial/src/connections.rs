@@ -17,6 +17,7 @@ use vm::check::verdict::Evidence;
 
 use crate::check::{self, CheckOptions};
 use crate::error::{Error, Result};
+use crate::interval::Estimate;
 
 /// The format of what comes out.
 pub const SCHEMA: &str = "tuxling.ram.connections/1";
@@ -72,6 +73,17 @@ pub struct Slope {
     pub high: Option<f64>,
 }
 
+impl Slope {
+    fn of(slopes: &[f64]) -> Slope {
+        let Estimate { mean, low, high } = Estimate::of(slopes);
+        Slope {
+            kib: mean,
+            low,
+            high,
+        }
+    }
+}
+
 /// Boots the system so often, and opens so many connections in each.
 ///
 /// # Errors
@@ -98,7 +110,7 @@ pub fn measure(
     })?;
     let slope = |of: fn(&Seen) -> i64| {
         let slopes: Vec<f64> = seen.iter().map(|boot| least_squares(boot, of)).collect();
-        interval(&slopes)
+        Slope::of(&slopes)
     };
     Ok(Connections {
         schema: SCHEMA.to_owned(),
@@ -196,34 +208,6 @@ fn least_squares(seen: &[Seen], of: fn(&Seen) -> i64) -> f64 {
     if under == 0.0 { 0.0 } else { over / under }
 }
 
-/// Two-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom.
-const STUDENT: [f64; 30] = [
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
-    2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056,
-    2.052, 2.048, 2.045, 2.042,
-];
-
-/// The mean of the boots' slopes and its confidence interval by Student's t.
-fn interval(slopes: &[f64]) -> Slope {
-    let count = slopes.len() as f64;
-    let mean = slopes.iter().sum::<f64>() / count.max(1.0);
-    let Some(freedom) = slopes.len().checked_sub(1).filter(|&freedom| freedom > 0) else {
-        return Slope {
-            kib: mean,
-            low: None,
-            high: None,
-        };
-    };
-    let variance: f64 = slopes.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / freedom as f64;
-    let t = STUDENT.get(freedom - 1).copied().unwrap_or(1.96);
-    let half = t * (variance / count).sqrt();
-    Slope {
-        kib: mean,
-        low: Some(mean - half),
-        high: Some(mean + half),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -258,10 +242,7 @@ mod tests {
             [1, 10, 100].map(one).to_vec()
         };
         assert!((least_squares(&boot(6), |s| s.idle_kib) - 6.0).abs() < 1e-9);
-        let slope = interval(&[5.0, 6.0, 7.0]);
-        assert!((slope.kib - 6.0).abs() < 1e-9);
-        // 4.303 * 1 / sqrt(3)
-        assert!((slope.low.expect("three boots") - 3.5157).abs() < 1e-3);
-        assert_eq!(interval(&[5.0]).low, None);
+        let slope = Slope::of(&[5.0, 6.0, 7.0]);
+        assert!((slope.kib - 6.0).abs() < 1e-9 && slope.low < Some(6.0));
     }
 }

@@ -3,12 +3,14 @@
 //!
 //! The builder and the machine meet here. They don't know each other.
 
+pub mod ab;
 pub mod check;
 pub mod connections;
 pub mod device_tree;
 mod diagnosis;
 pub mod download;
 pub mod error;
+pub mod interval;
 pub mod matrix;
 pub mod medium;
 pub mod stacks;

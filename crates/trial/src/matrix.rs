@@ -13,11 +13,13 @@ use host::cache::write_whole;
 use host::error::Kind;
 use host::session::Session;
 use recipe::axis::{self, Axis, Setting};
+use recipe::edit;
 use recipe::plan::RecipeOrigin;
 use recipe::{Plan, RecipeErrors};
 use record::Outcome;
 use record::matrix::{CellFigures, MatrixCell, PASSED};
 use serde::Serialize;
+use toml_edit::DocumentMut;
 
 use crate::check::{self, CheckOptions};
 
@@ -176,7 +178,8 @@ impl MatrixJob<'_> {
         session: &Session,
     ) -> Result<MatrixCell, CellError> {
         self.lay_lock(cell, folder)?;
-        write_whole(&folder.join("recipe.toml"), cell.text.as_bytes())?;
+        let recipe = self.recipe_of(cell);
+        write_whole(&folder.join("recipe.toml"), recipe.as_bytes())?;
         let options = BuildOptions {
             output: Some(folder.to_owned()),
             ..self.options.clone()
@@ -196,6 +199,24 @@ impl MatrixJob<'_> {
             folder: cell.folder.clone(),
             figures: Some(CellFigures::of(&verdict.record)),
         })
+    }
+
+    /// A cell's recipe as it is kept: what it names is found from there, or a
+    /// line says where it is.
+    fn recipe_of(&self, cell: &Cell) -> String {
+        match &self.plan.origin {
+            RecipeOrigin::File(path) => {
+                let folder = path.parent().unwrap_or(path).display();
+                format!("# Paths are meant from {folder}.\n{}", cell.text)
+            }
+            RecipeOrigin::BuiltIn => match cell.text.parse::<DocumentMut>() {
+                Ok(mut document) => {
+                    edit::out_of_builtin(&mut document);
+                    document.to_string()
+                }
+                Err(_) => cell.text.clone(),
+            },
+        }
     }
 
     /// Cells with the recipe's own sources follow its lock file.
@@ -316,7 +337,6 @@ pub fn pair_of(axes: &[Axis], pair: &[(String, String); 2]) -> Vec<Setting> {
 #[cfg(test)]
 mod tests {
     use builder::source::Mode;
-    use recipe::edit;
 
     use super::*;
 
@@ -351,6 +371,16 @@ mod tests {
         assert_eq!(cell.plan.base, dir.path().join("optimise=z+kernel=6.1"));
         assert!(cell.plan.kernel.cflags.iter().any(|flag| flag == "-Oz"));
         assert!(cell.text.contains("version = \"6.1\""), "{}", cell.text);
+        let kept = job.recipe_of(&cell);
+        assert!(kept.contains("\"builtin:pc-base.config\""), "{kept}");
+        let file = dir.path().join("mine.toml");
+        let mine = Plan {
+            origin: RecipeOrigin::File(file),
+            ..plan.clone()
+        };
+        let kept = MatrixJob { plan: &mine, ..job }.recipe_of(&cell);
+        let first = format!("# Paths are meant from {}.", dir.path().display());
+        assert_eq!(kept.lines().next(), Some(first.as_str()));
         let Err(NoCell::Recipe(errors)) = job.cell(&settings(&["toolchain=icc"])) else {
             panic!("no tool chain of that name");
         };

@@ -9,6 +9,7 @@ use host::units::Bytes;
 use recipe::plan::PruneLevel;
 use vm::machine::qemu::Accelerator;
 
+mod ab;
 mod config;
 mod device_tree;
 mod history;
@@ -20,6 +21,7 @@ mod shrink;
 mod soak;
 mod store;
 
+pub(crate) use ab::AbArgs;
 pub(crate) use config::{Config, ConfigAction};
 pub(crate) use device_tree::DeviceTreeArgs;
 pub(crate) use history::HistoryArgs;
@@ -75,6 +77,8 @@ pub(crate) enum Command {
     Ram(Ram),
     /// Compare two systems side by side
     Diff(Diff),
+    /// Boot two systems in turn, and say what differs beyond noise
+    Ab(AbArgs),
     /// Say where the bytes are: in vmlinux, in the image, in RAM
     Size(SizeArgs),
     /// Say why a symbol, an object or an option is in the image
@@ -539,6 +543,7 @@ impl Command {
             Command::Trap(trap) => trap.json,
             Command::Soak(soak) => soak.json,
             Command::Matrix(matrix) => matrix.json,
+            Command::Ab(args) => args.json,
             Command::History(history) => history.json,
             Command::DeviceTree(args) => args.json,
             Command::Shrink(shrink) => shrink.json,

@@ -85,7 +85,7 @@ fn grew(plan: &Plan, record: &Record) -> Option<String> {
     let kernels = if last.ids.build_id == record.ids.build_id {
         None
     } else {
-        diff_kernels::of_records(("", &last), ("", record))
+        diff_kernels::of_records((None, &last), (None, record))
             .ok()
             .flatten()
     };

@@ -48,7 +48,12 @@ impl Request {
     }
 
     /// Says all that this machine lacks at once, before anything is begun.
-    fn refuse_lacking(&self, needs: Needs, processes: &Processes, cache: &Cache) -> Result<()> {
+    pub(super) fn refuse_lacking(
+        &self,
+        needs: Needs,
+        processes: &Processes,
+        cache: &Cache,
+    ) -> Result<()> {
         let plan = &self.plan;
         let output = output_folder(plan, &self.options);
         let subject = Subject {

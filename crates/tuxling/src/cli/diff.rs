@@ -25,9 +25,11 @@ pub(super) fn run(args: &Diff) -> Result<()> {
         return diff_kernels::files(args, &a, &b);
     }
     let (a, b) = (record(&args.a)?, record(&args.b)?);
+    let plan = |name: &str| load(name).ok();
+    let plans = [plan(&args.a), plan(&args.b)];
     let told = DiffJson {
         records: diff::diff(&a, &b),
-        kernel: diff_kernels::of_records((&args.a, &a), (&args.b, &b))?,
+        kernel: diff_kernels::of_records((plans[0].as_ref(), &a), (plans[1].as_ref(), &b))?,
     };
     if args.json {
         print_json(&told)?;

@@ -14,11 +14,12 @@ use host::session::Session;
 use host::units::{Bytes, grouped};
 use kbuild::Objects;
 use measure::bytes::{self, Given};
+use recipe::Plan;
 use record::Record;
 
 use super::args::Diff;
 use super::progress::Terminal;
-use super::{load, print, print_json, processes};
+use super::{print, print_json, processes};
 use crate::failure::{Failure, Result};
 use report::diff_markdown;
 use report::kernel_diff::{self, KernelDiff, Side};
@@ -45,14 +46,17 @@ pub(super) fn files(args: &Diff, a: &Path, b: &Path) -> Result<()> {
 }
 
 /// What differs between the kernels of two records, when both are still in the
-/// cache. Each comes with the name that it was asked for by: of a recipe's
-/// kernel the Makefiles tell which options bring its objects in.
-pub(super) fn of_records(a: (&str, &Record), b: (&str, &Record)) -> Result<Option<KernelDiff>> {
+/// cache. Where it is known, each comes with its recipe: of its kernel the
+/// Makefiles tell which options bring its objects in.
+pub(super) fn of_records(
+    a: (Option<&Plan>, &Record),
+    b: (Option<&Plan>, &Record),
+) -> Result<Option<KernelDiff>> {
     let (Some(of_a), Some(of_b)) = (folder(a.1)?, folder(b.1)?) else {
         return Ok(None);
     };
-    let read = |(name, record): (&str, &Record), folder: &Path| {
-        let objects = objects(name, folder);
+    let read = |(plan, record): (Option<&Plan>, &Record), folder: &Path| {
+        let objects = plan.and_then(|plan| objects(plan, folder));
         side(
             &record.recipe,
             &folder.join("vmlinux"),
@@ -65,11 +69,10 @@ pub(super) fn of_records(a: (&str, &Record), b: (&str, &Record)) -> Result<Optio
 
 /// What the Makefiles say of a kernel. None when no recipe tells its sources:
 /// the comparison then lacks the options' sizes.
-fn objects(name: &str, folder: &Path) -> Option<Objects> {
-    let plan = load(name).ok()?;
+fn objects(plan: &Plan, folder: &Path) -> Option<Objects> {
     let terminal = Terminal::new(false);
     let session = Session::new(processes().ok()?, Cache::of_user().ok()?, &terminal, 1);
-    let linux = obtain_linux(&plan, source::Mode::Normal, &session).ok()?;
+    let linux = obtain_linux(plan, source::Mode::Normal, &session).ok()?;
     let config = fs::read(folder.join("config")).ok()?;
     let config = kconfig::bytes::text_of(&config);
     Some(makefiles::objects(&linux.tree, plan.board.arch, &config))

@@ -7,6 +7,7 @@ use host::cache::write_whole;
 use host::error::Kind;
 use host::session::Session;
 use host::units::grouped;
+use recipe::Plan;
 use recipe::axis::{Axis, Setting};
 use recipe::edit;
 use record::matrix::{Matrix, MatrixCell, MatrixGoal};
@@ -58,7 +59,7 @@ pub(super) fn run(args: &HistoryArgs) -> Result<()> {
             let matrix = matrix::empty(&request.plan.name, axes, MatrixGoal::Total);
             let made = matrix::Making::new(&job, &session, cells.len(), matrix);
             let matrix = made.all(&cells)?;
-            told(args, &job, &axis, &matrix, &session)
+            told(args, &job, &axis, (&matrix, &cells), &session)
         },
     )
 }
@@ -67,13 +68,13 @@ fn told(
     args: &HistoryArgs,
     job: &MatrixJob,
     axis: &Axis,
-    matrix: &Matrix,
+    (matrix, cells): (&Matrix, &[Cell]),
     session: &Session,
 ) -> Result<()> {
     let history = History {
         schema: SCHEMA,
         recipe: matrix.recipe.clone(),
-        versions: versions(job.folder, axis, &matrix.cells)?,
+        versions: versions(job.folder, axis, matrix, cells)?,
     };
     let page = job.folder.join("history.html");
     write_whole(&page, shown::html(&history).as_bytes())?;
@@ -92,45 +93,55 @@ fn told(
     within(args, &history)
 }
 
-fn versions(folder: &Path, axis: &Axis, cells: &[MatrixCell]) -> Result<Vec<HistoryVersion>> {
+/// One of the versions, as it came out.
+struct Built<'a> {
+    kernel: &'a str,
+    plan: &'a Plan,
+    cell: &'a MatrixCell,
+}
+
+fn versions(
+    folder: &Path,
+    axis: &Axis,
+    matrix: &Matrix,
+    cells: &[Cell],
+) -> Result<Vec<HistoryVersion>> {
     let mut versions = Vec::new();
-    let mut before: Option<(&str, &MatrixCell)> = None;
-    for (kernel, cell) in axis.values.iter().zip(cells) {
-        let grew = match before {
-            Some((since, earlier)) => growth(folder, since, earlier, cell)?,
+    let mut before: Option<Built> = None;
+    let made = matrix.cells.iter().zip(cells);
+    for (kernel, (cell, Cell { plan, .. })) in axis.values.iter().zip(made) {
+        let now = Built { kernel, plan, cell };
+        let grew = match &before {
+            Some(before) => growth(folder, before, &now)?,
             None => None,
         };
-        if cell.figures.is_some() {
-            before = Some((kernel, cell));
-        }
         versions.push(HistoryVersion::of(kernel, cell, grew));
+        if cell.figures.is_some() {
+            before = Some(now);
+        }
     }
     Ok(versions)
 }
 
 /// What grew between two versions that were built.
-fn growth(
-    folder: &Path,
-    since: &str,
-    before: &MatrixCell,
-    now: &MatrixCell,
-) -> Result<Option<Growth>> {
-    let (Some(earlier), Some(later)) = (&before.figures, &now.figures) else {
+fn growth(folder: &Path, before: &Built, now: &Built) -> Result<Option<Growth>> {
+    let (Some(earlier), Some(later)) = (&before.cell.figures, &now.cell.figures) else {
         return Ok(None);
     };
-    let recipe = |cell: &MatrixCell| {
-        let recipe = folder.join(&cell.folder).join("recipe.toml");
-        recipe.display().to_string()
-    };
-    let record = |cell: &MatrixCell| {
-        let record = folder.join(&cell.folder).join("record.json");
+    let record = |built: &Built| {
+        let record = folder.join(&built.cell.folder).join("record.json");
         diff::record(&record.display().to_string())
     };
     let kernels = diff_kernels::of_records(
-        (&recipe(before), &record(before)?),
-        (&recipe(now), &record(now)?),
+        (Some(before.plan), &record(before)?),
+        (Some(now.plan), &record(now)?),
     )?;
-    Ok(Some(Growth::between(since, earlier, later, kernels)))
+    Ok(Some(Growth::between(
+        before.kernel,
+        earlier,
+        later,
+        kernels,
+    )))
 }
 
 /// Fails when the last version grew by more than `--fail-over`.

@@ -1,6 +1,7 @@
 //! The command line: what was typed, the commands, and all that is printed.
 //! Standard output is data, standard error is progress.
 
+mod ab;
 pub(crate) mod args;
 mod boot;
 mod build;
@@ -93,6 +94,7 @@ pub fn run(typed: &[OsString]) -> u8 {
         Command::Trial(args) => store::trial(args),
         Command::Store(args) => store::store(args),
         Command::Diff(diff) => diff::run(diff),
+        Command::Ab(args) => ab::run(args),
         Command::Ram(ram) => ram::run(ram),
         Command::Size(size) => size::run(size),
         Command::Why(why) => why::run(why),

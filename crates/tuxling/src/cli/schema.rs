@@ -39,6 +39,7 @@ struct Format {
 
 /// Every format, in the order of their names.
 const FORMATS: &[Format] = &[
+    of::<trial::ab::Compared>(trial::ab::SCHEMA, "ab"),
     of::<Adversity>(adversity::SCHEMA, "check --adversity"),
     of::<cache::Gone<'static>>(cache::GC, "cache gc"),
     of::<cache::Listed<'static>>(cache::LIST, "cache list"),
