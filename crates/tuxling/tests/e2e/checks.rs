@@ -156,7 +156,7 @@ fn typed_checks_fail_as_they_should_and_so_does_an_echo_over_a_dead_wire() {
 const SERVED: &str = r#"
 [userland]
 busybox = [
-    "sh", "init", "mount", "reboot", "ifconfig", "route", "udhcpc", "httpd", "cat", "sleep",
+    "sh", "init", "mount", "reboot", "ifconfig", "route", "udhcpc", "httpd", "wget", "cat", "sleep",
 ]
 
 [[userland.file]]
@@ -182,7 +182,7 @@ http = { path = "/index.html", sha256 = "DIGEST" }
 
 [[check]]
 name = "missing"
-http = { path = "/nothing", status = 404 }
+http = { path = "/nothing", status = 404, call = "wget -q -O {file} {url}" }
 
 [[check]]
 name  = "raw"

@@ -39,3 +39,68 @@ fn cells_are_kept_and_what_cant_be_is_said_in_a_word() {
     let wrong = run(&mut matrix(&["machine.cpus=none"])).ends_with(1);
     assert!(wrong.stderr.contains("cpus"), "{}", wrong.stderr);
 }
+
+#[test]
+fn two_systems_in_turn_their_stacks_and_a_history_of_one_kernel() {
+    let dir = folder();
+    let one = Recipe::pc_shell("one").write(dir.path());
+    let other = Recipe::pc_shell("other")
+        .with("machine.memory = \"40MiB\"")
+        .write(dir.path());
+    let called = |words: &[&str]| {
+        let mut command = tuxling();
+        command.current_dir(dir.path()).args(words);
+        command
+    };
+    let (one, other) = (one.to_string_lossy(), other.to_string_lossy());
+    let json = run(&mut called(&["ab", &one, &other, "--boots", "2", "--json"]))
+        .ends_with(0)
+        .json();
+    assert_eq!(json["boots"], 2);
+    let figures = json["figures"].as_array().expect("figures");
+    let named = |name: &str| figures.iter().find(|f| f["name"] == name);
+    assert!(
+        named("RAM in use").is_some_and(|f| f["a"].as_f64() > Some(500.0)),
+        "{json:#}"
+    );
+    assert!(named("check shell, guest's clock").is_some(), "{json:#}");
+    let counted = json["instructions"].as_array().expect("both are counted");
+    assert!(
+        counted.iter().all(|n| n.as_u64() > Some(10_000_000)),
+        "{json:#}"
+    );
+    let same = run(&mut called(&["ab", &one, &one])).ends_with(1);
+    assert!(same.stderr.contains("both are"), "{}", same.stderr);
+
+    let stacks = run(&mut called(&[
+        "ram", &one, "--stacks", "--boots", "1", "--json",
+    ]));
+    let stacks = stacks.ends_with(0).json();
+    assert_eq!(stacks["stack_bytes"], 8192);
+    let deepest = stacks["deepest_bytes"].as_u64().expect("a mark");
+    assert!((500..8192).contains(&deepest), "{stacks:#}");
+    let marks = stacks["marks"].as_array().expect("marks");
+    for task in ["swapper", "init", "kthreadd"] {
+        assert!(
+            marks.iter().any(|mark| mark["task"] == task),
+            "{task} {stacks:#}"
+        );
+    }
+
+    let versions = [
+        "history",
+        &one,
+        "--kernels",
+        "6.12,9.9",
+        "--no-boot-cost",
+        "--json",
+    ];
+    let history = run(&mut called(&versions)).ends_with(0).json();
+    let ended = |at: usize| history["versions"][at]["ended"].clone();
+    assert_eq!(
+        (ended(0), ended(1)),
+        ("passed".into(), "no source".into()),
+        "{history:#}"
+    );
+    assert!(dir.path().join("build/one/history/history.html").is_file());
+}

@@ -86,3 +86,15 @@ fn virt_aarch64_passes_over_virtio() {
     assert_eq!(report["check"]["outcome"], "passed");
     assert_eq!(report["check"]["firmware"], "U-Boot");
 }
+
+#[test]
+fn virt_armv7_passes_over_virtio() {
+    pc_net();
+    let dir = folder();
+    let recipe = Recipe::built_in("virt-armv7", "virt-armv7").write(dir.path());
+    let record = run(&mut check(&recipe)).ends_with(0).json();
+    assert_eq!(record["outcome"], "passed", "{}", record["reason"]);
+    assert_eq!(record["checks"].as_array().map(Vec::len), Some(5));
+    let arguments = record["qemu"].to_string();
+    assert!(arguments.contains("\"-cpu\",\"cortex-a15\""), "{arguments}");
+}
