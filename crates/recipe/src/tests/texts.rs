@@ -203,3 +203,23 @@ fn of_a_very_long_line_the_part_is_shown_that_is_wrong() {
     );
     assert!(shown.lines().all(|line| line.len() < 200), "{shown}");
 }
+
+#[test]
+fn a_service_is_asked_when_the_agent_or_a_command_says_so() {
+    const NETWORK: &str = "board = \"pc\"\n[network]\nmode = \"dhcp\"\nnic = \"e1000\"\n\
+        [userland]\nbusybox = [\"sh\", \"wget\"]\n[[check]]\nname = \"x\"\n";
+    let of = |check: &str| plan(&format!("{NETWORK}{check}\n")).checks[0].kind.clone();
+    let call = |kind: CheckKind| match kind {
+        CheckKind::Ask(ask) => ask.call,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(call(of("serve = { tcp = 7 }")), None);
+    let typed = of("http = { call = \"wget -O {file} {url}\" }");
+    assert_eq!(call(typed).as_deref(), Some("wget -O {file} {url}"));
+    let told = errors(&format!(
+        "{NETWORK}serve = {{ tcp = 7, call = \"wget\" }}\n"
+    ));
+    assert!(told.contains("doesn't download {url}"), "{told}");
+    let told = errors(&format!("{NETWORK}http = {{ call = \"a {{url}}\\nb\" }}\n"));
+    assert!(told.contains("line"), "{told}");
+}
