@@ -61,6 +61,9 @@ pub struct TaskMark {
 /// When a boot doesn't pass, when the tasks can't be found, or this machine is
 /// at fault.
 pub fn measure(plan: &Plan, system: &System, boots: usize, session: &Session) -> Result<Stacks> {
+    if plan.machine.console.is_some() {
+        return Err(Error::NoStacks(NO_QEMU));
+    }
     let options = CheckOptions::default();
     let path = system.output.join("System.map");
     let symbols = fs::read_to_string(&path).map_err(|e| host::Error::file("read", &path, e))?;
@@ -94,6 +97,10 @@ pub fn measure(plan: &Plan, system: &System, boots: usize, session: &Session) ->
     })?;
     Ok(summed(&plan.name, wish.size, &seen))
 }
+
+/// Why those of a board can't be looked at.
+const NO_QEMU: &str =
+    "nobody looks into a board's memory; without `console` in [machine] it is QEMU";
 
 /// Why the stacks of a kernel can't be looked at.
 const NO_SYMBOLS: &str = "System.map names no init_task, no init_stack or no end of it";
