@@ -98,6 +98,7 @@ struct CellKey<'a> {
     lock: Option<String>,
     tools: BTreeMap<String, String>,
     boot_cost: bool,
+    allow_dropped: bool,
     qemu: &'a [String],
     tuxling: &'static str,
 }
@@ -253,6 +254,7 @@ impl MatrixJob<'_> {
             lock: fs::read_to_string(lock).ok(),
             tools,
             boot_cost: self.check.boot_cost,
+            allow_dropped: self.options.allow_dropped,
             qemu: &self.check.qemu_args,
             tuxling: env!("CARGO_PKG_VERSION"),
         };
