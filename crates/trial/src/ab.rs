@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use builder::System;
-use host::session::{Cached, Session, Step, Unit};
+use host::session::{Cached, Session};
 use recipe::Plan;
 use record::{CheckOutcome, Outcome};
 use schemars::JsonSchema;
@@ -88,12 +88,7 @@ pub fn compare(
     let pairs = session.phase("boots", || {
         let mut pairs = Vec::new();
         for done in 0..boots {
-            session.progress.step(&Step {
-                what: "",
-                done: done as u64,
-                total: Some(boots as u64),
-                unit: Unit::Of("pairs of boots"),
-            });
+            crate::tell_boots(session, done, boots, "pairs of boots");
             // Which of them comes first changes, too.
             let (first, second) = if done % 2 == 0 { (0, 1) } else { (1, 0) };
             let one = boot_once(&requests[first], contenders[first].name, session)?;

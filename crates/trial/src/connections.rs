@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use builder::System;
-use host::session::{Cached, Session, Step, Unit};
+use host::session::{Cached, Session};
 use host::units::Bytes;
 use recipe::Plan;
 use recipe::plan::{CheckKind, CheckPlan, Expectation, GuestCommand};
@@ -126,12 +126,7 @@ pub fn measure(
 fn seen(request: &BootRequest<'_>, boots: usize, session: &Session) -> Result<Vec<Vec<Seen>>> {
     let mut seen = Vec::new();
     for done in 0..boots {
-        session.progress.step(&Step {
-            what: "",
-            done: done as u64,
-            total: Some(boots as u64),
-            unit: Unit::Of("boots"),
-        });
+        crate::tell_boots(session, done, boots, "boots");
         let observation = Observation::default();
         let report = boot::observed(&session.processes, request, &observation, &mut |_| {})?;
         match report.evidence.last() {

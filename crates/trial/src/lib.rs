@@ -17,9 +17,19 @@ pub mod stacks;
 pub mod wall;
 
 use builder::System;
-use host::session::Session;
+use host::session::{Session, Step, Unit};
 use recipe::Plan;
 use record::{BootRecord, Ids, RamRecord, Record, SCHEMA};
+
+/// Says how many boots of a measurement are done.
+fn tell_boots(session: &Session, done: usize, total: usize, what: &'static str) {
+    session.progress.step(&Step {
+        what: "",
+        done: done as u64,
+        total: Some(total as u64),
+        unit: Unit::Of(what),
+    });
+}
 
 /// The record of a system that was built and not booted.
 pub fn built_record(plan: &Plan, system: &System, session: &Session) -> Record {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use builder::System;
-use host::session::{Cached, Session, Step, Unit};
+use host::session::{Cached, Session};
 use host::units::Bytes;
 use measure::system_map::SystemMap;
 use recipe::Plan;
@@ -21,9 +21,6 @@ use crate::error::{Error, Result};
 
 /// The format of what comes out.
 pub const SCHEMA: &str = "tuxling.ram.stacks/1";
-
-/// The option of `builtin:half-stacks.patch` that halves them.
-pub const HALF: &str = "HALF_THREAD_STACKS";
 
 /// What was measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -79,12 +76,7 @@ pub fn measure(plan: &Plan, system: &System, boots: usize, session: &Session) ->
     let seen = session.phase("stacks", || {
         let mut seen = Vec::new();
         for done in 0..boots {
-            session.progress.step(&Step {
-                what: "",
-                done: done as u64,
-                total: Some(boots as u64),
-                unit: Unit::Of("boots"),
-            });
+            crate::tell_boots(session, done, boots, "boots");
             let observation = Observation::default();
             let report = boot::observed(&session.processes, &request, &observation, &mut |_| {})?;
             if report.outcome != Outcome::Passed {
